@@ -1,0 +1,1 @@
+"""The benchmark: a matrix product, timed honestly in a child process."""

@@ -1,0 +1,251 @@
+"""The records of a run, to and from lines of JSON.
+
+The same lines are the worker's output, the recording on disk, ``bench --stream`` and what ssh carries from a TPU VM.
+Every record says when it was made, ``at_ns``: nanoseconds since the worker started, by its own monotonic clock.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sys
+from array import array
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Literal, Union
+
+from heartbeat_core.errors import HeartbeatError
+
+SCHEMA = 1
+
+Phase = Literal["cold", "warm-up", "steady"]
+PHASES: tuple[Phase, ...] = ("cold", "warm-up", "steady")
+
+
+class StreamError(HeartbeatError):
+    """A line that is no record of ours."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first record: the plan as the worker understood it."""
+
+    type: ClassVar[str] = "started"
+    at_ns: int
+    schema: int
+    version: str
+    pid: int
+    time: str  # ISO 8601, UTC
+    plan: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step before or after the beats: begun where ``ns`` is None, then done in ``ns`` nanoseconds.
+
+    Names: import, device, allocate, transfer, proof, calibrate.
+    """
+
+    type: ClassVar[str] = "stage"
+    at_ns: int
+    name: str
+    ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where the run takes place: host, processor, versions, device, precision, threads."""
+
+    type: ClassVar[str] = "environment"
+    at_ns: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Consecutive samples of one phase, in nanoseconds, int64.
+
+    ``start`` is the number of the first one in the run, from 0. ``columns`` holds "total" and, where the backend tells
+    its steps apart, "trace", "compile", "dispatch", "wait". A sample spans the plan's ``products_per_sample``.
+    """
+
+    type: ClassVar[str] = "samples"
+    at_ns: int
+    phase: Phase
+    start: int
+    columns: dict[str, array[int]]
+
+    def __len__(self) -> int:
+        return len(self.columns["total"])
+
+
+@dataclass(frozen=True)
+class HandbookClock:
+    """What the counters said about one reading of the handbook's clock, after the fence.
+
+    ``launched`` of the ``products`` traced were ever handed to the device; ``fence_ns`` is how much longer the device
+    worked after the clock had stopped, ``idle_fence_ns`` what the same fence costs on an idle device.
+    """
+
+    type: ClassVar[str] = "handbook"
+    at_ns: int
+    products: int
+    total_ns: int
+    launched: int
+    fence_ns: int
+    idle_fence_ns: int
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether the work was over when the clock stopped: the fence then costs no more than an idle one."""
+        return self.fence_ns <= 10 * self.idle_fence_ns + 50_000
+
+
+@dataclass(frozen=True)
+class Health:
+    """What else the machine was doing, since the beats began: ``switches`` are involuntary context switches."""
+
+    type: ClassVar[str] = "health"
+    at_ns: int
+    switches: int
+    load: float | None  # 1 minute
+    steal_percent: float | None
+    clock_mhz: float | None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """The beat was paused before the sample ``before``, for ``ns`` nanoseconds."""
+
+    type: ClassVar[str] = "pause"
+    at_ns: int
+    before: int
+    ns: int
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One row of the last result against float64: ``error`` is max|row - reference| / max|reference|.
+
+    ``executed`` of the ``expected`` products were executed by the device's own counter; None where it has none.
+    """
+
+    type: ClassVar[str] = "proof"
+    at_ns: int
+    row: int
+    error: float | None  # None where the row holds NaN or infinity
+    implies: str
+    passed: bool
+    executed: int | None = None
+    expected: int | None = None
+
+
+@dataclass(frozen=True)
+class CeilingMeasured:
+    """The best this machine was seen to do, by the same backend."""
+
+    type: ClassVar[str] = "ceiling"
+    at_ns: int
+    flops_per_s: float
+    bytes_per_s: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The worker could not go on. ``kind``: plan, backend, memory, error."""
+
+    type: ClassVar[str] = "failed"
+    at_ns: int
+    kind: str
+    title: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last record. ``reason``: done, stopped."""
+
+    type: ClassVar[str] = "ended"
+    at_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A record of a kind that this version does not know: kept, not understood."""
+
+    type: ClassVar[str] = "unknown"
+    at_ns: int
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+Record = Union[
+    Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended, Unknown
+]
+KINDS: dict[str, type[Any]] = {
+    kind.type: kind
+    for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended)
+}
+
+
+def encode(record: Record) -> bytes:
+    """Make one line of JSON, with its line feed."""
+    values = record.values if isinstance(record, Unknown) else {"type": record.type, **vars(record)}
+    if isinstance(record, Samples):
+        values["columns"] = {name: pack(column) for name, column in record.columns.items()}
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """Read one line; raise StreamError where it is no record, ignore what a newer version has added."""
+    try:
+        values = json.loads(line)
+        kind, at_ns = values["type"], values["at_ns"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise not_ours(line, error) from error
+    if not isinstance(at_ns, int):
+        raise not_ours(line, "at_ns is not a whole number")
+    record = KINDS.get(kind) if isinstance(kind, str) else None
+    if record is None:
+        return Unknown(at_ns, values)
+    try:
+        known = {f.name: values[f.name] for f in fields(record) if f.name in values or f.default is MISSING}
+        if record is Samples:
+            known["columns"] = unpack_columns(known["columns"])
+        made: Record = record(**known)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise not_ours(line, error) from error
+    if isinstance(made, Started) and (not isinstance(made.schema, int) or made.schema > SCHEMA):
+        raise StreamError(
+            f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui."
+        )
+    return made
+
+
+def pack(column: array[int]) -> str:
+    if sys.byteorder == "big":
+        column = array("q", column)
+        column.byteswap()
+    return base64.b64encode(column).decode()
+
+
+def unpack(text: str) -> array[int]:
+    column = array("q")
+    column.frombytes(base64.b64decode(text, validate=True))
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def unpack_columns(packed: dict[str, str]) -> dict[str, array[int]]:
+    columns = {name: unpack(text) for name, text in packed.items()}
+    if len({len(column) for column in columns.values()}) != 1 or "total" not in columns:
+        raise ValueError("the columns of a samples record differ in length, or lack the total")
+    return columns
+
+
+def not_ours(line: bytes, why: object) -> StreamError:
+    shown = line[:80].decode("utf-8", "backslashreplace").strip()
+    detail = "not base64" if isinstance(why, binascii.Error) else str(why)
+    return StreamError(f"the stream holds a line that is no record: {shown!r}", detail, "Something else writes to the worker's output.")
