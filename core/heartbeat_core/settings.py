@@ -1,0 +1,290 @@
+"""What the user has set: defaults < the settings file < the environment < the command line, merged here and nowhere else.
+
+A key is its section and its name, ``beat.iterations``; its variable is ``HEARTBEAT_BEAT_ITERATIONS``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from heartbeat_core.beat.plan import LONGEST_RUN, BackendName, Method, Precision
+from heartbeat_core.beat.workload import LARGEST_DIMENSION, Dtype
+from heartbeat_core.errors import HeartbeatError
+
+APP = "heartbeat-tui"
+PREFIX = "HEARTBEAT_"
+FILE_VARIABLE = "HEARTBEAT_SETTINGS"
+# Variables with our prefix that are no settings.
+OTHER_VARIABLES: dict[str, str] = {
+    FILE_VARIABLE: "the settings file to read instead of the user's own",
+    "HEARTBEAT_CLOUD_ENDPOINT": "one base URL for every Google Cloud API, an emulator's",
+}
+COMMAND_LINE = "the command line"
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def at_least(least: int, default: int | None, most: int) -> Any:
+    """Make a field for a whole number from ``least`` to ``most``."""
+    return field(default=default, metadata={"range": (least, most)})
+
+
+@dataclass(frozen=True)
+class BeatSettings:
+    """What a run does unless told otherwise; "auto" is the TPU where the PCI bus shows one, else the CPU."""
+
+    backend: Literal["auto"] | BackendName = "auto"
+    method: Method = "synchronized"
+    iterations: int = at_least(1, 100, LONGEST_RUN)
+    warmup: int = at_least(0, 5, LONGEST_RUN)
+    batch: int = at_least(1, 128, LARGEST_DIMENSION)
+    hidden: int = at_least(1, 4096, LARGEST_DIMENSION)
+    intermediate: int = at_least(1, 16384, LARGEST_DIMENSION)
+    dtype: Dtype = "float32"
+    precision: Precision = "default"
+    threads: int | None = at_least(1, None, 4096)
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    """The interpreter a backend's worker runs under; empty for the one it finds by itself."""
+
+    python: str = ""
+
+
+@dataclass(frozen=True)
+class BackendsSettings:
+    cpu: BackendSettings = BackendSettings()
+    xla: BackendSettings = BackendSettings()
+    accelerator: BackendSettings = BackendSettings()
+
+
+@dataclass(frozen=True)
+class RecordingsSettings:
+    """Whether and where runs are kept; ``folder`` is empty for the user's data folder, the limit is for all together."""
+
+    save: bool = True
+    limit_mib: int = at_least(0, 1024, 10**9)
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class ScreenSettings:
+    theme: str = ""
+    reduced_motion: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, and in ``sources`` where each that is not a default came from."""
+
+    beat: BeatSettings = BeatSettings()
+    backends: BackendsSettings = BackendsSettings()
+    recordings: RecordingsSettings = RecordingsSettings()
+    screen: ScreenSettings = ScreenSettings()
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def __getitem__(self, key: str) -> Any:
+        """Give the value of ``key``; raise HeartbeatError where there is no such setting."""
+        known(key, "")
+        value: Any = self
+        for part in key.split("."):
+            value = getattr(value, part)
+        return value
+
+    def source(self, key: str) -> str:
+        """Say where the value of ``key`` came from: "default", the file's path, the variable or "the command line"."""
+        known(key, "")
+        return self.sources.get(key, "default")
+
+    def to_toml(self) -> str:
+        """Write the settings as a file that gives them back; a setting without a value is left out."""
+        tables: dict[str, list[str]] = {}
+        for key in KEYS:
+            table, _, name = key.rpartition(".")
+            if self[key] is not None:
+                tables.setdefault(table, []).append(f"{name} = {toml_value(self[key])}")
+        return "\n".join("\n".join([f"[{table}]", *lines, ""]) for table, lines in tables.items())
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a setting may hold."""
+
+    type: type[bool | int | str]
+    choices: tuple[str, ...] = ()
+    range: tuple[int, int] = (0, 0)
+
+    @property
+    def expected(self) -> str:
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.type is int:
+            return f"a whole number from {self.range[0]:,} to {self.range[1]:,}"
+        return "true or false" if self.type is bool else "text"
+
+    def accepts(self, value: object) -> bool:
+        if type(value) is not self.type:  # not isinstance: True is an int to Python
+            return False
+        if self.choices:
+            return value in self.choices
+        return not isinstance(value, int) or self.type is bool or self.range[0] <= value <= self.range[1]
+
+    def parse(self, text: str) -> object:
+        """Read the text of a variable; give text back where it cannot be read, for ``accepts`` to refuse."""
+        if self.type is bool:
+            word = text.strip().lower()
+            return word in YES if word in YES + NO else text
+        if self.type is int:
+            try:
+                return int(text)
+            except ValueError:
+                return text
+        return text
+
+
+def keys_of(section: type[Any], prefix: str = "") -> dict[str, Key]:
+    """List the settings below ``section`` with what each may hold, in their order."""
+    found: dict[str, Key] = {}
+    hints = get_type_hints(section)
+    for entry in fields(section):
+        hint, key = hints[entry.name], prefix + entry.name
+        if is_dataclass(hint) and isinstance(hint, type):
+            found.update(keys_of(hint, f"{key}."))
+        elif prefix:
+            found[key] = key_of(hint, entry.metadata.get("range", (0, 0)))
+    return found
+
+
+def key_of(hint: Any, limits: tuple[int, int]) -> Key:
+    parts = get_args(hint) if get_origin(hint) not in (Literal, None) else (hint,)
+    choices = tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
+    kinds = [part for part in parts if part in (bool, int, str)]
+    return Key(kinds[0] if kinds else str, choices, limits)
+
+
+KEYS: dict[str, Key] = keys_of(Settings)
+SECTIONS = {key.rsplit(".", depth)[0] for key in KEYS for depth in range(1, key.count(".") + 1)}
+VARIABLES: dict[str, str] = {PREFIX + key.replace(".", "_").upper(): key for key in KEYS}
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None, *, environ: Mapping[str, str] | None = None, file: Path | None = None
+) -> Settings:
+    """Merge all there is; raise HeartbeatError for an unknown key, a value of the wrong kind or a file that cannot be read.
+
+    ``flags`` maps keys to values, None for a flag not given. Without ``file`` it is the one HEARTBEAT_SETTINGS names,
+    which must exist, or else the user's own, which need not.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+
+    def put(key: str, value: object, source: str) -> None:
+        known(key, source)
+        if not KEYS[key].accepts(value):
+            raise HeartbeatError(f"{key} is {value!r}", f"It is {KEYS[key].expected}.", f"Correct it: it was set by {source}.")
+        values[key], sources[key] = value, source
+
+    path = file or settings_file(environ)
+    for key, value in flatten(read_toml(path, must_exist=file is not None or bool(environ.get(FILE_VARIABLE)))).items():
+        put(key, value, str(path))
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES:
+            key = VARIABLES.get(variable) or unknown_variable(variable)
+            put(key, KEYS[key].parse(environ[variable]), variable)
+    for key, value in (flags or {}).items():
+        known(key, COMMAND_LINE)
+        if value is not None:
+            put(key, value, COMMAND_LINE)
+    settings: Settings = build(Settings, values, sources=sources)
+    return settings
+
+
+def settings_file(environ: Mapping[str, str]) -> Path:
+    """Name the settings file, whether it exists or not."""
+    if named := environ.get(FILE_VARIABLE):
+        return Path(named).expanduser()
+    from platformdirs import user_config_path  # here, to keep it off the way to --help
+
+    return user_config_path(APP) / "settings.toml"
+
+
+def read_toml(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    """Read a file of TOML, empty where it is missing and need not exist."""
+    import sys
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        table: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError as error:
+        if not must_exist:
+            return {}
+        raise HeartbeatError(f"there is no settings file {path}", str(error), f"Write it, or unset {FILE_VARIABLE}.") from error
+    except OSError as error:
+        raise HeartbeatError(f"the settings file {path} cannot be read", str(error), "Mend its permissions or move it away.") from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise HeartbeatError(f"the settings file {path} is not TOML", str(error), "Correct that line, or move the file away.") from error
+    return table
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Turn nested tables into dotted keys; an empty table that is no section of ours stays as it is, to be refused."""
+    found: dict[str, object] = {}
+    for name, value in table.items():
+        key = prefix + name
+        if isinstance(value, dict) and (value or key in SECTIONS):
+            found.update(flatten(value, f"{key}."))
+        else:
+            found[key] = value
+    return found
+
+
+def known(key: str, source: str) -> None:
+    """Raise HeartbeatError where ``key`` is no setting, with the nearest one that is."""
+    if key in KEYS:
+        return
+    below = sorted(name for name in KEYS if name.startswith(f"{key}."))
+    nearest = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
+    cause = f"It was set by {source}." if source else ""
+    if below:
+        raise HeartbeatError(f"{key} is a section, not a setting", cause, f"It holds {', '.join(below)}.")
+    raise HeartbeatError(
+        f"there is no setting {key}", cause, f"Did you mean {nearest[0]}?" if nearest else f"Settings are {', '.join(KEYS)}."
+    )
+
+
+def unknown_variable(variable: str) -> str:
+    names = sorted(name.removeprefix(PREFIX) for name in {*VARIABLES, *OTHER_VARIABLES})
+    nearest = difflib.get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=0.5)
+    raise HeartbeatError(
+        f"there is no setting behind the variable {variable}",
+        f"Variables that begin with {PREFIX} are settings of {APP}.",
+        f"Did you mean {PREFIX}{nearest[0]}?" if nearest else f"Unset it; after {PREFIX} may stand {', '.join(names)}.",
+    )
+
+
+def build(section: type[Any], values: Mapping[str, object], prefix: str = "", **others: Any) -> Any:
+    """Make the dataclass ``section`` from dotted keys, its own defaults where there is none."""
+    arguments: dict[str, Any] = dict(others)
+    hints = get_type_hints(section)
+    for entry in fields(section):
+        hint, key = hints[entry.name], prefix + entry.name
+        if is_dataclass(hint) and isinstance(hint, type):
+            arguments[entry.name] = build(hint, values, f"{key}.")
+        elif key in values:
+            arguments[entry.name] = values[key]
+    return section(**arguments)
+
+
+def toml_value(value: object) -> str:
+    """Write one value: JSON's text is TOML's, but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
