@@ -12,7 +12,7 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 ITEM_BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2}
 
 LARGEST_DIMENSION = 2**20
-PROOF_COLUMNS = 1024  # columns of the weights that the proof holds in float64 at a time
+PROOF_CHUNK_BYTES = 32 * 2**20  # of the weights in float64, held at a time by the proof
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class MatMul:
     def shape(self) -> str:
         return f"[{self.batch}×{self.hidden}]·[{self.hidden}×{self.intermediate}]"
 
+    @property
+    def proof_columns(self) -> int:
+        """Count the columns of the weights that the proof turns into float64 at a time."""
+        return min(self.intermediate, max(1, PROOF_CHUNK_BYTES // (8 * self.hidden)))
+
     def peak_bytes(self, *, operand_copies: int, results: int) -> int:
         """Count the memory a run needs at its peak, in bytes.
 
@@ -78,5 +83,5 @@ class MatMul:
         operands = operand_copies * (self.input_bytes + self.weight_bytes)
         outputs = (results + 1) * self.output_bytes
         drawing = 0 if self.dtype == "float32" else 4 * self.hidden * self.intermediate
-        proof = 8 * self.hidden * (min(PROOF_COLUMNS, self.intermediate) + 1)
+        proof = 8 * self.hidden * (self.proof_columns + 1)
         return max(operands + drawing, operands + outputs + proof)

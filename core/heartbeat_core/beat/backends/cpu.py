@@ -1,0 +1,40 @@
+"""torch on the CPU: the call returns when the product is done."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter_ns
+from typing import Any
+
+from heartbeat_core.beat.backends.base import Backend, import_torch, refuse_precision
+from heartbeat_core.beat.plan import Plan
+
+
+class Cpu(Backend):
+    """The host's own processor."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")  # plugins for other devices cost seconds
+        self.torch = import_torch()
+        self.matmul = self.torch.matmul
+
+    def open(self, plan: Plan) -> dict[str, Any]:
+        refuse_precision(plan, ("default",), "The CPU computes each dtype as it is.")
+        if plan.threads is not None:
+            self.torch.set_num_threads(plan.threads)
+        self.device = self.torch.device("cpu")
+        return {
+            "device": "cpu",
+            "torch": self.torch.__version__,
+            "threads": self.torch.get_num_threads(),
+            "precision": f"{plan.workload.dtype} as it is",
+        }
+
+    def beat(self) -> tuple[int, ...]:
+        first, second = self.operands
+        start = perf_counter_ns()
+        self.result = self.matmul(first, second)
+        return (perf_counter_ns() - start,)
+
+    def fence(self) -> None:
+        return

@@ -1,0 +1,154 @@
+"""torch_xla 2.9: a TPU through PJRT, or the CPU as a rehearsal.
+
+The fence is ``torch_xla.sync()`` and then ``xm.wait_device_ops()``: neither ``mark_step`` nor ``sync(wait=True)`` waits
+for the device. Nothing here has been run on TPU hardware yet.
+"""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter_ns
+from typing import Any
+
+from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, import_torch, refuse_precision
+from heartbeat_core.beat.pci import scan_tpus
+from heartbeat_core.beat.plan import Plan
+
+INSTALL = "Install the pinned pair: heartbeat-tui backend install xla"
+PASSES = {"default": 1, "high": 3, "highest": 6}
+BF16_FLAGS = ("XLA_USE_BF16", "XLA_DOWNCAST_BF16")
+
+
+class Xla(Backend):
+    """The device that PJRT shows: chosen by PJRT_DEVICE, else the TPU where the PCI bus has one, else the CPU."""
+
+    parts = ("trace", "compile", "dispatch", "wait")
+    eager = False
+
+    def __init__(self) -> None:
+        self.tpus = scan_tpus()
+        choose_device(bool(self.tpus))
+        self.torch = import_torch()
+        try:
+            import torch_xla
+            import torch_xla.core.xla_model as xm
+            import torch_xla.debug.metrics as metrics
+        except ImportError as error:
+            raise BackendUnavailable("torch_xla is not installed for this Python", str(error), INSTALL) from error
+        self.torch_xla, self.xm, self.metrics = torch_xla, xm, metrics
+        self.matmul, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
+        self.compiled = self.compile_ns = 0
+
+    def open(self, plan: Plan) -> dict[str, Any]:
+        ensure_pair(self.torch.__version__, self.torch_xla.__version__)
+        try:
+            self.device = self.torch_xla.device()
+            self.hardware = str(self.xm.xla_device_hw(self.device))
+        except (RuntimeError, OSError) as error:
+            raise BackendUnavailable(
+                f"torch_xla cannot use PJRT_DEVICE={os.environ['PJRT_DEVICE']}",
+                str(error).splitlines()[0],
+                "Run `heartbeat-tui devices`, or unset PJRT_DEVICE to let the machine decide.",
+            ) from error
+        on_tpu = self.hardware == "TPU"
+        if not on_tpu:
+            refuse_precision(plan, ("default",), "On the CPU torch_xla computes float32 as it is; 3 and 6 passes are the TPU's.")
+        if on_tpu and plan.precision != "default":
+            self.torch_xla.backends.set_mat_mul_precision(plan.precision)
+        self.metrics.clear_metrics()
+        return {
+            "device": str(self.device),
+            "hardware": self.hardware,
+            "chip": self.tpus[0].chip.name if on_tpu and self.tpus and self.tpus[0].chip else None,
+            "rehearsal": not on_tpu,
+            "torch": self.torch.__version__,
+            "torch_xla": self.torch_xla.__version__,
+            "pjrt_device": os.environ["PJRT_DEVICE"],
+            "precision": describe_precision(plan, on_tpu),
+            **{name: os.environ[name] for name in BF16_FLAGS if name in os.environ},
+        }
+
+    def host_copies(self) -> int:
+        return 1 if self.hardware == "TPU" else 2
+
+    def place(self, first: Any, second: Any) -> None:
+        super().place(first, second)
+        self.read_compiles()
+
+    def beat(self) -> tuple[int, ...]:
+        first, second = self.operands
+        start = perf_counter_ns()
+        self.result = self.matmul(first, second)
+        traced = perf_counter_ns()
+        self.sync()
+        dispatched = perf_counter_ns()
+        self.wait()
+        end = perf_counter_ns()
+        compile_ns = self.read_compiles()
+        return end - start, traced - start, compile_ns, max(0, dispatched - traced - compile_ns), end - dispatched
+
+    def read_compiles(self) -> int:
+        """Return the nanoseconds spent compiling since the last call; a counter says whether there were any."""
+        compiled = self.metrics.counter_value("UncachedCompile") or 0
+        if compiled == self.compiled:
+            return 0
+        before, self.compiled = self.compile_ns, compiled
+        data = self.metrics.metric_data("CompileTime")
+        self.compile_ns = int(data[1]) if data else 0
+        return self.compile_ns - before
+
+    def enqueue(self) -> Any:
+        result = self.torch.matmul(*self.operands)
+        self.sync()
+        return result
+
+    def step(self) -> None:
+        self.sync()  # what xm.mark_step() is since 2.9, less its deprecation warning
+
+    def fence(self) -> None:
+        self.sync()
+        self.wait()
+
+    def executed(self) -> int | None:
+        count = self.metrics.counter_value("ExecuteComputation")
+        return int(count or 0)
+
+
+def choose_device(has_tpu: bool) -> None:
+    """Set PJRT_DEVICE before torch_xla is imported; raise BackendUnavailable for a TPU that is not there.
+
+    libtpu without a chip blocks for 639 s with the interpreter's lock held, so it is never let near one.
+    """
+    wanted = os.environ.setdefault("PJRT_DEVICE", "TPU" if has_tpu else "CPU")
+    if wanted == "TPU" and not has_tpu:
+        raise BackendUnavailable(
+            "there is no TPU on this machine",
+            "PJRT_DEVICE=TPU, and the PCI bus shows no TPU chip.",
+            "Unset PJRT_DEVICE for a rehearsal on the CPU, or run on a TPU VM.",
+        )
+    if not has_tpu:
+        os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+
+
+def ensure_pair(torch_version: str, xla_version: str) -> None:
+    """Raise BackendUnavailable where torch and torch_xla are not of one minor release: their binaries would not match."""
+    if torch_version.split(".")[:2] != xla_version.split(".")[:2]:
+        raise BackendUnavailable(
+            f"torch {torch_version} does not match torch_xla {xla_version}",
+            "torch_xla is built against the torch of the same minor release and does not say so to pip.",
+            INSTALL,
+        )
+
+
+def describe_precision(plan: Plan, on_tpu: bool) -> str:
+    if plan.workload.dtype == "bfloat16":
+        return "bfloat16"
+    forced = [name for name in BF16_FLAGS if os.environ.get(name, "0") not in ("", "0", "false")]
+    if forced:
+        return f"float32 turned into bfloat16 by {forced[0]}"
+    if not on_tpu:
+        return "float32 as it is"
+    passes = PASSES[plan.precision]
+    return f"float32 in {passes} bfloat16 pass{'es' if passes > 1 else ''} ({plan.precision})"
+
+

@@ -1,0 +1,67 @@
+"""Ceilings measured on this machine, kept with their date in the user's cache."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.stream import CeilingMeasured
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """FLOP/s and bytes/s, and the day they were measured, "2026-11-22"."""
+
+    flops_per_s: float
+    bytes_per_s: float
+    measured_on: str
+
+
+def ceiling_key(plan: Plan, environment: dict[str, Any]) -> str:
+    """Name what a ceiling holds for: another processor, device, dtype, precision or number of threads has its own."""
+    parts = (
+        environment.get("host"),
+        environment.get("cpu"),
+        plan.backend,
+        environment.get("hardware") or environment.get("device"),
+        plan.workload.dtype,
+        environment.get("precision"),
+        environment.get("threads"),
+    )
+    return "|".join(str(part) for part in parts)
+
+
+class CeilingCache:
+    """One JSON file; what cannot be read counts as not measured."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self, key: str) -> Ceiling | None:
+        values = self.read().get(key)
+        try:
+            return Ceiling(float(values["flops_per_s"]), float(values["bytes_per_s"]), str(values["measured_on"])) if values else None
+        except (TypeError, KeyError, ValueError):
+            return None
+
+    def store(self, key: str, measured: CeilingMeasured, day: date) -> Ceiling:
+        """Keep a ceiling; raise OSError where the file cannot be written."""
+        ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, day.isoformat())
+        kept = {**self.read(), key: asdict(ceiling)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(kept, indent=1))
+        partial.replace(self.path)
+        return ceiling
+
+    def read(self) -> dict[str, Any]:
+        try:
+            kept = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return kept if isinstance(kept, dict) else {}

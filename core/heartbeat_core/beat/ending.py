@@ -1,0 +1,94 @@
+"""How a run ended, told apart and explained."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from heartbeat_core.beat.series import Series
+from heartbeat_core.beat.stream import StreamError
+
+Kind = Literal["done", "stopped", "refused", "unavailable", "failed", "out of memory", "crashed", "killed", "rubbish", "lost", "timed out"]
+
+FAILED_KINDS: dict[str, Kind] = {"plan": "refused", "backend": "unavailable", "memory": "out of memory"}
+EXIT_CODES: dict[Kind, int] = {"done": 0, "stopped": 0, "refused": 2, "unavailable": 3, "timed out": 3}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """``kind`` for programs; title, cause and remedy for people, empty where all went well."""
+
+    kind: Kind
+    title: str = ""
+    cause: str = ""
+    remedy: str = ""
+
+    @property
+    def clean(self) -> bool:
+        return self.kind in ("done", "stopped")
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES.get(self.kind, 1)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What the operating system and the reader of the stream know of a worker's end."""
+
+    returncode: int | None
+    stderr: tuple[str, ...] = ()
+    rubbish: StreamError | None = None
+    timed_out_s: float | None = None
+    kernel_killed: bool = False  # the kernel's count of processes killed for memory rose while it ran
+
+
+def explain(series: Series, exit: Exit) -> Ending:
+    """Tell the endings apart; what the worker said of itself counts most."""
+    if exit.timed_out_s is not None:
+        return Ending(
+            "timed out",
+            f"the device did not answer within {exit.timed_out_s:.0f} s",
+            f"The worker was still busy with the step {series.stage or 'start'!r} and was ended." + last_words(exit),
+            "Run `heartbeat-tui devices`; another process may hold the device.",
+        )
+    if exit.rubbish is not None:
+        return Ending("rubbish", exit.rubbish.title, exit.rubbish.cause, exit.rubbish.remedy)
+    if series.failed is not None:
+        failed = series.failed
+        return Ending(FAILED_KINDS.get(failed.kind, "failed"), failed.title, failed.cause, failed.remedy)
+    if series.ended is not None:
+        return Ending("stopped" if series.ended.reason == "stopped" else "done")
+    return explain_death(exit)
+
+
+def explain_death(exit: Exit) -> Ending:
+    """Explain a worker that ended without a last word."""
+    kept = "The samples received until then are kept."
+    code = exit.returncode
+    if exit.kernel_killed and code == -signal.SIGKILL:
+        return Ending(
+            "out of memory", "the kernel ended the worker: the machine ran out of memory", kept, "Make the product smaller, or free memory."
+        )
+    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP):
+        name = signal.Signals(-code).name
+        return Ending("killed", f"something ended the worker from outside ({name})", kept, "Run it again; look for who sends signals.")
+    if code is not None and code < 0:
+        return Ending(
+            "crashed", f"the worker crashed ({signal_name(-code)})", kept + last_words(exit), "Run it again; try `heartbeat-tui devices`."
+        )
+    title = "the stream ended early" if code in (0, None) else f"the worker ended with exit code {code}"
+    kind: Kind = "lost" if code in (0, None) else "crashed"
+    return Ending(kind, title, kept + last_words(exit), "Run it again; try `heartbeat-tui devices`.")
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def last_words(exit: Exit) -> str:
+    return " Its last words: " + " / ".join(exit.stderr[-3:]) if exit.stderr else ""

@@ -1,0 +1,77 @@
+"""What the worker's host is, and what else it is doing. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import resource
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.beat.stream import Health
+
+CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
+
+
+def describe_host() -> dict[str, Any]:
+    """Name the host, its processor and Python, and the niceness this process runs at."""
+    return {
+        "host": socket.gethostname(),
+        "os": f"{platform.system()} {platform.release()}",
+        "cpu": cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
+    }
+
+
+def cpu_model() -> str:
+    if CPUINFO.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", CPUINFO.read_text(), re.MULTILINE)
+        if found:
+            return found[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def clock_mhz() -> float | None:
+    """Read the mean clock of the cores, None where the kernel does not tell."""
+    if not CPUINFO.exists():
+        return None
+    found = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", CPUINFO.read_text(), re.MULTILINE)]
+    return sum(found) / len(found) if found else None
+
+
+@dataclass(frozen=True)
+class CpuTime:
+    """Ticks of all cores since boot, from /proc/stat."""
+
+    total: int
+    steal: int
+
+
+def cpu_time() -> CpuTime | None:
+    if not STAT.exists():
+        return None
+    ticks = [int(value) for value in STAT.read_text().split("\n", 1)[0].split()[1:9]]
+    return CpuTime(sum(ticks), ticks[7]) if len(ticks) == 8 else None
+
+
+class HealthWatch:
+    """Count from when the beats began: involuntary switches of this process, time stolen by the hypervisor."""
+
+    def __init__(self) -> None:
+        self.switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        self.cpu_time = cpu_time()
+
+    def read(self, at_ns: int) -> Health:
+        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self.switches
+        return Health(at_ns, switches, os.getloadavg()[0], self.steal_percent(), clock_mhz())
+
+    def steal_percent(self) -> float | None:
+        before, now = self.cpu_time, cpu_time()
+        if before is None or now is None or now.total <= before.total:
+            return None
+        return 100 * (now.steal - before.steal) / (now.total - before.total)

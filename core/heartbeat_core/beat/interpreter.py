@@ -1,0 +1,39 @@
+"""Starts the worker under any Python: it sees this package and, of ours, nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import heartbeat_core
+
+# Only the package itself is found, at its place: our site-packages on that Python's path would shadow its own torch.
+BOOTSTRAP = """
+import importlib.util, sys
+sys.path[:] = [entry for entry in sys.path if entry]
+spec = importlib.util.spec_from_file_location("heartbeat_core", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]])
+package = importlib.util.module_from_spec(spec)
+sys.modules["heartbeat_core"] = package
+spec.loader.exec_module(package)
+from heartbeat_core.beat.worker import main
+main()
+"""
+
+
+def worker_command(python: str) -> list[str]:
+    """Give the command that starts the worker under ``python``."""
+    return [python, "-c", BOOTSTRAP, str(Path(heartbeat_core.__file__).parent)]
+
+
+def spawn_worker(python: str | None = None) -> subprocess.Popen[bytes]:
+    """Start a worker in a session of its own, so that the terminal's signals reach only us; raise OSError."""
+    return subprocess.Popen(
+        worker_command(python or sys.executable),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )

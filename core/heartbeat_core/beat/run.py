@@ -1,0 +1,215 @@
+"""A run: starts a worker, reads its stream, owns its life and death."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+
+from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.beat.ending import Exit, explain
+from heartbeat_core.beat.interpreter import spawn_worker
+from heartbeat_core.beat.memory import available_bytes, ensure_fits
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.source import Source
+from heartbeat_core.beat.spawner import Spawner
+from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, StreamError, decode
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.recording import Recording
+
+START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
+EXIT_LIMIT_S = 10.0
+GRACE_S = 3.0  # for a stopped run to finish its beat and its proof
+STDERR_LINES = 40
+VMSTAT = Path("/proc/vmstat")
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where a run leaves what outlives it; None keeps nothing."""
+
+    recordings: Path | None = None
+    limit_bytes: int = 2**30
+    ceilings: Path | None = None
+
+
+class Run(Source):
+    """One worker and what it has told; its reader thread brings the series forward, anyone may draw up a report."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        spawner: Spawner,
+        *,
+        python: str | None = None,
+        keep: Keep = Keep(),
+        on_line: Callable[[bytes], None] | None = None,
+        start_limit_s: float = START_LIMIT_S,
+    ) -> None:
+        """Start the run; raise HeartbeatError where it cannot fit or its Python cannot be started."""
+        ensure_fits(plan, available_bytes())
+        super().__init__(plan)
+        self.keep, self.on_line, self.start_limit_s = keep, on_line, start_limit_s
+        self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self.timed_out = False
+        self.oom_kills = kernel_oom_kills()
+        self.recording = Recording.create(keep.recordings, plan, keep.limit_bytes) if keep.recordings else None
+        try:
+            self.process = spawner.call(lambda: self.spawn(python))
+        except OSError as error:
+            raise HeartbeatError(
+                f"{python or 'this Python'} cannot be started", str(error), "Check --python and backends.xla.python.", exit_code=3
+            ) from error
+
+    def spawn(self, python: str | None) -> subprocess.Popen[bytes]:
+        """Start worker and readers; the threads made here have the spawner's priority, so the stream is never kept waiting."""
+        process = spawn_worker(python)
+        self.process = process
+        self.send({"plan": self.plan.to_json(), "parent": os.getpid()})
+        self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
+        self.watchdog.daemon = True
+        self.watchdog.start()
+        self.listener = threading.Thread(target=self.listen, name="stderr", daemon=True)
+        self.listener.start()
+        threading.Thread(target=self.read, name="stream", daemon=True).start()
+        return process
+
+    def read(self) -> None:
+        """Take the stream line by line until it ends, then say how it ended."""
+        assert self.process.stdout is not None
+        rubbish: StreamError | None = None
+        for line in self.process.stdout:
+            if not line.endswith(b"\n"):
+                break  # the worker died in the middle of it
+            try:
+                record = decode(line)
+            except StreamError as error:
+                rubbish = error
+                self.process.kill()
+                break
+            self.take(record, line)
+        self.watchdog.cancel()
+        self.finish(rubbish)
+
+    def take(self, record: Record, line: bytes) -> None:
+        self.took(record)
+        note = self.recording.write(line) if self.recording else None
+        if note:
+            self.notes.append(note)
+        if self.on_line:
+            self.on_line(line)
+
+    def noticed(self, record: Record) -> None:
+        if isinstance(record, Environment):
+            self.watchdog.cancel()
+            if self.keep.ceilings:
+                self.ceiling = CeilingCache(self.keep.ceilings).load(ceiling_key(self.plan, record.values))
+        elif isinstance(record, CeilingMeasured):
+            self.store_ceiling(record)
+
+    def finish(self, rubbish: StreamError | None) -> None:
+        """Wait for the worker to be gone, and close the books."""
+        try:
+            self.process.wait(EXIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.listener.join(EXIT_LIMIT_S)
+        self.close_pipes()
+        oom_kills = kernel_oom_kills()
+        gone = Exit(
+            returncode=self.process.returncode,
+            stderr=tuple(self.stderr),
+            rubbish=rubbish,
+            timed_out_s=self.start_limit_s if self.timed_out else None,
+            kernel_killed=oom_kills is not None and self.oom_kills is not None and oom_kills > self.oom_kills,
+        )
+        if self.recording:
+            self.notes += self.recording.close()
+        self.over(explain(self.series, gone))
+
+    def close_pipes(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            with contextlib.suppress(BrokenPipeError):  # an order the worker did not live to read
+                if pipe:
+                    pipe.close()
+
+    def listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            text = line.decode("utf-8", "replace").strip()
+            if text:
+                self.stderr.append(text)
+
+    def give_up(self) -> None:
+        self.timed_out = True
+        self.process.kill()
+
+    def store_ceiling(self, measured: CeilingMeasured) -> None:
+        today = date.today()
+        self.ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, today.isoformat())
+        if self.keep.ceilings:
+            try:
+                CeilingCache(self.keep.ceilings).store(ceiling_key(self.plan, self.series.environment), measured, today)
+            except OSError as error:
+                self.notes.append(f"the ceiling could not be kept: {error}")
+
+    def pause(self) -> None:
+        self.order(b"pause", paused=True)
+
+    def resume(self) -> None:
+        self.order(b"resume", paused=False)
+
+    def stop(self) -> None:
+        """Ask the worker to end after the beat under way, with the proof."""
+        self.order(b"stop", paused=False)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def order(self, word: bytes, *, paused: bool) -> None:
+        with self.changed:
+            if self.ending is not None:
+                return
+            self.paused = paused
+            self.news()
+        self.write(word + b"\n")
+
+    def send(self, order: dict[str, object]) -> None:
+        self.write(json.dumps(order).encode() + b"\n")
+
+    def write(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it is gone; read() says how
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+
+    def close(self) -> None:
+        """End the run if it goes on: politely, then surely."""
+        self.stop()
+        if not self.wait(GRACE_S):
+            self.kill()
+            self.wait(EXIT_LIMIT_S)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def kernel_oom_kills() -> int | None:
+    """Read how many processes the kernel has killed for memory since boot, None where it does not tell."""
+    try:
+        lines = VMSTAT.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

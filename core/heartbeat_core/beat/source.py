@@ -1,0 +1,86 @@
+"""What a live run and a replay have in common: a series that grows, and its readers."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+
+from heartbeat_core.beat.ceilings import Ceiling
+from heartbeat_core.beat.ending import Ending
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.report import Report, report_of
+from heartbeat_core.beat.series import ChartData, Series
+from heartbeat_core.beat.stream import Record
+
+
+class Source(ABC):
+    """A run as its watchers see it. One thread brings it forward, any other may look or give orders.
+
+    ``version`` rises with all news; ``ending`` stays None until the run is over; ``notes`` say what went wrong beside it.
+    """
+
+    def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
+        self.plan = plan
+        self.series = Series(plan=plan)
+        self.labels = labels
+        self.version = 0
+        self.paused = False
+        self.ending: Ending | None = None
+        self.ceiling: Ceiling | None = None
+        self.notes: list[str] = []
+        self.changed = threading.Condition()
+
+    def took(self, record: Record) -> None:
+        """Bring the series forward by one record."""
+        with self.changed:
+            self.series.apply(record)
+            self.noticed(record)
+            self.news()
+
+    def noticed(self, record: Record) -> None:
+        """Act on a record that means more to this source; the lock is held."""
+        return
+
+    def over(self, ending: Ending) -> None:
+        with self.changed:
+            self.ending = ending
+            self.news()
+
+    def news(self) -> None:
+        self.version += 1
+        self.changed.notify_all()
+
+    def report(self) -> Report:
+        """Draw up the report of this moment."""
+        with self.changed:
+            return report_of(self.series, ceiling=self.ceiling, paused=self.paused, ending=self.ending, labels=self.labels)
+
+    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
+        """Draw up what a chart of so many columns shows."""
+        with self.changed:
+            return self.series.chart(columns, steady_only=steady_only)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; tell whether it came."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.ending is not None, timeout_s)
+
+    def wait_for_news(self, version: int, timeout_s: float) -> int:
+        """Wait until there is more than ``version``; return the version there is."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.version > version or self.ending is not None, timeout_s)
+            return self.version
+
+    @abstractmethod
+    def pause(self) -> None: ...
+
+    @abstractmethod
+    def resume(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ask for the end; what has come stays."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it if it goes on, and return when it is over."""

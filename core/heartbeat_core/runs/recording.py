@@ -1,0 +1,132 @@
+"""The stream of a run on disk: written as it comes, replayed, kept under a cap."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import BinaryIO
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.series import Series
+from heartbeat_core.beat.stream import Record, Started, StreamError, decode
+from heartbeat_core.errors import HeartbeatError
+
+SUFFIX = ".jsonl"
+
+
+class Recording:
+    """A file being written. A full disk ends the recording, never the run."""
+
+    def __init__(self, path: Path, file: BinaryIO, limit_bytes: int) -> None:
+        self.path = path
+        self.file: BinaryIO | None = file
+        self.limit_bytes = limit_bytes
+
+    @classmethod
+    def create(cls, folder: Path, plan: Plan, limit_bytes: int) -> Recording:
+        """Open a new file; raise HeartbeatError where the folder cannot be written."""
+        now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        path = folder / f"{now}-{plan.backend}-{plan.method}-{secrets.token_hex(3)}{SUFFIX}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return cls(path, path.open("xb", buffering=0), limit_bytes)
+        except OSError as error:
+            raise HeartbeatError(
+                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or give --no-save."
+            ) from error
+
+    def write(self, line: bytes) -> str | None:
+        """Add a line; return a note where the disk refused it, which ends the recording at the last whole line."""
+        if self.file is None:
+            return None
+        try:
+            written = self.file.write(line)
+            if written != len(line):
+                raise OSError(f"{written} of {len(line)} bytes were written")
+        except OSError as error:
+            self.abandon()
+            return f"the recording ends early: {error}"
+        return None
+
+    def abandon(self) -> None:
+        if self.file:
+            with contextlib.suppress(OSError):  # the note already says that this disk fails
+                self.file.close()
+        self.file = None
+
+    def close(self) -> list[str]:
+        """Close the file, then make room: the oldest recordings go while all together exceed the cap."""
+        notes: list[str] = []
+        if self.file:
+            try:
+                self.file.close()
+            except OSError as error:
+                notes.append(f"the recording ends early: {error}")
+            self.file = None
+        try:
+            removed = make_room(self.path.parent, self.limit_bytes, keep=self.path)
+        except OSError as error:
+            return [*notes, f"old recordings could not be removed: {error}"]
+        if removed:
+            notes.append(f"{len(removed)} old recordings were removed to stay under the cap of {self.limit_bytes / 2**20:.0f} MiB")
+        return notes
+
+
+def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> list[Path]:
+    """Remove the oldest recordings, by name, until the rest fits; never the one just made."""
+    sized = [(path, path.stat().st_size) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    total = sum(size for _path, size in sized)
+    removed = []
+    for path, size in sized:
+        if total <= limit_bytes:
+            break
+        if path != keep:
+            path.unlink(missing_ok=True)
+            total -= size
+            removed.append(path)
+    return removed
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recording read to its end. ``cut_off``: it stops without the record that ends a run."""
+
+    path: Path
+    series: Series
+    cut_off: bool
+
+
+def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
+    """Read a recording record by record, up to its last whole line.
+
+    Raises HeartbeatError where the file cannot be read, is no recording, or has a broken line that is not its last.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    record = decode(line)
+                except StreamError as error:
+                    raise HeartbeatError(f"{path.name}, line {number}: {error.title}", error.cause, error.remedy) from error
+                if number == 1 and not isinstance(record, Started):
+                    raise HeartbeatError(f"{path.name} is no recording", "Its first record is not the start of a run.", "Choose another file.")
+                yield record, line
+    except OSError as error:
+        raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and rights.") from error
+
+
+def load(path: Path) -> Loaded:
+    """Read a whole recording; raise HeartbeatError as ``read_records`` does, and for an empty one."""
+    series = Series()
+    for record, _line in read_records(path):
+        series.apply(record)
+    if series.started is None:
+        raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
+    return Loaded(path, series, cut_off=series.ended is None and series.failed is None)

@@ -1,0 +1,73 @@
+"""A recorded run, played again at its own pace or quicker."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.beat.ending import Ending, Exit, explain
+from heartbeat_core.beat.plan import plan_from_json
+from heartbeat_core.beat.source import Source
+from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, Started
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.recording import read_records
+
+LONGEST_GAP_S = 1.0  # what a replay waits at most for the next record
+
+
+class Replay(Source):
+    """Stands where a Run stands, with a recording as its source."""
+
+    def __init__(self, path: Path, *, speed: float = 1.0, ceilings: Path | None = None) -> None:
+        """Read the recording and start; raise HeartbeatError where it cannot be read or the speed is not above 0."""
+        if not speed > 0:
+            raise HeartbeatError(f"the speed is {speed}", "A replay runs at more than 0 times its pace.", "Try --speed 4.")
+        self.records = [record for record, _line in read_records(path)]
+        started = self.records[0] if self.records else None
+        if not isinstance(started, Started):
+            raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
+        self.day = started.time[:10]
+        super().__init__(plan_from_json(started.plan), (f"REPLAY of a run of {self.day}",))
+        self.path, self.speed, self.ceilings = path, speed, ceilings
+        self.stopped = False
+        threading.Thread(target=self.play, name="replay", daemon=True).start()
+
+    def play(self) -> None:
+        before = self.records[0].at_ns
+        for record in self.records:
+            gap_s = min(LONGEST_GAP_S, max(0, record.at_ns - before) / 1e9 / self.speed)
+            before = record.at_ns
+            with self.changed:
+                self.changed.wait_for(lambda: self.stopped, gap_s)
+                self.changed.wait_for(lambda: self.stopped or not self.paused)
+            if self.stopped:
+                break
+            self.took(record)
+        self.over(Ending("stopped") if self.stopped else explain(self.series, Exit(None)))
+
+    def noticed(self, record: Record) -> None:
+        if isinstance(record, Environment) and self.ceilings:
+            self.ceiling = CeilingCache(self.ceilings).load(ceiling_key(self.plan, record.values))
+        elif isinstance(record, CeilingMeasured):
+            self.ceiling = Ceiling(record.flops_per_s, record.bytes_per_s, self.day)
+
+    def pause(self) -> None:
+        self.order(paused=True)
+
+    def resume(self) -> None:
+        self.order(paused=False)
+
+    def stop(self) -> None:
+        self.stopped = True
+        self.order(paused=False)
+
+    def order(self, *, paused: bool) -> None:
+        with self.changed:
+            if self.ending is None:
+                self.paused = paused
+                self.news()
+
+    def close(self) -> None:
+        self.stop()
+        self.wait()
