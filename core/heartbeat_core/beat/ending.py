@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import StreamError
+from heartbeat_core.errors import HeartbeatError
 
 Kind = Literal["done", "stopped", "refused", "unavailable", "failed", "out of memory", "crashed", "killed", "rubbish", "lost", "timed out"]
 
@@ -39,7 +39,7 @@ class Exit:
 
     returncode: int | None
     stderr: tuple[str, ...] = ()
-    rubbish: StreamError | None = None
+    rubbish: HeartbeatError | None = None
     timed_out_s: float | None = None
     kernel_killed: bool = False  # the kernel's count of processes killed for memory rose while it ran
 

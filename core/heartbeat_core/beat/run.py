@@ -8,11 +8,10 @@ import os
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.beat.ending import Exit, explain
@@ -21,9 +20,8 @@ from heartbeat_core.beat.memory import available_bytes, ensure_fits
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, StreamError, decode
+from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, decode
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.recording import Recording
 
 START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
 EXIT_LIMIT_S = 10.0
@@ -32,13 +30,14 @@ STDERR_LINES = 40
 VMSTAT = Path("/proc/vmstat")
 
 
-@dataclass(frozen=True)
-class Keep:
-    """Where a run leaves what outlives it; None keeps nothing."""
+class Sink(Protocol):
+    """Takes the stream as it comes: a recording on disk, a pipe."""
 
-    recordings: Path | None = None
-    limit_bytes: int = 2**30
-    ceilings: Path | None = None
+    def write(self, line: bytes) -> str | None:
+        """Take a line; return a note where it was refused."""
+
+    def close(self) -> list[str]:
+        """Take no more; return notes on what went wrong."""
 
 
 class Run(Source):
@@ -50,18 +49,17 @@ class Run(Source):
         spawner: Spawner,
         *,
         python: str | None = None,
-        keep: Keep = Keep(),
-        on_line: Callable[[bytes], None] | None = None,
+        sinks: tuple[Sink, ...] = (),
+        ceilings: CeilingCache | None = None,
         start_limit_s: float = START_LIMIT_S,
     ) -> None:
         """Start the run; raise HeartbeatError where it cannot fit or its Python cannot be started."""
         ensure_fits(plan, available_bytes())
         super().__init__(plan)
-        self.keep, self.on_line, self.start_limit_s = keep, on_line, start_limit_s
+        self.sinks, self.ceilings, self.start_limit_s = sinks, ceilings, start_limit_s
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = False
         self.oom_kills = kernel_oom_kills()
-        self.recording = Recording.create(keep.recordings, plan, keep.limit_bytes) if keep.recordings else None
         try:
             self.process = spawner.call(lambda: self.spawn(python))
         except OSError as error:
@@ -85,37 +83,32 @@ class Run(Source):
     def read(self) -> None:
         """Take the stream line by line until it ends, then say how it ended."""
         assert self.process.stdout is not None
-        rubbish: StreamError | None = None
+        rubbish: HeartbeatError | None = None
         for line in self.process.stdout:
             if not line.endswith(b"\n"):
                 break  # the worker died in the middle of it
             try:
-                record = decode(line)
-            except StreamError as error:
+                self.take(decode(line), line)
+            except HeartbeatError as error:
                 rubbish = error
                 self.process.kill()
                 break
-            self.take(record, line)
         self.watchdog.cancel()
         self.finish(rubbish)
 
     def take(self, record: Record, line: bytes) -> None:
         self.took(record)
-        note = self.recording.write(line) if self.recording else None
-        if note:
-            self.notes.append(note)
-        if self.on_line:
-            self.on_line(line)
+        self.notes += [note for sink in self.sinks if (note := sink.write(line))]
 
     def noticed(self, record: Record) -> None:
         if isinstance(record, Environment):
             self.watchdog.cancel()
-            if self.keep.ceilings:
-                self.ceiling = CeilingCache(self.keep.ceilings).load(ceiling_key(self.plan, record.values))
+            if self.ceilings:
+                self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
         elif isinstance(record, CeilingMeasured):
             self.store_ceiling(record)
 
-    def finish(self, rubbish: StreamError | None) -> None:
+    def finish(self, rubbish: HeartbeatError | None) -> None:
         """Wait for the worker to be gone, and close the books."""
         try:
             self.process.wait(EXIT_LIMIT_S)
@@ -132,8 +125,7 @@ class Run(Source):
             timed_out_s=self.start_limit_s if self.timed_out else None,
             kernel_killed=oom_kills is not None and self.oom_kills is not None and oom_kills > self.oom_kills,
         )
-        if self.recording:
-            self.notes += self.recording.close()
+        self.notes += [note for sink in self.sinks for note in sink.close()]
         self.over(explain(self.series, gone))
 
     def close_pipes(self) -> None:
@@ -156,9 +148,9 @@ class Run(Source):
     def store_ceiling(self, measured: CeilingMeasured) -> None:
         today = date.today()
         self.ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, today.isoformat())
-        if self.keep.ceilings:
+        if self.ceilings:
             try:
-                CeilingCache(self.keep.ceilings).store(ceiling_key(self.plan, self.series.environment), measured, today)
+                self.ceilings.store(ceiling_key(self.plan, self.series.environment), measured, today)
             except OSError as error:
                 self.notes.append(f"the ceiling could not be kept: {error}")
 

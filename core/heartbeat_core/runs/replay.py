@@ -19,7 +19,7 @@ LONGEST_GAP_S = 1.0  # what a replay waits at most for the next record
 class Replay(Source):
     """Stands where a Run stands, with a recording as its source."""
 
-    def __init__(self, path: Path, *, speed: float = 1.0, ceilings: Path | None = None) -> None:
+    def __init__(self, path: Path, *, speed: float = 1.0, ceilings: CeilingCache | None = None) -> None:
         """Read the recording and start; raise HeartbeatError where it cannot be read or the speed is not above 0."""
         if not speed > 0:
             raise HeartbeatError(f"the speed is {speed}", "A replay runs at more than 0 times its pace.", "Try --speed 4.")
@@ -48,7 +48,7 @@ class Replay(Source):
 
     def noticed(self, record: Record) -> None:
         if isinstance(record, Environment) and self.ceilings:
-            self.ceiling = CeilingCache(self.ceilings).load(ceiling_key(self.plan, record.values))
+            self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
         elif isinstance(record, CeilingMeasured):
             self.ceiling = Ceiling(record.flops_per_s, record.bytes_per_s, self.day)
 

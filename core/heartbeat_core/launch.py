@@ -1,0 +1,89 @@
+"""Starts runs as the settings say: which backend, under which Python, recorded where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.beat.environments import XlaEnvironment
+from heartbeat_core.beat.pci import scan_tpus
+from heartbeat_core.beat.plan import BackendName, Plan
+from heartbeat_core.beat.run import Run, Sink
+from heartbeat_core.beat.spawner import Spawner
+from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.runs.recording import Recording
+from heartbeat_core.runs.replay import Replay
+from heartbeat_core.settings import APP, Settings
+
+MIB = 2**20
+
+
+class Launcher:
+    """Holds what all runs of one program have in common. Make it before the program gives way: see ``Spawner``."""
+
+    def __init__(self, settings: Settings, *, python: str = "") -> None:
+        self.settings = settings
+        self.python = python
+        self.spawner = Spawner()
+
+    def backend(self) -> BackendName:
+        """Choose the backend: the one set, or the TPU where the PCI bus shows one, else the CPU."""
+        chosen = self.settings.beat.backend
+        if chosen != "auto":
+            return chosen
+        return "xla" if scan_tpus() else "cpu"
+
+    def plan(self) -> Plan:
+        """Make the plan that the settings describe; raise HeartbeatError where it makes no sense."""
+        beat = self.settings.beat
+        return Plan(
+            workload=MatMul(beat.batch, beat.hidden, beat.intermediate, beat.dtype),
+            backend=self.backend(),
+            method=beat.method,
+            warmup=beat.warmup,
+            iterations=beat.iterations,
+            precision=beat.precision,
+            threads=beat.threads,
+        )
+
+    def interpreter(self, backend: BackendName) -> str | None:
+        """Find the Python a backend runs under, None for our own."""
+        configured: str = self.python or self.settings[f"backends.{backend}.python"]
+        if configured:
+            return str(Path(configured).expanduser())
+        if backend == "xla" and (managed := XlaEnvironment().find()):
+            return str(managed)
+        return None
+
+    def start(self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = ()) -> Run:
+        """Start a run; raise HeartbeatError where it cannot start."""
+        kept = self.settings.recordings
+        if kept.save if save is None else save:
+            sinks = (*sinks, Recording.create(self.recordings(), plan, kept.limit_mib * MIB))
+        return Run(plan, self.spawner, python=self.interpreter(plan.backend), sinks=sinks, ceilings=self.ceilings())
+
+    def replay(self, path: Path, speed: float = 1.0) -> Replay:
+        """Play a recording; raise HeartbeatError where it cannot be read."""
+        return Replay(path, speed=speed, ceilings=self.ceilings())
+
+    def wants_calibration(self, plan: Plan) -> Plan:
+        """Ask for a ceiling where none was ever measured on this machine, so that a first run has something to be held against."""
+        return plan if self.ceilings().path.exists() else replace(plan, calibrate=True)
+
+    def recordings(self) -> Path:
+        """Name the folder of recordings."""
+        folder = self.settings.recordings.folder
+        if folder:
+            return Path(folder).expanduser()
+        from platformdirs import user_data_path  # not needed on the way to --help
+
+        return user_data_path(APP) / "recordings"
+
+    def ceilings(self) -> CeilingCache:
+        from platformdirs import user_cache_path
+
+        return CeilingCache(user_cache_path(APP) / "ceilings.json")
+
+    def close(self) -> None:
+        self.spawner.close()
