@@ -1,0 +1,1 @@
+"""The terminal half of heartbeat-tui: it draws what heartbeat_core yields."""

@@ -1,0 +1,174 @@
+"""``heartbeat-tui backend``: build, list and remove the environments that backends run in."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.environments import Installed, XlaEnvironment
+
+SCHEMA = 1
+SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)")
+UNITS = {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "backend",
+        help="build, list and remove the environments that backends run in",
+        description="torch_xla needs another torch than the dashboard's, so it has an environment of its own.",
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    add(actions, "list", list_backends, "show which interpreter each backend runs under")
+    install = add(actions, "install", install_backend, "build the pinned torch_xla environment in your cache", named=True)
+    install.add_argument(
+        "--python", metavar="PY", default=sys.executable, help="build it from this Python, 3.10 to 3.13 (default: this one)"
+    )
+    install.add_argument("--yes", action="store_true", help="do not ask before downloading")
+    remove = add(actions, "remove", remove_backend, "delete the environment", named=True)
+    remove.add_argument("--yes", action="store_true", help="do not ask before deleting")
+
+
+def add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    what: str,
+    *,
+    named: bool = False,
+) -> argparse.ArgumentParser:
+    """Add one action; ``named`` where it acts on a backend."""
+    parser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+    if named:
+        parser.add_argument("backend", choices=("xla",), help="the one backend with an environment of its own")
+    parser.add_argument("--json", action="store_true", help="print one object of JSON")
+    parser.set_defaults(run=function)
+    return parser
+
+
+def install_backend(args: argparse.Namespace) -> int:
+    """Build the environment, having said what it takes; 1 where the user would rather not."""
+    from heartbeat_core.beat.environments import DOWNLOAD_BYTES, INSTALLED_BYTES, XlaEnvironment, describe_python, in_gb
+
+    environment = XlaEnvironment()
+    base = describe_python(args.python)
+    base.check()
+    folder = environment.folder(base.short_version)
+    if found := environment.read(folder):
+        return report(args, found, "was already installed")
+    say(f"torch 2.9 and torch_xla 2.9 for Python {base.short_version}, into {folder}")
+    say(f"About {in_gb(DOWNLOAD_BYTES)} to download and {in_gb(INSTALLED_BYTES)} once installed: PyPI's torch for Linux brings CUDA along.")
+    if not agreed(args, "Install it?"):
+        return 1
+    with progress(DOWNLOAD_BYTES) as on_line:
+        installed = environment.install(on_line, args.python)
+    return report(args, installed, "is installed")
+
+
+def report(args: argparse.Namespace, installed: Installed, what: str) -> int:
+    if args.json:
+        answer = {"backend": "xla", "python": str(installed.python), "torch": installed.torch, "torch_xla": installed.torch_xla}
+        print(json.dumps({"schema": SCHEMA, **answer}, indent=1))
+    else:
+        say(f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend xla")
+        print(installed.python)
+    return 0
+
+
+def remove_backend(args: argparse.Namespace) -> int:
+    """Delete every torch_xla environment; 1 where the user would rather not."""
+    from heartbeat_core.beat.environments import XlaEnvironment
+
+    environment = XlaEnvironment()
+    folders = environment.folders()
+    for folder in folders:
+        say(f"{folder} will be deleted.")
+    if folders and not agreed(args, "Delete?"):
+        return 1
+    removed = [str(folder) for folder in environment.remove()]
+    if args.json:
+        print(json.dumps({"schema": SCHEMA, "backend": "xla", "removed": removed}, indent=1))
+    else:
+        say(f"{len(removed)} deleted." if removed else "There is no torch_xla environment.")
+    return 0
+
+
+def list_backends(args: argparse.Namespace) -> int:
+    """Show the interpreter of each backend and where that was decided."""
+    from heartbeat_core.beat.environments import XlaEnvironment
+    from heartbeat_core.beat.plan import BACKENDS
+
+    environment = XlaEnvironment()
+    rows = [describe(name, environment) for name in BACKENDS]
+    if args.json:
+        print(json.dumps({"schema": SCHEMA, "backends": rows}, indent=1))
+        return 0
+    width = max(len(row["backend"]) for row in rows)
+    for row in rows:
+        print(f"{row['backend']:<{width}}  {row['python'] or 'not installed'}  ({row['source']})")
+    return 0
+
+
+def describe(name: str, environment: XlaEnvironment) -> dict[str, Any]:
+    from heartbeat_core.settings import load_settings
+
+    settings = load_settings()
+    key = f"backends.{name}.python"
+    if settings[key]:
+        return {"backend": name, "python": settings[key], "source": settings.source(key)}
+    if name != "xla":
+        return {"backend": name, "python": sys.executable, "source": "this Python"}
+    if found := environment.find():
+        return {"backend": name, "python": str(found), "source": "heartbeat-tui backend install xla"}
+    unfinished = environment.folders()
+    source = f"unfinished: {unfinished[0]}" if unfinished else "heartbeat-tui backend install xla builds it"
+    return {"backend": name, "python": None, "source": source}
+
+
+def agreed(args: argparse.Namespace, question: str) -> bool:
+    """Ask on a terminal, yes only where "y" or "yes" is typed; without one, raise HeartbeatError unless --yes was given."""
+    from heartbeat_core.errors import HeartbeatError
+
+    if args.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise HeartbeatError("there is no terminal to ask on", question, "Give --yes to go ahead without being asked.")
+    say(f"{question} [y/N] ", end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """Give what takes pip's lines: a bar of bytes and the latest line on a terminal, else the lines as they come."""
+    if not sys.stderr.isatty():
+        yield say
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    line_of_pip = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), BarColumn(bar_width=24), DownloadColumn(), TimeElapsedColumn(), line_of_pip)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        begun = 0.0  # pip says a download's size when it begins: what was begun before it is done
+
+        def on_line(line: str) -> None:
+            nonlocal begun
+            if match := SIZE.match(line):
+                bar.update(task, completed=begun)
+                begun += float(match["number"]) * UNITS[match["unit"]]
+            elif line.startswith("Installing collected packages"):
+                bar.update(task, completed=total)
+            bar.update(task, description=line[:60])
+
+        yield on_line
+
+
+def say(text: str, end: str = "\n") -> None:
+    print(text, file=sys.stderr, end=end, flush=True)
