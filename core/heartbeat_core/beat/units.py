@@ -1,0 +1,64 @@
+"""Numbers as people read them: a unit that fits, 3 significant digits."""
+
+from __future__ import annotations
+
+import math
+
+Units = tuple[tuple[float, str], ...]
+TIME: Units = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
+FLOP_RATE: Units = ((1.0, "FLOP/s"), (1e3, "kFLOP/s"), (1e6, "MFLOP/s"), (1e9, "GFLOP/s"), (1e12, "TFLOP/s"))
+BYTE_RATE: Units = ((1.0, "B/s"), (1e3, "kB/s"), (1e6, "MB/s"), (1e9, "GB/s"))  # data sheets say 1,638 GB/s, not 1.638 TB/s
+SIZE: Units = ((1.0, "B"), (2.0**10, "KiB"), (2.0**20, "MiB"), (2.0**30, "GiB"))
+NOTHING = "–"
+
+
+def format_ns(ns: float) -> str:
+    """Write a duration given in nanoseconds: "9.61 ms"."""
+    return scaled(ns, TIME)
+
+
+def format_rate(flops_per_s: float) -> str:
+    """Write a rate of computing: "1.79 TFLOP/s"."""
+    return scaled(flops_per_s, FLOP_RATE)
+
+
+def format_bytes_rate(bytes_per_s: float) -> str:
+    """Write a rate of moving, in decimal units as data sheets do: "29.0 GB/s"."""
+    return scaled(bytes_per_s, BYTE_RATE)
+
+
+def format_bytes(size: float) -> str:
+    """Write a size in binary units: "256 MiB"."""
+    return scaled(size, SIZE)
+
+
+def format_count(count: int) -> str:
+    """Write a count, every digit of it below a million: "12,345", then "3.00 million"."""
+    if abs(count) < 1_000_000:
+        return f"{count:,}"
+    return scaled(count, ((1e6, "million"), (1e9, "billion"), (1e12, "trillion")))
+
+
+def format_share(share: float) -> str:
+    """Write a share of 1 as a percentage: "71 %", "5.3 %"."""
+    return f"{significant(100 * share, 2)} %"
+
+
+def scaled(value: float, units: Units) -> str:
+    """Write ``value`` in the largest unit of which it is at least one."""
+    if not math.isfinite(value):
+        return NOTHING
+    # rounded first: 999.9 µs is 1.00 ms, not 1,000 µs
+    fitting = [unit for unit in units if float(f"{abs(value) / unit[0]:.2e}") >= 1]
+    factor, name = fitting[-1] if fitting else units[0]
+    return f"{significant(value / factor)} {name}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write ``value`` with so many significant digits; whole numbers are never cut short: 1,638."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
