@@ -67,9 +67,9 @@ class Launcher:
         """Play a recording; raise HeartbeatError where it cannot be read."""
         return Replay(path, speed=speed, ceilings=self.ceilings())
 
-    def wants_calibration(self, plan: Plan) -> Plan:
-        """Ask for a ceiling where none was ever measured on this machine, so that a first run has something to be held against."""
-        return plan if self.ceilings().path.exists() else replace(plan, calibrate=True)
+    def with_ceiling(self, plan: Plan) -> Plan:
+        """Have the run measure a ceiling where there is none yet, so that a newcomer's first figures have a measure."""
+        return plan if self.ceilings().knows(plan) else replace(plan, calibrate=True)
 
     def recordings(self) -> Path:
         """Name the folder of recordings."""

@@ -42,6 +42,10 @@ class CeilingCache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def knows(self, plan: Plan) -> bool:
+        """Tell whether a ceiling was ever measured for the plan's backend and dtype, on whatever device that was."""
+        return any(f"|{plan.backend}|" in key and f"|{plan.workload.dtype}|" in key for key in self.read())
+
     def load(self, key: str) -> Ceiling | None:
         values = self.read().get(key)
         try:

@@ -1,1 +1,1 @@
-"""The headless commands, one file each: ``register`` adds its parser, and what it adds is run."""
+"""The headless commands, one file each: ``register`` adds the parser, ``run`` carries the command out."""

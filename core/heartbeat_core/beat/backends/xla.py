@@ -7,6 +7,7 @@ for the device. Nothing here has been run on TPU hardware yet.
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter_ns
 from typing import Any
 
@@ -63,6 +64,7 @@ class Xla(Backend):
             "rehearsal": not on_tpu,
             "torch": self.torch.__version__,
             "torch_xla": self.torch_xla.__version__,
+            "libtpu": libtpu_version(),
             "pjrt_device": os.environ["PJRT_DEVICE"],
             "precision": describe_precision(plan, on_tpu),
             **{name: os.environ[name] for name in BF16_FLAGS if name in os.environ},
@@ -128,6 +130,14 @@ def choose_device(has_tpu: bool) -> None:
         )
     if not has_tpu:
         os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+
+
+def libtpu_version() -> str | None:
+    """Read the version of libtpu, None where it is not installed; importing it would look for a TPU."""
+    try:
+        return version("libtpu")
+    except PackageNotFoundError:
+        return None
 
 
 def ensure_pair(torch_version: str, xla_version: str) -> None:

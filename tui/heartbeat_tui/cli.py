@@ -1,0 +1,78 @@
+"""The command line: every command, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+
+from heartbeat_core import __version__
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.commands import backend, bench, devices, replay
+from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
+
+INTERRUPTED = 130
+EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."
+
+
+def main() -> None:
+    """Carry out the command line and exit with its code."""
+    sys.exit(dispatch(sys.argv[1:]))
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Carry out one command line; return the exit code, with what went wrong on stderr."""
+    args = make_parser().parse_args(arguments)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except HeartbeatError as error:
+        complain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has gone; what Python still holds for it must not be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def complain(error: HeartbeatError) -> None:
+    """Say on stderr what happened, why, and what to do."""
+    print(f"heartbeat-tui: {error.title}", file=sys.stderr)
+    for line in (error.cause, error.remedy):
+        if line:
+            print(f"  {line}", file=sys.stderr)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands; nothing here imports Textual, torch or the engine."""
+    parser = argparse.ArgumentParser(
+        prog="heartbeat-tui",
+        description="A matrix product beating live on CPU and TPU, timed honestly. Without a command: the screen.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action="version", version=f"heartbeat-tui {__version__}")
+    parser.add_argument("--start", action="store_true", help="start to beat at once")
+    add_plan_flags(parser)
+    parser.set_defaults(run=show_screen)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in (bench, devices, replay, backend):
+        command.register(commands)
+    return parser
+
+
+def show_screen(args: argparse.Namespace) -> int:
+    """Open the screen."""
+    launcher = make_launcher(args)
+    try:
+        plan = make_plan(args, launcher)
+        from heartbeat_tui.app import HeartbeatApp
+
+        HeartbeatApp(launcher, plan, start=args.start).run()
+    finally:
+        launcher.close()
+    return 0

@@ -1,0 +1,157 @@
+"""What ``bench`` says to people: progress while it beats, the handbook's own lines and the honest table afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from heartbeat_core.beat.report import Report
+from heartbeat_core.beat.run import Run
+from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
+
+GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
+WIDTH = 100
+Row = tuple[str, str, str]
+
+
+def show_progress(run: Run) -> None:
+    """Draw a bar on stderr until the run is over."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+        version = 0
+        while run.ending is None:
+            version = run.wait_for_news(version, 0.5)
+            series = run.series
+            report_total = run.plan.samples_wanted
+            total = None if report_total is None else report_total + run.plan.warmup
+            progress.update(task, description=series.stage or "beating", completed=series.count, total=total)
+
+
+def print_report(report: Report, run: Run) -> None:
+    """Print the handbook's own lines, then the honest table."""
+    console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
+    plan, environment = report.plan, report.environment
+    threads = f", {environment['threads']} threads" if "threads" in environment else ""
+    console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend}{threads} · {plan.method} · warm-up {plan.warmup}"))
+    about = [environment.get("hardware"), environment.get("cpu"), f"torch {environment.get('torch')}", environment.get("precision")]
+    console.print(Text(" · ".join(str(part) for part in about if part)))
+    for label in report.labels:
+        console.print(Text(label.upper() if label.startswith("REPLAY") else label))
+    if report.statistics is None:
+        console.print("No steady iteration was measured.")
+    else:
+        print_handbook_lines(console, report)
+    console.print(two_columns(list(rows(report))))
+    for warning in report.warnings:
+        console.print(Text(f"warning: {warning}"))
+    for sink in run.sinks:
+        path = getattr(sink, "path", None)
+        if path:
+            console.print(Text(f"recording: {path}"), soft_wrap=True)
+
+
+def print_handbook_lines(console: Console, report: Report) -> None:
+    """Print the two lines that end the handbook's script, in its words and digits."""
+    if report.handbook:
+        products, total_ms = report.handbook.products, report.handbook.total_ns / 1e6
+    else:
+        assert report.statistics is not None
+        products = report.statistics.n * report.plan.products_per_sample
+        total_ms = report.statistics.mean_ns * products / 1e6
+    console.print(f"\nTotal time for {products} iterations: {total_ms:.4f} ms")
+    console.print(f"Average time per iteration: {total_ms / products:.4f} ms\n")
+
+
+def two_columns(rows_: list[Row]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value, detail in rows_:
+        table.add_row(Text(name), Text(value), Text(detail))
+    return table
+
+
+def rows(report: Report) -> Iterator[Row]:
+    """Give the table row by row: name, value, what there is to say about it."""
+    yield from statistics_rows(report)
+    yield from throughput_rows(report)
+    yield from start_rows(report)
+    if report.steady:
+        yield "steady state", "", report.steady.sentence
+    if report.handbook:
+        clock = report.handbook
+        yield "counters", f"{clock.launched}", f"of {clock.products} products were launched"
+        yield "fence", format_ns(clock.fence_ns), "longer until the device was done; an idle one takes " + format_ns(clock.idle_fence_ns)
+    if report.proof:
+        proof = report.proof
+        error = "no number" if proof.error is None else f"{proof.error:.1e}"
+        counted = "" if proof.executed is None else f"; {proof.executed} of {proof.expected} products executed"
+        yield "proof", error, f"row {proof.row} against float64 {'holds' if proof.passed else 'FAILS'}: {proof.implies}{counted}"
+    yield "verdict", "", f"{GLYPHS[report.verdict.kind]} {report.verdict.kind}: {report.verdict.reason}"
+
+
+def statistics_rows(report: Report) -> Iterator[Row]:
+    stats = report.statistics
+    if stats is None:
+        return
+    interval = ""
+    if stats.median_low_ns is not None and stats.median_high_ns is not None:
+        interval = f"{format_ns(stats.median_low_ns)} to {format_ns(stats.median_high_ns)} with 95 % confidence, n = {stats.n:,}"
+    yield "median", format_ns(stats.median_ns), interval
+    for q, ns in stats.quantiles:
+        if q != 0.5:
+            yield f"p{100 * q:g}", format_ns(ns), ""
+    yield "min", format_ns(stats.min_ns), ""
+    yield "max", format_ns(stats.max_ns), f"{stats.outliers} outliers" if stats.outliers else ""
+    for name, ns in report.split.items():
+        yield name, format_ns(ns), format_share(ns / stats.median_ns) + " of the median" if stats.median_ns else ""
+
+
+def throughput_rows(report: Report) -> Iterator[Row]:
+    if not (report.flops_per_s and report.bytes_per_s and report.iterations_per_s):
+        return
+    yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s"
+    yield "memory", format_bytes_rate(report.bytes_per_s), f"{report.plan.workload.intensity:.1f} FLOP per byte"
+    if report.floor and report.share:
+        name = "of the floor" if report.floor.roof.hard else "of the ceiling"
+        yield name, format_share(report.share), f"{format_ns(report.floor.ns)} by {report.floor.bound}; {report.floor.roof.source}"
+
+
+def start_rows(report: Report) -> Iterator[Row]:
+    """Say what came before the steady state: the handbook's two reasons, each timed apart."""
+    if report.cold_ns:
+        times = f"{report.cold_ns / report.statistics.median_ns:.1f} × the median" if report.statistics else ""
+        yield "cold", format_ns(report.cold_ns), times
+    if report.compiles:
+        yield "compile", format_ns(report.compile_ns), f"{report.compiles} compilations"
+    for name, detail in (("allocate", "drawing both operands"), ("transfer", "to the device")):
+        ns = report.stages.get(name)
+        if ns is not None:
+            yield name, format_ns(ns), detail
+
+
+def print_comparison(handbook: Report, honest: Report, why: str) -> None:
+    """Print both clocks side by side and why they differ."""
+    console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
+    table = Table("", "the handbook's clock", "the fenced clock", box=None, padding=(0, 2))
+    pairs = [("per iteration", *(format_ns(r.iteration_ns or 0) for r in (handbook, honest)))]
+    pairs += [("throughput", *(format_rate(r.flops_per_s or 0) for r in (handbook, honest)))]
+    clock = handbook.handbook
+    if clock:
+        finished = clock.launched if clock.finished else 0
+        counted = f"{clock.launched} launched, {finished} finished at the stop"
+        executed = honest.proof.executed if honest.proof and honest.proof.executed is not None else honest.count
+        pairs += [(f"of {clock.products} traced", counted, f"{executed} executed, warm-up included")]
+    pairs += [("verdict", *(f"{GLYPHS[r.verdict.kind]} {r.verdict.kind}" for r in (handbook, honest)))]
+    for name, left, right in pairs:
+        table.add_row(Text(name), Text(left), Text(right))
+    console.print(table)
+    for report in (handbook, honest):
+        console.print(Text(f"{report.plan.method}: {report.verdict.kind}: {report.verdict.reason}"))
+    console.print(Text(why))

@@ -1,0 +1,84 @@
+"""``heartbeat-tui devices``: what this machine can beat on, and why not on the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.devices import Device, Inventory
+
+SHOWN = (
+    "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
+    "XLA_USE_BF16", "XLA_DOWNCAST_BF16", "python",
+)  # fmt: skip
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "devices",
+        help="list what this machine can beat on",
+        description="Look at every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, devices")
+    parser.add_argument("--python", metavar="PATH", help="look with this Python")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the backends; return 0 where at least one can run, 3 otherwise."""
+    from heartbeat_core.beat.devices import take_inventory
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.settings import load_settings
+
+    launcher = Launcher(load_settings(), python=args.python or "")
+    try:
+        inventory = take_inventory(launcher.interpreter, sys.executable)
+    finally:
+        launcher.close()
+    if args.json:
+        print(json.dumps(inventory_json(inventory), indent=1))
+    else:
+        print_inventory(inventory)
+    return 0 if any(device.usable for device in inventory.devices) else 3
+
+
+def inventory_json(inventory: Inventory) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "tpus": [{"address": tpu.address, "chip": tpu.chip.name if tpu.chip else None} for tpu in inventory.tpus],
+        "devices": [
+            {
+                "backend": device.backend,
+                "usable": device.usable,
+                "python": device.python,
+                "found": device.found,
+                "problem": device.problem or None,
+                "cause": device.cause or None,
+                "remedy": device.remedy or None,
+            }
+            for device in inventory.devices
+        ],
+    }
+
+
+def print_inventory(inventory: Inventory) -> None:
+    chips = ", ".join(tpu.chip.title if tpu.chip else f"unknown TPU at {tpu.address}" for tpu in inventory.tpus)
+    print(f"TPU chips on the PCI bus: {chips or 'none'}")
+    for device in inventory.devices:
+        print(f"\n{'✓' if device.usable else '✗'} {device.backend:<12} {headline(device)}")
+        if device.usable:
+            facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
+            print(f"  {' · '.join(facts)}\n  {device.python}")
+        else:
+            for line in (device.cause, device.remedy):
+                if line:
+                    print(f"  {line}")
+
+
+def headline(device: Device) -> str:
+    if not device.usable:
+        return f"cannot run: {device.problem}"
+    return "can run, as a rehearsal on the CPU: not a TPU" if device.found.get("rehearsal") else "can run"

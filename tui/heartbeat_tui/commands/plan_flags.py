@@ -1,0 +1,75 @@
+"""The flags that describe a run, shared by ``bench`` and the screen."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.launch import Launcher
+
+# Spelled out here, for --help must not import the engine; a test holds them against it.
+BACKENDS = ("auto", "cpu", "xla", "accelerator")
+METHODS = ("synchronized", "pipelined", "handbook")
+DTYPES = ("float32", "bfloat16")
+PRECISIONS = ("default", "high", "highest")
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
+SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "intermediate", "dtype", "precision", "threads")
+
+
+def duration(text: str) -> float:
+    """Read "30s", "1.5m", "250ms" or plain seconds; raise ArgumentTypeError."""
+    found = DURATION.fullmatch(text.strip())
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; try 30s, 2m or 250ms")
+    return float(found[1]) * SECONDS[found[2]]
+
+
+def add_plan_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags; one that is not given stays None, so that settings and defaults have their say."""
+    where = parser.add_argument_group("where")
+    where.add_argument("--backend", choices=BACKENDS, help="auto: the TPU where the PCI bus shows one, else the CPU")
+    where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
+    where.add_argument("--threads", type=int, metavar="N", help="CPU threads (cpu backend)")
+    what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate]")
+    what.add_argument("--batch", type=int, metavar="N", help="default 128")
+    what.add_argument("--hidden", type=int, metavar="N", help="default 4096")
+    what.add_argument("--intermediate", type=int, metavar="N", help="default 16384")
+    what.add_argument("--dtype", choices=DTYPES)
+    what.add_argument("--precision", choices=PRECISIONS, help="of float32 products, where the backend has it")
+    how = parser.add_argument_group("how")
+    how.add_argument("--method", choices=METHODS, help="how the clock is read; default synchronized: every product is waited for")
+    how.add_argument("--warmup", type=int, metavar="N", help="iterations before the timed ones, default 5")
+    end = how.add_mutually_exclusive_group()
+    end.add_argument("--iterations", type=int, metavar="N", help="default 100")
+    end.add_argument("--duration", type=duration, metavar="TIME", help="beat for so long instead: 30s, 2m")
+    end.add_argument("--until-stopped", action="store_true", help="beat until stopped (Ctrl-C)")
+    how.add_argument("--window", type=int, metavar="N", help="products in flight (pipelined), default 10")
+    how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's clock, default 5")
+
+
+def make_launcher(args: argparse.Namespace) -> Launcher:
+    """Merge the flags into the settings; raise HeartbeatError where that gives no sound whole."""
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.settings import load_settings
+
+    settings = load_settings({f"beat.{name}": getattr(args, name) for name in SETTINGS})
+    return Launcher(settings, python=args.python or "")
+
+
+def make_plan(args: argparse.Namespace, launcher: Launcher) -> Plan:
+    """Make the plan the flags and settings describe; raise HeartbeatError where it makes no sense."""
+    from dataclasses import replace
+
+    plan = launcher.plan()
+    if args.duration is not None or args.until_stopped:
+        plan = replace(plan, iterations=None, duration_s=args.duration)
+    if args.window is not None:
+        plan = replace(plan, window=args.window)
+    if args.repeats is not None:
+        plan = replace(plan, repeats=args.repeats)
+    return plan

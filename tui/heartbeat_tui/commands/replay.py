@@ -1,0 +1,30 @@
+"""``heartbeat-tui replay``: watch a recorded run again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser("replay", help="watch a recorded run again", description="Play a recording in the Heartbeat pane.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a recording, .jsonl")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="times its own pace, default 1")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the screen on a recording; raise HeartbeatError where it cannot be read."""
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.settings import load_settings
+
+    launcher = Launcher(load_settings())
+    try:
+        source = launcher.replay(args.file, args.speed)
+        from heartbeat_tui.app import HeartbeatApp
+
+        HeartbeatApp(launcher, source.plan, source=source).run()
+    finally:
+        launcher.close()
+    return 0
