@@ -2,7 +2,7 @@
 
 It lies in the user's cache, a folder for each version of Python: ``venv``, ``downloads`` while it is being built, and
 ``complete.json``, written last. What has no ``complete.json`` for these very packages is unfinished, and built anew
-from the downloads that are already there.
+with what pip has kept in ``downloads``.
 """
 
 from __future__ import annotations
@@ -288,9 +288,7 @@ def run(command: list[str], on_line: Callable[[str], None], environ: Mapping[str
     finally:
         end(child)
     if code:
-        raise HeartbeatError(
-            title, "\n".join(last), "Mend that and run the same command again: it goes on from its downloads.", exit_code=3
-        )
+        raise HeartbeatError(title, "\n".join(last), "Mend that, then run the same command again.", exit_code=3)
 
 
 def end(child: subprocess.Popen[Any]) -> None:

@@ -151,10 +151,12 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    line_of_pip = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), BarColumn(bar_width=24), DownloadColumn(), TimeElapsedColumn(), line_of_pip)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    whole, rest = Column(no_wrap=True), Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    line_of_pip = TextColumn("{task.description}", markup=False, table_column=rest)
+    columns = (SpinnerColumn(), BarColumn(16), DownloadColumn(table_column=whole), TimeElapsedColumn(table_column=whole), line_of_pip)
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
         task = bar.add_task("", total=total)
         begun = 0.0  # pip says a download's size when it begins: what was begun before it is done
 
@@ -165,7 +167,7 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
                 begun += float(match["number"]) * UNITS[match["unit"]]
             elif line.startswith("Installing collected packages"):
                 bar.update(task, completed=total)
-            bar.update(task, description=line[:60])
+            bar.update(task, description=line)
 
         yield on_line
 
