@@ -48,6 +48,7 @@ def check(columns: tuple[Column, ...], samples: dict[int, int], most: int) -> No
         held = [samples[number] for number in range(column.first, column.last + 1) if number in samples]
         assert (column.low_ns, column.high_ns) == (min(held), max(held))
         covered += len(held)
+    assert columns[-1].last == max(samples)
     assert covered == len(samples)  # so each sample is in exactly one column,
     assert all(left.last < right.first for left, right in pairwise(columns))  # for they do not overlap
 
