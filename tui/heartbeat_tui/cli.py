@@ -70,9 +70,9 @@ def show_screen(args: argparse.Namespace) -> int:
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
-        from heartbeat_tui.app import HeartbeatApp
+        from heartbeat_tui.screen import open_screen
 
-        HeartbeatApp(launcher, plan, start=args.start).run()
+        open_screen(launcher, plan, start=args.start)
     finally:
         launcher.close()
     return 0

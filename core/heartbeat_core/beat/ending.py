@@ -44,30 +44,30 @@ class Exit:
     kernel_killed: bool = False  # the kernel's count of processes killed for memory rose while it ran
 
 
-def explain(series: Series, exit: Exit) -> Ending:
+def explain(series: Series, gone: Exit) -> Ending:
     """Tell the endings apart; what the worker said of itself counts most."""
-    if exit.timed_out_s is not None:
+    if gone.timed_out_s is not None:
         return Ending(
             "timed out",
-            f"the device did not answer within {exit.timed_out_s:.0f} s",
-            f"The worker was still busy with the step {series.stage or 'start'!r} and was ended." + last_words(exit),
+            f"the device did not answer within {gone.timed_out_s:.0f} s",
+            f"The worker was still busy with the step {series.stage or 'start'!r} and was ended." + last_words(gone),
             "Run `heartbeat-tui devices`; another process may hold the device.",
         )
-    if exit.rubbish is not None:
-        return Ending("rubbish", exit.rubbish.title, exit.rubbish.cause, exit.rubbish.remedy)
+    if gone.rubbish is not None:
+        return Ending("rubbish", gone.rubbish.title, gone.rubbish.cause, gone.rubbish.remedy)
     if series.failed is not None:
         failed = series.failed
         return Ending(FAILED_KINDS.get(failed.kind, "failed"), failed.title, failed.cause, failed.remedy)
     if series.ended is not None:
         return Ending("stopped" if series.ended.reason == "stopped" else "done")
-    return explain_death(exit)
+    return explain_death(gone)
 
 
-def explain_death(exit: Exit) -> Ending:
+def explain_death(gone: Exit) -> Ending:
     """Explain a worker that ended without a last word."""
     kept = "The samples received until then are kept."
-    code = exit.returncode
-    if exit.kernel_killed and code == -signal.SIGKILL:
+    code = gone.returncode
+    if gone.kernel_killed and code == -signal.SIGKILL:
         return Ending(
             "out of memory", "the kernel ended the worker: the machine ran out of memory", kept, "Make the product smaller, or free memory."
         )
@@ -76,11 +76,11 @@ def explain_death(exit: Exit) -> Ending:
         return Ending("killed", f"something ended the worker from outside ({name})", kept, "Run it again; look for who sends signals.")
     if code is not None and code < 0:
         return Ending(
-            "crashed", f"the worker crashed ({signal_name(-code)})", kept + last_words(exit), "Run it again; try `heartbeat-tui devices`."
+            "crashed", f"the worker crashed ({signal_name(-code)})", kept + last_words(gone), "Run it again; try `heartbeat-tui devices`."
         )
     title = "the stream ended early" if code in (0, None) else f"the worker ended with exit code {code}"
     kind: Kind = "lost" if code in (0, None) else "crashed"
-    return Ending(kind, title, kept + last_words(exit), "Run it again; try `heartbeat-tui devices`.")
+    return Ending(kind, title, kept + last_words(gone), "Run it again; try `heartbeat-tui devices`.")
 
 
 def signal_name(number: int) -> str:
@@ -90,5 +90,5 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def last_words(exit: Exit) -> str:
-    return " Its last words: " + " / ".join(exit.stderr[-3:]) if exit.stderr else ""
+def last_words(gone: Exit) -> str:
+    return " Its last words: " + " / ".join(gone.stderr[-3:]) if gone.stderr else ""

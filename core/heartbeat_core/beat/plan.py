@@ -93,11 +93,12 @@ class Plan:
 def plan_from_json(data: object) -> Plan:
     """Read a plan; raise HeartbeatError where it is empty, of the wrong form or names something unknown."""
     if not isinstance(data, dict) or not data:
-        raise HeartbeatError("the plan is empty", "A worker beats only to a plan it was given.", "Start runs with `heartbeat-tui bench`.")
+        raise HeartbeatError("the plan is empty", "A worker beats only to a plan it was given.", "Start runs with heartbeat-tui bench.")
     known = {field.name for field in fields(Plan)}
     unknown = sorted(set(data) - known)
     if unknown:
-        raise HeartbeatError(f"the plan names {', '.join(unknown)}", f"Known are {', '.join(sorted(known))}.", "Use one version on both sides.")
+        cause = f"Known are {', '.join(sorted(known))}."
+        raise HeartbeatError(f"the plan names {', '.join(unknown)}", cause, "Use one version on both sides.")
     workload = data.get("workload", {})
     try:
         return Plan(**{**data, "workload": MatMul(**workload)})

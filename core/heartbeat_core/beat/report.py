@@ -128,9 +128,7 @@ def report_of(
         compiles=series.compile_count,
         floor=under,
         share=under.ns / iteration_ns if under and iteration_ns else None,
-        verdict=judge(
-            workload=plan.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady
-        ),
+        verdict=judge(workload=plan.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady),
         proof=series.proof,
         handbook=handbook,
         health=series.health,

@@ -8,10 +8,10 @@ import os
 import subprocess
 import threading
 from collections import deque
-from datetime import date
+from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.beat.ending import Exit, explain
@@ -22,6 +22,9 @@ from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
 from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, decode
 from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
 EXIT_LIMIT_S = 10.0
@@ -146,7 +149,7 @@ class Run(Source):
         self.process.kill()
 
     def store_ceiling(self, measured: CeilingMeasured) -> None:
-        today = date.today()
+        today = datetime.now(timezone.utc).astimezone().date()
         self.ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, today.isoformat())
         if self.ceilings:
             try:
@@ -191,7 +194,7 @@ class Run(Source):
             self.kill()
             self.wait(EXIT_LIMIT_S)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

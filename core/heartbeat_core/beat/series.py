@@ -32,6 +32,10 @@ BULK_SPREADS = 5  # interquartile ranges above the median
 SPLIT_EXACT = 100_000  # samples of each part kept exactly
 
 
+# Records of which the last one counts, and where it is kept.
+KEPT: dict[type[Record], str] = {Health: "health", Proof: "proof", CeilingMeasured: "ceiling", Failed: "failed", Ended: "ended"}
+
+
 @dataclass(frozen=True)
 class ChartData:
     """What a chart of N columns draws, in nanoseconds per sample; never more than N columns.
@@ -79,7 +83,10 @@ class Series:
     def apply(self, record: Record) -> None:
         """Take one record."""
         self.last_at_ns = record.at_ns
-        if isinstance(record, Samples):
+        name = KEPT.get(type(record))
+        if name is not None:
+            setattr(self, name, record)
+        elif isinstance(record, Samples):
             self.take_samples(record)
         elif isinstance(record, Started):
             self.started, self.plan = record, plan_from_json(record.plan)
@@ -92,16 +99,6 @@ class Series:
                 self.clocks.append(record)
         elif isinstance(record, Pause):
             self.paused_ns += record.ns
-        elif isinstance(record, Health):
-            self.health = record
-        elif isinstance(record, Proof):
-            self.proof = record
-        elif isinstance(record, CeilingMeasured):
-            self.ceiling = record
-        elif isinstance(record, Failed):
-            self.failed = record
-        elif isinstance(record, Ended):
-            self.ended = record
 
     def take_samples(self, record: Samples) -> None:
         total = record.columns["total"]

@@ -39,7 +39,7 @@ class Source(ABC):
 
     def noticed(self, record: Record) -> None:
         """Act on a record that means more to this source; the lock is held."""
-        return
+        del record
 
     def over(self, ending: Ending) -> None:
         with self.changed:

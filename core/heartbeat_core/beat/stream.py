@@ -12,7 +12,7 @@ import json
 import sys
 from array import array
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Literal, Union
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from heartbeat_core.errors import HeartbeatError
 
@@ -180,12 +180,11 @@ class Unknown:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-Record = Union[
-    Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended, Unknown
-]
+Record: TypeAlias = (
+    Started | Stage | Environment | Samples | HandbookClock | Health | Pause | Proof | CeilingMeasured | Failed | Ended | Unknown
+)
 KINDS: dict[str, type[Any]] = {
-    kind.type: kind
-    for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended)
+    kind.type: kind for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended)
 }
 
 
@@ -217,9 +216,7 @@ def decode(line: bytes) -> Record:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise not_ours(line, error) from error
     if isinstance(made, Started) and (not isinstance(made.schema, int) or made.schema > SCHEMA):
-        raise StreamError(
-            f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui."
-        )
+        raise StreamError(f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui.")
     return made
 
 

@@ -184,9 +184,7 @@ def failure(error: Exception, at_ns: int) -> Failed:
         return Failed(at_ns, "plan", error.title, error.cause, error.remedy)
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
-        return Failed(
-            at_ns, "memory", "the run needs more memory than there is", text, "Make the product smaller, or free memory."
-        )
+        return Failed(at_ns, "memory", "the run needs more memory than there is", text, "Make the product smaller, or free memory.")
     return Failed(at_ns, "error", "the run failed on its device", text, "Run `heartbeat-tui devices` to see what works here.")
 
 

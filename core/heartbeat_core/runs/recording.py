@@ -46,18 +46,17 @@ class Recording:
             return None
         try:
             written = self.file.write(line)
-            if written != len(line):
-                raise OSError(f"{written} of {len(line)} bytes were written")
         except OSError as error:
-            self.abandon()
-            return f"the recording ends early: {error}"
-        return None
+            return self.abandon(str(error))
+        return None if written == len(line) else self.abandon(f"{written} of {len(line)} bytes were written")
 
-    def abandon(self) -> None:
+    def abandon(self, why: str) -> str:
+        """Close the file for good; return the note that says so."""
         if self.file:
             with contextlib.suppress(OSError):  # the note already says that this disk fails
                 self.file.close()
         self.file = None
+        return f"the recording ends early: {why}"
 
     def close(self) -> list[str]:
         """Close the file, then make room: the oldest recordings go while all together exceed the cap."""
@@ -116,7 +115,7 @@ def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
                 except StreamError as error:
                     raise HeartbeatError(f"{path.name}, line {number}: {error.title}", error.cause, error.remedy) from error
                 if number == 1 and not isinstance(record, Started):
-                    raise HeartbeatError(f"{path.name} is no recording", "Its first record is not the start of a run.", "Choose another file.")
+                    raise HeartbeatError(f"{path.name} is no recording", "It does not begin as a run does.", "Choose another file.")
                 yield record, line
     except OSError as error:
         raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and rights.") from error

@@ -20,7 +20,7 @@ class Replay(Source):
     """Stands where a Run stands, with a recording as its source."""
 
     def __init__(self, path: Path, *, speed: float = 1.0, ceilings: CeilingCache | None = None) -> None:
-        """Read the recording and start; raise HeartbeatError where it cannot be read or the speed is not above 0."""
+        """Read the recording; raise HeartbeatError where it cannot be read or the speed is not above 0."""
         if not speed > 0:
             raise HeartbeatError(f"the speed is {speed}", "A replay runs at more than 0 times its pace.", "Try --speed 4.")
         self.records = [record for record, _line in read_records(path)]
@@ -31,7 +31,11 @@ class Replay(Source):
         super().__init__(plan_from_json(started.plan), (f"REPLAY of a run of {self.day}",))
         self.path, self.speed, self.ceilings = path, speed, ceilings
         self.stopped = False
+
+    def start(self) -> Replay:
+        """Begin to play."""
         threading.Thread(target=self.play, name="replay", daemon=True).start()
+        return self
 
     def play(self) -> None:
         before = self.records[0].at_ns

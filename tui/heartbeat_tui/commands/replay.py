@@ -21,10 +21,10 @@ def run(args: argparse.Namespace) -> int:
 
     launcher = Launcher(load_settings())
     try:
-        source = launcher.replay(args.file, args.speed)
-        from heartbeat_tui.app import HeartbeatApp
+        plan = launcher.replay(args.file, args.speed).plan
+        from heartbeat_tui.screen import open_screen
 
-        HeartbeatApp(launcher, source.plan, source=source).run()
+        open_screen(launcher, plan, replay=lambda: launcher.replay(args.file, args.speed).start())
     finally:
         launcher.close()
     return 0

@@ -33,7 +33,7 @@ class Xla(Backend):
         try:
             import torch_xla
             import torch_xla.core.xla_model as xm
-            import torch_xla.debug.metrics as metrics
+            from torch_xla.debug import metrics
         except ImportError as error:
             raise BackendUnavailable("torch_xla is not installed for this Python", str(error), INSTALL) from error
         self.torch_xla, self.xm, self.metrics = torch_xla, xm, metrics
@@ -160,5 +160,3 @@ def describe_precision(plan: Plan, on_tpu: bool) -> str:
         return "float32 as it is"
     passes = PASSES[plan.precision]
     return f"float32 in {passes} bfloat16 pass{'es' if passes > 1 else ''} ({plan.precision})"
-
-
