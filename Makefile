@@ -1,0 +1,84 @@
+# heartbeat-tui: `make run` and `make test` do all the set-up there is. Everything goes into .venv here; nothing is installed elsewhere.
+
+PYTHON ?= python3
+PYTHON310 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python) python3.10)
+ARGS ?= --start
+VENV := .venv
+BIN := $(VENV)/bin
+VENV310 := .venv-py310
+PIP := -m pip --disable-pip-version-check install -q
+
+# Google's vendor number on the PCI bus is a TPU.
+TPU := $(shell grep -qs 0x1ae0 /sys/bus/pci/devices/*/vendor && echo yes)
+ifeq ($(TPU),yes)
+EXTRA := tpu
+PINS := constraints-tpu.txt
+NEWEST := 12
+WHAT := torch 2.9 and torch_xla 2.9 for the TPU (about 4.3 GB to download)
+else
+EXTRA := torch
+PINS := constraints.txt
+NEWEST := 13
+WHAT := torch 2.13 (about 0.2 GB to download for a CPU build and on macOS, 2.8 GB for PyPI's build on Linux)
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint test-xla test-py310 bench clean
+
+help: ## show this
+	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+run: $(VENV)/installed ## the heartbeat, on the TPU where there is one; make run ARGS="bench --json" runs any command
+	@$(BIN)/heartbeat-tui $(ARGS)
+
+test: $(VENV)/installed-dev ## the tests
+	$(BIN)/python -m pytest --ignore=tests/xla $(PYTEST_ARGS)
+
+lint: $(VENV)/installed-dev ## ruff, mypy and import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-xla: $(VENV)/installed-dev ## the tests that need torch_xla; builds its environment in your cache first (4.3 GB to download)
+	$(BIN)/heartbeat-tui backend install xla --yes
+	$(BIN)/python -m pytest tests/xla $(PYTEST_ARGS)
+
+test-py310: $(VENV310)/installed ## the tests that need no torch, under Python 3.10
+	$(VENV310)/bin/python -m pytest -m "not torch" --ignore=tests/xla $(PYTEST_ARGS)
+
+bench: $(VENV)/installed-dev ## the figures of benchmarks/README.md
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+clean: ## delete what make and the tests have made here
+	rm -rf $(VENV) $(VENV310) build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache snapshot_report.html
+	find core tui tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf core/*.egg-info tui/*.egg-info *.egg-info
+
+$(VENV)/installed: pyproject.toml $(PINS)
+	$(call environment,$(PYTHON),$(VENV))
+	@echo "Installing heartbeat-tui with $(WHAT) into $(VENV) …"
+	@$(BIN)/python $(PIP) -e ".[$(EXTRA)]" -c $(PINS)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing the tools of development into $(VENV) (about 33 MB) …"
+	@$(BIN)/python $(PIP) -e ".[$(EXTRA),dev]" -c $(PINS)
+	@touch $@
+
+$(VENV310)/installed: pyproject.toml constraints.txt
+	$(call environment,$(PYTHON310),$(VENV310))
+	@echo "Installing heartbeat-tui without torch into $(VENV310) (about 53 MB) …"
+	@$(VENV310)/bin/python $(PIP) -e ".[dev]" -c constraints.txt
+	@touch $@
+
+# Make the virtual environment $(2) from the Python $(1) unless it is there, or say what is missing.
+define environment
+	@command -v "$(1)" > /dev/null || { echo "There is no $(1). On Debian and Ubuntu: sudo apt-get install python3 python3-venv"; exit 1; } >&2
+	@"$(1)" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))' || { \
+		echo "$$("$(1)" --version) is not one of Python 3.10 to 3.$(NEWEST). Name one: make PYTHON=python3.$(NEWEST)"; exit 1; } >&2
+	@"$(1)" -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo "$(1) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; } >&2
+	@$(2)/bin/python -m pip --version > /dev/null 2>&1 || "$(1)" -m venv --clear $(2)
+endef
