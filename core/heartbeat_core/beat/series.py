@@ -23,6 +23,7 @@ from heartbeat_core.beat.stream import (
     Samples,
     Stage,
     Started,
+    StreamError,
 )
 
 MARKED_COMPILES = 500  # compile iterations remembered one by one
@@ -81,13 +82,16 @@ class Series:
     ended: Ended | None = None
 
     def apply(self, record: Record) -> None:
-        """Take one record."""
+        """Take one record; raise HeartbeatError where it cannot be what a worker measured."""
         self.last_at_ns = record.at_ns
         name = KEPT.get(type(record))
         if name is not None:
             setattr(self, name, record)
         elif isinstance(record, Samples):
-            self.take_samples(record)
+            try:
+                self.take_samples(record)
+            except ValueError as error:
+                raise StreamError("the stream holds samples that cannot be", str(error), "Run it again.") from error
         elif isinstance(record, Started):
             self.started, self.plan = record, plan_from_json(record.plan)
         elif isinstance(record, Environment):

@@ -73,7 +73,11 @@ def never_launched(handbook: HandbookClock) -> str:
 
 
 def refuted_by_physics(workload: MatMul, median_ns: float | None, floor: Floor | None) -> Verdict | None:
-    """Find a time under a hard floor; the floor of memory is hard where the work does not fit on the chip."""
+    """Find a time under a hard floor.
+
+    The chip may hold back as much of the data as it has room for from one product to the next; only the rest must move
+    each time, so only the time of the rest refutes. Under the floor of all the data a time is suspicious.
+    """
     if not median_ns or floor is None or not floor.roof.hard:
         return None
     roof = floor.roof
@@ -83,7 +87,8 @@ def refuted_by_physics(workload: MatMul, median_ns: float | None, floor: Floor |
     if median_ns < floor.memory_ns * (1 - ROUNDING):
         needed, peak = rate(workload.bytes, median_ns, 1e9), significant(roof.bytes_per_s / 1e9)
         reason = f"would need {needed} GB/s, the memory of a {roof.name} gives {peak}"
-        if roof.on_chip_bytes is not None and workload.bytes > roof.on_chip_bytes:
+        must_move = 0 if roof.on_chip_bytes is None else max(0, workload.bytes - roof.on_chip_bytes)
+        if median_ns < 1e9 * must_move / roof.bytes_per_s * (1 - ROUNDING):
             return Verdict("impossible", reason)
         return Verdict("suspicious", f"{reason}; only data kept on the chip could be that fast")
     return None

@@ -47,7 +47,11 @@ class Replay(Source):
                 self.changed.wait_for(lambda: self.stopped or not self.paused)
             if self.stopped:
                 break
-            self.took(record)
+            try:
+                self.took(record)
+            except HeartbeatError as error:
+                self.over(Ending("rubbish", error.title, error.cause, error.remedy))
+                return
         self.over(Ending("stopped") if self.stopped else explain(self.series, Exit(None)))
 
     def noticed(self, record: Record) -> None:
