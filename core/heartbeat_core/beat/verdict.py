@@ -13,7 +13,7 @@ from typing import Literal
 from heartbeat_core.beat.roofline import Floor
 from heartbeat_core.beat.steady import SteadyState
 from heartbeat_core.beat.stream import HandbookClock, Proof
-from heartbeat_core.beat.units import format_ns, format_share, significant
+from heartbeat_core.beat.units import format_bytes, format_ns, format_share, significant
 from heartbeat_core.beat.workload import MatMul
 
 Kind = Literal["plausible", "suspicious", "impossible", "unknown"]
@@ -87,9 +87,12 @@ def refuted_by_physics(workload: MatMul, median_ns: float | None, floor: Floor |
     if median_ns < floor.memory_ns * (1 - ROUNDING):
         needed, peak = rate(workload.bytes, median_ns, 1e9), significant(roof.bytes_per_s / 1e9)
         reason = f"would need {needed} GB/s, the memory of a {roof.name} gives {peak}"
-        must_move = 0 if roof.on_chip_bytes is None else max(0, workload.bytes - roof.on_chip_bytes)
+        kept = roof.on_chip_bytes
+        must_move = 0 if kept is None else max(0, workload.bytes - kept)
         if median_ns < 1e9 * must_move / roof.bytes_per_s * (1 - ROUNDING):
-            return Verdict("impossible", reason)
+            needed = rate(must_move, median_ns, 1e9)
+            stayed = f"even if {format_bytes(kept or 0)} stayed on the chip"
+            return Verdict("impossible", f"would need {needed} GB/s {stayed}, the memory of a {roof.name} gives {peak}")
         return Verdict("suspicious", f"{reason}; only data kept on the chip could be that fast")
     return None
 
