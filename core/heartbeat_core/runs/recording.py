@@ -11,7 +11,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
 
+from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.beat.ending import Ending, Exit, explain
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.stream import Record, Started, StreamError, decode
 from heartbeat_core.errors import HeartbeatError
@@ -98,6 +101,16 @@ class Loaded:
     path: Path
     series: Series
     cut_off: bool
+
+    def report(self, ceilings: CeilingCache) -> Report:
+        """Draw up the report of the run, held against the ceiling it measured itself or the one kept on this machine."""
+        series = self.series
+        day = series.started.time[:10] if series.started else ""
+        ceiling = ceilings.load(ceiling_key(series.plan, series.environment))
+        if series.ceiling:
+            ceiling = Ceiling(series.ceiling.flops_per_s, series.ceiling.bytes_per_s, day)
+        ending = Ending("lost", "the recording ends early", "The run was cut off; what came before is whole.") if self.cut_off else None
+        return report_of(series, ceiling=ceiling, ending=ending or explain(series, Exit(None)), labels=(f"recorded on {day}",))
 
 
 def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:

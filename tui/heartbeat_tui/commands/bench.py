@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.run import Run
     from heartbeat_core.launch import Launcher
 
@@ -29,6 +31,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     output.add_argument("--no-save", action="store_true", help="keep no recording")
     output.add_argument("--calibrate", action="store_true", help="measure this machine's ceiling afterwards, and keep it")
     output.add_argument("--compare-methods", action="store_true", help="run the handbook's clock, then the honest one; explain the gap")
+    output.add_argument("--from", dest="source", type=Path, metavar="FILE", help="run nothing: report on a recording")
     parser.set_defaults(run=run)
 
 
@@ -55,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
+        if args.source:
+            return report_again(args, launcher)
         if args.compare_methods:
             return compare(args, launcher, plan)
         return single(args, launcher, plan)
@@ -72,8 +77,25 @@ def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     elif not args.stream:
         from heartbeat_tui.commands.bench_text import print_report
 
-        print_report(report, finished)
-    return exit_code(finished, interrupted)
+        print_report(report, recording_of(finished))
+    return INTERRUPTED if interrupted else exit_code(report)
+
+
+def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
+    """Report on a recording as if it had just been made."""
+    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.runs.recording import load
+
+    loaded = load(args.source)
+    report = loaded.report(launcher.ceilings())
+    if args.json:
+        print(json.dumps(report_json(report, loaded.series), allow_nan=False))
+    else:
+        from heartbeat_tui.commands.bench_text import print_report
+
+        print_report(report, args.source)
+    complain_of(report)
+    return exit_code(report)
 
 
 def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
@@ -86,7 +108,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     same = plan.with_iterations(plan.iterations or 100)
     handbook, interrupted = carry_out(args, launcher, replace(same, method="handbook"))
     if interrupted or not handbook.ending or not handbook.ending.clean:
-        return exit_code(handbook, interrupted)
+        return INTERRUPTED if interrupted else exit_code(handbook.report())
     honest, interrupted = carry_out(args, launcher, replace(same, method="synchronized"))
     reports = handbook.report(), honest.report()
     why = explain_gap(*reports)
@@ -98,7 +120,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
         print_comparison(*reports, why)
     # the handbook's number is expected to be impossible: only the honest run decides
-    return exit_code(honest, interrupted)
+    return INTERRUPTED if interrupted else exit_code(reports[1])
 
 
 def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple[Run, bool]:
@@ -117,11 +139,7 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
             finished.close()
     for note in finished.notes:
         print(f"note: {note}", file=sys.stderr)
-    if finished.ending and not finished.ending.clean:
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_tui.cli import complain
-
-        complain(HeartbeatError(finished.ending.title, finished.ending.cause, finished.ending.remedy))
+    complain_of(finished.report())
     return finished, interrupted
 
 
@@ -136,12 +154,25 @@ def watch(run: Run, stream: StreamOut | None) -> None:
             run.stop()
 
 
-def exit_code(run: Run, interrupted: bool) -> int:
+def recording_of(run: Run) -> Path | None:
+    """Find the file that a run was recorded in."""
+    from heartbeat_core.runs.recording import Recording
+
+    return next((sink.path for sink in run.sinks if isinstance(sink, Recording)), None)
+
+
+def complain_of(report: Report) -> None:
+    """Say on stderr how a run ended, if not well."""
+    if report.ending and not report.ending.clean:
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_tui.cli import complain
+
+        complain(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
+
+
+def exit_code(report: Report) -> int:
     """Judge a run that is over."""
-    if interrupted:
-        return INTERRUPTED
-    if run.ending and not run.ending.clean:
-        return run.ending.exit_code
-    report = run.report()
+    if report.ending and not report.ending.clean:
+        return report.ending.exit_code
     failed = report.verdict.kind == "impossible" or (report.proof is not None and not report.proof.passed)
     return 1 if failed else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -32,16 +33,17 @@ def show_progress(run: Run) -> None:
             progress.update(task, description=series.stage or "beating", completed=series.count, total=total)
 
 
-def print_report(report: Report, run: Run) -> None:
-    """Print the handbook's own lines, then the honest table."""
+def print_report(report: Report, recording: Path | None) -> None:
+    """Print the handbook's own lines, then the honest table, and where the recording lies."""
     console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
     plan, environment = report.plan, report.environment
-    threads = f", {environment['threads']} threads" if "threads" in environment else ""
+    count = environment.get("threads")
+    threads = f", {count} thread{'s' if count != 1 else ''}" if count else ""
     console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend}{threads} · {plan.method} · warm-up {plan.warmup}"))
     about = [environment.get("hardware"), environment.get("cpu"), f"torch {environment.get('torch')}", environment.get("precision")]
     console.print(Text(" · ".join(str(part) for part in about if part)))
     for label in report.labels:
-        console.print(Text(label.upper() if label.startswith("REPLAY") else label))
+        console.print(Text(label))
     if report.statistics is None:
         console.print("No steady iteration was measured.")
     else:
@@ -49,10 +51,8 @@ def print_report(report: Report, run: Run) -> None:
     console.print(two_columns(list(rows(report))))
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}"))
-    for sink in run.sinks:
-        path = getattr(sink, "path", None)
-        if path:
-            console.print(Text(f"recording: {path}"), soft_wrap=True)
+    if recording:
+        console.print(Text(f"recording: {recording}"), soft_wrap=True)
 
 
 def print_handbook_lines(console: Console, report: Report) -> None:
