@@ -53,7 +53,7 @@ bench: $(VENV)/installed-dev ## the figures of benchmarks/README.md
 
 clean: ## delete what make and the tests have made here
 	rm -rf $(VENV) $(VENV310) build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache snapshot_report.html
-	find core tui tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf core/*.egg-info tui/*.egg-info *.egg-info
 
 $(VENV)/installed: pyproject.toml $(PINS)
