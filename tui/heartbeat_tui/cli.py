@@ -10,6 +10,7 @@ import sys
 from heartbeat_core import __version__
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.commands import backend, bench, devices, replay
+from heartbeat_tui.commands.complain import complain
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
 INTERRUPTED = 130
@@ -38,14 +39,6 @@ def dispatch(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     return code
-
-
-def complain(error: HeartbeatError) -> None:
-    """Say on stderr what happened, why, and what to do."""
-    print(f"heartbeat-tui: {error.title}", file=sys.stderr)
-    for line in (error.cause, error.remedy):
-        if line:
-            print(f"  {line}", file=sys.stderr)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -165,7 +165,7 @@ def complain_of(report: Report) -> None:
     """Say on stderr how a run ended, if not well."""
     if report.ending and not report.ending.clean:
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_tui.cli import complain
+        from heartbeat_tui.commands.complain import complain
 
         complain(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
 
