@@ -60,6 +60,7 @@ class Output:
 
     def send(self, record: Record) -> None:
         self.file.write(encode(record))
+        self.file.flush()
 
     def send_samples(self, record: Samples | Pause) -> None:
         """Send samples, and about once a second what else the machine is doing."""
@@ -81,6 +82,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it says stop
     output = Output(private_stdout())
     try:
+        carry_out(output)
+    except BrokenPipeError:
+        os._exit(1)  # nobody reads any more
+    # Not by way of the interpreter's own end: it would abort on the thread that waits for orders, and torch_xla may
+    # take seconds to take itself down.
+    os._exit(0)
+
+
+def carry_out(output: Output) -> None:
+    """Do what the order says, and tell any failure in the stream."""
+    try:
         order = read_order(sys.stdin.buffer.readline())
         die_with(order.get("parent"))
         if "probe" in order:
@@ -88,14 +100,14 @@ def main() -> None:
         else:
             run(plan_from_json(order.get("plan")), output)
     except BrokenPipeError:
-        sys.exit(1)  # nobody reads any more
+        raise
     except Exception as error:  # noqa: BLE001 - the one door through which every failure reaches the parent
         output.send(failure(error, output.now()))
 
 
 def private_stdout() -> BinaryIO:
     """Keep stdout for the stream alone; what libraries print goes to stderr."""
-    private = os.fdopen(os.dup(1), "wb", buffering=0)
+    private = os.fdopen(os.dup(1), "wb")  # buffered, for it writes a line to its end whatever interrupts it
     os.dup2(2, 1)
     return private
 
@@ -149,8 +161,6 @@ def run(plan: Plan, output: Output) -> None:
         output.send(ceiling)
     lifeline.finished.set()
     output.send(Ended(output.now(), "done" if complete else "stopped"))
-    # torch_xla may take seconds to take itself down, and nothing is left to do
-    os._exit(0)
 
 
 def allocate(backend: Backend, plan: Plan, output: Output) -> tuple[Any, Any]:
