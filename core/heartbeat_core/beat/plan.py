@@ -102,7 +102,7 @@ def plan_from_json(data: object) -> Plan:
     workload = data.get("workload", {})
     try:
         return Plan(**{**data, "workload": MatMul(**workload)})
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise HeartbeatError("the plan is not well formed", str(error), "Use one version on both sides.") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import sys
 from array import array
 from dataclasses import MISSING, dataclass, field, fields
@@ -95,6 +96,11 @@ class HandbookClock:
     fence_ns: int
     idle_fence_ns: int
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where nothing was to be multiplied."""
+        if self.products < 1:
+            raise ValueError("a reading of the clock spans at least one product")
+
     @property
     def finished(self) -> bool:
         """Tell whether the work was over when the clock stopped: the fence then costs no more than an idle one."""
@@ -149,6 +155,11 @@ class CeilingMeasured:
     flops_per_s: float
     bytes_per_s: float
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where it would hold nothing."""
+        if not (self.flops_per_s > 0 and self.bytes_per_s > 0):
+            raise ValueError("a ceiling is more than 0")
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -187,6 +198,15 @@ KINDS: dict[str, type[Any]] = {
     kind.type: kind for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended)
 }
 
+JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "dict[str, Any]": dict,
+    "dict[str, array[int]]": dict,
+}
+
 
 def encode(record: Record) -> bytes:
     """Make one line of JSON, with its line feed."""
@@ -199,25 +219,54 @@ def encode(record: Record) -> bytes:
 def decode(line: bytes) -> Record:
     """Read one line; raise StreamError where it is no record, ignore what a newer version has added."""
     try:
-        values = json.loads(line)
+        values = json.loads(line, parse_float=finite, parse_constant=finite)
         kind, at_ns = values["type"], values["at_ns"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise not_ours(line, error) from error
-    if not isinstance(at_ns, int):
+    if not fits(at_ns, "int"):
         raise not_ours(line, "at_ns is not a whole number")
     record = KINDS.get(kind) if isinstance(kind, str) else None
     if record is None:
         return Unknown(at_ns, values)
     try:
-        known = {f.name: values[f.name] for f in fields(record) if f.name in values or f.default is MISSING}
+        known = known_values(record, values)
         if record is Samples:
             known["columns"] = unpack_columns(known["columns"])
         made: Record = record(**known)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise not_ours(line, error) from error
-    if isinstance(made, Started) and (not isinstance(made.schema, int) or made.schema > SCHEMA):
+    if isinstance(made, Started) and made.schema > SCHEMA:
         raise StreamError(f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui.")
     return made
+
+
+def known_values(record: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Pick what the fields of a kind of record take; raise KeyError where one is missing, TypeError where one is of another type."""
+    known = {f.name: values[f.name] for f in fields(record) if f.name in values or f.default is MISSING}
+    for f in fields(record):
+        if f.name in known and not fits(known[f.name], str(f.type)):
+            raise TypeError(f"{f.name} is not of the type {f.type}")
+    return known
+
+
+def fits(value: object, annotation: str) -> bool:
+    """Tell whether a value out of JSON is what the field of a record is annotated with."""
+    if value is None:
+        return annotation.endswith(" | None")
+    base = annotation.removesuffix(" | None")
+    if isinstance(value, bool) and base != "bool":  # True is an int to Python
+        return False
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return False
+    return value in PHASES if base == "Phase" else isinstance(value, JSON_TYPES[base])
+
+
+def finite(text: str) -> float:
+    """Read a number; raise ValueError for NaN and infinity, which are no JSON and break every sum."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value
 
 
 def pack(column: array[int]) -> str:
