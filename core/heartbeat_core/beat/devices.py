@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
-from heartbeat_core.beat.interpreter import spawn_worker
+from heartbeat_core.beat.interpreter import kill_worker, spawn_worker
 from heartbeat_core.beat.pci import PciTpu, scan_tpus
 from heartbeat_core.beat.plan import BACKENDS, BackendName, Plan
 from heartbeat_core.beat.stream import Environment, Failed, StreamError, decode
@@ -67,7 +67,7 @@ def look(backend: BackendName, python: str, limit_s: float) -> Device:
 
 
 def end(process: Popen[bytes]) -> None:
-    process.kill()
+    kill_worker(process)
     process.communicate()
 
 

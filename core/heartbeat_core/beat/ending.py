@@ -41,6 +41,7 @@ class Exit:
     stderr: tuple[str, ...] = ()
     rubbish: HeartbeatError | None = None
     timed_out_s: float | None = None
+    ended_by_us: bool = False  # it did not end in time when asked to
     kernel_killed: bool = False  # the kernel's count of processes killed for memory rose while it ran
 
 
@@ -60,6 +61,8 @@ def explain(series: Series, gone: Exit) -> Ending:
         return Ending(FAILED_KINDS.get(failed.kind, "failed"), failed.title, failed.cause, failed.remedy)
     if series.ended is not None:
         return Ending("stopped" if series.ended.reason == "stopped" else "done")
+    if gone.ended_by_us:
+        return Ending("stopped")
     return explain_death(gone)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +39,9 @@ def spawn_worker(python: str | None = None) -> subprocess.Popen[bytes]:
         start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
+
+
+def kill_worker(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker with all its session: --python may name a script that starts the real one and holds its pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; macOS says the latter of the dead
+        os.killpg(process.pid, signal.SIGKILL)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from time import perf_counter_ns
 from typing import BinaryIO
 
@@ -19,14 +20,15 @@ GRACE_S = 3.0
 def die_with(parent: int | None) -> None:
     """Have the kernel kill this process when its parent dies, even while a library holds the interpreter's lock.
 
-    Linux only; elsewhere the end of stdin alone has to do. ``parent`` closes the gap before the call took effect.
+    Linux only; elsewhere the end of stdin alone has to do. ``parent`` closes the gap before the call took effect; it
+    need not be the very next of kin, for --python may name a script that starts the real one.
     """
     if parent is None or not sys.platform.startswith("linux"):
         return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:
+    if os.getppid() != parent and not Path(f"/proc/{parent}").exists():
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.beat.ending import Exit, explain
-from heartbeat_core.beat.interpreter import spawn_worker
+from heartbeat_core.beat.interpreter import kill_worker, spawn_worker
 from heartbeat_core.beat.memory import available_bytes, ensure_fits
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, decode
+from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, decode, not_ours
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take
 EXIT_LIMIT_S = 10.0
 GRACE_S = 3.0  # for a stopped run to finish its beat and its proof
 STDERR_LINES = 40
+LONGEST_LINE = 2**22  # bytes; the longest of ours, 8,192 samples in five columns, is a tenth of it
 VMSTAT = Path("/proc/vmstat")
 
 
@@ -56,19 +57,21 @@ class Run(Source):
         ceilings: CeilingCache | None = None,
         start_limit_s: float = START_LIMIT_S,
     ) -> None:
-        """Start the run; raise HeartbeatError where it cannot fit or its Python cannot be started."""
-        ensure_fits(plan, available_bytes())
+        """Start the run; raise HeartbeatError where it cannot fit or its Python cannot be started, the sinks closed."""
         super().__init__(plan)
         self.sinks, self.ceilings, self.start_limit_s = sinks, ceilings, start_limit_s
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
-        self.timed_out = False
+        self.timed_out = self.ended_by_us = False
         self.oom_kills = kernel_oom_kills()
-        try:
-            self.process = spawner.call(lambda: self.spawn(python))
-        except OSError as error:
-            raise HeartbeatError(
-                f"{python or 'this Python'} cannot be started", str(error), "Check --python and backends.xla.python.", exit_code=3
-            ) from error
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close_sinks)
+            ensure_fits(plan, available_bytes())
+            try:
+                self.process = spawner.call(lambda: self.spawn(python))
+            except OSError as error:
+                remedy = f"Check --python and backends.{plan.backend}.python."
+                raise HeartbeatError(f"{python or 'this Python'} cannot be started", str(error), remedy, exit_code=3) from error
+            failed.pop_all()
 
     def spawn(self, python: str | None) -> subprocess.Popen[bytes]:
         """Start worker and readers; the threads made here have the spawner's priority, so the stream is never kept waiting."""
@@ -87,17 +90,19 @@ class Run(Source):
         """Take the stream line by line until it ends, then say how it ended."""
         assert self.process.stdout is not None
         rubbish: HeartbeatError | None = None
-        for line in self.process.stdout:
-            if not line.endswith(b"\n"):
-                break  # the worker died in the middle of it
-            try:
+        try:
+            while line := self.process.stdout.readline(LONGEST_LINE):
+                if len(line) == LONGEST_LINE:
+                    raise not_ours(line, f"It is longer than {LONGEST_LINE:,} bytes.")
+                if not line.endswith(b"\n"):
+                    break  # the worker died in the middle of it
                 self.take(decode(line), line)
-            except HeartbeatError as error:
-                rubbish = error
-                self.process.kill()
-                break
-        self.watchdog.cancel()
-        self.finish(rubbish)
+        except HeartbeatError as error:
+            rubbish = error
+            kill_worker(self.process)
+        finally:  # whatever happens, nobody waits for ever for an end
+            self.watchdog.cancel()
+            self.finish(rubbish)
 
     def take(self, record: Record, line: bytes) -> None:
         self.took(record)
@@ -113,23 +118,29 @@ class Run(Source):
 
     def finish(self, rubbish: HeartbeatError | None) -> None:
         """Wait for the worker to be gone, and close the books."""
+        lingered = False
         try:
             self.process.wait(EXIT_LIMIT_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            lingered = True
+        kill_worker(self.process)  # or what it has left behind
+        self.process.wait()
         self.listener.join(EXIT_LIMIT_S)
         self.close_pipes()
         oom_kills = kernel_oom_kills()
         gone = Exit(
-            returncode=self.process.returncode,
+            returncode=None if lingered else self.process.returncode,
             stderr=tuple(self.stderr),
             rubbish=rubbish,
             timed_out_s=self.start_limit_s if self.timed_out else None,
+            ended_by_us=self.ended_by_us,
             kernel_killed=oom_kills is not None and self.oom_kills is not None and oom_kills > self.oom_kills,
         )
-        self.notes += [note for sink in self.sinks for note in sink.close()]
+        self.close_sinks()
         self.over(explain(self.series, gone))
+
+    def close_sinks(self) -> None:
+        self.notes += [note for sink in self.sinks for note in sink.close()]
 
     def close_pipes(self) -> None:
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
@@ -140,13 +151,14 @@ class Run(Source):
     def listen(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            text = line.decode("utf-8", "replace").strip()
+            # what libraries say may hold colours and worse, and ends up on a screen
+            text = "".join(character if character.isprintable() else " " for character in line.decode("utf-8", "replace")).strip()
             if text:
                 self.stderr.append(text)
 
     def give_up(self) -> None:
         self.timed_out = True
-        self.process.kill()
+        kill_worker(self.process)
 
     def store_ceiling(self, measured: CeilingMeasured) -> None:
         today = datetime.now(timezone.utc).astimezone().date()
@@ -168,7 +180,10 @@ class Run(Source):
         self.order(b"stop", paused=False)
 
     def kill(self) -> None:
-        self.process.kill()
+        """End the worker at once; what has come stays."""
+        self.ended_by_us = True
+        if self.ending is None:
+            kill_worker(self.process)
 
     def order(self, word: bytes, *, paused: bool) -> None:
         with self.changed:
