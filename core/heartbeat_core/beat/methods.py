@@ -61,8 +61,12 @@ def repeat(beat: Beat, count: int | None, deadline: int | None, recorder: Record
     while done != count:
         add(beat())
         done += 1
-        if control.attention and not control.proceed(recorder):
-            return False
+        if control.attention:
+            asked = perf_counter_ns()
+            if not control.proceed(recorder):
+                return False
+            if deadline is not None:
+                deadline += perf_counter_ns() - asked  # a pause is no part of the duration
         if deadline is not None and perf_counter_ns() >= deadline:
             break
     return True
