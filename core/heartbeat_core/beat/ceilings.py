@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -49,9 +50,10 @@ class CeilingCache:
     def load(self, key: str) -> Ceiling | None:
         values = self.read().get(key)
         try:
-            return Ceiling(float(values["flops_per_s"]), float(values["bytes_per_s"]), str(values["measured_on"])) if values else None
+            kept = Ceiling(float(values["flops_per_s"]), float(values["bytes_per_s"]), str(values["measured_on"])) if values else None
         except (TypeError, KeyError, ValueError):
             return None
+        return kept if kept and 0 < kept.flops_per_s < math.inf and 0 < kept.bytes_per_s < math.inf else None
 
     def store(self, key: str, measured: CeilingMeasured, day: date) -> Ceiling:
         """Keep a ceiling; raise OSError where the file cannot be written."""

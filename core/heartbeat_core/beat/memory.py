@@ -28,12 +28,16 @@ def host_available(meminfo: Path = Path("/proc/meminfo")) -> int | None:
 
 
 def cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Read what the control group (version 2) leaves, None where it sets no limit."""
+    """Read what the control group (version 2) leaves, None where it sets no limit.
+
+    Files that were read count as used until their pages are needed; those not in active use are as good as free.
+    """
     try:
-        limit, used = (root / "memory.max").read_text().strip(), (root / "memory.current").read_text().strip()
+        limit, used, stat = ((root / f"memory.{name}").read_text().strip() for name in ("max", "current", "stat"))
     except OSError:
         return None
-    return None if limit == "max" else max(0, int(limit) - int(used))
+    reclaimable = next((int(line.split()[1]) for line in stat.splitlines() if line.startswith("inactive_file ")), 0)
+    return None if limit == "max" else max(0, int(limit) - max(0, int(used) - reclaimable))
 
 
 def ensure_fits(plan: Plan, available: int | None, *, operand_copies: int = 1, where: str = "this machine") -> None:
