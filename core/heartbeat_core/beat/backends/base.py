@@ -86,12 +86,15 @@ class Backend(ABC):
 
 def import_torch() -> Any:
     """Import torch; raise BackendUnavailable where it is missing or broken."""
+    remedy = "Install it: pip install torch (see the README for a CPU build)."
     try:
         import torch
     except ImportError as error:
-        raise BackendUnavailable(
-            "torch is not installed for this Python", str(error), "Install it: pip install torch (see the README for a CPU build)."
-        ) from error
+        missing = error.name == "torch"
+        title = "torch is not installed for this Python" if missing else "torch is installed for this Python and cannot be imported"
+        raise BackendUnavailable(title, str(error), remedy) from error
+    except OSError as error:  # a shared library it loads by itself
+        raise BackendUnavailable("torch is installed for this Python and cannot be imported", str(error), remedy) from error
     return torch
 
 

@@ -30,12 +30,16 @@ class Xla(Backend):
         self.tpus = scan_tpus()
         choose_device(bool(self.tpus))
         self.torch = import_torch()
+        # asked before the import, which fails on a wrong pair with a symbol that nobody knows
+        if installed := installed_version("torch_xla"):
+            ensure_pair(self.torch.__version__, installed)
         try:
             import torch_xla
             import torch_xla.core.xla_model as xm
             from torch_xla.debug import metrics
         except ImportError as error:
-            raise BackendUnavailable("torch_xla is not installed for this Python", str(error), INSTALL) from error
+            title = "is installed for this Python and cannot be imported" if installed else "is not installed for this Python"
+            raise BackendUnavailable(f"torch_xla {title}", str(error), INSTALL) from error
         self.torch_xla, self.xm, self.metrics = torch_xla, xm, metrics
         self.matmul, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
         self.compiled = self.compile_ns = 0
@@ -64,10 +68,10 @@ class Xla(Backend):
             "rehearsal": not on_tpu,
             "torch": self.torch.__version__,
             "torch_xla": self.torch_xla.__version__,
-            "libtpu": libtpu_version(),
+            "libtpu": installed_version("libtpu"),
             "pjrt_device": os.environ["PJRT_DEVICE"],
             "precision": describe_precision(plan, on_tpu),
-            **{name: os.environ[name] for name in BF16_FLAGS if name in os.environ},
+            **{name: os.environ[name] for name in bf16_forced()},
         }
 
     def host_copies(self) -> int:
@@ -132,12 +136,17 @@ def choose_device(has_tpu: bool) -> None:
         os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
 
 
-def libtpu_version() -> str | None:
-    """Read the version of libtpu, None where it is not installed; importing it would look for a TPU."""
+def installed_version(package: str) -> str | None:
+    """Read a version from the package's metadata, None where there is none; importing libtpu would look for a TPU."""
     try:
-        return version("libtpu")
+        return version(package)
     except PackageNotFoundError:
         return None
+
+
+def bf16_forced() -> list[str]:
+    """List the variables that have float32 computed in bfloat16: set, and not to "off"."""
+    return [name for name in BF16_FLAGS if os.environ.get(name, "0").lower() not in ("", "0", "false")]
 
 
 def ensure_pair(torch_version: str, xla_version: str) -> None:
@@ -153,8 +162,7 @@ def ensure_pair(torch_version: str, xla_version: str) -> None:
 def describe_precision(plan: Plan, on_tpu: bool) -> str:
     if plan.workload.dtype == "bfloat16":
         return "bfloat16"
-    forced = [name for name in BF16_FLAGS if os.environ.get(name, "0") not in ("", "0", "false")]
-    if forced:
+    if forced := bf16_forced():
         return f"float32 turned into bfloat16 by {forced[0]}"
     if not on_tpu:
         return "float32 as it is"
