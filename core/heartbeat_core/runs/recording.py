@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from heartbeat_core.beat.stream import Record, Started, StreamError, decode
 from heartbeat_core.errors import HeartbeatError
 
 SUFFIX = ".jsonl"
+# The folder may hold other files, and those are never removed.
+OURS = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[a-z]+-[0-9a-f]{6}\.jsonl")
 
 
 class Recording:
@@ -29,6 +32,7 @@ class Recording:
         self.path = path
         self.file: BinaryIO | None = file
         self.limit_bytes = limit_bytes
+        self.written = 0
 
     @classmethod
     def create(cls, folder: Path, plan: Plan, limit_bytes: int) -> Recording:
@@ -44,13 +48,16 @@ class Recording:
             ) from error
 
     def write(self, line: bytes) -> str | None:
-        """Add a line; return a note where the disk refused it, which ends the recording at the last whole line."""
+        """Add a line; return a note where the disk or the cap forbids it, which ends the recording at the last whole line."""
         if self.file is None:
             return None
+        if self.written + len(line) > self.limit_bytes:
+            return self.abandon(f"it reached the cap of {mib(self.limit_bytes)} (recordings.limit_mib)")
         try:
             written = self.file.write(line)
         except OSError as error:
             return self.abandon(str(error))
+        self.written += written
         return None if written == len(line) else self.abandon(f"{written} of {len(line)} bytes were written")
 
     def abandon(self, why: str) -> str:
@@ -62,7 +69,7 @@ class Recording:
         return f"the recording ends early: {why}"
 
     def close(self) -> list[str]:
-        """Close the file, then make room: the oldest recordings go while all together exceed the cap."""
+        """Close the file, which goes where it holds nothing; the oldest go while all together exceed the cap."""
         notes: list[str] = []
         if self.file:
             try:
@@ -71,17 +78,19 @@ class Recording:
                 notes.append(f"the recording ends early: {error}")
             self.file = None
         try:
+            if not self.written:
+                self.path.unlink(missing_ok=True)
             removed = make_room(self.path.parent, self.limit_bytes, keep=self.path)
         except OSError as error:
             return [*notes, f"old recordings could not be removed: {error}"]
         if removed:
-            notes.append(f"{len(removed)} old recordings were removed to stay under the cap of {self.limit_bytes / 2**20:.0f} MiB")
+            notes.append(f"{len(removed)} old recordings were removed to stay under the cap of {mib(self.limit_bytes)}")
         return notes
 
 
 def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> list[Path]:
     """Remove the oldest recordings, by name, until the rest fits; never the one just made."""
-    sized = [(path, path.stat().st_size) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    sized = [(path, path.stat().st_size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name)]
     total = sum(size for _path, size in sized)
     removed = []
     for path, size in sized:
@@ -92,6 +101,10 @@ def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> list[Path]:
             total -= size
             removed.append(path)
     return removed
+
+
+def mib(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"
 
 
 @dataclass(frozen=True)
