@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -13,7 +14,8 @@ from heartbeat_tui.commands import backend, bench, devices, replay
 from heartbeat_tui.commands.complain import complain
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
-INTERRUPTED = 130
+COULD_NOT_TELL, INTERRUPTED = 3, 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."
 
 
@@ -34,11 +36,21 @@ def dispatch(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has gone; what Python still holds for it must not be flushed at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone
+        drop_output()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        drop_output()
+        complain(HeartbeatError("the output cannot be written", str(error), "Free the disk, or print elsewhere."))
+        return COULD_NOT_TELL
     return code
+
+
+def drop_output() -> None:
+    """Send what Python still holds for stdout nowhere, or its last flush would fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible ver
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("bench", help="time the product without a screen", description=DESCRIPTION)
-    add_plan_flags(parser)
+    add_plan_flags(parser, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
     output = parser.add_argument_group("output")
     form = output.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, proof")
@@ -36,17 +35,18 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 class StreamOut:
-    """Prints the stream as it comes. A reader who has gone ends the printing; ``run`` then stops the beat."""
+    """Prints the stream as it comes. A reader who has gone, or a full disk, ends the printing; ``watch`` then stops the beat."""
 
     def __init__(self) -> None:
-        self.broken = False
+        self.broken: OSError | None = None
 
     def write(self, line: bytes) -> str | None:
-        if not self.broken:
+        if self.broken is None:
             try:
-                os.write(sys.stdout.fileno(), line)
-            except BrokenPipeError:
-                self.broken = True
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                self.broken = error
         return None
 
     def close(self) -> list[str]:
@@ -124,7 +124,10 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
 
 def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple[Run, bool]:
-    """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short."""
+    """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short.
+
+    Raises OSError where the stream could not be printed.
+    """
     from dataclasses import replace
 
     stream = StreamOut() if args.stream else None
@@ -137,6 +140,8 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
         except KeyboardInterrupt:
             interrupted = True
             finished.close()
+    if stream and stream.broken:
+        raise stream.broken
     for note in finished.notes:
         print(f"note: {note}", file=sys.stderr)
     complain_of(finished.report())
@@ -144,14 +149,18 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
 
 
 def watch(run: Run, stream: StreamOut | None) -> None:
-    """Wait for the end, showing how far it is."""
+    """Wait for the end, showing how far it is; nobody reading the stream any more is one."""
+
+    def look_at_reader() -> None:
+        if stream and stream.broken:
+            run.stop()
+
     if sys.stderr.isatty():
         from heartbeat_tui.commands.bench_text import show_progress
 
-        show_progress(run)
+        show_progress(run, look_at_reader)
     while not run.wait(0.2):
-        if stream and stream.broken:
-            run.stop()
+        look_at_reader()
 
 
 def recording_of(run: Run) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from heartbeat_core.beat.report import Report
+from heartbeat_core.beat.report import Report, wanted
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
 
@@ -19,18 +19,18 @@ WIDTH = 100
 Row = tuple[str, str, str]
 
 
-def show_progress(run: Run) -> None:
-    """Draw a bar on stderr until the run is over."""
+def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
+    """Draw a bar on stderr until the run is over, and do ``meanwhile`` each time."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting", total=None)
         version = 0
         while run.ending is None:
             version = run.wait_for_news(version, 0.5)
-            series = run.series
-            report_total = run.plan.samples_wanted
-            total = None if report_total is None else report_total + run.plan.warmup
-            progress.update(task, description=series.stage or "beating", completed=series.count, total=total)
+            meanwhile()
+            with run.changed:
+                stage, count = run.series.stage, run.series.count
+            progress.update(task, description=stage or "beating", completed=count, total=wanted(run.plan))
 
 
 def print_report(report: Report, recording: Path | None) -> None:
@@ -40,7 +40,8 @@ def print_report(report: Report, recording: Path | None) -> None:
     count = environment.get("threads")
     threads = f", {count} thread{'s' if count != 1 else ''}" if count else ""
     console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend}{threads} · {plan.method} · warm-up {plan.warmup}"))
-    about = [environment.get("hardware"), environment.get("cpu"), f"torch {environment.get('torch')}", environment.get("precision")]
+    torch = environment.get("torch")
+    about = [environment.get("hardware"), environment.get("cpu"), torch and f"torch {torch}", environment.get("precision")]
     console.print(Text(" · ".join(str(part) for part in about if part)))
     for label in report.labels:
         console.print(Text(label))

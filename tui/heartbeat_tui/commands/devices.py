@@ -23,7 +23,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Look at every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3.",
     )
     parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, devices")
-    parser.add_argument("--python", metavar="PATH", help="look with this Python")
+    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="look with this Python")
     parser.set_defaults(run=run)
 
 

@@ -29,8 +29,12 @@ def duration(text: str) -> float:
     return float(found[1]) * SECONDS[found[2]]
 
 
-def add_plan_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags; one that is not given stays None, so that settings and defaults have their say."""
+def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Add the flags; one that is not given stays None, so that settings and defaults have their say.
+
+    A command gives argparse.SUPPRESS as the ``default``: else it would undo what stood before its name.
+    """
+    parser.argument_default = default  # of the groups made from here on
     where = parser.add_argument_group("where")
     where.add_argument("--backend", choices=BACKENDS, help="auto: the TPU where the PCI bus shows one, else the CPU")
     where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
@@ -50,6 +54,7 @@ def add_plan_flags(parser: argparse.ArgumentParser) -> None:
     end.add_argument("--until-stopped", action="store_true", help="beat until stopped (Ctrl-C)")
     how.add_argument("--window", type=int, metavar="N", help="products in flight (pipelined), default 10")
     how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's clock, default 5")
+    parser.argument_default = None
 
 
 def make_launcher(args: argparse.Namespace) -> Launcher:
