@@ -1,0 +1,121 @@
+"""A run that beats when it is told to, for tests of the terminal half."""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from heartbeat_core.beat.ceilings import Ceiling
+from heartbeat_core.beat.ending import Ending
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.source import Source
+from heartbeat_core.beat.stream import Ended, Environment, HandbookClock, Phase, Proof, Record, Samples, Stage, Started
+
+MS = 1_000_000
+
+
+class FakeRun(Source):
+    """Its records come from the test; orders are noted in ``orders``."""
+
+    def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
+        super().__init__(plan, labels)
+        self.orders: list[str] = []
+        self.random = random.Random(7)
+        self.now = 0
+
+    def tell(self, record: Record) -> None:
+        self.took(record)
+
+    def open(self, **environment: Any) -> FakeRun:
+        """Go through the steps before the beats."""
+        self.tell(Started(0, 1, "0", 1, "2026-11-22T12:00:00+00:00", self.plan.to_json()))
+        for name, ns in (("import", 1300 * MS), ("device", MS), ("allocate", 812 * MS), ("transfer", 1000)):
+            self.tell(Stage(self.now, name))
+            self.now += ns
+            self.tell(Stage(self.now, name, ns))
+        self.tell(Environment(self.now, {"backend": self.plan.backend, "threads": 2, **environment}))
+        return self
+
+    def beat(self, count: int, ns: int = 9_600_000, *, phase: Phase = "steady", compiling: bool = False) -> FakeRun:
+        total = [max(1, round(self.random.gauss(ns, ns / 90))) for _ in range(count)]
+        if phase == "steady":
+            total = [ns + 5 * MS if self.random.random() < 0.02 else ns for ns in total]
+        columns = {
+            "total": array("q", total),
+            "trace": array("q", [4_000] * count),
+            "compile": array("q", [total[0] // 2 if compiling else 0] * count),
+            "dispatch": array("q", [41_000] * count),
+            "wait": array("q", [ns - 45_000 for ns in total]),
+        }
+        if not compiling:
+            del columns["compile"]
+        self.now += sum(total)
+        self.tell(Samples(self.now, phase, self.series.count, columns))
+        return self
+
+    def warm_up(self) -> FakeRun:
+        self.beat(1, 61 * MS, phase="cold")
+        for ns in (22, 14, 12, 11)[: max(0, self.plan.warmup - 1)]:
+            self.beat(1, ns * MS, phase="warm-up")
+        return self
+
+    def prove(self) -> FakeRun:
+        self.tell(Stage(self.now, "proof"))
+        self.tell(Proof(self.now, 17, 4.2e-7, "float32 products", True))
+        self.tell(Stage(self.now, "proof", 310 * MS))
+        return self
+
+    def done(self) -> FakeRun:
+        self.prove()
+        self.tell(Ended(self.now, "done"))
+        self.over(Ending("done"))
+        return self
+
+    def handbook(self, launched: int = 1) -> FakeRun:
+        products = self.plan.iterations or 100
+        for _ in range(self.plan.repeats):
+            self.tell(Samples(self.now, "steady", self.series.count, {"total": array("q", [8_400 * products])}))
+            self.tell(HandbookClock(self.now, products, 8_400 * products, launched, 121 * MS, 3_000))
+        return self
+
+    def pause(self) -> None:
+        self.order("pause", paused=True)
+
+    def resume(self) -> None:
+        self.order("resume", paused=False)
+
+    def stop(self) -> None:
+        self.order("stop", paused=False)
+
+    def order(self, word: str, *, paused: bool) -> None:
+        self.orders.append(word)
+        with self.changed:
+            self.paused = paused
+            self.news()
+
+    def close(self) -> None:
+        self.orders.append("close")
+        if self.ending is None:
+            self.over(Ending("stopped"))
+
+
+class Stand:
+    """Begins fake runs and keeps them; ``play`` is what each does at once."""
+
+    def __init__(self, play: Callable[[FakeRun], object] = lambda run: None, ceiling: bool = True) -> None:
+        self.play, self.ceiling = play, ceiling
+        self.runs: list[FakeRun] = []
+
+    def __call__(self, plan: Plan) -> FakeRun:
+        run = FakeRun(plan)
+        if self.ceiling:
+            run.ceiling = Ceiling(2.5e12, 41e9, "2026-11-22")
+        self.runs.append(run)
+        self.play(run)
+        return run
+
+    @property
+    def run(self) -> FakeRun:
+        return self.runs[-1]

@@ -1,0 +1,310 @@
+"""The Heartbeat pane: one run, live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun
+from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.clocks import ClocksView
+from heartbeat_tui.widgets.figures import Head
+from heartbeat_tui.widgets.heart import Heart
+from heartbeat_tui.widgets.histogram import Histogram
+from heartbeat_tui.widgets.idle import Idle, KeyButton
+from heartbeat_tui.widgets.meaning import Meaning
+from heartbeat_tui.widgets.plan_line import PlanLine
+from heartbeat_tui.widgets.split import Split
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.top_line import Tab, TopLine
+from heartbeat_tui.widgets.words import figures_text, plan_sentence
+
+if TYPE_CHECKING:
+    from heartbeat_tui.widgets.plan_form import PlanForm
+
+LEAST = (60, 18)  # columns and rows
+
+
+def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"heartbeat.{action}")
+
+
+class HeartbeatPane(Screen[None]):
+    """Draws the snapshots it is shown, and asks the app for what its keys mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("space", "begin", "Start", "start a run as planned"),
+        key("enter", "begin_too", "Start", "start a run as planned", show=False),
+        key("space", "pause", "Pause", "pause the run after this beat"),
+        key("space", "resume", "Resume", "go on with the run"),
+        key("s", "stop", "Stop", "end the run now and keep its samples"),
+        key("r", "again", "Again", "run the same plan again"),
+        key("e", "edit", "Plan", "change the plan"),
+        key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
+        key("z", "zoom", "Steady only", "show the steady state alone"),
+        key("z", "unzoom", "Whole run", "show the warm-up as well"),
+        key("l", "linear", "Linear", "draw latencies on a linear scale"),
+        key("l", "log", "Log", "draw latencies on a logarithmic scale"),
+        key("d", "details", "Details", "show histogram, split and meaning"),
+        key("d", "chart", "Chart", "show the chart"),
+        key("y", "copy", "Copy", "copy the figures as text", show=False),
+        key("c", "clear", "Clear", "forget this run; its recording stays"),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
+        super().__init__()
+        self.tabs, self.plan, self.replaying = tuple(tabs), plan, replaying
+        self.snapshot: Snapshot | None = None
+        self.waiting = False  # asked for a run that has not begun yet
+        self.awake = True
+        self.steady_only, self.log_scale = False, True
+        self.form: PlanForm | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TopLine(self.tabs, "heartbeat")
+        yield Lines(id="too-small")
+        with Vertical(id="pane"):
+            with Horizontal(id="head"):
+                yield Heart()
+                yield Head()
+            yield PlanLine()
+            yield Idle()
+            with Container(id="charts"):
+                yield LatencyChart(classes="panel")
+                yield Histogram(classes="panel")
+            with Container(id="below"):
+                yield Split(classes="panel")
+                yield Meaning(classes="panel", id="meaning")
+            yield ClocksView(id="clocks")
+            yield Meaning(classes="-line", id="gist")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self.refresh_state()
+
+    # -- what is shown
+
+    @property
+    def state(self) -> str:
+        """Name what the run is doing: idle, or a state of its report."""
+        if self.waiting:
+            return "starting"
+        return self.snapshot.report.state if self.snapshot else "idle"
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Draw a snapshot, or that there is no run."""
+        before = self.state, self.clocks_shown
+        self.snapshot = snapshot
+        if (self.state, self.clocks_shown) != before:
+            self.refresh_state()
+        else:
+            self.draw()
+
+    def wait_for_run(self, waiting: bool) -> None:
+        self.waiting = waiting
+        self.refresh_state()
+
+    def show_plan(self, plan: Plan) -> None:
+        self.plan = plan
+        self.draw()
+
+    @property
+    def clocks_shown(self) -> bool:
+        return self.snapshot is not None and self.snapshot.clocks is not None
+
+    def refresh_state(self) -> None:
+        """Lay out what belongs to the state of the run, then draw."""
+        self.set_class(self.state == "idle", "-idle")
+        self.set_class(self.form is not None, "-form")
+        self.set_class(self.clocks_shown, "-clocks")
+        self.refresh_bindings()
+        self.draw()
+
+    def draw(self) -> None:
+        report = self.snapshot.report if self.snapshot else None
+        beating = self.state == "beating" and self.awake
+        self.query_one(Heart).show(beating=beating, iterations_per_s=report.iterations_per_s if report else None)
+        self.query_one(Head).show(report)
+        self.query_one(PlanLine).show(report.plan if report else self.plan, report)
+        self.query_one(TopLine).show(report.labels if report else ())
+        if self.state == "idle":
+            self.query_one(Idle).show(self.plan, plan_sentence(self.plan))
+        elif self.snapshot is not None:
+            self.draw_run(self.snapshot)
+
+    def draw_run(self, snapshot: Snapshot) -> None:
+        """Draw the body; what is hidden is given its data and draws nothing."""
+        report = snapshot.report
+        statistics = report.statistics
+        wanted = None if report.wanted is None or report.state == "ended" else report.wanted - warm_count(report.plan)
+        self.query_one(LatencyChart).show(
+            snapshot.chart,
+            log=self.log_scale,
+            steady_only=self.steady_only,
+            expected=wanted,
+            median_ns=statistics.median_ns if statistics else None,
+        )
+        quantiles = dict(statistics.quantiles) if statistics else {}
+        marks = {name: quantiles[q] for name, q in (("median", 0.5), ("p95", 0.95)) if q in quantiles}
+        self.query_one(Histogram).show(snapshot.histogram, marks)
+        whole = {"compute": statistics.median_ns} if statistics and report.handbook is None else {}
+        self.query_one(Split).show(report.split or whole, report.stages)
+        for meaning in self.query(Meaning):
+            meaning.show(report)
+        if snapshot.clocks is not None:
+            self.query_one(ClocksView).show(snapshot.clocks)
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        least = f"The heartbeat needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
+        self.query_one("#too-small", Lines).set_lines([ink(least, "attention")])
+
+    def on_screen_suspend(self) -> None:
+        self.awake = False
+        self.query_one(Heart).show(beating=False, iterations_per_s=None)
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.is_mounted:
+            self.draw()
+
+    # -- what can be done now
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done in this state."""
+        del parameters
+        state, charted = self.state, self.snapshot is not None and not self.clocks_shown
+        if self.form is not None and action in OFFERED:
+            return False
+        offered = {
+            "begin": state == "idle",
+            "begin_too": state == "idle",
+            "pause": state == "beating",
+            "resume": state == "paused",
+            "stop": state in ("starting", "beating", "paused") and not self.waiting,
+            "again": state == "ended",
+            "edit": state in ("idle", "ended") and not self.replaying,
+            "compare": state in ("idle", "ended") and not self.replaying,
+            "zoom": charted and not self.steady_only,
+            "unzoom": charted and self.steady_only,
+            "linear": charted and self.log_scale,
+            "log": charted and not self.log_scale,
+            "details": charted and self.low and not self.has_class("-details"),
+            "chart": charted and self.low and self.has_class("-details"),
+            "copy": self.snapshot is not None,
+            "clear": state == "ended",
+        }
+        return offered.get(action, True)
+
+    @property
+    def low(self) -> bool:
+        """Tell whether the screen has no room for everything at once."""
+        return self.app.size.height < 34
+
+    # -- what the keys do
+
+    def action_begin(self) -> None:
+        self.wait_for_run(True)
+        self.post_message(Begin(self.plan))
+
+    action_begin_too = action_begin
+    action_again = action_begin
+
+    def action_compare(self) -> None:
+        self.wait_for_run(True)
+        self.post_message(CompareClocks(self.plan))
+
+    def action_pause(self) -> None:
+        self.post_message(PauseRun())
+
+    def action_resume(self) -> None:
+        self.post_message(ResumeRun())
+
+    def action_stop(self) -> None:
+        self.post_message(StopRun())
+
+    def action_clear(self) -> None:
+        self.post_message(ClearRun())
+
+    def action_zoom(self) -> None:
+        self.steady_only = True
+        self.refresh_state()
+
+    def action_unzoom(self) -> None:
+        self.steady_only = False
+        self.refresh_state()
+
+    def action_linear(self) -> None:
+        self.log_scale = False
+        self.refresh_state()
+
+    def action_log(self) -> None:
+        self.log_scale = True
+        self.refresh_state()
+
+    def action_details(self) -> None:
+        self.add_class("-details")
+        self.refresh_bindings()
+
+    def action_chart(self) -> None:
+        self.remove_class("-details")
+        self.refresh_bindings()
+
+    def action_copy(self) -> None:
+        if self.snapshot is not None:
+            self.app.copy_to_clipboard(figures_text(self.snapshot.report))
+            self.notify("The figures are on the clipboard.", markup=False)
+
+    async def action_edit(self) -> None:
+        # Input and Select cost 40 ms to import; the first frame does without
+        from heartbeat_tui.widgets.plan_form import PlanForm
+
+        if self.form is None:
+            self.form = PlanForm(self.plan)
+            await self.query_one("#pane").mount(self.form)
+            self.refresh_state()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.refresh_state()
+
+    # -- news from the widgets
+
+    async def on_plan_form_accepted(self, event: PlanForm.Accepted) -> None:
+        event.stop()
+        self.plan = event.plan
+        await self.close_form()
+        self.action_begin()
+
+    async def on_plan_form_closed(self, event: PlanForm.Closed) -> None:
+        event.stop()
+        await self.close_form()
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+    async def on_tab_chosen(self, event: Tab.Chosen) -> None:
+        event.stop()
+        await self.app.switch_mode(event.mode)
+
+
+OFFERED = frozenset(
+    binding.action for binding in HeartbeatPane.BINDINGS if isinstance(binding, Binding)
+)  # while a form is open, its keys are letters
+
+
+def warm_count(plan: Plan) -> int:
+    """Count the samples before the steady state: the first is always cold, but for the handbook's own warm-up."""
+    if plan.method == "handbook":
+        return 0 if plan.warmup else 1
+    return max(1, -(-plan.warmup // plan.products_per_sample))

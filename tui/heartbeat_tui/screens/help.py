@@ -1,0 +1,61 @@
+"""The keys that work now, read from the live bindings, and the words of the pane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.words import sentence
+
+WORDS = (
+    ("beat", "one timed matrix product"),
+    ("cold", "the first beat: caches, memory and programs are touched for the first time"),
+    ("warm-up", "the beats before the steady state, shown but not counted"),
+    ("steady state", "the beats that the figures are made of"),
+    ("median ±", "half the 95 % interval of the median"),
+    ("p95", "19 of 20 beats were quicker; shown from 59 beats on"),
+    ("ceiling", "the most this device can do: data sheet of a TPU, or measured here"),
+    ("verdict", "✓ plausible, ! suspicious, ✗ impossible, ? unknown"),
+    ("◆ ◇ ✕ ⣿", "on the chart: first beat, warm-up, compiled, steady"),
+)
+
+
+def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]:
+    """List each command of ours once, with its keys and what it does now; those of the app come last."""
+    keys: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
+    for active in bindings:
+        binding = active.binding
+        if active.enabled and binding.id:
+            name = binding.action if binding.action == "quit" else binding.id
+            keys.setdefault(name, []).append(app.get_key_display(binding))
+            texts.setdefault(name, binding.tooltip or binding.description)
+    ordered = sorted(keys, key=lambda name: name.startswith("app.") or name == "quit")
+    return [Content.assemble(ink(f"{', '.join(keys[name]):>12}  ", "beat"), sentence(texts[name])) for name in ordered]
+
+
+class Help(ModalScreen[None]):
+    """Keys at the left, words at the right."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "Close", key_display="esc")]
+
+    def __init__(self, keys: list[Content]) -> None:
+        super().__init__()
+        self.keys = keys
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="panel dialog") as box:
+            box.border_title = "help"
+            yield Lines().with_text(ink("Keys that work now", "strong"), *self.keys, Content(""), ink("Words", "strong"))
+            for word, says in WORDS:
+                with Horizontal(classes="word"):
+                    yield Lines(classes="term").with_text(ink(word, "beat"))
+                    yield Lines().with_text(ink(says, "plain"))
+            yield Lines().with_text(Content(""), ink("Esc closes. ctrl+p finds every command by name.", "quiet"))

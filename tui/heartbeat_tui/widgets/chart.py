@@ -1,0 +1,217 @@
+"""Latency against iteration: the one file that draws a chart.
+
+Drawn as braille through Textual's Line API: about 3 ms a frame here against 18–28 for plotext in a widget, which would
+take its time from the beat on two cores. A column of the envelope is a bar from its least to its greatest sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from heartbeat_tui.widgets.braille import Canvas, Run
+from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.series import ChartData
+
+MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}
+ROWS_PER_TICK = 4
+WARM_CELLS = 12  # room for "warm-up" and its marks, however long the run
+
+
+class Column(Protocol):
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def low_ns(self) -> int: ...
+    @property
+    def high_ns(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Samples ``first`` to ``last``, nanoseconds per product."""
+
+    first: int
+    last: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Lines of runs of text, each of one kind of ink, and the unit of the vertical axis."""
+
+    lines: tuple[tuple[Run, ...], ...]
+    unit: str
+
+    def __str__(self) -> str:
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines)
+
+
+NOTHING = Picture((), "")
+
+
+def draw(
+    data: ChartData, width: int, height: int, *, log: bool = True, expected: int | None = None, median_ns: float | None = None
+) -> Picture:
+    """Draw the samples on ``width`` × ``height`` cells.
+
+    ``expected`` steady samples make the horizontal axis, so that nothing moves while they come in; None: those so far.
+    """
+    warm, steady = bars(data.warm, data.products), bars(data.steady, data.products)
+    compiles = [(index, ns / data.products) for index, ns in data.compiles if drawable(ns)]
+    values = [value for bar in (*warm, *steady) for value in (bar.low, bar.high)] + [ns for _, ns in compiles]
+    if not values or width < 16 or height < 4:
+        return NOTHING
+    scale = scale_for(min(values), max(values), log, max(2, (height - 1) // ROWS_PER_TICK))
+    size, unit = unit_for(scale.high)
+    labels = {cell_row(scale, tick, height - 1): f"{tick / size:.4g}" for tick in scale.ticks}
+    gutter = max(map(len, labels.values()))
+    field = Field(width - gutter - 2, height - 1, scale, data, last=max((bar.last for bar in steady), default=None), expected=expected)
+    field.draw_steady(steady, median_ns)
+    field.draw_marks(warm, compiles)
+    lines: list[tuple[Run, ...]] = []
+    for y in range(height - 1):
+        label = labels.get(y)
+        axis = f"{label:>{gutter}} ┤" if label else " " * gutter + " │"
+        lines.append(((axis, "axis"), *field.canvas.row(y, "steady")))
+    lines.append(((" " * gutter + " └" + field.foot(), "axis"),))
+    return Picture(tuple(lines), unit)
+
+
+def drawable(ns: float) -> bool:
+    """Tell whether an axis has room for it: NaN, infinity and what is not positive have none."""
+    return math.isfinite(ns) and ns > 0
+
+
+def bars(columns: Iterable[Column], products: int) -> list[Bar]:
+    return [
+        Bar(column.first, column.last, column.low_ns / products, column.high_ns / products)
+        for column in columns
+        if drawable(column.low_ns) and drawable(column.high_ns)
+    ]
+
+
+def cell_row(scale: Scale, value: float, rows: int) -> int:
+    return round((1 - scale.at(value)) * (4 * rows - 1)) >> 2
+
+
+class Field:
+    """The part within the axes: warm-up at the left in a room of its own, steady state at the right."""
+
+    def __init__(self, width: int, height: int, scale: Scale, data: ChartData, *, last: int | None, expected: int | None) -> None:
+        self.width, self.height, self.scale = width, height, scale
+        self.canvas = Canvas(width, height)
+        warm_last = max((column.last for column in data.warm), default=-1)
+        self.bounded = data.boundary is not None
+        self.warm_count = data.boundary if data.boundary is not None else warm_last + 1
+        self.warm_width = min(WARM_CELLS, width // 4) if data.warm else 0
+        self.left = self.warm_width + 1 if self.warm_width else 0  # the first cell of the steady state
+        self.expected = max(expected or 1, 0 if last is None else last + 1 - self.warm_count)
+        self.products = data.products
+
+    def draw_steady(self, steady: list[Bar], median_ns: float | None) -> None:
+        if self.warm_width and self.bounded:
+            for y in range(self.height):
+                self.canvas.put(self.warm_width, y, "┊", "axis")
+        if median_ns and steady and drawable(median_ns):
+            row = cell_row(self.scale, median_ns, self.height)
+            for x in range(self.left, self.width):
+                self.canvas.put(x, row, "┄", "median")
+        for bar in steady:
+            self.draw_bar(bar)
+
+    def draw_bar(self, bar: Bar) -> None:
+        dots = 2 * (self.width - self.left)
+        start = (bar.first - self.warm_count) * dots // self.expected
+        end = max(start + 1, (bar.last + 1 - self.warm_count) * dots // self.expected)
+        if bar.last == bar.first and end - start > 3:
+            end -= 1  # few samples: a short dash each, with air between
+        top, bottom = self.dot_row(bar.high), self.dot_row(bar.low)
+        for x in range(2 * self.left + start, 2 * self.left + end):
+            self.canvas.bar(x, top, bottom)
+            for y in range(max(0, top) >> 2, (bottom >> 2) + 1):
+                self.canvas.lift(x >> 1, y)
+
+    def draw_marks(self, warm: list[Bar], compiles: list[tuple[int, float]]) -> None:
+        for bar in warm:
+            kind = "cold" if bar.first == 0 else "warm"
+            self.mark(bar.last, bar.low, "warm" if bar.last else kind)
+            self.mark(bar.first, bar.high, kind)
+        for index, ns in compiles:
+            self.mark(index, ns, "compile")
+
+    def mark(self, index: int, ns: float, kind: str) -> None:
+        if index >= self.warm_count:
+            x = self.left + (index - self.warm_count) * (self.width - self.left) // self.expected
+        elif self.warm_width:
+            x = (2 * index + 1) * self.warm_width // (2 * self.warm_count)
+        else:
+            return  # a warm-up mark while only the steady state is shown
+        self.canvas.put(x, self.dot_row(ns) >> 2, MARKS[kind], kind)
+
+    def dot_row(self, ns: float) -> int:
+        return round((1 - self.scale.at(ns)) * (4 * self.height - 1))
+
+    def foot(self) -> str:
+        """Give the horizontal axis with the names of its parts and the number of the last iteration shown."""
+        end = f" #{(self.warm_count + self.expected) * self.products:,}"
+        warm = ""
+        if self.warm_width:
+            name = f"─ {'warm-up' if self.warm_count > 1 else 'cold'} "
+            warm = (name if len(name) <= self.warm_width else "").ljust(self.warm_width, "─") + "┴"
+        return (warm + "─ steady ").ljust(self.width - len(end), "─")[: self.width - len(end)] + end
+
+
+class LatencyChart(Widget):
+    """The chart as a widget: it asks for as many columns as it can show, and draws once for each change."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{kind}" for kind in ("axis", "steady", "cold", "warm", "compile", "median")}
+
+    picture = NOTHING
+    redraw: Callable[[], None] | None = None
+
+    def show(
+        self,
+        chart: Callable[[int, bool], ChartData],
+        *,
+        log: bool,
+        steady_only: bool,
+        expected: int | None,
+        median_ns: float | None,
+    ) -> None:
+        """Draw at this size, and again at every other size the widget takes."""
+
+        def redraw() -> None:
+            width, height = self.size
+            if width and height:
+                data = chart(2 * width, steady_only)  # two dots in a cell
+                self.picture = draw(data, width, height, log=log, expected=expected, median_ns=median_ns)
+                unit = f", {self.picture.unit}" if self.picture.unit else ""
+                self.border_title = f"latency per iteration{unit} ({'log' if log else 'linear'})"
+                self.refresh()
+
+        self.redraw = redraw
+        redraw()
+
+    def on_resize(self) -> None:
+        if self.redraw is not None:
+            self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self.picture.lines):
+            return Strip.blank(width, self.rich_style)
+        segments = [Segment(text, self.get_component_rich_style(f"chart--{kind}")) for text, kind in self.picture.lines[y]]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -1,0 +1,101 @@
+"""The figures of a run, at the head of the pane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Digits
+
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.words import Figures, figures, split_unit
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.report import Report
+
+
+WIDE = 92  # cells from which the columns stand further apart
+
+
+def block(shown: Figures, width: int) -> list[Content]:
+    """Set the figures in three lines, in columns that keep their width; the median's number is drawn large beside them."""
+    rows = (
+        (split_unit(shown.median)[1], "last", shown.last, shown.rate, shown.verdict, shown.verdict_ink),
+        (shown.median_name, "p95", shown.p95, shown.computed, f"{shown.share} {shown.share_of}", "plain"),
+        (f"±{shown.half}" if shown.half else "", "max", shown.max, shown.moved, shown.source, "quiet"),
+    )
+    gap = " " * (4 if width < WIDE else 8)
+    return [
+        Content.assemble(
+            ink(f"{beside:<10}", "quiet" if index else "beat"),
+            gap[4:],
+            ink(f"{name:<5}", "quiet"),
+            ink(f"{value:>8}", "strong"),
+            gap[3:],
+            ink(f"{throughput:>14}", "strong"),
+            gap,
+            ink(judged, judged_ink),
+        )
+        for index, (beside, name, value, throughput, judged, judged_ink) in enumerate(rows)
+    ]
+
+
+def line(shown: Figures, width: int) -> Content:
+    """Set the most important figures in one line."""
+    parts = [
+        (ink(f"{shown.median:>8}", "beat") + ink(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"), 15),
+        (ink("  p95 ", "quiet") + ink(f"{shown.p95:>7}", "strong"), 13),
+        (ink(f"{shown.rate:>10}", "strong"), 10),
+        (ink(f"{shown.computed:>15}", "strong"), 15),
+        (ink(f"{shown.moved:>12}", "strong"), 12),
+        (ink("  max ", "quiet") + ink(f"{shown.max:>7}", "strong"), 13),
+        (ink("  last ", "quiet") + ink(f"{shown.last:>7}", "strong"), 14),
+    ]
+    left = width - 16
+    kept = []
+    for content, cells in parts:
+        if cells > left:
+            break
+        left -= cells
+        kept.append(content)
+    return Content("").join([*kept, Content("   "), ink(shown.verdict, shown.verdict_ink)])
+
+
+class FiguresLine(Widget):
+    """All figures in one line, for a low screen."""
+
+    ALLOW_SELECT = False
+    shown = Figures()
+
+    def show(self, shown: Figures) -> None:
+        self.shown = shown
+        self.refresh()
+
+    def render(self) -> Content:
+        return line(self.shown, self.size.width)
+
+
+class Head(Horizontal):
+    """The median drawn large and the other figures in three lines; on a low screen all of them in one."""
+
+    shown = Figures()
+
+    def compose(self) -> ComposeResult:
+        yield Digits("", id="median")
+        yield Lines(id="figures")
+        yield FiguresLine()
+
+    def show(self, report: Report | None) -> None:
+        self.shown = figures(report)
+        number = split_unit(self.shown.median)[0]
+        median = self.query_one(Digits)
+        if median.value != number:
+            median.update(number)
+        self.query_one(FiguresLine).show(self.shown)
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        self.query_one("#figures", Lines).set_lines(block(self.shown, self.size.width))

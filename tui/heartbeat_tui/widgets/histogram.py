@@ -1,0 +1,65 @@
+"""How the steady samples are distributed, with the median and p95 marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from heartbeat_tui.widgets.bars import bar
+from heartbeat_tui.widgets.scale import unit_for
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.histogram import Bin
+
+MARK_CELLS = 14
+FEW = 3  # bars too short to be told apart have their count written beside them
+
+
+def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Content]:
+    """Draw one bar for each bin; ``marks`` names values, in nanoseconds, where they fall."""
+    most = max((each.count for each in bins), default=0)
+    if not most or width < 24:
+        return []
+    size, _ = unit_for(bins[-1].high_ns)
+    step = (bins[len(bins) // 2].high_ns - bins[len(bins) // 2].low_ns) / size
+    decimals = next(digits for digits in range(10) if round(step, digits) >= 0.999 * step and round(step, digits) <= 1.001 * step)
+    labels = [f"{each.low_ns / size:,.{decimals}f}" for each in bins]
+    if bins[-1].high_ns - bins[-1].low_ns > 1.01 * step * size:
+        labels[-1] = f"≥ {labels[-1]}"  # what lies far above is gathered there
+    gutter = max(map(len, labels)) + 1
+    room = width - gutter - 2 - MARK_CELLS
+    lines = []
+    for index, (each, label) in enumerate(zip(bins, labels, strict=True)):
+        last = index == len(bins) - 1
+        found = [name for name, value in marks.items() if each.low_ns <= value < each.high_ns or (last and value == each.high_ns)]
+        few = f" {each.count}" if 0 < each.count <= FEW and most > 10 * FEW else ""
+        mark = few + (f" ◂ {', '.join(found)}" if found else "")
+        drawn = bar(each.count / most, room)
+        lines.append(Content.assemble(ink(f"{label:>{gutter}} ▏", "quiet"), ink(drawn, "beat"), ink(mark, "plain" if found else "quiet")))
+    return lines
+
+
+class Histogram(Lines):
+    """The histogram as a widget; as many bins as it has rows."""
+
+    redraw: Callable[[], None] | None = None
+
+    def show(self, histogram: Callable[[int], tuple[Bin, ...]], marks: dict[str, float]) -> None:
+        """Draw at this size, and again at every other size the widget takes."""
+
+        def redraw() -> None:
+            width, height = self.size
+            if width and height:
+                bins = histogram(height)
+                self.border_title = f"steady state, {unit_for(bins[-1].high_ns)[1]}" if bins else "steady state"
+                self.set_lines(draw(bins, width, marks) or [ink("Fills once the warm-up is over.", "quiet")])
+
+        self.redraw = redraw
+        redraw()
+
+    def on_resize(self) -> None:
+        if self.redraw is not None:
+            self.redraw()

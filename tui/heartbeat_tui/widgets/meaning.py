@@ -1,0 +1,20 @@
+"""What the numbers mean, in sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.words import meaning
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.report import Report
+
+
+class Meaning(Lines):
+    """The verdict, the steady state, the first beat, and whatever disturbed the run."""
+
+    def show(self, report: Report) -> None:
+        self.border_title = "what it means"
+        lines = [ink(text, kind) for text, kind in meaning(report)]
+        self.set_lines(lines[:1] if self.has_class("-line") else lines)

@@ -1,0 +1,61 @@
+"""One line about the run: what it is at the left, how far it has come at the right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widget import Widget
+
+from heartbeat_core.beat.units import format_count
+from heartbeat_tui.widgets.bars import progress
+from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.words import clock, plan_line
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.report import Report
+
+SHORTEST, LONGEST = 8, 24  # cells of the bar
+
+
+def how_far(report: Report) -> tuple[float | None, str]:
+    """Give the share done, None where the end is not known, and its words with the time left."""
+    if report.state == "starting":
+        return 0.0, "starting …"
+    if report.state == "ended":
+        kind = report.ending.kind if report.ending else "done"
+        return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
+    left = clock(report.remaining_s) if report.remaining_s is not None else clock(report.elapsed_s)
+    if report.state in ("paused", "finishing"):
+        left = report.state
+    if report.wanted:
+        return report.count / report.wanted, f"{format_count(report.count)}/{format_count(report.wanted)}  {left}"
+    if report.remaining_s is not None and report.elapsed_s + report.remaining_s > 0:
+        return report.elapsed_s / (report.elapsed_s + report.remaining_s), f"{format_count(report.count)}  {left}"
+    return None, f"{format_count(report.count)} so far  {left}"
+
+
+class PlanLine(Widget):
+    """The plan of the run, and its progress."""
+
+    ALLOW_SELECT = False
+    plan: Plan | None = None
+    report: Report | None = None
+
+    def show(self, plan: Plan, report: Report | None) -> None:
+        self.plan, self.report = plan, report
+        self.refresh()
+
+    def render(self) -> Content:
+        if self.plan is None:
+            return Content("")
+        width = self.size.width
+        if self.report is None:
+            return ink(" " + plan_line(self.plan, {}, width - 2), "quiet")
+        share, words = how_far(self.report)
+        left = " " + plan_line(self.plan, self.report.environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
+        length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
+        done, rest = progress(share or 0.0, length)
+        space = " " * (width - len(left) - length - len(words) - 3)
+        return Content.assemble(ink(left, "quiet"), space, ink(done, "beat"), ink(rest, "quiet"), "  ", ink(words, "plain"))

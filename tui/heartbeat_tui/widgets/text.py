@@ -1,0 +1,45 @@
+"""The plainest widget: coloured lines, redrawn only when they have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+from textual.widget import Widget
+
+# ink -> style; the theme gives the colours, so that NO_COLOR and the ansi themes work as well
+INKS = {
+    "plain": "",
+    "quiet": "$text-muted",
+    "beat": "bold $accent",
+    "strong": "bold",
+    "key": "reverse bold $accent",
+    "current": "reverse",
+    "ok": "$text-success",
+    "attention": "$text-warning",
+    "failed": "bold $text-error",
+}
+
+
+def ink(text: str, kind: str) -> Content:
+    """Colour plain text, foreign or our own: it is never read as markup."""
+    return Content.styled(text, INKS[kind])
+
+
+class Lines(Widget):
+    """Some lines of text, wrapped to the width."""
+
+    content: Content = Content("")
+
+    def set_lines(self, lines: Iterable[Content]) -> None:
+        content = Content("\n").join(lines)
+        if (content.plain, content.spans) != (self.content.plain, self.content.spans):
+            self.content = content
+            self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
+
+    def with_text(self, *lines: Content) -> Lines:
+        self.content = Content("\n").join(lines)
+        return self
+
+    def render(self) -> Content:
+        return self.content

@@ -1,0 +1,47 @@
+"""The first line: the panes there are, the one shown, and what kind of run it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+
+from heartbeat_tui.widgets.text import Lines, ink
+
+
+class Tab(Lines):
+    """The name of a pane, to be clicked."""
+
+    class Chosen(Message):
+        """It was clicked."""
+
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, key: str, title: str, mode: str, *, current: bool) -> None:
+        super().__init__(classes="tab")
+        self.mode = mode
+        self.content = ink(f" {key} {title} ", "current" if current else "quiet")
+
+    def on_click(self) -> None:
+        self.post_message(self.Chosen(self.mode))
+
+
+class TopLine(Horizontal):
+    """Name, tabs, and labels at the right."""
+
+    def __init__(self, tabs: Sequence[tuple[str, str, str]], current: str) -> None:
+        super().__init__()
+        self.tabs, self.current = tabs, current
+
+    def compose(self) -> ComposeResult:
+        yield Lines(classes="tab").with_text(ink(" heartbeat  ", "strong"))
+        for key, title, mode in self.tabs:
+            yield Tab(key, title, mode, current=mode == self.current)
+        yield Lines(id="labels")
+
+    def show(self, labels: Sequence[str]) -> None:
+        self.query_one("#labels", Lines).set_lines([ink(" · ".join(labels) + " " if labels else "", "attention")])
