@@ -9,6 +9,8 @@ from typing import Any
 from heartbeat_core.beat.backends.base import Backend, import_torch, refuse_precision
 from heartbeat_core.beat.plan import Plan
 
+LARGEST_HEAP_BLOCK = 31 * 2**20  # bytes; glibc maps larger ones anew each time, whatever was freed before
+
 
 class Cpu(Backend):
     """The host's own processor."""
@@ -22,6 +24,7 @@ class Cpu(Backend):
         refuse_precision(plan, ("default",), "The CPU computes each dtype as it is.")
         if plan.threads is not None:
             self.torch.set_num_threads(plan.threads)
+        steady_heap()
         self.device = self.torch.device("cpu")
         return {
             "device": "cpu",
@@ -38,3 +41,12 @@ class Cpu(Backend):
 
     def fence(self) -> None:
         return
+
+
+def steady_heap() -> None:
+    """Have glibc keep the memory of freed results, as it does for the bare loop more often than not.
+
+    It learns from the largest block it has seen freed. Without that it depends on chance, the heap's layout, whether each
+    result's pages go back to the kernel and come anew with the next: 5 % of a 7 ms product.
+    """
+    bytes(LARGEST_HEAP_BLOCK)
