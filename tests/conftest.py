@@ -1,0 +1,121 @@
+"""What all tests share: folders of their own, small plans, workers that misbehave on purpose."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core.beat.environments import XlaEnvironment
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.run import Run
+from heartbeat_core.beat.spawner import Spawner
+from heartbeat_core.beat.workload import MatMul
+
+XLA_PYTHON = os.environ.get("HEARTBEAT_BACKENDS_XLA_PYTHON") or str(XlaEnvironment().find() or "")  # before the folders change
+FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+OF_LIBRARIES = ("PJRT_DEVICE", "XLA_USE_BF16", "XLA_DOWNCAST_BF16", "TPU_SKIP_MDS_QUERY", "TORCH_DEVICE_BACKEND_AUTOLOAD")
+
+# What stands before the body of a fake worker: it has read its order and can tell records.
+PRELUDE = """
+import json, os, signal, subprocess, sys
+order = json.loads(sys.stdin.readline())
+def tell(type, **values):
+    print(json.dumps({"type": type, "at_ns": 0, **values}), flush=True)
+def start():
+    tell("started", schema=1, version="0", pid=os.getpid(), time="2026-11-22T12:00:00+00:00", plan=order["plan"])
+def beat(start, *ns, phase="steady"):
+    import array, base64
+    tell("samples", phase=phase, start=start, columns={"total": base64.b64encode(array.array("q", ns)).decode()})
+def die(number):
+    os.kill(os.getpid(), number)
+    signal.pause()
+"""
+
+
+def leave_no_trace(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Point every folder of the user's into ``home``, and unset what would change a run."""
+    for name in [name for name in os.environ if name.startswith("HEARTBEAT_")]:
+        patch.delenv(name)
+    for name in OF_LIBRARIES:
+        patch.delenv(name, raising=False)
+    for name in FOLDERS:
+        patch.setenv(name, str(home / name.lower()))
+
+
+@pytest.fixture(scope="session")
+def xla_python() -> str:
+    """Give the interpreter that has torch_xla; skip the test where there is none."""
+    if not XLA_PYTHON:
+        pytest.skip("no torch_xla here: heartbeat-tui backend install xla")
+    return XLA_PYTHON
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_trace_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        leave_no_trace(patch, tmp_path_factory.mktemp("session"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder that this test's settings, caches and recordings go to."""
+    folder = tmp_path_factory.mktemp("home")
+    leave_no_trace(monkeypatch, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spawner() -> Iterator[Spawner]:
+    with Spawner() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[..., Plan]:
+    """Make plans of a product that takes microseconds, on one thread."""
+
+    def make(**values: Any) -> Plan:
+        return Plan(**{"workload": MatMul(8, 64, 64), "threads": 1, "iterations": 20, **values})
+
+    return make
+
+
+@pytest.fixture
+def begin(spawner: Spawner) -> Iterator[Callable[..., Run]]:
+    """Start runs that are over when the test is."""
+    with ExitStack() as stack:
+        yield lambda plan, **options: stack.enter_context(Run(plan, spawner, **options))
+
+
+@pytest.fixture
+def fake_worker(tmp_path: Path) -> Callable[[str], str]:
+    """Write a program that stands where a worker's Python should, and does what its body says."""
+
+    def make(body: str) -> str:
+        path = tmp_path / f"python{len(list(tmp_path.iterdir()))}"
+        path.write_text(f"#!{sys.executable} -IS\n{PRELUDE}{body}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def fake_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put modules in the place of torch, for every worker that this test starts."""
+
+    def make(**bodies: str) -> None:
+        for name, body in bodies.items():
+            path = tmp_path / "modules" / name / "__init__.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(body)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path / "modules"), *sys.path)))
+
+    return make
