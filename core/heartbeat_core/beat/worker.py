@@ -154,11 +154,11 @@ def run(plan: Plan, output: Output) -> None:
         proof = prove(plan, inputs, weights, backend.row(row), row, at_ns=output.now())
         if executed is not None and before is not None:
             proof = replace(proof, executed=executed - before, expected=expected_products(plan, recorder.taken))
-    output.send(proof)
+    output.send(replace(proof, at_ns=output.now()))
     if plan.calibrate and complete:
         with output.stage("calibrate"):
             ceiling = calibrate(backend, plan, at_ns=output.now())
-        output.send(ceiling)
+        output.send(replace(ceiling, at_ns=output.now()))
     lifeline.finished.set()
     output.send(Ended(output.now(), "done" if complete else "stopped"))
 
