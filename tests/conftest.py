@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from heartbeat_core.beat.spawner import Spawner
 from heartbeat_core.beat.workload import MatMul
 
 XLA_PYTHON = os.environ.get("HEARTBEAT_BACKENDS_XLA_PYTHON") or str(XlaEnvironment().find() or "")  # before the folders change
+PATIENCE_S = 60.0  # far more than any of this takes
 FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 OF_LIBRARIES = ("PJRT_DEVICE", "XLA_USE_BF16", "XLA_DOWNCAST_BF16", "TPU_SKIP_MDS_QUERY", "TORCH_DEVICE_BACKEND_AUTOLOAD")
 
@@ -105,6 +107,21 @@ def fake_worker(tmp_path: Path) -> Callable[[str], str]:
         return str(path)
 
     return make
+
+
+@pytest.fixture
+def watch_process() -> Iterator[Callable[[int], Callable[[], bool]]]:
+    """Watch a process that need not be our child: the call that is given back waits for its end, and tells whether it came."""
+    if sys.platform != "linux":
+        pytest.skip("needs pidfd_open")
+    with ExitStack() as stack:
+
+        def watch(pid: int) -> Callable[[], bool]:
+            pidfd = os.pidfd_open(pid)
+            stack.callback(os.close, pidfd)
+            return lambda: bool(select.select([pidfd], [], [], PATIENCE_S)[0])
+
+        yield watch
 
 
 @pytest.fixture
