@@ -1,0 +1,164 @@
+"""What goes over the wire: a call, and the errors as Google words and shapes them (google.rpc.Status with details)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+TYPE = "type.googleapis.com/google.rpc."
+STATUSES = {
+    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: ``args`` are the names in its path, ``query`` its parameters (the last of each), ``many`` all of them."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    many: Mapping[str, list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json = field(default_factory=dict)
+    args: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def resource(self) -> str:
+        """Name what is asked about, without the version: projects/p/locations/z/nodes/n."""
+        return self.path.split("/", 2)[-1].partition(":")[0]
+
+
+class ApiError(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, http: int, message: str, *details: Json, status: str = "") -> None:
+        super().__init__(message)
+        self.http = http
+        self.message = message
+        self.details = details
+        self.status = status or STATUSES[http]
+
+    def to_json(self) -> Json:
+        error: Json = {"code": self.http, "message": self.message, "status": self.status}
+        if self.details:
+            error["details"] = list(self.details)
+        return {"error": error}
+
+
+class ComputeError(ApiError):
+    """The same in Compute Engine's older shape."""
+
+    def __init__(self, http: int, message: str, reason: str) -> None:
+        super().__init__(http, message)
+        self.reason = reason
+
+    def to_json(self) -> Json:
+        inner = {"message": self.message, "domain": "global", "reason": self.reason}
+        return {"error": {"code": self.http, "message": self.message, "errors": [inner], "status": self.status}}
+
+
+def error_info(reason: str, domain: str = "googleapis.com", **metadata: str) -> Json:
+    info: Json = {"@type": TYPE + "ErrorInfo", "reason": reason, "domain": domain}
+    return {**info, "metadata": metadata} if metadata else info
+
+
+def help_link(description: str, url: str) -> Json:
+    return {"@type": TYPE + "Help", "links": [{"description": description, "url": url}]}
+
+
+def localized(message: str) -> Json:
+    return {"@type": TYPE + "LocalizedMessage", "locale": "en-US", "message": message}
+
+
+def service_disabled(service: str, title: str, consumer: str) -> ApiError:
+    """Say that an API is off in the project ``consumer``, which may be another than the caller's own."""
+    url = f"https://console.developers.google.com/apis/api/{service}/overview?project={consumer}"
+    message = (
+        f"{title} has not been used in project {consumer} before or it is disabled. Enable it by visiting {url} then retry. If you "
+        "enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
+    )
+    info = error_info(
+        "SERVICE_DISABLED", service=service, serviceTitle=title, consumer=f"projects/{consumer}", containerInfo=consumer, activationUrl=url
+    )
+    return ApiError(403, message, info, localized(message), help_link("Google developers console API activation", url))
+
+
+def billing_disabled(service: str, number: str) -> ApiError:
+    url = f"https://console.developers.google.com/billing/enable?project={number}"
+    message = (
+        f"This API method requires billing to be enabled. Please enable billing on project #{number} by visiting {url} then retry. If you "
+        "enabled billing for this project recently, wait a few minutes for the action to propagate to our systems and retry."
+    )
+    info = error_info("BILLING_DISABLED", consumer=f"projects/{number}", service=service)
+    return ApiError(403, message, help_link("Google developers console billing", url), info)
+
+
+def consumer_invalid(service: str, project: str) -> ApiError:
+    message = f"Permission denied on resource project {project}."
+    link = help_link("Google developers console", "https://console.developers.google.com")
+    return ApiError(403, message, link, error_info("CONSUMER_INVALID", service=service, consumer=f"projects/{project}"))
+
+
+def user_project_denied(service: str, project: str) -> ApiError:
+    url = f"https://console.developers.google.com/iam-admin/iam/project?project={project}"
+    message = (
+        f"Caller does not have required permission to use project {project}. Grant the caller the roles/serviceusage.serviceUsageConsumer "
+        f"role, or a custom role with the serviceusage.services.use permission, by visiting {url} and then retry. Propagation of the new "
+        "permission may take a few minutes."
+    )
+    info = error_info("USER_PROJECT_DENIED", service=service, consumer=f"projects/{project}")
+    return ApiError(403, message, help_link("Google developer console IAM admin", url), info)
+
+
+def token_expired(service: str, method: str) -> ApiError:
+    message = (
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication "
+        "credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+    )
+    return ApiError(401, message, error_info("ACCESS_TOKEN_EXPIRED", service=service, method=method))
+
+
+def permission_denied(service: str, permission: str, resource: str) -> ApiError:
+    """Refuse for want of ``permission``; each API has words of its own."""
+    if service == "compute.googleapis.com":
+        return ComputeError(403, f"Required '{permission}' permission for '{resource}'", "forbidden")
+    if service == "cloudbilling.googleapis.com":
+        return ApiError(403, "The caller does not have permission")
+    if service == "serviceusage.googleapis.com":
+        verb, what = permission.rpartition(".")[2], resource.rpartition("/")[2]
+        message = f"Permission denied to {verb} service [{what}]" if "/services/" in resource else f"Permission denied to {verb} services"
+        violation = {"type": "googleapis.com", "subject": "110002", "description": message}
+        failure = {"@type": TYPE + "PreconditionFailure", "violations": [violation]}
+        return ApiError(403, message, failure, error_info("AUTH_PERMISSION_DENIED", service))
+    full = f"//{service}/{resource}"
+    info = error_info("IAM_PERMISSION_DENIED", service, permission=permission, resource=resource)
+    if service == "tpu.googleapis.com":
+        return ApiError(403, f"Permission '{permission}' denied on '{resource}'", info)
+    if service == "iam.googleapis.com":
+        return ApiError(403, f"Permission '{permission}' denied on resource (or it may not exist).", info)
+    return ApiError(403, f"Permission '{permission}' denied on resource '{full}' (or it may not exist).", info)
+
+
+def quota_exceeded(limit: str, value: int, scope: str, project: str) -> ApiError:
+    """Refuse a creation at once: a QuotaFailure and, as the real one, no ErrorInfo. ``scope`` is "zone us-east5-a"."""
+    message = f"Quota limit '{limit}' has been exceeded. Limit: {value} in {scope}."
+    violation = {"subject": f"projects/{project}", "description": message}
+    return ApiError(429, message, {"@type": TYPE + "QuotaFailure", "violations": [violation]})
+
+
+def page(items: list[Json], name: str, call: Call, default: int = 100) -> Json:
+    """Cut one page out of ``items`` as pageSize and pageToken ask."""
+    try:
+        size = int(call.query.get("pageSize") or call.query.get("maxResults") or 0) or default
+        start = int(call.query.get("pageToken") or 0)
+    except ValueError:
+        raise ApiError(400, "Request contains an invalid argument.") from None
+    answer: Json = {name: items[start : start + size]} if items[start : start + size] else {}
+    if start + size < len(items):
+        answer["nextPageToken"] = str(start + size)
+    return answer

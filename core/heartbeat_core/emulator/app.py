@@ -1,0 +1,152 @@
+"""The ASGI application: every API on one address, and the faults of the scenario on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from heartbeat_core.emulator import (
+    billing,
+    compute,
+    control,
+    iam,
+    operations,
+    quotas,
+    resource_manager,
+    service_usage,
+    tpu_nodes,
+    tpu_places,
+    tpu_queued,
+)
+from heartbeat_core.emulator.answers import ApiError, Call, Json
+from heartbeat_core.emulator.routing import Router, admit
+from heartbeat_core.emulator.scenario import Edit, Faults
+from heartbeat_core.emulator.state import Cloud
+
+MODULES = (billing, compute, control, iam, operations, quotas, resource_manager, service_usage, tpu_nodes, tpu_places, tpu_queued)
+LOOPBACK = ["127.0.0.1", "localhost"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+MOST_BYTES = 1_000_000
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Emulator:
+    """Answers calls against one Cloud, ``latency_s`` late."""
+
+    def __init__(self, cloud: Cloud, latency_s: float = 0.0, sleep: Sleep = asyncio.sleep) -> None:
+        self.cloud = cloud
+        self.latency_s = latency_s
+        self.sleep = sleep
+        self.router = Router(route for module in MODULES for route in module.ROUTES)
+
+    def answer(self, call: Call) -> tuple[int, Json]:
+        """Carry out one call; return the HTTP status and the body."""
+        try:
+            self.cloud.settle()
+            route, found = self.router.find(call)
+            admit(self.cloud, route, found)
+            answer = route.handler(self.cloud, found)
+        except ApiError as error:
+            return error.http, error.to_json()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # what a body of the wrong shape leads to
+            return 400, ApiError(400, f"Invalid JSON payload received. The emulator says: {error!r}").to_json()
+        for edit in self.cloud.scenario.edits:
+            if re.fullmatch(edit.path, call.path):
+                answer = edited(answer, edit)
+        return 200, answer
+
+    async def endpoint(self, request: Request) -> Response:
+        """Answer over HTTP, or fail as the scenario wants it."""
+        call = await read(request)
+        service = self.service(call)
+        faults = self.cloud.scenario.faults if service else Faults()
+        late = faults.latency_s.get(service, faults.latency_s.get("default", 0.0)) + self.latency_s
+        if late > 0:
+            await self.sleep(late)
+        if call is None:
+            return respond(*refused(400, "Invalid JSON payload received. Unexpected token."))
+        lot = self.cloud.chance.random() if service else 1.0
+        if service in faults.broken:
+            return respond(*refused(500, "Internal error encountered."))
+        if lot < faults.too_many:
+            return respond(*refused(429, "Resource has been exhausted (e.g. check quota)."))
+        lot -= faults.too_many
+        if lot < faults.unavailable:
+            return respond(*refused(503, "The service is currently unavailable."))
+        lot -= faults.unavailable
+        status, answer = self.answer(call)
+        if lot < faults.cut:
+            return CutResponse(encode(answer), status, media_type="application/json")
+        lot -= faults.cut
+        if lot < faults.truncated:
+            text = encode(answer)
+            return Response(text[: len(text) // 2], status, media_type="application/json")
+        return respond(status, answer)
+
+    def service(self, call: Call | None) -> str:
+        """Name the API a call is for, "tpu"; nothing for the emulator's own."""
+        if call is None:
+            return ""
+        try:
+            return self.router.find(call)[0].service.partition(".")[0]
+        except ApiError:
+            return ""
+
+
+class CutResponse(Response):
+    """Promises all of its body, sends half and hangs up."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2], "more_body": True})
+
+
+async def read(request: Request) -> Call | None:
+    """Take in a request; None where its body is no JSON object."""
+    raw = await request.body()
+    try:
+        body: Any = json.loads(raw[:MOST_BYTES]) if raw else {}
+    except ValueError:
+        return None
+    if not isinstance(body, dict):
+        return None
+    many = {name: request.query_params.getlist(name) for name in request.query_params}
+    return Call(request.method, request.url.path, dict(request.query_params), many, dict(request.headers), body)
+
+
+def refused(http: int, message: str) -> tuple[int, Json]:
+    return http, ApiError(http, message).to_json()
+
+
+def encode(answer: Json) -> bytes:
+    return json.dumps(answer, indent=1).encode()
+
+
+def respond(status: int, answer: Json) -> Response:
+    return Response(encode(answer), status, media_type="application/json; charset=UTF-8")
+
+
+def edited(value: Any, edit: Edit) -> Any:
+    """Drop and replace what an edit names, at every depth."""
+    if isinstance(value, dict):
+        kept = {key: part for key, part in value.items() if key not in edit.remove}
+        return {key: edit.replace[key] if key in edit.replace else edited(part, edit) for key, part in kept.items()}
+    return [edited(part, edit) for part in value] if isinstance(value, list) else value
+
+
+def make_app(emulator: Emulator) -> Starlette:
+    """Make the application; requests that name another host than this machine are refused, so that no web page can reach it."""
+    routes = [Route("/{path:path}", emulator.endpoint, methods=METHODS)]
+    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False)])

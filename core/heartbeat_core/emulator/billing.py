@@ -1,0 +1,113 @@
+"""Cloud Billing v1: which account pays for a project, and a price list with invented prices."""
+
+from __future__ import annotations
+
+from heartbeat_core.emulator.answers import ApiError, Call, Json, page
+from heartbeat_core.emulator.catalogue import FAMILIES, ZONES, Family
+from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.state import Cloud, Project
+
+COMPUTE, TPU = "6F81-5844-456A", "E000-3F24-B8AA"
+# Invented, round and in the order of the real ones only in kind: per chip and hour, on demand.
+INVENTED_RATES = {"v2": 1, "v3": 2, "v4": 3, "v5e": 1, "v5p": 4, "v6e": 2}
+NAMES = {"v5e": "TpuV5e", "v5p": "TpuV5p", "v6e": "TpuV6e"}
+
+
+def billing_info(cloud: Cloud, project: Project) -> Json:
+    answer: Json = {"name": f"projects/{project.id}/billingInfo", "projectId": project.id}
+    if project.billing_account:
+        answer["billingAccountName"] = f"billingAccounts/{project.billing_account}"
+    if cloud.billed(project):
+        answer["billingEnabled"] = True
+    return answer
+
+
+def get_info(cloud: Cloud, call: Call) -> Json:
+    return billing_info(cloud, cloud.project(call.args["project"]))
+
+
+def update_info(cloud: Cloud, call: Call) -> Json:
+    """Link an account, or none."""
+    project = cloud.project(call.args["project"])
+    account = str(call.body.get("billingAccountName", "")).removeprefix("billingAccounts/")
+    if account and account not in cloud.billing_accounts:
+        raise ApiError(403, "The caller does not have permission")
+    if account and not cloud.billing_accounts[account]:
+        raise ApiError(400, "Precondition check failed.", status="FAILED_PRECONDITION")
+    project.billing_account = account
+    return billing_info(cloud, project)
+
+
+def account_json(name: str, *, is_open: bool) -> Json:
+    return {"name": f"billingAccounts/{name}", "open": is_open, "displayName": "Emulated billing account", "currencyCode": "USD"}
+
+
+def list_accounts(cloud: Cloud, call: Call) -> Json:
+    return page([account_json(name, is_open=is_open) for name, is_open in cloud.billing_accounts.items()], "billingAccounts", call)
+
+
+def get_account(cloud: Cloud, call: Call) -> Json:
+    name = call.args["account"]
+    if name not in cloud.billing_accounts:
+        raise ApiError(403, "The caller does not have permission")
+    return account_json(name, is_open=cloud.billing_accounts[name])
+
+
+def list_services(cloud: Cloud, call: Call) -> Json:
+    del cloud
+    services = [
+        {"name": f"services/{number}", "serviceId": number, "displayName": title, "businessEntityName": "businessEntities/GCP"}
+        for number, title in ((COMPUTE, "Compute Engine"), (TPU, "Cloud TPU"))
+    ]
+    return page(services, "services", call)
+
+
+def list_skus(cloud: Cloud, call: Call) -> Json:
+    skus = [
+        sku(family, region, spot=spot, moment=cloud.stamp())
+        for family in FAMILIES
+        if (family.name in NAMES) == (call.args["service"] == COMPUTE)
+        for region in sorted({zone.rpartition("-")[0] for zone, offered in ZONES.items() if family.name in offered})
+        for spot in (False, True)
+    ]
+    if call.args["service"] not in (COMPUTE, TPU):
+        raise ApiError(404, "Requested entity was not found.")
+    return page(skus, "skus", call, default=5000)
+
+
+def sku(family: Family, region: str, *, spot: bool, moment: str) -> Json:
+    """Describe one price as the real list does; the invented rate is whole dollars, spot a half."""
+    rate = INVENTED_RATES[family.name]
+    units, nanos = (str(rate // 2), 500_000_000 * (rate % 2)) if spot else (str(rate), 0)
+    name = NAMES.get(family.name, f"Tpu-{family.name}")
+    description = f"{name} attached to Spot Preemptible VMs running in {region}" if spot else f"{name} running in {region}"
+    number = f"EMULATED-{family.name}-{region}{'-spot' * spot}"
+    expression = {
+        "usageUnit": "h", "usageUnitDescription": "hour", "baseUnit": "s", "baseUnitConversionFactor": 3600, "displayQuantity": 1,
+        "tieredRates": [{"startUsageAmount": 0, "unitPrice": {"currencyCode": "USD", "units": units, "nanos": nanos}}],
+    }  # fmt: skip
+    return {
+        "name": f"services/{COMPUTE if family.name in NAMES else TPU}/skus/{number}",
+        "skuId": number,
+        "description": description,
+        "category": {
+            "serviceDisplayName": "Compute Engine" if family.name in NAMES else "Cloud TPU",
+            "resourceFamily": "Compute",
+            "resourceGroup": "TPU",
+            "usageType": "Preemptible" if spot else "OnDemand",
+        },
+        "serviceRegions": [region],
+        "pricingInfo": [{"summary": "an invented price of the emulator", "pricingExpression": expression, "effectiveTime": moment}],
+        "serviceProviderName": "Google",
+    }
+
+
+ROUTES = routes_of(
+    "cloudbilling.googleapis.com",
+    ("GET", "/v1/projects/{project}/billingInfo", get_info, "resourcemanager.projects.get"),
+    ("PUT", "/v1/projects/{project}/billingInfo", update_info, "resourcemanager.projects.createBillingAssignment"),
+    ("GET", "/v1/billingAccounts", list_accounts, ""),
+    ("GET", "/v1/billingAccounts/{account}", get_account, ""),
+    ("GET", "/v1/services", list_services, ""),
+    ("GET", "/v1/services/{service}/skus", list_skus, ""),
+)

@@ -1,0 +1,127 @@
+"""IAM v1: service accounts, who may act as them, and roles."""
+
+from __future__ import annotations
+
+import re
+
+from heartbeat_core.emulator.answers import ApiError, Call, Json, page, permission_denied
+from heartbeat_core.emulator.resource_manager import held, require_members
+from heartbeat_core.emulator.roles import ROLES
+from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.start import add_account
+from heartbeat_core.emulator.state import Account, Cloud, Project
+
+ID = re.compile(r"[a-z]([a-z0-9-]{4,28}[a-z0-9])")
+
+
+def account_json(project: Project, account: Account) -> Json:
+    answer: Json = {
+        "name": f"projects/{project.id}/serviceAccounts/{account.email}",
+        "projectId": project.id,
+        "uniqueId": account.unique_id,
+        "email": account.email,
+        "etag": "MDEwMjE5MjA=",
+        "oauth2ClientId": account.unique_id,
+    }
+    for name, value in (("displayName", account.display_name), ("description", account.description), ("disabled", account.disabled)):
+        if value:
+            answer[name] = value
+    return answer
+
+
+def find(cloud: Cloud, call: Call, permission: str) -> tuple[Project, Account]:
+    """Find the account a path names, in any project for "-", and hold the caller to ``permission`` on it."""
+    wanted = call.args["account"]
+    for project, account in cloud.accounts():
+        if call.args["project"] in ("-", project.id, project.number) and wanted in (account.email, account.unique_id):
+            if permission and permission not in granted_on(cloud, project, account):
+                raise permission_denied("iam.googleapis.com", permission, call.resource)
+            return project, account
+    raise ApiError(404, f"Unknown service account: {call.resource}" if call.method == "POST" else "Unknown service account")
+
+
+def granted_on(cloud: Cloud, project: Project, account: Account) -> set[str]:
+    """List what the caller may do with an account: by the project's policy and by the account's own."""
+    return cloud.granted(project) | account.policy.granted(cloud.scenario.principal, cloud.stamp())
+
+
+def list_accounts(cloud: Cloud, call: Call) -> Json:
+    project = cloud.project(call.args["project"])
+    return page([account_json(project, account) for account in project.accounts.values()], "accounts", call)
+
+
+def create(cloud: Cloud, call: Call) -> Json:
+    project = cloud.project(call.args["project"])
+    name = str(call.body.get("accountId", ""))
+    if not ID.fullmatch(name):
+        raise ApiError(400, "Invalid service account ID: it must be 6 to 30 lowercase letters, digits and hyphens.")
+    email = f"{name}@{project.id}.iam.gserviceaccount.com"
+    if email in project.accounts:
+        raise ApiError(409, f"Service account {name} already exists within project projects/{project.id}.")
+    account = add_account(cloud, project, email)
+    about = call.body.get("serviceAccount") or {}
+    account.display_name, account.description = str(about.get("displayName", "")), str(about.get("description", ""))
+    return account_json(project, account)
+
+
+def get(cloud: Cloud, call: Call) -> Json:
+    return account_json(*find(cloud, call, "iam.serviceAccounts.get"))
+
+
+def delete(cloud: Cloud, call: Call) -> Json:
+    project, account = find(cloud, call, "iam.serviceAccounts.delete")
+    del project.accounts[account.email]
+    return {}
+
+
+def disable(cloud: Cloud, call: Call) -> Json:
+    find(cloud, call, "iam.serviceAccounts.disable")[1].disabled = True
+    return {}
+
+
+def enable(cloud: Cloud, call: Call) -> Json:
+    find(cloud, call, "iam.serviceAccounts.enable")[1].disabled = False
+    return {}
+
+
+def get_policy(cloud: Cloud, call: Call) -> Json:
+    return find(cloud, call, "iam.serviceAccounts.getIamPolicy")[1].policy.to_json()
+
+
+def set_policy(cloud: Cloud, call: Call) -> Json:
+    account = find(cloud, call, "iam.serviceAccounts.setIamPolicy")[1]
+    require_members(cloud, call.body)
+    account.policy.replace(call.body)
+    return account.policy.to_json()
+
+
+def test_permissions(cloud: Cloud, call: Call) -> Json:
+    project, account = find(cloud, call, "")
+    return held(call, granted_on(cloud, project, account))
+
+
+def get_role(cloud: Cloud, call: Call) -> Json:
+    """Describe a role, with those of its permissions that the emulator knows."""
+    del cloud
+    name = f"roles/{call.args['role']}"
+    if name not in ROLES:
+        raise ApiError(404, f"The role named {name} was not found.")
+    title, permissions = ROLES[name]
+    return {"name": name, "title": title, "stage": "GA", "etag": "AA==", "includedPermissions": sorted(permissions)}
+
+
+ACCOUNT = "/v1/projects/{project}/serviceAccounts/{account}"
+ROUTES = routes_of(
+    "iam.googleapis.com",
+    ("GET", "/v1/projects/{project}/serviceAccounts", list_accounts, "iam.serviceAccounts.list"),
+    ("POST", "/v1/projects/{project}/serviceAccounts", create, "iam.serviceAccounts.create"),
+    ("GET", ACCOUNT, get, ""),
+    ("DELETE", ACCOUNT, delete, ""),
+    ("POST", ACCOUNT + ":disable", disable, ""),
+    ("POST", ACCOUNT + ":enable", enable, ""),
+    ("GET", ACCOUNT + ":getIamPolicy", get_policy, ""),
+    ("POST", ACCOUNT + ":getIamPolicy", get_policy, ""),
+    ("POST", ACCOUNT + ":setIamPolicy", set_policy, ""),
+    ("POST", ACCOUNT + ":testIamPermissions", test_permissions, ""),
+    ("GET", "/v1/roles/{role}", get_role, ""),
+)

@@ -1,0 +1,58 @@
+"""Operations: what is under way, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from heartbeat_core.emulator.answers import ApiError, Call, Json
+from heartbeat_core.emulator.routing import Route, routes_of
+from heartbeat_core.emulator.state import Cloud, Operation, Project
+
+CODES = {
+    "CANCELLED": 1, "INVALID_ARGUMENT": 3, "NOT_FOUND": 5, "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "RESOURCE_EXHAUSTED": 8,
+    "FAILED_PRECONDITION": 9, "ABORTED": 10, "INTERNAL": 13, "UNAVAILABLE": 14,
+}  # fmt: skip
+
+
+def begin(cloud: Cloud, operation: Operation, seconds: float, finish: Callable[[], Json]) -> Operation:
+    """Start an operation that ``finish`` ends after ``seconds``, with its response or by raising ApiError; at once when 0."""
+    cloud.operations[operation.name] = operation
+
+    def end() -> None:
+        if operation.done:
+            return  # cancelled
+        try:
+            operation.response = finish()
+        except ApiError as error:
+            operation.error = status_of(error)
+        if "createTime" in operation.metadata:
+            operation.metadata["endTime"] = cloud.stamp()
+
+    if seconds > 0:
+        cloud.later(seconds, end)
+    else:
+        end()
+    return operation
+
+
+def status_of(error: ApiError) -> Json:
+    """Turn an error into the google.rpc.Status inside an operation."""
+    status: Json = {"code": CODES.get(error.status, 2), "message": error.message}
+    return {**status, "details": list(error.details)} if error.details else status
+
+
+def find_operation(cloud: Cloud, name: str, project: Project | None = None) -> Operation:
+    operation = cloud.operations.get(name)
+    if operation is None or (project and operation.project != project.id):
+        raise ApiError(404, f"Operation not found: {name}" if project is None else f"Resource '{name}' was not found")
+    return operation
+
+
+def get_operation(cloud: Cloud, call: Call) -> Json:
+    return find_operation(cloud, call.resource).to_json()
+
+
+ROUTES: tuple[Route, ...] = (
+    *routes_of("serviceusage.googleapis.com", ("GET", "/(v1|v1beta1)/operations/(acat|acf).{operation}", get_operation, "")),
+    *routes_of("cloudresourcemanager.googleapis.com", ("GET", "/(v1|v3)/operations/cp.{operation}", get_operation, "")),
+)

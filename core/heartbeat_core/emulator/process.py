@@ -1,0 +1,79 @@
+"""An emulator in a process of its own, and how clients are pointed at it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+ENDPOINT = "HEARTBEAT_CLOUD_ENDPOINT"
+OVERRIDDEN = ("TPU", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "CLOUDBILLING", "IAM", "CLOUDQUOTAS")
+END_LIMIT_S = 5.0
+
+
+def gcloud_environment(url: str, config: Path) -> dict[str, str]:
+    """Give the variables that point gcloud at an emulator; ``config`` is a folder for it to keep its own things in."""
+    environment = {
+        "CLOUDSDK_CONFIG": str(config),
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "True",
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+    }
+    for api in OVERRIDDEN:
+        environment[f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"] = f"{url}/"
+    environment["CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"] = f"{url}/compute/v1/"
+    return environment
+
+
+class EmulatorProcess:
+    """A running emulator; it ends with ``close``, and with the process that started it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, scenario: str) -> None:
+        self.process = process
+        self.url = url
+        self.scenario = scenario
+
+    def close(self) -> None:
+        """End it; harmless when it has ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def start_emulator(scenario: str = "ready", latency_s: float = 0.0, port: int = 0, *, speed: float = 1.0) -> EmulatorProcess:
+    """Start an emulator and wait until it answers; raise HeartbeatError where the scenario or the port cannot be used."""
+    command = [sys.executable, "-m", "heartbeat_core.emulator", "--scenario", scenario, "--latency", str(latency_s)]
+    command += ["--port", str(port), "--speed", str(speed)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = {"error": ["the emulator did not start", f"Its process ended with code {process.wait()}.", "Its error is above."]}
+    started = EmulatorProcess(process, message.get("url", ""), scenario)
+    if "error" in message:
+        started.close()
+        raise HeartbeatError(*message["error"])
+    return started

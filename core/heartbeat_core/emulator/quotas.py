@@ -1,0 +1,181 @@
+"""Cloud Quotas v1 and v1beta: limits, requests for more, and what is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heartbeat_core.emulator.answers import ApiError, Call, Json, page, quota_exceeded
+from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, Quota, Slice
+from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.state import Cloud, Preference, Project
+
+HOLDING = {"PROVISIONING", "SUSPENDING", "SUSPENDED", "FAILED"}  # the states of a queued resource that count against quota
+GONE = {"TERMINATED", "PREEMPTED"}
+BOOT_DISK_GB = 100
+UNLIMITED = -1
+BY_ID = {quota.id: quota for quota in QUOTAS}
+
+
+def limit(project: Project, quota: Quota, location: str) -> int:
+    """Give the limit at a zone or region ("" for a quota without either); -1 is none."""
+    limits = project.limits.get(quota.id, {})
+    return limits.get(location, limits.get("default", quota.default))
+
+
+def locations(quota: Quota) -> tuple[str, ...]:
+    return {"zone": tuple(ZONES), "region": REGIONS}.get(quota.dimension, ())
+
+
+def quota_info(cloud: Cloud, project: Project, quota: Quota) -> Json:
+    """Describe one quota: a row for each place that differs, then one for all the others."""
+    special = [place for place in locations(quota) if place in project.limits.get(quota.id, {})]
+    rows: list[Json] = []
+    for place in special:
+        details: Json = {} if f"{quota.id}/{place}" in cloud.scenario.unset else {"value": str(limit(project, quota, place))}
+        rows.append({"dimensions": {quota.dimension: place}, "details": details, "applicableLocations": [place]})
+    rest = [place for place in locations(quota) if place not in special] or ([] if quota.dimension else ["global"])
+    if rest:
+        rows.append({"details": {"value": str(limit(project, quota, ""))}, "applicableLocations": rest})
+    eligible: Json = {"isEligible": True}
+    if quota.id in cloud.scenario.ineligible:
+        eligible = {"ineligibilityReason": "NO_VALID_BILLING_ACCOUNT" if not cloud.billed(project) else "OTHER"}
+    answer: Json = {
+        "name": f"projects/{project.number}/locations/global/services/{quota.service}/quotaInfos/{quota.id}",
+        "quotaId": quota.id,
+        "metric": quota.metric,
+        "service": quota.service,
+        "isPrecise": True,
+        "containerType": "PROJECT",
+        "dimensionsInfos": rows,
+        "metricDisplayName": quota.display,
+        "quotaDisplayName": f"{quota.display}{f' per {quota.dimension}' * bool(quota.dimension)}",
+        "metricUnit": quota.unit,
+        "quotaIncreaseEligibility": eligible,
+    }
+    return {**answer, "dimensions": [quota.dimension]} if quota.dimension else answer
+
+
+def list_infos(cloud: Cloud, call: Call) -> Json:
+    project = cloud.project(call.args["project"])
+    found = [quota_info(cloud, project, quota) for quota in QUOTAS if quota.service == call.args["service"]]
+    return page(found, "quotaInfos", call)
+
+
+def get_info(cloud: Cloud, call: Call) -> Json:
+    quota = BY_ID.get(call.args["quota"])
+    if quota is None or quota.service != call.args["service"]:
+        raise ApiError(404, f"Quota info not found: {call.args['quota']}")
+    return quota_info(cloud, cloud.project(call.args["project"]), quota)
+
+
+def preference_json(preference: Preference) -> Json:
+    config = {"preferredValue": str(preference.preferred), "grantedValue": str(preference.granted), "traceId": "emulated"}
+    answer: Json = {
+        "name": preference.name,
+        "service": preference.service,
+        "quotaId": preference.quota_id,
+        "dimensions": dict(preference.dimensions),
+        "quotaConfig": {**config, "stateDetail": "Quota increase requested." if preference.reconciling else "Quota increase approved."},
+        "createTime": preference.created,
+        "updateTime": preference.created,
+        "etag": "ZW11bGF0ZWQ=",
+        "contactEmail": preference.email,
+        "justification": preference.justification,
+    }
+    return {**answer, "reconciling": True} if preference.reconciling else answer
+
+
+def list_preferences(cloud: Cloud, call: Call) -> Json:
+    """List requests; of a filter only reconciling:true is understood."""
+    found = cloud.project(call.args["project"]).preferences.values()
+    pending = "reconciling" in call.query.get("filter", "")
+    return page([preference_json(one) for one in found if one.reconciling or not pending], "quotaPreferences", call)
+
+
+def get_preference(cloud: Cloud, call: Call) -> Json:
+    project = cloud.project(call.args["project"])
+    found = project.preferences.get(call.args["preference"])
+    if found is None:
+        raise ApiError(404, f"Quota preference not found: {call.args['preference']}")
+    return preference_json(found)
+
+
+def request_quota(cloud: Cloud, call: Call) -> Json:
+    """Ask for a limit; what is asked for is granted after a while."""
+    project = cloud.project(call.args["project"])
+    body = call.body
+    old = project.preferences.get(call.args.get("preference", ""))
+    quota = BY_ID.get(str(body.get("quotaId") or (old.quota_id if old else "")))
+    if quota is None:
+        raise ApiError(400, f"Quota {body.get('quotaId')} is not found in service {body.get('service')}.")
+    dimensions = {str(key): str(value) for key, value in (body.get("dimensions") or (old.dimensions if old else {})).items()}
+    place = dimensions.get(quota.dimension, "")
+    if quota.dimension and place not in locations(quota):
+        raise ApiError(400, f"Invalid dimensions for quota {quota.id}: {quota.dimension} is missing or unknown.")
+    wanted, current = int((body.get("quotaConfig") or {}).get("preferredValue", 0)), limit(project, quota, place)
+    email = str(body.get("contactEmail") or (old.email if old else ""))
+    if wanted > current and not email:
+        raise ApiError(400, "contact_email is required for quota increase requests.")
+    if wanted > current and quota.id in cloud.scenario.ineligible:
+        raise ApiError(400, f"Quota {quota.id} is not eligible for an increase.", status="FAILED_PRECONDITION")
+    identity = call.args.get("preference") or call.query.get("quotaPreferenceId") or f"emulated-{next(cloud.numbers)}"
+    if old is None and identity in project.preferences:
+        raise ApiError(409, f"Quota preference {identity} already exists.")
+    name = f"projects/{project.number}/locations/global/quotaPreferences/{identity}"
+    asked = Preference(name, quota.service, quota.id, dimensions, wanted, current, email, str(body.get("justification", "")), cloud.stamp())
+    project.preferences[identity] = asked
+
+    def grant() -> None:
+        asked.granted, asked.reconciling = wanted, False
+        project.limits.setdefault(quota.id, {})[place or "default"] = wanted
+
+    cloud.later(cloud.scenario.timings.quota_s, grant)
+    return preference_json(asked)
+
+
+def in_use(project: Project, quota_id: str, location: str) -> int:
+    """Count what nodes and queued resources hold of a TPU quota at a zone or region."""
+    scope = "Zone" if location in ZONES else "Region"
+    held: list[tuple[str, Slice, bool]] = [(n.zone, n.slice, n.spot) for n in project.nodes.values() if n.state not in GONE]
+    held += [(queued.zone, queued.slice, queued.spot) for queued in project.queued.values() if queued.state in HOLDING]
+    return sum(
+        slice_.size
+        for zone, slice_, spot in held
+        if location in (zone, zone.rpartition("-")[0]) and slice_.quota_id(spot=spot, scope=scope) == quota_id
+    )
+
+
+def tpu_scopes(zone: str, slice_: Slice, *, spot: bool) -> Iterator[tuple[Quota, str, str]]:
+    """Give both quotas a slice counts against, each with its place."""
+    for scope, place in (("Zone", zone), ("Region", zone.rpartition("-")[0])):
+        yield BY_ID[slice_.quota_id(spot=spot, scope=scope)], scope.lower(), place
+
+
+def ensure_tpu_quota(project: Project, zone: str, slice_: Slice, *, spot: bool) -> None:
+    """Raise the ApiError of an exceeded quota, the zone's before the region's."""
+    for quota, scope, place in tpu_scopes(zone, slice_, spot=spot):
+        allowed = limit(project, quota, place)
+        if allowed != UNLIMITED and in_use(project, quota.id, place) + slice_.size > allowed:
+            raise quota_exceeded(quota.id, allowed, f"{scope} {place}", project.number)
+
+
+def region_usage(project: Project, metric: str, region: str) -> int:
+    """Count what a region's nodes use of what Compute Engine counts; TPU VMs are not known to count as CPUs."""
+    nodes = [node for node in project.nodes.values() if node.zone.rpartition("-")[0] == region and node.state not in GONE]
+    if metric == "IN_USE_ADDRESSES":
+        return sum(node.slice.hosts for node in nodes if node.external)
+    if metric == "HDB_TOTAL_GB":
+        return sum(BOOT_DISK_GB * node.slice.hosts for node in nodes if node.slice.family.name == "v6e")
+    return 0
+
+
+PARENT = "/(v1|v1beta)/projects/{project}/locations/global"
+ROUTES = routes_of(
+    "cloudquotas.googleapis.com",
+    ("GET", PARENT + "/services/{service}/quotaInfos", list_infos, "cloudquotas.quotas.get"),
+    ("GET", PARENT + "/services/{service}/quotaInfos/{quota}", get_info, "cloudquotas.quotas.get"),
+    ("GET", PARENT + "/quotaPreferences", list_preferences, "cloudquotas.quotas.get"),
+    ("POST", PARENT + "/quotaPreferences", request_quota, "cloudquotas.quotas.update"),
+    ("GET", PARENT + "/quotaPreferences/{preference}", get_preference, "cloudquotas.quotas.get"),
+    ("PATCH", PARENT + "/quotaPreferences/{preference}", request_quota, "cloudquotas.quotas.update"),
+)

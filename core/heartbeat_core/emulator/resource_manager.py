@@ -1,0 +1,145 @@
+"""Resource Manager v3, and v1 where gcloud asks it: projects, who may do what in them."""
+
+from __future__ import annotations
+
+import re
+
+from heartbeat_core.emulator.answers import ApiError, Call, Json, page
+from heartbeat_core.emulator.operations import begin
+from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.state import Cloud, Operation, Project, Service
+
+PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
+NEW_PROJECT_SERVICES = ("bigquery", "cloudapis", "logging", "monitoring", "serviceusage", "storage")
+ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+
+
+def project_v3(project: Project) -> Json:
+    return {
+        "name": f"projects/{project.number}",
+        "projectId": project.id,
+        "displayName": project.name,
+        "state": project.state,
+        "createTime": project.created,
+        "updateTime": project.created,
+        "etag": 'W/"emulated"',
+    }
+
+
+def project_v1(project: Project) -> Json:
+    return {
+        "projectId": project.id,
+        "projectNumber": project.number,
+        "name": project.name,
+        "lifecycleState": project.state,
+        "createTime": project.created,
+    }
+
+
+def get_v3(cloud: Cloud, call: Call) -> Json:
+    return project_v3(cloud.project(call.args["project"]))
+
+
+def get_v1(cloud: Cloud, call: Call) -> Json:
+    return project_v1(cloud.project(call.args["project"]))
+
+
+def visible(cloud: Cloud, call: Call) -> list[Project]:
+    """List the projects the caller may see; of a filter only words and id:… are understood."""
+    words = (call.query.get("query") or call.query.get("filter") or "").lower().split()
+    words = [word.partition(":")[2] or word.partition("=")[2] or word for word in words if "state" not in word]
+    return [
+        project
+        for project in cloud.projects.values()
+        if "resourcemanager.projects.get" in cloud.granted(project)
+        and all(word.strip('"*') in f"{project.id} {project.name.lower()} {project.number}" for word in words)
+    ]
+
+
+def search_v3(cloud: Cloud, call: Call) -> Json:
+    return page([project_v3(project) for project in visible(cloud, call)], "projects", call)
+
+
+def list_v1(cloud: Cloud, call: Call) -> Json:
+    return page([project_v1(project) for project in visible(cloud, call)], "projects", call)
+
+
+def create(cloud: Cloud, call: Call) -> Json:
+    """Create a project; whoever does so owns it."""
+    name = str(call.body.get("projectId", ""))
+    if not ID.fullmatch(name):
+        raise ApiError(400, "field [project_id] has issue [project_id contains invalid characters]")
+    if name in cloud.projects:
+        raise ApiError(409, "Requested entity already exists")
+    number = str(987_000_000_000 + next(cloud.numbers))
+    title = call.body.get("displayName") or call.body.get("name") or name
+    v1 = call.path.startswith("/v1")
+
+    def finish() -> Json:
+        project = Project(name, number, str(title), "ACTIVE", cloud.stamp())
+        project.policy.grant("roles/owner", cloud.scenario.principal)
+        for service in NEW_PROJECT_SERVICES:
+            project.services[f"{service}.googleapis.com"] = Service(enabled=True, answers=True)
+        cloud.projects[name] = project
+        if v1:
+            return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}
+        return {"@type": PREFIX + "Project", **project_v3(project)}
+
+    operation = Operation(f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()})
+    return begin(cloud, operation, cloud.scenario.timings.update_s, finish).to_json()
+
+
+def get_policy(cloud: Cloud, call: Call) -> Json:
+    return cloud.project(call.args["project"]).policy.to_json()
+
+
+def set_policy(cloud: Cloud, call: Call) -> Json:
+    """Replace a project's policy; every service account named in it must exist."""
+    project = cloud.project(call.args["project"])
+    require_members(cloud, call.body)
+    project.policy.replace(call.body)
+    return project.policy.to_json()
+
+
+def require_members(cloud: Cloud, body: Json) -> None:
+    """Refuse a policy that names a service account of an emulated project which is not there."""
+    known = {account.email for _, account in cloud.accounts()}
+    for binding in (body.get("policy") or {}).get("bindings", []):
+        for member in binding.get("members", []):
+            email = str(member).partition(":")[2]
+            domain = email.partition("@")[2]
+            ours = any(domain == f"{project.id}.iam.gserviceaccount.com" for project in cloud.projects.values())
+            if member.startswith("serviceAccount:") and ours and email not in known:
+                raise ApiError(400, f"Service account {email} does not exist.")
+
+
+def test_permissions(cloud: Cloud, call: Call) -> Json:
+    """Answer which of the permissions asked for the caller has; nothing at all where there is no such project."""
+    project = cloud.find(call.args["project"])
+    if project is None:
+        raise ApiError(403, "The caller does not have permission")
+    return held(call, cloud.granted(project))
+
+
+def held(call: Call, granted: set[str]) -> Json:
+    found = [permission for permission in call.body.get("permissions", []) if permission in granted]
+    return {"permissions": found} if found else {}
+
+
+def ancestry(cloud: Cloud, call: Call) -> Json:
+    return {"ancestor": [{"resourceId": {"type": "project", "id": cloud.project(call.args["project"]).id}}]}
+
+
+ROUTES = routes_of(
+    "cloudresourcemanager.googleapis.com",
+    ("GET", "/v3/projects:search", search_v3, ""),
+    ("GET", "/v3/projects", search_v3, ""),
+    ("POST", "/(v1|v3)/projects", create, ""),
+    ("GET", "/v1/projects", list_v1, ""),
+    ("GET", "/v3/projects/{project}", get_v3, "resourcemanager.projects.get"),
+    ("GET", "/v1/projects/{project}", get_v1, "resourcemanager.projects.get"),
+    ("POST", "/(v1|v3)/projects/{project}:getIamPolicy", get_policy, "resourcemanager.projects.getIamPolicy"),
+    ("POST", "/(v1|v3)/projects/{project}:setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
+    ("POST", "/(v1|v3)/projects/{project}:testIamPermissions", test_permissions, ""),
+    ("POST", "/v1/projects/{project}:getAncestry", ancestry, "resourcemanager.projects.get"),
+)

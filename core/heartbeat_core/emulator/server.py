@@ -1,0 +1,52 @@
+"""The emulator on a port of this machine, until it is interrupted."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from heartbeat_core.emulator.clock import Clock
+from heartbeat_core.emulator.scenario import Scenario
+from heartbeat_core.emulator.start import start_cloud
+from heartbeat_core.emulator.state import Cloud
+from heartbeat_core.errors import HeartbeatError
+
+HOST = "127.0.0.1"
+
+
+def bind(port: int) -> socket.socket:
+    """Take a port of the loopback interface, any free one for 0; raise HeartbeatError."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise HeartbeatError(f"port {port} cannot be used", str(error), "Choose another with --port, or 0 for any that is free.") from error
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def make_cloud(scenario: Scenario, speed: float = 1.0) -> Cloud:
+    """Build the scenario's state on a clock; raise HeartbeatError where it cannot be built."""
+    try:
+        return start_cloud(scenario, Clock(speed))
+    except ValueError as error:
+        raise HeartbeatError(f"the scenario {scenario.name} cannot be used", str(error), "Correct its file.") from error
+
+
+def serve(cloud: Cloud, listener: socket.socket, latency_s: float = 0.0, ready: Callable[[str], None] | None = None) -> None:
+    """Answer on ``listener`` until SIGINT or SIGTERM; ``ready`` is told the base URL first."""
+    import uvicorn  # here, for what only reads scenarios needs no server
+
+    from heartbeat_core.emulator.app import Emulator, make_app
+
+    app = make_app(Emulator(cloud, latency_s))
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False)
+    if ready:
+        ready(base_url(listener))  # the port is taken already: connections wait until the server runs
+    uvicorn.Server(config).run(sockets=[listener])

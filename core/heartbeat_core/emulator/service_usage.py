@@ -1,0 +1,157 @@
+"""Service Usage v1 and v1beta1: which APIs a project has on; turning one on takes a while, and a while more to be felt."""
+
+from __future__ import annotations
+
+from heartbeat_core.emulator.answers import TYPE, ApiError, Call, Json, error_info, page
+from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
+from heartbeat_core.emulator.operations import begin
+from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.start import add_agent, add_default_account
+from heartbeat_core.emulator.state import Cloud, Operation, Project
+
+DOMAIN = "serviceusage.googleapis.com"
+PREFIX = "type.googleapis.com/google.api.serviceusage."
+
+
+def service_json(project: Project, name: str) -> Json:
+    return {
+        "name": f"projects/{project.number}/services/{name}",
+        "parent": f"projects/{project.number}",
+        "config": {"name": name, "title": SERVICES[name], "documentation": {}, "quota": {}, "authentication": {}, "usage": {}},
+        "state": "ENABLED" if project.service(name).enabled else "DISABLED",
+    }
+
+
+def not_found(names: list[str]) -> ApiError:
+    message = f"Not found or permission denied for service(s): {', '.join(names)}."
+    violation = {"type": "googleapis.com", "subject": "220002", "description": message}
+    failure = {"@type": TYPE + "PreconditionFailure", "violations": [violation]}
+    info = error_info("SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED", DOMAIN, services=",".join(names))
+    return ApiError(403, message, failure, info)
+
+
+def named(call: Call) -> str:
+    name = call.args["service"]
+    if name not in SERVICES:
+        raise not_found([name])
+    return name
+
+
+def get(cloud: Cloud, call: Call) -> Json:
+    return service_json(cloud.project(call.args["project"]), named(call))
+
+
+def list_services(cloud: Cloud, call: Call) -> Json:
+    project = cloud.project(call.args["project"])
+    wanted = call.query.get("filter", "").replace(" ", "").replace("=", ":").removeprefix("state:").upper()
+    services = [service_json(project, name) for name in SERVICES]
+    return page([service for service in services if wanted in ("", service["state"])], "services", call, default=50)
+
+
+def batch_get(cloud: Cloud, call: Call) -> Json:
+    """Answer for up to 30 names at once."""
+    project = cloud.project(call.args["project"])
+    names = [name.rpartition("/")[2] for name in call.many.get("names", [])]
+    if not 0 < len(names) <= 30:
+        raise ApiError(400, "Request must name at least 1 and at most 30 services.")
+    if unknown := [name for name in names if name not in SERVICES]:
+        raise not_found(unknown)
+    return {"services": [service_json(project, name) for name in names]}
+
+
+def enable(cloud: Cloud, call: Call) -> Json:
+    return switch_on(cloud, call, [named(call)], "EnableServiceResponse")
+
+
+def batch_enable(cloud: Cloud, call: Call) -> Json:
+    names = [str(name) for name in call.body.get("serviceIds", [])]
+    if unknown := [name for name in names if name not in SERVICES]:
+        raise not_found(unknown)
+    return switch_on(cloud, call, names, "BatchEnableServicesResponse")
+
+
+def switch_on(cloud: Cloud, call: Call, names: list[str], answer: str) -> Json:
+    """Enable APIs; the operation of one already on is done at once."""
+    project = cloud.project(call.args["project"])
+    timings = cloud.scenario.timings
+    missing = [name for name in names if not project.service(name).enabled]
+    if NEED_BILLING & set(missing) and not cloud.billed(project):
+        raise billing_not_found(project, sorted(NEED_BILLING & set(missing)))
+
+    def answering() -> None:
+        for name in missing:
+            project.service(name).answers = project.service(name).enabled
+
+    def finish() -> Json:
+        for name in missing:
+            project.service(name).enabled = True
+        if "compute.googleapis.com" in missing:
+            add_default_account(cloud, project)
+        if timings.propagate_s > 0:
+            cloud.later(timings.propagate_s, answering)
+        else:
+            answering()
+        services = [service_json(project, name) for name in names]
+        body = {"service": services[0]} if answer == "EnableServiceResponse" else {"services": services}
+        return {"@type": f"{PREFIX}v1.{answer}", **body}
+
+    if not missing:
+        return Operation("operations/noop.DONE_OPERATION", {}, response=finish()).to_json()
+    resources = [f"projects/{project.number}/services/{name}" for name in names]
+    metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": resources}
+    operation = Operation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
+    return begin(cloud, operation, timings.enable_s, finish).to_json()
+
+
+def billing_not_found(project: Project, names: list[str]) -> ApiError:
+    listed = ",".join(names)
+    message = (
+        f"Billing account for project '{project.number}' is not found. Billing must be enabled for activation of service(s) "
+        f"'{listed}' to proceed."
+    )
+    violation = {
+        "type": "googleapis.com/billing-enabled",
+        "subject": f"?error_code=390001&project={project.number}&services={listed}",
+        "description": message,
+    }
+    failure = {"@type": TYPE + "PreconditionFailure", "violations": [violation]}
+    info = error_info("UREQ_PROJECT_BILLING_NOT_FOUND", f"{DOMAIN}/billing-enabled", project=project.number, services=listed)
+    return ApiError(400, message, failure, info, status="FAILED_PRECONDITION")
+
+
+def disable(cloud: Cloud, call: Call) -> Json:
+    project, name = cloud.project(call.args["project"]), named(call)
+
+    def finish() -> Json:
+        project.service(name).enabled = project.service(name).answers = False
+        return {"@type": PREFIX + "v1.DisableServiceResponse", "service": service_json(project, name)}
+
+    metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": [f"projects/{project.number}/services/{name}"]}
+    operation = Operation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
+    return begin(cloud, operation, cloud.scenario.timings.enable_s, finish).to_json()
+
+
+def generate_identity(cloud: Cloud, call: Call) -> Json:
+    """Create the service agent of the TPU API; asked again it answers the same. Other APIs have none here."""
+    project, name = cloud.project(call.args["project"]), named(call)
+    if not project.service(name).enabled:
+        raise ApiError(400, f"Service {name} is not enabled for consumer 'project:{project.number}'.", status="FAILED_PRECONDITION")
+    email = add_agent(project, "gcp-sa-tpu") if name == "tpu.googleapis.com" else f"service-{project.number}@{name.split('.')[0]}.emulated"
+    operation = Operation(
+        f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
+        {"@type": PREFIX + "v1beta1.OperationMetadata"},
+        response={"@type": PREFIX + "v1beta1.ServiceIdentity", "email": email, "uniqueId": cloud.unique_id()},
+    )
+    return operation.to_json()
+
+
+ROUTES = routes_of(
+    DOMAIN,
+    ("GET", "/(v1|v1beta1)/projects/{project}/services", list_services, "serviceusage.services.list"),
+    ("GET", "/v1/projects/{project}/services:batchGet", batch_get, "serviceusage.services.get"),
+    ("POST", "/v1/projects/{project}/services:batchEnable", batch_enable, "serviceusage.services.enable"),
+    ("GET", "/(v1|v1beta1)/projects/{project}/services/{service}", get, "serviceusage.services.get"),
+    ("POST", "/(v1|v1beta1)/projects/{project}/services/{service}:enable", enable, "serviceusage.services.enable"),
+    ("POST", "/(v1|v1beta1)/projects/{project}/services/{service}:disable", disable, "serviceusage.services.disable"),
+    ("POST", "/v1beta1/projects/{project}/services/{service}:generateServiceIdentity", generate_identity, "serviceusage.services.enable"),
+)

@@ -1,0 +1,283 @@
+"""Everything the emulated Cloud knows at a moment, and the agenda of what will change it."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import itertools
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from heartbeat_core.emulator.answers import ApiError, Json
+from heartbeat_core.emulator.catalogue import Slice
+from heartbeat_core.emulator.clock import Clock, timestamp
+from heartbeat_core.emulator.roles import ROLES
+from heartbeat_core.emulator.scenario import Scenario
+
+EXPIRY = re.compile(r'\s*request\.time\s*<\s*timestamp\("([^"]+)"\)\s*')
+
+
+@dataclass
+class Binding:
+    role: str
+    members: list[str]
+    condition: Json | None = None
+
+    def to_json(self) -> Json:
+        answer: Json = {"role": self.role, "members": sorted(self.members)}
+        return {**answer, "condition": self.condition} if self.condition else answer
+
+    def holds(self, moment: str) -> bool:
+        """Tell whether the condition is met; one that is no expiry date is taken as not met."""
+        if self.condition is None:
+            return True
+        found = EXPIRY.fullmatch(self.condition.get("expression", ""))
+        return found is not None and moment < found[1]
+
+
+@dataclass
+class Policy:
+    """Who holds which role on one resource; the etag changes with every write."""
+
+    bindings: list[Binding] = field(default_factory=list)
+    generation: int = 1
+
+    @property
+    def etag(self) -> str:
+        return base64.b64encode(b"BwX%08d" % self.generation).decode()
+
+    def to_json(self) -> Json:
+        version = 3 if any(binding.condition for binding in self.bindings) else 1
+        return {"version": version, "etag": self.etag, "bindings": [binding.to_json() for binding in self.bindings]}
+
+    def grant(self, role: str, member: str) -> None:
+        for binding in self.bindings:
+            if binding.role == role and not binding.condition:
+                if member not in binding.members:
+                    binding.members.append(member)
+                return
+        self.bindings.append(Binding(role, [member]))
+
+    def replace(self, body: Json) -> None:
+        """Take over a policy that was sent; raise ApiError where it is stale or names what does not exist."""
+        sent = body.get("policy") or {}
+        if sent.get("etag") not in (None, "", self.etag):
+            message = "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."
+            raise ApiError(409, message, status="ABORTED")
+        for binding in sent.get("bindings", []):
+            if binding.get("role") not in ROLES and not str(binding.get("role")).startswith("projects/"):
+                raise ApiError(400, f"Role {binding.get('role')} is not supported for this resource.")
+        self.bindings = [
+            Binding(binding["role"], list(binding["members"]), binding.get("condition"))
+            for binding in sent.get("bindings", [])
+            if binding.get("members")
+        ]
+        self.generation += 1
+
+    def granted(self, member: str, moment: str) -> set[str]:
+        """List the permissions the policy gives ``member``."""
+        return {
+            permission
+            for binding in self.bindings
+            if member in binding.members and binding.holds(moment) and binding.role in ROLES
+            for permission in ROLES[binding.role][1]
+        }
+
+
+@dataclass
+class Account:
+    """A service account."""
+
+    email: str
+    unique_id: str
+    display_name: str = ""
+    description: str = ""
+    disabled: bool = False
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass
+class Service:
+    """One API in one project: what Service Usage says of it, and whether it answers yet."""
+
+    enabled: bool = False
+    answers: bool = False
+
+
+@dataclass
+class Preference:
+    """A request for quota."""
+
+    name: str
+    service: str
+    quota_id: str
+    dimensions: Mapping[str, str]
+    preferred: int
+    granted: int
+    email: str
+    justification: str
+    created: str
+    reconciling: bool = True
+
+
+@dataclass
+class Node:
+    """A TPU VM: ``body`` is what its owner set, the rest what the Cloud knows of it."""
+
+    name: str
+    slice: Slice
+    spot: bool
+    body: Json
+    state: str
+    created: str
+    uid: str
+    overlay: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> str:
+        return self.name.split("/")[3]
+
+    @property
+    def external(self) -> bool:
+        return bool((self.body.get("networkConfig") or {}).get("enableExternalIps", True))
+
+
+@dataclass
+class Queued:
+    """A queued resource and the one node it asks for."""
+
+    name: str
+    slice: Slice
+    spot: bool
+    body: Json
+    state: str
+    created: str
+    error: Json | None = None
+
+    @property
+    def zone(self) -> str:
+        return self.name.split("/")[3]
+
+
+@dataclass
+class Operation:
+    """Something under way; the dressing around it differs from API to API."""
+
+    name: str
+    metadata: Json
+    project: str = ""
+    service: str = ""
+    response: Json | None = None
+    error: Json | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.response is not None or self.error is not None
+
+    def to_json(self) -> Json:
+        answer: Json = {"name": self.name, "metadata": self.metadata}
+        if self.done:
+            answer["done"] = True
+        if self.error is not None:
+            return {**answer, "error": self.error}
+        return {**answer, "response": self.response} if self.response is not None else answer
+
+
+@dataclass
+class Project:
+    """One project with all that lives in it."""
+
+    id: str
+    number: str
+    name: str
+    state: str
+    created: str
+    billing_account: str = ""
+    services: dict[str, Service] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    inherited: Policy = field(default_factory=Policy)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    preferences: dict[str, Preference] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    queued: dict[str, Queued] = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
+
+    def service(self, name: str) -> Service:
+        return self.services.setdefault(name, Service())
+
+    @property
+    def default_account(self) -> str:
+        return f"{self.number}-compute@developer.gserviceaccount.com"
+
+
+class Due(NamedTuple):
+    """Something that will happen; ``order`` keeps what falls on one moment in the order it was planned."""
+
+    at: float
+    order: int
+    action: Callable[[], None]
+
+
+class Cloud:
+    """All projects, and time: what is due happens when somebody next looks."""
+
+    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+        self.scenario = scenario
+        self.clock = clock
+        self.projects: dict[str, Project] = {}
+        self.billing_accounts: dict[str, bool] = {}  # open?
+        self.operations: dict[str, Operation] = {}
+        self.agenda: list[Due] = []
+        self.numbers = itertools.count(1)
+        self.chance = random.Random(scenario.faults.seed)
+        self.moment: float | None = None
+
+    def now(self) -> float:
+        """Give the time; while something due happens, the time it was due at."""
+        return self.clock.now() if self.moment is None else self.moment
+
+    def stamp(self) -> str:
+        return timestamp(self.now())
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self.agenda, Due(self.now() + seconds, next(self.numbers), action))
+
+    def settle(self) -> None:
+        """Let everything happen that is due."""
+        now = self.clock.now()
+        while self.agenda and self.agenda[0].at <= now:
+            due = heapq.heappop(self.agenda)
+            self.moment = due.at
+            try:
+                due.action()
+            finally:
+                self.moment = None
+
+    def find(self, project: str) -> Project | None:
+        """Find a project by its id or number; one that is being deleted counts."""
+        return self.projects.get(project) or next((found for found in self.projects.values() if found.number == project), None)
+
+    def project(self, name: str) -> Project:
+        """Find a project that a call was already let through to."""
+        found = self.find(name)
+        if found is None:
+            raise ApiError(404, f"Requested entity was not found: projects/{name}")
+        return found
+
+    def granted(self, project: Project, member: str = "") -> set[str]:
+        """List what ``member``, the caller unless named, may do in a project."""
+        who = member or self.scenario.principal
+        return project.policy.granted(who, self.stamp()) | project.inherited.granted(who, self.stamp())
+
+    def billed(self, project: Project) -> bool:
+        return self.billing_accounts.get(project.billing_account, False)
+
+    def accounts(self) -> Iterable[tuple[Project, Account]]:
+        return ((project, account) for project in self.projects.values() for account in project.accounts.values())
+
+    def unique_id(self) -> str:
+        return str(10**20 + next(self.numbers) * 7919)
