@@ -77,9 +77,10 @@ class HeartbeatApp(App[None]):
             self.animation_level = "none"
         for own in THEMES:
             self.register_theme(own)
+        # before anything is drawn: a theme set later has every style worked out twice
+        self.theme = self.chosen_theme if self.chosen_theme in self.available_themes else DARK.name
 
     def on_mount(self) -> None:
-        self.theme = self.chosen_theme if self.chosen_theme in self.available_themes else DARK.name
         if self.chosen_theme and self.theme != self.chosen_theme:
             self.tell(HeartbeatError(f"there is no theme {self.chosen_theme!r}", "", "ctrl+p, Theme lists them."))
         self.timer = self.set_interval(FRAME_S, self.look, pause=True)

@@ -88,8 +88,9 @@ class Conductor:
             return None
         self.seen = seen
         report = run.report()
-        if self.clocks is not None and report.plan.method == "synchronized":
-            self.clocks = replace(self.clocks, honest=report)
+        if self.clocks is not None:
+            which = "handbook" if report.plan.method == "handbook" else "honest"
+            self.clocks = replace(self.clocks, **{which: report})
         return Snapshot(report, charts_of(run), histogram_of(run, report), self.clocks)
 
     def looked(self, seconds: float) -> None:

@@ -7,27 +7,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun
-from heartbeat_tui.widgets.chart import LatencyChart
-from heartbeat_tui.widgets.clocks import ClocksView
-from heartbeat_tui.widgets.figures import Head
-from heartbeat_tui.widgets.heart import Heart
-from heartbeat_tui.widgets.histogram import Histogram
-from heartbeat_tui.widgets.idle import Idle, KeyButton
-from heartbeat_tui.widgets.meaning import Meaning
-from heartbeat_tui.widgets.plan_line import PlanLine
-from heartbeat_tui.widgets.split import Split
+from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.top_line import Tab, TopLine
-from heartbeat_tui.widgets.words import figures_text, plan_sentence
 
 if TYPE_CHECKING:
+    from heartbeat_tui.widgets.front import Front
     from heartbeat_tui.widgets.plan_form import PlanForm
+    from heartbeat_tui.widgets.run_body import RunBody
 
 LEAST = (60, 18)  # columns and rows
 
@@ -59,35 +51,46 @@ class HeartbeatPane(Screen[None]):
     ]
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
-        super().__init__()
+        super().__init__(classes="-idle")
         self.tabs, self.plan, self.replaying = tuple(tabs), plan, replaying
         self.snapshot: Snapshot | None = None
         self.waiting = False  # asked for a run that has not begun yet
         self.awake = True
         self.steady_only, self.log_scale = False, True
+        self.front: Front | None = None
+        self.body: RunBody | None = None
         self.form: PlanForm | None = None
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.tabs, "heartbeat")
         yield Lines(id="too-small")
-        with Vertical(id="pane"):
-            with Horizontal(id="head"):
-                yield Heart()
-                yield Head()
-            yield PlanLine()
-            yield Idle()
-            with Container(id="charts"):
-                yield LatencyChart(classes="panel")
-                yield Histogram(classes="panel")
-            with Container(id="below"):
-                yield Split(classes="panel")
-                yield Meaning(classes="panel", id="meaning")
-            yield ClocksView(id="clocks")
-            yield Meaning(classes="-line", id="gist")
-        yield Footer(show_command_palette=False, compact=True)
+        yield Vertical(id="pane")
 
     def on_mount(self) -> None:
-        self.refresh_state()
+        self.call_after_refresh(self.fill)
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
+        from textual.widgets import Footer
+
+        from heartbeat_tui.widgets.front import Front
+
+        front = Front()
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(front)
+            await self.mount(Footer(show_command_palette=False, compact=True))
+            self.front = front
+            self.draw()
+        self.refresh_bindings()  # the footer waits for these
+
+    async def fill_body(self) -> None:
+        """Mount what only a run fills."""
+        from heartbeat_tui.widgets.run_body import RunBody
+
+        if self.body is None:
+            self.body = body = RunBody()
+            await self.query_one("#pane").mount(body)
+            self.draw()
 
     # -- what is shown
 
@@ -125,41 +128,24 @@ class HeartbeatPane(Screen[None]):
         self.set_class(self.form is not None, "-form")
         self.set_class(self.clocks_shown, "-clocks")
         self.refresh_bindings()
+        if self.state != "idle":
+            self.call_later(self.fill_body)
         self.draw()
 
     def draw(self) -> None:
+        """Give every widget that is there what it shows."""
         report = self.snapshot.report if self.snapshot else None
-        beating = self.state == "beating" and self.awake
-        self.query_one(Heart).show(beating=beating, iterations_per_s=report.iterations_per_s if report else None)
-        self.query_one(Head).show(report)
-        self.query_one(PlanLine).show(report.plan if report else self.plan, report)
         self.query_one(TopLine).show(report.labels if report else ())
-        if self.state == "idle":
-            self.query_one(Idle).show(self.plan, plan_sentence(self.plan))
-        elif self.snapshot is not None:
-            self.draw_run(self.snapshot)
+        if self.front is not None:
+            self.front.show(self.plan, report)
+            self.draw_heart()
+        if self.body is not None and self.body.is_mounted and self.snapshot is not None:
+            self.body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
 
-    def draw_run(self, snapshot: Snapshot) -> None:
-        """Draw the body; what is hidden is given its data and draws nothing."""
-        report = snapshot.report
-        statistics = report.statistics
-        wanted = None if report.wanted is None or report.state == "ended" else report.wanted - warm_count(report.plan)
-        self.query_one(LatencyChart).show(
-            snapshot.chart,
-            log=self.log_scale,
-            steady_only=self.steady_only,
-            expected=wanted,
-            median_ns=statistics.median_ns if statistics else None,
-        )
-        quantiles = dict(statistics.quantiles) if statistics else {}
-        marks = {name: quantiles[q] for name, q in (("median", 0.5), ("p95", 0.95)) if q in quantiles}
-        self.query_one(Histogram).show(snapshot.histogram, marks)
-        whole = {"compute": statistics.median_ns} if statistics and report.handbook is None else {}
-        self.query_one(Split).show(report.split or whole, report.stages)
-        for meaning in self.query(Meaning):
-            meaning.show(report)
-        if snapshot.clocks is not None:
-            self.query_one(ClocksView).show(snapshot.clocks)
+    def draw_heart(self) -> None:
+        if self.front is not None:
+            rate = self.snapshot.report.iterations_per_s if self.snapshot else None
+            self.front.beat(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
 
     def on_resize(self) -> None:
         width, height = self.app.size
@@ -168,7 +154,7 @@ class HeartbeatPane(Screen[None]):
 
     def on_screen_suspend(self) -> None:
         self.awake = False
-        self.query_one(Heart).show(beating=False, iterations_per_s=None)
+        self.draw_heart()
 
     def on_screen_resume(self) -> None:
         self.awake = True
@@ -180,7 +166,8 @@ class HeartbeatPane(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done in this state."""
         del parameters
-        state, charted = self.state, self.snapshot is not None and not self.clocks_shown
+        state, charted = self.state, self.snapshot is not None
+        detailed = charted and self.low and not self.clocks_shown
         if self.form is not None and action in OFFERED:
             return False
         offered = {
@@ -196,8 +183,8 @@ class HeartbeatPane(Screen[None]):
             "unzoom": charted and self.steady_only,
             "linear": charted and self.log_scale,
             "log": charted and not self.log_scale,
-            "details": charted and self.low and not self.has_class("-details"),
-            "chart": charted and self.low and self.has_class("-details"),
+            "details": detailed and not self.has_class("-details"),
+            "chart": detailed and self.has_class("-details"),
             "copy": self.snapshot is not None,
             "clear": state == "ended",
         }
@@ -259,6 +246,8 @@ class HeartbeatPane(Screen[None]):
 
     def action_copy(self) -> None:
         if self.snapshot is not None:
+            from heartbeat_tui.widgets.words import figures_text
+
             self.app.copy_to_clipboard(figures_text(self.snapshot.report))
             self.notify("The figures are on the clipboard.", markup=False)
 
@@ -301,10 +290,3 @@ class HeartbeatPane(Screen[None]):
 OFFERED = frozenset(
     binding.action for binding in HeartbeatPane.BINDINGS if isinstance(binding, Binding)
 )  # while a form is open, its keys are letters
-
-
-def warm_count(plan: Plan) -> int:
-    """Count the samples before the steady state: the first is always cold, but for the handbook's own warm-up."""
-    if plan.method == "handbook":
-        return 0 if plan.warmup else 1
-    return max(1, -(-plan.warmup // plan.products_per_sample))

@@ -44,6 +44,12 @@ def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]
 class Help(ModalScreen[None]):
     """Keys at the left, words at the right."""
 
+    DEFAULT_CSS = """
+    Help { align: center middle; background: $background 60%; }
+    Help .panel { background: $surface; width: 84; max-width: 90%; height: auto; max-height: 90%; padding: 1 2; }
+    Help .word { height: auto; }
+    Help .term { width: 12; margin-right: 2; text-align: right; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "Close", key_display="esc")]
 
     def __init__(self, keys: list[Content]) -> None:
@@ -51,7 +57,7 @@ class Help(ModalScreen[None]):
         self.keys = keys
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="panel dialog") as box:
+        with VerticalScroll(classes="panel") as box:
             box.border_title = "help"
             yield Lines().with_text(ink("Keys that work now", "strong"), *self.keys, Content(""), ink("Words", "strong"))
             for word, says in WORDS:

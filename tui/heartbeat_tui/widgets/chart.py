@@ -177,6 +177,12 @@ class LatencyChart(Widget):
     """The chart as a widget: it asks for as many columns as it can show, and draws once for each change."""
 
     ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    .chart--axis, .chart--warm, .chart--median { color: $text-muted; }
+    .chart--steady { color: $accent; }
+    .chart--cold { text-style: bold; }
+    .chart--compile { color: $warning; text-style: bold; }
+    """
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{kind}" for kind in ("axis", "steady", "cold", "warm", "compile", "median")}
 
     picture = NOTHING

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Digits
 
+from heartbeat_core.beat.units import NOTHING
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.words import Figures, figures, split_unit
 
@@ -33,9 +34,9 @@ def block(shown: Figures, width: int) -> list[Content]:
             ink(f"{beside:<10}", "quiet" if index else "beat"),
             gap[4:],
             ink(f"{name:<5}", "quiet"),
-            ink(f"{value:>8}", "strong"),
+            figure(value, 8),
             gap[3:],
-            ink(f"{throughput:>14}", "strong"),
+            figure(throughput, 14),
             gap,
             ink(judged, judged_ink),
         )
@@ -43,16 +44,25 @@ def block(shown: Figures, width: int) -> list[Content]:
     ]
 
 
+def figure(value: str, width: int) -> Content:
+    """Set a figure right-aligned, and quietly where there is none yet."""
+    return ink(value.rjust(width), "quiet" if value == NOTHING else "strong")
+
+
 def line(shown: Figures, width: int) -> Content:
     """Set the most important figures in one line."""
     parts = [
-        (ink(f"{shown.median:>8}", "beat") + ink(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"), 15),
-        (ink("  p95 ", "quiet") + ink(f"{shown.p95:>7}", "strong"), 13),
-        (ink(f"{shown.rate:>10}", "strong"), 10),
-        (ink(f"{shown.computed:>15}", "strong"), 15),
-        (ink(f"{shown.moved:>12}", "strong"), 12),
-        (ink("  max ", "quiet") + ink(f"{shown.max:>7}", "strong"), 13),
-        (ink("  last ", "quiet") + ink(f"{shown.last:>7}", "strong"), 14),
+        (
+            ink(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat")
+            + ink(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"),
+            15,
+        ),
+        (ink("  p95 ", "quiet") + figure(shown.p95, 7), 13),
+        (figure(shown.rate, 10), 10),
+        (figure(shown.computed, 15), 15),
+        (figure(shown.moved, 12), 12),
+        (ink("  max ", "quiet") + figure(shown.max, 7), 13),
+        (ink("  last ", "quiet") + figure(shown.last, 7), 14),
     ]
     left = width - 16
     kept = []
@@ -90,7 +100,7 @@ class Head(Horizontal):
 
     def show(self, report: Report | None) -> None:
         self.shown = figures(report)
-        number = split_unit(self.shown.median)[0]
+        number = "" if self.shown.median == NOTHING else split_unit(self.shown.median)[0]
         median = self.query_one(Digits)
         if median.value != number:
             median.update(number)

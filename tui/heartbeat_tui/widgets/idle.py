@@ -4,37 +4,18 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Center, Container
-from textual.content import Content
-from textual.message import Message
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.units import format_bytes, scaled
+from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.words import plan_sentence
 
 
 def work_in_words(plan: Plan) -> str:
     work = plan.workload
     flop = scaled(work.flops, ((1.0, "FLOP"), (1e6, "MFLOP"), (1e9, "GFLOP"), (1e12, "TFLOP")))
     return f"One beat is {flop} and moves {format_bytes(work.bytes)}."
-
-
-class KeyButton(Lines):
-    """A key that can be clicked."""
-
-    class Pressed(Message):
-        """It was clicked."""
-
-        def __init__(self, action: str) -> None:
-            super().__init__()
-            self.action = action
-
-    def __init__(self, key: str, label: str, action: str) -> None:
-        super().__init__(classes="key-button")
-        self.action = action
-        self.content = Content.assemble(ink(f" {key} ", "key"), f" {label} ")
-
-    def on_click(self) -> None:
-        self.post_message(self.Pressed(self.action))
 
 
 class Idle(Container):
@@ -46,5 +27,5 @@ class Idle(Container):
             yield KeyButton("space", "Start", "begin")
             yield KeyButton("e", "Change the plan", "edit")
 
-    def show(self, plan: Plan, sentence: str) -> None:
-        self.query_one("#idle-plan", Lines).set_lines([ink(sentence, "strong"), ink(work_in_words(plan), "quiet")])
+    def show(self, plan: Plan) -> None:
+        self.query_one("#idle-plan", Lines).set_lines([ink(plan_sentence(plan), "strong"), ink(work_in_words(plan), "quiet")])

@@ -15,6 +15,5 @@ class Meaning(Lines):
     """The verdict, the steady state, the first beat, and whatever disturbed the run."""
 
     def show(self, report: Report) -> None:
-        self.border_title = "what it means"
         lines = [ink(text, kind) for text, kind in meaning(report)]
         self.set_lines(lines[:1] if self.has_class("-line") else lines)

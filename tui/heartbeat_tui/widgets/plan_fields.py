@@ -13,7 +13,7 @@ SHAPE = ("batch", "hidden", "intermediate")
 CHOICES: dict[str, tuple[str, ...]] = {"backend": BACKENDS, "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
 FIELDS: tuple[tuple[str, str], ...] = (
     ("batch", "rows of the input"),
-    ("hidden", "columns of the input, rows of the weights"),
+    ("hidden", "columns of input, rows of weights"),
     ("intermediate", "columns of the weights"),
     ("dtype", "what the numbers are"),
     ("backend", "where it is computed"),

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widgets import Input, Select
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_tui.widgets.idle import KeyButton, work_in_words
+from heartbeat_tui.widgets.idle import work_in_words
+from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.plan_fields import CHOICES, FIELDS, plan_of, texts_of
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.words import plan_sentence
@@ -21,6 +22,17 @@ from heartbeat_tui.widgets.words import plan_sentence
 class PlanForm(Vertical):
     """Ten fields; a plan once all of them make sense."""
 
+    DEFAULT_CSS = """
+    PlanForm { height: 1fr; }
+    PlanForm VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    PlanForm .field { height: auto; }
+    PlanForm .field-name { width: 14; }
+    PlanForm Input, PlanForm Select { width: 18; margin-right: 2; background: $panel; }
+    PlanForm .field .-wrong { background: $error 30%; }
+    PlanForm #form-sentence { margin-top: 1; }
+    PlanForm #form-keys { height: 1; margin-top: 1; }
+    PlanForm KeyButton { margin: 0 2 0 0; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back", tooltip="leave the plan as it was", id="plan.close"),
         Binding("ctrl+s", "accept", "Start", tooltip="start with this plan", id="plan.accept"),

@@ -29,6 +29,10 @@ def ink(text: str, kind: str) -> Content:
 class Lines(Widget):
     """Some lines of text, wrapped to the width."""
 
+    DEFAULT_CSS = """
+    Lines { width: 1fr; height: auto; }
+    """
+
     content: Content = Content("")
 
     def set_lines(self, lines: Iterable[Content]) -> None:

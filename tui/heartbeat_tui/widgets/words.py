@@ -150,12 +150,12 @@ def meaning(report: Report) -> list[tuple[str, str]]:
     if report.iteration_ns is not None:
         glyph, ink = MARKS[verdict.kind]
         lines.append((f"{glyph} {verdict.kind.capitalize()}: {verdict.reason.rstrip('.')}.", ink))
+    lines += [(f"! {sentence(warning)}", "attention") for warning in report.warnings]
     if steady is not None and steady.kind in ("steady", "undetermined"):
         lines.append((sentence(steady.sentence), "plain"))
     cold = cold_sentence(report)
     if cold:
         lines.append((cold, "plain"))
-    lines += [(f"! {sentence(warning)}", "attention") for warning in report.warnings]
     if report.plan.method == "synchronized" and ending is not None and ending.clean and report.statistics:
         lines.append(("The handbook's clock on the same work: press m to see the difference.", "quiet"))
     return lines
