@@ -31,10 +31,11 @@ class Replay(Source):
         super().__init__(plan_from_json(started.plan), (f"REPLAY of a run of {self.day}",))
         self.path, self.speed, self.ceilings = path, speed, ceilings
         self.stopped = False
+        self.thread = threading.Thread(target=self.play, name="replay", daemon=True)
 
     def start(self) -> Replay:
         """Begin to play."""
-        threading.Thread(target=self.play, name="replay", daemon=True).start()
+        self.thread.start()
         return self
 
     def play(self) -> None:
@@ -78,4 +79,5 @@ class Replay(Source):
 
     def close(self) -> None:
         self.stop()
-        self.wait()
+        if self.thread.ident is not None:  # started
+            self.thread.join()
