@@ -10,7 +10,7 @@ import sys
 
 from heartbeat_core import __version__
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.commands import backend, bench, devices, replay
+from heartbeat_tui.commands import backend, bench, devices, emulator, replay
 from heartbeat_tui.commands.complain import complain
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
@@ -65,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_plan_flags(parser)
     parser.set_defaults(run=show_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (bench, devices, replay, backend):
+    for command in (bench, devices, replay, backend, emulator):
         command.register(commands)
     return parser
 

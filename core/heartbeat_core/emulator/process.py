@@ -61,10 +61,16 @@ class EmulatorProcess:
         self.close()
 
 
-def start_emulator(scenario: str = "ready", latency_s: float = 0.0, port: int = 0, *, speed: float = 1.0) -> EmulatorProcess:
-    """Start an emulator and wait until it answers; raise HeartbeatError where the scenario or the port cannot be used."""
+def start_emulator(
+    scenario: str = "ready", latency_s: float = 0.0, port: int = 0, *, speed: float = 1.0, seed: int | None = None
+) -> EmulatorProcess:
+    """Start an emulator and wait until it answers; raise HeartbeatError where the scenario or the port cannot be used.
+
+    Its clock runs ``speed`` times as fast as ours; ``seed`` is for faults that come by chance, the scenario's own where None.
+    """
     command = [sys.executable, "-m", "heartbeat_core.emulator", "--scenario", scenario, "--latency", str(latency_s)]
     command += ["--port", str(port), "--speed", str(speed)]
+    command += [] if seed is None else ["--seed", str(seed)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     line = process.stdout.readline()

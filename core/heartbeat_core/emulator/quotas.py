@@ -48,7 +48,7 @@ def quota_info(cloud: Cloud, project: Project, quota: Quota) -> Json:
         "containerType": "PROJECT",
         "dimensionsInfos": rows,
         "metricDisplayName": quota.display,
-        "quotaDisplayName": f"{quota.display}{f' per {quota.dimension}' * bool(quota.dimension)}",
+        "quotaDisplayName": quota.display,
         "metricUnit": quota.unit,
         "quotaIncreaseEligibility": eligible,
     }

@@ -28,7 +28,9 @@ class ProjectStart:
 
 @dataclass(frozen=True)
 class AccountStart:
-    """A service account: who may act as it, and whether it is disabled."""
+    """A service account: who may act as it, and whether it is disabled; ``present`` false takes an extended scenario's away."""
+
+    present: bool = True
 
     display_name: str = ""
     disabled: bool = False

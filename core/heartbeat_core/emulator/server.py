@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from heartbeat_core.emulator.clock import Clock
 from heartbeat_core.emulator.scenario import Scenario
@@ -31,8 +32,13 @@ def base_url(listener: socket.socket) -> str:
     return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
-def make_cloud(scenario: Scenario, speed: float = 1.0) -> Cloud:
-    """Build the scenario's state on a clock; raise HeartbeatError where it cannot be built."""
+def make_cloud(scenario: Scenario, speed: float = 1.0, seed: int | None = None) -> Cloud:
+    """Build the scenario's state on a clock; raise HeartbeatError where it cannot be built.
+
+    ``seed`` takes the place of the scenario's own, for faults that come by chance.
+    """
+    if seed is not None:
+        scenario = replace(scenario, faults=replace(scenario.faults, seed=seed))
     try:
         return start_cloud(scenario, Clock(speed))
     except ValueError as error:

@@ -36,14 +36,16 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
     project.inherited = policy_of(scenario.inherited)
     for name in scenario.agents:
         add_agent(project, name)
+    if project.service("compute.googleapis.com").enabled and scenario.default_account:
+        add_default_account(cloud, project)
     for name, account in scenario.accounts.items():
+        if not account.present:
+            continue
         email = name if "@" in name else f"{name}@{project.id}.iam.gserviceaccount.com"
-        added = add_account(cloud, project, email, account.display_name)
+        added = project.accounts.get(email) or add_account(cloud, project, email, account.display_name)
         added.disabled = account.disabled
         for member in account.act_as:
             added.policy.grant("roles/iam.serviceAccountUser", member)
-    if project.service("compute.googleapis.com").enabled and scenario.default_account:
-        add_default_account(cloud, project)
     project.limits = {name: dict(limits) for name, limits in scenario.quotas.items()}
     for node in scenario.nodes:
         add_node(cloud, project, node)

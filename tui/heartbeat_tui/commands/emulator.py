@@ -1,0 +1,69 @@
+"""``heartbeat-tui emulator``: a local Google Cloud to try things against."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from heartbeat_tui.commands.plan_flags import duration
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "emulator",
+        help="run a local Google Cloud",
+        description="Answer on this machine as Google's APIs do, from a scenario of its own, until Ctrl-C. Nothing leaves the machine, "
+        "no credentials are needed and nothing costs money.",
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
+    parser.add_argument("--scenario", default="ready", metavar="NAME", help="one of --list, or a .toml file; default ready")
+    parser.add_argument("--latency", type=duration, default=0.0, metavar="TIME", help="let every answer wait so long: 150ms")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="let its time run so much faster, default 1")
+    parser.add_argument("--list", action="store_true", help="list the scenarios and stop")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C and return 0; raise HeartbeatError where the scenario or the port cannot be used."""
+    from heartbeat_core.emulator.scenario import load_scenario, scenario_names
+    from heartbeat_core.emulator.server import bind, make_cloud, serve
+    from heartbeat_core.errors import HeartbeatError
+
+    if args.list:
+        names = scenario_names()
+        for name in names:
+            print(f"{name:<{max(map(len, names))}}  {load_scenario(name).description}")
+        return 0
+    if not args.speed > 0:
+        raise HeartbeatError(f"--speed is {args.speed:g}", "Time would stand still or run backwards.", "Give a number above 0.")
+    scenario = load_scenario(args.scenario)
+    cloud = make_cloud(scenario, args.speed)
+    listener = bind(args.port)
+    try:
+        serve(cloud, listener, args.latency, ready=lambda url: announce(url, scenario.name, scenario.description))
+    except KeyboardInterrupt:  # the way to end it
+        print()
+    finally:
+        listener.close()
+    return 0
+
+
+def announce(url: str, name: str, description: str) -> None:
+    """Print the address and the lines that point gcloud and heartbeat-tui at it."""
+    from platformdirs import user_cache_path
+
+    from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
+
+    print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui asks it when this is set:\n")
+    print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a configuration apart from your own:\n")
+    config: Path = user_cache_path("heartbeat-tui") / "emulator-gcloud"
+    for variable, value in gcloud_environment(url, config).items():
+        print(f"  export {variable}={quote(value)}")
+    print("\nCtrl-C ends it; what was changed in it is forgotten.", flush=True)
+
+
+def quote(value: str) -> str:
+    import shlex
+
+    return shlex.quote(value)
