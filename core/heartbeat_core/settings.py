@@ -80,6 +80,19 @@ class ScreenSettings:
 
 
 @dataclass(frozen=True)
+class CloudSettings:
+    """The TPU VM to be ready for; what is empty is looked for where ``cloud.target`` says."""
+
+    project: str = ""
+    zone: str = ""
+    accelerator_type: str = ""
+    runtime_version: str = ""
+    provisioning: Literal["", "on-demand", "spot", "reserved"] = ""
+    tpu_name: str = ""
+    service_account: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, and in ``sources`` where each that is not a default came from."""
 
@@ -87,6 +100,7 @@ class Settings:
     backends: BackendsSettings = BackendsSettings()
     recordings: RecordingsSettings = RecordingsSettings()
     screen: ScreenSettings = ScreenSettings()
+    cloud: CloudSettings = CloudSettings()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, key: str) -> Any:

@@ -1,0 +1,130 @@
+"""Every failure of a call to Google Cloud, as one kind of error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Literal
+
+from heartbeat_core.cloud.fields import rows, table, text
+from heartbeat_core.errors import HeartbeatError
+
+Kind = Literal["refused", "unreachable", "cut", "timed out", "garbled", "no credentials", "cancelled"]
+
+COULD_NOT_TELL = 3
+LONGEST_MESSAGE = 2000
+ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+SECRETS = re.compile(
+    r"ya29\.[\w.-]+"  # access tokens
+    r"|\b1//[\w-]{20,}"  # refresh tokens
+    r"|\bGOCSPX-[\w-]+"  # client secrets
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # JSON web tokens
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|(?<=\bBearer )[\w.~+/=-]+"
+    r"|(?<=access_token=)[^&\s\"']+"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)",  # a proxy's user and password
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+class CloudError(HeartbeatError):
+    """Say what a call met.
+
+    ``status`` is the HTTP status and ``code`` Google's word for it ("PERMISSION_DENIED"); ``reason``, ``domain`` and
+    ``metadata`` are those of google.rpc.ErrorInfo. All of them may be missing; only ``kind`` and ``message`` never are.
+    """
+
+    def __init__(  # noqa: PLR0913  # keywords, each a field of an answer
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        service: str = "",
+        status: int | None = None,
+        code: str | None = None,
+        reason: str | None = None,
+        domain: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        details: tuple[Mapping[str, Any], ...] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.kind: Kind = kind
+        self.message = redact(message)[:LONGEST_MESSAGE]
+        self.service, self.status, self.code = service, status, code
+        self.reason, self.domain, self.metadata = reason, domain, dict(metadata or {})
+        self.details, self.retry_after_s = details, retry_after_s
+        super().__init__(self.headline(), self.message, exit_code=COULD_NOT_TELL)
+
+    def headline(self) -> str:
+        who = self.service or "Google Cloud"
+        if self.kind == "refused":
+            words = " ".join(str(part) for part in (self.status, self.code or phrase(self.status)) if part)
+            return f"{who} answered {words}"
+        return {
+            "unreachable": f"{who} could not be reached",
+            "cut": f"the connection to {who} was cut",
+            "timed out": f"{who} did not answer in time",
+            "garbled": f"{who} sent an answer that makes no sense",
+            "no credentials": "there are no working credentials for Google Cloud",
+            "cancelled": f"the question to {who} was cancelled",
+        }[self.kind]
+
+
+def phrase(status: int | None) -> str:
+    try:
+        return HTTPStatus(status or 0).phrase
+    except ValueError:
+        return ""
+
+
+def redact(words: str) -> str:
+    """Take out of ``words`` what looks like a token, a key or a password."""
+    return SECRETS.sub("[secret]", words)
+
+
+def refusal(service: str, status: int, body: bytes, retry_after: str | None = None) -> CloudError:
+    """Read an answer that is no success, whatever its body holds.
+
+    Google's own reader (google.api_core.exceptions.from_http_response) raises AttributeError where "error" is a text, as
+    OAuth and proxies send it, and takes 100 ms to import.
+    """
+    words = body.decode("utf-8", "replace")
+    try:
+        answer = json.loads(words)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, list):  # some APIs wrap the object
+        answer = next((part for part in answer if isinstance(part, dict)), None)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(error, dict):  # OAuth: {"error": "invalid_grant", "error_description": "…"}; a proxy: a page of HTML
+        parts = [error, text(answer, "error_description")] if isinstance(error, str) else [plain(words)]
+        said = ": ".join(part for part in parts if part)
+        return CloudError("refused", said or phrase(status), service=service, status=status, retry_after_s=seconds(retry_after))
+    details = rows(error, "details")
+    info = next((detail for detail in details if detail.get("@type") == ERROR_INFO), {})
+    return CloudError(
+        "refused",
+        text(error, "message") or phrase(status),
+        service=service,
+        status=status,
+        code=text(error, "status"),
+        reason=text(info, "reason"),
+        domain=text(info, "domain"),
+        metadata={key: value for key, value in table(info, "metadata").items() if isinstance(value, str)},
+        details=details,
+        retry_after_s=seconds(retry_after),
+    )
+
+
+def plain(words: str) -> str:
+    """Take the tags out of a page of HTML, which is what proxies and load balancers answer with."""
+    if "<html" in words[:1000].lower():
+        words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", words[:100_000], flags=re.DOTALL | re.IGNORECASE)
+    return " ".join(words.split())
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """Read a Retry-After header that gives seconds; a date is let be."""
+    return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None

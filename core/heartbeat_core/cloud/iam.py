@@ -1,0 +1,67 @@
+"""IAM: service accounts (iam.googleapis.com, v1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from heartbeat_core.cloud.fields import flag, segment, text
+from heartbeat_core.cloud.projects import Policy, ask_permissions, policy_of
+from heartbeat_core.cloud.session import CloudSession
+
+SERVICE = "iam"
+ACT_AS = "iam.serviceAccounts.actAs"
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    email: str
+    name: str | None
+    disabled: bool
+
+    @property
+    def member(self) -> str:
+        return f"serviceAccount:{self.email}"
+
+    @property
+    def user_managed(self) -> bool:
+        """Say whether somebody made it, as against the default accounts that Google makes: PROJECT@appspot, N-compute@developer."""
+        return self.email.endswith(".iam.gserviceaccount.com")
+
+
+def service_agents(number: str) -> tuple[tuple[str, str], ...]:
+    """Name the two agents that Cloud TPU may act as in the project of that number, each with its role."""
+    return (
+        (f"service-{number}@cloud-tpu.iam.gserviceaccount.com", "roles/tpu.serviceAgent"),
+        (f"service-{number}@gcp-sa-tpu.iam.gserviceaccount.com", "roles/cloudtpu.serviceAgent"),
+    )
+
+
+def get_service_account(session: CloudSession, project: str, email: str) -> ServiceAccount:
+    """Read one service account of the project."""
+    return account_of(session.get(SERVICE, account_path(project, email)), email)
+
+
+def list_service_accounts(session: CloudSession, project: str) -> tuple[ServiceAccount, ...]:
+    """List the service accounts of the project."""
+    found = session.list(SERVICE, f"/v1/projects/{segment(project)}/serviceAccounts", "accounts", {"pageSize": "100"})
+    return tuple(account_of(item) for item in found.items)
+
+
+def granted_on_account(session: CloudSession, project: str, email: str, permissions: Iterable[str] = (ACT_AS,)) -> frozenset[str]:
+    """Ask which of ``permissions`` one has on the service account, those of the whole project included."""
+    return ask_permissions(session, SERVICE, account_path(project, email), permissions)
+
+
+def get_account_policy(session: CloudSession, project: str, email: str) -> Policy:
+    """Read who holds which role on the service account itself."""
+    return policy_of(session.ask(SERVICE, f"{account_path(project, email)}:getIamPolicy", {}))
+
+
+def account_path(project: str, email: str) -> str:
+    return f"/v1/projects/{segment(project)}/serviceAccounts/{segment(email)}"
+
+
+def account_of(answer: Any, asked: str = "") -> ServiceAccount:
+    return ServiceAccount(text(answer, "email") or asked, text(answer, "displayName"), flag(answer, "disabled") or False)

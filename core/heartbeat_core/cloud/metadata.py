@@ -1,0 +1,103 @@
+"""The metadata server of a Google VM: which VM this is, where, and as whom it acts."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from heartbeat_core.cloud.fields import last
+
+HOST = "metadata.google.internal"
+ADDRESS = "169.254.169.254"  # asked first: where there is no such server, resolving its name can take long
+PRODUCT = Path("/sys/class/dmi/id/product_name")
+TIMEOUT_S = 1.0
+LONGEST = 2**20
+FLAVOR = ("Metadata-Flavor", "Google")
+LINE = re.compile(r"^\s*(\w+)\s*:\s*(.*?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the server says of this VM; what it does not say is None. ``tpu_env`` is empty where this is no TPU VM."""
+
+    project: str | None = None
+    zone: str | None = None
+    email: str | None = None
+    scopes: tuple[str, ...] | None = None
+    accelerator_type: str | None = None
+    worker: str | None = None
+    tpu_env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_tpu_vm(self) -> bool:
+        return bool(self.accelerator_type or self.tpu_env)
+
+
+def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> Metadata | None:
+    """Ask the server, None where there is none; each question has ``timeout_s``, and the first one decides."""
+    environ = os.environ if environ is None else environ
+    if environ.get("NO_GCE_CHECK") == "true":
+        return None
+    host = environ.get("GCE_METADATA_HOST") or environ.get("GCE_METADATA_ROOT") or environ.get("GCE_METADATA_IP") or ADDRESS
+    try:
+        project = ask(host, "project/project-id", timeout_s)
+    except OSError:
+        return None
+    env = read_tpu_env(attribute(host, "instance/attributes/tpu-env", timeout_s) or "")
+    scopes = attribute(host, "instance/service-accounts/default/scopes", timeout_s)
+    return Metadata(
+        project=project,
+        zone=last(attribute(host, "instance/zone", timeout_s)) or env.get("ZONE"),
+        email=attribute(host, "instance/service-accounts/default/email", timeout_s),
+        scopes=tuple(scopes.split()) if scopes is not None else None,
+        accelerator_type=attribute(host, "instance/attributes/accelerator-type", timeout_s)
+        or env.get("ACCELERATOR_TYPE")
+        or env.get("TPU_ACCELERATOR_TYPE"),
+        worker=attribute(host, "instance/attributes/agent-worker-number", timeout_s),
+        tpu_env=env,
+    )
+
+
+def on_google(environ: Mapping[str, str] | None = None) -> bool:
+    """Say without asking anyone whether this looks like a Google VM."""
+    environ = os.environ if environ is None else environ
+    if environ.get("GCE_METADATA_HOST"):
+        return True
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return PRODUCT.read_text().strip().startswith("Google")
+    return False
+
+
+def attribute(host: str, path: str, timeout_s: float) -> str | None:
+    with contextlib.suppress(OSError):
+        return ask(host, path, timeout_s)
+    return None
+
+
+def ask(host: str, path: str, timeout_s: float) -> str | None:
+    """Ask one question, None where the server knows no answer; raise OSError where this is no metadata server.
+
+    No proxy stands between a VM and its metadata server, so none is asked.
+    """
+    connection = http.client.HTTPConnection(host, timeout=timeout_s)
+    try:
+        connection.request("GET", f"/computeMetadata/v1/{path}", headers=dict([FLAVOR]))
+        answer = connection.getresponse()
+        body = answer.read(LONGEST).decode("utf-8", "replace").strip()
+    except (http.client.HTTPException, ValueError) as error:  # no HTTP, or no host
+        raise OSError(str(error)) from error
+    finally:
+        connection.close()
+    if answer.getheader(FLAVOR[0]) != FLAVOR[1]:
+        raise OSError(f"{host} is no metadata server")
+    return body if answer.status == http.HTTPStatus.OK and body else None
+
+
+def read_tpu_env(words: str) -> dict[str, str]:
+    """Read the lines "NAME: 'value'" of tpu-env, which is nearly YAML."""
+    return {name: value.strip("'\"") for name, value in LINE.findall(words)}

@@ -1,0 +1,119 @@
+"""Resource Manager: projects, what one may do in them, and who may do what (cloudresourcemanager.googleapis.com, v3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from heartbeat_core.cloud.fields import has, labels, last, rows, segment, text, texts, whole
+from heartbeat_core.cloud.session import CloudSession
+
+SERVICE = "cloudresourcemanager"
+MOST_PERMISSIONS = 100  # that one call takes
+
+
+@dataclass(frozen=True)
+class Project:
+    """``number`` is what service agents are named by; ``state`` is ACTIVE, DELETE_REQUESTED or whatever Google says."""
+
+    id: str
+    number: str | None
+    name: str | None
+    state: str | None
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Restricts a binding; its expression is CEL, which is not evaluated here."""
+
+    title: str | None
+    expression: str | None
+
+
+@dataclass(frozen=True)
+class Binding:
+    role: str
+    members: tuple[str, ...]
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Who holds which role on one resource itself: what is inherited from a folder or an organization is not in it."""
+
+    bindings: tuple[Binding, ...]
+    version: int | None = None
+
+    def holds(self, member: str, role: str) -> tuple[Binding, ...]:
+        """Find the bindings that give ``role`` to ``member`` by name; addresses are compared without regard to case."""
+        wanted = member.casefold()
+        return tuple(
+            binding for binding in self.bindings if binding.role == role and wanted in {known.casefold() for known in binding.members}
+        )
+
+    def roles(self, member: str) -> tuple[str, ...]:
+        """List the roles ``member`` holds by name, those under a condition left out."""
+        wanted = member.casefold()
+        found = [
+            binding.role
+            for binding in self.bindings
+            if binding.condition is None and wanted in {known.casefold() for known in binding.members}
+        ]
+        return tuple(dict.fromkeys(found))
+
+
+def get_project(session: CloudSession, project: str) -> Project:
+    """Read a project; a 403 means that it is missing or out of reach, which Google does not tell apart."""
+    return project_of(session.get(SERVICE, f"/v3/projects/{segment(project)}"), project)
+
+
+def search_projects(session: CloudSession, query: str = "state:ACTIVE") -> tuple[Project, ...]:
+    """List the projects one may see, for completion."""
+    found = session.list(SERVICE, "/v3/projects:search", "projects", {"query": query} if query else None)
+    return tuple(project_of(item) for item in found.items)
+
+
+def granted_permissions(session: CloudSession, project: str, permissions: Iterable[str]) -> frozenset[str]:
+    """Ask which of ``permissions`` one has on the project, inherited ones and those of groups and custom roles included."""
+    return ask_permissions(session, SERVICE, f"/v3/projects/{segment(project)}", permissions)
+
+
+def get_policy(session: CloudSession, project: str) -> Policy:
+    """Read who holds which role on the project itself."""
+    body = {"options": {"requestedPolicyVersion": 3}}
+    return policy_of(session.ask(SERVICE, f"/v3/projects/{segment(project)}:getIamPolicy", body))
+
+
+def ask_permissions(session: CloudSession, service: str, resource: str, permissions: Iterable[str]) -> frozenset[str]:
+    wanted = tuple(dict.fromkeys(permissions))
+    granted: set[str] = set()
+    for first in range(0, len(wanted), MOST_PERMISSIONS):
+        body = {"permissions": list(wanted[first : first + MOST_PERMISSIONS])}
+        granted.update(texts(session.ask(service, f"{resource}:testIamPermissions", body), "permissions"))
+    return frozenset(granted & set(wanted))
+
+
+def project_of(answer: Any, asked: str = "") -> Project:
+    return Project(
+        id=text(answer, "projectId") or asked,
+        number=last(text(answer, "name")) or None,
+        name=text(answer, "displayName"),
+        state=text(answer, "state"),
+        labels=labels(answer, "labels"),
+    )
+
+
+def policy_of(answer: Any) -> Policy:
+    return Policy(
+        tuple(
+            Binding(text(row, "role") or "", texts(row, "members"), condition_of(row) if has(row, "condition") else None)
+            for row in rows(answer, "bindings")
+        ),
+        whole(answer, "version"),
+    )
+
+
+def condition_of(row: Any) -> Condition:
+    return Condition(text(row, "condition", "title"), text(row, "condition", "expression"))

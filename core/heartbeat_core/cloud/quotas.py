@@ -1,0 +1,156 @@
+"""Cloud Quotas: what Google allows a project in one place (cloudquotas.googleapis.com, v1). What is in stock is another matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from heartbeat_core.cloud.accelerators import Scope
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.fields import dig, flag, labels, rows, segment, text, texts, whole
+from heartbeat_core.cloud.session import CloudSession
+
+SERVICE = "cloudquotas"
+TPU, COMPUTE = "tpu.googleapis.com", "compute.googleapis.com"
+UNLIMITED = -1
+PLACES: tuple[Scope, ...] = ("zone", "region")
+# of compute.googleapis.com, each with the metric under which a region tells its use
+ADDRESSES = ("IN-USE-ADDRESSES-per-project-region", "IN_USE_ADDRESSES")
+HYPERDISK = ("HDB-TOTAL-GB-per-project-region", "HDB_TOTAL_GB")
+CPUS = ("CPUS-per-project-region", "CPUS")
+SPOT_CPUS = ("PREEMPTIBLE-CPUS-per-project-region", "PREEMPTIBLE_CPUS")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """``value`` is there for a limited quota alone.
+
+    "unset": the quota exists and says nothing of this place. "unreadable": what it says is no number.
+    """
+
+    kind: Literal["unlimited", "limited", "unset", "unreadable"]
+    value: int | None = None
+
+    def covers(self, needed: int, used: int = 0) -> bool | None:
+        """Say whether there is room for ``needed`` beside what is used; None where that cannot be told."""
+        if self.kind == "unlimited":
+            return True
+        return None if self.value is None else self.value - used >= needed
+
+    def __str__(self) -> str:
+        return f"{self.value:,}" if self.value is not None else self.kind
+
+
+@dataclass(frozen=True)
+class QuotaRow:
+    """What holds in some places: those its ``dimensions`` name, or else those in ``locations``."""
+
+    dimensions: Mapping[str, str]
+    locations: tuple[str, ...]
+    limit: Limit
+
+
+@dataclass(frozen=True)
+class Quota:
+    """``can_increase`` is None where Google does not say; ``rows`` run from the most specific to the least."""
+
+    id: str
+    metric: str | None
+    dimensions: tuple[str, ...]
+    rows: tuple[QuotaRow, ...]
+    can_increase: bool | None
+    why_not: str | None
+
+    def limit(self, place: str, dimensions: Mapping[str, str] | None = None) -> Limit:
+        """Find the limit in the zone or region ``place``."""
+        row = choose_row(self, place, dimensions or {})
+        return row.limit if row else Limit("unset")
+
+
+@dataclass(frozen=True)
+class QuotaRequest:
+    """A wish for another limit; there is no way to take one back."""
+
+    id: str
+    quota_id: str | None
+    dimensions: Mapping[str, str]
+    preferred: int | None
+    granted: int | None
+    reconciling: bool
+    detail: str | None
+
+
+def get_quota(session: CloudSession, project: str, service: str, quota_id: str) -> Quota | None:
+    """Read one quota, None where Google knows none of that id, which says nothing about the project."""
+    try:
+        return quota_of(session.get(SERVICE, f"{infos(project, service)}/{segment(quota_id)}"), quota_id)
+    except CloudError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quota, ...]:
+    """List every quota of a service."""
+    found = session.list(SERVICE, infos(project, service), "quotaInfos", {"pageSize": "1000"})
+    return tuple(quota_of(item) for item in found.items)
+
+
+def list_requests(session: CloudSession, project: str) -> tuple[QuotaRequest, ...]:
+    """List what was asked for so far."""
+    path = f"/v1/projects/{segment(project)}/locations/global/quotaPreferences"
+    return tuple(request_of(item) for item in session.list(SERVICE, path, "quotaPreferences").items)
+
+
+def choose_row(quota: Quota, place: str, dimensions: Mapping[str, str]) -> QuotaRow | None:
+    """Take the row whose dimensions name ``place``, else the first one whose locations hold it, else the one for everywhere.
+
+    A row that names another family of TPUs, say, is none of ours, wherever it holds.
+    """
+    fitting = [row for row in quota.rows if all(dimensions.get(key) == value for key, value in row.dimensions.items() if key not in PLACES)]
+    named = [row for row in fitting if place in (row.dimensions.get(key) for key in PLACES)]
+    elsewhere = [row for row in fitting if not any(key in row.dimensions for key in PLACES)]
+    listed = [row for row in elsewhere if place in row.locations]
+    # only a quota that does not go by places holds everywhere without saying so
+    everywhere = [] if set(quota.dimensions) & set(PLACES) else elsewhere
+    return next(iter([*named, *listed, *everywhere]), None)
+
+
+def infos(project: str, service: str) -> str:
+    return f"/v1/projects/{segment(project)}/locations/global/services/{segment(service)}/quotaInfos"
+
+
+def quota_of(answer: Any, asked: str = "") -> Quota:
+    return Quota(
+        id=text(answer, "quotaId") or asked,
+        metric=text(answer, "metric"),
+        dimensions=texts(answer, "dimensions"),
+        rows=tuple(
+            QuotaRow(labels(row, "dimensions"), texts(row, "applicableLocations"), limit_of(row)) for row in rows(answer, "dimensionsInfos")
+        ),
+        can_increase=flag(answer, "quotaIncreaseEligibility", "isEligible"),
+        why_not=text(answer, "quotaIncreaseEligibility", "ineligibilityReason"),
+    )
+
+
+def limit_of(row: Any) -> Limit:
+    """Read a limit; one left out is 0, for so JSON writes a 0."""
+    if dig(row, ("details", "value")) is None:
+        return Limit("limited", 0)
+    value = whole(row, "details", "value")
+    if value is None:
+        return Limit("unreadable")
+    return Limit("unlimited") if value == UNLIMITED else Limit("limited", value)
+
+
+def request_of(answer: Any) -> QuotaRequest:
+    return QuotaRequest(
+        id=(text(answer, "name") or "").rpartition("/")[2],
+        quota_id=text(answer, "quotaId"),
+        dimensions=labels(answer, "dimensions"),
+        preferred=whole(answer, "quotaConfig", "preferredValue"),
+        granted=whole(answer, "quotaConfig", "grantedValue"),
+        reconciling=flag(answer, "reconciling") or False,
+        detail=text(answer, "quotaConfig", "stateDetail"),
+    )

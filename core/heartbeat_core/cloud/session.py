@@ -1,0 +1,252 @@
+"""Asks Google Cloud: one way for every API, with limits on time, retries of reads alone, and an end at once when ordered."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline
+from heartbeat_core.cloud.chosen import Chosen
+from heartbeat_core.cloud.credentials import Login, Principal, anonymous, find_login
+from heartbeat_core.cloud.endpoint import ENDPOINT_VARIABLE, check_endpoint
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.fields import rows, text, texts
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.connection import Connection
+
+T = TypeVar("T")
+Params = Mapping[str, "str | Sequence[str]"]
+
+AGAIN = (429, 503)
+MOST_PAGES = 200
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one call: seconds to connect, seconds without a byte, seconds in all, tries of a read, and the wait after the first."""
+
+    connect_s: float = 5.0
+    read_s: float = 10.0
+    total_s: float = 10.0
+    tries: int = 3
+    backoff_s: float = 0.4
+
+
+@dataclass(frozen=True)
+class Call:
+    """What was asked, as whom, when, and what came back: the evidence of a check. ``status`` is None where nothing came."""
+
+    method: str
+    service: str
+    path: str
+    principal: str
+    at: datetime
+    seconds: float
+    tries: int
+    status: int | None
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.service} {self.path}: {self.outcome}, {1e3 * self.seconds:.0f} ms, as {self.principal}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All pages of a list; ``unreachable`` names the places that did not answer and may hold more."""
+
+    items: tuple[Mapping[str, Any], ...]
+    unreachable: tuple[str, ...] = ()
+
+
+def open_session(
+    *,
+    endpoint: str | None = None,
+    quota_project: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+) -> CloudSession:
+    """Find credentials, or act as nobody towards the emulator at ``endpoint``; raise CloudError where there are none.
+
+    No call is made to Google yet. Without ``endpoint`` it is the one HEARTBEAT_CLOUD_ENDPOINT names, if any.
+    """
+    environ = os.environ if environ is None else environ
+    endpoint = endpoint or environ.get(ENDPOINT_VARIABLE) or None
+    base = check_endpoint(endpoint) if endpoint else None
+    from heartbeat_core.cloud.connection import Connection
+
+    login = anonymous() if base else find_login(environ, quota_project)
+    return CloudSession(Connection(login, base), limits or Limits())
+
+
+class CloudSession:
+    """What checks and panes ask with; ``narrow`` makes one for a single errand, over the same connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        limits: Limits,
+        *,
+        cancellation: Cancellation | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        self.connection = connection
+        self.limits = limits
+        self.cancellation = cancellation or Cancellation()
+        self.deadline = Deadline(seconds) if seconds is not None else None
+        self.calls: list[Call] = []
+
+    def __repr__(self) -> str:
+        return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
+
+    def narrow(self, *, cancellation: Cancellation | None = None, seconds: float | None = None) -> CloudSession:
+        """Make a session with its own order to stop, its own limit on all its calls together and its own list of calls."""
+        return CloudSession(self.connection, self.limits, cancellation=cancellation, seconds=seconds)
+
+    def close(self) -> None:
+        """Let go of the connections; a call under way keeps its own until it ends."""
+        self.connection.close()
+
+    def cancel(self) -> None:
+        """Have every call under way, and every later one, raise CloudError at once."""
+        self.cancellation.cancel()
+
+    @property
+    def login(self) -> Login:
+        return self.connection.login
+
+    @property
+    def endpoint(self) -> str | None:
+        """Name the emulator that is asked in Google's stead."""
+        return self.connection.endpoint
+
+    @property
+    def emulated(self) -> bool:
+        return self.endpoint is not None
+
+    @property
+    def quota_project(self) -> Chosen:
+        return self.login.quota_project
+
+    @property
+    def principal(self) -> Principal:
+        """Say as whom this asks, by what is known without a call."""
+        return self.connection.principal
+
+    def identify(self) -> Principal:
+        """Get a token and say whom it stands for, with one question more where the credentials do not tell.
+
+        Raise CloudError where there is no token to be had.
+        """
+        self.limited(lambda timeout: self.connection.authorize({}, timeout), "oauth2")
+        if self.principal.name is None:
+            try:
+                answer = self.get("oauth2", "/v1/userinfo")
+            except CloudError as error:
+                if error.kind == "cancelled":
+                    raise
+            else:
+                self.connection.learn(text(answer, "email"))
+        return self.principal
+
+    def get(self, service: str, path: str, params: Params | None = None) -> dict[str, Any]:
+        """Read; raise CloudError."""
+        return self.call("GET", service, path, params=params, reads=True)
+
+    def ask(self, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Read by a POST that changes nothing, such as testIamPermissions; raise CloudError."""
+        return self.call("POST", service, path, body=body, reads=True)
+
+    def post(self, service: str, path: str, body: Mapping[str, Any], params: Params | None = None) -> dict[str, Any]:
+        """Change something; never tried twice. Raise CloudError."""
+        return self.call("POST", service, path, params=params, body=body, reads=False)
+
+    def delete(self, service: str, path: str, params: Params | None = None) -> dict[str, Any]:
+        """Delete something; never tried twice. Raise CloudError."""
+        return self.call("DELETE", service, path, params=params, reads=False)
+
+    def list(self, service: str, path: str, key: str, params: Params | None = None) -> Listing:
+        """Read every page of the list called ``key``; raise CloudError."""
+        items: tuple[Mapping[str, Any], ...] = ()
+        unreachable: tuple[str, ...] = ()
+        token: str | None = ""
+        for _ in range(MOST_PAGES):
+            answer = self.get(service, path, {**(params or {}), **({"pageToken": token} if token else {})})
+            items += rows(answer, key)
+            unreachable += texts(answer, "unreachable")
+            previous, token = token, text(answer, "nextPageToken")
+            if not token:
+                return Listing(items, tuple(dict.fromkeys(unreachable)))
+            if token == previous:
+                break
+        raise CloudError("garbled", f"the list of {key} has no end", service=service)
+
+    def call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        *,
+        reads: bool,
+        params: Params | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Make one call, a read up to ``limits.tries`` times, and note it down; raise CloudError."""
+        at, deadline, tries = datetime.now(timezone.utc), self.due(), 0
+        status, outcome = None, "cancelled"
+        try:
+            while True:
+                tries += 1
+                try:
+                    status, answer = self.limited(
+                        lambda timeout: self.connection.send(method, service, path, params, body, timeout), service, deadline
+                    )
+                except CloudError as error:
+                    status, outcome = error.status, f"{error.status or ''} {error.reason or error.code or error.kind}".strip()
+                    wait_s = self.wait(error, tries)
+                    if not (reads and may_repeat(error) and tries < self.limits.tries and wait_s < deadline.left_s):
+                        raise
+                else:
+                    outcome = str(status)
+                    return answer
+                self.pause(wait_s, service)
+        finally:
+            took = (datetime.now(timezone.utc) - at).total_seconds()
+            self.calls.append(Call(method, service, path, str(self.principal), at, took, tries, status, outcome))
+
+    def limited(self, work: Callable[[tuple[float, float]], T], service: str, deadline: Deadline | None = None) -> T:
+        """Carry out ``work``, which takes the times to connect and to read, within the time left and until ordered to stop."""
+        left_s = (deadline or self.due()).left_s
+        timeout = max(0.001, min(self.limits.connect_s, left_s)), max(0.001, min(self.limits.read_s, left_s))
+        try:
+            return self.cancellation.run(lambda: work(timeout), left_s)
+        except Cancelled:
+            raise CloudError("cancelled", "whoever asked no longer waits for the answer", service=service) from None
+        except TimeoutError as error:
+            raise CloudError("timed out", str(error), service=service) from None
+
+    def due(self) -> Deadline:
+        """Give the moment by which a call that begins now must have ended."""
+        left_s = self.deadline.left_s if self.deadline else self.limits.total_s
+        return Deadline(min(self.limits.total_s, left_s))
+
+    def wait(self, error: CloudError, tries: int) -> float:
+        """Choose how long to wait before the next try: what the server wishes, or ever longer, and never all at the same moment."""
+        longest = self.limits.backoff_s * 2**tries
+        own: float = longest * random.uniform(0.5, 1.0)
+        return max(error.retry_after_s or 0.0, own)
+
+    def pause(self, seconds: float, service: str) -> None:
+        try:
+            self.cancellation.sleep(seconds)
+        except Cancelled:
+            raise CloudError("cancelled", "whoever asked no longer waits for the answer", service=service) from None
+
+
+def may_repeat(error: CloudError) -> bool:
+    """Say whether a read that failed so is worth another try."""
+    return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)

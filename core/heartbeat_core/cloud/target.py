@@ -1,0 +1,138 @@
+"""What is to be set up, and where each part of that was chosen.
+
+In this order: flags, the environment (HEARTBEAT_CLOUD_…, then the handbook's names, then Google's own), the settings file,
+gcloud's configuration, the credentials, the metadata server, a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, find_accelerator
+from heartbeat_core.cloud.chosen import Chosen
+from heartbeat_core.cloud.gcloud import GcloudConfig
+from heartbeat_core.cloud.metadata import Metadata
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.settings import PREFIX, Settings
+
+NOT_SET = Chosen(None, "not set anywhere")
+PROVISIONING: tuple[Provisioning, ...] = get_args(Provisioning)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the target: its flag, the variables that set it, gcloud's property, and what holds otherwise."""
+
+    name: str
+    flag: str
+    variables: tuple[str, ...] = ()
+    gcloud: str = ""
+    default: str | None = None
+
+
+PARTS = (
+    Part("project", "--project", ("PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"), "core/project"),
+    Part("zone", "--zone", ("ZONE",), "compute/zone", "us-central1-b"),
+    Part("accelerator_type", "--accelerator-type", ("ACCELERATOR_TYPE",), "", "v6e-1"),
+    Part("runtime_version", "--runtime-version", ("RUNTIME_VERSION",)),
+    Part("provisioning", "--spot", (), "", "on-demand"),
+    Part("tpu_name", "--tpu-name", ("TPU_NAME",), "", "llm-tpu-vm"),
+    Part("service_account", "--service-account"),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The TPU VM somebody wants to be ready for; each part knows its source."""
+
+    project: Chosen = NOT_SET
+    zone: Chosen = NOT_SET
+    accelerator_type: Chosen = NOT_SET
+    runtime_version: Chosen = NOT_SET
+    provisioning: Chosen = NOT_SET
+    tpu_name: Chosen = NOT_SET
+    service_account: Chosen = NOT_SET
+
+    @property
+    def region(self) -> str | None:
+        """Name the region the zone lies in."""
+        return (self.zone.value or "").rpartition("-")[0] or None
+
+    @property
+    def accelerator(self) -> Accelerator | None:
+        """Find what is known of the accelerator type, None for one not known here."""
+        return find_accelerator(self.accelerator_type.value)
+
+    @property
+    def model(self) -> Provisioning:
+        return next(model for model in (*PROVISIONING, "on-demand") if model == (self.provisioning.value or model))
+
+    def known(self) -> dict[str, str]:
+        """Give the parts that are set, as the words of remedies."""
+        parts: dict[str, Chosen] = {part.name: getattr(self, part.name) for part in PARTS}
+        words = {name: chosen.value for name, chosen in parts.items() if chosen.value}
+        return words | ({"region": self.region} if self.region else {})
+
+    def to_json(self) -> dict[str, Any]:
+        parts: dict[str, Chosen] = {part.name: getattr(self, part.name) for part in PARTS}
+        return {name: {"value": chosen.value, "source": chosen.source} for name, chosen in parts.items()}
+
+
+def choose_target(
+    flags: Mapping[str, str | None],
+    *,
+    environ: Mapping[str, str],
+    gcloud: GcloudConfig,
+    settings: Settings | None = None,
+    metadata: Metadata | None = None,
+    login_project: Chosen | None = None,
+) -> Target:
+    """Choose every part by the order above; ``flags`` maps the names of parts to what was given, None for nothing.
+
+    Raise HeartbeatError for a provisioning model that there is not.
+    """
+    chosen: dict[str, Chosen] = {}
+    for part in PARTS:
+        given = candidates(part, flags, environ, gcloud, settings or Settings())
+        chosen[part.name] = next((value for value in given if value), NOT_SET)
+    if not chosen["project"] and login_project:
+        chosen["project"] = login_project
+    if metadata:
+        chosen = {name: value or from_metadata(name, metadata) for name, value in chosen.items()}
+    for part in PARTS:
+        if not chosen[part.name] and part.default:
+            chosen[part.name] = Chosen(part.default, "default")
+    if not chosen["runtime_version"] and (accelerator := find_accelerator(chosen["accelerator_type"].value)):
+        chosen["runtime_version"] = Chosen(accelerator.family.runtime, f"goes with {accelerator.type}")
+    model = chosen["provisioning"]
+    if model.value not in PROVISIONING:
+        raise HeartbeatError(
+            f"{model.value!r} is no provisioning model", f"It was set by {model.source}.", f"It is {', '.join(PROVISIONING)}."
+        )
+    return Target(**chosen)
+
+
+def candidates(
+    part: Part, flags: Mapping[str, str | None], environ: Mapping[str, str], gcloud: GcloudConfig, settings: Settings
+) -> Iterator[Chosen]:
+    yield Chosen(flags.get(part.name), part.flag)
+    key = f"cloud.{part.name}"
+    setting = Chosen(settings[key] or None, settings.source(key))
+    if setting.source.startswith(PREFIX):
+        yield setting
+    for variable in part.variables:
+        yield Chosen(environ.get(variable), variable)
+    configured = gcloud.get(part.gcloud) or NOT_SET
+    if configured.source in environ:  # CLOUDSDK_CORE_PROJECT
+        yield configured
+    yield setting
+    yield configured
+
+
+def from_metadata(name: str, metadata: Metadata) -> Chosen:
+    """Find a part in what the metadata server says of this VM."""
+    value = {"project": metadata.project, "zone": metadata.zone, "accelerator_type": metadata.accelerator_type}.get(name)
+    value = value or metadata.tpu_env.get({"runtime_version": "RUNTIME_VERSION"}.get(name, ""))
+    return Chosen(value, "the metadata server") if value else NOT_SET
