@@ -7,15 +7,22 @@ import errno
 import os
 import signal
 import sys
+from importlib import import_module
 
 from heartbeat_core import __version__
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.commands import backend, bench, devices, emulator, replay
 from heartbeat_tui.commands.complain import complain
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
 COULD_NOT_TELL, INTERRUPTED = 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is named
+    "bench": "time the product without a screen",
+    "devices": "list what this machine can beat on",
+    "replay": "watch a recorded run again",
+    "backend": "build, list and remove the environments that backends run in",
+    "emulator": "run a local Google Cloud",
+}
 EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."
 
 
@@ -26,7 +33,7 @@ def main() -> None:
 
 def dispatch(arguments: list[str]) -> int:
     """Carry out one command line; return the exit code, with what went wrong on stderr."""
-    args = make_parser().parse_args(arguments)
+    args = make_parser(arguments).parse_args(arguments)
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -53,8 +60,8 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands; nothing here imports Textual, torch or the engine."""
+def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """Make the parser of these arguments: it knows every command's name, and whole those that occur; imports no more than that."""
     parser = argparse.ArgumentParser(
         prog="heartbeat-tui",
         description="A matrix product beating live on CPU and TPU, timed honestly. Without a command: the screen.",
@@ -65,8 +72,11 @@ def make_parser() -> argparse.ArgumentParser:
     add_plan_flags(parser)
     parser.set_defaults(run=show_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (bench, devices, replay, backend, emulator):
-        command.register(commands)
+    for name, purpose in COMMANDS.items():
+        if name in arguments:
+            import_module(f"heartbeat_tui.commands.{name}").register(commands)
+        else:
+            commands.add_parser(name, help=purpose)
     return parser
 
 
