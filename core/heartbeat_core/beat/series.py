@@ -108,6 +108,8 @@ class Series:
         total = record.columns["total"]
         if not total:
             return
+        if record.start < self.count:
+            raise ValueError(f"sample {record.start:,} comes after sample {self.count - 1:,}")
         if self.first_beat_at_ns is None:
             self.first_beat_at_ns = record.at_ns - sum(total)
         self.count = record.start + len(total)
