@@ -132,10 +132,15 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) 
     assert "--no-save" in refused.value.remedy
 
 
-def test_a_full_disk_ends_the_recording_and_says_so_once(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
+def on_a_full_disk(folder: Path) -> Recording:
+    full = Path("/dev/full")
+    if not full.exists():
         pytest.skip("no /dev/full here")
-    recording = Recording(tmp_path / "run.jsonl", Path("/dev/full").open("wb", buffering=0), ENOUGH)
+    return Recording(folder / "run.jsonl", full.open("wb", buffering=0), ENOUGH)
+
+
+def test_a_full_disk_ends_the_recording_and_says_so_once(tmp_path: Path) -> None:
+    recording = on_a_full_disk(tmp_path)
     notes = [recording.write(line) for line in LINES]
     assert notes[0] is not None
     assert "No space left" in notes[0]
@@ -146,9 +151,7 @@ def test_a_full_disk_ends_the_recording_and_says_so_once(tmp_path: Path) -> None
 def test_a_run_goes_on_when_its_disk_is_full(
     begin: Callable[..., Run], fake_worker: Callable[[str], str], small: Callable[..., Plan], tmp_path: Path
 ) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    recording = Recording(tmp_path / "run.jsonl", Path("/dev/full").open("wb", buffering=0), ENOUGH)
+    recording = on_a_full_disk(tmp_path)
     run = begin(small(), python=fake_worker("start(); beat(0, 5); tell('ended', reason='done')"), sinks=(recording,))
     assert run.wait(60)
     assert run.ending is not None
