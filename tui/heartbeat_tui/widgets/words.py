@@ -50,7 +50,7 @@ def plan_line(plan: Plan, environment: Mapping[str, Any], width: int) -> str:
     """Name the run in one line, as much of it as fits: backend, threads, dtype, shape, method, warm-up."""
     threads = environment.get("threads") or plan.threads
     parts = [
-        f"{plan.backend}, {threads} threads" if threads else plan.backend,
+        f"{plan.backend}, {threads} thread{'' if threads == 1 else 's'}" if threads else plan.backend,
         plan.workload.dtype if plan.precision == "default" else f"{plan.workload.dtype} ({plan.precision})",
         plan.workload.shape,
         plan.method,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+
+import pytest
+from textual.pilot import Pilot
 
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.stream import Ended, Environment, HandbookClock, Phase, Proof, Record, Samples, Stage, Started
+from heartbeat_tui.app import HeartbeatApp
 
 MS = 1_000_000
 
@@ -119,3 +124,77 @@ class Stand:
     @property
     def run(self) -> FakeRun:
         return self.runs[-1]
+
+
+class Theatre:
+    """An app on fake runs, and the pilot that drives it."""
+
+    def __init__(self, app: HeartbeatApp, stand: Stand, pilot: Pilot[None]) -> None:
+        self.app, self.stand, self.pilot = app, stand, pilot
+
+    @property
+    def run(self) -> FakeRun:
+        return self.stand.runs[-1]
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Let workers end and everything be drawn that there is to draw."""
+        for _ in range(3):
+            await self.pilot.pause()
+            beginning = [worker for worker in self.app.workers if worker.group == "run"]
+            if beginning:
+                await self.app.workers.wait_for_complete(beginning)
+            self.app.conductor.not_before = 0.0
+            self.app.look()
+        await self.pilot.pause()
+
+    def text(self) -> str:
+        """Give what the screen shows, line by line."""
+        return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
+
+    def offered(self) -> set[str]:
+        """Name what the footer offers."""
+        return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show}
+
+
+Play = Callable[[FakeRun], object]
+Open = Callable[..., AbstractAsyncContextManager[Theatre]]
+
+
+@pytest.fixture
+def theatre() -> Open:
+    """Open an app on fake runs: ``async with theatre(play, size=(120, 40)) as stage``."""
+
+    @asynccontextmanager
+    async def open_app(
+        play: Play = lambda run: None, *, size: tuple[int, int] = (120, 40), plan: Plan = Plan(), **options: Any
+    ) -> AsyncIterator[Theatre]:
+        stand = Stand(play)
+        app = HeartbeatApp(plan, stand, reduced_motion=True, **options)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            stage = Theatre(app, stand, pilot)
+            await stage.settle()
+            yield stage
+
+    return open_app
+
+
+@pytest.fixture
+def fake_run() -> Callable[[Plan], FakeRun]:
+    """Make a run that beats when it is told to."""
+    return FakeRun
+
+
+@pytest.fixture
+def make_stand() -> type[Stand]:
+    return Stand
+
+
+@pytest.fixture
+def make_replay() -> FakeRun:
+    """Make what stands where a replay stands."""
+    return FakeRun(Plan(), ("REPLAY of a run of 2026-11-22",)).open().warm_up().beat(30)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_tui.conductor import Conductor
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import Stand
+
+PLAN = Plan()
+
+
+def test_a_second_run_ends_the_first(make_stand: type[Stand]) -> None:
+    stand = make_stand()
+    conductor = Conductor(stand)
+    conductor.start(PLAN)
+    conductor.start(PLAN)
+    assert stand.runs[0].orders == ["close"]
+    assert conductor.run is stand.runs[1]
+    assert conductor.active
+
+
+def test_a_snapshot_is_given_once_for_each_change(make_stand: type[Stand]) -> None:
+    stand = make_stand(lambda run: run.open().warm_up().beat(10))
+    conductor = Conductor(stand)
+    assert conductor.snapshot() is None
+    conductor.start(PLAN)
+    assert conductor.snapshot() is not None
+    assert conductor.snapshot() is None
+    stand.run.beat(1)
+    snapshot = conductor.snapshot()
+    assert snapshot is not None
+    assert snapshot.report.count == 16
+    assert len(snapshot.chart(50, False).steady) == 11
+    assert sum(each.count for each in snapshot.histogram(10)) == 11
+
+
+def test_looking_rests_nine_times_as_long_as_it_took(make_stand: type[Stand]) -> None:
+    now = [100.0]
+    stand = make_stand(lambda run: run.open())
+    conductor = Conductor(stand, clock=lambda: now[0])
+    conductor.start(PLAN)
+    assert conductor.snapshot() is not None
+    conductor.looked(0.1)
+    stand.run.warm_up()
+    now[0] += 0.8
+    assert conductor.snapshot() is None
+    now[0] += 0.2
+    assert conductor.snapshot() is not None
+
+
+def test_both_clocks_are_read_on_the_same_work(make_stand: type[Stand]) -> None:
+    stand = make_stand()
+    conductor = Conductor(stand)
+    conductor.compare(Plan(iterations=None, duration_s=3.0, method="pipelined"))
+    assert stand.run.plan == Plan(iterations=100, method="handbook")
+    assert not conductor.due
+    stand.run.open().handbook().done()
+    assert conductor.due
+    assert conductor.active
+    conductor.follow()
+    assert stand.run.plan == Plan(iterations=100)
+    stand.run.open().warm_up().beat(100).done()
+    snapshot = conductor.snapshot()
+    assert snapshot is not None
+    assert snapshot.clocks is not None
+    assert snapshot.clocks.handbook is not None
+    assert snapshot.clocks.handbook.verdict.kind == "impossible"
+    assert snapshot.clocks.honest is not None
+    assert snapshot.clocks.honest.verdict.kind == "plausible"
+    assert not conductor.active
+
+
+def test_stopping_the_handbooks_clock_gives_up_the_other(make_stand: type[Stand]) -> None:
+    stand = make_stand()
+    conductor = Conductor(stand)
+    conductor.compare(PLAN)
+    conductor.stop()
+    stand.run.close()
+    assert not conductor.due
+    assert len(stand.runs) == 1
+
+
+def test_a_run_is_forgotten_only_when_it_is_over(make_stand: type[Stand]) -> None:
+    stand = make_stand()
+    conductor = Conductor(stand)
+    conductor.start(PLAN)
+    conductor.clear()
+    assert conductor.run is stand.run
+    conductor.close()
+    conductor.clear()
+    assert conductor.run is None

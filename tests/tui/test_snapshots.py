@@ -1,0 +1,57 @@
+"""What the screens look like, kept as pictures: ``make test PYTEST_ARGS=--snapshot-update`` takes them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from textual.pilot import Pilot
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_tui.app import HeartbeatApp
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import FakeRun, Stand
+
+Compare = Callable[..., bool]
+
+
+def live(run: FakeRun) -> FakeRun:
+    return run.open().warm_up().beat(63)
+
+
+def both(run: FakeRun) -> FakeRun:
+    return run.open().handbook().done() if run.plan.method == "handbook" else run.open().warm_up().beat(100).done()
+
+
+@pytest.mark.parametrize(
+    ("play", "keys", "size", "theme"),
+    [
+        pytest.param(live, "", (120, 40), "", id="idle"),
+        pytest.param(live, "space", (80, 24), "", id="live-80x24"),
+        pytest.param(live, "space", (120, 40), "", id="live-120x40"),
+        pytest.param(live, "space", (160, 50), "heartbeat-light", id="live-160x50-light"),
+        pytest.param(both, "m", (120, 40), "", id="both-clocks"),
+        pytest.param(live, "e", (80, 24), "", id="plan-80x24"),
+        pytest.param(live, "space question_mark", (120, 40), "", id="help"),
+    ],
+)
+def test_the_screen_looks_as_it_did(
+    snap_compare: Compare, make_stand: type[Stand], play: Callable[[FakeRun], Any], keys: str, size: tuple[int, int], theme: str
+) -> None:
+    app = HeartbeatApp(Plan(), make_stand(play), theme=theme, reduced_motion=True)
+
+    async def act(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        for key in keys.split():
+            await pilot.press(key)
+            for _ in range(3):
+                await pilot.pause()
+                beginning = [worker for worker in app.workers if worker.group == "run"]
+                if beginning:
+                    await app.workers.wait_for_complete(beginning)
+                app.look()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=size, run_before=act)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heartbeat_core.beat.ending import Ending
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.workload import MatMul
+from heartbeat_tui.widgets.bars import bar, progress
+from heartbeat_tui.widgets.heart import pace
+from heartbeat_tui.widgets.words import clock, figures, figures_text, meaning, plan_line, plan_sentence
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import FakeRun
+
+Make = Callable[[Plan], "FakeRun"]
+
+
+def test_a_plan_in_plain_words() -> None:
+    assert plan_sentence(Plan()) == (
+        "100 products [128×4096]·[4096×16384], float32, on this machine's CPU, each waited for, after 5 warm-up beats."
+    )
+    short = Plan(MatMul(8, 8, 8, "bfloat16"), backend="xla", method="pipelined", warmup=0, iterations=None, duration_s=30, precision="high")
+    assert plan_sentence(short) == (
+        "30 seconds of products [8×8]·[8×8], bfloat16 at high precision, on torch_xla's device, waited for 10 at a time, without warm-up."
+    )
+    assert plan_sentence(Plan(iterations=1, warmup=1, threads=1)).startswith("1 product [")
+
+
+def test_a_narrow_line_names_the_most_important() -> None:
+    assert plan_line(Plan(), {"threads": 2}, 90) == "cpu, 2 threads · float32 · [128×4096]·[4096×16384] · synchronized · warm-up 5"
+    assert plan_line(Plan(), {"threads": 1}, 30) == "cpu, 1 thread · float32"
+    assert plan_line(Plan(), {}, 2) == "cp"
+
+
+def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:
+    run = fake_run(Plan())
+    assert figures(None).median == "–"
+    assert figures(run.open().report()).verdict == "? unknown"
+    few = figures(run.warm_up().beat(10).report())
+    assert few.p95 == "–", "10 samples do not allow a p95"
+    many = figures(run.beat(90).done().report())
+    assert many.median == "9.62 ms"
+    assert many.half
+    assert many.p95 != "–"
+    assert many.rate == "104 it/s"
+    assert many.verdict == "✓ plausible"
+
+
+def test_the_first_beat_is_compared_with_the_steady_ones(fake_run: Make) -> None:
+    said = [text for text, _ in meaning(fake_run(Plan()).open().warm_up().beat(100).done().report())]
+    assert any("The first beat took 6.3" in text for text in said), said
+    assert "press m" in said[-1]
+
+
+def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:
+    run = fake_run(Plan()).open().warm_up().beat(20)
+    run.over(Ending("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
+    said = meaning(run.report())
+    assert said[0] == ("✗ The worker crashed (SIGSEGV).", "failed")
+    assert said[1][0] == "Its last words: [red]boom[/."
+    assert any("lausible" in text or "nknown" in text for text, _ in said), "what was measured until then is still judged"
+
+
+def test_figures_are_copied_with_units_and_what_they_mean(fake_run: Make) -> None:
+    text = figures_text(fake_run(Plan()).open().warm_up().beat(100).done().report())
+    assert "9.6" in text
+    assert "it/s" in text
+    assert "✓ Plausible" in text
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (4.4, "0:04"), (63, "1:03"), (3723, "1:02:03"), (-1, "0:00")])
+def test_lengths_of_time(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_bars_fill_their_width_and_show_the_least() -> None:
+    assert bar(1, 8) == "█" * 8
+    assert bar(0.5, 8) == "████"
+    assert bar(1e-9, 8) == "▏"
+    assert not bar(0, 8)
+    for share in (-1.0, 0.0, 0.33, 1.0, 2.0):
+        assert len("".join(progress(share, 20))) == 20
+
+
+def test_the_heart_keeps_the_pace_of_slow_runs_and_is_capped_for_quick_ones() -> None:
+    assert pace(0.5) == 0.5
+    assert pace(1) == 1
+    assert pace(100) == 3
+    assert pace(1e6) == 4
