@@ -26,6 +26,7 @@ from heartbeat_core.beat.stream import (
     StreamError,
 )
 
+LEAST_OF_WARMUP = 12  # a twelfth of the chart's columns are its own, where it has so many samples
 MARKED_COMPILES = 500  # compile iterations remembered one by one
 KEPT_CLOCKS = 1000  # readings of the handbook's clock kept
 WARMUP_KEPT = 100_000
@@ -156,7 +157,9 @@ class Series:
     def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
         """Draw up at most ``columns`` columns in all, shared between the phases by their samples."""
         warm_count = 0 if steady_only else self.count if self.boundary is None else self.boundary
-        share = 0 if not warm_count else max(1, round(columns * warm_count / self.count)) if self.count else 0
+        # a short warm-up beside a long run still has its samples told apart
+        least = min(warm_count, max(1, columns // LEAST_OF_WARMUP))
+        share = max(least, round(columns * warm_count / self.count)) if warm_count and self.count else 0
         share = min(share, columns - 1) if len(self.steady_envelope) else share
         warm = self.warm_envelope.columns(share) if share else ()
         steady = self.steady_envelope.columns(max(1, columns - share)) if len(self.steady_envelope) else ()
