@@ -96,10 +96,12 @@ class HeartbeatApp(App[None]):
         """Show the pane what is new; rest when there is nothing to come."""
         if self.conductor.due:
             self.conduct(self.conductor.follow)
-        elif not self.pane.awake or self.pane.waiting:
             return
-        elif (snapshot := self.conductor.snapshot()) is not None:
-            started = monotonic()
+        if not self.pane.awake or self.pane.waiting:
+            return
+        started = monotonic()
+        snapshot = self.conductor.snapshot()
+        if snapshot is not None:
             self.pane.show(snapshot)
             self.conductor.looked(monotonic() - started)
         elif not self.conductor.active:

@@ -26,7 +26,7 @@ def box(report: Report | None, counted: str) -> list[Content]:
     if report is None:
         return [ink("not read yet", "quiet")]
     if report.iteration_ns is None:
-        return [ink(report.ending.title if report.ending else "no reading", "attention")]
+        return [ink((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
     rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
     hard = report.verdict.kind == "impossible"
     glyph, kind = MARKS[report.verdict.kind]
