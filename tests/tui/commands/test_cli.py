@@ -1,0 +1,117 @@
+"""The command line as a whole: what it imports, what it says, how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core import __version__
+from heartbeat_core.beat.plan import BACKENDS, METHODS, PRECISIONS
+from heartbeat_core.beat.workload import DTYPES
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui import cli
+from heartbeat_tui.commands import plan_flags
+
+PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
+SPY = """
+import atexit, runpy, sys
+atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
+sys.argv[0] = "heartbeat-tui"
+runpy.run_module("heartbeat_tui", run_name="__main__")
+"""
+
+
+def imported(*arguments: str) -> set[str]:
+    """Carry out a command line, and name the packages it has imported."""
+    done = subprocess.run([sys.executable, "-c", SPY, *arguments], capture_output=True, text=True, check=False)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["bench", "--help"], ["devices", "--help"], ["replay", "--help"]])
+def test_help_costs_next_to_nothing(arguments: list[str]) -> None:
+    assert not imported(*arguments) & {"textual", "rich", "torch", "numpy", "plotext", "platformdirs", "asyncio"}
+
+
+def test_a_headless_run_has_neither_screen_nor_torch(fake_worker: Any) -> None:
+    body = "start(); beat(0, *range(1, 40)); tell('ended', reason='done')"
+    loaded = imported("bench", "--json", "--no-save", "--python", fake_worker(body))
+    assert "numpy" in loaded  # it did come as far as the statistics
+    assert not loaded & {"textual", "torch", "plotext", "rich"}
+
+
+def test_help_names_every_command_and_the_exit_codes() -> None:
+    done = subprocess.run([*PROGRAM, "--help"], capture_output=True, text=True, check=True)
+    for word in ("bench", "devices", "replay", "backend", "130"):
+        assert word in done.stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"heartbeat-tui {__version__}\n"
+
+
+def test_the_flags_offer_what_the_engine_has() -> None:
+    offered = plan_flags.BACKENDS, plan_flags.METHODS, plan_flags.DTYPES, plan_flags.PRECISIONS
+    assert offered == (("auto", *BACKENDS), METHODS, DTYPES, PRECISIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30.0), ("2m", 120.0), ("1.5m", 90.0), ("250ms", 0.25), ("1h", 3600.0), ("7", 7.0), (" 7 s ", 7.0)]
+)
+def test_a_duration_is_read_with_its_unit(text: str, seconds: float) -> None:
+    assert plan_flags.duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-3s", "3 days", "1e3", "0", "0.0s", "nan", "inf"])
+def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="try 30s"):
+        plan_flags.duration(text)
+
+
+def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Carry out a command that raises ``error``; return the exit code and what was said."""
+
+    def run(_args: argparse.Namespace) -> int:
+        if error:
+            raise error
+        return 1
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=run)
+    monkeypatch.setattr(cli, "make_parser", lambda *_: parser)
+    code = cli.dispatch([])
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (None, 1, ""),
+        (HeartbeatError("no", "because", "do this"), 2, "heartbeat-tui: no\n  because\n  do this\n"),
+        (HeartbeatError("no", exit_code=3), 3, "heartbeat-tui: no\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_every_end_has_its_code_and_its_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException | None, code: int, said: str
+) -> None:
+    assert ends_with(monkeypatch, error, capsys) == (code, said)
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PermissionError):
+        ends_with(monkeypatch, PermissionError(13, "Permission denied"), capsys)
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "other.toml"])
+def test_a_replay_of_what_is_no_recording_never_opens_the_screen(name: str, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("[project]\n")
+    done = subprocess.run([*PROGRAM, "replay", str(tmp_path / name)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "heartbeat-tui:" in done.stderr
+    assert done.stdout == ""

@@ -1,0 +1,64 @@
+"""``heartbeat-tui devices``, as its users run it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
+WORKS = """
+if order["probe"]["backend"] != "cpu":
+    tell("failed", kind="backend", title="no such device", cause="none is here", remedy="plug one in")
+else:
+    tell("environment", values={"backend": "cpu", "device": "cpu", "cpu": "EPYC", "threads": 2, "torch": "2.9", "python": "3.12"})
+    tell("ended", reason="done")
+"""
+
+
+def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, "devices", *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_json_lists_every_backend_with_what_was_found(fake_worker: Any) -> None:
+    python = fake_worker(WORKS)
+    done = devices("--json", "--python", python)
+    assert done.returncode == 0
+    made = json.loads(done.stdout)
+    assert made["schema"] == 1
+    assert isinstance(made["tpus"], list)
+    assert [device["backend"] for device in made["devices"]] == ["cpu", "xla", "accelerator"]
+    cpu, xla, _ = made["devices"]
+    assert (cpu["usable"], cpu["python"], cpu["found"]["threads"], cpu["problem"]) == (True, python, 2, None)
+    assert (xla["usable"], xla["problem"], xla["cause"], xla["remedy"]) == (False, "no such device", "none is here", "plug one in")
+
+
+def test_the_text_says_what_can_run_and_what_mends_the_rest(fake_worker: Any) -> None:
+    done = devices("--python", fake_worker(WORKS))
+    assert done.returncode == 0
+    assert "✓ cpu          can run\n  device cpu · cpu EPYC · threads 2 · torch 2.9 · python 3.12" in done.stdout
+    assert "✗ xla          cannot run: no such device\n  none is here\n  plug one in" in done.stdout
+    assert "TPU chips on the PCI bus:" in done.stdout
+
+
+def test_where_nothing_can_run_the_exit_code_says_so() -> None:
+    done = devices("--python", "/nonexistent/python")
+    assert done.returncode == 3
+    assert done.stdout.count("cannot be started") == 3
+
+
+def test_a_rehearsal_is_called_one(fake_worker: Any) -> None:
+    done = devices("--python", fake_worker("tell('environment', values={'rehearsal': True})"))
+    assert done.stdout.count("can run, as a rehearsal on the CPU: not a TPU") == 3
+
+
+@pytest.mark.torch
+def test_this_machine_can_run_on_its_cpu() -> None:
+    done = devices("--json")
+    assert done.returncode == 0
+    cpu = json.loads(done.stdout)["devices"][0]
+    assert cpu["usable"]
+    assert cpu["found"]["torch"]
