@@ -280,4 +280,9 @@ class Cloud:
         return ((project, account) for project in self.projects.values() for account in project.accounts.values())
 
     def unique_id(self) -> str:
+        """Make the number of an account, 21 digits as Google's."""
         return str(10**20 + next(self.numbers) * 7919)
+
+    def node_id(self) -> str:
+        """Make the number of a node: clients read it as an int64."""
+        return str(10**18 + next(self.numbers) * 7919)

@@ -109,7 +109,7 @@ def new_node(cloud: Cloud, project: Project, name: str, slice_: Slice, body: Jso
     kept = {key: body[key] for key in KEPT if key in body}
     account = kept.get("serviceAccount") or {}
     kept["serviceAccount"] = {"email": account.get("email") or project.default_account, "scope": account.get("scope") or SCOPES}
-    node = Node(name, slice_, spot, kept, "CREATING", cloud.stamp(), cloud.unique_id())
+    node = Node(name, slice_, spot, kept, "CREATING", cloud.stamp(), cloud.node_id())
     project.nodes[name] = node
     return node
 
