@@ -58,7 +58,7 @@ def line(shown: Figures, width: int) -> Content:
             15,
         ),
         (ink("  p95 ", "quiet") + figure(shown.p95, 7), 13),
-        (figure(shown.rate, 10), 10),
+        (figure(shown.rate, 12), 12),
         (figure(shown.computed, 15), 15),
         (figure(shown.moved, 12), 12),
         (ink("  max ", "quiet") + figure(shown.max, 7), 13),

@@ -44,4 +44,6 @@ class TopLine(Horizontal):
         yield Lines(id="labels")
 
     def show(self, labels: Sequence[str]) -> None:
-        self.query_one("#labels", Lines).set_lines([ink(" · ".join(labels) + " " if labels else "", "attention")])
+        self.query_one("#labels", Lines).set_lines(
+            [ink(" · ".join(sorted(labels, key=lambda label: not label.startswith("REPLAY"))) + " " if labels else "", "attention")]
+        )
