@@ -50,6 +50,23 @@ def test_looking_rests_nine_times_as_long_as_it_took(make_stand: type[Stand]) ->
     assert conductor.snapshot() is not None
 
 
+def test_the_end_of_a_run_is_seen_even_after_a_rest(make_stand: type[Stand]) -> None:
+    now = [100.0]
+    stand = make_stand(lambda run: run.open().warm_up().beat(10))
+    conductor = Conductor(stand, clock=lambda: now[0])
+    conductor.start(PLAN)
+    assert conductor.snapshot() is not None
+    conductor.looked(1.0)
+    stand.run.done()
+    assert conductor.snapshot() is None
+    assert not conductor.settled
+    now[0] += 9.1
+    snapshot = conductor.snapshot()
+    assert snapshot is not None
+    assert snapshot.report.state == "ended"
+    assert conductor.settled
+
+
 def test_both_clocks_are_read_on_the_same_work(make_stand: type[Stand]) -> None:
     stand = make_stand()
     conductor = Conductor(stand)

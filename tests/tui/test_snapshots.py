@@ -51,6 +51,7 @@ def test_the_screen_looks_as_it_did(
                 beginning = [worker for worker in app.workers if worker.group == "run"]
                 if beginning:
                     await app.workers.wait_for_complete(beginning)
+                app.conductor.not_before = 0.0
                 app.look()
         await pilot.pause()
 

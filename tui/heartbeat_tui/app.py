@@ -104,7 +104,7 @@ class HeartbeatApp(App[None]):
         if snapshot is not None:
             self.pane.show(snapshot)
             self.conductor.looked(monotonic() - started)
-        elif not self.conductor.active:
+        elif self.conductor.settled:
             self.timer.pause()
 
     def on_begin(self, event: Begin) -> None:

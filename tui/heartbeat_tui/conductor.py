@@ -78,6 +78,11 @@ class Conductor:
         """Tell whether the run that was to follow may start."""
         return bool(self.coming) and self.run is not None and self.run.ending is not None
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether all that there is has been seen and nothing more will come."""
+        return not self.active and (self.run is None or self.seen == (id(self.run), self.run.version))
+
     def snapshot(self) -> Snapshot | None:
         """Return what has changed since the last call; None where nothing has, or where looking costs too much now."""
         run = self.run

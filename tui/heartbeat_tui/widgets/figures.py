@@ -25,7 +25,14 @@ def block(shown: Figures, width: int) -> list[Content]:
     """Set the figures in three lines, in columns that keep their width; the median's number is drawn large beside them."""
     rows = (
         (split_unit(shown.median)[1], "last", shown.last, shown.rate, shown.verdict, shown.verdict_ink),
-        (shown.median_name, "p95", shown.p95, shown.computed, f"{shown.share} {shown.share_of}", "plain"),
+        (
+            shown.median_name,
+            "p95",
+            shown.p95,
+            shown.computed,
+            f"{shown.share} {shown.share_of}",
+            "quiet" if shown.share == NOTHING else "plain",
+        ),
         (f"±{shown.half}" if shown.half else "", "max", shown.max, shown.moved, shown.source, "quiet"),
     )
     gap = " " * (4 if width < WIDE else 8)
@@ -58,7 +65,7 @@ def line(shown: Figures, width: int) -> Content:
             15,
         ),
         (ink("  p95 ", "quiet") + figure(shown.p95, 7), 13),
-        (figure(shown.rate, 12), 12),
+        (figure(shown.rate, 14), 14),
         (figure(shown.computed, 15), 15),
         (figure(shown.moved, 12), 12),
         (ink("  max ", "quiet") + figure(shown.max, 7), 13),
