@@ -1,0 +1,75 @@
+"""Chart: a frame of the latency chart over a million samples against one over a thousand."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+from array import array
+from functools import partial
+from time import perf_counter
+
+from benchmarks.figure import Figure, finish, interleave, quiet, ratio
+from benchmarks.terminal import COLUMNS, ROWS
+from textual.app import App, ComposeResult
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.series import ChartData, Series
+from heartbeat_core.beat.stream import Phase, Samples
+from heartbeat_tui.widgets.chart import LatencyChart
+
+ROUNDS = 150
+BATCH = 3_300  # samples, as at 1e5 a second
+MEDIAN_NS = 145_000_000
+
+
+class ChartApp(App[None]):
+    """The chart alone, as large as the terminal: larger than it ever is beside the rest."""
+
+    def compose(self) -> ComposeResult:
+        yield LatencyChart()
+
+
+def series_of(count: int) -> Series:
+    """Make a run of so many steady samples, with outliers."""
+    chance = random.Random(count)
+    series = Series(plan=Plan(iterations=None))
+    batches: list[tuple[Phase, int]] = [("cold", 1), ("warm-up", 4)]
+    batches += [("steady", min(BATCH, count - start)) for start in range(0, count, BATCH)]
+    for phase, length in batches:
+        slow = 3 if phase == "cold" else 1
+        total = array("q", [int(slow * chance.lognormvariate(0, 0.05) * MEDIAN_NS) for _ in range(length)])
+        series.apply(Samples(0, phase, series.count, {"total": total}))
+    return series
+
+
+def frame_ms(chart: LatencyChart, series: Series) -> float:
+    """Draw what one frame draws: envelope, picture, and every line as the compositor asks for it."""
+
+    def data(columns: int, steady_only: bool) -> ChartData:
+        return series.chart(columns, steady_only=steady_only)
+
+    start = perf_counter()
+    chart.show(data, log=True, steady_only=False, expected=None, median_ns=MEDIAN_NS)
+    for y in range(chart.size.height):
+        chart.render_line(y)
+    return 1e3 * (perf_counter() - start)
+
+
+async def measure() -> list[Figure]:
+    few, many = series_of(1_000), series_of(1_000_000)
+    app = ChartApp()
+    async with app.run_test(size=(COLUMNS, ROWS)):
+        chart = app.query_one(LatencyChart)
+        taken = interleave(ROUNDS, {"few": partial(frame_ms, chart, few), "many": partial(frame_ms, chart, many)})
+    slowest = f"slowest of {ROUNDS}: {max(taken['many']):.1f} ms"
+    return [
+        ratio("frame over 1e6 samples / over 1e3", taken["many"], taken["few"], most=1.1),
+        Figure("frame over 1e6 samples", statistics.median(taken["many"]), 30, unit="ms", note=slowest),
+    ]
+
+
+if __name__ == "__main__":
+    with quiet():
+        figures = asyncio.run(measure())
+    finish(figures)

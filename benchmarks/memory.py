@@ -1,0 +1,77 @@
+"""Memory: the screen's process after a million samples, and how much it grows from there to three million."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from time import monotonic, sleep
+
+from benchmarks.figure import Figure, finish, program
+from benchmarks.terminal import Terminal
+
+from heartbeat_core.beat.stream import Samples, StreamError, decode
+
+MILLION = 1_000_000
+SAMPLES = 3 * MILLION
+LONGEST_S = 240.0
+TAIL = 1 << 18  # bytes of the recording that hold its last records
+TINY = ["--backend=cpu", "--batch=1", "--hidden=1", "--intermediate=1", f"--iterations={SAMPLES}"]  # some 300,000 products a second
+
+
+def used_mib(pid: int) -> float:
+    """Read the resident set size."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1024
+
+
+def count_recorded(folder: Path) -> int:
+    """Read from the recording how many samples the screen has been sent."""
+    found = list(folder.rglob("*.jsonl"))
+    if not found:
+        return 0
+    with found[0].open("rb") as file:
+        file.seek(max(0, found[0].stat().st_size - TAIL))
+        lines = file.read().splitlines(keepends=True)
+    for line in reversed(lines):
+        try:
+            record = decode(line)
+        except StreamError:
+            continue  # a line under way, or cut in two
+        if isinstance(record, Samples):
+            return record.start + len(record)
+    return 0
+
+
+def watch(terminal: Terminal, folder: Path) -> list[tuple[int, float]]:
+    """Take (samples so far, MiB) until the run is over and its figures have been drawn."""
+    taken: list[tuple[int, float]] = []
+    deadline = monotonic() + LONGEST_S
+    while "plausible" not in (drawn := terminal.text(max(0, len(terminal.drawn) - TAIL)).lower()) and "done" not in drawn:
+        if monotonic() > deadline or terminal.closed:
+            raise TimeoutError(f"the run did not end: {drawn[-2000:]}")
+        taken.append((count_recorded(folder), used_mib(terminal.process.pid)))
+        sleep(0.1)
+    sleep(1)
+    return [*taken, (SAMPLES, used_mib(terminal.process.pid))]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        environment = {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA")}
+        with closing(Terminal([*program(), "--start", *TINY], environment)) as terminal:
+            taken = watch(terminal, Path(home))
+    idle = max(mib for count, mib in taken if count == 0)
+    before = max(mib for count, mib in taken if count <= MILLION)
+    after = max(mib for count, mib in taken if count > MILLION)
+    note = f"most until then; {idle:.0f} before the run"
+    finish(
+        [
+            Figure("screen's memory at 1e6 samples", before, 120, unit="MiB", note=note),
+            Figure("growth from 1e6 to 3e6 samples", after - before, 10, unit="MiB", note=f"most after; {taken[-1][1]:.0f} at the end"),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""The real worker with a beat that computes nothing: samples known beforehand, 100,000 a second.
+
+Run as a script it stands in for the Python of a run.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import Any
+
+from heartbeat_core.beat import worker
+from heartbeat_core.beat.backends import cpu
+
+SPACING_NS = 10_000  # from one beat to the next
+PARTS = ("trace", "compile", "dispatch", "wait")
+
+
+def row(number: int) -> tuple[int, ...]:
+    """Make the sample of this number, its total first; none compiles, so that all count as steady."""
+    return 9_000 + number * 7919 % 1009, number, 0, number * 31 % 4093, 2**40 + number
+
+
+class Paced(cpu.Cpu):
+    """Holds each beat until its time has come."""
+
+    parts = PARTS
+    number = 0
+    due = 0
+
+    def place(self, first: Any, second: Any) -> None:
+        super().place(first, second)
+        self.result = self.matmul(first, second)  # for the proof
+
+    def beat(self) -> tuple[int, ...]:
+        self.due = self.due + SPACING_NS if self.number else perf_counter_ns()
+        while perf_counter_ns() < self.due:
+            pass
+        self.number += 1
+        return row(self.number - 1)
+
+
+if __name__ == "__main__":
+    vars(cpu)["Cpu"] = Paced
+    worker.main()
