@@ -71,7 +71,7 @@ def line(shown: Figures, width: int) -> Content:
         (ink("  max ", "quiet") + figure(shown.max, 7), 13),
         (ink("  last ", "quiet") + figure(shown.last, 7), 14),
     ]
-    left = width - 16
+    left = width - 15  # the verdict and the space before it
     kept = []
     for content, cells in parts:
         if cells > left:
