@@ -25,7 +25,7 @@ def begin(cloud: Cloud, operation: Operation, seconds: float, finish: Callable[[
             operation.response = finish()
         except ApiError as error:
             operation.error = status_of(error)
-        if "createTime" in operation.metadata:
+        if operation.service == "tpu.googleapis.com":  # clients refuse a field that their own API's metadata lacks
             operation.metadata["endTime"] = cloud.stamp()
 
     if seconds > 0:

@@ -34,7 +34,7 @@ class Client:
 
     def get(self, path: str, **headers: str) -> dict[str, Any]:
         """Get what must be there."""
-        status, answer = self.ask("GET", path, **headers)
+        status, answer = self.ask("GET", path, None, **headers)
         assert status == 200, answer
         return answer
 
@@ -95,7 +95,7 @@ async def over_the_wire(emulator: Emulator, method: str, path: str, body: bytes,
         "raw_path": parts.path.encode(), "query_string": parts.query.encode(), "root_path": "", "headers": [(b"host", host.encode())],
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 1),
     }  # fmt: skip
-    await make_app(emulator)(scope, receive, send)  # type: ignore[arg-type]  # Starlette's own type is a wider mapping
+    await make_app(emulator)(scope, receive, send)
     chunks = [message for message in sent if message["type"] == "http.response.body"]
     whole = not chunks[-1].get("more_body", False)
     return Wire(sent[0]["status"], dict(sent[0]["headers"]), b"".join(chunk["body"] for chunk in chunks), whole)

@@ -111,8 +111,8 @@ def test_a_node_is_updated_as_the_mask_says(ready: Any) -> None:
         (
             {**SPEC, "acceleratorType": "v5litepod-1"},
             (
-                'Cloud TPU received a bad request. The requested accelerator configuration for accelerator type, "v5litepod-1", could not be '
-                'found in the zonal accelerator configurations for "us-central1-b".; the accelerator v5litepod-1 was not found in zone '
+                'Cloud TPU received a bad request. The requested accelerator configuration for accelerator type, "v5litepod-1", could not '
+                'be found in the zonal accelerator configurations for "us-central1-b".; the accelerator v5litepod-1 was not found in zone '
                 "us-central1-b [EID: 0x"
             ),
         ),

@@ -68,9 +68,9 @@ def test_a_broken_api_leaves_the_others_alone(opened: Any) -> None:
     assert client.http("GET", PROJECT).status == 200
 
 
-@pytest.mark.parametrize(("share", "status"), [("too_many", 429), ("unavailable", 503)])
-def test_a_refusal_by_chance_changes_nothing(opened: Any, share: str, status: int) -> None:
-    client = opened("ready", faults=Faults(**{share: 1.0}))
+@pytest.mark.parametrize(("faults", "status"), [(Faults(too_many=1.0), 429), (Faults(unavailable=1.0), 503)])
+def test_a_refusal_by_chance_changes_nothing(opened: Any, faults: Faults, status: int) -> None:
+    client = opened("ready", faults=faults)
     path = "/v2/projects/demo-project/locations/us-central1-b/nodes?nodeId=a"
     body = json.dumps({"acceleratorType": "v6e-1", "runtimeVersion": "v2-alpha-tpuv6e"}).encode()
     assert client.http("POST", path, body).status == status

@@ -1,0 +1,79 @@
+"""The emulator as a process: it answers, refuses what it cannot serve, and never outlives whoever started it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from heartbeat_core.emulator.process import gcloud_environment, start_emulator
+from heartbeat_core.emulator.server import bind
+from heartbeat_core.errors import HeartbeatError
+
+LIMIT_S = 30
+
+
+def test_it_answers_on_loopback_until_it_is_closed() -> None:
+    with start_emulator("fresh", speed=100.0, seed=3) as emulator:
+        assert emulator.url.startswith("http://127.0.0.1:")
+        assert requests.get(f"{emulator.url}/emulator", timeout=LIMIT_S).json()["scenario"] == "fresh"
+        assert requests.get(f"{emulator.url}/emulator", headers={"Host": "example.com"}, timeout=LIMIT_S).status_code == 400
+        process = emulator.process
+    assert process.returncode == 0
+    emulator.close()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{emulator.url}/emulator", timeout=LIMIT_S)
+
+
+def test_a_scenario_or_port_that_cannot_be_used_is_said() -> None:
+    with pytest.raises(HeartbeatError, match="there is no scenario nothing"):
+        start_emulator("nothing")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(HeartbeatError, match=f"port {taken.getsockname()[1]} cannot be used"):
+            start_emulator(port=taken.getsockname()[1])
+
+
+def test_a_port_out_of_range_is_refused() -> None:
+    with pytest.raises(HeartbeatError, match="port 70000 cannot be used"):
+        bind(70000)
+
+
+def test_it_ends_with_whoever_started_it() -> None:
+    script = (
+        "import os, signal\nfrom heartbeat_core.emulator.process import start_emulator\n"
+        "emulator = start_emulator()\nprint(emulator.url, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    # the emulator inherits our pipe as its stderr: that it ends is when the last process is gone
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        url, errors = parent.communicate(timeout=LIMIT_S)
+    assert errors == ""
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{url.strip()}/emulator", timeout=LIMIT_S)
+
+
+def test_cut_connections_and_truncated_json_reach_a_real_client() -> None:
+    seen = set()
+    with start_emulator("flaky") as emulator:
+        for _ in range(120):
+            try:
+                answer = requests.get(f"{emulator.url}/v3/projects/demo-project", timeout=LIMIT_S)
+                answer.json()
+                seen.add(str(answer.status_code))
+            except requests.exceptions.JSONDecodeError:
+                seen.add("truncated")
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                seen.add("cut")
+    assert seen == {"200", "429", "503", "cut", "truncated"}
+
+
+def test_gcloud_is_pointed_at_it_by_variables(tmp_path: Path) -> None:
+    environment = gcloud_environment("http://127.0.0.1:1", tmp_path)
+    assert environment["CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU"] == "http://127.0.0.1:1/"
+    assert environment["CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE"] == "http://127.0.0.1:1/compute/v1/"
+    assert environment["CLOUDSDK_CONFIG"] == str(tmp_path)
