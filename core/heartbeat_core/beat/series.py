@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +29,6 @@ LEAST_OF_WARMUP = 12  # a twelfth of the chart's columns are its own, where it h
 MARKED_COMPILES = 500  # compile iterations remembered one by one
 KEPT_CLOCKS = 1000  # readings of the handbook's clock kept
 WARMUP_KEPT = 100_000
-BULK_SPREADS = 5  # interquartile ranges above the median
 SPLIT_EXACT = 100_000  # samples of each part kept exactly
 
 
@@ -165,19 +163,3 @@ class Series:
         steady = self.steady_envelope.columns(max(1, columns - share)) if len(self.steady_envelope) else ()
         compiles = tuple(mark for mark in self.compiles if not steady_only or mark[0] >= (self.boundary or 0))
         return ChartData(warm, steady, compiles, self.boundary, self.plan.products_per_sample)
-
-    def histogram(self, bins: int) -> tuple[tuple[float, float, int], ...]:
-        """Count the steady samples in equal bins, (low, high, count), in nanoseconds per product.
-
-        The bins span the bulk; what lies beyond it is in one last, wider bin, so that an outlier does not flatten the rest.
-        """
-        if not len(self.steady) or bins < 1:
-            return ()
-        ordered, products = self.steady.ordered(), self.plan.products_per_sample
-        least, most = ordered.at(1), ordered.at(ordered.n)
-        bulk = min(most, ordered.quantile(0.5) + BULK_SPREADS * (ordered.quantile(0.75) - ordered.quantile(0.25)))
-        width = max(1, math.ceil((bulk - least + 1) / bins))
-        edges = [(least + i * width, least + (i + 1) * width - 1) for i in range(bins)]
-        if most > edges[-1][1]:
-            edges.append((edges[-1][1] + 1, most))
-        return tuple((low / products, (high + 1) / products, ordered.within(low, high)) for low, high in edges)

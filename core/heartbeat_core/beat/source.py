@@ -60,11 +60,6 @@ class Source(ABC):
         with self.changed:
             return self.series.chart(columns, steady_only=steady_only)
 
-    def histogram(self, bins: int) -> tuple[tuple[float, float, int], ...]:
-        """Count the steady samples in bins: (low, high, count), in nanoseconds per product."""
-        with self.changed:
-            return self.series.histogram(bins)
-
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; tell whether it came."""
         with self.changed:
