@@ -298,10 +298,13 @@ def autocorrelation(values: Integers) -> float | None:
     """Give the correlation at lag 1; None where there are fewer than 3 values, or all are alike."""
     if len(values) < 3 or (values == values[0]).all():
         return None
+    import numpy as np
+
     mean = values.mean()
     square = product = 0.0
     for start in range(0, len(values), CHUNK):
         part: NDArray[np.float64] = values[start : start + CHUNK + 1] - mean
-        square += float(part[:CHUNK] @ part[:CHUNK])
-        product += float(part[:-1] @ part[1:])
+        # einsum, not @: the threads of BLAS would spin on the cores that the beat is timed on
+        square += float(np.einsum("i,i->", part[:CHUNK], part[:CHUNK]))
+        product += float(np.einsum("i,i->", part[:-1], part[1:]))
     return product / square
