@@ -133,6 +133,7 @@ class Scenario:
     unset: tuple[str, ...] = ()  # "quota id/location" rows that leave their value out
     ineligible: tuple[str, ...] = ()  # quotas for which no increase can be asked
     stockout: tuple[str, ...] = ()  # zones without capacity
+    unreachable: tuple[str, ...] = ()  # zones that lists over all zones leave out, and say so
     nodes: tuple[NodeStart, ...] = ()
     queued: tuple[QueuedStart, ...] = ()
     timings: Timings = Timings()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json, page
+from heartbeat_core.emulator.answers import ApiError, Call, Json
 from heartbeat_core.emulator.catalogue import REGION_METRICS, RUNTIMES, Slice, find_slice, slice_of_config
 from heartbeat_core.emulator.quotas import BOOT_DISK_GB, BY_ID, UNLIMITED, ensure_tpu_quota, limit, region_usage
 from heartbeat_core.emulator.routing import routes_of
 from heartbeat_core.emulator.start import AGENTS, SCOPES, add_agent
 from heartbeat_core.emulator.state import Cloud, Node, Project
-from heartbeat_core.emulator.tpu_places import EMPTY, PREFIX, TPU, V1, V2, error_id, not_found, start_operation, zone_of
+from heartbeat_core.emulator.tpu_places import EMPTY, PREFIX, TPU, V1, V2, error_id, listed, not_found, start_operation, zone_of
 
 ID = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
 # What a create or an update may set, and is kept as it was sent.
@@ -67,11 +67,8 @@ def get(cloud: Cloud, call: Call) -> Json:
 
 def list_nodes(cloud: Cloud, call: Call) -> Json:
     """List a zone's nodes, or all for "-"."""
-    project, zone = cloud.project(call.args["project"]), call.args["zone"]
-    if zone != "-":
-        zone_of(call)
-    found = [node_json(project, node) for node in project.nodes.values() if zone in ("-", node.zone)]
-    return page(found, "nodes", call)
+    project = cloud.project(call.args["project"])
+    return listed(cloud, project, call, "nodes", [(node.zone, node_json(project, node)) for node in project.nodes.values()])
 
 
 def create(cloud: Cloud, call: Call) -> Json:

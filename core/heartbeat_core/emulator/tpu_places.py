@@ -96,6 +96,17 @@ def list_tensorflow(cloud: Cloud, call: Call) -> Json:
     return page([{"name": f"{parent}/{version}", "version": version} for version in TENSORFLOW_VERSIONS], "tensorflowVersions", call)
 
 
+def listed(cloud: Cloud, project: Project, call: Call, name: str, found: list[tuple[str, Json]]) -> Json:
+    """Give one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached; ``found`` is (zone, item)."""
+    zone = call.args["zone"]
+    if zone != "-":
+        zone_of(call)
+        return page([item for place, item in found if place == zone], name, call)
+    missing = [f"projects/{project.id}/locations/{place}" for place in cloud.scenario.unreachable]
+    answer = page([item for place, item in found if place not in cloud.scenario.unreachable], name, call)
+    return {**answer, "unreachable": missing} if missing else answer
+
+
 def list_operations(cloud: Cloud, call: Call) -> Json:
     project, zone = cloud.project(call.args["project"]), call.args["zone"]
     found = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json, page
+from heartbeat_core.emulator.answers import ApiError, Call, Json
 from heartbeat_core.emulator.operations import status_of
 from heartbeat_core.emulator.quotas import UNLIMITED, in_use, limit, tpu_scopes
 from heartbeat_core.emulator.routing import routes_of
 from heartbeat_core.emulator.state import Cloud, Project, Queued
 from heartbeat_core.emulator.tpu_nodes import bad_request, check_spec, new_node
-from heartbeat_core.emulator.tpu_places import EMPTY, PREFIX, TPU, V2, not_found, start_operation, zone_of
+from heartbeat_core.emulator.tpu_places import EMPTY, PREFIX, TPU, V2, listed, not_found, start_operation, zone_of
 
 FREE_TO_DELETE = {"ACCEPTED", "FAILED", "SUSPENDED", "WAITING_FOR_RESOURCES"}
 
@@ -35,11 +35,9 @@ def get(cloud: Cloud, call: Call) -> Json:
 
 
 def list_queued(cloud: Cloud, call: Call) -> Json:
-    project, zone = cloud.project(call.args["project"]), call.args["zone"]
-    if zone != "-":
-        zone_of(call)
-    found = [queued_json(queued) for queued in project.queued.values() if zone in ("-", queued.zone)]
-    return page(found, "queuedResources", call)
+    project = cloud.project(call.args["project"])
+    found = [(queued.zone, queued_json(queued)) for queued in project.queued.values()]
+    return listed(cloud, project, call, "queuedResources", found)
 
 
 def create(cloud: Cloud, call: Call) -> Json:

@@ -93,6 +93,12 @@ def test_nodes_are_listed_by_zone_and_everywhere(opened: Any) -> None:
     assert len(client.get(QUEUED)["queuedResources"]) == 2
 
 
+def test_a_zone_that_cannot_be_reached_is_named(opened: Any) -> None:
+    answer = opened("unreachable-zone").get(NODES.replace("us-central1-b", "-"))
+    assert answer["unreachable"] == ["projects/demo-project/locations/us-east5-b"]
+    assert not [node for node in answer["nodes"] if "us-east5-b" in node["name"]]
+
+
 def test_a_node_is_updated_as_the_mask_says(ready: Any) -> None:
     ready.create("a", metadata={"old": "1"})
     status, _ = ready.ask("PATCH", f"{NODES}/a?updateMask=metadata,description", {"metadata": {"ssh-keys": "k"}, "labels": {"x": "y"}})
