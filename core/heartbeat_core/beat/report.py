@@ -138,6 +138,12 @@ def report_of(
     )
 
 
+def get_ready() -> None:
+    """Import what the figures need: in a thread while the worker starts, for it would hold up the first report."""
+    import heartbeat_core.beat.statistics
+    import heartbeat_core.beat.steady  # noqa: F401
+
+
 def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     if not len(series.steady):
         return None, None

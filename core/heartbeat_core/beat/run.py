@@ -18,6 +18,7 @@ from heartbeat_core.beat.ending import Exit, explain
 from heartbeat_core.beat.interpreter import kill_worker, spawn_worker
 from heartbeat_core.beat.memory import available_bytes, ensure_fits
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.report import get_ready
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
 from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, decode, not_ours
@@ -90,6 +91,7 @@ class Run(Source):
         """Take the stream line by line until it ends, then say how it ended."""
         assert self.process.stdout is not None
         rubbish: HeartbeatError | None = None
+        get_ready()  # the worker is still importing torch
         try:
             while line := self.process.stdout.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
