@@ -91,8 +91,8 @@ class Run(Source):
         """Take the stream line by line until it ends, then say how it ended."""
         assert self.process.stdout is not None
         rubbish: HeartbeatError | None = None
-        get_ready()  # the worker is still importing torch
         try:
+            get_ready()  # the worker is still importing torch
             while line := self.process.stdout.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
                     raise not_ours(line, f"It is longer than {LONGEST_LINE:,} bytes.")
