@@ -376,6 +376,7 @@ def test_an_interrupted_bench_reports_what_it_has(fake_worker: Callable[[str], s
         os.read(ours, 1)  # it draws its progress: it is waiting
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=LONG_S)
+        assert b"\x1b[?25h" in os.read(ours, 65536)  # and the cursor is back
     assert process.returncode == 130
     made = json.loads(output)
     assert made["ending"]["kind"] == "stopped"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_tui.commands.interrupt import Interrupt
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
 if TYPE_CHECKING:
@@ -132,35 +133,32 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
 
     stream = StreamOut() if args.stream else None
     plan = replace(plan, calibrate=args.calibrate)
-    finished = launcher.start(plan, save=False if args.no_save else None, sinks=(stream,) if stream else ())
-    interrupted = False
-    with finished:
-        try:
-            watch(finished, stream)
-        except KeyboardInterrupt:
-            interrupted = True
-            finished.close()
+    with (
+        Interrupt() as interrupt,
+        launcher.start(plan, save=False if args.no_save else None, sinks=(stream,) if stream else ()) as finished,
+    ):
+        watch(finished, stream, interrupt)
     if stream and stream.broken:
         raise stream.broken
     for note in finished.notes:
         print(f"note: {note}", file=sys.stderr)
     complain_of(finished.report())
-    return finished, interrupted
+    return finished, interrupt.came
 
 
-def watch(run: Run, stream: StreamOut | None) -> None:
-    """Wait for the end, showing how far it is; nobody reading the stream any more is one."""
+def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
+    """Wait for the end, showing how far it is; Ctrl-C is one, and nobody reading the stream any more."""
 
-    def look_at_reader() -> None:
-        if stream and stream.broken:
-            run.stop()
+    def look_around() -> None:
+        if interrupt.came or (stream and stream.broken):
+            run.close()
 
     if sys.stderr.isatty():
         from heartbeat_tui.commands.bench_text import show_progress
 
-        show_progress(run, look_at_reader)
+        show_progress(run, look_around)
     while not run.wait(0.2):
-        look_at_reader()
+        look_around()
 
 
 def recording_of(run: Run) -> Path | None:

@@ -22,11 +22,12 @@ Row = tuple[str, str, str]
 def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
     """Draw a bar on stderr until the run is over, and do ``meanwhile`` each time."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # stdout is left alone: the stream goes there
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("starting", total=None)
         version = 0
         while run.ending is None:
-            version = run.wait_for_news(version, 0.5)
+            version = run.wait_for_news(version, 0.2)
             meanwhile()
             with run.changed:
                 stage, count = run.series.stage, run.series.count
