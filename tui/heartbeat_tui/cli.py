@@ -22,6 +22,7 @@ COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is nam
     "replay": "watch a recorded run again",
     "backend": "build, list and remove the environments that backends run in",
     "emulator": "run a local Google Cloud",
+    "explain": "say what an error message means and what mends it",
 }
 EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."
 

@@ -26,6 +26,6 @@ def get_billing(session: CloudSession, project: str) -> Billing:
 
 def billing_of(answer: Any) -> Billing:
     account = last(text(answer, "billingAccountName")) or None
-    # JSON leaves out what is false: an answer that names its project but no "billingEnabled" says no
     said = flag(answer, "billingEnabled")
-    return Billing(False if said is None and text(answer, "projectId") else said, account)
+    # JSON may leave out what is false: where a project is named and no account, that is an answer too
+    return Billing(False if said is None and account is None and text(answer, "projectId") else said, account)

@@ -84,15 +84,13 @@ def ask(host: str, path: str, timeout_s: float) -> str | None:
 
     No proxy stands between a VM and its metadata server, so none is asked.
     """
-    connection = http.client.HTTPConnection(host, timeout=timeout_s)
     try:
-        connection.request("GET", f"/computeMetadata/v1/{path}", headers=dict([FLAVOR]))
-        answer = connection.getresponse()
-        body = answer.read(LONGEST).decode("utf-8", "replace").strip()
+        with contextlib.closing(http.client.HTTPConnection(host, timeout=timeout_s)) as connection:
+            connection.request("GET", f"/computeMetadata/v1/{path}", headers=dict([FLAVOR]))
+            answer = connection.getresponse()
+            body = answer.read(LONGEST).decode("utf-8", "replace").strip()
     except (http.client.HTTPException, ValueError) as error:  # no HTTP, or no host
         raise OSError(str(error)) from error
-    finally:
-        connection.close()
     if answer.getheader(FLAVOR[0]) != FLAVOR[1]:
         raise OSError(f"{host} is no metadata server")
     return body if answer.status == http.HTTPStatus.OK and body else None

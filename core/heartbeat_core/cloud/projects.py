@@ -15,13 +15,17 @@ MOST_PERMISSIONS = 100  # that one call takes
 
 @dataclass(frozen=True)
 class Project:
-    """``number`` is what service agents are named by; ``state`` is ACTIVE, DELETE_REQUESTED or whatever Google says."""
+    """``number`` is what service agents are named by; ``state`` is ACTIVE, DELETE_REQUESTED or whatever Google says.
+
+    ``parent`` is the folder or organization it inherits roles from, None where it lies in neither.
+    """
 
     id: str
     number: str | None
     name: str | None
     state: str | None
     labels: Mapping[str, str]
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def project_of(answer: Any, asked: str = "") -> Project:
         name=text(answer, "displayName"),
         state=text(answer, "state"),
         labels=labels(answer, "labels"),
+        parent=text(answer, "parent"),
     )
 
 

@@ -1,0 +1,212 @@
+"""From a failure to its diagnosis. Whatever is handed in, this raises nothing."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from heartbeat_core.cloud.errors import CloudError, redact
+from heartbeat_core.diagnosis import of_capacity, of_handbook, of_machines, of_projects, of_wire
+from heartbeat_core.diagnosis.entry import Entry
+from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Origin, Remedy, Words
+from heartbeat_core.errors import HeartbeatError
+
+# In the order in which they are tried: what tells most comes first, what says little by itself last.
+CATALOGUE: tuple[Entry, ...] = (
+    *of_handbook.ENTRIES, *of_machines.ENTRIES, *of_projects.ENTRIES, *of_capacity.ENTRIES, *of_wire.ENTRIES,
+)  # fmt: skip
+BY_ID = {entry.id: entry for entry in CATALOGUE}
+BY_REASON = {reason: entry for entry in CATALOGUE for reason in entry.reasons}
+BY_KIND = {
+    "unreachable": "unreachable",
+    "cut": "cut",
+    "timed out": "timed-out",
+    "garbled": "garbled",
+    "no credentials": "credentials-missing",
+}
+BY_STATUS = {401: "credentials-expired", 403: "forbidden", 404: "not-found", 409: "exists", 429: "too-many"}
+GOOGLES_OWN = ("764086051850", "32555940559")  # the projects of gcloud's two logins
+APIS = {
+    "cloud tpu api": "tpu.googleapis.com",
+    "compute engine api": "compute.googleapis.com",
+    "identity and access management (iam) api": "iam.googleapis.com",
+    "cloud quotas api": "cloudquotas.googleapis.com",
+    "cloud billing api": "cloudbilling.googleapis.com",
+    "cloud resource manager api": "cloudresourcemanager.googleapis.com",
+    "service usage api": "serviceusage.googleapis.com",
+}
+VAGUE = ("permission", "quota-exhausted")  # their reasons say less than a text that is known
+SILENT = ("too-many", "forbidden", "not-found", "exists")  # their texts are but the names of statuses
+LONGEST = 200_000
+LONGEST_EVIDENCE = 300
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+QUOTES = str.maketrans("\u2018\u2019\u201c\u201d`", "''\"\"'")
+NAME = re.compile(r"\{(\w+)\}")
+OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+
+
+def diagnose_text(text: str, known: Words | None = None) -> Diagnosis | None:
+    """Find what a text says went wrong, None where the catalogue does not know it.
+
+    ``known`` gives words for the remedies: the parts of a target, a principal.
+    """
+    found = search(text)
+    return make(found.entry, known or {}, found.words, found.evidence) if found else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An entry, the words its pattern found, and the sentence around them."""
+
+    entry: Entry
+    words: Words
+    evidence: str
+
+
+def search(text: str) -> Found | None:
+    plain = clean(text)
+    for entry in CATALOGUE:
+        for pattern in entry.patterns:
+            if match := compiled(pattern).search(plain):
+                return Found(entry, {name: value for name, value in match.groupdict().items() if value}, evidence_of(plain, match))
+    return None
+
+
+def diagnose_exception(error: BaseException, origin: Origin = "call", known: Words | None = None) -> Diagnosis:
+    """Find what an exception means, of ours, of Google's libraries or of any other; an unknown one says what it said.
+
+    ``known`` may hold project_number too: an API that is off in a project of another number is off in somebody else's.
+    """
+    known = known or {}
+    message, reason = message_of(error), attribute(error, "reason", str)
+    metadata = {str(key): str(value) for key, value in (attribute(error, "metadata", Mapping) or {}).items()}
+    facts = {name: value for name in ("service", "permission") if (value := metadata.get(name))}
+    if reason == "SERVICE_DISABLED" and foreign(metadata.get("consumer", ""), known):
+        return make(BY_ID["quota-project-foreign"], known, facts, f"{reason}, {metadata.get('consumer')}: {message}")
+    by_text, by_reason = search(message), BY_REASON.get(reason or "")
+    if by_reason and not (by_text and (by_text.entry is by_reason or by_reason.id in VAGUE)):
+        return make(by_reason, known, facts, f"{reason}: {message}")
+    # "RESOURCE_EXHAUSTED" and the like say less than where they came from
+    if by_text and by_text.entry.id not in SILENT:
+        return make(by_text.entry, known, {**by_text.words, **facts}, by_text.evidence)
+    if found := by_circumstances(error, origin):
+        return make(BY_ID[found], known, facts, message)
+    return make(by_text.entry, known, facts, by_text.evidence) if by_text else unknown(error, message)
+
+
+def by_circumstances(error: BaseException, origin: Origin) -> str | None:
+    """Choose an entry by what kind of failure it is, where its words tell nothing."""
+    status = status_of(error)
+    if status in (429, 8):  # 8 is gRPC's number for the same, which operations carry
+        return "capacity-or-quota" if origin == "operation" else "too-many"
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    if status is not None and 500 <= status < 600:
+        return "google-failed"
+    if isinstance(error, CloudError):
+        return BY_KIND.get(error.kind)
+    names = {parent.__name__ for parent in type(error).__mro__}
+    if names & {"Timeout", "TimeoutError", "DeadlineExceeded", "RetryError"}:
+        return "timed-out"
+    if names & {"ConnectionError", "TransportError"}:
+        return "unreachable"
+    if "RefreshError" in names:
+        return "credentials-expired"
+    return "credentials-missing" if "DefaultCredentialsError" in names else None
+
+
+def foreign(consumer: str, known: Words) -> bool:
+    """Say whether ``consumer`` is surely another project than the one that is meant."""
+    number = consumer.removeprefix("projects/").removeprefix("project:")
+    if number in GOOGLES_OWN:
+        return True
+    ours = known.get("project_number") if number.isdigit() else known.get("project")
+    return bool(number and ours and number != ours)
+
+
+def message_of(error: BaseException) -> str:
+    """Read what an exception says, itself and what it was raised from."""
+    said = attribute(error, "message", str)
+    if said is None:
+        try:
+            said = str(error)
+        except Exception:  # noqa: BLE001  # an exception that cannot even say what it is
+            said = ""
+    return redact(said or type(error).__name__)
+
+
+def status_of(error: BaseException) -> int | None:
+    for name in ("status", "code"):
+        status: int | None = attribute(error, name, int)
+        if status is not None:
+            return status
+    return None
+
+
+def attribute(error: BaseException, name: str, kind: Any) -> Any:
+    """Read an attribute that exceptions of Google's have, None where it is missing or something else."""
+    try:
+        value = getattr(error, name, None)
+    except Exception:  # noqa: BLE001  # a property may raise anything
+        return None
+    return value if isinstance(value, kind) else None
+
+
+def unknown(error: BaseException, message: str) -> Diagnosis:
+    if isinstance(error, HeartbeatError):
+        remedies = (Remedy(error.remedy),) if error.remedy else ()
+        return Diagnosis(UNKNOWN, error.title, error.cause, shortened(message), remedies)
+    return Diagnosis(UNKNOWN, "this failure is not known here", f"A {type(error).__name__}.", shortened(message), ())
+
+
+def make(entry: Entry, known: Words, found: Words, evidence: str) -> Diagnosis:
+    """Fill the words into an entry: title and cause tell what was found alone, remedies use what is known from elsewhere too."""
+    own = dict(found)
+    if service := own.get("service_too") or APIS.get(own.get("api", "").lower()):
+        own.setdefault("service", service)
+    words = {**known, **own}
+    if zone := words.get("zone"):
+        words.setdefault("region", zone.rpartition("-")[0])
+    return Diagnosis(
+        entry.id,
+        fill(entry.title, own),
+        fill(entry.cause, own),
+        shortened(evidence),
+        tuple(remedy(words) for remedy in entry.remedies),
+        entry.link,
+    )
+
+
+def fill(text: str, words: Words) -> str:
+    """Write the words into a sentence; what stands in brackets only where all its words are known."""
+
+    def optional(match: re.Match[str]) -> str:
+        return match[1] if all(name in words for name in NAME.findall(match[1])) else ""
+
+    return NAME.sub(lambda match: words.get(match[1], ""), OPTIONAL.sub(optional, text))
+
+
+def clean(text: str) -> str:
+    """Make one line of a text: without colours and control characters, with plain quotes and single blanks."""
+    plain = COLOURS.sub("", text[:LONGEST]).translate(QUOTES)
+    return " ".join("".join(char if char.isprintable() else " " for char in plain).split())
+
+
+def evidence_of(text: str, match: re.Match[str]) -> str:
+    """Take the sentence around what was found."""
+    first = max(text.rfind(". ", 0, match.start()) + 2 if ". " in text[: match.start()] else 0, match.start() - 100)
+    last = text.find(". ", match.end())
+    return redact(text[first : min(last + 1 if last >= 0 else len(text), match.end() + 100)])
+
+
+def shortened(text: str) -> str:
+    text = clean(text)
+    return text if len(text) <= LONGEST_EVIDENCE else text[: LONGEST_EVIDENCE - 1] + "…"
+
+
+@functools.cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)

@@ -1,0 +1,261 @@
+"""The remedies, each an exact command of gcloud's where there is one. What is not known stands in it as <PROJECT>.
+
+``words`` holds what is known: project, zone, region, accelerator_type, runtime_version, tpu_name, service, service_account,
+principal (as policies write it: user:you@example.com), role, quota_id, quota_service, value, email, justification,
+billing_account.
+"""
+
+from __future__ import annotations
+
+from heartbeat_core.diagnosis.entry import MakeRemedy
+from heartbeat_core.diagnosis.model import Remedy, Words
+
+CONSOLE = "https://console.cloud.google.com"
+TPU_API = "tpu.googleapis.com"
+
+
+def word(words: Words, name: str) -> str:
+    """Give a word, or the place where it is to be filled in."""
+    return words.get(name) or f"<{name.upper()}>"
+
+
+def project_flag(words: Words) -> str:
+    return f"--project={word(words, 'project')}"
+
+
+def init(words: Words) -> Remedy:
+    del words
+    return Remedy(
+        "Log in to gcloud, and choose account, project and zone.", ("gcloud", "init"), changes="gcloud's configuration", interactive=True
+    )
+
+
+def login(words: Words) -> Remedy:
+    del words
+    return Remedy("Log gcloud in.", ("gcloud", "auth", "login"), changes="gcloud's credentials here", interactive=True)
+
+
+def login_adc(words: Words) -> Remedy:
+    del words
+    command = ("gcloud", "auth", "application-default", "login")
+    return Remedy(
+        "Log programs in: they have credentials of their own.", command, changes="the credentials of programs here", interactive=True
+    )
+
+
+def list_accounts(words: Words) -> Remedy:
+    del words
+    return Remedy("See which account gcloud acts as.", ("gcloud", "auth", "list"))
+
+
+def set_project(words: Words) -> Remedy:
+    command = ("gcloud", "config", "set", "project", word(words, "project"))
+    return Remedy("Set the project for gcloud.", command, changes="gcloud's configuration")
+
+
+def set_zone(words: Words) -> Remedy:
+    command = ("gcloud", "config", "set", "compute/zone", word(words, "zone"))
+    return Remedy("Set the zone for gcloud, or add --zone to the command.", command, changes="gcloud's configuration")
+
+
+def set_quota_project(words: Words) -> Remedy:
+    command = ("gcloud", "auth", "application-default", "set-quota-project", word(words, "project"))
+    return Remedy("Name your own project as the one that calls are counted against.", command, changes="the credentials of programs here")
+
+
+def list_projects(words: Words) -> Remedy:
+    del words
+    return Remedy("See which projects you can reach.", ("gcloud", "projects", "list"))
+
+
+def create_project(words: Words) -> Remedy:
+    return Remedy("Create a project.", ("gcloud", "projects", "create", word(words, "project")), changes="creates a project")
+
+
+def link_billing(words: Words) -> Remedy:
+    account = f"--billing-account={word(words, 'billing_account')}"
+    command = ("gcloud", "billing", "projects", "link", word(words, "project"), account)
+    return Remedy("Link a billing account to the project.", command, changes="who pays for the project", costs=None)
+
+
+def billing_page(words: Words) -> Remedy:
+    page = f"{CONSOLE}/billing/linkedaccount?project={word(words, 'project')}"
+    return Remedy("Or link one in the console.", page=page, changes="who pays for the project", costs=None)
+
+
+def list_billing_accounts(words: Words) -> Remedy:
+    del words
+    return Remedy("See which billing accounts you may use.", ("gcloud", "billing", "accounts", "list"))
+
+
+def enable_api(words: Words) -> Remedy:
+    service = word(words, "service")
+    command = ("gcloud", "services", "enable", service, project_flag(words))
+    return Remedy(f"Enable {service}; it takes minutes to hold everywhere.", command, changes=f"enables {service} in the project")
+
+
+def grant_role(words: Words) -> Remedy:
+    """Grant ``role`` to ``principal`` in the project."""
+    role = word(words, "role")
+    command = (
+        "gcloud",
+        "projects",
+        "add-iam-policy-binding",
+        word(words, "project"),
+        f"--member={word(words, 'principal')}",
+        f"--role={role}",
+    )
+    return Remedy(f"Have somebody who administers the project grant {role}.", command, changes="who may do what in the project")
+
+
+def grant(role: str) -> MakeRemedy:
+    """Make the remedy that grants one role."""
+    return lambda words: grant_role({**words, "role": role})
+
+
+def enable(service: str) -> MakeRemedy:
+    """Make the remedy that enables one API."""
+    return lambda words: enable_api({**words, "service": service})
+
+
+def grant_act_as(words: Words) -> Remedy:
+    command = (
+        "gcloud", "iam", "service-accounts", "add-iam-policy-binding", word(words, "service_account"), project_flag(words),
+        f"--member={word(words, 'principal')}", "--role=roles/iam.serviceAccountUser",
+    )  # fmt: skip
+    return Remedy("Grant the right to act as that service account.", command, changes="who may act as the service account")
+
+
+def create_service_account(words: Words) -> Remedy:
+    name = word(words, "service_account").partition("@")[0]
+    command = ("gcloud", "iam", "service-accounts", "create", name, project_flag(words))
+    return Remedy("Create a service account for the TPU VM.", command, changes="creates a service account")
+
+
+def pass_service_account(words: Words) -> Remedy:
+    return create_vm(words, "Or create the TPU VM with another service account.", f"--service-account={word(words, 'service_account')}")
+
+
+def create_service_agent(words: Words) -> Remedy:
+    command = ("gcloud", "beta", "services", "identity", "create", f"--service={TPU_API}", project_flag(words))
+    return Remedy(
+        "Create the agent that Cloud TPU acts as; doing it twice does no harm.", command, changes="creates Google's service agent"
+    )
+
+
+def request_quota(words: Words) -> Remedy:
+    """Ask for ``value`` of ``quota_id`` in the zone, or in the region where ``place`` says so."""
+    place = "region" if "PerRegion" in words.get("quota_id", "") or "-per-project-region" in words.get("quota_id", "") else "zone"
+    command = (
+        "gcloud", "beta", "quotas", "preferences", "create", f"--service={words.get('quota_service') or TPU_API}", project_flag(words),
+        f"--quota-id={word(words, 'quota_id')}", f"--preferred-value={word(words, 'value')}", f"--dimensions={place}={word(words, place)}",
+        f"--email={word(words, 'email')}", f"--justification={word(words, 'justification')}",
+    )  # fmt: skip
+    return Remedy("Ask for the quota; Google answers in one or two days.", command, changes="asks Google for quota")
+
+
+def quota_page(words: Words) -> Remedy:
+    page = f"{CONSOLE}/iam-admin/quotas?project={word(words, 'project')}"
+    return Remedy("Look at the quotas of the zone and of its region: both hold.", page=page)
+
+
+def list_queued(words: Words) -> Remedy:
+    command = ("gcloud", "compute", "tpus", "queued-resources", "list", project_flag(words), f"--zone={word(words, 'zone')}")
+    return Remedy("Look for suspended and failed queued resources.", command)
+
+
+def delete_queued(words: Words) -> Remedy:
+    command = (
+        "gcloud", "compute", "tpus", "queued-resources", "delete", word(words, "queued_resource"), project_flag(words),
+        f"--zone={word(words, 'zone')}",
+    )  # fmt: skip
+    return Remedy("Delete those that are not needed.", command, changes="deletes a queued resource", interactive=True)
+
+
+def list_locations(words: Words) -> Remedy:
+    return Remedy("See which zones have TPUs.", ("gcloud", "compute", "tpus", "locations", "list", project_flag(words)))
+
+
+def list_types(words: Words) -> Remedy:
+    command = ("gcloud", "compute", "tpus", "accelerator-types", "list", project_flag(words), f"--zone={word(words, 'zone')}")
+    return Remedy("See what the zone offers; try others.", command)
+
+
+def create_spot(words: Words) -> Remedy:
+    return create_vm(words, "Or take a spot VM: cheaper, from another quota, and taken back when it is needed.", "--spot")
+
+
+def queue(words: Words) -> Remedy:
+    command = (
+        "gcloud", "compute", "tpus", "queued-resources", "create", word(words, "queued_resource"), f"--node-id={word(words, 'tpu_name')}",
+        project_flag(words), f"--zone={word(words, 'zone')}", f"--accelerator-type={word(words, 'accelerator_type')}",
+        f"--runtime-version={word(words, 'runtime_version')}",
+    )  # fmt: skip
+    return Remedy("Or queue for it.", command, changes="creates a TPU VM as soon as there is one", costs=True)
+
+
+def create_vm(words: Words, text: str = "Create the TPU VM.", *more: str) -> Remedy:
+    command = (
+        "gcloud", "compute", "tpus", "tpu-vm", "create", word(words, "tpu_name"), project_flag(words), f"--zone={word(words, 'zone')}",
+        f"--accelerator-type={word(words, 'accelerator_type')}", f"--version={word(words, 'runtime_version')}", *more,
+    )  # fmt: skip
+    return Remedy(text, command, changes="creates a TPU VM", costs=True)
+
+
+def delete_vm(words: Words) -> Remedy:
+    command = (
+        "gcloud",
+        "compute",
+        "tpus",
+        "tpu-vm",
+        "delete",
+        word(words, "tpu_name"),
+        project_flag(words),
+        f"--zone={word(words, 'zone')}",
+    )
+    return Remedy("Delete the TPU VM with all that is on it.", command, changes="deletes the TPU VM", interactive=True)
+
+
+def wait(words: Words) -> Remedy:
+    del words
+    return Remedy("Wait a minute and try again.")
+
+
+def holder(words: Words) -> Remedy:
+    del words
+    return Remedy("See who holds the chip; heartbeat-tui ends nobody's process.", ("sudo", "lsof", "-w", "/dev/vfio/0", "/dev/accel0"))
+
+
+def holder_of_lock(words: Words) -> Remedy:
+    del words
+    return Remedy("See who holds the lock.", ("sudo", "lsof", "-w", "/tmp/libtpu_lockfile"))  # noqa: S108  # libtpu's own
+
+
+def remove_lock(words: Words) -> Remedy:
+    del words
+    command = ("sudo", "rm", "/tmp/libtpu_lockfile")  # noqa: S108  # libtpu's own
+    return Remedy("Remove the lock file, only if nobody holds it.", command, changes="deletes a file")
+
+
+def process(words: Words) -> Remedy:
+    command = ("ps", "-o", "pid,user,lstart,args", "-p", word(words, "pid"))
+    return Remedy("See what that process is; end it yourself if it is yours and no longer needed.", command)
+
+
+def install_openblas(words: Words) -> Remedy:
+    del words
+    return Remedy("Install OpenBLAS.", ("sudo", "apt-get", "install", "-y", "libopenblas-dev"), changes="installs a package")
+
+
+def install_pair(words: Words) -> Remedy:
+    del words
+    command = ("pip", "install", "torch==2.9.*", "torch_xla[tpu]==2.9.*")
+    return Remedy("Install a pair that matches.", command, changes="replaces torch and torch_xla in this Python")
+
+
+def built_for_you(words: Words) -> Remedy:
+    del words
+    command = ("heartbeat-tui", "backend", "install", "xla")
+    return Remedy(
+        "Or let heartbeat-tui build an environment with the pair.", command, changes="builds an environment in your cache", interactive=True
+    )

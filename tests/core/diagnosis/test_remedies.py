@@ -1,0 +1,65 @@
+"""The remedies' commands, before the real gcloud: it must understand each, and stop only for want of a login."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.diagnose import CATALOGUE
+from heartbeat_core.diagnosis.model import Remedy
+
+WORDS = {
+    "project": "llm-dev", "zone": "us-central1-b", "region": "us-central1", "accelerator_type": "v6e-1",
+    "runtime_version": "v2-alpha-tpuv6e", "tpu_name": "llm", "service": "tpu.googleapis.com",
+    "service_account": "robot@llm-dev.iam.gserviceaccount.com", "role": "roles/tpu.admin", "principal": "user:you@example.com",
+    "quota_id": "TPUV6EPerProjectPerZoneForTPUAPI", "value": "1", "email": "you@example.com", "justification": "to learn",
+    "billing_account": "0X0X0X-0X0X0X-0X0X0X", "queued_resource": "q", "pid": "1",
+}  # fmt: skip
+OTHERS = (do.create_project, do.create_service_agent, do.create_service_account, do.link_billing, do.grant_role, do.request_quota)
+
+
+def all_remedies() -> dict[tuple[str, ...], Remedy]:
+    made = [make(WORDS) for make in (*(make for entry in CATALOGUE for make in entry.remedies), *OTHERS)]
+    return {remedy.command: remedy for remedy in made if remedy.command}
+
+
+GCLOUD = {command: remedy for command, remedy in all_remedies().items() if command[0] == "gcloud"}
+# These need no login to do what they do, or want a person.
+WITHOUT_LOGIN = ("init", "auth")
+
+
+def test_nothing_is_left_to_fill_in_when_all_is_known() -> None:
+    assert not [remedy for remedy in all_remedies().values() if remedy.missing]
+
+
+def test_what_changes_nothing_costs_nothing() -> None:
+    for remedy in all_remedies().values():
+        assert remedy.changes or remedy.costs is False
+        assert remedy.changes or not remedy.interactive
+
+
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="no gcloud here")
+@pytest.mark.parametrize(
+    "command",
+    [command for command in GCLOUD if command[1] not in WITHOUT_LOGIN and command[1:4] != ("config", "set", "project")],
+    ids=" ".join,
+)
+def test_gcloud_understands_the_command(command: tuple[str, ...], tmp_path: Path) -> None:
+    quiet = {"CLOUDSDK_CONFIG": str(tmp_path), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false"}
+    done = subprocess.run(command, env={**os.environ, **quiet}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert "do not currently have an active account" in done.stderr
+
+
+def test_a_quota_is_asked_for_where_it_holds() -> None:
+    region = do.request_quota({**WORDS, "quota_id": "HDB-TOTAL-GB-per-project-region", "quota_service": "compute.googleapis.com"})
+    assert region.command
+    assert {"--dimensions=region=us-central1", "--service=compute.googleapis.com"} <= set(region.command)
+    bare = do.request_quota({})
+    assert bare.missing == ("<PROJECT>", "<QUOTA_ID>", "<VALUE>", "<ZONE>", "<EMAIL>", "<JUSTIFICATION>")
+    assert bare.shell
+    assert "'--preferred-value=<VALUE>'" in bare.shell

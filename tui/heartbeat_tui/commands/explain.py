@@ -1,0 +1,99 @@
+"""``heartbeat-tui explain``: what an error text means, and what mends it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heartbeat_core.diagnosis.model import Diagnosis
+
+SCHEMA = 1
+NOT_KNOWN = 3
+LONGEST = 1_000_000
+WIDTH = 100
+INDENT = " " * 10
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "explain",
+        help="say what an error message means and what mends it",
+        description="Find an error message of gcloud, Google Cloud, libtpu, torch_xla or JAX in the catalogue. Nothing is sent anywhere. "
+        "Exit 0 where it is known, else 3.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one object: schema, known, diagnosis")
+    parser.add_argument("text", nargs=argparse.REMAINDER, metavar="TEXT", help="the message, or a command; without it: what comes on stdin")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain one text; return 0 where the catalogue knows it, 3 otherwise. Raise HeartbeatError where there is none."""
+    from heartbeat_core.diagnosis.diagnose import diagnose_text
+    from heartbeat_core.errors import HeartbeatError
+
+    words: list[str] = args.text
+    as_json = args.json or words[-1:] == ["--json"]  # the rest of the line is the text, but that one is meant for us
+    text = " ".join(words[:-1] if as_json and not args.json else words) or read_stdin()
+    if not text.strip():
+        raise HeartbeatError("there is no text to explain", "", "Give it as an argument, or on stdin: heartbeat-tui explain < log.txt")
+    diagnosis = diagnose_text(text, known_words())
+    if as_json:
+        print(
+            json.dumps(
+                {"schema": SCHEMA, "known": diagnosis is not None, "diagnosis": diagnosis.to_json() if diagnosis else None}, indent=1
+            )
+        )
+    elif diagnosis:
+        print_diagnosis(diagnosis)
+    else:
+        print("This text is not in the catalogue: heartbeat-tui does not know what it means.")
+        print("The first line of the error, or the line that names a cause, may be known where a whole log is not.")
+    return 0 if diagnosis else NOT_KNOWN
+
+
+def read_stdin() -> str:
+    if sys.stdin.isatty():
+        print("Paste the text, then press Ctrl-D on a line of its own.", file=sys.stderr)
+    return sys.stdin.buffer.read(LONGEST).decode("utf-8", "replace")
+
+
+def known_words() -> dict[str, str]:
+    """Give the words of remedies that are known without asking anyone: the target and the account of gcloud."""
+    from heartbeat_core.cloud.gcloud import read_gcloud
+    from heartbeat_core.cloud.target import choose_target
+    from heartbeat_core.settings import load_settings
+
+    gcloud = read_gcloud()
+    words = choose_target({}, environ=os.environ, gcloud=gcloud, settings=load_settings()).known()
+    if gcloud.account:
+        kind = "serviceAccount" if gcloud.account.endswith(".gserviceaccount.com") else "user"
+        words["principal"] = f"{kind}:{gcloud.account}"
+    return words
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    print(f"{diagnosis.title[:1].upper()}{diagnosis.title[1:]}.")
+    show("cause", diagnosis.cause)
+    show("evidence", diagnosis.evidence)
+    for number, remedy in enumerate(diagnosis.remedies):
+        show("remedy" if number == 0 else "", remedy.text)
+        if remedy.shell or remedy.page:
+            print(f"{INDENT}{remedy.shell or remedy.page}")
+        notes = [f"changes: {remedy.changes}"] if remedy.changes else []
+        notes += ["costs money"] if remedy.costs else ["may cost money"] if remedy.costs is None else []
+        notes += [f"fill in {', '.join(remedy.missing)}"] if remedy.missing else []
+        if notes:
+            print(f"{INDENT}({'; '.join(notes)})")
+    if diagnosis.link:
+        show("more", diagnosis.link)
+
+
+def show(label: str, text: str) -> None:
+    from textwrap import fill
+
+    first = f"{label:<{len(INDENT)}}"
+    print(fill(text, WIDTH, initial_indent=first, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False))
