@@ -17,8 +17,7 @@ def billing_info(cloud: Cloud, project: Project) -> Json:
     answer: Json = {"name": f"projects/{project.id}/billingInfo", "projectId": project.id}
     if project.billing_account:
         answer["billingAccountName"] = f"billingAccounts/{project.billing_account}"
-    if cloud.billed(project):
-        answer["billingEnabled"] = True
+    answer["billingEnabled"] = cloud.billed(project)
     return answer
 
 

@@ -9,6 +9,7 @@ from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.routing import routes_of
 from heartbeat_core.emulator.state import Cloud, Operation, Project, Service
 
+ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles
 PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
 NEW_PROJECT_SERVICES = ("bigquery", "cloudapis", "logging", "monitoring", "serviceusage", "storage")
 ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
@@ -23,6 +24,7 @@ def project_v3(project: Project) -> Json:
         "createTime": project.created,
         "updateTime": project.created,
         "etag": 'W/"emulated"',
+        **({"parent": ORGANIZATION} if project.inherited.bindings else {}),
     }
 
 

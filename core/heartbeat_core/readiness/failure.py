@@ -1,0 +1,78 @@
+"""From what went wrong within a check to its answer: never a pass, and never a failure of something else than was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+from heartbeat_core.diagnosis.model import Diagnosis
+from heartbeat_core.diagnosis.remedies import grant_role
+from heartbeat_core.readiness.check import Blocked, Check, Finding, unknown
+
+# Diagnoses that say which other check has to be mended first.
+BLOCKERS = {
+    "billing-disabled": "project.billing",
+    "credentials-expired": "account.adc",
+    "credentials-missing": "account.adc",
+    "project-denied": "project.exists",
+    "project-suspended": "project.exists",
+    "quota-project-denied": "account.quota-project",
+    "quota-project-foreign": "account.quota-project",
+    "quota-project-unset": "account.quota-project",
+    "scopes": "host.scopes",
+}
+NO_RIGHT = ("forbidden", "permission", "tpu-permission")
+# The least role that lets one look, by the first part of the permission.
+LOOKING = {
+    "billing": "roles/billing.viewer",
+    "cloudquotas": "roles/cloudquotas.viewer",
+    "compute": "roles/compute.viewer",
+    "iam": "roles/iam.serviceAccountViewer",
+    "resourcemanager": "roles/browser",
+    "serviceusage": "roles/serviceusage.serviceUsageViewer",
+    "tpu": "roles/tpu.viewer",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """``finding`` holds unless ``blocker`` is a check that failed, which then is what has to be mended."""
+
+    finding: Finding
+    diagnosis: Diagnosis | None = None
+    blocker: str = ""
+
+
+def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> Failure:
+    """Read what a check raised."""
+    if isinstance(error, Blocked):
+        return Failure(unknown(str(error)), blocker=error.by)
+    diagnosis = diagnose_exception(error, "call", words)
+    if diagnosis.id in NO_RIGHT and check.permission:
+        return Failure(no_right(diagnosis, check, words), diagnosis)
+    cause = diagnosis.cause if diagnosis.cause == diagnosis.evidence else f"{diagnosis.cause} {diagnosis.evidence}"
+    finding = unknown(f"could not tell: {diagnosis.title}", cause.strip(), *diagnosis.remedies, link=diagnosis.link)
+    return Failure(finding, diagnosis, blocker_of(error, diagnosis))
+
+
+def no_right(diagnosis: Diagnosis, check: Check, words: Mapping[str, str]) -> Finding:
+    """Say that one may not look, and which role would let one."""
+    role = LOOKING.get(check.permission.partition(".")[0])
+    remedies = (grant_role({**words, "role": role}),) if role else diagnosis.remedies
+    why = f"Whoever asks must have {check.permission}. {diagnosis.evidence}"
+    return unknown("could not tell: you may not look", why, *remedies, link=diagnosis.link)
+
+
+def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
+    if diagnosis.id == "api-disabled" and isinstance(error, CloudError):
+        service = error.metadata.get("service") or error.service
+        return f"api.{service.partition('.')[0]}"
+    return BLOCKERS.get(diagnosis.id, "")
+
+
+def diagnosed(error: CloudError, words: Mapping[str, str]) -> str:
+    """Name the diagnosis of a refusal, for a check that answers some of them itself."""
+    return diagnose_exception(error, "call", words).id
+

@@ -1,0 +1,182 @@
+"""Checks of quotas: what Google allows, what of it is used, and what one TPU VM needs. What is in stock is another matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heartbeat_core.cloud import quotas
+from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, Accelerator, Scope
+from heartbeat_core.cloud.quotas import Limit, Quota
+from heartbeat_core.cloud.tpu import Held, held
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.readiness.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.readiness.context import Context
+from heartbeat_core.readiness.questions import ask_nodes, ask_region
+
+LINK = "https://docs.cloud.google.com/tpu/docs/quota"
+CAPACITY = "Allowed is not in stock: a zone can grant and have none left a minute later."
+CHIPS_PER_HOST = 4  # of a slice of several hosts
+ONE_HOST = {"v6e": 8, "v5e": 8}  # chips that still fit into one
+
+
+@dataclass(frozen=True)
+class Need:
+    """What is asked of one quota: so much of ``what`` in ``place``."""
+
+    service: str
+    quota_id: str
+    scope: Scope
+    place: str
+    amount: int
+    what: str
+
+
+def tpu_zone(context: Context) -> Finding:
+    return tpu(context, "zone", context.target.zone.value)
+
+
+def tpu_region(context: Context) -> Finding:
+    return tpu(context, "region", context.target.region)
+
+
+def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
+    """Hold the quota of the Cloud TPU API against one TPU VM of the target's kind."""
+    kind, model = context.target.accelerator, context.target.model
+    if not place:
+        return unknown("could not tell: no zone was chosen")
+    if kind is None:
+        return unknown(f"could not tell: {context.target.accelerator_type} is no accelerator type known here")
+    quota_id = kind.quota_id(model, scope)
+    if quota_id is None:
+        return unknown(f"could not tell: the name of {kind.family.name}'s quota is not known here", "", do.quota_page(context.words))
+    need = Need(quotas.TPU, quota_id, scope, place, kind.size, f"{kind.family.name} {kind.family.unit}{', spot' * (model == 'spot')}")
+    quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
+    if quota is None:
+        return no_such_quota(context, need)
+    limit = quota.limit(place)
+    if limit.kind == "limited" and not limit.covers(need.amount):
+        return too_little(context, need, quota, limit, 0, None)  # whatever is in use
+    if limit.kind == "unlimited":
+        return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
+    if limit.kind != "limited":
+        return unreadable(context, need, limit)
+    return beside_use(context, need, quota, limit, held(ask_nodes(context), kind, model, scope, place))
+
+
+def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: Held) -> Finding:
+    """Judge a limit that would do, by what of it is in use already."""
+    if not limit.covers(need.amount, use.sure):
+        return too_little(context, need, quota, limit, use.sure, use)
+    line = f"limit {limit}, {use.sure} used, {need.amount} {need.what} needed"
+    if use.doubts:
+        return unknown(f"could not tell all that is used: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
+    if not limit.covers(need.amount, use.sure + use.maybe):
+        why = f"Stopped TPU VMs may hold {use.maybe} more: {', '.join(use.by)}."
+        return unknown(f"could not tell: {line}", why, do.quota_page(context.words), link=LINK)
+    return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
+
+
+def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, used: float, use: Held | None) -> Finding:
+    """Say that the quota does not do, and whether more can be asked for."""
+    words = {
+        **context.words,
+        "quota_id": need.quota_id,
+        "quota_service": need.service,
+        need.scope: need.place,
+        "value": str(need.amount + round(used)),
+    }
+    remedies: list[Remedy] = []
+    if use and any(name.startswith("queued resource") for name in use.by):
+        remedies += [do.list_queued(words), do.delete_queued(words)]
+    may_ask = quota.can_increase if quota else None
+    if may_ask is not False:
+        remedies.append(do.request_quota(words))
+    remedies.append(do.quota_page(words))
+    why = "New projects start at 0 for most TPUs. Zone and region have quotas of their own, and both hold."
+    if use and use.by:
+        why = f"Used by {', '.join(use.by)}. Suspended and failed queued resources hold their quota until they are deleted."
+    if may_ask is False:
+        why += f" No increase can be asked for: {(quota and quota.why_not) or 'Google does not say why'}."
+    shown = "" if use is None and not used else f" {round(used):,} used,"
+    return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies, link=LINK)
+
+
+def no_such_quota(context: Context, need: Need) -> Finding:
+    why = f"Cloud Quotas has no {need.quota_id} of {need.service}. That says nothing about what the project may use."
+    return unknown(f"could not tell: unknown quota {need.quota_id}", why, do.quota_page(context.words), link=LINK)
+
+
+def unreadable(context: Context, need: Need, limit: Limit) -> Finding:
+    why = f"{need.quota_id} is {limit.kind} for {need.place}: not 0, and not a number either."
+    return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
+
+
+def hosts(kind: Accelerator) -> int:
+    """Count the VMs that stand before a slice; each has a disk and an address."""
+    return 1 if kind.chips <= ONE_HOST.get(kind.family.name, CHIPS_PER_HOST) else -(-kind.chips // CHIPS_PER_HOST)
+
+
+def addresses(context: Context) -> Finding:
+    kind = context.target.accelerator
+    number = hosts(kind) if kind else 1
+    return regional(context, quotas.ADDRESSES, number, f"external address{'es' * (number != 1)}")
+
+
+def hyperdisk(context: Context) -> Finding:
+    kind = context.target.accelerator
+    if kind is None:
+        return unknown(f"could not tell: {context.target.accelerator_type} is no accelerator type known here")
+    if not kind.family.hyperdisk:
+        return not_applicable(f"{kind.type} boots from another kind of disk")
+    return regional(context, quotas.HYPERDISK, BOOT_DISK_GB * hosts(kind), "GB of Hyperdisk Balanced")
+
+
+def cpus(context: Context) -> Finding:
+    """Look at CPUs, which no source says are charged for a TPU VM: whatever comes out is advice."""
+    kind = context.target.accelerator
+    if kind is None or kind.machine is None:
+        return not_applicable("advisory; how many CPUs such a VM has is not known here")
+    found = regional(context, quotas.CPUS, kind.machine.vcpus, f"CPUs for a {kind.machine.type}")
+    if found.status != "fail":
+        return found
+    why = "Advisory: no source says that a TPU VM counts against this quota, though the handbook asks for it."
+    return warned(found.summary, why, *found.remedies, link=LINK)
+
+
+def regional(context: Context, names: tuple[str, str], amount: int, what: str) -> Finding:
+    """Hold a quota of Compute Engine in the region against what one TPU VM needs."""
+    place = context.target.region
+    if not place:
+        return unknown("could not tell: no zone was chosen")
+    need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
+    row = ask_region(context, place).quotas.get(names[1])
+    if row is None or row.limit is None or row.usage is None:
+        return unknown(f"could not tell: the region says nothing of {names[1]}", "", do.quota_page(context.words), link=LINK)
+    if row.limit < 0:
+        return passed(f"unlimited, {amount} {what} needed")
+    if row.limit - row.usage >= amount:
+        return passed(f"limit {row.limit:,.0f}, {row.usage:,.0f} used, {amount} {what} needed")
+    quota = increase(context, need)
+    return too_little(context, need, quota, Limit("limited", int(row.limit)), row.usage, Held(round(row.usage), 0, ()))
+
+
+def increase(context: Context, need: Need) -> Quota | None:
+    """Ask whether more can be asked for; that this fails does not undo what is known already."""
+    from heartbeat_core.cloud.errors import CloudError
+
+    try:
+        return quotas.get_quota(context.session, context.project, need.service, need.quota_id)
+    except CloudError:
+        return None
+
+
+EXISTS = ("project.exists",)
+READ, REGION = "cloudquotas.quotas.get", "compute.regions.get"
+CHECKS = (
+    Check("quota.tpu-zone", "Does the TPU quota of the zone cover one more such TPU VM?", tpu_zone, EXISTS, READ, link=LINK),
+    Check("quota.tpu-region", "Does the TPU quota of the region cover one more such TPU VM?", tpu_region, EXISTS, READ, link=LINK),
+    Check("quota.addresses", "Does the region's quota of external addresses cover it?", addresses, EXISTS, REGION, link=LINK),
+    Check("quota.hyperdisk", "Does the region's quota of Hyperdisk Balanced cover its boot disk?", hyperdisk, EXISTS, REGION, link=LINK),
+    Check("quota.cpus", "Does the region's quota of CPUs cover its VM?", cpus, EXISTS, REGION, link=LINK),
+)
