@@ -43,16 +43,23 @@ class Inventory:
 
 
 def take_inventory(interpreter: Callable[[BackendName], str | None], own_python: str, limit_s: float = LIMIT_S) -> Inventory:
-    """Look at every backend at once; none takes longer than ``limit_s`` seconds."""
+    """Look at every backend at once; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
+    started: list[Popen[bytes]] = []
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
-        looks = [pool.submit(look, name, interpreter(name) or own_python, limit_s) for name in BACKENDS]
-        return Inventory(tuple(each.result() for each in looks), scan_tpus())
+        looks = [pool.submit(look, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
+        try:
+            return Inventory(tuple(each.result() for each in looks), scan_tpus())
+        except KeyboardInterrupt:
+            for process in started:
+                kill_worker(process)
+            raise
 
 
-def look(backend: BackendName, python: str, limit_s: float) -> Device:
-    """Ask a child process what the backend finds, and kill it if it does not answer."""
+def look(backend: BackendName, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
+    """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is told of the child."""
     try:
         process = spawn_worker(python)
+        started(process)
     except OSError as error:
         return Device(backend, python, {}, f"{python} cannot be started", str(error), f"Check --python and backends.{backend}.python.")
     order = json.dumps({"probe": Plan(backend=backend).to_json(), "parent": os.getpid()}).encode() + b"\n"

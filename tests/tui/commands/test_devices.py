@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +57,18 @@ def test_where_nothing_can_run_the_exit_code_says_so() -> None:
 def test_a_rehearsal_is_called_one(fake_worker: Any) -> None:
     done = devices("--python", fake_worker("tell('environment', values={'rehearsal': True})"))
     assert done.stdout.count("can run, as a rehearsal on the CPU: not a TPU") == 3
+
+
+def test_ctrl_c_ends_the_looks_that_hang(fake_worker: Any, watch_process: Callable[[int], Callable[[], bool]], tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    python = fake_worker(f"open({str(fifo)!r}, 'w').write(f'{{os.getpid()}} '); signal.pause()")
+    program = subprocess.Popen([*PROGRAM, "devices", "--python", python], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    gone = watch_process(int(fifo.read_text().split()[0]))
+    program.send_signal(signal.SIGINT)
+    _, said = program.communicate(timeout=120)
+    assert (program.returncode, said) == (130, b"interrupted\n")
+    assert gone()
 
 
 @pytest.mark.torch
