@@ -135,7 +135,9 @@ def quota_of(answer: Any, asked: str = "") -> Quota:
 
 
 def limit_of(row: Any) -> Limit:
-    """Read a limit; one left out is 0, for so JSON writes a 0."""
+    """Read a limit; a value left out is 0, for so JSON writes a 0. Without any details nothing is said."""
+    if "details" not in row:
+        return Limit("unreadable")
     if dig(row, ("details", "value")) is None:
         return Limit("limited", 0)
     value = whole(row, "details", "value")

@@ -101,7 +101,5 @@ CHECKS = (
     Check("account.gcloud", "Is gcloud logged in?", gcloud, needs=("host.gcloud",)),
     Check("account.adc", "Do programs have credentials that work?", adc, link=ADC),
     Check("account.match", "Do gcloud and programs act as the same account?", match, needs=("account.gcloud", "account.adc")),
-    Check(
-        "account.quota-project", "Do calls count against a project of yours?", quota_project, needs=("account.adc",), link=QUOTA_PROJECT
-    ),
+    Check("account.quota-project", "Do calls count against a project of yours?", quota_project, needs=("account.adc",), link=QUOTA_PROJECT),
 )

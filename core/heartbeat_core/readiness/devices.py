@@ -37,9 +37,9 @@ def users_of(root: Path, devices: Iterable[Path]) -> tuple[Holder, ...]:
     found: dict[int, Holder] = {}
     for pid in pids(root):
         with contextlib.suppress(OSError):  # gone, or another user's
-            for descriptor in os.scandir(root / f"proc/{pid}/fd"):
+            for descriptor in (root / f"proc/{pid}/fd").iterdir():
                 with contextlib.suppress(OSError):
-                    target = os.readlink(descriptor.path)
+                    target = str(descriptor.readlink())
                     if target in wanted:
                         found.setdefault(pid, describe(root, pid, target))
     for pid in lock_holders(root):
@@ -62,7 +62,7 @@ def lock_holders(root: Path) -> Iterator[int]:
 
 def pids(root: Path) -> list[int]:
     try:
-        return [int(name) for name in os.listdir(root / "proc") if name.isdigit()]
+        return [int(folder.name) for folder in (root / "proc").iterdir() if folder.name.isdigit()]
     except OSError:
         return []
 

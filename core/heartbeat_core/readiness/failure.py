@@ -50,18 +50,20 @@ def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> 
     if isinstance(error, Blocked):
         return Failure(unknown(str(error)), blocker=error.by)
     diagnosis = diagnose_exception(error, "call", words)
-    if diagnosis.id in NO_RIGHT and check.permission:
-        return Failure(no_right(diagnosis, check, words), diagnosis)
+    if diagnosis.id in NO_RIGHT:
+        permission = (error.metadata.get("permission") if isinstance(error, CloudError) else None) or check.permission
+        # whoever may not even see the project learns nothing of its APIs
+        return Failure(no_right(diagnosis, permission, words), diagnosis, "project.exists" if check.group == "api" else "")
     cause = diagnosis.cause if diagnosis.cause == diagnosis.evidence else f"{diagnosis.cause} {diagnosis.evidence}"
     finding = unknown(f"could not tell: {diagnosis.title}", cause.strip(), *diagnosis.remedies, link=diagnosis.link)
     return Failure(finding, diagnosis, blocker_of(error, diagnosis))
 
 
-def no_right(diagnosis: Diagnosis, check: Check, words: Mapping[str, str]) -> Finding:
+def no_right(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
     """Say that one may not look, and which role would let one."""
-    role = LOOKING.get(check.permission.partition(".")[0])
+    role = LOOKING.get(permission.partition(".")[0])
     remedies = (grant_role({**words, "role": role}),) if role else diagnosis.remedies
-    why = f"Whoever asks must have {check.permission}. {diagnosis.evidence}"
+    why = f"Whoever asks must have {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
     return unknown("could not tell: you may not look", why, *remedies, link=diagnosis.link)
 
 
@@ -70,9 +72,3 @@ def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
         service = error.metadata.get("service") or error.service
         return f"api.{service.partition('.')[0]}"
     return BLOCKERS.get(diagnosis.id, "")
-
-
-def diagnosed(error: CloudError, words: Mapping[str, str]) -> str:
-    """Name the diagnosis of a refusal, for a check that answers some of them itself."""
-    return diagnose_exception(error, "call", words).id
-

@@ -33,7 +33,9 @@ def may(context: Context, wanted: Iterable[str], role: str, title: str) -> Findi
     if not missing:
         return passed(f"{who(context)} may do what {title} may", "Asked by permissions: inherited, group and custom grants count.")
     why = f"{who(context)} lacks {', '.join(missing)}. {title} ({role}) carries that, and so does Owner (roles/owner)."
-    return failed(f"{len(missing)} permission{'s' * (len(missing) != 1)} of {title} missing", why, do.grant_role({**context.words, "role": role}))
+    return failed(
+        f"{len(missing)} permission{'s' * (len(missing) != 1)} of {title} missing", why, do.grant_role({**context.words, "role": role})
+    )
 
 
 def service_account_admin(context: Context) -> Finding:
@@ -134,7 +136,9 @@ def act_as(context: Context) -> Finding:
     account = chosen_account(context)
     if iam.ACT_AS in iam.granted_on_account(context.session, context.project, account.email):
         return passed(f"{who(context)} may act as {account.email}")
-    why = f"{who(context)} lacks {iam.ACT_AS} on it, which the handbook's three roles do not hold, and which creating a TPU VM with it needs."
+    why = (
+        f"{who(context)} lacks {iam.ACT_AS} on it, which the handbook's three roles do not hold, and which creating a TPU VM with it needs."
+    )
     words = {**context.words, "service_account": account.email}
     return failed(f"you may not act as {account.email}", why, do.grant_act_as(words), link=ACT_AS)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, Accelerator, Scope
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
 from heartbeat_core.cloud.tpu import Held, held
 from heartbeat_core.diagnosis import remedies as do
@@ -61,7 +63,10 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
         return unreadable(context, need, limit)
-    return beside_use(context, need, quota, limit, held(ask_nodes(context), kind, model, scope, place))
+    everything = ask_nodes(context)
+    silent = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
+    use = held(replace(everything, unreachable=silent), kind, model, scope, place)
+    return beside_use(context, need, quota, limit, use)
 
 
 def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: Held) -> Finding:
@@ -163,8 +168,6 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
 
 def increase(context: Context, need: Need) -> Quota | None:
     """Ask whether more can be asked for; that this fails does not undo what is known already."""
-    from heartbeat_core.cloud.errors import CloudError
-
     try:
         return quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     except CloudError:

@@ -159,11 +159,11 @@ class Round:
         """Start and settle what can be; say whether anything is still to come."""
         moved = True
         while moved and not self.cancellation.cancelled:
-            moved = any([self.begin(check) for check in list(self.waiting.values())])
-            moved = any([self.release(name) for name in list(self.held)]) or moved
-            if not (moved or self.running or self.waiting) and self.held:  # they wait for one another
-                name = next(iter(self.held))
-                self.settle(self.held.pop(name).result)
+            begun = [self.begin(check) for check in list(self.waiting.values())]
+            released = [self.release(name) for name in list(self.held)]
+            moved = True in (*begun, *released)
+            if self.held and not (moved or self.running):  # they wait for one another
+                self.settle(self.held.pop(next(iter(self.held))).result)
                 moved = True
         return bool(self.running) and not self.cancellation.cancelled
 
@@ -294,4 +294,3 @@ def check_order(checks: dict[str, Check]) -> None:
 
     for name in checks:
         visit(name, ())
-

@@ -59,4 +59,5 @@ def xla_python(settings: Settings) -> Path | None:
     named = settings.backends.xla.python
     if not named:
         return XlaEnvironment().find()
-    return Path(shutil.which(os.path.expanduser(named)) or named)
+    path = Path(named).expanduser()
+    return Path(shutil.which(path) or path)

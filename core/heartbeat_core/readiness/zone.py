@@ -117,8 +117,9 @@ def pairing(context: Context) -> Finding:
         return passed(f"{wanted.value} is for {kind.type}")
     if fits is None:
         return unknown(f"could not tell: the runtime {wanted.value} is not known here", f"{kind.family.runtime} is for {kind.type}.")
-    why = f"A {kind.type} with it comes up READY and has no driver for its chips. {kind.family.runtime} is the one. It was set by {wanted.source}."
-    return failed(f"{wanted.value} is not for {kind.type}", why, Remedy(f"Use --runtime-version {kind.family.runtime}."), link=RUNTIMES_SOURCE)
+    why = f"A {kind.type} with it comes up READY, without a driver for its chips. It was set by {wanted.source}."
+    remedy = Remedy(f"Use the runtime for it: --runtime-version {kind.family.runtime}")
+    return failed(f"{wanted.value} is not for {kind.type}, {kind.family.runtime} is", why, remedy, link=RUNTIMES_SOURCE)
 
 
 EXISTS = ("project.exists",)
