@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -104,7 +105,7 @@ class CloudSession:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
 
     def narrow(self, *, cancellation: Cancellation | None = None, seconds: float | None = None) -> CloudSession:
-        """Make a session with its own order to stop, its own limit on all its calls together and its own list of calls."""
+        """Make a session with its own order to stop, its own list of calls, and ``seconds`` from now for all of them together."""
         return CloudSession(self.connection, self.limits, cancellation=cancellation, seconds=seconds)
 
     def close(self) -> None:
@@ -197,7 +198,7 @@ class CloudSession:
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Make one call, a read up to ``limits.tries`` times, and note it down; raise CloudError."""
-        at, deadline, tries = datetime.now(timezone.utc), self.due(), 0
+        at, begun, deadline, tries = datetime.now(timezone.utc), time.monotonic(), self.due(), 0
         status, outcome = None, "cancelled"
         try:
             while True:
@@ -216,7 +217,7 @@ class CloudSession:
                     return answer
                 self.pause(wait_s, service)
         finally:
-            took = (datetime.now(timezone.utc) - at).total_seconds()
+            took = time.monotonic() - begun
             self.calls.append(Call(method, service, path, str(self.principal), at, took, tries, status, outcome))
 
     def limited(self, work: Callable[[tuple[float, float]], T], service: str, deadline: Deadline | None = None) -> T:

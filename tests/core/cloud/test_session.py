@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heartbeat_core import cloud
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
@@ -25,6 +29,14 @@ def refused(session: CloudSession, path: str = "/v2/x") -> CloudError:
     with pytest.raises(CloudError) as caught:
         session.get("tpu", path)
     return caught.value
+
+
+def test_only_the_connection_needs_googles_libraries() -> None:
+    folder = Path(cloud.__file__).parent
+    names = [f"heartbeat_core.cloud.{path.stem}" for path in folder.glob("[a-z]*.py") if path.stem != "connection"]
+    code = f"import sys, {', '.join(names)}; print([name for name in sys.modules if name.startswith(('google.', 'requests', 'urllib3'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_read_gives_the_object_and_notes_the_call(server: Any, session: CloudSession, answer: Any) -> None:

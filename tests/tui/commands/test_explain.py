@@ -46,10 +46,8 @@ def test_the_handbooks_commands_may_be_given_as_they_are(capsys: pytest.CaptureF
     words = "gcloud compute tpus tpu-vm create $TPU_NAME -project=$PROJECT_ID --zone=$ZONE --version=$RUNTIME_VERSION"
     assert dispatch(["explain", *words.split()]) == 0
     assert capsys.readouterr().out.startswith("-project needs two dashes.")
-    assert (
     pip = ["pip", "install", "torch", "torch_xla[tpu]", "-f", "https://storage.googleapis.com/libtpu-releases/index.html"]
     assert dispatch(["explain", *pip]) == 0
-    )
     assert "'torch==2.9.*' 'torch_xla[tpu]==2.9.*'" in capsys.readouterr().out
 
 
