@@ -24,7 +24,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint test-xla test-py310 bench clean
+.PHONY: help run test lint test-xla test-py310 bench pictures clean
 
 help: ## show this
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ test-py310: $(VENV310)/installed ## the tests that need no torch, under Python 3
 
 bench: $(VENV)/installed-dev ## the figures of benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+pictures: $(VENV)/installed-dev ## the pictures of the README, from a real run
+	$(BIN)/python docs/pictures.py
 
 clean: ## delete what make and the tests have made here
 	rm -rf $(VENV) $(VENV310) build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache snapshot_report.html
