@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "pictures"
 SIZE = (120, 40)
 
 
-async def heartbeat(pilot: Pilot[None]) -> None:
+async def heartbeat(pilot: Pilot[object]) -> None:
     """Wait for the run to end, its figures shown, and take the picture."""
     app = pilot.app
     assert isinstance(app, HeartbeatApp)
