@@ -1,0 +1,108 @@
+"""Takes everything personal out of a tree of JSON: each thing gets a name of its own, the same wherever it stands."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from heartbeat_core.cloud.errors import redact
+
+SHORTEST = 6  # from here on a secret is replaced within longer words too: projects' ids are no shorter
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+BILLING = re.compile(r"\b[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}\b", re.IGNORECASE)
+NUMBER = re.compile(r"(?<![\w.])\d{9,}(?![\w.])")  # of projects, organizations and accounts
+V4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+V6 = re.compile(r"(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:%\w+)?(?![\w:])", re.IGNORECASE)
+KEY = re.compile(r"\bAIza[\w-]{30,}|\bGOOG[\w]{10,}|\b[0-9a-f]{40,}\b")
+PLACES = re.compile(
+    r"\b(?P<kind>project|node|queuedResource|serviceAccount|billingAccount|organization|folder|user|reservation)s?[/=]"
+    r"(?P<name>[^/\s:\"'?&,;<>()\[\]]+)",
+    re.IGNORECASE,
+)
+FLAG = re.compile(r"--(?P<kind>project|account|billing-account|service-account|impersonate-service-account)[= ](?P<name>[^\s\"']+)")
+HOME = re.compile(r"(?:/home|/Users)/(?P<name>[^/\s\"':]+)")
+KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (("email", EMAIL), ("billing account", BILLING), ("number", NUMBER), ("key", KEY))
+# What stands where a name would, and is none.
+NO_NAMES = frozenset({"-", "global", "default", "none", "null", "locations", "true", "false"})
+
+
+class Pseudonyms:
+    """Hands out pseudonyms; ``known`` maps a kind to what is known to be secret before anything is read."""
+
+    def __init__(self, known: Mapping[str, Iterable[str | None]] | None = None) -> None:
+        self.kinds: dict[str, str] = {}
+        for kind, secrets in (known or {}).items():
+            for secret in secrets:
+                self.add(kind, secret or "")
+        self.names: dict[str, str] = {}
+        self.pattern: re.Pattern[str] | None = None
+
+    def apply(self, tree: Any) -> Any:
+        """Give the tree with every secret in its texts replaced; what is found in one text is replaced in all of them."""
+        for text in texts(tree):
+            for kind, secret in found(text):
+                self.add(kind, secret)
+        self.name_all()
+        return self.replaced(tree)
+
+    def add(self, kind: str, secret: str) -> None:
+        secret = secret.strip().casefold()
+        if len(secret) > 1 and secret not in NO_NAMES and not secret.startswith("<"):
+            self.kinds.setdefault(secret, kind)
+
+    def name_all(self) -> None:
+        """Give each secret the number it has among its kind, unless that name would itself hold a secret."""
+        counts: dict[str, int] = {}
+        for secret, kind in self.kinds.items():
+            counts[kind] = counts.get(kind, 0) + 1
+            name = f"[{kind} {counts[kind]}]"
+            self.names[secret] = f"[{len(self.names) + 1}]" if any(other in name for other in self.kinds) else name
+        longest_first = sorted(self.kinds, key=len, reverse=True)
+        parts = [re.escape(secret) if len(secret) >= SHORTEST else rf"(?<![\w-]){re.escape(secret)}(?![\w-])" for secret in longest_first]
+        self.pattern = re.compile("|".join(parts), re.IGNORECASE) if parts else None
+
+    def replaced(self, tree: Any) -> Any:
+        if isinstance(tree, dict):
+            return {key: self.replaced(value) for key, value in tree.items()}
+        if isinstance(tree, list | tuple):
+            return [self.replaced(value) for value in tree]
+        return self.text(tree) if isinstance(tree, str) else tree
+
+    def text(self, text: str) -> str:
+        text = redact(text)
+        if self.pattern:
+            text = self.pattern.sub(lambda match: self.names.get(match[0].casefold(), "[secret]"), text)
+        return text
+
+
+def texts(tree: Any) -> Iterator[str]:
+    """List every text in a tree, keys left out: they are ours."""
+    if isinstance(tree, str):
+        yield redact(tree)
+    elif isinstance(tree, dict):
+        for value in tree.values():
+            yield from texts(value)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            yield from texts(value)
+
+
+def found(text: str) -> Iterator[tuple[str, str]]:
+    """Find what looks personal in a text."""
+    for kind, pattern in KINDS:
+        yield from ((kind, match[0]) for match in pattern.finditer(text))
+    for pattern in (PLACES, FLAG):
+        yield from ((match["kind"].lower(), match["name"]) for match in pattern.finditer(text))
+    yield from (("user", match["name"]) for match in HOME.finditer(text))
+    for pattern in (V4, V6):
+        yield from (("address", match[0]) for match in pattern.finditer(text) if is_address(match[0]))
+
+
+def is_address(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (address.is_unspecified or address.is_loopback)

@@ -1,0 +1,78 @@
+"""The checklist as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from heartbeat_core.readiness.result import GLYPHS, Result, count
+
+if TYPE_CHECKING:
+    from heartbeat_core.diagnosis.model import Remedy
+    from heartbeat_core.readiness.result import Readiness
+
+WIDTH = 110
+INDENT = " " * 10
+OPEN = ("fail", "warn", "unknown")
+MOST_REMEDIES = 4
+
+
+def plain(text: str) -> str:
+    """Make one line of foreign text, without anything a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def words_of(status: str) -> str:
+    return "n/a" if status == "not_applicable" else status
+
+
+def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
+    """Write the headline, each group with what it counts, and for what is open why and what mends it."""
+    yield plain(" · ".join(part for part in (label, readiness.headline(), *about(readiness)) if part))
+    following = readiness.next
+    for title, results in readiness.sections():
+        counts = "  ".join(f"{number} {words_of(status)}" for status, number in count(results).items())
+        yield f"\n{title:<24} {counts}"
+        for result in results:
+            mark = "   ← next" if following and result.id == following.id else ""
+            yield f"  {GLYPHS[result.status]} {words_of(result.status):<8} {result.id:<30} {plain(result.summary)}{mark}"
+            if result.status in OPEN:
+                yield from details(result)
+
+
+def about(readiness: Readiness) -> Iterator[str]:
+    """Say what and who it is about, each with its source."""
+    target = readiness.target
+    if target:
+        model = {"on-demand": "on demand"}.get(target.model, target.model)
+        yield f"{target.accelerator_type.value or 'no accelerator'} in {target.zone.value or 'no zone'}, {model}"
+        yield f"project {target.project.value} (from {target.project.source})" if target.project else "no project"
+    if readiness.principal:
+        yield f"as {readiness.principal}"
+
+
+def details(result: Result) -> Iterator[str]:
+    if result.why:
+        yield from lines("why", result.why)
+    for number, remedy in enumerate(result.remedies[:MOST_REMEDIES]):
+        yield from lines("remedy" if number == 0 else "or, then", remedy.text)
+        if remedy.shell or remedy.page:
+            yield f"    {INDENT}{plain(remedy.shell or remedy.page or '')}"
+            yield f"    {INDENT}{consequences(remedy)}"
+    if result.link:
+        yield from lines("more", result.link)
+
+
+def lines(label: str, text: str) -> Iterator[str]:
+    for number, line in enumerate(wrap(plain(text), WIDTH, break_long_words=False, break_on_hyphens=False)):
+        yield f"    {label if number == 0 else '':<{len(INDENT)}}{line}"
+
+
+def consequences(remedy: Remedy) -> str:
+    """Say what a remedy changes, what it costs and what it wants."""
+    notes = [f"changes: {remedy.changes}" if remedy.changes else "changes nothing"]
+    notes.append({True: "costs money", False: "costs nothing", None: "may cost money"}[remedy.costs])
+    notes += ["asks in the terminal"] if remedy.interactive else []
+    notes += [f"fill in {', '.join(remedy.missing)}"] if remedy.missing else []
+    return plain(f"({' · '.join(notes)})")

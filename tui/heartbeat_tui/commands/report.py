@@ -1,0 +1,146 @@
+"""``heartbeat-tui report``: one JSON text to attach to a question, with nothing personal in it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_tui.commands.cloud_flags import add_cloud_flags, open_world
+
+if TYPE_CHECKING:
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.readiness.context import World
+    from heartbeat_core.readiness.result import Readiness
+
+SCHEMA = 1
+MOST_RUNS = 5  # the last ones are looked at for errors
+PACKAGES = (
+    "torch", "torch_xla", "libtpu", "tpu-info", "jax", "numpy", "textual", "rich", "plotext", "textual-plotext", "google-auth",
+    "google-api-core", "google-cloud-tpu", "requests", "starlette", "uvicorn",
+)  # fmt: skip
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="print what to attach to a question, without anything personal",
+        description="Print one object of JSON: versions, checks, devices and the last errors. Projects, addresses, accounts, tokens and "
+        "billing ids are replaced by pseudonyms, the same one wherever the same thing stands. Look through it before you send it.",
+    )
+    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="look at the devices with this Python")
+    parser.add_argument("--no-devices", action="store_true", help="do not start a process for each backend to look at its device")
+    add_cloud_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report; return 0 whatever the checks say."""
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.readiness.checklist import checks_for
+    from heartbeat_core.readiness.pseudonyms import Pseudonyms
+    from heartbeat_core.settings import load_settings
+    from heartbeat_tui.commands.check import make_runner
+
+    launcher = Launcher(load_settings(), python=args.python or "")
+    try:
+        with open_world(args) as (world, label):
+            runner = make_runner(checks_for(), world, args.timeout)
+            checking = runner.start()
+            try:
+                devices = None if args.no_devices else look_at_devices(launcher)
+                checking.join()
+            finally:
+                runner.cancel()
+            readiness = runner.readiness()
+        errors = last_errors(launcher.recordings())
+    finally:
+        launcher.close()
+    tree = {
+        "schema": SCHEMA,
+        "emulated": label or None,
+        "versions": versions(),
+        "readiness": readiness.to_json(),
+        "devices": devices,
+        "last_errors": errors,
+    }
+    print(json.dumps(Pseudonyms(secrets(world, readiness)).apply(tree), indent=1))
+    return 0
+
+
+def look_at_devices(launcher: Launcher) -> dict[str, Any]:
+    from heartbeat_core.beat.devices import take_inventory
+    from heartbeat_tui.commands.devices import inventory_json
+
+    return inventory_json(take_inventory(launcher.interpreter, sys.executable))
+
+
+def versions() -> dict[str, Any]:
+    """Name everything whose version may matter, without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from heartbeat_core import __version__
+
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return {
+        "heartbeat-tui": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "terminal": {name: os.environ.get(name) for name in ("TERM", "COLORTERM", "TERM_PROGRAM", "LANG")},
+        "packages": found,
+    }
+
+
+def last_errors(folder: Path) -> list[dict[str, Any]]:
+    """Give the ends of the last runs that did not end well, the latest first."""
+    from heartbeat_core.beat.ending import Exit, explain
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.runs.recording import OURS, load
+
+    errors: list[dict[str, Any]] = []
+    paths = sorted((path for path in folder.glob("*.jsonl") if OURS.fullmatch(path.name)), reverse=True)
+    for path in paths[:MOST_RUNS]:
+        try:
+            loaded = load(path)
+        except HeartbeatError as error:
+            errors.append({"recording": path.name, "title": error.title, "cause": error.cause or None})
+            continue
+        ending = explain(loaded.series, Exit(None))
+        if loaded.cut_off:
+            errors.append({"recording": path.name, "title": "the recording ends early", "cause": None})
+        elif ending.kind not in ("done", "stopped"):
+            errors.append({"recording": path.name, "title": ending.title, "cause": ending.cause or None})
+    return errors
+
+
+def secrets(world: World, readiness: Readiness) -> dict[str, list[str | None]]:
+    """Name what is known to be personal before anything is read."""
+    target, principal, gcloud, metadata = world.target, readiness.principal, world.gcloud, world.metadata
+    own_names = [target.tpu_name.value if target.tpu_name.source != "default" else None]
+    return {
+        "email": [
+            principal.name if principal else None,
+            gcloud.account,
+            target.service_account.value,
+            metadata.email if metadata else None,
+            *(gcloud.accounts or ()),
+        ],
+        "project": [
+            target.project.value,
+            metadata.project if metadata else None,
+            *(found.value for key in ("core/project", "billing/quota_project") if (found := gcloud.get(key))),
+        ],
+        "tpu": own_names,
+        "configuration": [gcloud.name if gcloud.name not in ("default", "NONE") else None],
+        "host": [platform.node()],
+        "user": [name for name in (os.environ.get("USER"), os.environ.get("LOGNAME"), Path.home().name) if name != "root"],
+    }
