@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from heartbeat_core.errors import HeartbeatError
@@ -42,6 +41,8 @@ def check_endpoint(endpoint: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
+    import ipaddress  # here, for only an emulator's address is looked at
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

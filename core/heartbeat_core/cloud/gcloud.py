@@ -6,7 +6,6 @@ import configparser
 import contextlib
 import os
 import re
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +110,8 @@ def logged_in(folder: Path) -> tuple[str, ...] | None:
     database = folder / "credentials.db"
     if not database.is_file():
         return ()
+    import sqlite3  # here, for without a database it is not needed
+
     try:
         with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
             found = connection.execute("SELECT account_id FROM credentials ORDER BY account_id").fetchall()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.diagnosis.diagnose import diagnose_exception
-from heartbeat_core.diagnosis.model import Diagnosis
-from heartbeat_core.diagnosis.remedies import grant_role
 from heartbeat_core.readiness.check import Blocked, Check, Finding, unknown
+
+if TYPE_CHECKING:
+    from heartbeat_core.diagnosis.model import Diagnosis
 
 # Diagnoses that say which other check has to be mended first.
 BLOCKERS = {
@@ -47,6 +47,9 @@ class Failure:
 
 def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> Failure:
     """Read what a check raised."""
+    from heartbeat_core.cloud.errors import CloudError  # here, and below: most checks raise nothing
+    from heartbeat_core.diagnosis.diagnose import diagnose_exception
+
     if isinstance(error, Blocked):
         return Failure(unknown(str(error)), blocker=error.by)
     diagnosis = diagnose_exception(error, "call", words)
@@ -61,6 +64,8 @@ def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> 
 
 def no_right(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
     """Say that one may not look, and which role would let one."""
+    from heartbeat_core.diagnosis.remedies import grant_role
+
     role = LOOKING.get(permission.partition(".")[0])
     remedies = (grant_role({**words, "role": role}),) if role else diagnosis.remedies
     why = f"Whoever asks must have {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
@@ -68,6 +73,8 @@ def no_right(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) ->
 
 
 def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
+    from heartbeat_core.cloud.errors import CloudError
+
     if diagnosis.id == "api-disabled" and isinstance(error, CloudError):
         service = error.metadata.get("service") or error.service
         return f"api.{service.partition('.')[0]}"

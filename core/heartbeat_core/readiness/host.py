@@ -80,12 +80,11 @@ def site_folders(context: Context, *, xla: bool) -> list[str]:
 
 
 def package_version(context: Context, name: str, folders: list[str]) -> str | None:
-    """Find the version of an installed package by its metadata, importing nothing of it."""
-    from importlib.metadata import Distribution
-
-    found = next((package.version for package in Distribution.discover(name=name, path=folders)), None)
-    context.note(f"package {name} in {folders[0] if len(folders) == 1 else 'this Python'}", found or "not there")
-    return found
+    """Find the version of an installed package by the name of its metadata's folder, importing nothing of it."""
+    found = next((path for folder in folders for path in Path(folder).glob(f"{name}-*.dist-info")), None)
+    version = found.name.removesuffix(".dist-info").partition("-")[2] if found else None
+    context.note(f"package {name} in {folders[0] if len(folders) == 1 else 'this Python'}", version or "not there")
+    return version
 
 
 def torch(context: Context) -> Finding:
@@ -136,7 +135,7 @@ def libtpu(context: Context) -> Finding:
             return failed(f"TPU_LIBRARY_PATH names {named}, which is not there", "", Remedy("Unset TPU_LIBRARY_PATH, or correct it."))
         return passed(f"libtpu at {named}")
     folders = site_folders(context, xla=True)
-    for name in ("libtpu", "libtpu-nightly"):
+    for name in ("libtpu", "libtpu_nightly"):
         if version := package_version(context, name, folders):
             return passed(f"{name} {version}")
     return failed("libtpu is not installed", "It is the TPU's driver library.", do.install_pair({}), do.built_for_you({}))

@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.cancellation import Cancellation
-from heartbeat_core.cloud.credentials import Principal
 from heartbeat_core.readiness.check import LIMIT_S, Check, Finding
 from heartbeat_core.readiness.context import Context, Shared, World
 from heartbeat_core.readiness.failure import Failure, failure_of
 from heartbeat_core.readiness.result import Readiness, Result
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.credentials import Principal
 
 OnResult = Callable[[Result], None]
 STOPS = ("fail", "blocked")  # what depends on these is not asked

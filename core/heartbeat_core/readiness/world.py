@@ -6,15 +6,18 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.chosen import Chosen
 from heartbeat_core.cloud.endpoint import ENDPOINT_VARIABLE, check_endpoint
 from heartbeat_core.cloud.gcloud import read_gcloud
 from heartbeat_core.cloud.metadata import on_google, read_metadata
-from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.target import choose_target
 from heartbeat_core.readiness.context import World
 from heartbeat_core.settings import Settings
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.session import CloudSession, Limits
 
 
 def look_around(
@@ -40,6 +43,8 @@ def look_around(
     target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, login_project=project)
 
     def open_() -> CloudSession:
+        from heartbeat_core.cloud.session import open_session  # here: checks of this machine need none of it
+
         return open_session(endpoint=base, environ=environ, limits=limits)
 
     return World(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))

@@ -18,7 +18,8 @@ PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "
 
 def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("which TPU VM", "otherwise: environment, settings, gcloud's configuration, metadata server, a default")
-    what.add_argument("--project", metavar="ID", help="also PROJECT_ID")
+    # these two may stand before the command's name as well, and its own defaults would undo them
+    what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
     what.add_argument("--zone", metavar="ZONE", help="also ZONE; default us-central1-b")
     what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
     what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
@@ -29,7 +30,12 @@ def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
     where.add_argument("--endpoint", metavar="URL", help="ask this emulator instead of Google; also HEARTBEAT_CLOUD_ENDPOINT")
     where.add_argument(
-        "--demo", nargs="?", const=DEFAULT_SCENARIO, metavar="SCENARIO", help="ask a local Google Cloud started for this, default ready"
+        "--demo",
+        nargs="?",
+        const=DEFAULT_SCENARIO,
+        default=argparse.SUPPRESS,
+        metavar="SCENARIO",
+        help="ask a local Google Cloud started for this, default ready",
     )
 
 
@@ -38,9 +44,10 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
     """Look around as the flags say; give a label for what is emulated too, empty for the real thing. Raise HeartbeatError."""
     from heartbeat_core.readiness.world import demo_environ, look_around
 
-    flags: dict[str, str | None] = {name: getattr(args, name) for name in PARTS}
+    flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
     flags["provisioning"] = "spot" if args.spot else None
-    if args.demo is None:
+    demo: str | None = getattr(args, "demo", None)
+    if demo is None:
         from heartbeat_core.settings import load_settings
 
         world = look_around(flags, endpoint=args.endpoint, settings=load_settings())
@@ -53,7 +60,7 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
 
     if args.endpoint:
         raise HeartbeatError("--demo and --endpoint exclude one another", "Each names a Google Cloud to ask.", "Give one of them.")
-    scenario = load_scenario(args.demo)
+    scenario = load_scenario(demo)
     project = Chosen(scenario.project.id or None, f"the scenario {scenario.name}")
-    with start_emulator(args.demo) as emulator:
+    with start_emulator(demo) as emulator:
         yield look_around(flags, endpoint=emulator.url, environ=demo_environ(), project=project), f"DEMO {scenario.name}"
