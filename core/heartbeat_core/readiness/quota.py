@@ -94,7 +94,8 @@ def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, 
     remedies: list[Remedy] = []
     if use and any(name.startswith("queued resource") for name in use.by):
         remedies += [do.list_queued(words), do.delete_queued(words)]
-    may_ask = quota.can_increase if quota else None
+    # JSON leaves out what is false: a reason against it stands for that
+    may_ask = False if quota and quota.why_not and not quota.can_increase else quota.can_increase if quota else None
     if may_ask is not False:
         remedies.append(do.request_quota(words))
     remedies.append(do.quota_page(words))
