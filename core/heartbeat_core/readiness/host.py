@@ -47,7 +47,7 @@ def python(context: Context) -> Finding:
 
 def gcloud(context: Context) -> Finding:
     """Find gcloud without running it, which takes half a second."""
-    path = shutil.which("gcloud", path=context.world.environ.get("PATH"))
+    path = shutil.which("gcloud", path=context.world.environ.get("PATH", ""))
     context.note("gcloud on PATH", path or "not there")
     if path is None:
         why = "The handbook, and every remedy here, uses it."

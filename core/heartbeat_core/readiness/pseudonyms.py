@@ -48,7 +48,7 @@ class Pseudonyms:
         return self.replaced(tree)
 
     def add(self, kind: str, secret: str) -> None:
-        secret = secret.strip().casefold()
+        secret = secret.strip(" .,;…").casefold()
         if len(secret) > 1 and secret not in NO_NAMES and not secret.startswith("<"):
             self.kinds.setdefault(secret, kind)
 

@@ -109,8 +109,9 @@ def tree(tmp_path: Path) -> Callable[[Mapping[str, str | bytes | os.PathLike[str
     """Make a machine of files: text, bytes, or a path that a link leads to."""
 
     def make(files: Mapping[str, str | bytes | os.PathLike[str]]) -> Path:
+        root = tmp_path / f"root{len(list(tmp_path.iterdir()))}"
         for name, content in files.items():
-            path = tmp_path / "root" / name
+            path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, str):
                 path.write_text(content)
@@ -118,6 +119,6 @@ def tree(tmp_path: Path) -> Callable[[Mapping[str, str | bytes | os.PathLike[str
                 path.write_bytes(content)
             else:
                 path.symlink_to(content)
-        return tmp_path / "root"
+        return root
 
     return make
