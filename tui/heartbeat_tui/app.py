@@ -6,30 +6,40 @@ import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import App, SuspendNotSupported, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.conductor import Conductor
-from heartbeat_tui.messages import Begin, CompareClocks
+from heartbeat_tui.messages import Aim, AskChecks, Begin, ChecksChanged, CompareClocks, InTerminal, Mend, Mended, Offered
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 from heartbeat_tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.source import Source
+    from heartbeat_tui.panes.pane import Pane
+    from heartbeat_tui.panes.readiness import ReadinessPane
+    from heartbeat_tui.screens.remedy import RemedyScreen
+    from heartbeat_tui.widgets.target_form import TargetForm
+P = TypeVar("P", bound="Pane")
 
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
-PANES: tuple[tuple[str, str, str], ...] = (("3", "Heartbeat", "heartbeat"),)  # key, title, mode; those that are built
+# key, title, mode; those that are built
+PANES: tuple[tuple[str, str, str], ...] = (("1", "Readiness", "readiness"), ("3", "Heartbeat", "heartbeat"))
 
 
 class HeartbeatApp(App[None]):
-    """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread."""
+    """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
+
+    Without a ``checkup`` there is no Readiness pane. ``banner`` is shown at all times.
+    """
 
     TITLE = "heartbeat"
     CSS_PATH = "app.tcss"
@@ -55,24 +65,36 @@ class HeartbeatApp(App[None]):
         Binding("q", "quit", "Quit", tooltip="end the run, if one is on its way, and leave", id="app.quit"),
     ]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what the screen is made from, each by its name
         self,
         plan: Plan,
         begin: Callable[[Plan], Source],
         *,
         start: bool = False,
         replay: Callable[[], Source] | None = None,
+        checkup: Checkup | None = None,
+        mode: str = "heartbeat",
+        banner: tuple[str, ...] = (),
         theme: str = "",
         reduced_motion: bool = False,
     ) -> None:
+        self.DEFAULT_MODE = mode  # type: ignore[misc]  # a constant to Textual, a choice to us
         super().__init__()
         self.conductor = Conductor(begin)
+        self.checkup = checkup
+        self.banner = banner
         self.replay = replay
         self.begins_at_once = start or replay is not None
         self.chosen_theme = theme
         self.leaving = False
-        self.pane = HeartbeatPane(PANES, plan, replaying=replay is not None)
+        tabs = PANES if checkup else PANES[-1:]
+        self.pane = self.with_banner(HeartbeatPane(tabs, plan, replaying=replay is not None))
+        self.readiness: ReadinessPane | None = None
+        self.mending: RemedyScreen | None = None
         self.add_mode("heartbeat", lambda: self.pane)
+        if checkup:
+            checkup.news = self.told
+            self.add_mode("readiness", self.make_readiness)
         if reduced_motion:
             self.animation_level = "none"
         for own in THEMES:
@@ -164,6 +186,87 @@ class HeartbeatApp(App[None]):
             self.log.error(text)
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
 
+    # -- readiness
+
+    def make_readiness(self) -> ReadinessPane:
+        """Make the pane when it is first gone to; the first frame of another does without its import."""
+        from heartbeat_tui.panes.readiness import ReadinessPane
+
+        self.readiness = ReadinessPane(PANES)
+        return self.with_banner(self.readiness)
+
+    def with_banner(self, pane: P) -> P:
+        pane.banner = self.banner
+        return pane
+
+    def told(self) -> None:
+        """Take news from the threads of the checks."""
+        if self.is_running:
+            self.post_message(ChecksChanged())
+
+    def on_checks_changed(self) -> None:
+        checklist = self.checkup.checklist() if self.checkup else None
+        if self.readiness is not None:
+            self.readiness.show(checklist)
+        if checklist is not None and self.mending is not None and self.mending.is_attached:
+            self.mending.show_checklist(checklist)
+
+    def on_ask_checks(self, event: AskChecks) -> None:
+        if self.checkup is not None:
+            self.check(partial(self.checkup.ask, event.names))
+
+    def on_aim(self, event: Aim) -> None:
+        if self.checkup is not None:
+            self.check(partial(self.checkup.aim, event.choices))
+
+    def on_stop_checks(self) -> None:
+        if self.checkup is not None:
+            self.checkup.cancel()
+
+    def on_mended(self, event: Mended) -> None:
+        """Look whether the check turns; it may take minutes."""
+        if self.checkup is not None and event.code == 0:
+            self.check(partial(self.checkup.watch, event.check_id))
+
+    @work(thread=True, group="checks", exit_on_error=False)
+    def check(self, errand: Callable[[], None]) -> None:
+        """Ask in a thread, which goes on whichever pane is shown."""
+        errand()
+
+    def on_target_form_wanted(self, event: TargetForm.Wanted) -> None:
+        self.find_offers(event.project, event.zone)
+
+    @work(thread=True, group="offers", exit_on_error=False)
+    def find_offers(self, project: str, zone: str) -> None:
+        if self.checkup is not None and self.readiness is not None:
+            offers = self.checkup.offers(project, zone)
+            self.readiness.post_message(Offered(project, zone, offers))
+
+    async def on_mend(self, event: Mend) -> None:
+        from heartbeat_core.readiness.remedy_runner import remedy_environ
+        from heartbeat_tui.screens.remedy import RemedyScreen
+
+        checklist = self.checkup.checklist() if self.checkup else None
+        endpoint = checklist.endpoint if checklist else None
+        self.mending = RemedyScreen(event.result, remedy_environ(endpoint), emulated=endpoint is not None)
+        await self.push_screen(self.mending)
+
+    async def on_in_terminal(self, event: InTerminal) -> None:
+        """Step aside for a command that talks to people, and look at what came of it."""
+        from heartbeat_core.readiness.remedy_runner import run_in_terminal
+
+        try:
+            with self.suspend():
+                code = run_in_terminal(event.command, event.environ)
+        except (HeartbeatError, SuspendNotSupported) as error:
+            self.tell(error)
+            return
+        if self.mending is not None and self.mending.is_attached:
+            await self.mending.dismiss(None)
+        if code:
+            self.notify(f"{event.command[0]} ended with code {code}.", severity="warning", markup=False)
+        self.post_message(Mended(event.check_id, code))
+
     # -- leaving, help and commands
 
     async def action_quit(self) -> None:
@@ -180,7 +283,7 @@ class HeartbeatApp(App[None]):
             return
         if self.conductor.active:
             self.notify("Stopping the worker …", markup=False)
-        await asyncio.to_thread(self.conductor.close)
+        await asyncio.to_thread(self.close)
         self.exit()
 
     async def confirmed(self) -> bool:
@@ -190,12 +293,22 @@ class HeartbeatApp(App[None]):
         return await self.push_screen_wait(question) is True
 
     async def on_unmount(self) -> None:
-        await asyncio.to_thread(self.conductor.close)
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """End the run and the checks, and wait until the run is gone."""
+        if self.checkup is not None:
+            self.checkup.close()
+        self.conductor.close()
 
     async def action_help(self) -> None:
         from heartbeat_tui.screens.help import Help, key_lines
 
         await self.push_screen(Help(key_lines(self, self.screen.active_bindings.values())))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the panes there are."""
+        return action != "switch_mode" or bool(parameters and parameters[0] in self._modes)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer whatever the keys of the screen can do now, and the themes."""

@@ -72,6 +72,8 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"heartbeat-tui {__version__}")
     parser.add_argument("--start", action="store_true", help="start to beat at once")
+    parser.add_argument("--demo", nargs="?", const="fresh", metavar="SCENARIO", help="try the screen on an emulated Google Cloud")
+    parser.add_argument("--project", metavar="ID", help="the project to be ready with")
     add_plan_flags(parser)
     parser.set_defaults(run=show_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -90,7 +92,7 @@ def show_screen(args: argparse.Namespace) -> int:
         plan = make_plan(args, launcher)
         from heartbeat_tui.screen import open_screen
 
-        open_screen(launcher, plan, start=args.start)
+        open_screen(launcher, plan, start=args.start, flags={"project": args.project}, demo=args.demo)
     finally:
         launcher.close()
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from heartbeat_tui.app import HeartbeatApp
+from heartbeat_tui.checkup import Checkup
+from heartbeat_tui.surveyor import Surveyor
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
@@ -13,11 +15,35 @@ if TYPE_CHECKING:
     from heartbeat_core.launch import Launcher
 
 
-def open_screen(launcher: Launcher, plan: Plan, *, start: bool = False, replay: Callable[[], Source] | None = None) -> None:
-    """Run the app until it is left."""
-    chosen = launcher.settings.screen
+def open_screen(
+    launcher: Launcher,
+    plan: Plan,
+    *,
+    start: bool = False,
+    replay: Callable[[], Source] | None = None,
+    flags: Mapping[str, str | None] | None = None,
+    demo: str | None = None,
+) -> None:
+    """Run the app until it is left; ``flags`` name parts of the target, ``demo`` a scenario to try things in."""
+    chosen, cloud = launcher.settings.screen, launcher.settings.cloud
+    surveyor = Surveyor(launcher.settings, flags or {}, demo=demo)
+    aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
 
     def begin(plan: Plan) -> Source:
         return launcher.start(launcher.with_ceiling(plan))
 
-    HeartbeatApp(plan, begin, start=start, replay=replay, theme=chosen.theme, reduced_motion=chosen.reduced_motion).run()
+    app = HeartbeatApp(
+        plan,
+        begin,
+        start=start,
+        replay=replay,
+        checkup=Checkup(surveyor),
+        mode="readiness" if aimed and not start and replay is None else "heartbeat",
+        banner=() if demo is None else (f"DEMO: emulated, scenario {demo}",),
+        theme=chosen.theme,
+        reduced_motion=chosen.reduced_motion,
+    )
+    try:
+        app.run()
+    finally:
+        surveyor.close()

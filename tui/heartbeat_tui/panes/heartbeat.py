@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import Screen
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun
-from heartbeat_tui.widgets.key_button import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
-from heartbeat_tui.widgets.top_line import Tab, TopLine
+from heartbeat_tui.panes.pane import Pane
 
 if TYPE_CHECKING:
     from heartbeat_tui.widgets.front import Front
     from heartbeat_tui.widgets.plan_form import PlanForm
     from heartbeat_tui.widgets.run_body import RunBody
 
-LEAST = (60, 18)  # columns and rows
-
 
 def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
     return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"heartbeat.{action}")
 
 
-class HeartbeatPane(Screen[None]):
+class HeartbeatPane(Pane):
     """Draws the snapshots it is shown, and asks the app for what its keys mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,23 +44,14 @@ class HeartbeatPane(Screen[None]):
     ]
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
-        super().__init__(classes="-idle")
-        self.tabs, self.plan, self.replaying = tuple(tabs), plan, replaying
+        super().__init__(tabs, "heartbeat", classes="-idle")
+        self.plan, self.replaying = plan, replaying
         self.snapshot: Snapshot | None = None
         self.waiting = False  # asked for a run that has not begun yet
-        self.awake = True
         self.steady_only, self.log_scale = False, True
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.form: PlanForm | None = None
-
-    def compose(self) -> ComposeResult:
-        yield TopLine(self.tabs, "heartbeat")
-        yield Lines(id="too-small")
-        yield Vertical(id="pane")
-
-    def on_mount(self) -> None:
-        self.call_after_refresh(self.fill)
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -135,7 +119,7 @@ class HeartbeatPane(Screen[None]):
     def draw(self) -> None:
         """Give every widget that is there what it shows."""
         report = self.snapshot.report if self.snapshot else None
-        self.query_one(TopLine).show(report.labels if report else ())
+        self.show_labels(*(report.labels if report else ()))
         if self.front is not None:
             self.front.show(self.plan, report)
             self.draw_heart()
@@ -146,11 +130,6 @@ class HeartbeatPane(Screen[None]):
         if self.front is not None:
             rate = self.snapshot.report.iterations_per_s if self.snapshot else None
             self.front.beat(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
-
-    def on_resize(self) -> None:
-        width, height = self.app.size
-        least = f"The heartbeat needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
-        self.query_one("#too-small", Lines).set_lines([ink(least, "attention")])
 
     def on_screen_suspend(self) -> None:
         self.awake = False
@@ -277,14 +256,6 @@ class HeartbeatPane(Screen[None]):
     async def on_plan_form_closed(self, event: PlanForm.Closed) -> None:
         event.stop()
         await self.close_form()
-
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
-
-    async def on_tab_chosen(self, event: Tab.Chosen) -> None:
-        event.stop()
-        await self.app.switch_mode(event.mode)
 
 
 OFFERED = frozenset(

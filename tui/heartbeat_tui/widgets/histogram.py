@@ -23,7 +23,7 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Conte
     most = max((each.count for each in bins), default=0)
     if not most or width < 24:
         return []
-    size, _ = unit_for(bins[-1].high_ns)
+    size, _ = unit_for(bins[-1].low_ns)  # the greatest that is written
     step = (bins[len(bins) // 2].high_ns - bins[len(bins) // 2].low_ns) / size
     decimals = next(digits for digits in range(10) if round(step, digits) >= 0.999 * step and round(step, digits) <= 1.001 * step)
     labels = [f"{each.low_ns / size:,.{decimals}f}" for each in bins]
@@ -54,7 +54,7 @@ class Histogram(Lines):
             width, height = self.size
             if width and height:
                 bins = histogram(height)
-                self.border_title = f"steady state, {unit_for(bins[-1].high_ns)[1]}" if bins else "steady state"
+                self.border_title = f"steady state, {unit_for(bins[-1].low_ns)[1]}" if bins else "steady state"
                 self.set_lines(draw(bins, width, marks) or [ink("Fills once the warm-up is over.", "quiet")])
 
         self.redraw = redraw

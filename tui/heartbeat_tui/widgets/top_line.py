@@ -10,6 +10,8 @@ from textual.message import Message
 
 from heartbeat_tui.widgets.text import Lines, ink
 
+LOUD = ("DEMO", "EMULATED", "REPLAY")  # what must be read first
+
 
 class Tab(Lines):
     """The name of a pane, to be clicked."""
@@ -45,5 +47,5 @@ class TopLine(Horizontal):
 
     def show(self, labels: Sequence[str]) -> None:
         self.query_one("#labels", Lines).set_lines(
-            [ink(" · ".join(sorted(labels, key=lambda label: not label.startswith("REPLAY"))) + " " if labels else "", "attention")]
+            [ink(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")]
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share
+from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
@@ -82,7 +82,8 @@ def half_interval(report: Report) -> str:
     number, unit = split_unit(format_ns(statistics.median_ns))
     size = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}.get(unit, 1.0)
     decimals = len(number.partition(".")[2])
-    return f"{half / size:.{max(decimals, 1)}f}"
+    step = 10 ** -max(decimals, 1)
+    return f"{half / size:.{max(decimals, 1)}f}" if half == 0 or half / size >= step / 2 else f"<{step:g}"
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,9 @@ def meaning(report: Report) -> list[tuple[str, str]]:
     cold = cold_sentence(report)
     if cold:
         lines.append((cold, "plain"))
+    computed = precision_sentence(report)
+    if computed:
+        lines.append((computed, "plain"))
     if report.plan.method == "synchronized" and ending is not None and ending.clean and report.statistics:
         lines.append(("The handbook's clock on the same work: press m to see the difference.", "quiet"))
     return lines
@@ -171,11 +175,20 @@ def cold_sentence(report: Report) -> str:
     """Compare the first beat with the steady ones."""
     if report.cold_ns is None or report.statistics is None or not report.statistics.median_ns or report.plan.method == "handbook":
         return ""
-    factor = report.cold_ns / (report.statistics.median_ns * report.plan.products_per_sample)
+    factor = report.cold_ns / report.statistics.median_ns
     if factor < 1.2:
         return "The first beat took no longer than the others."
     why = "it was compiled first" if report.compiles else "memory and caches were touched first"
-    return f"The first beat took {factor:.3g}× as long: {why}."
+    return f"The first beat took {significant(factor)}× as long: {why}."
+
+
+def precision_sentence(report: Report) -> str:
+    """Say how the product was computed, and once it is proved what its error implies."""
+    precision, proof = report.environment.get("precision"), report.proof
+    parts = [f"precision: {precision}"] if precision else []
+    if proof is not None and proof.error is not None:
+        parts.append(f"the proof {'holds' if proof.passed else 'fails'}: row {proof.row} errs by {proof.error:.1e}, which implies {proof.implies}")
+    return sentence("; ".join(parts)) if parts else ""
 
 
 def figures_text(report: Report) -> str:

@@ -1,0 +1,302 @@
+"""The Readiness pane: whether this project, this account and this machine are ready for a TPU, and what the next step is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+
+from heartbeat_tui.messages import Aim, AskChecks, Checklist, Mend, StopChecks
+from heartbeat_tui.panes.pane import Pane
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from heartbeat_core.readiness.result import Result
+    from heartbeat_tui.messages import Offered
+    from heartbeat_tui.widgets.check_details import CheckDetails
+    from heartbeat_tui.widgets.checklist import ChecklistView
+    from heartbeat_tui.widgets.readiness_head import ReadinessHead
+    from heartbeat_tui.widgets.readiness_words import Fold, Row
+    from heartbeat_tui.widgets.sought import Sought
+    from heartbeat_tui.widgets.target_form import TargetForm
+
+
+def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"readiness.{action}")
+
+
+class ReadinessPane(Pane):
+    """Draws the checklist it is shown, and asks the app for what its keys mean."""
+
+    DEFAULT_CSS = """
+    ReadinessPane #checks-panel { width: 5fr; height: 1fr; padding: 0; }
+    ReadinessPane #details { width: 6fr; height: 1fr; }
+    ReadinessPane #halves { height: 1fr; }
+    ReadinessPane.-form #halves { display: none; }
+    ReadinessPane.-tall ReadinessHead { margin: 1 1; }
+    ReadinessPane.-narrow #checks-panel, ReadinessPane.-narrow #details { width: 1fr; }
+    ReadinessPane.-narrow #details, ReadinessPane.-narrow.-details #checks-panel { display: none; }
+    ReadinessPane.-narrow.-details #details { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("enter", "open", "Details", "show all that is known of this check"),
+        key("escape", "back", "Back", "back to the checks"),
+        key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
+        key("y", "copy", "Copy", "copy the command that mends this check"),
+        key("r", "ask", "Re-check", "ask this check again"),
+        key("g", "ask_group", "Group", "ask all checks of this group again"),
+        key("R", "ask_all", "All", "ask every check again"),
+        key("s", "stop", "Stop", "ask no further", show=False),
+        key("n", "next", "Next", "go to the next step", show=False),
+        key("t", "target", "Target …", "choose project, zone, accelerator, runtime and provisioning model"),
+        key("slash", "seek", "Filter", "show only the checks with these words"),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]]) -> None:
+        super().__init__(tabs, "readiness")
+        self.checklist: Checklist | None = None
+        self.folds: dict[str, Fold] = {}
+        self.sought = ""
+        self.head: ReadinessHead | None = None
+        self.list: ChecklistView | None = None
+        self.details: CheckDetails | None = None
+        self.seeker: Sought | None = None
+        self.form: TargetForm | None = None
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; then ask."""
+        from textual.widgets import Footer
+
+        from heartbeat_tui.widgets.check_details import CheckDetails
+        from heartbeat_tui.widgets.checklist import ChecklistView
+        from heartbeat_tui.widgets.readiness_head import ReadinessHead
+
+        head, checks, details = ReadinessHead(), ChecklistView(id="checks"), CheckDetails()
+        panel = Vertical(checks, classes="panel", id="checks-panel")
+        panel.border_title = "checks"
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(head, Horizontal(panel, details, id="halves"))
+            await self.mount(Footer(show_command_palette=False, compact=True))
+            self.head, self.list, self.details = head, checks, details
+            checks.focus()
+            self.draw()
+        self.refresh_bindings()
+        self.post_message(AskChecks())
+
+    # -- what is shown
+
+    def show(self, checklist: Checklist | None) -> None:
+        self.checklist = checklist
+        self.draw()
+        self.refresh_bindings()
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        self.show_labels(*self.emulated)
+        if self.head is None or self.list is None:
+            return
+        from heartbeat_tui.widgets.readiness_words import rows_of
+
+        self.head.show(self.checklist)
+        if self.checklist is not None and self.checklist.checks:
+            self.list.show(rows_of(self.checklist, self.folds, self.sought))
+            self.draw_details()
+
+    def draw_details(self) -> None:
+        if self.list is not None and self.details is not None and self.checklist is not None:
+            self.details.show(self.list.row, self.checklist)
+
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """Say it where an emulator is asked, unless the banner does."""
+        endpoint = self.checklist.endpoint if self.checklist else None
+        return (f"EMULATED at {endpoint}",) if endpoint and not self.banner else ()
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.is_mounted:
+            self.draw()
+
+    def on_screen_suspend(self) -> None:
+        self.awake = False
+
+    # -- what can be done now
+
+    @property
+    def row(self) -> Row | None:
+        return self.list.row if self.list is not None else None
+
+    @property
+    def result(self) -> Result | None:
+        row = self.row
+        return row.result if row else None
+
+    @property
+    def narrow(self) -> bool:
+        """Tell whether there is room for one thing at a time."""
+        return self.app.size.width < 110
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done in this state."""
+        del parameters
+        if self.form is not None and action in OFFERED:
+            return False
+        from heartbeat_tui.widgets.readiness_words import command_of
+
+        row, result = self.row, self.result
+        opened = self.has_class("-details") and self.narrow
+        offered = {
+            "open": bool(row and row.check) and not opened,
+            "back": opened or bool(self.sought) or self.seeker is not None or not self.at_list,
+            "fix": bool(result and result.remedies),
+            "copy": command_of(result) is not None,
+            "ask": bool(row and row.check),
+            "ask_group": row is not None,
+            "ask_all": self.list is not None,
+            "stop": bool(self.checklist and (self.checklist.busy or self.checklist.watch)),
+            "next": bool(self.checklist and self.checklist.readiness.next),
+            "target": self.checklist is not None,
+            "seek": self.seeker is None and not opened,
+        }
+        return offered.get(action, True)
+
+    @property
+    def at_list(self) -> bool:
+        return self.list is None or self.focused is None or self.focused is self.list
+
+    # -- what the keys do
+
+    def action_open(self) -> None:
+        self.add_class("-details")
+        if self.details is not None:
+            self.details.query_one("#details-scroll").focus()
+        self.refresh_bindings()
+
+    async def action_back(self) -> None:
+        """Close what is open: the details, then the filter."""
+        if not self.at_list and self.seeker is None:
+            self.remove_class("-details")
+        else:
+            await self.close_seeker()
+            self.sought = ""
+        if self.list is not None:
+            self.list.focus()
+        self.draw()
+        self.refresh_bindings()
+
+    def action_fix(self) -> None:
+        if self.result is not None:
+            self.post_message(Mend(self.result))
+
+    def action_copy(self) -> None:
+        from heartbeat_tui.widgets.readiness_words import command_of
+
+        text = command_of(self.result)
+        if text is not None:
+            self.app.copy_to_clipboard(text)
+            self.notify(text, title="On the clipboard", markup=False)
+
+    def action_ask(self) -> None:
+        if self.row is not None and self.row.check is not None:
+            self.post_message(AskChecks((self.row.check.id,)))
+
+    def action_ask_group(self) -> None:
+        from heartbeat_tui.widgets.readiness_words import group_name
+
+        if self.row is not None:
+            self.post_message(AskChecks(group_name(self.row)))
+
+    def action_ask_all(self) -> None:
+        self.post_message(AskChecks())
+
+    def action_stop(self) -> None:
+        self.post_message(StopChecks())
+
+    def action_next(self) -> None:
+        following = self.checklist.readiness.next if self.checklist else None
+        if self.list is not None and following is not None:
+            self.list.point_at_key(following.id)
+
+    async def action_seek(self) -> None:
+        # Input costs 30 ms to import; the first frame does without
+        from heartbeat_tui.widgets.sought import Sought
+
+        if self.seeker is None:
+            self.seeker = Sought(self.sought)
+            await self.query_one("#checks-panel").mount(self.seeker)
+            self.seeker.focus()
+            self.refresh_bindings()
+
+    async def close_seeker(self) -> None:
+        if self.seeker is not None:
+            seeker, self.seeker = self.seeker, None
+            await seeker.remove()
+
+    async def action_target(self) -> None:
+        from heartbeat_tui.widgets.target_form import TargetForm
+
+        target = self.checklist.readiness.target if self.checklist else None
+        if self.form is None and target is not None:
+            self.form = TargetForm(target)
+            await self.query_one("#pane").mount(self.form)
+            self.add_class("-form")
+            self.refresh_bindings()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.remove_class("-form")
+            if self.list is not None:
+                self.list.focus()
+            self.refresh_bindings()
+
+    # -- news from the widgets
+
+    def on_checklist_view_pointed(self) -> None:
+        self.draw_details()
+        self.refresh_bindings()
+
+    def on_checklist_view_chosen(self) -> None:
+        self.action_open()
+
+    def on_checklist_view_folded(self, event: ChecklistView.Folded) -> None:
+        self.folds[event.section] = "open" if event.open_ else "shut"
+        self.draw()
+        self.refresh_bindings()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh_bindings()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.sought = event.value
+        self.draw()
+
+    async def on_input_submitted(self) -> None:
+        if not self.sought:
+            await self.close_seeker()
+        if self.list is not None:
+            self.list.focus()
+
+    async def on_target_form_accepted(self, event: TargetForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        if event.choices:
+            self.post_message(Aim(event.choices))
+
+    async def on_target_form_closed(self, event: TargetForm.Closed) -> None:
+        event.stop()
+        await self.close_form()
+
+    def on_offered(self, event: Offered) -> None:
+        """Complete the form from what there is."""
+        if self.form is not None:
+            self.form.offer(event.project, event.zone, event.offers)
+
+
+OFFERED = frozenset(
+    binding.action for binding in ReadinessPane.BINDINGS if isinstance(binding, Binding)
+)  # while a form is open, its keys are letters

@@ -1,0 +1,304 @@
+"""What mends a check: the exact command, what it changes and costs; once confirmed, what it says as it runs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from heartbeat_core.readiness.remedy_runner import RemedyRun, filled, manner_of
+from heartbeat_tui.messages import InTerminal, Mended
+from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.readiness_words import STATUS_INKS, STATUS_WORDS, costs
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from textual.content import Content
+
+    from heartbeat_core.diagnosis.model import Remedy
+    from heartbeat_core.readiness.result import Result
+    from heartbeat_tui.messages import Checklist
+
+MOST_LINES = 500  # of output kept
+EXAMPLES = {
+    "<EMAIL>": "an address where Google can reach you",
+    "<JUSTIFICATION>": "what you need it for, in a sentence",
+    "<PRINCIPAL>": "user:you@example.com",
+    "<BILLING_ACCOUNT>": "0123AB-4567CD-89EF01",
+    "<PROJECT>": "the id of the project",
+    "<VALUE>": "how much",
+}
+MakeRun = Callable[..., RemedyRun]
+
+
+class RemedyScreen(ModalScreen[None]):
+    """Shows first, runs only when confirmed, and then exactly what it showed."""
+
+    DEFAULT_CSS = """
+    RemedyScreen { align: center middle; background: $background 60%; }
+    RemedyScreen #remedy { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
+    RemedyScreen #remedy-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    RemedyScreen .remedy-row { height: auto; }
+    RemedyScreen .remedy-label { width: 10; }
+    RemedyScreen #remedy-text { margin: 1 0; }
+    RemedyScreen #remedy-command { background: $panel; padding: 0 1; margin-bottom: 1; }
+    RemedyScreen Input { width: 1fr; background: $panel; }
+    RemedyScreen #remedy-blanks { height: auto; margin-top: 1; }
+    RemedyScreen .remedy-label-wide { width: 16; }
+    RemedyScreen #remedy { border-subtitle-color: $text-warning; }
+    RemedyScreen #remedy-output {
+        display: none; height: auto; min-height: 3; max-height: 14; margin-top: 1; padding: 0 1;
+        background: $background; scrollbar-size-vertical: 1;
+    }
+    RemedyScreen.-running #remedy-output { display: block; }
+    RemedyScreen.-running #remedy-blanks, RemedyScreen.-running #remedy-how { display: none; }
+    RemedyScreen #remedy-state { margin-top: 1; }
+    RemedyScreen #remedy-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "run", "Run", tooltip="run exactly this command", id="remedy.run"),
+        Binding("y", "copy", "Copy", tooltip="copy the command", id="remedy.copy"),
+        Binding("tab,right", "another(1)", "Another", tooltip="show the next remedy", id="remedy.another", priority=True),
+        Binding("shift+tab,left", "another(-1)", "Another", show=False, id="remedy.other"),
+        Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
+    ]
+
+    class News(Message):
+        """There is more output; many of these are as good as the last one."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, RemedyScreen.News)
+
+    class Over(Message):
+        """The command has ended, or could not start."""
+
+        def __init__(self, code: int | None, error: Exception | None = None) -> None:
+            super().__init__()
+            self.code, self.error = code, error
+
+    def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = RemedyRun) -> None:
+        super().__init__()
+        self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
+        self.number = 0
+        self.values: dict[str, str] = {}
+        self.command_run: RemedyRun | None = None
+        self.state = "shown"  # shown, running, ended
+        self.code: int | None = None
+        self.status: str = result.status
+        self.said: Content = ink("", "plain")
+        self.output: deque[str] = deque(maxlen=MOST_LINES)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel", id="remedy") as box:
+            box.border_title = "what mends it"
+            box.border_subtitle = "DEMO" if self.emulated else ""
+            with VerticalScroll(id="remedy-scroll", can_focus=False):
+                yield Lines(id="remedy-text")
+                yield Lines(id="remedy-command")
+                yield Lines(id="remedy-effects")
+                yield Lines(id="remedy-how")
+                yield Vertical(id="remedy-blanks")
+                with VerticalScroll(id="remedy-output"):
+                    yield Lines(id="remedy-lines")
+                yield Lines(id="remedy-state")
+            yield Horizontal(id="remedy-keys")
+
+    async def on_mount(self) -> None:
+        await self.show_remedy()
+
+    # -- what is shown
+
+    @property
+    def remedy(self) -> Remedy:
+        return self.result.remedies[self.number]
+
+    @property
+    def ready(self) -> Remedy:
+        """Give the remedy with the blanks filled in, as far as they are."""
+        return filled(self.remedy, self.values)
+
+    @property
+    def way(self) -> str:
+        return manner_of(self.remedy, emulated=self.emulated).way
+
+    async def show_remedy(self) -> None:
+        """Show the remedy chosen, with a field for each blank in it."""
+        blanks = self.query_one("#remedy-blanks", Vertical)
+        await blanks.remove_children()
+        fields = self.remedy.missing if self.way != "copy" else ()
+        for place in fields:
+            name = place.strip("<>").lower().replace("_", " ")
+            field = Input(self.values.get(place, ""), placeholder=EXAMPLES.get(place, ""), compact=True, name=place)
+            await blanks.mount(Horizontal(Lines(classes="remedy-label-wide").with_text(ink(name, "plain")), field, classes="remedy-row"))
+        if fields:
+            blanks.query(Input).first().focus()
+        else:
+            self.set_focus(None)
+        self.draw()
+        await self.draw_keys()
+
+    def draw(self) -> None:
+        remedy, many = self.ready, len(self.result.remedies)
+        counted = f"{self.number + 1} of {many}  " if many > 1 else ""
+        show = self.query_one
+        show("#remedy-text", Lines).set_lines(
+            [ink(self.result.question, "quiet"), ink(f"{counted}{remedy.text}", "strong")],
+        )
+        show("#remedy-command", Lines).set_lines([ink(remedy.shell or remedy.page or "nothing to run", "command")])
+        money = "quiet" if remedy.costs is False else "attention"
+        show("#remedy-effects", Lines).set_lines(
+            [
+                ink(f"changes   {remedy.changes or 'nothing'}", "quiet"),
+                ink(f"costs     {costs(remedy).removeprefix('costs ')}", money),
+            ]
+        )
+        show("#remedy-how", Lines).set_lines([ink(f"runs      {self.how()}", "attention" if self.emulated else "quiet")])
+        show("#remedy-state", Lines).set_lines([self.said])
+
+    def how(self) -> str:
+        manner = manner_of(self.remedy, emulated=self.emulated)
+        if manner.way == "copy":
+            return f"not from here. {manner.reason}"
+        if self.emulated:
+            return "against the emulator: nothing of Google's is reached or changed."
+        return manner.reason or "exactly as shown, with your own gcloud and your own account."
+
+    async def draw_keys(self) -> None:
+        """Offer as buttons what the keys do now."""
+        keys = self.query_one("#remedy-keys", Horizontal)
+        wanted = []
+        if self.state == "shown":
+            if self.way != "copy":
+                wanted.append(("enter", "Run it", "run"))
+            wanted.append(("y", "Copy", "copy"))
+            if len(self.result.remedies) > 1:
+                wanted.append(("tab", "Another way", "another(1)"))
+        wanted.append(("escape", "Cancel" if self.state == "running" else "Close", "close"))
+        await keys.remove_children()
+        await keys.mount(*(KeyButton(*each) for each in wanted))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let fields keep their keys, and offer only what can be done."""
+        del parameters
+        typing = isinstance(self.focused, Input)
+        if action == "another":
+            return self.state == "shown" and len(self.result.remedies) > 1 and not typing
+        return {"run": self.state == "shown" and self.way != "copy", "copy": not typing}.get(action, True)
+
+    def say(self, text: str, kind: str) -> None:
+        self.said = ink(text, kind)
+        self.draw()
+
+    def show_checklist(self, checklist: Checklist) -> None:
+        """Say how the check stands by now, once the command has ended well."""
+        result = checklist.readiness.get(self.result.id)
+        if self.code != 0 or result is None:
+            return
+        self.status = result.status
+        word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_INKS[result.status]
+        if result.id in checklist.asking:
+            self.say(f"✓ done. Asking {result.id} again …", "ok")
+        elif result.status == "pass":
+            self.say(f"✓ done, and the check passes: {result.summary}", "ok")
+        elif checklist.watch is not None:
+            self.say(f"✓ done. The check is watched until it turns; now it is {word}: {result.summary}", kind)
+
+    # -- what the keys do
+
+    async def action_another(self, by: int) -> None:
+        self.number = (self.number + by) % len(self.result.remedies)
+        self.say("", "plain")
+        await self.show_remedy()
+
+    def action_copy(self) -> None:
+        text = self.ready.shell or self.ready.page
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.say("On the clipboard.", "quiet")
+
+    async def action_run(self) -> None:
+        """Run it, unless something is left blank."""
+        blank = [place.strip("<>").lower().replace("_", " ") for place in self.ready.missing]
+        command = self.ready.command
+        if blank or command is None:
+            self.app.bell()
+            self.say(f"Fill in {' and '.join(blank)} first.", "attention")
+            return
+        if self.way == "terminal":
+            self.post_message(InTerminal(command, self.environ, self.result.id))
+            return
+        self.state = "running"
+        self.add_class("-running")
+        self.set_focus(None)
+        self.say("running …", "beat")
+        await self.draw_keys()
+        self.command_run = self.make_run(command, self.line, self.environ)
+        self.carry_out(self.command_run)
+
+    @work(thread=True, group="remedy", exit_on_error=False)
+    def carry_out(self, run: RemedyRun) -> None:
+        """Run the command in a thread; whatever comes of it is said on the screen."""
+        try:
+            self.post_message(self.Over(run.run()))
+        except Exception as error:  # noqa: BLE001  # said where it was asked for
+            self.post_message(self.Over(None, error))
+
+    def line(self, text: str) -> None:
+        """Take a line of output, from the thread that reads it."""
+        self.output.append(text)
+        self.post_message(self.News())
+
+    def on_remedy_screen_news(self) -> None:
+        self.query_one("#remedy-lines", Lines).set_lines([ink(line, "plain") for line in tuple(self.output)])
+        self.query_one("#remedy-output", VerticalScroll).scroll_end(animate=False)
+
+    async def on_remedy_screen_over(self, event: Over) -> None:
+        """Say how it ended; where it ended well, have the check watched."""
+        self.state, self.code = "ended", event.code
+        if event.code is None:
+            self.say(f"✗ {event.error}", "failed")
+        elif self.command_run is not None and self.command_run.cancelled:
+            self.say("! cancelled: what it had done by then is done", "attention")
+        elif event.code:
+            self.say(f"✗ it ended with code {event.code}; its last words are above", "failed")
+        else:
+            self.say("✓ done", "ok")
+        await self.draw_keys()
+        if event.code is not None:
+            self.app.post_message(Mended(self.result.id, event.code))
+
+    async def action_close(self) -> None:
+        if self.state == "running" and self.command_run is not None:
+            self.say("cancelling …", "attention")
+            self.command_run.cancel()
+        else:
+            await self.dismiss(None)
+
+    def on_unmount(self) -> None:
+        if self.command_run is not None:
+            self.command_run.cancel()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.values[event.input.name or ""] = event.value.strip()
+        self.draw()
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go to the next blank, and from the last one on."""
+        event.stop()
+        if self.ready.missing and event.value:
+            self.focus_next(Input)
+        else:
+            await self.action_run()
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)

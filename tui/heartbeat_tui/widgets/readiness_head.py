@@ -1,0 +1,30 @@
+"""The answer at one glance: ready, or how much is left; below it as whom and of what this asks."""
+
+from __future__ import annotations
+
+from heartbeat_tui.messages import Checklist
+from heartbeat_tui.widgets.checklist import content_of
+from heartbeat_tui.widgets.readiness_words import headline, justified, progress, who
+from heartbeat_tui.widgets.text import Lines
+
+
+class ReadinessHead(Lines):
+    """Two lines."""
+
+    DEFAULT_CSS = """
+    ReadinessHead { height: 2; margin: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+    shown: Checklist | None = None
+
+    def show(self, checklist: Checklist | None) -> None:
+        self.shown = checklist
+        width = self.content_size.width
+        if not width:
+            return
+        tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
+        first = justified(list(headline(checklist)), tail, width)
+        second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
+        self.set_lines([content_of(first), content_of(second)])
+
+    def on_resize(self) -> None:
+        self.show(self.shown)
