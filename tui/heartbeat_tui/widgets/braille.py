@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 BLANK = 0x2800
-DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # [row][column] within a cell
+# Dots of the left and the right column of a cell: from a row down to the last, and from the first down to a row.
+DOWN_FROM = ((0x47, 0x46, 0x44, 0x40), (0xB8, 0xB0, 0xA0, 0x80))
+DOWN_TO = ((0x01, 0x03, 0x07, 0x47), (0x08, 0x18, 0x38, 0xB8))
 
 Run = tuple[str, str]  # text, kind of ink
 
@@ -18,19 +20,18 @@ class Canvas:
 
     def bar(self, x: int, top: int, bottom: int) -> None:
         """Set the dots of column ``x`` from row ``top`` down to ``bottom``, both included."""
-        cell, bit = x >> 1, x & 1
-        if 0 <= cell < self.width:
-            for y in range(max(0, top), min(bottom, 4 * self.height - 1) + 1):
-                self.dots[y >> 2][cell] |= DOTS[y & 3][bit]
+        cell, side = x >> 1, x & 1
+        top, bottom = max(0, top), min(bottom, 4 * self.height - 1)
+        if top > bottom or not 0 <= cell < self.width:
+            return
+        first, last = top >> 2, bottom >> 2
+        for y in range(first, last + 1):
+            dots = DOWN_FROM[side][top & 3 if y == first else 0] & DOWN_TO[side][bottom & 3 if y == last else 3]
+            self.dots[y][cell] |= dots
 
     def put(self, x: int, y: int, character: str, kind: str) -> None:
         if 0 <= x < self.width and 0 <= y < self.height:
             self.characters[y][x] = (character, kind)
-
-    def lift(self, x: int, y: int) -> None:
-        """Take a character away, so that the dots below it are seen."""
-        if 0 <= y < self.height:
-            self.characters[y].pop(x, None)
 
     def row(self, y: int, ink: str) -> list[Run]:
         """Give one row of cells as runs of one kind; dots are of the kind ``ink``."""

@@ -124,12 +124,13 @@ class Field:
         if self.warm_width and self.bounded:
             for y in range(self.height):
                 self.canvas.put(self.warm_width, y, "┊", "axis")
+        for bar in steady:
+            self.draw_bar(bar)
         if median_ns and steady and drawable(median_ns):
             row = cell_row(self.scale, median_ns, self.height)
             for x in range(self.left, self.width):
-                self.canvas.put(x, row, "┄", "median")
-        for bar in steady:
-            self.draw_bar(bar)
+                if not self.canvas.dots[row][x]:  # the samples lie above it
+                    self.canvas.put(x, row, "┄", "median")
 
     def draw_bar(self, bar: Bar) -> None:
         dots = 2 * (self.width - self.left)
@@ -140,8 +141,6 @@ class Field:
         top, bottom = self.dot_row(bar.high), self.dot_row(bar.low)
         for x in range(2 * self.left + start, 2 * self.left + end):
             self.canvas.bar(x, top, bottom)
-            for y in range(max(0, top) >> 2, (bottom >> 2) + 1):
-                self.canvas.lift(x >> 1, y)
 
     def draw_marks(self, warm: list[Bar], compiles: list[tuple[int, float]]) -> None:
         for bar in warm:
