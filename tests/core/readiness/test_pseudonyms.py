@@ -35,9 +35,7 @@ IN_TEXTS = {
 
 @settings(deadline=None)
 @given(st.data(), PROJECT, EMAIL, NUMBER, BILLING, TOKEN, V4, V6)
-def test_no_secret_survives(  # noqa: PLR0917
-    data: st.DataObject, project: str, email: str, number: str, billing: str, token: str, v4: str, v6: str
-) -> None:
+def test_no_secret_survives(data: st.DataObject, project: str, email: str, number: str, billing: str, token: str, v4: str, v6: str) -> None:
     secrets = {"project": [project], "email": [email], "number": [number], "billing": [billing], "token": [token], "address": [v4, v6]}
     tree = {
         kind: [data.draw(st.sampled_from(forms)).format(secret) for secret in values for _ in range(2)]

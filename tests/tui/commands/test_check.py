@@ -1,0 +1,192 @@
+"""``heartbeat-tui check``, as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.readiness.checklist import CHECKS
+from heartbeat_core.readiness.result import Readiness, Result
+from heartbeat_tui.commands.check_plan import plan_lines
+from heartbeat_tui.commands.check_text import text_lines
+
+PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
+IN_THE_CLOUD = ["--skip", "host"]
+SPY = """
+import atexit, runpy, sys
+atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
+sys.argv[0] = "heartbeat-tui"
+runpy.run_module("heartbeat_tui", run_name="__main__")
+"""
+
+
+def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true", **environment}
+    return subprocess.run([*PROGRAM, "check", *arguments], capture_output=True, text=True, timeout=120, check=False, env=environ)
+
+
+def test_ready_is_0_and_the_json_says_all() -> None:
+    done = check("--demo", "--json", *IN_THE_CLOUD)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["schema"], made["ready"], made["emulated"]) == (1, True, "DEMO ready")
+    assert made["principal"] == "ada@example.com (emulated)"
+    assert made["target"]["project"] == {"value": "demo-project", "source": "the scenario ready"}
+    assert [found["id"] for found in made["checks"]] == [check.id for check in CHECKS if check.group != "host"]
+    one = made["checks"][-1]
+    assert set(one) == {
+        "id", "group", "question", "status", "summary", "why", "evidence", "remedies", "blocked_by", "permission", "link", "took_ms",
+    }  # fmt: skip
+
+
+def test_not_ready_is_1_and_the_text_says_what_to_do_next() -> None:
+    done = check("--demo", "quota-zone-zero", *IN_THE_CLOUD)
+    assert done.returncode == 1
+    headline, *lines = done.stdout.splitlines()
+    assert headline.startswith("DEMO quota-zone-zero · 1 step left · v6e-1 in us-central1-b, on demand · project demo-project")
+    (line,) = [line for line in lines if "← next" in line]
+    assert line.split()[:3] == ["✗", "fail", "quota.tpu-zone"]
+    assert any("gcloud beta quotas preferences create" in line for line in lines)
+    assert any(line.startswith("quota ") and "4 pass  1 fail" in line for line in lines)
+
+
+def test_could_not_tell_is_3() -> None:
+    done = check("--demo", "no-service-agent", "--only", "iam")
+    assert done.returncode == 3
+    assert "could not tell" in done.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "quota.tpu-zon"], "Did you mean quota.tpu-zone?"),
+        (["--skip", "permissions"], "there is no check or group permissions"),
+        (["--only", "host", "--skip", "host"], "no check is left"),
+        (["--demo", "redy"], "Did you mean ready?"),
+        (["--demo", "--endpoint", "http://127.0.0.1:1"], "exclude one another"),
+        (["--endpoint", "http://example.com"], "in the clear"),
+        (["--timeout", "soon"], "is no duration"),
+        (["--json", "--fix-plan"], "not allowed with"),
+    ],
+)
+def test_bad_usage_is_2(arguments: list[str], said: str) -> None:
+    done = check(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_only_a_group_shows_that_and_what_keeps_it_from_passing() -> None:
+    done = check("--demo", "no-tpu-api", "--only", "zone", "--json")
+    assert done.returncode == 1
+    made = json.loads(done.stdout)
+    assert {found["id"]: found["status"] for found in made["checks"]} == {
+        "api.tpu": "fail", "zone.accelerator": "blocked", "zone.runtime": "blocked", "zone.pairing": "pass",
+    }  # fmt: skip
+
+
+def test_flags_stand_before_the_environment() -> None:
+    made = json.loads(
+        check("--only", "zone.pairing", "--json", "--zone", "us-east5-b", "--spot", ZONE="us-west1-c", PROJECT_ID="llm").stdout
+    )
+    assert made["target"]["zone"] == {"value": "us-east5-b", "source": "--zone"}
+    assert made["target"]["project"] == {"value": "llm", "source": "PROJECT_ID"}
+    assert made["target"]["provisioning"] == {"value": "spot", "source": "--spot"}
+
+
+def test_without_anything_set_up_it_says_so_and_never_waits(tmp_path: Path) -> None:
+    done = check("--json", *IN_THE_CLOUD, HOME=str(tmp_path), CLOUDSDK_CONFIG=str(tmp_path))
+    assert done.returncode == 1
+    statuses = {found["id"]: found["status"] for found in json.loads(done.stdout)["checks"]}
+    assert statuses["account.gcloud"] == statuses["account.adc"] == "fail"
+    assert statuses["project.exists"] == "blocked"
+
+
+def test_this_machines_checks_start_no_google_client() -> None:
+    environ = {**os.environ, "NO_GCE_CHECK": "true"}
+    command = [sys.executable, "-c", SPY, "check", "--only", "host", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert json.loads(done.stdout)["checks"]
+    assert not loaded & {"google", "requests", "torch", "numpy", "textual", "rich", "starlette", "uvicorn", "asyncio"}
+
+
+def commands_of(script: str) -> list[list[str]]:
+    lines = [line for line in script.splitlines() if line and not line.startswith("#")]
+    return [shlex.split(line) for line in lines if line != "set -eu"]
+
+
+def test_the_plan_is_a_script_of_what_is_safe_with_the_rest_as_comments() -> None:
+    done = check("--demo", "fresh", "--fix-plan", *IN_THE_CLOUD)
+    assert done.returncode == 1
+    assert done.stdout.startswith("#!/bin/sh\n")
+    services = ["cloudresourcemanager", "cloudbilling", "iam", "cloudquotas", "compute", "tpu"]
+    assert commands_of(done.stdout) == [
+        ["gcloud", "services", "enable", f"{name}.googleapis.com", "--project=demo-project"] for name in services
+    ]
+    assert "project.billing: not asked: api.cloudresourcemanager first" in done.stdout
+    assert subprocess.run(["sh", "-n"], input=done.stdout, text=True, check=False).returncode == 0
+
+
+def of(*remedies: Remedy, summary: str = "it is off") -> Readiness:
+    return Readiness((Result("api.tpu", "api", "Is it on?", "fail", summary, remedies=remedies),))
+
+
+def test_what_costs_deletes_or_lacks_a_word_is_never_run_by_the_plan() -> None:
+    remedies = (
+        Remedy("Make it.", ("gcloud", "make"), changes="makes it", costs=True),
+        Remedy("Remove it.", ("gcloud", "remove"), changes="deletes it"),
+        Remedy("Ask for it.", ("gcloud", "ask", "<EMAIL>"), changes="asks"),
+        Remedy("Or else.", ("gcloud", "else"), changes="it"),
+        Remedy("Look.", ("gcloud", "look")),
+        Remedy("Turn it on.", ("gcloud", "on", "a b"), changes="turns it on"),
+        Remedy("Turn it on elsewhere.", ("gcloud", "on", "c"), changes="turns it on"),
+    )
+    lines = list(plan_lines(of(*remedies)))
+    assert commands_of("\n".join(lines)) == [["gcloud", "look"], ["gcloud", "on", "a b"]]
+    assert [line for line in lines if line.startswith("#? ")] == [
+        "#? gcloud make", "#? gcloud remove", "#? gcloud ask '<EMAIL>'", "#? gcloud else", "#? gcloud on c",
+    ]  # fmt: skip
+
+
+def test_no_text_from_outside_becomes_a_command_or_drives_the_terminal() -> None:
+    foreign = "off\nrm -rf ~\r\x1b[2J$(reboot)"
+    readiness = of(Remedy(foreign, ("gcloud", "on", foreign), changes=foreign), summary=foreign)
+    script = "\n".join(plan_lines(readiness))
+    assert [command[:2] for command in commands_of(script)] == [["gcloud", "on"]]
+    assert "\x1b" not in script
+    assert "\x1b" not in "\n".join(text_lines(readiness))
+    assert not any(line.startswith("rm") for line in "\n".join(text_lines(readiness)).splitlines())
+
+
+def test_progress_goes_to_a_terminal_alone(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from heartbeat_tui.cli import dispatch
+
+    assert dispatch(["check", "--only", "zone.pairing", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert dispatch(["check", "--only", "zone.pairing", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "asking zone.pairing" in captured.err
+    assert captured.err.endswith("\x1b[K")  # and is gone in the end
+    assert json.loads(captured.out)["ready"] is True
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from heartbeat_core.readiness import runner
+    from heartbeat_tui.cli import dispatch
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner.Round, "run", interrupt)
+    assert dispatch(["check", "--only", "zone.pairing"]) == 130
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,67 @@
+"""``heartbeat-tui report``: everything that helps, and nothing personal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core import __version__
+
+PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
+PERSONAL = ("ada@example.com", "demo-project", "123456789012", "0123AB-4567CD-89EF01", "heartbeat-tpu@", "forgotten")
+
+
+def report(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, "report", *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_it_has_versions_checks_and_devices_and_nothing_personal(fake_worker: Any) -> None:
+    python = fake_worker("tell('environment', values={'backend': 'cpu', 'torch': '2.9', 'threads': 2}); tell('ended', reason='done')")
+    done = report("--demo", "quota-used", "--python", python)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["schema"] == 1
+    assert made["versions"]["heartbeat-tui"] == __version__
+    assert made["versions"]["packages"]["textual"]
+    assert made["readiness"]["checks"][0]["id"] == "host.python"
+    assert made["readiness"]["ready"] is False
+    assert [device["backend"] for device in made["devices"]["devices"]] == ["cpu", "xla", "accelerator"]
+    assert made["last_errors"] == []
+    values = json.dumps(made["readiness"]["checks"]) + json.dumps(made["readiness"]["target"])
+    for word in PERSONAL[:-1]:
+        assert word not in values, word
+    assert made["readiness"]["principal"] == "[email 1] (emulated)"
+    assert made["readiness"]["target"]["project"]["value"] == "[project 1]"
+
+
+@pytest.mark.parametrize("scenario", ["no-tpu-admin", "no-service-account-roles", "other-project", "inherited-roles"])
+def test_refusals_of_google_tell_nobodys_name(scenario: str) -> None:
+    done = report("--demo", scenario, "--no-devices")
+    assert done.returncode == 0
+    for word in (*PERSONAL[:-1], "mallory", "grace@example.com"):
+        assert word not in done.stdout, word
+    assert json.loads(done.stdout)["devices"] is None
+
+
+def test_the_last_errors_of_runs_are_told(fake_worker: Any, home: Path) -> None:
+    python = fake_worker("start(); tell('failed', kind='backend', title='ada@example.com broke it', cause='at 203.0.113.5', remedy='')")
+    ran = subprocess.run([*PROGRAM, "bench", "--python", python], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode != 0
+    done = report("--demo", "--no-devices")
+    (error,) = json.loads(done.stdout)["last_errors"]
+    assert error["title"].endswith("broke it")
+    assert "ada@example.com" not in done.stdout
+    assert "203.0.113.5" not in done.stdout
+
+
+def test_the_report_of_somebody_without_a_project_works_too() -> None:
+    environ = {**os.environ, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true"}
+    done = subprocess.run([*PROGRAM, "report", "--no-devices"], capture_output=True, text=True, timeout=120, check=False, env=environ)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["readiness"]["ready"] is False
