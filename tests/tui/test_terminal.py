@@ -1,0 +1,119 @@
+"""The real program in a real terminal: what a pilot cannot see."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+ROWS, COLUMNS = 40, 120
+PATIENCE_S = 60.0
+PLAN = ("--batch", "8", "--hidden", "64", "--intermediate", "64", "--threads", "1", "--until-stopped")
+
+
+class Terminal:
+    """A pseudo-terminal that controls one program, and reads along."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.program = subprocess.Popen(
+            [sys.executable, "-m", "heartbeat_tui", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            preexec_fn=self.take_over,  # noqa: PLW1509 - nothing runs in it but the two calls
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+        os.close(slave)
+        self.seen = b""
+
+    @staticmethod
+    def take_over() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def read_until(self, pattern: bytes) -> None:
+        """Read until the pattern has been drawn."""
+        while not re.search(pattern, self.seen):
+            assert select.select([self.master], [], [], PATIENCE_S)[0], f"{pattern!r} never came"
+            self.seen += os.read(self.master, 65536)
+
+    def type(self, keys: bytes) -> None:
+        self.seen = b""
+        os.write(self.master, keys)
+
+    def drain(self) -> None:
+        """Read what is left until the program has let go of the terminal."""
+        with suppress(OSError):
+            while os.read(self.master, 65536):
+                pass
+
+    def close(self) -> None:
+        """Close the window."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
+    def worker(self) -> int:
+        """Find the worker by its parent."""
+        children = Path(f"/proc/{self.program.pid}/task").glob("*/children")
+        return next(int(pid) for task in children for pid in task.read_text().split())
+
+
+@pytest.fixture
+def beating() -> Iterator[Terminal]:
+    """Start the program with a run that goes on until it is stopped."""
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+    terminal = Terminal(*PLAN, "--start")
+    try:
+        terminal.read_until(rb"steady state, ")
+        yield terminal
+    finally:
+        terminal.program.kill()
+        terminal.program.wait()
+        terminal.close()
+
+
+@pytest.mark.torch
+def test_a_closed_window_takes_the_program_and_its_worker_along(
+    beating: Terminal, watch_process: Callable[[int], Callable[[], bool]]
+) -> None:
+    gone = watch_process(beating.worker())
+    beating.close()
+    beating.program.wait(PATIENCE_S)
+    assert gone()
+
+
+@pytest.mark.torch
+def test_ctrl_c_asks_and_then_leaves_no_worker_behind(beating: Terminal, watch_process: Callable[[int], Callable[[], bool]]) -> None:
+    gone = watch_process(beating.worker())
+    beating.type(b"\x03")
+    beating.read_until(rb"Stop and leave")
+    beating.type(b"y")
+    beating.drain()
+    assert beating.program.wait(PATIENCE_S) == 0
+    assert gone()
+
+
+@pytest.mark.torch
+def test_a_killed_worker_is_told_and_the_screen_goes_on(beating: Terminal) -> None:
+    beating.type(b"")
+    os.kill(beating.worker(), signal.SIGKILL)
+    beating.read_until(rb"ended the worker")
+    beating.type(b"q")
+    beating.drain()
+    assert beating.program.wait(PATIENCE_S) == 0
