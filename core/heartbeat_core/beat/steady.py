@@ -54,8 +54,10 @@ def steady_state(samples: SampleStore) -> SteadyState:
         kind: Kind = "slowdown" if shift > 0 else "speed-up"
         word = "slower" if shift > 0 else "faster"
         return SteadyState(kind, start, shift, f"the last third is {significant(100 * abs(shift), 2)} % {word} than the first")
-    since = f"steady since sample {format_count(start + 1)}" if start else "steady from the first sample"
-    return SteadyState("steady", start, shift, f"{since}; {power(n)}")
+    since = "steady from the first sample"
+    if start:  # nothing is left out of the figures but what was asked for
+        since = f"steady only since sample {format_count(start + 1)}, more warm-up would leave out what came before"
+    return SteadyState("steady", start, shift, f"{since}; {power(n - start)}")
 
 
 def power(n: int) -> str:

@@ -47,6 +47,13 @@ def test_a_warm_up_is_cut_where_it_ends(n: int) -> None:
     assert found.kind == "steady"
     assert 0.04 * n < found.start < 0.3 * n
     assert f"since sample {found.start + 1:,}" in found.sentence
+    assert "more warm-up" in found.sentence
+
+
+def test_the_power_is_that_of_the_samples_compared() -> None:
+    found = found_in(step(100, 0.2, 0.5))
+    assert found.start == 20
+    assert "70 % of the time" in found.sentence  # of 80 samples, not of 100
 
 
 @pytest.mark.parametrize("n", [100, 1000, 30_000])
