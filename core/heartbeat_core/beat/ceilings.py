@@ -44,8 +44,9 @@ class CeilingCache:
         self.path = path
 
     def knows(self, plan: Plan) -> bool:
-        """Tell whether a ceiling was ever measured for the plan's backend and dtype, on whatever device that was."""
-        return any(f"|{plan.backend}|" in key and f"|{plan.workload.dtype}|" in key for key in self.read())
+        """Tell whether a ceiling was ever measured for the plan's backend, dtype and threads, on whatever device that was."""
+        threads = "" if plan.threads is None else f"|{plan.threads}"
+        return any(f"|{plan.backend}|" in key and f"|{plan.workload.dtype}|" in key and key.endswith(threads) for key in self.read())
 
     def load(self, key: str) -> Ceiling | None:
         values = self.read().get(key)

@@ -50,6 +50,8 @@ def test_it_knows_for_which_plans_something_was_measured(cache: CeilingCache) ->
     cache.store(ceiling_key(Plan(), ENVIRONMENT), MEASURED, DAY)
     assert cache.knows(Plan())
     assert cache.knows(Plan(MatMul(8, 8, 8)))  # the shape does not matter
+    assert cache.knows(Plan(threads=2))
+    assert not cache.knows(Plan(threads=1))
     assert not cache.knows(Plan(backend="xla"))
     assert not cache.knows(Plan(MatMul(dtype="bfloat16")))
 
