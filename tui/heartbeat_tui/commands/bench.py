@@ -162,10 +162,10 @@ def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
 
 
 def recording_of(run: Run) -> Path | None:
-    """Find the file that a run was recorded in."""
+    """Find the file that a run was recorded in; one that told nothing has none."""
     from heartbeat_core.runs.recording import Recording
 
-    return next((sink.path for sink in run.sinks if isinstance(sink, Recording)), None)
+    return next((sink.path for sink in run.sinks if isinstance(sink, Recording) and sink.written), None)
 
 
 def complain_of(report: Report) -> None:

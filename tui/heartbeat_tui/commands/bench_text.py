@@ -88,7 +88,7 @@ def rows(report: Report) -> Iterator[Row]:
         yield "steady state", "", report.steady.sentence
     if report.handbook:
         clock = report.handbook
-        yield "counters", f"{clock.launched}", f"of {clock.products} products were launched"
+        yield "launched", f"{clock.launched}", f"of {clock.products} products"
         yield "fence", format_ns(clock.fence_ns), "longer until the device was done; an idle one takes " + format_ns(clock.idle_fence_ns)
     if report.proof:
         proof = report.proof
@@ -110,7 +110,7 @@ def statistics_rows(report: Report) -> Iterator[Row]:
         if q != 0.5:
             yield f"p{100 * q:g}", format_ns(ns), ""
     yield "min", format_ns(stats.min_ns), ""
-    yield "max", format_ns(stats.max_ns), f"{stats.outliers} outliers" if stats.outliers else ""
+    yield "max", format_ns(stats.max_ns), counted(stats.outliers, "outlier") if stats.outliers else ""
     for name, ns in report.split.items():
         yield name, format_ns(ns), format_share(ns / stats.median_ns) + " of the median" if stats.median_ns else ""
 
@@ -118,11 +118,16 @@ def statistics_rows(report: Report) -> Iterator[Row]:
 def throughput_rows(report: Report) -> Iterator[Row]:
     if not (report.flops_per_s and report.bytes_per_s and report.iterations_per_s):
         return
-    yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s"
+    first = ", by the first reading" if report.handbook else ""  # the handbook's number; the median is of all readings
+    yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s{first}"
     yield "memory", format_bytes_rate(report.bytes_per_s), f"{report.plan.workload.intensity:.1f} FLOP per byte"
     if report.floor and report.share:
         name = "of the floor" if report.floor.roof.hard else "of the ceiling"
         yield name, format_share(report.share), f"{format_ns(report.floor.ns)} by {report.floor.bound}; {report.floor.roof.source}"
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def start_rows(report: Report) -> Iterator[Row]:
@@ -131,7 +136,7 @@ def start_rows(report: Report) -> Iterator[Row]:
         times = f"{report.cold_ns / report.statistics.median_ns:.1f} × the median" if report.statistics else ""
         yield "cold", format_ns(report.cold_ns), times
     if report.compiles:
-        yield "compile", format_ns(report.compile_ns), f"{report.compiles} compilations"
+        yield "compile", format_ns(report.compile_ns), counted(report.compiles, "compilation")
     for name, detail in (("allocate", "drawing both operands"), ("transfer", "to the device")):
         ns = report.stages.get(name)
         if ns is not None:
