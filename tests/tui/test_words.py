@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import pytest
 
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.stream import Samples
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_tui.widgets.bars import bar, progress
 from heartbeat_tui.widgets.heart import pace
@@ -53,6 +55,27 @@ def test_the_first_beat_is_compared_with_the_steady_ones(fake_run: Make) -> None
     said = [text for text, _ in meaning(fake_run(Plan()).open().warm_up().beat(100).done().report())]
     assert any("The first beat took 6.3" in text for text in said), said
     assert "press m" in said[-1]
+
+
+@pytest.mark.parametrize(("cold_ms", "said"), [(30, "took 3.00× as long"), (10_200, "took 1,020× as long")])
+def test_a_cold_window_is_compared_with_the_steady_windows(fake_run: Make, cold_ms: int, said: str) -> None:
+    run = fake_run(Plan(method="pipelined", warmup=0)).open()
+    run.tell(Samples(1, "cold", 0, {"total": array("q", [cold_ms * 1_000_000])}))
+    run.tell(Samples(2, "steady", 1, {"total": array("q", [10_000_000] * 30)}))
+    assert any(said in text for text, _ in meaning(run.report()))
+
+
+def test_the_precision_is_told_and_what_the_proof_implies(fake_run: Make) -> None:
+    run = fake_run(Plan()).open(precision="float32 in 1 bfloat16 pass (default)").warm_up().beat(30)
+    assert ("Precision: float32 in 1 bfloat16 pass (default).", "plain") in meaning(run.report())
+    said = "Precision: float32 in 1 bfloat16 pass (default); the proof holds: row 17 errs by 4.2e-07, which implies float32 products."
+    assert (said, "plain") in meaning(run.done().report())
+
+
+def test_an_interval_is_never_rounded_to_nothing(fake_run: Make) -> None:
+    run = fake_run(Plan()).open()
+    run.tell(Samples(1, "steady", 0, {"total": array("q", [2_570, 2_571, 2_572] * 40)}))
+    assert figures(run.report()).half == "<0.01"
 
 
 def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:

@@ -83,7 +83,7 @@ def half_interval(report: Report) -> str:
     size = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}.get(unit, 1.0)
     decimals = len(number.partition(".")[2])
     step = 10 ** -max(decimals, 1)
-    return f"{half / size:.{max(decimals, 1)}f}" if half == 0 or half / size >= step / 2 else f"<{step:g}"
+    return f"{half / size:.{max(decimals, 1)}f}" if half / size >= step / 2 else f"<{step:g}"
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ def precision_sentence(report: Report) -> str:
     precision, proof = report.environment.get("precision"), report.proof
     parts = [f"precision: {precision}"] if precision else []
     if proof is not None and proof.error is not None:
-        parts.append(f"the proof {'holds' if proof.passed else 'fails'}: row {proof.row} errs by {proof.error:.1e}, which implies {proof.implies}")
+        found = "holds" if proof.passed else "fails"
+        parts.append(f"the proof {found}: row {proof.row} errs by {proof.error:.1e}, which implies {proof.implies}")
     return sentence("; ".join(parts)) if parts else ""
 
 
