@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.beat.envelope import Column
+from heartbeat_core.beat.histogram import Bin
 from heartbeat_core.beat.series import ChartData
 from heartbeat_tui.widgets.chart import draw
+from heartbeat_tui.widgets.histogram import draw as draw_histogram
 from heartbeat_tui.widgets.scale import scale_for
 
 MS = 1_000_000
@@ -98,6 +100,11 @@ def test_any_samples_fit_any_size(values: list[int], width: int, height: int, lo
     drawn = lines(chart(steady), width, height, log=log, median_ns=values[0])
     assert len(drawn) <= height
     assert all(len(line) <= width for line in drawn)
+
+
+def test_a_histogram_is_written_in_the_unit_of_its_edges_not_of_an_outlier() -> None:
+    bins = [*(Bin(2_500.0 + 20 * i, 2_520.0 + 20 * i, 5) for i in range(5)), Bin(2_600.0, 19_600_000.0, 1)]
+    assert "2.50 ▏" in draw_histogram(bins, 60, {})[0].plain
 
 
 @given(st.floats(1, 1e18), st.floats(1, 1e6), st.booleans(), st.integers(2, 12))
