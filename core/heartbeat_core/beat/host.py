@@ -14,6 +14,7 @@ from typing import Any
 from heartbeat_core.beat.stream import Health
 
 CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def describe_host() -> dict[str, Any]:
@@ -34,6 +35,12 @@ def cpu_model() -> str:
         if found:
             return found[1].strip()
     return platform.processor() or platform.machine()
+
+
+def cache_bytes(caches: Path = CACHES) -> int | None:
+    """Read the size of the largest cache that a core sees, None where the kernel does not tell."""
+    sizes = [found for each in caches.glob("index*/size") if (found := re.fullmatch(r"(\d+)K", each.read_text().strip()))]
+    return max((int(size[1]) * 1024 for size in sizes), default=None)
 
 
 def clock_mhz() -> float | None:

@@ -198,7 +198,9 @@ def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
         return floor(plan.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else plan.workload.dtype, plan.precision))
     if ceiling is None:
         return None
-    return floor(plan.workload, roof_of_ceiling(ceiling.flops_per_s, ceiling.bytes_per_s, ceiling.measured_on))
+    cache = environment.get("cache_bytes")  # from the stream, so anything
+    roof = roof_of_ceiling(ceiling.flops_per_s, ceiling.bytes_per_s, ceiling.measured_on, cache if isinstance(cache, int) else None)
+    return floor(plan.workload, roof)
 
 
 def disturbed(series: Series) -> str | None:

@@ -75,8 +75,11 @@ def roof_of_chip(chip: Chip, dtype: Dtype, precision: Precision = "default") -> 
     )
 
 
-def roof_of_ceiling(flops_per_s: float, bytes_per_s: float, measured_on: str) -> Roof:
-    """Give the soft roof of a ceiling measured on this machine on a date, "2026-11-22"; raise ValueError where it is 0."""
+def roof_of_ceiling(flops_per_s: float, bytes_per_s: float, measured_on: str, cache_bytes: int | None = None) -> Roof:
+    """Give the soft roof of a ceiling measured on this machine on a date, "2026-11-22"; raise ValueError where it is 0.
+
+    The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster.
+    """
     if not (flops_per_s > 0 and bytes_per_s > 0):
         raise ValueError(f"a ceiling of {flops_per_s} FLOP/s and {bytes_per_s} bytes/s holds nothing")
-    return Roof(flops_per_s, bytes_per_s, None, f"measured on this machine on {measured_on}", False, measured_on)
+    return Roof(flops_per_s, bytes_per_s, cache_bytes, f"measured on this machine on {measured_on}", False, measured_on)

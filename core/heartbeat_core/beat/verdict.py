@@ -41,7 +41,9 @@ def judge(
 ) -> Verdict:
     """Judge the time of one product by everything known; what refutes comes first, then what casts doubt."""
     found = (
-        refuted_by_counters(proof, handbook) or refuted_by_physics(workload, median_ns, floor) or doubted(median_ns, floor, proof, handbook)
+        refuted_by_counters(proof, handbook)
+        or refuted_by_physics(workload, median_ns, floor)
+        or doubted(workload, median_ns, floor, proof, handbook)
     )
     if found:
         return found
@@ -97,7 +99,9 @@ def refuted_by_physics(workload: MatMul, median_ns: float | None, floor: Floor |
     return None
 
 
-def doubted(median_ns: float | None, floor: Floor | None, proof: Proof | None, handbook: HandbookClock | None) -> Verdict | None:
+def doubted(
+    workload: MatMul, median_ns: float | None, floor: Floor | None, proof: Proof | None, handbook: HandbookClock | None
+) -> Verdict | None:
     """Find what casts doubt without refuting."""
     if proof is not None and not proof.passed:
         return Verdict("suspicious", failed_proof(proof))
@@ -105,10 +109,21 @@ def doubted(median_ns: float | None, floor: Floor | None, proof: Proof | None, h
         return Verdict("suspicious", f"the clock stopped {format_ns(handbook.fence_ns)} before the work did")
     if median_ns is not None and median_ns <= 0:
         return Verdict("suspicious", "no time passed by the clock; the product is too small for it")
-    if median_ns is not None and floor is not None and not floor.roof.hard and floor.ns > median_ns * (1 + HEADROOM):
+    if median_ns is not None and floor is not None and beats_ceiling(uncached_ns(workload, floor), median_ns, floor):
         faster = format_share(floor.ns / median_ns - 1)
         return Verdict("suspicious", f"{faster} faster than the ceiling {floor.roof.source}; measure it again with --calibrate")
     return None
+
+
+def beats_ceiling(least_ns: float, median_ns: float, floor: Floor) -> bool:
+    """Tell whether a time is clearly under the least that a ceiling measured here allows."""
+    return not floor.roof.hard and least_ns > median_ns * (1 + HEADROOM)
+
+
+def uncached_ns(workload: MatMul, floor: Floor) -> float:
+    """Give the floor of what the machine's caches cannot hold: the ceiling of memory says nothing about the rest."""
+    must_move = max(0, workload.bytes - (floor.roof.on_chip_bytes or 0))
+    return max(floor.compute_ns, 1e9 * must_move / floor.roof.bytes_per_s)
 
 
 def failed_proof(proof: Proof) -> str:
@@ -120,6 +135,8 @@ def failed_proof(proof: Proof) -> str:
 def share_of_floor(median_ns: float, floor: Floor) -> str:
     share = format_share(floor.ns / median_ns)
     limit = f"{'its memory' if floor.bound == 'memory' else 'its arithmetic'} sets the limit"
+    if beats_ceiling(floor.ns, median_ns, floor):
+        limit = "that was of its memory, and the caches hold this product's data"
     if not floor.roof.hard:
         return f"{share} of the ceiling {floor.roof.source}; {limit}"
     part = f", of which a device is one of {floor.roof.devices}" if floor.roof.devices > 1 else ""

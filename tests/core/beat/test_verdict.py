@@ -123,6 +123,16 @@ def test_nothing_above_its_hard_floor_is_called_impossible(median_ns: float, nam
     assert "\n" not in found.reason
 
 
+def test_data_that_stays_in_the_caches_is_not_held_against_the_memory() -> None:
+    work = MatMul(1, 512, 512)
+    least = floor(work, roof_of_ceiling(2e12, 30e9, "2026-11-22", cache_bytes=32 * 2**20))
+    reason = "147 % of the ceiling measured on this machine on 2026-11-22; that was of its memory, and the caches hold this product's data"
+    assert verdict(least.ns / 1.47, least, work=work, proof=HELD) == Verdict("plausible", reason)
+    assert verdict(least.compute_ns / 1.47, least, work=work, proof=HELD).kind == "suspicious"
+    large = floor(HANDBOOK, roof_of_ceiling(2e12, 30e9, "2026-11-22", cache_bytes=32 * 2**20))
+    assert verdict(large.ns / 1.47, large, proof=HELD).kind == "suspicious"
+
+
 def test_beating_the_ceiling_says_what_to_do() -> None:
     found = verdict(ceiling().ns / 1.12, ceiling(), proof=HELD)
     reason = "12 % faster than the ceiling measured on this machine on 2026-11-22; measure it again with --calibrate"

@@ -7,6 +7,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.beat.backends.base import Backend, import_torch, refuse_precision
+from heartbeat_core.beat.host import cache_bytes
 from heartbeat_core.beat.plan import Plan
 
 LARGEST_HEAP_BLOCK = 31 * 2**20  # bytes; glibc maps larger ones anew each time, whatever was freed before
@@ -31,6 +32,7 @@ class Cpu(Backend):
             "torch": self.torch.__version__,
             "threads": self.torch.get_num_threads(),
             "precision": f"{plan.workload.dtype} as it is",
+            "cache_bytes": cache_bytes(),
         }
 
     def beat(self) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, import_torch, refuse_precision
+from heartbeat_core.beat.host import cache_bytes
 from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import Plan
 
@@ -71,6 +72,7 @@ class Xla(Backend):
             "libtpu": installed_version("libtpu"),
             "pjrt_device": os.environ["PJRT_DEVICE"],
             "precision": describe_precision(plan, on_tpu),
+            "cache_bytes": None if on_tpu else cache_bytes(),
             **{name: os.environ[name] for name in bf16_forced()},
         }
 
