@@ -103,8 +103,11 @@ class HandbookClock:
 
     @property
     def finished(self) -> bool:
-        """Tell whether the work was over when the clock stopped: the fence then costs no more than an idle one."""
-        return self.fence_ns <= 10 * self.idle_fence_ns + 50_000
+        """Tell whether the work was over when the clock stopped: the fence then costs little more than an idle one.
+
+        Measured on the CPU: 22 to 38 µs against 16 to 20. A v6e needs 170 µs for the handbook's product, and that must show.
+        """
+        return self.fence_ns <= 3 * self.idle_fence_ns + 50_000
 
 
 @dataclass(frozen=True)

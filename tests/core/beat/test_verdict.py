@@ -75,6 +75,11 @@ def test_products_the_device_did_not_execute_are_impossible() -> None:
     assert found == Verdict("impossible", "the device executed 37 of 100 products by its own count")
 
 
+@pytest.mark.parametrize(("fence_us", "finished"), [(38, True), (170, False)])
+def test_a_v6es_170_microseconds_are_seen_behind_the_clock(fence_us: int, finished: bool) -> None:
+    assert HandbookClock(0, 100, 560_000, 1, 1000 * fence_us, 20_000).finished == finished
+
+
 def test_a_clock_that_stopped_early_is_suspicious() -> None:
     assert verdict(100 * MS, ceiling(), handbook=clock(100)) == Verdict("suspicious", "the clock stopped 121 ms before the work did")
 
