@@ -10,11 +10,11 @@ from pathlib import Path
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = ("fidelity", "stream", "chart", "start", "memory", "priority")
+FIGURES = ("fidelity", "stream", "chart", "start", "memory", "priority", "readiness")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure what this program promises of itself. All of it takes about 8 minutes.")
+    parser = argparse.ArgumentParser(description="Measure what this program promises of itself. All of it takes about 12 minutes.")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(FIGURES)}; default: all")
     names = parser.parse_args().figures
     if unknown := sorted(set(names) - set(FIGURES)):
