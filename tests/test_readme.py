@@ -66,7 +66,7 @@ def test_a_command_and_its_flags_exist(command: list[str]) -> None:
         answer = call(*path, "--help")
         assert answer.returncode == 0, answer.stderr
         shown = answer.stdout
-    assert path, f"{command[0]} is no command"
+    assert path or command[0].startswith("--"), f"{command[0]} is no command"
     for flag in (word for word in command if word.startswith("--")):
         assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", shown), f"{' '.join(path)} does not know {flag}"
 
@@ -77,6 +77,19 @@ def test_a_small_run_of_the_readme_works(command: list[str], tmp_path: Path) -> 
     answer = call(*command, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path))
     assert answer.returncode == 0, answer.stderr
     assert "Average time per iteration" in answer.stdout
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if command[0] == "check" and "--demo" in command], ids=" ".join)
+def test_a_check_of_the_readme_finds_what_the_scenario_lacks(command: list[str], tmp_path: Path) -> None:
+    answer = call(*command, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path), XDG_CONFIG_HOME=str(tmp_path))
+    assert answer.returncode == 1, answer.stderr
+    assert "DEMO no-billing" in answer.stdout
+    assert "✗ fail     project.billing" in answer.stdout
+
+
+def test_the_text_that_the_readme_explains_is_known() -> None:
+    asked = next(command for command in commands() if command[0] == "explain")
+    assert call(*asked).returncode == 0
 
 
 def test_backends_are_listed_as_json() -> None:
