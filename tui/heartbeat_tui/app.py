@@ -304,7 +304,7 @@ class HeartbeatApp(App[None]):
     async def action_help(self) -> None:
         from heartbeat_tui.screens.help import Help, key_lines
 
-        await self.push_screen(Help(key_lines(self, self.screen.active_bindings.values())))
+        await self.push_screen(Help(key_lines(self, self.screen.active_bindings.values()), self.current_mode))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the panes there are."""

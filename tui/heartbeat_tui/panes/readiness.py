@@ -32,8 +32,8 @@ class ReadinessPane(Pane):
     """Draws the checklist it is shown, and asks the app for what its keys mean."""
 
     DEFAULT_CSS = """
-    ReadinessPane #checks-panel { width: 5fr; height: 1fr; padding: 0; }
-    ReadinessPane #details { width: 6fr; height: 1fr; }
+    ReadinessPane #checks-panel { width: 1fr; height: 1fr; padding: 0; }
+    ReadinessPane #details { width: 1fr; height: 1fr; }
     ReadinessPane #halves { height: 1fr; }
     ReadinessPane.-form #halves { display: none; }
     ReadinessPane.-tall ReadinessHead { margin: 1 1; }
@@ -42,7 +42,6 @@ class ReadinessPane(Pane):
     ReadinessPane.-narrow.-details #details { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("enter", "open", "Details", "show all that is known of this check"),
         key("escape", "back", "Back", "back to the checks"),
         key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
         key("y", "copy", "Copy", "copy the command that mends this check"),
@@ -149,7 +148,6 @@ class ReadinessPane(Pane):
         row, result = self.row, self.result
         opened = self.has_class("-details") and self.narrow
         offered = {
-            "open": bool(row and row.check) and not opened,
             "back": opened or bool(self.sought) or self.seeker is not None or not self.at_list,
             "fix": bool(result and result.remedies),
             "copy": command_of(result) is not None,
@@ -169,7 +167,7 @@ class ReadinessPane(Pane):
 
     # -- what the keys do
 
-    def action_open(self) -> None:
+    def open_details(self) -> None:
         self.add_class("-details")
         if self.details is not None:
             self.details.query_one("#details-scroll").focus()
@@ -261,7 +259,7 @@ class ReadinessPane(Pane):
         self.refresh_bindings()
 
     def on_checklist_view_chosen(self) -> None:
-        self.action_open()
+        self.open_details()
 
     def on_checklist_view_folded(self, event: ChecklistView.Folded) -> None:
         self.folds[event.section] = "open" if event.open_ else "shut"

@@ -26,6 +26,19 @@ WORDS = (
     ("◆ ◇ ✕ ⣿", "on the chart: first beat, warm-up, compiled, steady"),
 )
 
+READINESS = (
+    ("check", "one question; its id also works in heartbeat-tui check --only"),
+    ("✓ pass", "it is in order"),
+    ("! warn", "it is worth a look, and keeps nobody from starting"),
+    ("✗ fail", "a step that is left"),
+    ("? unknown", "it could not be told, which is no pass: why is said beside it"),
+    ("… blocked", "not asked, for another check has to be mended first"),
+    ("– n/a", "not applicable here; counts neither for nor against"),
+    ("remedy", "the exact command; it runs only after you have seen it and said so"),
+    ("➤ next", "the step to do next"),
+)
+OF_PANES = {"readiness": READINESS, "heartbeat": WORDS}
+
 
 def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]:
     """List each command of ours once, with its keys and what it does now; those of the app come last."""
@@ -52,15 +65,15 @@ class Help(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "Close", key_display="esc")]
 
-    def __init__(self, keys: list[Content]) -> None:
+    def __init__(self, keys: list[Content], mode: str = "heartbeat") -> None:
         super().__init__()
-        self.keys = keys
+        self.keys, self.words = keys, OF_PANES.get(mode, WORDS)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="panel") as box:
             box.border_title = "help"
             yield Lines().with_text(ink("Keys that work now", "strong"), *self.keys, Content(""), ink("Words", "strong"))
-            for word, says in WORDS:
+            for word, says in self.words:
                 with Horizontal(classes="word"):
                     yield Lines(classes="term").with_text(ink(word, "beat"))
                     yield Lines().with_text(ink(says, "plain"))

@@ -66,8 +66,8 @@ class RemedyScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "run", "Run", tooltip="run exactly this command", id="remedy.run"),
         Binding("y", "copy", "Copy", tooltip="copy the command", id="remedy.copy"),
-        Binding("tab,right", "another(1)", "Another", tooltip="show the next remedy", id="remedy.another", priority=True),
-        Binding("shift+tab,left", "another(-1)", "Another", show=False, id="remedy.other"),
+        Binding("tab", "another(1)", "Another", tooltip="the next field, then the next remedy", id="remedy.another", priority=True),
+        Binding("shift+tab", "another(-1)", "Another", show=False, id="remedy.other", priority=True),
         Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
     ]
 
@@ -188,10 +188,12 @@ class RemedyScreen(ModalScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Let fields keep their keys, and offer only what can be done."""
         del parameters
-        typing = isinstance(self.focused, Input)
-        if action == "another":
-            return self.state == "shown" and len(self.result.remedies) > 1 and not typing
-        return {"run": self.state == "shown" and self.way != "copy", "copy": not typing}.get(action, True)
+        offered = {
+            "another": self.state == "shown",
+            "run": self.state == "shown" and self.way != "copy",
+            "copy": not isinstance(self.focused, Input),
+        }
+        return offered.get(action, True)
 
     def say(self, text: str, kind: str) -> None:
         self.said = ink(text, kind)
@@ -214,6 +216,13 @@ class RemedyScreen(ModalScreen[None]):
     # -- what the keys do
 
     async def action_another(self, by: int) -> None:
+        """Go to the next field; from the last one on to the next remedy."""
+        fields = list(self.query(Input))
+        index = fields.index(self.focused) + by if isinstance(self.focused, Input) else len(fields)
+        if 0 <= index < len(fields) or len(self.result.remedies) == 1:
+            if fields:
+                fields[index % len(fields)].focus()
+            return
         self.number = (self.number + by) % len(self.result.remedies)
         self.say("", "plain")
         await self.show_remedy()

@@ -37,7 +37,7 @@ class ChecklistView(VerticalScroll):
         Binding("end", "move(1000)", "Bottom", show=False),
         Binding("right", "unfold(True)", "Unfold", show=False),
         Binding("left", "unfold(False)", "Fold", show=False),
-        Binding("enter", "choose", "Details", show=False),
+        Binding("enter", "choose", "Details", tooltip="show all that is known of this check, or unfold the section", id="checks.choose"),
     ]
 
     class Pointed(Message):
@@ -91,7 +91,7 @@ class ChecklistView(VerticalScroll):
         if not width:
             return
         names = max((len(row.text) for row in self.rows if not row.is_section), default=0)
-        names = min(names, max(14, width // 3))
+        names = min(names, 20 if width >= 54 else max(14, width // 3))
         lines = []
         for index, row in enumerate(self.rows):
             content = content_of(row_line(row, width, names))

@@ -75,6 +75,7 @@ class TargetForm(Vertical):
         self.texts = dict(self.before)
         self.offers: Offers | None = None
         self.asked = ("", "")
+        self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])  # as the type changes
         self.wrong = 0
         self.border_title = "the TPU VM to be ready for"
 
@@ -120,10 +121,12 @@ class TargetForm(Vertical):
         """Take in a field; where the runtime goes with the type, it changes with it."""
         if self.texts.get(name) == text:
             return
-        goes_with = runtime_for(self.texts["accelerator_type"])
         self.texts[name] = text
-        if name == "accelerator_type" and self.texts["runtime_version"] == goes_with and runtime_for(text):
-            self.query_one("#field-runtime_version", Input).value = runtime_for(text) or ""
+        goes_with = runtime_for(self.texts["accelerator_type"])
+        if name == "runtime_version":
+            self.follows = text == goes_with
+        if name == "accelerator_type" and self.follows and goes_with:
+            self.query_one("#field-runtime_version", Input).value = goes_with
         if name in ("project", "zone"):
             self.want()
         self.check()
@@ -154,19 +157,25 @@ class TargetForm(Vertical):
             note = note_of(name, self.texts, self.offers)
             self.wrong += bool(note and note.wrong)
             self.query_one(f"#field-{name}").set_class(bool(note and note.wrong), "-wrong")
-            mark = {"failed": "✗ ", "attention": "! "}.get(note.kind, "") if note else ""
-            said = ink(mark + note.text, note.kind) if note else ink(self.hint(name, what), "quiet")
+            completions = self.completions(name)
+            if note is None or (completions and note.wrong):  # half a name is no mistake yet
+                said = ink(some(completions) if completions else self.hint(name, what), "quiet")
+            else:
+                said = ink({"failed": "✗ ", "attention": "! "}[note.kind] + note.text, note.kind)
             self.query_one(f"#hint-{name}", Lines).set_lines([said])
         self.query_one("#form-sentence", Lines).set_lines([self.sentence()])
 
-    def hint(self, name: str, what: str) -> str:
-        """Say what the text may become, else where it came from, else what the field is."""
+    def completions(self, name: str) -> tuple[str, ...]:
+        """List what the text may become, once it was changed."""
         text = self.texts[name].strip()
-        found = tuple(option for option in matching(name, text, self.offers) if option != text)
-        if text != self.before[name] and found and name in LISTED:
-            return some(found)
-        source = getattr(self.target, name).source
-        return came_from(source) if text and text == self.before[name] else what
+        if not text or text == self.before[name] or name not in LISTED:
+            return ()
+        return tuple(option for option in matching(name, text, self.offers) if option != text)
+
+    def hint(self, name: str, what: str) -> str:
+        """Say where the text came from, else what the field is."""
+        text = self.texts[name].strip()
+        return came_from(getattr(self.target, name).source) if text and text == self.before[name] else what
 
     def sentence(self) -> Content:
         if self.wrong:
