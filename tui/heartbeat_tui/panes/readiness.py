@@ -141,8 +141,10 @@ class ReadinessPane(Pane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done in this state."""
         del parameters
-        if self.form is not None and action in OFFERED:
-            return False
+        if action not in OFFERED:
+            return True
+        if self.form is not None or self.checklist is None:  # the keys are letters, or there is nothing yet to act on
+            return self.form is None and action == "ask_all" and self.list is not None
         from heartbeat_tui.widgets.readiness_words import command_of
 
         row, result = self.row, self.result
@@ -153,10 +155,8 @@ class ReadinessPane(Pane):
             "copy": command_of(result) is not None,
             "ask": bool(row and row.check),
             "ask_group": row is not None,
-            "ask_all": self.list is not None,
-            "stop": bool(self.checklist and (self.checklist.busy or self.checklist.watch)),
-            "next": bool(self.checklist and self.checklist.readiness.next),
-            "target": self.checklist is not None,
+            "stop": self.checklist.busy or self.checklist.watch is not None,
+            "next": self.checklist.readiness.next is not None,
             "seek": self.seeker is None and not opened,
         }
         return offered.get(action, True)
