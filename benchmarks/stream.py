@@ -36,7 +36,7 @@ class Kept:
         self.lines.append(line)
         return None
 
-    def close(self) -> list[str]:
+    def close(self, *, worth_keeping: bool = True) -> list[str]:
         return []
 
 

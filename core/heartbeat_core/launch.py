@@ -80,8 +80,12 @@ class Launcher:
         return Replay(path, speed=speed, ceilings=self.ceilings())
 
     def with_ceiling(self, plan: Plan) -> Plan:
-        """Have the run measure a ceiling where there is none yet, so that a newcomer's first figures have a measure."""
-        return plan if self.ceilings().knows(plan) else replace(plan, calibrate=True)
+        """Have the run measure a ceiling where there is none yet, so that a newcomer's first figures have a measure.
+
+        A TPU needs none: its floor is physics.
+        """
+        on_tpu = plan.backend == "xla" and any(tpu.chip for tpu in scan_tpus())
+        return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
 
     def recordings(self) -> Path:
         """Name the folder of recordings."""

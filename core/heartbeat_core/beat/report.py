@@ -24,6 +24,7 @@ State = Literal["starting", "beating", "paused", "finishing", "ended"]
 SAMPLES_SHOWN = 100_000  # more are left out of the JSON, with a note
 SWITCHES_PER_S = 100.0
 STEAL_PERCENT = 2.0
+NOT_PROVED = Verdict("unknown", "the run ended before its result was proved")
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def report_of(
     handbook = series.clocks[0] if series.clocks else None
     under = find_floor(series, ceiling)
     iteration_ns = handbook.total_ns / handbook.products if handbook else statistics.median_ns if statistics else None
+    verdict = judge(workload=plan.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady)
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
     return Report(
@@ -128,7 +130,7 @@ def report_of(
         compiles=series.compile_count,
         floor=under,
         share=under.ns / iteration_ns if under and iteration_ns else None,
-        verdict=judge(workload=plan.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady),
+        verdict=verdict if ending is None or series.proof or verdict.kind != "plausible" else NOT_PROVED,
         proof=series.proof,
         handbook=handbook,
         health=series.health,
@@ -178,11 +180,18 @@ def elapsed_s(series: Series) -> float:
     return max(0, series.last_at_ns - series.first_beat_at_ns - series.paused_ns) / 1e9
 
 
+def steady_s(series: Series) -> float:
+    """Return the seconds since the warm-up was over, from when a duration counts; pauses left out."""
+    if series.steady_from_ns is None:
+        return 0.0
+    return max(0, series.last_at_ns - series.steady_from_ns - series.paused_ns) / 1e9
+
+
 def remaining_s(series: Series, statistics: Statistics | None, ending: Ending | None) -> float | None:
     if ending is not None or series.stage in ("proof", "calibrate"):
         return 0.0
     if series.plan.duration_s is not None:
-        return max(0.0, series.plan.duration_s - elapsed_s(series))
+        return max(0.0, series.plan.duration_s - steady_s(series))
     total = wanted(series.plan)
     if total is None or statistics is None:
         return None

@@ -72,6 +72,7 @@ class Series:
     last_ns: int | None = None
     last_at_ns: int = 0
     first_beat_at_ns: int | None = None
+    steady_from_ns: int | None = None
     paused_ns: int = 0
     clocks: list[HandbookClock] = field(default_factory=list)
     health: Health | None = None
@@ -134,6 +135,7 @@ class Series:
         """Take steady samples; those that compiled are marked on the chart and left out of the statistics."""
         if self.boundary is None:
             self.boundary = record.start
+            self.steady_from_ns = record.at_ns - sum(total)
         self.steady_envelope.extend(total, record.start)
         parts = {name: column for name, column in record.columns.items() if name != "total"}
         if compiling:

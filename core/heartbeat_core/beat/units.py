@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
@@ -10,6 +11,17 @@ FLOP_RATE: Units = ((1.0, "FLOP/s"), (1e3, "kFLOP/s"), (1e6, "MFLOP/s"), (1e9, "
 BYTE_RATE: Units = ((1.0, "B/s"), (1e3, "kB/s"), (1e6, "MB/s"), (1e9, "GB/s"))  # data sheets say 1,638 GB/s, not 1.638 TB/s
 SIZE: Units = ((1.0, "B"), (2.0**10, "KiB"), (2.0**20, "MiB"), (2.0**30, "GiB"))
 NOTHING = "–"
+
+DURATION = re.compile(r"(\d*\.?\d+)\s*(ms|s|min|m|h)?")
+SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def parse_duration(text: str, *, plain: bool = True) -> float | None:
+    """Read "30s", "1.5m", "250ms" or, where ``plain``, bare seconds; return seconds, None where it is no duration."""
+    found = DURATION.fullmatch(text.strip())
+    if not found or (found[2] is None and not plain):
+        return None
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def format_ns(ns: float) -> str:

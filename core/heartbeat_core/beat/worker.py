@@ -151,7 +151,7 @@ def run(plan: Plan, output: Output) -> None:
     with output.stage("proof"):
         row = choose_row(plan)
         executed = backend.executed()
-        proof = prove(plan, inputs, weights, backend.row(row), row, at_ns=output.now())
+        proof = prove(plan, inputs, weights, backend.row(row), row, at_ns=output.now(), most=backend.error_bound)
         if executed is not None and before is not None:
             proof = replace(proof, executed=executed - before, expected=expected_products(plan, recorder.taken))
     output.send(replace(proof, at_ns=output.now()))

@@ -45,7 +45,9 @@ def with_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Accelerator]:
 
 
 def cuda(**more: Any) -> FakeTorch:
-    return FakeTorch("cuda", cuda=SimpleNamespace(get_device_name=lambda: "H200", mem_get_info=lambda: (7, 9)), **more)
+    properties = SimpleNamespace(L2_cache_size=50 * 2**20)
+    device = SimpleNamespace(get_device_name=lambda: "H200", mem_get_info=lambda: (7, 9), get_device_properties=lambda: properties)
+    return FakeTorch("cuda", cuda=device, **more)
 
 
 @pytest.mark.torch

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.proof import choose_row, prove
+from heartbeat_core.beat.proof import FLOAT32, choose_row, prove
 from heartbeat_core.beat.stream import Proof
 from heartbeat_core.beat.workload import MatMul
 
@@ -87,3 +87,10 @@ def test_the_row_is_within_the_batch_and_the_seeds_own() -> None:
     assert rows <= set(range(8))
     assert len(rows) > 1
     assert choose_row(Plan(seed=3)) == choose_row(Plan(seed=3))
+
+
+def test_float32_that_was_computed_coarser_than_claimed_fails(torch: Any, plan: Plan, operands: tuple[Any, Any]) -> None:
+    first, second = (operand.bfloat16().float() for operand in operands)
+    row = torch.matmul(first, second)[2].double()
+    assert prove(plan, *operands, row, 2, at_ns=0).passed
+    assert not prove(plan, *operands, row, 2, at_ns=0, most=FLOAT32).passed

@@ -73,7 +73,20 @@ def test_a_pause_is_no_part_of_what_has_passed() -> None:
     later = samples(63_900 * MS, "steady", 31, *[100 * MS] * 10)
     report = of(plan, COLD, STEADY, Pause(62_900 * MS, 31, 59 * S), later)
     assert report.elapsed_s == pytest.approx(4.9)
-    assert report.remaining_s == pytest.approx(5.1)
+
+
+def test_a_duration_counts_from_the_end_of_the_warm_up() -> None:
+    plan = Plan(iterations=None, duration_s=10)
+    assert of(plan, COLD).remaining_s == 10
+    report = of(plan, COLD, STEADY)
+    assert report.remaining_s == pytest.approx(10 - sum(STEADY.columns["total"]) / S)
+
+
+def test_a_run_that_ended_before_its_proof_is_not_called_plausible() -> None:
+    ceiling = Ceiling(1e12, 1e12, "2026-11-22")
+    assert of(Plan(), COLD, STEADY, ceiling=ceiling).verdict.kind == "plausible"
+    cut = of(Plan(), COLD, STEADY, ceiling=ceiling, ending=Ending("crashed", "the worker crashed"))
+    assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was proved")
 
 
 def test_times_are_per_product() -> None:

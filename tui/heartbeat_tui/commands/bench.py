@@ -50,7 +50,8 @@ class StreamOut:
                 self.broken = error
         return None
 
-    def close(self) -> list[str]:
+    def close(self, *, worth_keeping: bool = True) -> list[str]:
+        del worth_keeping
         return []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from heartbeat_core.beat.report import Report, wanted
+from heartbeat_core.beat.report import Report, steady_s, wanted
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
 
@@ -30,8 +31,11 @@ def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
             version = run.wait_for_news(version, 0.2)
             meanwhile()
             with run.changed:
-                stage, count = run.series.stage, run.series.count
-            progress.update(task, description=stage or "beating", completed=count, total=wanted(run.plan))
+                stage, count, beaten_s = run.series.stage, run.series.count, steady_s(run.series)
+            if run.plan.duration_s is not None:
+                progress.update(task, description=stage or "beating", completed=int(beaten_s), total=math.ceil(run.plan.duration_s))
+            else:
+                progress.update(task, description=stage or "beating", completed=count, total=wanted(run.plan))
 
 
 def print_report(report: Report, recording: Path | None) -> None:
@@ -50,7 +54,8 @@ def print_report(report: Report, recording: Path | None) -> None:
         console.print("No steady iteration was measured.")
     else:
         print_handbook_lines(console, report)
-    console.print(two_columns(list(rows(report))))
+    if report.count:
+        console.print(two_columns(list(rows(report))))
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}"))
     if recording:
@@ -154,7 +159,7 @@ def print_comparison(handbook: Report, honest: Report, why: str) -> None:
         finished = clock.launched if clock.finished else 0
         counted = f"{clock.launched} launched, {finished} finished at the stop"
         executed = honest.proof.executed if honest.proof and honest.proof.executed is not None else honest.count
-        pairs += [(f"of {clock.products} traced", counted, f"{executed} executed, warm-up included")]
+        pairs += [(f"of {clock.products}", counted, f"{executed} executed, warm-up included")]
     pairs += [("verdict", *(f"{GLYPHS[r.verdict.kind]} {r.verdict.kind}" for r in (handbook, honest)))]
     for name, left, right in pairs:
         table.add_row(Text(name), Text(left), Text(right))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +15,17 @@ METHODS = ("synchronized", "pipelined", "handbook")
 DTYPES = ("float32", "bfloat16")
 PRECISIONS = ("default", "high", "highest")
 
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
-SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "intermediate", "dtype", "precision", "threads")
 
 
 def duration(text: str) -> float:
     """Read "30s", "1.5m", "250ms" or plain seconds; raise ArgumentTypeError."""
-    found = DURATION.fullmatch(text.strip())
-    if not found or float(found[1]) == 0:
+    from heartbeat_core.beat.units import parse_duration
+
+    seconds = parse_duration(text)
+    if not seconds:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration; try 30s, 2m or 250ms")
-    return float(found[1]) * SECONDS[found[2]]
+    return seconds
 
 
 def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -52,7 +51,9 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
     end.add_argument("--iterations", type=int, metavar="N", help="default 100")
     end.add_argument("--duration", type=duration, metavar="TIME", help="beat for so long instead: 30s, 2m")
     end.add_argument("--until-stopped", action="store_true", help="beat until stopped (Ctrl-C)")
-    how.add_argument("--window", type=int, metavar="N", help="products in flight (pipelined), default 10")
+    how.add_argument(
+        "--window", type=int, metavar="N", help="products in flight (pipelined), default 10; iterations are rounded up to whole windows"
+    )
     how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's clock, default 5")
     parser.argument_default = None
 

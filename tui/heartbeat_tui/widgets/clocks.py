@@ -42,7 +42,8 @@ def handbook_counted(report: Report | None) -> str:
     if clock is None:
         return ""
     finished = f"{clock.launched if clock.finished else 0} finished at the stop"
-    return f"{clock.products} traced · {clock.launched} launched · {finished}"
+    asked = "traced" if clock.launched < clock.products else "called"  # what runs at once is never traced
+    return f"{clock.products} {asked} · {clock.launched} launched · {finished}"
 
 
 def honest_counted(report: Report | None) -> str:

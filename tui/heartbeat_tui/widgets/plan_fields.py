@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from heartbeat_core.beat.plan import BACKENDS, METHODS, PRECISIONS, Plan
+from heartbeat_core.beat.units import parse_duration
 from heartbeat_core.beat.workload import DTYPES, MatMul
 from heartbeat_core.errors import HeartbeatError
 
@@ -23,7 +23,6 @@ FIELDS: tuple[tuple[str, str], ...] = (
     ("warmup", "beats before the steady state"),
     ("length", "100, 30s, 2m, or empty: until stopped"),
 )
-SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 Errors = dict[str, HeartbeatError]
 
@@ -93,9 +92,8 @@ def length_of(text: str) -> tuple[int | None, float | None]:
     """Read a length: iterations, seconds, or neither for a run until stopped."""
     if not text:
         return None, None
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+) *(s|m|min|h)", text)
-    if found:
-        seconds = float(found[1]) * SECONDS[found[2]]
+    seconds = parse_duration(text, plain=False)  # a bare number counts iterations
+    if seconds is not None:
         Plan(iterations=None, duration_s=seconds)
         return None, seconds
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import Any
 
-from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, import_torch, refuse_precision
+from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
 from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import Plan
 
@@ -36,11 +36,13 @@ class Accelerator(Backend):
             torch.set_float32_matmul_precision(CUDA_PRECISION[plan.precision])
         else:
             refuse_precision(plan, ("default",), f"torch offers no choice on {kind}.")
+        self.error_bound = error_bound(plan, exact=kind == "cuda" and plan.precision != "high")
         tpus = scan_tpus() if kind == "tpu" else ()
         return {
             "device": str(self.device),
             "hardware": self.hardware_name(kind),
             "chip": tpus[0].chip.name if tpus and tpus[0].chip else None,
+            "cache_bytes": torch.cuda.get_device_properties().L2_cache_size if kind == "cuda" else None,
             "torch": torch.__version__,
             "precision": self.describe_precision(plan, kind),
         }

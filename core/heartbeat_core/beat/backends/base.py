@@ -8,6 +8,7 @@ from time import perf_counter_ns
 from typing import Any, ClassVar
 
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.proof import COARSEST, FLOAT32
 from heartbeat_core.errors import HeartbeatError
 
 
@@ -23,6 +24,7 @@ class Backend(ABC):
 
     parts: ClassVar[tuple[str, ...]] = ()  # the columns into which one beat splits, after its total
     eager: ClassVar[bool] = True  # a product is launched by the call itself, never traced first
+    error_bound: float = COARSEST  # what the proof allows; ``open`` sets it by the precision the device claims
     torch: Any
     device: Any
     operands: tuple[Any, Any]
@@ -96,6 +98,11 @@ def import_torch() -> Any:
     except OSError as error:  # a shared library it loads by itself
         raise BackendUnavailable("torch is installed for this Python and cannot be imported", str(error), remedy) from error
     return torch
+
+
+def error_bound(plan: Plan, *, exact: bool) -> float:
+    """Give the error that the proof may find, where float32 is computed ``exact`` or in some coarser way."""
+    return FLOAT32 if exact and plan.workload.dtype == "float32" else COARSEST
 
 
 def refuse_precision(plan: Plan, allowed: tuple[str, ...], why: str) -> None:

@@ -6,7 +6,7 @@ import os
 from time import perf_counter_ns
 from typing import Any
 
-from heartbeat_core.beat.backends.base import Backend, import_torch, refuse_precision
+from heartbeat_core.beat.backends.base import Backend, error_bound, import_torch, refuse_precision
 from heartbeat_core.beat.host import cache_bytes
 from heartbeat_core.beat.plan import Plan
 
@@ -26,6 +26,7 @@ class Cpu(Backend):
         if plan.threads is not None:
             self.torch.set_num_threads(plan.threads)
         steady_heap()
+        self.error_bound = error_bound(plan, exact=True)
         self.device = self.torch.device("cpu")
         return {
             "device": "cpu",

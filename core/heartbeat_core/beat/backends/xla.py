@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter_ns
 from typing import Any
 
-from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, import_torch, refuse_precision
+from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
 from heartbeat_core.beat.host import cache_bytes
 from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import Plan
@@ -62,6 +62,7 @@ class Xla(Backend):
         if on_tpu and plan.precision != "default":
             self.torch_xla.backends.set_mat_mul_precision(plan.precision)
         self.metrics.clear_metrics()
+        self.error_bound = error_bound(plan, exact=not bf16_forced() and not (on_tpu and plan.precision == "default"))
         return {
             "device": str(self.device),
             "hardware": self.hardware,
