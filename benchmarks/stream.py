@@ -37,6 +37,7 @@ class Kept:
         return None
 
     def close(self, *, worth_keeping: bool = True) -> list[str]:
+        del worth_keeping
         return []
 
 

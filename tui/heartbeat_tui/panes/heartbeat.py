@@ -201,19 +201,24 @@ class HeartbeatPane(Pane):
 
     def action_zoom(self) -> None:
         self.steady_only = True
-        self.refresh_state()
+        self.draw_anew()
 
     def action_unzoom(self) -> None:
         self.steady_only = False
-        self.refresh_state()
+        self.draw_anew()
 
     def action_linear(self) -> None:
         self.log_scale = False
-        self.refresh_state()
+        self.draw_anew()
 
     def action_log(self) -> None:
         self.log_scale = True
-        self.refresh_state()
+        self.draw_anew()
+
+    def draw_anew(self) -> None:
+        """Draw at once; the footer, whose labels lay out the whole screen anew, follows."""
+        self.draw()
+        self.call_after_refresh(self.refresh_bindings)
 
     def action_details(self) -> None:
         self.add_class("-details")
