@@ -16,8 +16,9 @@ from textual.widgets import Input
 
 from heartbeat_core.readiness.remedy_runner import RemedyRun, filled, manner_of
 from heartbeat_tui.messages import InTerminal, Mended
+from heartbeat_tui.widgets.checklist import content_of
 from heartbeat_tui.widgets.key_button import KeyButton
-from heartbeat_tui.widgets.readiness_words import STATUS_INKS, STATUS_WORDS, costs
+from heartbeat_tui.widgets.readiness_words import STATUS_INKS, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.text import Lines, ink
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ class RemedyScreen(ModalScreen[None]):
     async def on_mount(self) -> None:
         await self.show_remedy()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
     # -- what is shown
 
     @property
@@ -154,13 +158,13 @@ class RemedyScreen(ModalScreen[None]):
         )
         show("#remedy-command", Lines).set_lines([ink(remedy.shell or remedy.page or "nothing to run", "command")])
         money = "quiet" if remedy.costs is False else "attention"
-        show("#remedy-effects", Lines).set_lines(
-            [
-                ink(f"changes   {remedy.changes or 'nothing'}", "quiet"),
-                ink(f"costs     {costs(remedy).removeprefix('costs ')}", money),
-            ]
-        )
-        show("#remedy-how", Lines).set_lines([ink(f"runs      {self.how()}", "attention" if self.emulated else "quiet")])
+        effects, how = show("#remedy-effects", Lines), show("#remedy-how", Lines)
+        width = effects.size.width or 60
+        changes = labelled("changes", remedy.changes or "nothing", width, ink="quiet")
+        price = labelled("costs", costs(remedy).removeprefix("costs "), width, ink=money)
+        effects.set_lines([content_of(line) for line in (*changes, *price)])
+        runs = labelled("runs", self.how(), width, ink="attention" if self.emulated else "quiet")
+        how.set_lines([content_of(line) for line in runs])
         show("#remedy-state", Lines).set_lines([self.said])
 
     def how(self) -> str:
