@@ -24,7 +24,14 @@ def open_screen(
     flags: Mapping[str, str | None] | None = None,
     demo: str | None = None,
 ) -> None:
-    """Run the app until it is left; ``flags`` name parts of the target, ``demo`` a scenario to try things in."""
+    """Run the app until it is left; ``flags`` name parts of the target, ``demo`` a scenario to try things in.
+
+    Raise HeartbeatError where there is no such scenario.
+    """
+    if demo is not None:  # said before the screen opens, not on it
+        from heartbeat_core.emulator.scenario import load_scenario
+
+        load_scenario(demo)
     chosen, cloud = launcher.settings.screen, launcher.settings.cloud
     surveyor = Surveyor(launcher.settings, flags or {}, demo=demo)
     aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
