@@ -216,8 +216,9 @@ class HeartbeatPane(Pane):
         self.draw_anew()
 
     def draw_anew(self) -> None:
-        """Draw at once; the footer, whose labels lay out the whole screen anew, follows."""
-        self.draw()
+        """Draw the chart at once; the footer, whose labels lay out the whole screen anew, follows."""
+        if self.body is not None and self.body.is_mounted and self.snapshot is not None:
+            self.body.show_chart(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
         self.call_after_refresh(self.refresh_bindings)
 
     def action_details(self) -> None:

@@ -66,14 +66,7 @@ class RunBody(Container):
         """Draw a snapshot; what is hidden keeps its data and draws nothing."""
         report = snapshot.report
         statistics = report.statistics
-        coming = report.wanted is not None and report.state != "ended"
-        self.query_one(LatencyChart).show(
-            snapshot.chart,
-            log=log,
-            steady_only=steady_only,
-            expected=(report.wanted or 0) - warm_count(report.plan) if coming else None,
-            median_ns=statistics.median_ns if statistics else None,
-        )
+        self.show_chart(snapshot, log=log, steady_only=steady_only)
         quantiles = dict(statistics.quantiles) if statistics else {}
         self.query_one(Histogram).show(snapshot.histogram, {name: quantiles[q] for name, q in MARKED if q in quantiles})
         whole = {"compute": statistics.median_ns} if statistics and report.handbook is None else {}
@@ -82,6 +75,18 @@ class RunBody(Container):
             meaning.show(report)
         if snapshot.clocks is not None:
             self.query_one(ClocksView).show(snapshot.clocks)
+
+    def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw the chart alone: all that a key for its scale changes."""
+        report = snapshot.report
+        coming = report.wanted is not None and report.state != "ended"
+        self.query_one(LatencyChart).show(
+            snapshot.chart,
+            log=log,
+            steady_only=steady_only,
+            expected=(report.wanted or 0) - warm_count(report.plan) if coming else None,
+            median_ns=report.statistics.median_ns if report.statistics else None,
+        )
 
 
 def warm_count(plan: Plan) -> int:
