@@ -20,11 +20,11 @@ from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.conductor import Conductor
 from heartbeat_tui.messages import Aim, AskChecks, Begin, ChecksChanged, CompareClocks, InTerminal, Mend, Mended, Offered
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
+from heartbeat_tui.panes.pane import Pane
 from heartbeat_tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.source import Source
-    from heartbeat_tui.panes.pane import Pane
     from heartbeat_tui.panes.readiness import ReadinessPane
     from heartbeat_tui.screens.remedy import RemedyScreen
     from heartbeat_tui.widgets.target_form import TargetForm
@@ -86,9 +86,9 @@ class HeartbeatApp(App[None]):
         self.replay = replay
         self.begins_at_once = start or replay is not None
         self.chosen_theme = theme
-        self.leaving = False
+        self.leaving = self.drawn = False
         tabs = PANES if checkup else PANES[-1:]
-        self.pane = self.with_banner(HeartbeatPane(tabs, plan, replaying=replay is not None))
+        self.pane = self.prepared(HeartbeatPane(tabs, plan, replaying=replay is not None))
         self.readiness: ReadinessPane | None = None
         self.mending: RemedyScreen | None = None
         self.add_mode("heartbeat", lambda: self.pane)
@@ -108,6 +108,12 @@ class HeartbeatApp(App[None]):
         self.timer = self.set_interval(FRAME_S, self.look, pause=True)
         if self.begins_at_once:
             self.call_after_refresh(self.pane.action_begin)
+
+    async def on_ready(self) -> None:
+        """Fill the pane once its skeleton has been seen: refreshes asked for while starting come before any frame."""
+        self.drawn = True
+        if isinstance(self.screen, Pane):
+            await self.screen.fill()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {"rule": "ansi_bright_black"}  # for the themes that are not ours
@@ -193,10 +199,11 @@ class HeartbeatApp(App[None]):
         from heartbeat_tui.panes.readiness import ReadinessPane
 
         self.readiness = ReadinessPane(PANES)
-        return self.with_banner(self.readiness)
+        return self.prepared(self.readiness)
 
-    def with_banner(self, pane: P) -> P:
-        pane.banner = self.banner
+    def prepared(self, pane: P) -> P:
+        """Tell a pane what it must know of the program."""
+        pane.banner, pane.early = self.banner, lambda: not self.drawn
         return pane
 
     def told(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -23,6 +23,7 @@ class Pane(Screen[None]):
         self.tabs, self.mode = tuple(tabs), mode
         self.banner: tuple[str, ...] = ()  # what holds for the whole program, such as DEMO
         self.awake = True
+        self.early: Callable[[], bool] = lambda: False  # before the program's first frame, after which the app fills its pane
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.tabs, self.mode)
@@ -31,7 +32,8 @@ class Pane(Screen[None]):
 
     def on_mount(self) -> None:
         self.show_labels()
-        self.call_after_refresh(self.fill)
+        if not self.early():
+            self.call_after_refresh(self.fill)
 
     async def fill(self) -> None:
         raise NotImplementedError
