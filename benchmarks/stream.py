@@ -36,8 +36,7 @@ class Kept:
         self.lines.append(line)
         return None
 
-    def close(self, *, worth_keeping: bool = True) -> list[str]:
-        del worth_keeping
+    def close(self) -> list[str]:
         return []
 
 

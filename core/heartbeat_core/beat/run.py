@@ -41,8 +41,8 @@ class Sink(Protocol):
     def write(self, line: bytes) -> str | None:
         """Take a line; return a note where it was refused."""
 
-    def close(self, *, worth_keeping: bool = True) -> list[str]:
-        """Take no more; return notes on what went wrong. A run without a sample is not ``worth_keeping``."""
+    def close(self) -> list[str]:
+        """Take no more; return notes on what went wrong."""
 
 
 class Run(Source):
@@ -142,7 +142,7 @@ class Run(Source):
         self.over(explain(self.series, gone))
 
     def close_sinks(self) -> None:
-        self.notes += [note for sink in self.sinks for note in sink.close(worth_keeping=self.series.count > 0)]
+        self.notes += [note for sink in self.sinks for note in sink.close()]
 
     def close_pipes(self) -> None:
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):

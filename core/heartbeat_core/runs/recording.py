@@ -68,8 +68,8 @@ class Recording:
         self.file = None
         return f"the recording ends early: {why}"
 
-    def close(self, *, worth_keeping: bool = True) -> list[str]:
-        """Close the file, which goes where it is not worth keeping; the oldest go while all together exceed the cap."""
+    def close(self) -> list[str]:
+        """Close the file, which goes where it holds nothing; the oldest go while all together exceed the cap."""
         notes: list[str] = []
         if self.file:
             try:
@@ -78,7 +78,7 @@ class Recording:
                 notes.append(f"the recording ends early: {error}")
             self.file = None
         try:
-            if not (self.written and worth_keeping):
+            if not self.written:
                 self.path.unlink(missing_ok=True)
             removed = make_room(self.path.parent, self.limit_bytes, keep=self.path)
         except OSError as error:

@@ -45,7 +45,7 @@ class Kept:
         self.lines.append(line)
         return self.note or None
 
-    def close(self, *, worth_keeping: bool = True) -> list[str]:
+    def close(self) -> list[str]:
         self.closed += 1
         return []
 

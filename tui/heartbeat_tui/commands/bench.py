@@ -50,8 +50,7 @@ class StreamOut:
                 self.broken = error
         return None
 
-    def close(self, *, worth_keeping: bool = True) -> list[str]:
-        del worth_keeping
+    def close(self) -> list[str]:
         return []
 
 
