@@ -29,8 +29,8 @@ def test_it_prints_where_it_is_and_how_to_ask_it_and_ends_with_an_interrupt() ->
         url = process.stdout.readline().strip()
         assert requests.get(f"{url}/emulator", timeout=LIMIT_S).json()["scenario"] == "fresh"
         process.send_signal(signal.SIGINT)
-        said, errors = process.communicate(timeout=LIMIT_S)
-        assert (process.returncode, errors) == (0, "")
+        said, errors = process.stdout.read(), process.stderr.read()  # communicate() would forget what readline() read ahead
+        assert (process.wait(LIMIT_S), errors) == (0, "")
     assert f"export HEARTBEAT_CLOUD_ENDPOINT={url}\n" in said
     assert f"export CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU={url}/\n" in said
     assert f"export CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE={url}/compute/v1/\n" in said
