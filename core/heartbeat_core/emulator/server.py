@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from heartbeat_core.emulator.state import Cloud
 from heartbeat_core.errors import HeartbeatError
 
 HOST = "127.0.0.1"
+CUT = "ASGI callable returned without completing response."  # what uvicorn says of a connection that was cut on purpose
 
 
 def bind(port: int) -> socket.socket:
@@ -52,6 +54,7 @@ def serve(cloud: Cloud, listener: socket.socket, latency_s: float = 0.0, ready: 
     from heartbeat_core.emulator.app import Emulator, make_app
 
     app = make_app(Emulator(cloud, latency_s))
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != CUT)  # stderr may be the screen of a demo
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False)
     if ready:
         ready(base_url(listener))  # the port is taken already: connections wait until the server runs
