@@ -190,8 +190,10 @@ def fill(text: str, words: Words) -> str:
 
 
 def clean(text: str) -> str:
-    """Make one line of a text: without colours and control characters, with plain quotes and single blanks."""
-    plain = COLOURS.sub("", text[:LONGEST]).translate(QUOTES)
+    """Make one line of a text, of a very long one its two ends: no colours and control characters, plain quotes, single blanks."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    plain = COLOURS.sub("", text).translate(QUOTES)
     return " ".join("".join(char if char.isprintable() else " " for char in plain).split())
 
 

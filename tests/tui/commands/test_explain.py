@@ -59,6 +59,16 @@ def test_a_log_may_come_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "\x1b" not in out
 
 
+def test_the_end_of_a_very_long_log_is_looked_at(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    much = b"step 12: all well\n" * 200_000
+    give_stdin(monkeypatch, much + STOCKOUT.encode() + b"\n" + much[:20_000])
+    assert dispatch(["explain"]) == 0
+    assert "us-east5-a" in capsys.readouterr().out
+    give_stdin(monkeypatch, much)
+    assert dispatch(["explain"]) == 3
+    assert "only its first and its last 100,000 characters were looked at" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [["--json", STOCKOUT], [*STOCKOUT.split(), "--json"]])
 def test_json_carries_it_all(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["explain", *arguments]) == 0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 NOT_KNOWN = 3
-LONGEST = 1_000_000
+CHUNK = 1_000_000  # bytes
 WIDTH = 100
 INDENT = " " * 10
 
@@ -32,7 +32,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain one text; return 0 where the catalogue knows it, 3 otherwise. Raise HeartbeatError where there is none."""
-    from heartbeat_core.diagnosis.diagnose import diagnose_text
+    from heartbeat_core.diagnosis.diagnose import LONGEST, diagnose_text
     from heartbeat_core.errors import HeartbeatError
 
     words: list[str] = args.text
@@ -52,13 +52,19 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("This text is not in the catalogue: heartbeat-tui does not know what it means.")
         print("The first line of the error, or the line that names a cause, may be known where a whole log is not.")
+        if len(text) > LONGEST:
+            print(f"It is long: only its first and its last {LONGEST // 2:,} characters were looked at.")
     return 0 if diagnosis else NOT_KNOWN
 
 
 def read_stdin() -> str:
+    """Read all there is; of a very long log keep the two ends, where what was asked and what went wrong stand."""
     if sys.stdin.isatty():
         print("Paste the text, then press Ctrl-D on a line of its own.", file=sys.stderr)
-    return sys.stdin.buffer.read(LONGEST).decode("utf-8", "replace")
+    first, last = sys.stdin.buffer.read(CHUNK), b""
+    while more := sys.stdin.buffer.read(CHUNK):
+        last = (last + more)[-CHUNK:]
+    return (first + last).decode("utf-8", "replace")
 
 
 def known_words() -> dict[str, str]:
