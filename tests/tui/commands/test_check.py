@@ -140,6 +140,12 @@ def of(*remedies: Remedy, summary: str = "it is off") -> Readiness:
     return Readiness((Result("api.tpu", "api", "Is it on?", "fail", summary, remedies=remedies),))
 
 
+def test_no_project_is_created_by_the_plan_unasked() -> None:
+    done = check("--demo", "other-project", "--fix-plan", *IN_THE_CLOUD)
+    assert commands_of(done.stdout) == [["gcloud", "projects", "list"], ["gcloud", "auth", "list"]]
+    assert "#? gcloud projects create demo-project" in done.stdout
+
+
 def test_what_costs_deletes_or_lacks_a_word_is_never_run_by_the_plan() -> None:
     remedies = (
         Remedy("Make it.", ("gcloud", "make"), changes="makes it", costs=True),

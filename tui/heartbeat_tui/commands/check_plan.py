@@ -16,7 +16,7 @@ TO_MEND = ("fail", "warn", "unknown")
 
 
 def plan_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
-    """Write the script; what costs money, deletes, is a second way or still has something to fill in stands in it as a comment."""
+    """Write the script; what costs money, creates a project, deletes, is a second way or lacks a word stands in it as a comment."""
     yield "#!/bin/sh"
     yield from comment(f"What heartbeat-tui check would mend: {readiness.headline()}.{f' {label}.' if label else ''}")
     yield from comment("Read it before running it. Lines that begin with '#? ' want a decision of yours, or something filled in.")
@@ -60,7 +60,9 @@ def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
 
 def safe(remedy: Remedy) -> bool:
     """Say whether a command may stand in the script as it is."""
-    return remedy.costs is not True and not remedy.missing and "delete" not in remedy.changes and not remedy.text.startswith("Or ")
+    # a project that cannot be seen may be somebody's, or misspelt: whether to create it is for a person to say
+    decision = "delete" in remedy.changes or remedy.changes == "creates a project" or remedy.text.startswith("Or ")
+    return remedy.costs is not True and not remedy.missing and not decision
 
 
 def comment(text: str) -> Iterator[str]:
