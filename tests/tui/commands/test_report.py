@@ -49,6 +49,12 @@ def test_refusals_of_google_tell_nobodys_name(scenario: str) -> None:
     assert json.loads(done.stdout)["devices"] is None
 
 
+def test_the_command_that_creates_the_service_account_does_not_tell_its_name() -> None:
+    done = report("--demo", "no-service-account", "--no-devices", "--service-account", "adas-tpu@demo-project.iam.gserviceaccount.com")
+    assert '"create"' in done.stdout
+    assert "adas-tpu" not in done.stdout
+
+
 def test_the_last_errors_of_runs_are_told(fake_worker: Any, home: Path) -> None:
     python = fake_worker("start(); tell('failed', kind='backend', title='ada@example.com broke it', cause='at 203.0.113.5', remedy='')")
     ran = subprocess.run([*PROGRAM, "bench", "--python", python], capture_output=True, text=True, timeout=120, check=False)

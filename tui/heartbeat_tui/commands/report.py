@@ -125,6 +125,7 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
 def secrets(world: World, readiness: Readiness) -> dict[str, list[str | None]]:
     """Name what is known to be personal before anything is read."""
     target, principal, gcloud, metadata = world.target, readiness.principal, world.gcloud, world.metadata
+    account, _, domain = (target.service_account.value or "").partition("@")
     own_names = [target.tpu_name.value if target.tpu_name.source != "default" else None]
     return {
         "email": [
@@ -139,6 +140,7 @@ def secrets(world: World, readiness: Readiness) -> dict[str, list[str | None]]:
             metadata.project if metadata else None,
             *(found.value for key in ("core/project", "billing/quota_project") if (found := gcloud.get(key))),
         ],
+        "account": [account if domain.endswith(".iam.gserviceaccount.com") else None],  # the command to create it has this part alone
         "tpu": own_names,
         "configuration": [gcloud.name if gcloud.name not in ("default", "NONE") else None],
         "host": [platform.node()],
