@@ -44,7 +44,7 @@ class Recording:
             return cls(path, path.open("xb", buffering=0), limit_bytes)
         except OSError as error:
             raise HeartbeatError(
-                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or give --no-save."
+                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or keep none: recordings.save = false."
             ) from error
 
     def write(self, line: bytes) -> str | None:

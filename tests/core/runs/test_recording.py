@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(HeartbeatError, match="cannot be recorded") as refused:
         Recording.create(tmp_path / "file" / "recordings", PLAN, ENOUGH)
-    assert "--no-save" in refused.value.remedy
+    assert "recordings.save" in refused.value.remedy
 
 
 def on_a_full_disk(folder: Path) -> Recording:

@@ -18,7 +18,7 @@ WORDS = (
     ("beat", "one timed matrix product"),
     ("cold", "the first beat: caches, memory and programs are touched for the first time"),
     ("warm-up", "the beats before the steady state, shown but not counted"),
-    ("steady state", "the beats that the figures are made of"),
+    ("steady state", "all beats after the warm-up: the figures are made of them"),
     ("median ±", "half the 95 % interval of the median"),
     ("p95", "19 of 20 beats were quicker; shown from 59 beats on"),
     ("ceiling", "the most this device can do: data sheet of a TPU, or measured here"),
