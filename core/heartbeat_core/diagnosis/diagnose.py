@@ -42,6 +42,7 @@ VAGUE = ("permission", "quota-exhausted")  # their reasons say less than a text 
 SILENT = ("too-many", "forbidden", "not-found", "exists")  # their texts are but the names of statuses
 LONGEST = 200_000
 LONGEST_EVIDENCE = 300
+BEFORE, AFTER = 100, 160  # characters of evidence around what was found
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 QUOTES = str.maketrans("\u2018\u2019\u201c\u201d`", "''\"\"'")
 NAME = re.compile(r"\{(\w+)\}")
@@ -198,10 +199,15 @@ def clean(text: str) -> str:
 
 
 def evidence_of(text: str, match: re.Match[str]) -> str:
-    """Take the sentence around what was found."""
-    first = max(text.rfind(". ", 0, match.start()) + 2 if ". " in text[: match.start()] else 0, match.start() - 100)
-    last = text.find(". ", match.end())
-    return redact(text[first : min(last + 1 if last >= 0 else len(text), match.end() + 100)])
+    """Take the sentence around what was found, of a long one its nearest words."""
+    found_at, found_to = match.span()
+    before = text[text.rfind(". ", 0, found_at) + 2 if ". " in text[:found_at] else 0 : found_at]
+    after = text[found_to : text.find(". ", found_to) + 1 or len(text)]
+    if len(before) > BEFORE:
+        before = f"…{before[-BEFORE:].partition(' ')[2]}"
+    if len(after) > AFTER:
+        after = f"{after[:AFTER].rpartition(' ')[0]}…"
+    return redact(before + match[0] + after)
 
 
 def shortened(text: str) -> str:

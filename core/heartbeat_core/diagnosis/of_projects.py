@@ -175,6 +175,21 @@ ENTRIES = (
         ),
     ),
     Entry(
+        "credentials-file",
+        "the credentials file that is named cannot be used",
+        "GOOGLE_APPLICATION_CREDENTIALS names it, and as long as that is set programs look nowhere else: logging in does not mend it.",
+        (
+            say("Correct the path or the file."),
+            say("Or do without: unset GOOGLE_APPLICATION_CREDENTIALS, then gcloud auth application-default login."),
+        ),
+        (
+            r"\(from GOOGLE_APPLICATION_CREDENTIALS\) cannot be (?:read|used)",
+            r"DefaultCredentialsError\W{1,3}(?:File .{1,300} was not found|\(?'File .{1,300} (?:was not found|is not a valid json))",
+        ),
+        (),
+        ADC,
+    ),
+    Entry(
         "credentials-missing",
         "programs have no credentials here",
         "gcloud's own login is for gcloud alone: programs look for Application Default Credentials, and there are none.",

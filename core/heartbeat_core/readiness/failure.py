@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BLOCKERS = {
     "billing-disabled": "project.billing",
     "credentials-expired": "account.adc",
+    "credentials-file": "account.adc",
     "credentials-missing": "account.adc",
     "project-denied": "project.exists",
     "project-suspended": "project.exists",

@@ -65,6 +65,13 @@ def test_what_is_no_failure_is_not_explained(text: str) -> None:
     assert diagnose_text(text) is None
 
 
+def test_evidence_out_of_a_long_sentence_is_cut_between_words() -> None:
+    evidence = found(f"{'before ' * 30}default credentials were not found{' after' * 60}").evidence
+    assert evidence.startswith("…before before ")
+    assert "before default credentials were not found after" in evidence
+    assert evidence.endswith(" after after…")
+
+
 def test_the_words_of_the_text_stand_in_title_and_remedies() -> None:
     diagnosis = found(
         "Quota limit 'TPUV6EPerProjectPerZoneForTPUAPI' has been exceeded. Limit: 0 in zone us-east5-a.", {"project": "llm-dev"}

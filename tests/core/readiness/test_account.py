@@ -111,6 +111,15 @@ def test_on_a_vm_the_one_tested_is_its_service_account_and_that_is_said(asked: A
     assert "may do" in found["account.adc"].why
 
 
+def test_a_credentials_file_that_cannot_be_read_is_not_mended_by_logging_in(world: Any) -> None:
+    def broken() -> CloudSession:
+        raise CloudError("no credentials", "/home/ada/key.json (from GOOGLE_APPLICATION_CREDENTIALS) cannot be read: no such file")
+
+    (found,) = Runner(CHECKS, replace(world(), open_session=broken, endpoint=None)).run(["account.adc"]).results
+    assert (found.status, found.remedies[0].command) == ("fail", None)
+    assert "unset GOOGLE_APPLICATION_CREDENTIALS" in found.remedies[1].text
+
+
 def test_without_credentials_the_rest_is_blocked_by_that(world: Any) -> None:
     def none() -> CloudSession:
         raise CloudError("no credentials", "Your default credentials were not found.")
