@@ -12,6 +12,7 @@ from heartbeat_core.diagnosis.model import Remedy, Words
 
 CONSOLE = "https://console.cloud.google.com"
 TPU_API = "tpu.googleapis.com"
+UNCONDITIONAL = "--condition=None"  # where a policy has conditions, gcloud asks which unless it is told, and refuses in a script
 
 
 def word(words: Words, name: str) -> str:
@@ -104,6 +105,7 @@ def grant_role(words: Words) -> Remedy:
         word(words, "project"),
         f"--member={word(words, 'principal')}",
         f"--role={role}",
+        UNCONDITIONAL,
     )
     return Remedy(f"Have somebody who administers the project grant {role}.", command, changes="who may do what in the project")
 
@@ -121,7 +123,7 @@ def enable(service: str) -> MakeRemedy:
 def grant_act_as(words: Words) -> Remedy:
     command = (
         "gcloud", "iam", "service-accounts", "add-iam-policy-binding", word(words, "service_account"), project_flag(words),
-        f"--member={word(words, 'principal')}", "--role=roles/iam.serviceAccountUser",
+        f"--member={word(words, 'principal')}", "--role=roles/iam.serviceAccountUser", UNCONDITIONAL,
     )  # fmt: skip
     return Remedy("Grant the right to act as that service account.", command, changes="who may act as the service account")
 

@@ -119,7 +119,8 @@ def test_a_role_that_is_missing_is_granted_to_the_one_who_asks(asked: Callable[.
     result = asked("no-tpu-admin").get("iam.tpu-admin")
     assert result is not None
     assert result.remedies[0].command == (
-        "gcloud", "projects", "add-iam-policy-binding", "demo-project", "--member=user:ada@example.com", "--role=roles/tpu.admin",
+        "gcloud", "projects", "add-iam-policy-binding", "demo-project", "--member=user:ada@example.com",
+        "--role=roles/tpu.admin", "--condition=None",
     )  # fmt: skip
     assert "tpu.nodes.create" in result.why
     assert "ada@example.com" in result.why
