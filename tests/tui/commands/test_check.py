@@ -146,6 +146,12 @@ def test_no_project_is_created_by_the_plan_unasked() -> None:
     assert "#? gcloud projects create demo-project" in done.stdout
 
 
+def test_every_role_that_lacks_is_granted_by_the_plan() -> None:
+    done = check("--demo", "expired-grant", "--fix-plan", "--only", "iam")
+    grants = [command for command in commands_of(done.stdout) if "add-iam-policy-binding" in command]
+    assert [command[-2:] for command in grants] == [[f"--role=roles/{role}.admin", "--condition=None"] for role in ("tpu", "storage")]
+
+
 def test_what_costs_deletes_or_lacks_a_word_is_never_run_by_the_plan() -> None:
     remedies = (
         Remedy("Make it.", ("gcloud", "make"), changes="makes it", costs=True),

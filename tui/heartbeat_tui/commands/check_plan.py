@@ -50,7 +50,7 @@ def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
         if remedy.command in done:
             yield from comment("  Done above.")
             mended = mended or bool(remedy.changes)
-        elif safe(remedy) and not mended:
+        elif safe(remedy) and (not mended or "add-iam-policy-binding" in remedy.command):  # a further role is no second way
             yield plain(remedy.shell)
             done.add(remedy.command)
             mended = bool(remedy.changes)
