@@ -46,7 +46,7 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
     """Hold the quota of the Cloud TPU API against one TPU VM of the target's kind."""
     kind, model = context.target.accelerator, context.target.model
     if not place:
-        return unknown("could not tell: no zone was chosen")
+        return unknown("could not tell: no zone was chosen, or its name tells no region")
     if kind is None:
         return unknown(f"could not tell: {context.target.accelerator_type} is no accelerator type known here")
     quota_id = kind.quota_id(model, scope)
@@ -154,7 +154,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     """Hold a quota of Compute Engine in the region against what one TPU VM needs."""
     place = context.target.region
     if not place:
-        return unknown("could not tell: no zone was chosen")
+        return unknown("could not tell: no zone was chosen, or its name tells no region")
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
     row = ask_region(context, place).quotas.get(names[1])
     if row is None or row.limit is None or row.usage is None:
