@@ -47,6 +47,12 @@ def test_ready_is_0_and_the_json_says_all() -> None:
     }  # fmt: skip
 
 
+def test_a_part_of_the_checklist_makes_nobody_ready() -> None:
+    done = check("--demo", "--only", "quota")
+    assert done.returncode == 0
+    assert done.stdout.startswith("DEMO ready · ready, as far as asked · ")
+
+
 def test_not_ready_is_1_and_the_text_says_what_to_do_next() -> None:
     done = check("--demo", "quota-zone-zero", *IN_THE_CLOUD)
     assert done.returncode == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from heartbeat_core.readiness.result import GLYPHS, Result, count
+from heartbeat_core.readiness.result import GLYPHS, GROUPS, Result, count
 
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Remedy
@@ -29,7 +29,7 @@ def words_of(status: str) -> str:
 
 def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
     """Write the headline, each group with what it counts, and for what is open why and what mends it."""
-    yield plain(" · ".join(part for part in (label, readiness.headline(), *about(readiness)) if part))
+    yield plain(" · ".join(part for part in (label, headline(readiness), *about(readiness)) if part))
     following = readiness.next
     for title, results in readiness.sections():
         counts = "  ".join(f"{number} {words_of(status)}" for status, number in count(results).items())
@@ -39,6 +39,12 @@ def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
             yield f"  {GLYPHS[result.status]} {words_of(result.status):<8} {result.id:<30} {plain(result.summary)}{mark}"
             if result.status in OPEN:
                 yield from details(result)
+
+
+def headline(readiness: Readiness) -> str:
+    """Say what it comes to; a part of the checklist makes nobody ready."""
+    part = set(GROUPS) - {result.group for result in readiness.results}
+    return readiness.headline() + (", as far as asked" if readiness.ready and part else "")
 
 
 def about(readiness: Readiness) -> Iterator[str]:
