@@ -12,6 +12,7 @@ from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, Res
 from heartbeat_tui.panes.pane import Pane
 
 if TYPE_CHECKING:
+    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.front import Front
     from heartbeat_tui.widgets.plan_form import PlanForm
     from heartbeat_tui.widgets.run_body import RunBody
@@ -259,7 +260,7 @@ class HeartbeatPane(Pane):
         await self.close_form()
         self.action_begin()
 
-    async def on_plan_form_closed(self, event: PlanForm.Closed) -> None:
+    async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
         await self.close_form()
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.messages import Offered
     from heartbeat_tui.widgets.check_details import CheckDetails
     from heartbeat_tui.widgets.checklist import ChecklistView
+    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.readiness_head import ReadinessHead
     from heartbeat_tui.widgets.readiness_words import Fold, Row
     from heartbeat_tui.widgets.sought import Sought
@@ -285,7 +286,7 @@ class ReadinessPane(Pane):
         if event.choices:
             self.post_message(Aim(event.choices))
 
-    async def on_target_form_closed(self, event: TargetForm.Closed) -> None:
+    async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
         await self.close_form()
 

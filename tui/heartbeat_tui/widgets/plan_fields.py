@@ -8,20 +8,24 @@ from heartbeat_core.beat.plan import BACKENDS, METHODS, PRECISIONS, Plan
 from heartbeat_core.beat.units import parse_duration
 from heartbeat_core.beat.workload import DTYPES, MatMul
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.widgets.form_fields import Field
 
 SHAPE = ("batch", "hidden", "intermediate")
 CHOICES: dict[str, tuple[str, ...]] = {"backend": BACKENDS, "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
-FIELDS: tuple[tuple[str, str], ...] = (
-    ("batch", "rows of the input"),
-    ("hidden", "columns of input, rows of weights"),
-    ("intermediate", "columns of the weights"),
-    ("dtype", "what the numbers are"),
-    ("backend", "where it is computed"),
-    ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
-    ("threads", "empty: as torch chooses"),
-    ("method", "how the clock is read"),
-    ("warmup", "beats before the steady state"),
-    ("length", "100, 30s, 2m, or empty: until stopped"),
+FIELDS = tuple(
+    Field(name, name.replace("warmup", "warm-up"), hint, CHOICES.get(name, ()))
+    for name, hint in (
+        ("batch", "rows of the input"),
+        ("hidden", "columns of input, rows of weights"),
+        ("intermediate", "columns of the weights"),
+        ("dtype", "what the numbers are"),
+        ("backend", "where it is computed"),
+        ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
+        ("threads", "empty: as torch chooses"),
+        ("method", "how the clock is read"),
+        ("warmup", "beats before the steady state"),
+        ("length", "100, 30s, 2m, or empty: until stopped"),
+    )
 )
 
 Errors = dict[str, HeartbeatError]
@@ -49,11 +53,11 @@ def plan_of(texts: dict[str, str], plan: Plan) -> tuple[Plan | None, Errors]:
     """Read the fields into a plan that keeps what else ``plan`` says; without a plan, at least one field has an error."""
     errors: Errors = {}
     values: dict[str, Any] = {}
-    for name, _ in FIELDS:
+    for field in FIELDS:
         try:
-            values[name] = value_of(name, texts[name].strip())
+            values[field.name] = value_of(field.name, texts[field.name].strip())
         except HeartbeatError as error:
-            errors[name] = error
+            errors[field.name] = error
     if errors:
         return None, errors
     try:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits
 from heartbeat_core.cloud.target import PROVISIONING, Target
 from heartbeat_tui.messages import Offers
+from heartbeat_tui.widgets.form_fields import Field, Note
 
-FIELDS: tuple[tuple[str, str, str], ...] = (  # name, label, what it is
-    ("project", "project", "the id of the project"),
-    ("zone", "zone", "where the TPU VM is to be"),
-    ("accelerator_type", "accelerator", "generation and size: v6e-1"),
-    ("runtime_version", "runtime", "the image of the TPU VM"),
-    ("provisioning", "provisioning", "on demand, spot (taken back when needed) or reserved"),
-    ("service_account", "account of VM", "empty: one that holds TPU Admin is looked for"),
+FIELDS = (
+    Field("project", "project", "the id of the project"),
+    Field("zone", "zone", "where the TPU VM is to be"),
+    Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
+    Field("runtime_version", "runtime", "the image of the TPU VM"),
+    Field("provisioning", "provisioning", "on demand, spot (taken back when needed) or reserved", PROVISIONING),
+    Field("service_account", "account of VM", "empty: one that holds TPU Admin is looked for"),
 )
-CHOICES: dict[str, tuple[str, ...]] = {"provisioning": PROVISIONING}
 OPTIONAL = ("service_account",)
 PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
@@ -28,21 +27,9 @@ LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerat
 MOST_SHOWN = 4
 
 
-@dataclass(frozen=True)
-class Note:
-    """What is said beside a field; a ``wrong`` one keeps the form from being taken, a ``doubtful`` one does not."""
-
-    text: str
-    kind: str = "quiet"  # quiet, attention (doubtful) or failed (wrong)
-
-    @property
-    def wrong(self) -> bool:
-        return self.kind == "failed"
-
-
 def texts_of(target: Target) -> dict[str, str]:
     """Write a target into its fields."""
-    return {name: getattr(target, name).value or "" for name, _, _ in FIELDS}
+    return {field.name: getattr(target, field.name).value or "" for field in FIELDS}
 
 
 def options(name: str, offers: Offers | None) -> tuple[str, ...]:
@@ -119,4 +106,4 @@ def runtime_for(accelerator_type: str) -> str | None:
 
 def changed(texts: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     """Give the fields that say something else than before."""
-    return {name: texts[name].strip() for name, _, _ in FIELDS if texts[name].strip() != before[name]}
+    return {name: texts[name].strip() for name in (field.name for field in FIELDS) if texts[name].strip() != before[name]}

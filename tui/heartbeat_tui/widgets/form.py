@@ -1,0 +1,180 @@
+"""A form: fields edited in place and checked as one types; the base of every form here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, Select
+
+from heartbeat_tui.widgets.form_fields import Field, Note
+from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink
+
+LOOKS = {"failed": ("✗ ", "failed"), "attention": ("! ", "attention"), "quiet": ("", "quiet"), "unfinished": ("", "quiet")}
+
+
+def form_bindings(name: str, label: str, accept: str, close: str) -> list[Binding]:
+    """Give the keys of the form ``name``: ``label`` and ``accept`` say what taking it does, ``close`` what leaving it does."""
+    return [
+        Binding("escape", "close", "Back", tooltip=close, id=f"{name}.close"),
+        Binding("ctrl+s", "accept", label, tooltip=accept, id=f"{name}.accept"),
+    ]
+
+
+class Completion(Suggester):
+    """Completes a field from what its form knows by then."""
+
+    def __init__(self, form: Form, name: str) -> None:
+        super().__init__(use_cache=False, case_sensitive=False)
+        self.form, self.field = form, name
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return next(iter(self.form.completions(self.field, value)), None) if value else None
+
+
+class Form(Vertical):
+    """``texts`` holds what the fields say, trimmed by nobody; a subclass says what that means.
+
+    It defines FIELDS and BINDINGS (``form_bindings``), ``notes`` and ``accepted``, and where it wants ``sentences``,
+    ``first``, ``changed`` and ``completions``. The pane that mounts it listens to the subclass's own message and to
+    ``Form.Closed``.
+    """
+
+    DEFAULT_CSS = """
+    Form { height: 1fr; }
+    Form VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Form .field { height: auto; }
+    Form .field-name { width: 14; }
+    Form Input, Form Select { width: 18; margin-right: 2; background: $panel; }
+    Form .field .-wrong { background: $error 30%; }
+    Form #form-sentence { margin-top: 1; }
+    Form #form-keys { height: 1; margin-top: 1; }
+    Form KeyButton { margin: 0 2 0 0; }
+    """
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+    BUTTONS: ClassVar[tuple[tuple[str, str, str], ...]] = ()  # key, label, action; "Back" comes after them
+    COMPLETES: ClassVar[bool] = False  # typed fields are completed as one types
+
+    class Closed(Message):
+        """Nothing is to change."""
+
+    def __init__(self, texts: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(classes="panel", id=id)
+        self.texts = dict(texts)
+        self.wrong = 0
+        self.border_title = title
+
+    # -- what a subclass says
+
+    def notes(self) -> Mapping[str, Note]:
+        """Read all fields; say of each what is wrong or worth knowing. A field without a note shows its hint."""
+        raise NotImplementedError
+
+    def accepted(self) -> Message:
+        """Make what is posted once the form is taken; called while nothing is wrong."""
+        raise NotImplementedError
+
+    def sentences(self) -> Sequence[Content]:
+        """Say what the fields come to together; called while nothing is wrong."""
+        return ()
+
+    def first(self) -> str:
+        """Name the field that has the focus first."""
+        return self.FIELDS[0].name
+
+    def changed(self, name: str) -> None:
+        """Let other fields follow ``name``; ``put`` changes them."""
+
+    def completions(self, name: str, text: str) -> Sequence[str]:
+        """List what ``text`` may become in the field ``name``, best first."""
+        del name, text
+        return ()
+
+    # -- what all have in common
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False):
+            for field in self.FIELDS:
+                with Horizontal(classes="field"):
+                    yield Lines(classes="field-name").with_text(ink(field.label, "plain"))
+                    yield self.box(field)
+                    yield Lines(classes="field-hint", id=f"hint-{field.name}").with_text(ink(field.hint, "quiet"))
+        yield Lines(id="form-sentence")
+        with Horizontal(id="form-keys"):
+            for key, label, action in self.BUTTONS:
+                yield KeyButton(key, label, action)
+            yield KeyButton("escape", "Back", "close")
+
+    def box(self, field: Field) -> Input | Select[str]:
+        name, text = f"field-{field.name}", self.texts[field.name]
+        if field.choices:
+            return Select([(choice, choice) for choice in field.choices], value=text, allow_blank=False, compact=True, id=name)
+        completion = Completion(self, field.name) if self.COMPLETES else None
+        return Input(text, compact=True, id=name, select_on_focus=True, suggester=completion)
+
+    def on_mount(self) -> None:
+        self.check()
+        self.query_one(f"#field-{self.first()}").focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.take((event.input.id or "").removeprefix("field-"), event.value)
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        self.take((event.select.id or "").removeprefix("field-"), str(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_accept()
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+    def take(self, name: str, text: str) -> None:
+        """Take in what a field says now."""
+        if self.texts.get(name) != text:
+            self.texts[name] = text
+            self.changed(name)
+            self.check()
+
+    def put(self, name: str, text: str) -> None:
+        """Write into a field."""
+        box = self.query_one(f"#field-{name}")
+        assert isinstance(box, Input | Select)
+        box.value = text
+
+    def check(self) -> None:
+        """Read all fields and say beside each what is wrong with it, and below them what they come to."""
+        notes = self.notes()
+        self.wrong = sum(note.wrong for note in notes.values())
+        for field in self.FIELDS:
+            note = notes.get(field.name, Note(field.hint))
+            glyph, kind = LOOKS[note.kind]
+            self.query_one(f"#hint-{field.name}", Lines).set_lines([ink(glyph + note.text, kind)])
+            self.query_one(f"#field-{field.name}").set_class(note.wrong, "-wrong")
+        mend = ink(f"{self.wrong} field{'s' if self.wrong > 1 else ''} to mend first.", "attention")
+        self.query_one("#form-sentence", Lines).set_lines([mend] if self.wrong else self.sentences())
+
+    def action_accept(self) -> None:
+        if self.wrong:
+            self.app.bell()
+        else:
+            self.post_message(self.accepted())
+
+    def action_close(self) -> None:
+        self.post_message(self.Closed())
+
+    def action_complete(self) -> None:
+        """Take the completion offered in the field that has the focus."""
+        focused = self.screen.focused
+        if isinstance(focused, Input):
+            focused.action_cursor_right()
