@@ -10,6 +10,8 @@ from textual.message import Message
 
 from heartbeat_tui.widgets.text import Lines, ink
 
+Tabs = Sequence[tuple[str, str, str]]  # key, title and mode of each pane there is
+
 LOUD = ("DEMO", "EMULATED", "REPLAY")  # what must be read first
 
 
@@ -35,7 +37,7 @@ class Tab(Lines):
 class TopLine(Horizontal):
     """Name, tabs, and labels at the right."""
 
-    def __init__(self, tabs: Sequence[tuple[str, str, str]], current: str) -> None:
+    def __init__(self, tabs: Tabs, current: str) -> None:
         super().__init__()
         self.tabs, self.current = tabs, current
 

@@ -1,0 +1,108 @@
+"""The run: owned here, told to the Heartbeat pane in snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.timer import Timer
+
+from heartbeat_tui.conductor import Conductor
+from heartbeat_tui.desks.desk import Desk, Unfinished
+from heartbeat_tui.panes.heartbeat import HeartbeatPane
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.source import Source
+    from heartbeat_tui.messages import Begin, CompareClocks
+
+FRAME_S = 0.25  # charts are drawn at most so often while measuring
+
+
+class BeatDesk(Desk):
+    """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread."""
+
+    pane: HeartbeatPane
+    conductor: Conductor
+    replay: Callable[[], Source] | None
+    timer: Timer
+
+    def open_beat(self, pane: HeartbeatPane, begin: Callable[[Plan], Source], replay: Callable[[], Source] | None) -> None:
+        self.conductor = Conductor(begin)
+        self.replay = replay
+        self.pane = self.prepared(pane)
+        self.add_mode("heartbeat", lambda: self.pane)
+
+    def watch_beat(self) -> None:
+        self.timer = self.set_interval(FRAME_S, self.look, pause=True)
+
+    def look(self) -> None:
+        """Show the pane what is new; rest when there is nothing to come."""
+        if self.conductor.due:
+            self.conduct(self.conductor.follow)
+            return
+        if not self.pane.awake or self.pane.waiting:
+            return
+        started = monotonic()
+        snapshot = self.conductor.snapshot()
+        if snapshot is not None:
+            self.pane.show(snapshot)
+            self.conductor.looked(monotonic() - started)
+        elif self.conductor.settled:
+            self.timer.pause()
+
+    def on_begin(self, event: Begin) -> None:
+        self.give_way()
+        if self.replay is not None:
+            self.conduct(partial(self.conductor.adopt, self.replay))
+        else:
+            self.conduct(partial(self.conductor.start, event.plan))
+
+    def on_compare_clocks(self, event: CompareClocks) -> None:
+        self.give_way()
+        self.conduct(partial(self.conductor.compare, event.plan))
+
+    def on_pause_run(self) -> None:
+        self.conductor.pause()
+        self.look()
+
+    def on_resume_run(self) -> None:
+        self.conductor.resume()
+        self.look()
+
+    def on_stop_run(self) -> None:
+        self.conductor.stop()
+        self.look()
+
+    def on_clear_run(self) -> None:
+        self.conductor.clear()
+        self.pane.show(None)
+
+    @work(thread=True, group="run", exit_on_error=False)
+    def conduct(self, change: Callable[[], None]) -> None:
+        """Start or change the run in a thread: both wait for processes."""
+        change()
+
+    def conducted(self) -> None:
+        """Look at what has come of that."""
+        self.pane.wait_for_run(False)
+        self.timer.resume()
+        self.look()
+
+    def give_way(self) -> None:
+        """Let the beat go first on the cores; a test has none to give way to."""
+        if not self.is_headless:
+            from heartbeat_core.beat.spawner import give_way
+
+            give_way()
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        run = Unfinished("a run is on its way", "It is stopped; what it has measured is kept.")
+        return (*([run] if self.conductor.active else []), *super().unfinished())
+
+    def close_desk(self) -> None:
+        self.conductor.close()
+        super().close_desk()

@@ -1,0 +1,58 @@
+"""What all desks share. A desk is a part of the app: Textual calls the handlers of every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.app import App
+
+from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_tui.panes.pane import Pane
+
+P = TypeVar("P", bound="Pane")
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What leaving would end or leave behind: "a run is on its way", and a sentence on what becomes of it."""
+
+    what: str
+    then: str
+
+
+class Desk(App[None]):
+    """``banner`` is shown at all times; ``drawn`` tells whether the first frame has been seen."""
+
+    banner: tuple[str, ...] = ()
+    drawn = False
+
+    def tell(self, error: BaseException) -> None:
+        """Say what went wrong: what a HeartbeatError explains, anything else by its name."""
+        if isinstance(error, HeartbeatError):
+            title, text = error.title, "\n".join(part for part in (error.cause, error.remedy) if part)
+        else:
+            title, text = "Something unexpected went wrong", f"{type(error).__name__}: {error}"
+            self.log.error(text)
+        self.notify(text, title=title, severity="error", timeout=10, markup=False)
+
+    def prepared(self, pane: P) -> P:
+        """Tell a pane what it must know of the program."""
+        pane.banner, pane.early = self.banner, lambda: not self.drawn
+        return pane
+
+    def offer_mode(self, mode: str, make: Callable[[], Pane]) -> None:
+        """Offer a pane, made when it is first gone to: the first frame of another does without its import."""
+        self.add_mode(mode, lambda: self.prepared(make()))
+
+    # -- leaving: each desk adds its own to what the next one says
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Name what a user should know of before the program is left."""
+        return ()
+
+    def close_desk(self) -> None:
+        """End what this desk owns, and wait until it is gone; called in a thread."""
