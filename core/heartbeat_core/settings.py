@@ -93,6 +93,20 @@ class CloudSettings:
 
 
 @dataclass(frozen=True)
+class RemoteSettings:
+    """How TPU VMs are reached, and what is where on them; "auto" is the external address.
+
+    ``ssh_flags`` are split as a shell would. ``folder``, from the home there, holds what set-up brings; ``python`` is empty for
+    the interpreter in it.
+    """
+
+    way: Literal["auto", "external", "internal", "iap"] = "auto"
+    ssh_flags: str = ""
+    folder: str = ".heartbeat-tui"
+    python: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting, and in ``sources`` where each that is not a default came from."""
 
@@ -101,6 +115,7 @@ class Settings:
     recordings: RecordingsSettings = RecordingsSettings()
     screen: ScreenSettings = ScreenSettings()
     cloud: CloudSettings = CloudSettings()
+    remote: RemoteSettings = RemoteSettings()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, key: str) -> Any:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.series import ChartData
+    from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.readiness.check import Check
     from heartbeat_core.readiness.result import Readiness, Result
 
@@ -45,6 +46,14 @@ class Begin(Message):
 
 class CompareClocks(Begin):
     """Run the handbook's method, then the honest one, on the same work."""
+
+
+class BeatOn(Message):
+    """Go to the Heartbeat pane and beat on a TPU VM: on all its hosts at once where ``worker`` is None."""
+
+    def __init__(self, node: Node, project: str, worker: int | None = 0) -> None:
+        super().__init__()
+        self.node, self.project, self.worker = node, project, worker
 
 
 class PauseRun(Message):

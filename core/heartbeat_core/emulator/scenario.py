@@ -134,6 +134,8 @@ class Scenario:
     ineligible: tuple[str, ...] = ()  # quotas for which no increase can be asked
     stockout: tuple[str, ...] = ()  # zones without capacity
     unreachable: tuple[str, ...] = ()  # zones that lists over all zones leave out, and say so
+    # Where the hosts of every node really are, worker by worker: loopback addresses behind which something answers ssh.
+    addresses: tuple[str, ...] = ()
     nodes: tuple[NodeStart, ...] = ()
     queued: tuple[QueuedStart, ...] = ()
     timings: Timings = Timings()

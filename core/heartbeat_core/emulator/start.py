@@ -95,7 +95,9 @@ def add_node(cloud: Cloud, project: Project, start: NodeStart) -> None:
     if start.queued_resource:
         body["queuedResource"] = f"projects/{project.id}/locations/{start.zone}/queuedResources/{start.queued_resource}"
     name = f"projects/{project.id}/locations/{start.zone}/nodes/{start.id}"
-    project.nodes[name] = Node(name, slice_, start.spot, body, start.state, cloud.stamp(), cloud.node_id(), start.fields)
+    project.nodes[name] = Node(
+        name, slice_, start.spot, body, start.state, cloud.stamp(), cloud.node_id(), start.fields, cloud.scenario.addresses
+    )
 
 
 def add_queued(cloud: Cloud, project: Project, start: QueuedStart) -> None:

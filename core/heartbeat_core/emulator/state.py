@@ -135,6 +135,7 @@ class Node:
     created: str
     uid: str
     overlay: Mapping[str, object] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()  # of its hosts, where the scenario knows better than to make some up
 
     @property
     def zone(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from heartbeat_core.emulator.answers import ApiError, Call, Json
@@ -40,15 +41,18 @@ def node_json(project: Project, node: Node) -> Json:
     }
     if node.state == "READY":
         answer["health"] = "HEALTHY"
-        answer["networkEndpoints"] = [endpoint(int(node.uid), worker, external=node.external) for worker in range(node.slice.hosts)]
+        answer["networkEndpoints"] = [
+            endpoint(int(node.uid), worker, node.addresses, external=node.external) for worker in range(node.slice.hosts)
+        ]
     return {**answer, **node.overlay}
 
 
-def endpoint(number: int, worker: int, *, external: bool) -> Json:
-    """Give one worker's addresses; the outer one is from a net kept for documentation."""
-    answer: Json = {"ipAddress": f"10.128.{number % 200}.{worker + 2}", "port": 8470, "accessConfig": {}}
+def endpoint(number: int, worker: int, addresses: Sequence[str], *, external: bool) -> Json:
+    """Give one worker's addresses: those of the scenario, or made-up ones, the outer from a net kept for documentation."""
+    own = addresses[worker % len(addresses)] if addresses else ""
+    answer: Json = {"ipAddress": own or f"10.128.{number % 200}.{worker + 2}", "port": 8470, "accessConfig": {}}
     if external:
-        answer["accessConfig"] = {"externalIp": f"203.0.113.{(number + worker) % 250 + 1}"}
+        answer["accessConfig"] = {"externalIp": own or f"203.0.113.{(number + worker) % 250 + 1}"}
     return answer
 
 
@@ -106,7 +110,7 @@ def new_node(cloud: Cloud, project: Project, name: str, slice_: Slice, body: Jso
     kept = {key: body[key] for key in KEPT if key in body}
     account = kept.get("serviceAccount") or {}
     kept["serviceAccount"] = {"email": account.get("email") or project.default_account, "scope": account.get("scope") or SCOPES}
-    node = Node(name, slice_, spot, kept, "CREATING", cloud.stamp(), cloud.node_id())
+    node = Node(name, slice_, spot, kept, "CREATING", cloud.stamp(), cloud.node_id(), addresses=cloud.scenario.addresses)
     project.nodes[name] = node
     return node
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.emulator.scenario import NodeStart
+
 ZONE = "/v2/projects/demo-project/locations/us-central1-b"
 NODES = f"{ZONE}/nodes"
 QUEUED = f"{ZONE}/queuedResources"
@@ -28,6 +30,17 @@ def test_zones_say_what_they_offer(ready: Any) -> None:
     assert ready.refused("GET", f"{ZONE}/runtimeVersions/none")["code"] == 404
     nowhere = ready.refused("GET", "/v2/projects/demo-project/locations/nowhere/nodes")
     assert nowhere["message"] == "Location nowhere is not found or access is unauthorized."
+
+
+def test_a_scenario_says_where_the_hosts_really_are(opened: Any) -> None:
+    slice_ = NodeStart("slice", "us-central1-a", "v5p-16", "v2-alpha-tpuv5")
+    there = opened("ready", addresses=("127.0.0.1", "127.0.0.2"), nodes=(slice_,))
+    hosts = there.get(f"{ZONE.replace('us-central1-b', 'us-central1-a')}/nodes/slice")["networkEndpoints"]
+    assert [host["accessConfig"]["externalIp"] for host in hosts] == ["127.0.0.1", "127.0.0.2"]
+    there.create("inside", networkConfig={"enableExternalIps": False})
+    there.wait(60)
+    (only,) = there.get(f"{NODES}/inside")["networkEndpoints"]
+    assert (only["ipAddress"], only["accessConfig"]) == ("127.0.0.1", {})
 
 
 def test_a_node_lives_from_creating_to_gone(ready: Any) -> None:
