@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, Scope, find_accelerator
@@ -33,7 +33,10 @@ class Symptom:
 
 @dataclass(frozen=True)
 class Node:
-    """A TPU VM; every word of Google's is kept as it is, known or not, and None where it is missing."""
+    """A TPU VM; every word of Google's is kept as it is, known or not, and None where it is missing.
+
+    ``answer`` is all that Google said of it.
+    """
 
     id: str
     zone: str
@@ -50,11 +53,13 @@ class Node:
     queued_resource: str | None
     symptoms: tuple[Symptom, ...]
     labels: Mapping[str, str]
+    topology: str | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class QueuedResource:
-    """A request that waits for its nodes, or holds them."""
+    """A request that waits for its nodes, or holds them; ``problem`` says why it failed, ``answer`` is all that Google said of it."""
 
     id: str
     zone: str
@@ -63,6 +68,9 @@ class QueuedResource:
     nodes: tuple[str, ...]
     provisioning: Provisioning
     created: str | None
+    runtime_version: str | None = None
+    problem: str | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,10 @@ def list_queued_resources(session: CloudSession, project: str, zone: str = EVERY
 
 def get_node(session: CloudSession, project: str, zone: str, node: str) -> Node:
     return node_of(session.get(SERVICE, f"{place(project, zone)}/nodes/{segment(node)}"))
+
+
+def get_queued_resource(session: CloudSession, project: str, zone: str, queued: str) -> QueuedResource:
+    return queued_of(session.get(SERVICE, f"{place(project, zone)}/queuedResources/{segment(queued)}"))
 
 
 def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning, scope: Scope, where: str) -> Held:
@@ -182,6 +194,8 @@ def node_of(answer: Any) -> Node:
             for row in rows(answer, "symptoms")
         ),
         labels=labels(answer, "labels"),
+        topology=text(answer, "acceleratorConfig", "topology"),
+        answer=answer if isinstance(answer, dict) else {},
     )
 
 
@@ -196,6 +210,9 @@ def queued_of(answer: Any) -> QueuedResource:
         nodes=tuple(node for spec in specs if (node := text(spec, "nodeId"))),
         provisioning=provisioning_of(spot=has(answer, "spot"), reserved=reserved),
         created=text(answer, "createTime"),
+        runtime_version=next((version for spec in specs if (version := text(spec, "node", "runtimeVersion"))), None),
+        problem=text(answer, "state", "failedData", "error", "message"),
+        answer=answer if isinstance(answer, dict) else {},
     )
 
 

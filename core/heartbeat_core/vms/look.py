@@ -1,0 +1,159 @@
+"""One look at all TPU VMs and queued resources of a project, and what changed between two looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Literal
+
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.fields import last
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import EVERYWHERE, Node, Nodes, QueuedResource, list_nodes, list_queued_resources
+
+Kind = Literal["node", "queued"]
+Key = tuple[Kind, str, str]  # kind, zone, name
+
+LONG_READY = timedelta(hours=8)  # a working day: whatever is READY for longer may have been forgotten
+WHY_EMPTY = (
+    "They may be in another project",
+    "in another zone",
+    "or TPUs of Compute Engine or GKE, which the Cloud TPU API does not show",
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there was at one moment; ``unreachable`` names the zones that did not answer and may hold more.
+
+    ``queued_problem`` says why queued resources could not be listed, though the nodes could; ``queued`` is empty then.
+    """
+
+    at: datetime
+    project: str
+    zone: str
+    nodes: tuple[Node, ...] = ()
+    queued: tuple[QueuedResource, ...] = ()
+    unreachable: tuple[str, ...] = ()
+    queued_problem: CloudError | None = None
+
+    def named(self, name: str, zone: str | None = None) -> tuple[Node, ...]:
+        """Find the nodes of that name: each zone may have one."""
+        return tuple(node for node in self.nodes if node.id == name and zone in (None, node.zone))
+
+    def queue_named(self, name: str, zone: str | None = None) -> tuple[QueuedResource, ...]:
+        """Find the queued resources of that name."""
+        return tuple(queued for queued in self.queued if queued.id == name and zone in (None, queued.zone))
+
+    def why_empty(self) -> str:
+        """Say why there may be nothing to see here though somebody has TPUs."""
+        parts = [part for part in WHY_EMPTY if self.zone != EVERYWHERE or "zone" not in part]
+        silent = f" {', '.join(self.unreachable)} did not answer." if self.unreachable else ""
+        return f"{', '.join(parts)}.{silent}"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One thing changed its state: None before it was there, None after it was gone.
+
+    ``took_s`` is how long it had been in the state before, None where that beginning was not seen.
+    """
+
+    at: datetime
+    kind: Kind
+    name: str
+    zone: str
+    before: str | None
+    after: str | None
+    took_s: float | None = None
+
+
+def take_look(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Look:
+    """Ask for nodes and queued resources side by side; raise CloudError where the nodes cannot be had."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="queued") as pool:
+        asked = pool.submit(list_queued_resources, session, project, zone)
+        nodes = list_nodes(session, project, zone)
+        problem: CloudError | None = None
+        try:
+            waiting = asked.result()
+        except CloudError as error:
+            waiting, problem = Nodes(), error
+    silent = tuple(dict.fromkeys(last(name) for name in (*nodes.unreachable, *waiting.unreachable)))
+    return Look(datetime.now(timezone.utc), project, zone, nodes.nodes, waiting.queued, silent, problem)
+
+
+def states(look: Look) -> dict[Key, str]:
+    """Give the state of everything in a look; what has none said is "?", which is no word of Google's."""
+    found: dict[Key, str] = {("node", node.zone, node.id): node.state or "?" for node in look.nodes}
+    return found | {("queued", queued.zone, queued.id): queued.state or "?" for queued in look.queued}
+
+
+def transitions(before: Look, after: Look, since: Mapping[Key, datetime] | None = None) -> tuple[Transition, ...]:
+    """Find what changed between two looks, in the order of the names; ``since`` tells when each came into its state.
+
+    A zone that could not be reached in one of them tells nothing, and neither do queued resources that could not be listed.
+    """
+    old, new = states(before), states(after)
+    silent = {*before.unreachable, *after.unreachable}
+    mute = before.queued_problem is not None or after.queued_problem is not None
+
+    def changed() -> Iterator[Transition]:
+        for key in sorted({*old, *new}):
+            kind, zone, name = key
+            if old.get(key) == new.get(key) or zone in silent or (mute and kind == "queued"):
+                continue
+            began = (since or {}).get(key)
+            took_s = (after.at - began).total_seconds() if began and key in old else None
+            yield Transition(after.at, kind, name, zone, old.get(key), new.get(key), took_s)
+
+    return tuple(changed())
+
+
+class History:
+    """What changed since the first look, and when everything came into the state it is in, as far as that was seen."""
+
+    def __init__(self) -> None:
+        self.last: Look | None = None
+        self.since: dict[Key, datetime] = {}
+
+    def add(self, look: Look) -> tuple[Transition, ...]:
+        """Take in the next look; give what changed, nothing for the first."""
+        found = transitions(self.last, look, self.since) if self.last else ()
+        for change in found:
+            key: Key = (change.kind, change.zone, change.name)
+            if change.after is None:
+                self.since.pop(key, None)
+            else:
+                self.since[key] = look.at
+        for node in look.nodes:  # of these the beginning is known without having been seen
+            if node.state == "CREATING" and (created := moment(node.created)):
+                self.since[("node", node.zone, node.id)] = created
+        self.last = look
+        return found
+
+
+def moment(stamp: str | None) -> datetime | None:
+    """Read one of Google's time stamps, None where it is none: 2026-11-22T10:00:00.123456789Z."""
+    if not stamp:
+        return None
+    whole, dot, rest = stamp.strip().upper().removesuffix("Z").partition(".")
+    digits = rest[:6].ljust(6, "0") if dot else "000000"
+    try:
+        return datetime.strptime(f"{whole}.{digits}+0000", "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        return None
+
+
+def age_s(created: str | None, now: datetime) -> float | None:
+    """Count the seconds since ``created``, None where that is not known; clocks differ, so it is never below 0."""
+    began = moment(created)
+    return max(0.0, (now - began).total_seconds()) if began else None
+
+
+def long_ready(look: Look, now: datetime | None = None, after: timedelta = LONG_READY) -> tuple[Node, ...]:
+    """Find the nodes that are READY and were created longer than ``after`` ago, the oldest first."""
+    aged = [(age_s(node.created, now or look.at) or 0.0, node) for node in look.nodes if node.state == "READY"]
+    found = [(age, node) for age, node in aged if age >= after.total_seconds()]
+    return tuple(node for _, node in sorted(found, key=lambda pair: -pair[0]))

@@ -1,0 +1,220 @@
+"""A TPU VM somebody wants: what is wrong with the wish, the body it is sent as, and gcloud's command that sends the same."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
+from heartbeat_core.errors import HeartbeatError
+
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
+ZONE = re.compile(r"[a-z]+(?:-[a-z]+)+\d+-[a-z]")
+EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+NETWORK = re.compile(r"[-\w./:]+")
+LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
+MOST_SCRIPT_BYTES = 256 * 1024  # that one value of metadata holds
+WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "reserved": "reserved"}
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a zone offers by its own word; empty where it was not asked, or says nothing."""
+
+    zone: str = ""
+    accelerator_types: tuple[str, ...] = ()
+    runtime_versions: tuple[str, ...] = ()
+
+
+def ask_offers(session: CloudSession, project: str, zone: str) -> Offers:
+    """Ask for accelerator types and runtime versions side by side; raise CloudError."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="runtimes") as pool:
+        versions = pool.submit(list_runtime_versions, session, project, zone)
+        types = list_accelerator_types(session, project, zone)
+        return Offers(zone, types, versions.result())
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """One TPU VM to be made; ``queued`` waits for it as a queued resource of the same name.
+
+    What is empty is left to Google: its default network, its default service account. ``startup_script`` is the path of a file.
+    """
+
+    project: str
+    zone: str
+    name: str
+    accelerator_type: str
+    runtime_version: str
+    provisioning: Provisioning = "on-demand"
+    queued: bool = False
+    external_ip: bool = True
+    network: str = ""
+    subnetwork: str = ""
+    service_account: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    startup_script: str = ""
+
+    @property
+    def accelerator(self) -> Accelerator | None:
+        """Find what is known of the type, None for one not known here."""
+        return find_accelerator(self.accelerator_type)
+
+    def gist(self) -> str:
+        """Say in a line what it is."""
+        model = f"{WORDS[self.provisioning]}{', queued' * self.queued}"
+        address = "external address" if self.external_ip else "no external address"
+        return f"{self.name}: {self.accelerator_type} in {self.zone}, {model}, {self.runtime_version}, {address}"
+
+    def reach(self) -> str:
+        """Say how it will be reached."""
+        if self.external_ip:
+            return "By ssh at its external address."
+        return (
+            "It has no external address: from here only through Google's tunnel (gcloud alpha compute tpus tpu-vm ssh "
+            "--tunnel-through-iap) or from a machine in its network. It reaches the internet only where its network has Cloud NAT."
+        )
+
+    def problems(self, offers: Offers | None = None) -> dict[str, HeartbeatError]:
+        """Find what is wrong, by the name of the field; what the zone offers is held against it where that is known."""
+        offers = offers or Offers()
+        found = (*self.wrong_names(), *self.wrong_kind(offers), *self.wrong_rest())
+        return dict(reversed(found))  # the first of each field holds
+
+    def wrong_names(self) -> Iterator[tuple[str, HeartbeatError]]:
+        if not self.project:
+            yield "project", HeartbeatError("no project was chosen", "", "Give --project, or set PROJECT_ID.")
+        if not NAME.fullmatch(self.name):
+            why = "It begins with a small letter, goes on in small letters, digits and hyphens, and ends in none of these; 62 at most."
+            yield "name", HeartbeatError(f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")
+        if not ZONE.fullmatch(self.zone):
+            yield "zone", HeartbeatError(f"{self.zone!r} is no zone", "A zone is a region and a letter.", "Give one such as us-central1-b.")
+
+    def wrong_kind(self, offers: Offers) -> Iterator[tuple[str, HeartbeatError]]:
+        kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
+        if not self.accelerator_type or (types and self.accelerator_type not in types):
+            title = f"{self.zone} does not offer {self.accelerator_type}" if self.accelerator_type else "no accelerator type was chosen"
+            yield (
+                "accelerator_type",
+                HeartbeatError(title, f"It offers {some(types)}." if types else "", near(self.accelerator_type, types)),
+            )
+        if not self.runtime_version or (versions and self.runtime_version not in versions):
+            fitting = f"{kind.family.runtime} goes with {kind.type}." if kind else near(self.runtime_version, versions)
+            title = f"{self.zone} has no runtime {self.runtime_version}" if self.runtime_version else "no runtime version was chosen"
+            yield "runtime_version", HeartbeatError(title, f"It has {some(versions)}." if versions else "", fitting)
+        if kind and runtime_fits(kind, self.runtime_version) is False:
+            yield (
+                "runtime_version",
+                HeartbeatError(
+                    f"the runtime {self.runtime_version} has no driver for {kind.type}",
+                    f"The TPU VM would come up READY, and programs on it would find no TPU ({RUNTIMES_SOURCE}).",
+                    f"Take {kind.family.runtime}, which goes with {kind.type}.",
+                ),
+            )
+
+    def wrong_rest(self) -> Iterator[tuple[str, HeartbeatError]]:
+        if self.provisioning not in WORDS:
+            yield "provisioning", HeartbeatError(f"{self.provisioning!r} is no way to pay", "", f"It is {', '.join(WORDS)}.")
+        if self.service_account and not EMAIL.fullmatch(self.service_account):
+            why = "A service account is named by its e-mail address."
+            yield "service_account", HeartbeatError(f"{self.service_account!r} is no service account", why)
+        for name, value in (("network", self.network), ("subnetwork", self.subnetwork)):
+            if value and not NETWORK.fullmatch(value):
+                yield name, HeartbeatError(f"{value!r} is no {name}", "It is a name, or a path such as projects/p/global/networks/n.")
+        for key, value in self.labels.items():
+            if not (LABEL_KEY.fullmatch(key) and LABEL_VALUE.fullmatch(value)):
+                why = "Key and value are small letters, digits, hyphens and underscores, 63 at most; a key begins with a letter."
+                yield "labels", HeartbeatError(f"{key}={value} is no label", why)
+        if self.startup_script and (problem := unreadable(self.startup_script)):
+            yield "startup_script", problem
+
+    def command(self) -> tuple[str, ...]:
+        """Give gcloud's command that asks for exactly this."""
+        where = (f"--project={self.project}", f"--zone={self.zone}")
+        if self.queued:
+            start: tuple[str, ...] = ("queued-resources", "create", self.name, f"--node-id={self.name}")
+            kind = (f"--accelerator-type={self.accelerator_type}", f"--runtime-version={self.runtime_version}")
+        else:
+            start = ("tpu-vm", "create", self.name)
+            kind = (f"--accelerator-type={self.accelerator_type}", f"--version={self.runtime_version}")
+        return ("gcloud", "compute", "tpus", *start, *where, *kind, *self.options())
+
+    def options(self) -> Iterator[str]:
+        if self.provisioning != "on-demand":
+            yield f"--{self.provisioning}"
+        if not self.external_ip:
+            yield "--internal-ips"
+        for flag, value in (("network", self.network), ("subnetwork", self.subnetwork), ("service-account", self.service_account)):
+            if value:
+                yield f"--{flag}={value}"
+        if self.labels:
+            yield "--labels=" + ",".join(f"{key}={self.labels[key]}" for key in sorted(self.labels))
+        if self.startup_script:
+            yield f"--metadata-from-file=startup-script={self.startup_script}"
+
+    def body(self) -> dict[str, Any]:
+        """Make the body of the request, as gcloud does; raise HeartbeatError where the start-up script cannot be read."""
+        network = {"enableExternalIps": self.external_ip, "network": self.network or "default"}
+        node: dict[str, Any] = {
+            "acceleratorType": self.accelerator_type,
+            "runtimeVersion": self.runtime_version,
+            "networkConfig": {**network, "subnetwork": self.subnetwork} if self.subnetwork else network,
+            "metadata": {"startup-script": read_script(self.startup_script)} if self.startup_script else {},
+        }
+        if self.labels:
+            node["labels"] = dict(self.labels)
+        if self.service_account:
+            node["serviceAccount"] = {"email": self.service_account}
+        if not self.queued:
+            scheduling = {"preemptible": False, "reserved": self.provisioning == "reserved", "spot": self.provisioning == "spot"}
+            return {**node, "schedulingConfig": scheduling, "shieldedInstanceConfig": {"enableSecureBoot": False}}
+        node.setdefault("serviceAccount", {})
+        place = f"projects/{self.project}/locations/{self.zone}"
+        queued: dict[str, Any] = {"tpu": {"nodeSpec": [{"parent": place, "nodeId": self.name, "node": node}]}}
+        if self.provisioning == "spot":
+            queued["spot"] = {}
+        if self.provisioning == "reserved":
+            queued["reservationName"] = f"{place}/reservations/-"
+        return queued
+
+    def words(self) -> dict[str, str]:
+        """Give what is known of it to remedies."""
+        known = {
+            "project": self.project, "zone": self.zone, "tpu_name": self.name, "queued_resource": self.name,
+            "accelerator_type": self.accelerator_type, "runtime_version": self.runtime_version, "service_account": self.service_account,
+        }  # fmt: skip
+        return {name: value for name, value in known.items() if value}
+
+
+def some(names: Iterable[str], most: int = 12) -> str:
+    names = tuple(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    found = difflib.get_close_matches(name, tuple(names), n=1, cutoff=0.5)
+    return f"Did you mean {found[0]}?" if found else ""
+
+
+def unreadable(path: str) -> HeartbeatError | None:
+    try:
+        script = read_script(path)
+    except HeartbeatError as error:
+        return error
+    if len(script.encode()) > MOST_SCRIPT_BYTES:
+        return HeartbeatError(f"the start-up script {path} is too long", f"It may have {MOST_SCRIPT_BYTES // 1024} KiB.")
+    return HeartbeatError(f"{path!r} cannot be given to gcloud", "Its name holds a comma.", "Rename it.") if "," in path else None
+
+
+def read_script(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise HeartbeatError(f"the start-up script {path} cannot be read", str(error), "Name a file of text.") from error
