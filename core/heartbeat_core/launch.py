@@ -18,6 +18,8 @@ from heartbeat_core.settings import APP, Settings
 if TYPE_CHECKING:
     from heartbeat_core.beat.ceilings import CeilingCache
     from heartbeat_core.beat.run import Run, Sink
+    from heartbeat_core.beat.stream import Label
+    from heartbeat_core.runs.index import Index
     from heartbeat_core.runs.replay import Replay
 
 MIB = 2**20
@@ -63,14 +65,14 @@ class Launcher:
             return str(managed) if managed else None
         return None
 
-    def start(self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = ()) -> Run:
-        """Start a run; raise HeartbeatError where it cannot start."""
+    def start(self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = (), label: Label | None = None) -> Run:
+        """Start a run, recorded under ``label``; raise HeartbeatError where it cannot start."""
         from heartbeat_core.beat.run import Run
         from heartbeat_core.runs.recording import Recording
 
         kept = self.settings.recordings
         if kept.save if save is None else save:
-            sinks = (*sinks, Recording.create(self.recordings(), plan, kept.limit_mib * MIB))
+            sinks = (*sinks, Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label))
         return Run(plan, self.spawner, python=self.interpreter(plan.backend), sinks=sinks, ceilings=self.ceilings())
 
     def replay(self, path: Path, speed: float = 1.0) -> Replay:
@@ -86,6 +88,14 @@ class Launcher:
         """
         on_tpu = plan.backend == "xla" and any(tpu.chip for tpu in scan_tpus())
         return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
+
+    def index(self) -> Index:
+        """Give the list of all recordings."""
+        from platformdirs import user_cache_path
+
+        from heartbeat_core.runs.index import Index
+
+        return Index(self.recordings(), user_cache_path(APP) / "runs", self.ceilings())
 
     def recordings(self) -> Path:
         """Name the folder of recordings."""

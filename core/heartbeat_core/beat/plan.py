@@ -106,6 +106,24 @@ def plan_from_json(data: object) -> Plan:
         raise HeartbeatError("the plan is not well formed", str(error), "Use one version on both sides.") from error
 
 
+def plan_of_recording(data: object) -> tuple[Plan, tuple[str, ...]]:
+    """Read the plan of a run that is over; return it with the names in it that this version does not know, and leaves out.
+
+    Raises HeartbeatError where what is left is no plan.
+    """
+    if not isinstance(data, dict):
+        return plan_from_json(data), ()
+    known = {field.name for field in fields(Plan)}
+    left = {name: value for name, value in data.items() if name in known}
+    unknown = [str(name) for name in data if name not in known]
+    work = left.get("workload")
+    if isinstance(work, dict):
+        dimensions = {field.name for field in fields(MatMul)}
+        unknown += [f"workload.{name}" for name in work if name not in dimensions]
+        left["workload"] = {name: value for name, value in work.items() if name in dimensions}
+    return plan_from_json(left), tuple(unknown)
+
+
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise HeartbeatError(f"{name} is {value!r}", f"It is one of {', '.join(allowed)}.", f"Try --{name} {allowed[0]}.")

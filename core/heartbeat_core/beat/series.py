@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heartbeat_core.beat.envelope import Column, Envelope
-from heartbeat_core.beat.plan import Plan, plan_from_json
+from heartbeat_core.beat.plan import Plan, plan_of_recording
 from heartbeat_core.beat.store import SampleStore
 from heartbeat_core.beat.stream import (
     CeilingMeasured,
@@ -16,6 +16,7 @@ from heartbeat_core.beat.stream import (
     Failed,
     HandbookClock,
     Health,
+    Label,
     Pause,
     Proof,
     Record,
@@ -80,9 +81,14 @@ class Series:
     ceiling: CeilingMeasured | None = None
     failed: Failed | None = None
     ended: Ended | None = None
+    label: Label | None = None
+    unknown: tuple[str, ...] = ()  # what the plan names that this version does not know
 
     def apply(self, record: Record) -> None:
         """Take one record; raise HeartbeatError where it cannot be what a worker measured."""
+        if isinstance(record, Label):  # no part of the run: it may come long after
+            self.label = record
+            return
         self.last_at_ns = record.at_ns
         name = KEPT.get(type(record))
         if name is not None:
@@ -93,7 +99,8 @@ class Series:
             except ValueError as error:
                 raise StreamError("the stream holds samples that cannot be", str(error), "Run it again.") from error
         elif isinstance(record, Started):
-            self.started, self.plan = record, plan_from_json(record.plan)
+            self.started = record
+            self.plan, self.unknown = plan_of_recording(record.plan)
         elif isinstance(record, Environment):
             self.environment = record.values
         elif isinstance(record, Stage):

@@ -12,6 +12,7 @@ import json
 import math
 import sys
 from array import array
+from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -25,6 +26,10 @@ PHASES: tuple[Phase, ...] = ("cold", "warm-up", "steady")
 
 class StreamError(HeartbeatError):
     """A line that is no record of ours."""
+
+
+class NewerSchema(StreamError):
+    """A stream that only a newer version can read."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,21 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Label:
+    """What people call a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
+
+    ``group`` holds together runs that repeat one another.
+    """
+
+    type: ClassVar[str] = "label"
+    at_ns: int
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True)
 class Unknown:
     """A record of a kind that this version does not know: kept, not understood."""
 
@@ -195,10 +215,16 @@ class Unknown:
 
 
 Record: TypeAlias = (
-    Started | Stage | Environment | Samples | HandbookClock | Health | Pause | Proof | CeilingMeasured | Failed | Ended | Unknown
+    Started | Stage | Environment | Samples | HandbookClock | Health | Pause | Proof | CeilingMeasured | Failed | Ended | Label | Unknown
 )
 KINDS: dict[str, type[Any]] = {
-    kind.type: kind for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended)
+    kind.type: kind
+    for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended, Label)
+}
+
+# Each field by name, annotation and whether it must be given: looked up once, for a long run has a record every 33 ms.
+FIELDS: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {
+    kind: tuple((f.name, str(f.type), f.default is MISSING) for f in fields(kind)) for kind in KINDS.values()
 }
 
 JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
@@ -208,6 +234,7 @@ JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
     "str": str,
     "dict[str, Any]": dict,
     "dict[str, array[int]]": dict,
+    "tuple[str, ...]": list,
 }
 
 
@@ -222,7 +249,7 @@ def encode(record: Record) -> bytes:
 def decode(line: bytes) -> Record:
     """Read one line; raise StreamError where it is no record, ignore what a newer version has added."""
     try:
-        values = json.loads(line, parse_float=finite, parse_constant=finite)
+        values = JSON.decode(line.decode())
         kind, at_ns = values["type"], values["at_ns"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise not_ours(line, error) from error
@@ -235,20 +262,24 @@ def decode(line: bytes) -> Record:
         known = known_values(record, values)
         if record is Samples:
             known["columns"] = unpack_columns(known["columns"])
+        elif record is Label:
+            known["tags"] = texts(known.get("tags", ()))
         made: Record = record(**known)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise not_ours(line, error) from error
     if isinstance(made, Started) and made.schema > SCHEMA:
-        raise StreamError(f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui.")
+        raise NewerSchema(f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui.")
     return made
 
 
 def known_values(record: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     """Pick what the fields of a kind of record take; raise KeyError where one is missing, TypeError where one is of another type."""
-    known = {f.name: values[f.name] for f in fields(record) if f.name in values or f.default is MISSING}
-    for f in fields(record):
-        if f.name in known and not fits(known[f.name], str(f.type)):
-            raise TypeError(f"{f.name} is not of the type {f.type}")
+    known: dict[str, Any] = {}
+    for name, annotation, needed in FIELDS[record]:
+        if needed or name in values:
+            known[name] = values[name]
+            if not fits(known[name], annotation):
+                raise TypeError(f"{name} is not of the type {annotation}")
     return known
 
 
@@ -272,6 +303,9 @@ def finite(text: str) -> float:
     return value
 
 
+JSON = json.JSONDecoder(parse_float=finite, parse_constant=finite)  # made once: it costs more than to read a line with it
+
+
 def pack(column: array[int]) -> str:
     if sys.byteorder == "big":
         column = array("q", column)
@@ -292,6 +326,13 @@ def unpack_columns(packed: dict[str, str]) -> dict[str, array[int]]:
     if len({len(column) for column in columns.values()}) != 1 or "total" not in columns:
         raise ValueError("the columns of a samples record differ in length, or lack the total")
     return columns
+
+
+def texts(values: Iterable[Any]) -> tuple[str, ...]:
+    found = tuple(values)
+    if not all(isinstance(value, str) for value in found):
+        raise TypeError("a tag is not a text")
+    return found
 
 
 def not_ours(line: bytes, why: object) -> StreamError:

@@ -17,31 +17,39 @@ from heartbeat_core.beat.ending import Ending, Exit, explain
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import Record, Started, StreamError, decode
+from heartbeat_core.beat.stream import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.labels import check_label, last_label
+from heartbeat_core.runs.lock import hold
 
 SUFFIX = ".jsonl"
+NAMED = 5  # of the labelled recordings that had to go, listed one by one
 # The folder may hold other files, and those are never removed.
 OURS = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[a-z]+-[0-9a-f]{6}\.jsonl")
 
 
 class Recording:
-    """A file being written. A full disk ends the recording, never the run."""
+    """A file being written, and locked meanwhile. A full disk ends the recording, never the run."""
 
-    def __init__(self, path: Path, file: BinaryIO, limit_bytes: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, limit_bytes: int, label: Label | None = None) -> None:
         self.path = path
+        self.label = label  # goes behind the first line
         self.file: BinaryIO | None = file
         self.limit_bytes = limit_bytes
         self.written = 0
 
     @classmethod
-    def create(cls, folder: Path, plan: Plan, limit_bytes: int) -> Recording:
-        """Open a new file; raise HeartbeatError where the folder cannot be written."""
+    def create(cls, folder: Path, plan: Plan, limit_bytes: int, label: Label | None = None) -> Recording:
+        """Open a new file; raise HeartbeatError where the folder cannot be written, or for a label that cannot be one."""
+        if label:
+            check_label(label)
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         path = folder / f"{now}-{plan.backend}-{plan.method}-{secrets.token_hex(3)}{SUFFIX}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return cls(path, path.open("xb", buffering=0), limit_bytes)
+            file = path.open("xb", buffering=0)
+            hold(file, wait=True)  # whoever just looked whether it is held lets go at once
+            return cls(path, file, limit_bytes, label)
         except OSError as error:
             raise HeartbeatError(
                 "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or keep none: recordings.save = false."
@@ -58,7 +66,12 @@ class Recording:
         except OSError as error:
             return self.abandon(str(error))
         self.written += written
-        return None if written == len(line) else self.abandon(f"{written} of {len(line)} bytes were written")
+        if written != len(line):
+            return self.abandon(f"{written} of {len(line)} bytes were written")
+        if self.label:
+            label, self.label = self.label, None
+            return self.write(encode(label))
+        return None
 
     def abandon(self, why: str) -> str:
         """Close the file for good; return the note that says so."""
@@ -80,27 +93,75 @@ class Recording:
         try:
             if not self.written:
                 self.path.unlink(missing_ok=True)
-            removed = make_room(self.path.parent, self.limit_bytes, keep=self.path)
+            removed, named = make_room(self.path.parent, self.limit_bytes, keep=self.path)
         except OSError as error:
             return [*notes, f"old recordings could not be removed: {error}"]
         if removed:
-            notes.append(f"{len(removed)} old recordings were removed to stay under the cap of {mib(self.limit_bytes)}")
+            notes.append(f"{counted(len(removed))} removed to stay under the cap of {mib(self.limit_bytes)}")
+        if named:
+            which = ", ".join(named[:NAMED]) + (", …" if len(named) > NAMED else "")
+            notes.append(f"of these, {len(named)} had a name, a note or tags, for nothing else was left: {which}")
         return notes
 
 
-def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> list[Path]:
-    """Remove the oldest recordings, by name, until the rest fits; never the one just made."""
-    sized = [(path, path.stat().st_size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name)]
-    total = sum(size for _path, size in sized)
-    removed = []
+def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path], list[str]]:
+    """Remove the oldest recordings, by name, until the rest fits; return them, and what those were called that people had labelled.
+
+    Labelled ones go when no other is left. Never the one just made, nor one that a program is writing.
+    """
+    sized = [(path, size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name) and (size := size_of(path))]
+    excess = sum(size for _path, size in sized) - limit_bytes
+    removed: list[Path] = []
+    labelled: list[tuple[Path, int, str]] = []
     for path, size in sized:
-        if total <= limit_bytes:
-            break
-        if path != keep:
-            path.unlink(missing_ok=True)
-            total -= size
+        if excess <= 0:
+            return removed, []
+        called = call(path) if path != keep else None
+        if called:
+            labelled.append((path, size, called))
+        elif path != keep and remove(path):
             removed.append(path)
-    return removed
+            excess -= size
+    gone: list[str] = []
+    for path, size, called in labelled:
+        if excess > 0 and remove(path):
+            removed.append(path)
+            gone.append(called)
+            excess -= size
+    return removed, gone
+
+
+def size_of(path: Path) -> int:
+    """Give the bytes of a file, 0 where another program has just removed it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def call(path: Path) -> str:
+    """Give what people call a recording, empty where they have not named, noted or tagged it."""
+    try:
+        label = last_label(path)
+    except OSError:
+        return ""
+    return label.name or (path.stem if label.note or label.tags else "")
+
+
+def remove(path: Path) -> bool:
+    """Remove a recording unless a program is writing it; tell whether it is gone by our hand. Raise OSError where it cannot be."""
+    try:
+        with path.open("rb") as file:
+            if not hold(file):
+                return False
+            path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def counted(count: int) -> str:
+    return "1 old recording was" if count == 1 else f"{count:,} old recordings were"
 
 
 def mib(count: int) -> str:

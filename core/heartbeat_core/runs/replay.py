@@ -7,7 +7,7 @@ from pathlib import Path
 
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.beat.ending import Ending, Exit, explain
-from heartbeat_core.beat.plan import plan_from_json
+from heartbeat_core.beat.plan import plan_of_recording
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, Started
 from heartbeat_core.errors import HeartbeatError
@@ -28,7 +28,7 @@ class Replay(Source):
         if not isinstance(started, Started):
             raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
         self.day = started.time[:10]
-        super().__init__(plan_from_json(started.plan), (f"REPLAY of a run of {self.day}",))
+        super().__init__(plan_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
         self.path, self.speed, self.ceilings = path, speed, ceilings
         self.stopped = False
         self.thread = threading.Thread(target=self.play, name="replay", daemon=True)

@@ -19,6 +19,7 @@ from heartbeat_core.beat.stream import (
     Failed,
     HandbookClock,
     Health,
+    Label,
     Pause,
     Proof,
     Record,
@@ -59,6 +60,7 @@ every_record = st.one_of(
     st.builds(CeilingMeasured, whole, above, above),
     st.builds(Failed, whole, st.text(), st.text(), st.text(), st.text()),
     st.builds(Ended, whole, st.text()),
+    st.builds(Label, whole, st.text(), st.text(), st.lists(st.text()).map(tuple), st.text()),
     st.builds(lambda at, more: Unknown(at, {**more, "type": "telegram", "at_ns": at}), whole, json_objects),
 )
 
@@ -120,6 +122,8 @@ def decode_or_refuse(line: bytes) -> Record | None:
         b'{"type":"proof","at_ns":1,"row":0,"error":1e999,"implies":"","passed":true}\n',
         b'{"type":"stage","at_ns":1,"name":5}\n',
         b'{"type":"environment","at_ns":1,"values":[]}\n',
+        b'{"type":"label","at_ns":1,"tags":"tpu"}\n',
+        b'{"type":"label","at_ns":1,"tags":[5]}\n',
         b'{"type":"handbook","at_ns":1,"products":0,"total_ns":1,"launched":0,"fence_ns":1,"idle_fence_ns":1}\n',
         b'{"type":"ceiling","at_ns":1,"flops_per_s":0,"bytes_per_s":1}\n',
         b'{"type":"samples","at_ns":1,"phase":"hot","start":0,"columns":{"total":""}}\n',

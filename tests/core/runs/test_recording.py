@@ -184,7 +184,7 @@ def test_below_the_cap_nothing_goes(tmp_path: Path) -> None:
 
 def test_the_newest_is_never_removed(tmp_path: Path) -> None:
     newest, older = old_one(tmp_path, 9, 500), old_one(tmp_path, 1, 500)
-    assert make_room(tmp_path, 0, keep=newest) == [older]
+    assert make_room(tmp_path, 0, keep=newest) == ([older], [])
     assert newest.exists()
 
 

@@ -1,0 +1,96 @@
+"""What a list of runs shows of each recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from heartbeat_core.beat.workload import Dtype, MatMul
+
+Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "broken", "empty"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recording. Times are nanoseconds per product; what is not known is None, or an empty text.
+
+    ``id`` is the shortest name that no other recording of the folder shares; ``problem`` says in words what is wrong with the
+    file or the run, empty where nothing is. ``low_ns``..``high_ns`` hold the median with 95 % confidence. ``device`` is the
+    chip, the hardware or "cpu"; ``rehearsal`` runs of torch_xla were not on a TPU. ``group`` holds repeats together.
+    """
+
+    path: Path
+    id: str
+    bytes: int
+    status: Status
+    problem: str = ""
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    started: datetime | None = None  # UTC
+    host: str = ""
+    device: str = ""
+    rehearsal: bool = False
+    backend: str = ""
+    workload: MatMul | None = None
+    method: str = ""
+    precision: str = ""  # as planned: default, high, highest
+    threads: int | None = None
+    verdict: str = ""
+    reason: str = ""
+    n: int = 0  # steady samples
+    median_ns: float | None = None
+    low_ns: float | None = None
+    high_ns: float | None = None
+    cold_ns: float | None = None
+
+    @property
+    def readable(self) -> bool:
+        """Tell whether the whole recording can be loaded."""
+        return self.status not in ("newer", "broken", "empty")
+
+    @property
+    def title(self) -> str:
+        """Give what to call it by: its name, else its id."""
+        return self.name or self.id
+
+    @property
+    def flops_per_s(self) -> float | None:
+        return 1e9 * self.workload.flops / self.median_ns if self.workload and self.median_ns else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Make the object that ``runs list --json`` prints for each."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        work = self.workload
+        return {
+            **values,
+            "path": str(self.path),
+            "tags": list(self.tags),
+            "started": self.started.isoformat() if self.started else None,
+            "workload": vars(work) if work else None,
+        }
+
+
+def entry_from_json(values: dict[str, Any], path: Path, name: str) -> Entry:
+    """Read what ``to_json`` made, now at ``path`` and called ``name``; raise KeyError, TypeError or ValueError where it is not that."""
+    work, started = values["workload"], values["started"]
+    return Entry(
+        **{
+            **values,
+            "path": path,
+            "id": name,
+            "tags": tuple(values["tags"]),
+            "started": datetime.fromisoformat(started) if started else None,
+            "workload": matmul(**work) if work else None,
+        }
+    )
+
+
+@lru_cache(maxsize=256)
+def matmul(batch: int, hidden: int, intermediate: int, dtype: Dtype) -> MatMul:
+    """Make a workload once for the many runs that share it."""
+    return MatMul(batch, hidden, intermediate, dtype)

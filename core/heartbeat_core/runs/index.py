@@ -1,0 +1,176 @@
+"""Every recording of a folder at a glance: what was read of each is kept in a cache, which rebuilds itself from the recordings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.entry import Entry, entry_from_json
+from heartbeat_core.runs.find import find_entries, find_entry
+from heartbeat_core.runs.labels import Relabel, relabel
+from heartbeat_core.runs.recording import OURS, SUFFIX, remove
+from heartbeat_core.runs.shelf import Kept, Shelf, Stamp
+from heartbeat_core.runs.summary import KeptCeilings, summarize_recording
+
+Progress = Callable[[int, int], None]  # recordings read, of those to be read
+BATCH = 500  # recordings between two writes: what was read before a kill is not read again
+
+
+@dataclass(frozen=True)
+class Known:
+    """One recording as it was read; ``ceiling`` is that of this machine which its verdict rests on, by name and value."""
+
+    stamp: Stamp
+    ceiling: str
+    entry: Entry
+
+
+class Index:
+    """The recordings of one folder. Any thread may ask; ``notes`` say what went wrong with the cache, never with a recording."""
+
+    def __init__(self, folder: Path, cache: Path, ceilings: CeilingCache) -> None:
+        self.folder = folder
+        self.ceilings = ceilings
+        self.shelf = Shelf(cache, folder)
+        self.lock = threading.Lock()
+        self.known: dict[str, Known] | None = None  # by file name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self.shelf.notes)
+
+    def entries(self, on_progress: Progress | None = None) -> tuple[Entry, ...]:
+        """List every recording, the newest first, having read what is new or has changed.
+
+        Raises HeartbeatError where the folder cannot be read. What is wrong with a recording stands in its entry.
+        """
+        with self.lock:
+            stamps = self.scan()
+            ids = short_ids(stamps)
+            ceilings = KeptCeilings(self.ceilings.path)
+            known = self.load(ids) if self.known is None else self.known
+            gone = [name for name in known if name not in stamps]
+            for name in gone:
+                del known[name]
+            self.shelf.store((), gone)
+            self.known = known
+            self.read([name for name in stamps if not stands(known.get(name), stamps[name], ceilings)], stamps, ceilings, on_progress)
+            for name, kept in known.items():
+                if kept.entry.id != ids[name]:
+                    known[name] = replace(kept, entry=replace(kept.entry, id=ids[name]))
+            return tuple(kept.entry for kept in sorted(known.values(), key=age, reverse=True))
+
+    def scan(self) -> dict[str, Stamp]:
+        """Look at every file; there is none where the folder is missing."""
+        found: dict[str, Stamp] = {}
+        try:
+            with os.scandir(self.folder) as files:
+                for file in files:
+                    if file.name.endswith(SUFFIX) and file.is_file():
+                        with contextlib.suppress(FileNotFoundError):  # removed just now
+                            status = file.stat()
+                            found[file.name] = Stamp(status.st_mtime_ns, status.st_size)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            cause, remedy = os.strerror(error.errno or 0), "Mend its rights, or set recordings.folder."
+            raise HeartbeatError(f"{self.folder} cannot be read", cause, remedy, exit_code=3) from error
+        return found
+
+    def load(self, ids: dict[str, str]) -> dict[str, Known]:
+        """Take from the cache what it has of these recordings."""
+        found: dict[str, Known] = {}
+        for name, kept in self.shelf.load().items():
+            with contextlib.suppress(KeyError, TypeError, ValueError):  # not written by this version: read anew
+                found[name] = Known(kept.stamp, kept.ceiling, entry_from_json(kept.entry, self.folder / name, ids.get(name, "")))
+        return found
+
+    def read(self, names: list[str], stamps: dict[str, Stamp], ceilings: CeilingCache, on_progress: Progress | None) -> None:
+        """Read these recordings and keep what they say."""
+        assert self.known is not None
+        batch: list[tuple[str, Kept]] = []
+        for count, name in enumerate(names, 1):
+            summary = summarize_recording(self.folder / name, stamps[name].size, ceilings)
+            ceiling = ceiling_of(summary.ceiling_key, ceilings)
+            self.known[name] = Known(stamps[name], ceiling, summary.entry)
+            batch.append((name, Kept(stamps[name], ceiling, summary.entry.to_json())))
+            if len(batch) == BATCH or count == len(names):
+                self.shelf.store(batch)
+                batch = []
+                if on_progress:
+                    on_progress(count, len(names))
+
+    def find(self, text: str) -> Entry:
+        """Find the one run that an id, the beginning of one, a name or a path means; raise HeartbeatError where none or several fit."""
+        return self.at(text) or find_entry(self.entries(), text)
+
+    def find_all(self, texts: Iterable[str]) -> tuple[Entry, ...]:
+        """Find what each text means, a group's name meaning all its runs; none twice."""
+        entries = self.entries()
+        found: dict[Path, Entry] = {}
+        for text in texts:
+            here = self.at(text)
+            found.update((entry.path.absolute(), entry) for entry in ((here,) if here else find_entries(entries, text)))
+        return tuple(found.values())
+
+    def at(self, text: str) -> Entry | None:
+        """Read the recording that a path names, wherever it lies; None where the text is no path of a file."""
+        path = Path(text).expanduser()
+        if not (os.sep in text or text.endswith(SUFFIX)) or not path.is_file():
+            return None
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and rights.") from error
+        return summarize_recording(path, size, self.ceilings).entry
+
+    def label(self, entry: Entry, change: Relabel) -> Entry:
+        """Change what a run is called; raise HeartbeatError where its recording cannot take that."""
+        label = relabel(entry.path, change)
+        size = entry.path.stat().st_size
+        return replace(entry, name=label.name, note=label.note, tags=label.tags, group=label.group, bytes=size)
+
+    def delete(self, entry: Entry) -> None:
+        """Remove a recording for good; raise HeartbeatError where a program is writing it, or it cannot be removed."""
+        try:
+            gone = remove(entry.path)
+        except OSError as error:
+            cause = os.strerror(error.errno or 0)
+            raise HeartbeatError(f"{entry.path} cannot be deleted", cause, "Mend the rights of its folder.") from error
+        if not gone and entry.path.exists():
+            cause = "Its run goes on, here or in another program."
+            raise HeartbeatError(f"{entry.title} is still being written", cause, "Delete it when the run is over.")
+
+
+def stands(kept: Known | None, stamp: Stamp, ceilings: CeilingCache) -> bool:
+    """Tell whether what was read of a recording is still true."""
+    if kept is None or kept.stamp != stamp or kept.entry.status == "running":
+        return False
+    key = kept.ceiling.partition("\n")[0]
+    return kept.ceiling == ceiling_of(key, ceilings)
+
+
+def ceiling_of(key: str, ceilings: CeilingCache) -> str:
+    """Name a ceiling of this machine with its value, to see later whether it has changed."""
+    return f"{key}\n{ceilings.load(key)}" if key else ""
+
+
+def short_ids(names: Iterable[str]) -> dict[str, str]:
+    """Give each file its id: the six digits that end the names we gave, the whole name where those are shared or it is none of ours."""
+    ends = {name: name[-len("xxxxxx.jsonl") : -len(SUFFIX)] if OURS.fullmatch(name) else name.removesuffix(SUFFIX) for name in names}
+    counts = Counter(ends.values())
+    return {name: end if counts[end] == 1 else name.removesuffix(SUFFIX) for name, end in ends.items()}
+
+
+def age(kept: Known) -> tuple[datetime, str]:
+    """Give what a list is sorted by: when the run began, else when its file was written."""
+    written = datetime.fromtimestamp(kept.stamp.mtime_ns / 1e9, timezone.utc)
+    return kept.entry.started or written, kept.entry.path.name
