@@ -18,6 +18,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.beat import BeatDesk
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.readiness import ReadinessDesk
+from heartbeat_tui.desks.vms import VmsDesk
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 from heartbeat_tui.panes.pane import Pane
 from heartbeat_tui.themes import DARK, THEMES
@@ -25,15 +26,20 @@ from heartbeat_tui.themes import DARK, THEMES
 if TYPE_CHECKING:
     from heartbeat_core.beat.source import Source
     from heartbeat_tui.checkup import Checkup
+    from heartbeat_tui.fleet import Fleet
 
 # key, title, mode; those that are built
-PANES: tuple[tuple[str, str, str], ...] = (("1", "Readiness", "readiness"), ("3", "Heartbeat", "heartbeat"))
+PANES: tuple[tuple[str, str, str], ...] = (
+    ("1", "Readiness", "readiness"),
+    ("2", "TPU VMs", "vms"),
+    ("3", "Heartbeat", "heartbeat"),
+)
 
 
-class HeartbeatApp(BeatDesk, ReadinessDesk):
+class HeartbeatApp(BeatDesk, ReadinessDesk, VmsDesk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
-    Without a ``checkup`` there is no Readiness pane. ``banner`` is shown at all times.
+    Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs. ``banner`` is shown at all times.
     """
 
     TITLE = "heartbeat"
@@ -68,6 +74,7 @@ class HeartbeatApp(BeatDesk, ReadinessDesk):
         start: bool = False,
         replay: Callable[[], Source] | None = None,
         checkup: Checkup | None = None,
+        fleet: Fleet | None = None,
         mode: str = "heartbeat",
         banner: tuple[str, ...] = (),
         theme: str = "",
@@ -79,11 +86,13 @@ class HeartbeatApp(BeatDesk, ReadinessDesk):
         self.begins_at_once = start or replay is not None
         self.chosen_theme = theme
         self.leaving = False
-        built = {"heartbeat"} | ({"readiness"} if checkup else set())
+        built = {"heartbeat"} | ({"readiness"} if checkup else set()) | ({"vms"} if fleet else set())
         tabs = tuple(pane for pane in PANES if pane[2] in built)
         self.open_beat(HeartbeatPane(tabs, plan, replaying=replay is not None), begin, replay)
         if checkup:
             self.open_readiness(tabs, checkup)
+        if fleet:
+            self.open_vms(tabs, fleet)
         if reduced_motion:
             self.animation_level = "none"
         for own in THEMES:

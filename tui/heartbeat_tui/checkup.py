@@ -37,6 +37,7 @@ class Checkup:
         self.choices: dict[str, str] = {}
         self.turn = threading.Lock()  # held while checks are asked
         self.lock = threading.Lock()
+        self.opening = threading.Lock()  # held while a runner is made: another pane may want its world at the same time
         self.waiting: list[Names | None] = []  # rounds whose turn has not come
         self.runner: Runner | None = None
         self.asking: set[str] = set()
@@ -92,13 +93,14 @@ class Checkup:
 
     def open(self) -> Runner:
         """Give the runner, made anew where the target has changed."""
-        with self.lock:
-            runner, choices = self.runner, dict(self.choices)
-        if runner is None:
-            runner = self.open_runner(choices, on_result=self.answered, on_start=self.began)
+        with self.opening:
             with self.lock:
-                self.runner = runner
-                self.asking.clear()
+                runner, choices = self.runner, dict(self.choices)
+            if runner is None:
+                runner = self.open_runner(choices, on_result=self.answered, on_start=self.began)
+                with self.lock:
+                    self.runner = runner
+                    self.asking.clear()
         self.news()
         return runner
 

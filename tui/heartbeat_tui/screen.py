@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
+from heartbeat_tui.fleet import Fleet
 from heartbeat_tui.surveyor import Surveyor
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def open_screen(
     surveyor = Surveyor(launcher.settings, flags or {}, demo=demo)
     aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
 
+    checkup = Checkup(surveyor)
+
     def begin(plan: Plan) -> Source:
         return launcher.start(launcher.with_ceiling(plan))
 
@@ -44,7 +47,8 @@ def open_screen(
         begin,
         start=start,
         replay=replay,
-        checkup=Checkup(surveyor),
+        checkup=checkup,
+        fleet=Fleet(lambda: checkup.open().world),
         mode="readiness" if aimed and not start and replay is None else "heartbeat",
         banner=() if demo is None else (f"DEMO: emulated, scenario {demo}",),
         theme=chosen.theme,

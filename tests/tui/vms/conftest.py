@@ -1,0 +1,161 @@
+"""The TPU VMs pane against the real emulator over HTTP, whose clock moves only when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.worker import WorkerFailed
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.settings import Settings
+from heartbeat_tui.app import HeartbeatApp
+from heartbeat_tui.checkup import Checkup
+from heartbeat_tui.fleet import Fleet
+from heartbeat_tui.panes.vms import VmsPane
+from heartbeat_tui.surveyor import Surveyor
+
+PATIENCE_S = 30.0
+NEVER_S = 3600.0  # the next look by itself: tests ask for theirs
+KEYS = {"-": "minus", ".": "full_stop", " ": "space", "@": "at", "/": "slash", "=": "equals_sign", ",": "comma", "_": "underscore"}
+
+
+class VmsStage:
+    """An app on its TPU VMs pane, the emulator it asks, and the pilot that drives it."""
+
+    def __init__(self, app: HeartbeatApp, pilot: Pilot[None], surveyor: Surveyor) -> None:
+        self.app, self.pilot, self.surveyor = app, pilot, surveyor
+
+    @property
+    def pane(self) -> VmsPane:
+        assert self.app.vms is not None
+        return self.app.vms
+
+    @property
+    def fleet(self) -> Fleet:
+        assert self.app.fleet is not None
+        return self.app.fleet
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def type(self, text: str) -> None:
+        for letter in text:
+            await self.pilot.press(KEYS.get(letter, letter))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let all errands end, one leading to the next, and everything be drawn."""
+        for _ in range(4):
+            await self.pilot.pause()
+            errands = [worker for worker in self.app.workers if worker.group in ("looks", "offers")]
+            if errands:
+                with suppress(WorkerFailed):
+                    await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
+        await self.pilot.pause()
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        begun = time.monotonic()
+        while not true():
+            assert time.monotonic() - begun < PATIENCE_S, self.text()
+            await self.pilot.pause(0.01)
+
+    def advance(self, seconds: float | None = None) -> None:
+        """Move the emulator's clock on, or to when nothing is due any more."""
+        self.ask("POST", "/emulator:advance", {} if seconds is None else {"seconds": seconds})
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the emulator as somebody else would."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.surveyor.url() + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def text(self) -> str:
+        """Give what the screen shows, line by line."""
+        return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
+
+    def words(self) -> str:
+        return " ".join(self.text().replace("│", " ").split())
+
+    def line(self, word: str) -> str:
+        """Give the first line of the screen that holds a word."""
+        return next(line for line in self.text().splitlines() if word in line)
+
+    def names(self) -> list[str]:
+        """Name the rows shown, in their order."""
+        assert self.pane.list is not None
+        return [row.id for row in self.pane.list.rows]
+
+    def offered(self) -> set[str]:
+        """Name what the footer offers."""
+        return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show and active.enabled}
+
+
+@asynccontextmanager
+async def open_vms(
+    scenario: str = "running", *, size: tuple[int, int] = (120, 40), settle: bool = True, speed: float = 0.0, **options: Any
+) -> AsyncIterator[VmsStage]:
+    """Open the app on its TPU VMs pane, on an emulator in a state."""
+    surveyor = Surveyor(Settings(), {}, demo=scenario, speed=speed)
+    checkup = Checkup(surveyor)
+    fleet = Fleet(lambda: checkup.open().world, every_s=NEVER_S)
+    app = HeartbeatApp(
+        Plan(),
+        lambda plan: None,  # type: ignore[arg-type, return-value]
+        checkup=checkup,
+        fleet=fleet,
+        mode=options.pop("mode", "vms"),
+        reduced_motion=True,
+        **options,
+    )
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            stage = VmsStage(app, pilot, surveyor)
+            if settle:
+                await stage.settle()
+            yield stage
+    finally:
+        surveyor.close()
+
+
+Open = Callable[..., AbstractAsyncContextManager[VmsStage]]
+
+
+@pytest.fixture
+def vms() -> Open:
+    """Open the TPU VMs pane: ``async with vms("stockout", size=(80, 24)) as stage``."""
+    return open_vms
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Callable[[str], str]:
+    """Write a scenario that extends another: ``scenario('extends = "ready" …')``."""
+
+    def write(toml: str) -> str:
+        file = tmp_path / "scenario.toml"
+        file.write_text(f'description = "of a test"\n{toml}', encoding="utf-8")
+        return str(file)
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Show moments alike everywhere."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

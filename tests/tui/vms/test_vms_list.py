@@ -1,0 +1,171 @@
+"""The list of TPU VMs: what it shows, how it is searched and sorted, and what it says where there is nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.tui.vms.conftest import Open
+
+SIZES = [(80, 24), (120, 40), (160, 50)]
+NODES = "/v2/projects/demo-project/locations/us-central1-b/nodes"
+Scenario = Callable[[str], str]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_tpu_vm_is_shown_with_its_state_in_words(vms: Open, size: tuple[int, int]) -> None:
+    async with vms("running", size=size) as stage:
+        assert "● READY" in stage.line("llm-tpu-vm")
+        assert "○ STOPPED" in stage.line("stopped")
+        assert "✗ PREEMPTED" in stage.line("preempted")
+        assert "! maintenance" in stage.line("maintained")
+        assert "✗ no driver" in stage.line("wrong-runtime")
+        assert "… WAITING_FOR_R" in stage.line("(queued) waiting")
+        assert "6 nodes · 2 queued" in stage.text()
+
+
+async def test_what_they_cost_is_an_estimate_with_its_source(vms: Open) -> None:
+    async with vms("running", size=(160, 50)) as stage:
+        assert "2.00" in stage.line("llm-tpu-vm")
+        assert "≤" in stage.line("llm-tpu-vm")
+        assert "2.00" not in stage.line("stopped")
+        assert "running now" in stage.line("6 nodes")
+        assert "estimate by EMULATED, invented" in stage.text()
+
+
+async def test_states_nobody_has_heard_of_are_shown_as_they_came(vms: Open) -> None:
+    async with vms("odd", size=(160, 50)) as stage:
+        assert "? DREAMING" in stage.line("llm-tpu-vm")
+        assert "? PUZZLED" in stage.line("llm-tpu-vm")
+        assert "? PONDERING" in stage.line("(queued) waiting")
+
+
+async def test_names_with_markup_are_text(vms: Open, scenario: Scenario) -> None:
+    edits = '[[edits]]\npath = ".*/nodes.*"\nreplace = { state = "[b]X[/b]", acceleratorType = "[red]v6e" }'
+    async with vms(scenario(f'extends = "running"\n{edits}'), size=(160, 50)) as stage:
+        assert "? [b]X[/b]" in stage.line("llm-tpu-vm")
+        assert "[red]v6e" in stage.line("llm-tpu-vm")
+
+
+async def test_a_zone_that_did_not_answer_is_named(vms: Open) -> None:
+    async with vms("unreachable-zone") as stage:
+        assert "us-east5-b did not answer: there may be more there" in stage.words()
+
+
+async def test_the_filter_narrows_as_one_types_and_escape_widens(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.press("slash")
+        await stage.type("queued wait")
+        assert stage.names() == ["waiting"]
+        assert "1 shown" in stage.text()
+        await stage.type("zzz")
+        assert "None of 8 holds" in stage.words()
+        await stage.press("escape")
+        assert len(stage.names()) == 8
+
+
+async def test_one_key_cycles_through_columns_and_directions(vms: Open) -> None:
+    async with vms("running") as stage:
+        assert "NAME ▲" in stage.text()
+        first = stage.names()
+        assert first == sorted(first)
+        await stage.press("o")
+        assert "NAME ▼" in stage.text()
+        assert stage.names() == first[::-1]
+        await stage.press("o")
+        assert "ZONE ▲" in stage.text()
+        assert stage.names()[-1] == "elsewhere"
+
+
+async def test_a_click_on_a_title_sorts_by_it(vms: Open) -> None:
+    async with vms("running") as stage:
+        at = stage.line("STATE").index("STATE")
+        await stage.pilot.click("#vm-list", offset=(at, 0))
+        await stage.settle()
+        assert "STATE ▲" in stage.text()
+        assert stage.names()[0] == "preempted"
+
+
+async def test_the_pointer_stays_on_its_row_while_others_come(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.press("end")
+        assert stage.pane.row is not None
+        pointed = stage.pane.row.id
+        stage.ask("POST", f"{NODES}?nodeId=another", {"acceleratorType": "v6e-1", "runtimeVersion": "v2-alpha-tpuv6e"})
+        await stage.press("r")
+        assert "another" in stage.names()
+        assert stage.pane.row.id == pointed
+
+
+async def test_what_changed_is_said_on_the_row_and_in_the_log(vms: Open) -> None:
+    async with vms("running") as stage:
+        stage.ask("POST", f"{NODES}/stopped:start", {})
+        await stage.press("r")
+        assert "◐ STARTING" in stage.line("   stopped ")
+        assert "was STOPPED" in stage.line("   stopped ")
+        stage.advance()
+        await stage.press("r")
+        assert "● READY" in stage.line("   stopped ")
+        assert "STARTING → READY" in stage.text()
+        assert "STOPPED → STARTING" in stage.text()
+
+
+async def test_one_zone_and_all_zones(vms: Open) -> None:
+    async with vms("running") as stage:
+        assert stage.pane.list is not None
+        stage.pane.list.point_at_key("node/us-east5-b/elsewhere")
+        await stage.press("z")
+        assert stage.names() == ["elsewhere"]
+        assert "us-east5-b alone" in stage.text()
+        await stage.press("z")
+        assert len(stage.names()) == 8
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_empty_list_says_why_that_may_be(vms: Open, size: tuple[int, int]) -> None:
+    async with vms("ready", size=size) as stage:
+        words = stage.words()
+        assert "There is no TPU VM in any zone of demo-project" in words
+        assert "another project" in words
+        assert "TPUs of Compute Engine and GKE are not shown" in words
+        assert "Describe" not in stage.offered()
+
+
+async def test_without_an_answer_it_says_why_and_what_mends_it(vms: Open) -> None:
+    async with vms("fresh") as stage:
+        words = stage.words()
+        assert "the API tpu.googleapis.com is off" in words
+        assert "gcloud services enable tpu.googleapis.com" in words
+        assert "Press 1 for Readiness" in words
+
+
+async def test_old_rows_are_kept_and_dated_where_google_stops_answering(vms: Open) -> None:
+    async with vms("running") as stage:
+        assert stage.surveyor.emulator is not None
+        stage.surveyor.emulator.process.kill()
+        await stage.press("r")
+        assert len(stage.names()) == 8
+        assert "what is shown is of before" in stage.words()
+
+
+async def test_it_rests_while_another_pane_is_shown_and_asks_when_shown_again(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.press("3")
+        seen = stage.fleet.view().seen
+        stage.app.look_if_shown()
+        await stage.settle()
+        assert stage.fleet.view().seen == seen
+        await stage.press("2")
+        assert stage.fleet.view().seen != seen
+
+
+async def test_a_question_over_the_pane_lets_it_go_on(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.press("question_mark")
+        seen = stage.fleet.view().seen
+        stage.app.look_if_shown()
+        await stage.settle()
+        assert stage.fleet.view().seen != seen

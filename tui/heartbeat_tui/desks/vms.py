@@ -1,0 +1,92 @@
+"""The TPU VMs: looked at while their pane is shown, and acted on from here, so that what is under way outlives the pane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import work
+
+from heartbeat_tui.desks.desk import Desk, Unfinished
+from heartbeat_tui.vms_messages import VmsChanged
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from heartbeat_tui.fleet import Fleet
+    from heartbeat_tui.panes.vms import VmsPane
+    from heartbeat_tui.vms_messages import ShowZone
+    from heartbeat_tui.widgets.top_line import Tabs
+
+
+class VmsDesk(Desk):
+    """Without a ``fleet`` there is no TPU VMs pane."""
+
+    fleet: Fleet | None = None
+    vms: VmsPane | None = None
+    next_look: Timer | None = None
+
+    def open_vms(self, tabs: Tabs, fleet: Fleet) -> None:
+        self.fleet = fleet
+        fleet.news = self.fleet_told
+
+        def make() -> VmsPane:
+            from heartbeat_tui.panes.vms import VmsPane
+
+            self.vms = VmsPane(tabs)
+            return self.vms
+
+        self.offer_mode("vms", make)
+
+    def fleet_told(self) -> None:
+        """Take news from the threads that ask."""
+        if self.is_running:
+            self.post_message(VmsChanged())
+
+    def on_vms_changed(self) -> None:
+        if self.vms is not None and self.fleet is not None:
+            self.vms.show(self.fleet.view())
+
+    # -- looking
+
+    def on_look_at_vms(self) -> None:
+        """Ask now."""
+        if self.next_look is not None:
+            self.next_look.stop()
+            self.next_look = None
+        self.look_at_vms()
+
+    def on_show_zone(self, event: ShowZone) -> None:
+        if self.fleet is not None:
+            self.fleet.show_zone(event.zone)
+            self.on_look_at_vms()
+
+    @work(thread=True, group="looks", exit_on_error=False)
+    def look_at_vms(self) -> None:
+        """Look in a thread; a look that is due while another is under way waits for its turn."""
+        if self.fleet is not None:
+            wait_s = self.fleet.look()
+            if self.is_running:
+                self.call_later(self.look_after, wait_s)
+            if self.fleet.wants_prices:
+                self.fleet.price()
+
+    def look_after(self, wait_s: float) -> None:
+        """Look again after a while, if by then anybody sees it; the pane asks when it is shown again."""
+        if self.next_look is not None:
+            self.next_look.stop()
+        self.next_look = self.set_timer(wait_s, self.look_if_shown)
+
+    def look_if_shown(self) -> None:
+        self.next_look = None
+        if self.vms is not None and self.vms.awake:
+            self.look_at_vms()
+
+    # -- leaving
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        return super().unfinished()
+
+    def close_desk(self) -> None:
+        if self.fleet is not None:
+            self.fleet.close()
+        super().close_desk()

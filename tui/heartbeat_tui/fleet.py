@@ -1,0 +1,262 @@
+"""Owns the looks at the TPU VMs: the last good one, what has changed since, and how long until the next.
+
+No Textual here. ``look`` waits for Google Cloud and belongs in a thread; the rest returns at once.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from heartbeat_tui.vms_messages import FleetView, LogLine
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.tpu import Node, QueuedResource
+    from heartbeat_core.diagnosis.model import Diagnosis
+    from heartbeat_core.readiness.context import World
+    from heartbeat_core.vms.look import History, Look, Transition
+    from heartbeat_tui.widgets.vm_rows import VmRow
+
+EVERYWHERE = "-"
+EVERY_S = 5.0
+LONGEST_S = 60.0
+FRESH_S = 12.0  # for so long a row says what has changed
+MOST_LINES = 500
+
+
+def clock() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Fleet:
+    """Looks, one at a time, and hands out what is known; ``news`` is called from any thread when that has changed.
+
+    ``world`` may take a second, give another one where the target was changed, and raise HeartbeatError.
+    """
+
+    def __init__(self, world: Callable[[], World], *, every_s: float = EVERY_S, now: Callable[[], datetime] = clock) -> None:
+        self.open_world, self.every_s, self.now = world, every_s, now
+        self.news: Callable[[], object] = lambda: None
+        self.turn = threading.Lock()  # held while one look is taken
+        self.lock = threading.Lock()
+        self.pricing = threading.Lock()
+        self.world: World | None = None
+        self.session: CloudSession | None = None
+        self.history: History | None = None
+        self.shown = FleetView()
+        self.changed: dict[str, tuple[datetime, str, str]] = {}  # key -> when, text, ink
+        self.made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}  # rows of before, to be used again
+        self.log: deque[LogLine] = deque(maxlen=MOST_LINES)
+        self.waiting = 0  # looks whose turn has not come
+        self.fails = 0
+        self.closed = False
+
+    # -- what is known
+
+    def view(self) -> FleetView:
+        """Give all that is known now."""
+        with self.lock:
+            return self.shown
+
+    # -- looking
+
+    def look(self) -> float:
+        """Ask once; what goes wrong is told in the view. Return how many seconds to wait before the next look."""
+        from heartbeat_core.cloud.errors import CloudError
+        from heartbeat_core.errors import HeartbeatError
+
+        with self.lock:
+            if self.waiting:  # the look that waits will see whatever this one would
+                return self.every_s
+            self.waiting += 1
+        with self.turn:
+            with self.lock:
+                self.waiting -= 1
+            if self.closed:
+                return LONGEST_S
+            self.put(looking=True)
+            zone = self.view().zone
+            try:
+                session, project = self.open()
+                found = self.take(session, project, zone)
+            except HeartbeatError as error:
+                if isinstance(error, CloudError) and error.kind == "cancelled":
+                    self.put(looking=False)
+                else:
+                    self.failed(error)
+            else:
+                if zone == self.view().zone:  # another may have been chosen meanwhile
+                    self.took(found, project)
+            return self.view().wait_s or self.every_s
+
+    def open(self) -> tuple[CloudSession, str]:
+        """Give the session and the project to ask about, both anew where the target was changed."""
+        from heartbeat_core.errors import HeartbeatError
+
+        world = self.open_world()
+        if world is not self.world:
+            self.forget(world)
+        if not world.target.project.value:
+            raise HeartbeatError(
+                "no project was chosen",
+                "The Cloud TPU API lists the TPU VMs of one project.",
+                "Press 1 for Readiness, then t to choose one.",
+            )
+        if self.session is None:
+            self.session = world.open_session()
+        return self.session, world.target.project.value
+
+    def take(self, session: CloudSession, project: str, zone: str) -> Look:
+        from heartbeat_core.vms.look import take_look
+
+        return take_look(session, project, zone)
+
+    def forget(self, world: World) -> None:
+        """Begin anew for another target; of the same project, what is known stays until the next answer."""
+        same = self.world is not None and self.world.target.project.value == world.target.project.value
+        self.world = world
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+        if not same:
+            self.history = None
+            self.put(rows=None, nodes={}, queued={}, unreachable=(), seen=None, problem=None, unpriced="")
+        self.put(project=world.target.project.value or "", endpoint=world.endpoint)
+
+    def took(self, look: Look, project: str) -> None:
+        """Take in a good answer."""
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
+        from heartbeat_core.vms.look import History
+
+        self.fails = 0
+        self.history = self.history or History()
+        for change in self.history.add(look):
+            self.note(change)
+        nodes = {f"node/{node.zone}/{node.id}": node for node in look.nodes}
+        queued = {f"queued/{each.zone}/{each.id}": each for each in look.queued}
+        self.put(
+            rows=self.rows_of(look),
+            nodes=nodes,
+            queued=queued,
+            unreachable=look.unreachable,
+            seen=look.at,
+            problem=None,
+            queued_problem=diagnose_exception(look.queued_problem, "call") if look.queued_problem else None,
+            wait_s=0.0,
+            looking=False,
+            project=project,
+            log=tuple(self.log),
+        )
+
+    def rows_of(self, look: Look) -> tuple[VmRow, ...]:
+        """Make the rows; of what has not changed the same ones as before."""
+        from heartbeat_tui.widgets.vm_rows import key_of, node_row, queued_row
+
+        made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}
+        since = self.now() - timedelta(seconds=FRESH_S)
+        self.changed = {key: change for key, change in self.changed.items() if change[0] > since}
+        for node in look.nodes:
+            key = key_of("node", node.zone, node.id)
+            old = self.made.get(key)
+            made[key] = (node, old[1] if old is not None and old[0] == node else node_row(node))
+        for waiting in look.queued:
+            key = key_of("queued", waiting.zone, waiting.id)
+            old = self.made.get(key)
+            made[key] = (waiting, old[1] if old is not None and old[0] == waiting else queued_row(waiting))
+        now = self.now()
+        self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in made.items()}
+        return tuple(self.noted(row) for _, row in self.made.values())
+
+    def noted(self, row: VmRow) -> VmRow:
+        change = self.changed.get(row.key)
+        return row if change is None else replace(row, note=change[1:])
+
+    def priced(self, row: VmRow, node: Node | QueuedResource, now: datetime) -> VmRow:
+        """Add what a node costs; the same row where that is the same to the cent."""
+        from heartbeat_core.cloud.tpu import Node as NodeType
+        from heartbeat_core.vms.prices import cost_so_far, rate_of
+
+        rates = self.view().rates
+        if rates is None or not isinstance(node, NodeType):
+            return row
+        rate = rate_of(rates, node)
+        if rate is None or not rate.running:
+            return row if row.per_hour is None else replace(row, per_hour=None, so_far=None)
+        so_far = cost_so_far(rates, node, now)
+        cents = None if so_far is None else math.ceil(100 * so_far) / 100  # upward: it is an upper bound
+        return row if (row.per_hour, row.so_far) == (rate.per_hour, cents) else replace(row, per_hour=rate.per_hour, so_far=cents)
+
+    # -- prices
+
+    @property
+    def wants_prices(self) -> bool:
+        view = self.view()
+        return bool(view.nodes) and view.rates is None and not view.unpriced and not self.closed
+
+    def price(self) -> None:
+        """Find what TPUs cost; why that cannot be told is in the view."""
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_core.vms.prices import find_rates
+
+        with self.pricing:
+            if not self.wants_prices or self.session is None:
+                return
+            try:
+                self.put(rates=find_rates(self.session.narrow()))
+            except HeartbeatError as error:
+                self.put(unpriced=diagnose_exception(error, "call").title)
+        with self.turn:
+            now = self.now()
+            self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in self.made.items()}
+            self.put(rows=tuple(self.noted(row) for _, row in self.made.values()))
+
+    def note(self, change: Transition) -> None:
+        """Write down what has changed, for the log and for its row."""
+        from heartbeat_tui.widgets.vm_columns import STATES
+        from heartbeat_tui.widgets.vm_rows import key_of
+        from heartbeat_tui.widgets.vm_words import change_words
+
+        kind = STATES.get(change.after or "", ("", "attention"))[1] if change.after else "quiet"
+        in_log, in_row = change_words(change)
+        self.log.append(LogLine(change.at, change.name, in_log, kind))
+        self.changed[key_of(change.kind, change.zone, change.name)] = (self.now(), in_row, kind)
+
+    def failed(self, error: BaseException) -> None:
+        """Keep what is known, say what went wrong, and wait longer each time."""
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
+
+        self.fails += 1
+        wait_s = min(LONGEST_S, self.every_s * 2.0 ** min(self.fails, 10)) * random.uniform(0.9, 1.0)
+        known = self.world.target.known() if self.world is not None else {}
+        problem: Diagnosis = diagnose_exception(error, "call", known)
+        self.put(problem=problem, wait_s=wait_s, looking=False)
+
+    def show_zone(self, zone: str) -> None:
+        """List another zone from the next look on."""
+        with self.lock:
+            if self.shown.zone == zone:
+                return
+        self.history = None
+        self.put(zone=zone, rows=None, seen=None)
+
+    def put(self, **changes: object) -> None:
+        with self.lock:
+            self.shown = replace(self.shown, **changes)  # type: ignore[arg-type]
+        self.news()
+
+    # -- the end
+
+    def close(self) -> None:
+        """End the look under way."""
+        self.closed = True
+        session = self.session
+        if session is not None:
+            session.cancel()

@@ -1,0 +1,249 @@
+"""The TPU VMs pane: which TPU VMs there are, how they are, what they cost, and what is to be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.vms_messages import FleetView, LookAtVms, ShowZone
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+    from textual.widgets import Input
+
+    from heartbeat_tui.widgets.sought import Sought
+    from heartbeat_tui.widgets.vm_list import VmList
+    from heartbeat_tui.widgets.vm_panels import VmHead, VmLog
+    from heartbeat_tui.widgets.vm_rows import Order, VmRow
+
+EVERYWHERE = "-"
+TICK_S = 1.0
+
+
+def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"vms.{action}")
+
+
+class VmsPane(Pane):
+    """Draws the view it is shown, and asks the app for what its keys mean."""
+
+    DEFAULT_CSS = """
+    VmsPane #vms-panel {
+        height: 1fr; border: round $rule; border-title-color: $text-muted; border-title-style: none;
+        border-subtitle-color: $text-muted; border-subtitle-style: none;
+    }
+    VmsPane #vms-empty { height: 1fr; padding: 1 2; display: none; }
+    VmsPane.-empty #vms-empty { display: block; }
+    VmsPane.-empty VmList { display: none; }
+    VmsPane.-form #vms-body { display: none; }
+    VmsPane #vms-body { height: 1fr; }
+    VmsPane.-tall #vms-head { padding: 1; }
+    VmsPane.-tall VmLog { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "back", "Back", "back to the whole list"),
+        key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
+        key("slash", "seek", "Filter", "show only what holds these words: of name, zone, type, state, labels"),
+        key("o", "sort", "Sort", "turn the order round, then sort by the next column"),
+        key("z", "one_zone", "One zone", "list only the zone of what is pointed at"),
+        key("z", "all_zones", "All zones", "list all zones"),
+        key("r", "look", "Refresh", "ask Google now"),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]]) -> None:
+        super().__init__(tabs, "vms")
+        self.view = FleetView()
+        self.order: Order = ("name", False)
+        self.sought = ""
+        self.marks: frozenset[str] = frozenset()
+        self.head: VmHead | None = None
+        self.list: VmList | None = None
+        self.log_panel: VmLog | None = None
+        self.seeker: Sought | None = None
+        self.ticker: Timer | None = None
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; then ask."""
+        from textual.widgets import Footer
+
+        from heartbeat_tui.widgets.text import Lines
+        from heartbeat_tui.widgets.vm_list import VmList
+        from heartbeat_tui.widgets.vm_panels import VmHead, VmLog
+
+        head, rows, log = VmHead(), VmList(), VmLog()
+        panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(Vertical(head, panel, log, id="vms-body"))
+            await self.mount(Footer(show_command_palette=False, compact=True))
+            self.head, self.list, self.log_panel = head, rows, log
+            rows.focus()
+            self.draw()
+        self.ticker = self.set_interval(TICK_S, self.tick)
+        self.refresh_bindings()
+        self.post_message(LookAtVms())
+
+    # -- what is shown
+
+    def show(self, view: FleetView) -> None:
+        before = self.pointed_key
+        self.view = view
+        self.draw()
+        if self.pointed_key != before or not view.looking:
+            self.refresh_bindings()
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        self.show_labels(*self.emulated)
+        if self.list is None or self.head is None or self.log_panel is None:
+            return
+        from heartbeat_tui.widgets.vm_rows import arranged
+        from heartbeat_tui.widgets.vm_words import price_words
+
+        rows = arranged(self.view.rows or (), self.order, self.sought)
+        self.marks &= frozenset(row.key for row in self.view.rows or ())
+        self.list.show(rows, self.marks, self.order)
+        self.head.show(self.view, len(rows))
+        self.log_panel.show(self.view)
+        panel = self.query_one("#vms-panel")
+        panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
+        panel.border_subtitle = " · ".join(
+            part for part in (f"{len(self.marks)} marked" if self.marks else "", price_words(self.view)) if part
+        )
+        self.draw_empty(rows)
+
+    def draw_empty(self, rows: tuple[VmRow, ...]) -> None:
+        from heartbeat_tui.widgets.text import Lines
+        from heartbeat_tui.widgets.vm_list import content_of
+        from heartbeat_tui.widgets.vm_words import empty_lines
+
+        self.set_class(not rows, "-empty")
+        if not rows:
+            self.query_one("#vms-empty", Lines).set_lines([content_of(line) for line in empty_lines(self.view, self.sought)])
+
+    def tick(self) -> None:
+        """Let ages grow, as long as somebody looks."""
+        if self.awake and self.list is not None and self.head is not None:
+            self.head.draw()
+            self.list.refresh()
+
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """Say it where an emulator is asked, unless the banner does."""
+        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.banner else ()
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.list is not None:
+            self.draw()
+            self.post_message(LookAtVms())
+
+    def on_screen_suspend(self) -> None:
+        """Rest where another pane is shown; a question over this one lets it go on."""
+        self.awake = self.app.current_mode == self.mode
+
+    # -- what can be done now
+
+    @property
+    def row(self) -> VmRow | None:
+        return self.list.row if self.list is not None else None
+
+    @property
+    def pointed_key(self) -> str:
+        return self.row.key if self.row else ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done in this state."""
+        del parameters
+        if action not in OFFERED:
+            return True
+        if self.list is None:
+            return False
+        offered = {
+            "back": bool(self.sought) or self.seeker is not None or bool(self.marks),
+            "mark": self.row is not None,
+            "seek": self.seeker is None and bool(self.view.rows),
+            "sort": len(self.view.rows or ()) > 1,
+            "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
+            "all_zones": self.view.zone != EVERYWHERE,
+        }
+        return offered.get(action, True)
+
+    # -- what the keys do
+
+    async def action_back(self) -> None:
+        if self.sought or self.seeker is not None:
+            await self.close_seeker()
+            self.sought = ""
+        else:
+            self.marks = frozenset()
+        self.draw()
+        self.refresh_bindings()
+
+    async def action_seek(self) -> None:
+        # Input costs 30 ms to import; the first frame does without
+        from heartbeat_tui.widgets.sought import Sought
+
+        if self.seeker is None:
+            self.seeker = Sought(self.sought)
+            self.seeker.placeholder = "filter: words of name, zone, type, state or label"
+            await self.query_one("#vms-panel").mount(self.seeker)
+            self.seeker.focus()
+            self.refresh_bindings()
+
+    async def close_seeker(self) -> None:
+        if self.seeker is not None:
+            seeker, self.seeker = self.seeker, None
+            await seeker.remove()
+        if self.list is not None:
+            self.list.focus()
+
+    def action_mark(self) -> None:
+        if self.row is not None and self.list is not None:
+            self.marks ^= {self.row.key}
+            self.draw()
+            self.list.action_move(1)
+            self.refresh_bindings()
+
+    def action_sort(self) -> None:
+        from heartbeat_tui.widgets.vm_rows import next_order
+
+        if self.list is not None:
+            self.order = next_order(self.order, (column.name for column, _ in self.list.shown))
+            self.draw()
+
+    def action_one_zone(self) -> None:
+        if self.row is not None:
+            self.post_message(ShowZone(self.row.zone))
+
+    def action_all_zones(self) -> None:
+        self.post_message(ShowZone(EVERYWHERE))
+
+    def action_look(self) -> None:
+        self.post_message(LookAtVms())
+
+    # -- news from the widgets
+
+    def on_lines_list_pointed(self) -> None:
+        self.refresh_bindings()
+
+    def on_vm_list_sorted(self, event: VmList.Sorted) -> None:
+        self.order = (event.column, self.order == (event.column, False))
+        self.draw()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.sought = event.value
+        self.draw()
+        self.refresh_bindings()
+
+    async def on_input_submitted(self) -> None:
+        if not self.sought:
+            await self.close_seeker()
+        if self.list is not None:
+            self.list.focus()
+
+
+OFFERED = frozenset(binding.action for binding in VmsPane.BINDINGS if isinstance(binding, Binding))

@@ -1,0 +1,65 @@
+"""What stands above and below the list of TPU VMs: the head with what is wrong, and the log of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from textual.content import Content
+
+from heartbeat_tui.vms_messages import FleetView
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.vm_list import clock, content_of
+from heartbeat_tui.widgets.vm_words import head_line, log_lines, notices
+
+
+class VmHead(Lines):
+    """How many there are, of when that is, and what they cost; below it what is wrong."""
+
+    DEFAULT_CSS = """
+    VmHead { height: auto; max-height: 9; padding: 0 1; }
+    """
+
+    def __init__(self, now: Callable[[], datetime] = clock) -> None:
+        super().__init__(id="vms-head")
+        self.now = now
+        self.view, self.count = FleetView(), 0
+
+    def show(self, view: FleetView, count: int) -> None:
+        self.view, self.count = view, count
+        self.draw()
+
+    def draw(self) -> None:
+        width = self.content_size.width
+        if width:
+            now = self.now()
+            lines: list[Content] = [content_of(head_line(self.view, now, width, self.count))]
+            self.set_lines([*lines, *(content_of(line) for line in notices(self.view, now))])
+
+    def on_resize(self) -> None:
+        self.draw()
+
+
+class VmLog(Lines):
+    """The newest changes."""
+
+    DEFAULT_CSS = """
+    VmLog { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="vms-log")
+        self.view = FleetView()
+        self.border_title = "what has changed"
+
+    def show(self, view: FleetView) -> None:
+        self.view = view
+        self.draw()
+
+    def draw(self) -> None:
+        height = self.content_size.height
+        if height:
+            self.set_lines([content_of(line) for line in log_lines(self.view, height)] or [ink("", "quiet")])
+
+    def on_resize(self) -> None:
+        self.draw()
