@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.readiness.context import World
     from heartbeat_core.vms.look import History, Look, Transition
-    from heartbeat_tui.widgets.vm_rows import VmRow
+    from heartbeat_tui.vm_rows import VmRow
 
 EVERYWHERE = "-"
 EVERY_S = 5.0
@@ -157,7 +157,7 @@ class Fleet:
 
     def rows_of(self, look: Look) -> tuple[VmRow, ...]:
         """Make the rows; of what has not changed the same ones as before."""
-        from heartbeat_tui.widgets.vm_rows import key_of, node_row, queued_row
+        from heartbeat_tui.vm_rows import key_of, node_row, queued_row
 
         made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}
         since = self.now() - timedelta(seconds=FRESH_S)
@@ -220,8 +220,8 @@ class Fleet:
 
     def note(self, change: Transition) -> None:
         """Write down what has changed, for the log and for its row."""
+        from heartbeat_tui.vm_rows import key_of
         from heartbeat_tui.widgets.vm_columns import STATES
-        from heartbeat_tui.widgets.vm_rows import key_of
         from heartbeat_tui.widgets.vm_words import change_words
 
         kind = STATES.get(change.after or "", ("", "attention"))[1] if change.after else "quiet"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.vms.prices import Rates
-    from heartbeat_tui.widgets.vm_rows import VmRow
+    from heartbeat_tui.vm_rows import VmRow
 
 Act = Literal["start", "stop", "delete"]
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from textual.timer import Timer
     from textual.widgets import Input
 
+    from heartbeat_tui.vm_rows import Order, VmRow
     from heartbeat_tui.widgets.sought import Sought
     from heartbeat_tui.widgets.vm_list import VmList
     from heartbeat_tui.widgets.vm_panels import VmHead, VmLog
-    from heartbeat_tui.widgets.vm_rows import Order, VmRow
 
 EVERYWHERE = "-"
 TICK_S = 1.0
@@ -100,7 +100,7 @@ class VmsPane(Pane):
         self.show_labels(*self.emulated)
         if self.list is None or self.head is None or self.log_panel is None:
             return
-        from heartbeat_tui.widgets.vm_rows import arranged
+        from heartbeat_tui.vm_rows import arranged
         from heartbeat_tui.widgets.vm_words import price_words
 
         rows = arranged(self.view.rows or (), self.order, self.sought)
@@ -209,7 +209,7 @@ class VmsPane(Pane):
             self.refresh_bindings()
 
     def action_sort(self) -> None:
-        from heartbeat_tui.widgets.vm_rows import next_order
+        from heartbeat_tui.vm_rows import next_order
 
         if self.list is not None:
             self.order = next_order(self.order, (column.name for column, _ in self.list.shown))

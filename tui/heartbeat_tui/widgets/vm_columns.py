@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from heartbeat_tui.widgets.vm_rows import Order, VmRow
+from heartbeat_tui.vm_rows import Order, VmRow
 
 Piece = tuple[str, str]  # text, ink
 NOTHING: Piece = ("–", "quiet")

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
+from heartbeat_tui.vm_rows import Order, VmRow
 from heartbeat_tui.widgets.lines_list import LinesList
 from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.vm_columns import Shown, Widths, header_pieces, layout, needed, row_pieces
-from heartbeat_tui.widgets.vm_rows import Order, VmRow
 
 
 def content_of(pieces: Sequence[tuple[str, str]]) -> Content:

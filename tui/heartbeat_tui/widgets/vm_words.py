@@ -12,8 +12,8 @@ from heartbeat_tui.widgets.vm_columns import age_words, money
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.vms.look import Transition
+    from heartbeat_tui.vm_rows import VmRow
     from heartbeat_tui.vms_messages import FleetView
-    from heartbeat_tui.widgets.vm_rows import VmRow
 
 Piece = tuple[str, str]  # text, ink
 Line = tuple[Piece, ...]
