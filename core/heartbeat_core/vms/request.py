@@ -187,8 +187,8 @@ class CreateRequest:
     def words(self) -> dict[str, str]:
         """Give what is known of it to remedies."""
         known = {
-            "project": self.project, "zone": self.zone, "tpu_name": self.name, "queued_resource": self.name,
-            "accelerator_type": self.accelerator_type, "runtime_version": self.runtime_version, "service_account": self.service_account,
+            "project": self.project, "zone": self.zone, "tpu_name": self.name, "service_account": self.service_account,
+            "accelerator_type": self.accelerator_type, "runtime_version": self.runtime_version,
         }  # fmt: skip
         return {name: value for name, value in known.items() if value}
 

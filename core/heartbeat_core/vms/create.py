@@ -1,0 +1,250 @@
+"""Creates a TPU VM, or queues for one: never two of them, and never one that nobody knows of.
+
+The Cloud TPU API has no id of requests. What makes a request one and the same is the name of the node in its zone: it is looked up
+before, and after every answer that was lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.operations import Operation, OperationError
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import GONE, Node, QueuedResource, get_node, get_queued_resource
+from heartbeat_core.cloud.tpu_changes import create_node, create_queued_resource
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+from heartbeat_core.diagnosis.model import Diagnosis, Origin
+from heartbeat_core.vms.actions import command_of
+from heartbeat_core.vms.errand import UNNAMED, Errand, Found, Lost, Missing
+from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.steps import COULD_NOT_TELL, INTERRUPTED, NO, OnStep, Patience, VmError, unheard
+
+# Diagnoses of what may be otherwise in a while, by themselves: no capacity now, or an API that failed or was asked too often.
+PASSING = frozenset({
+    "stockout", "capacity-or-quota", "create-rate", "rate-limit", "too-many", "google-failed", "unreachable", "timed-out", "cut", "garbled",
+})  # fmt: skip
+PASSING_CODES = (4, 10, 13, 14)  # gRPC's numbers for out of time, aborted, internal, unavailable
+QUEUE_FAILED = ("FAILED", "SUSPENDED")
+
+
+def create(
+    session: CloudSession, request: CreateRequest, on_step: OnStep = unheard, patience: Patience | None = None, *, wait: bool = True
+) -> Node | QueuedResource:
+    """Create a TPU VM and watch it until it is READY, of a queued one until it is ACTIVE; raise VmError, or HeartbeatError for a bad wish.
+
+    Without ``wait`` only until Google has taken the request; what is there by then is given. It can be stopped by ``session``'s
+    cancellation at any moment: what VmError then says is what goes on without us.
+    """
+    for problem in request.problems().values():
+        raise problem
+    return Creation(session, request, on_step, patience or Patience()).carry_out(wait=wait)
+
+
+@dataclass(frozen=True)
+class NodeWish:
+    """A node that is to be READY."""
+
+    request: CreateRequest
+    verb: str = "create"
+
+    @property
+    def project(self) -> str:
+        return self.request.project
+
+    @property
+    def zone(self) -> str:
+        return self.request.zone
+
+    @property
+    def target(self) -> str:
+        return f"projects/{self.project}/locations/{self.zone}/nodes/{self.request.name}"
+
+    def send(self, session: CloudSession) -> Operation:
+        return create_node(session, self.project, self.zone, self.request.name, self.request.body())
+
+    def read(self, session: CloudSession) -> Found:
+        node = get_node(session, self.project, self.zone, self.request.name)
+        error = OperationError(f"It came to be {node.state} before it was READY.", 10) if node.state in GONE else None
+        return Found(node.state, node.state == "READY", error, node)
+
+    def arrived(self, found: Found) -> bool:
+        return found.node is not None
+
+
+@dataclass(frozen=True)
+class QueueWish:
+    """A queued resource that is to be ACTIVE."""
+
+    request: CreateRequest
+    verb: str = "create"
+
+    @property
+    def project(self) -> str:
+        return self.request.project
+
+    @property
+    def zone(self) -> str:
+        return self.request.zone
+
+    @property
+    def target(self) -> str:
+        return f"projects/{self.project}/locations/{self.zone}/queuedResources/{self.request.name}"
+
+    def send(self, session: CloudSession) -> Operation:
+        return create_queued_resource(session, self.project, self.zone, self.request.name, self.request.body())
+
+    def read(self, session: CloudSession) -> Found:
+        queued = get_queued_resource(session, self.project, self.zone, self.request.name)
+        why = queued.problem or f"The queued resource came to be {queued.state}."
+        error = OperationError(why) if queued.state in QUEUE_FAILED else None
+        return Found(queued.state, queued.state == "ACTIVE", error)
+
+    def arrived(self, found: Found) -> bool:
+        del found
+        return True
+
+
+class Creation:
+    """One creation in one zone."""
+
+    def __init__(self, session: CloudSession, request: CreateRequest, on_step: OnStep, patience: Patience) -> None:
+        self.session, self.request = session, request
+        wish = QueueWish(request) if request.queued else NodeWish(request)
+        self.errand = Errand(session, wish, on_step, patience)
+
+    def carry_out(self, *, wait: bool = True) -> Node | QueuedResource:
+        """Look whether the name is free, ask for it, and watch; raise VmError."""
+        try:
+            self.look()
+            operation = self.errand.send()
+            if operation is None:
+                raise self.not_arrived()
+            if wait:
+                self.errand.follow(operation)
+            return self.made()
+        except (OperationError, CloudError, Cancelled, TimeoutError) as error:
+            raise self.ended(error) from error
+
+    def watch(self) -> Node | QueuedResource:
+        """Watch one that was asked for before; raise VmError."""
+        self.errand.fate = "going on"
+        try:
+            self.errand.follow(UNNAMED)
+            return self.made()
+        except (OperationError, CloudError, Cancelled, TimeoutError) as error:
+            raise self.ended(error) from error
+
+    def look(self) -> None:
+        """Raise VmError where the name is taken, CloudError where that cannot be told."""
+        found = self.sight()
+        if found is not None:
+            raise self.taken(found)
+
+    def sight(self) -> Found | None:
+        """See what is there of that name, None for nothing; raise CloudError where that cannot be told."""
+        for attempt in (1, 2, 3):
+            found = self.errand.ask(self.errand.read)
+            if not isinstance(found, Lost):
+                self.errand.tell("looked", self.errand.wish.target)
+                return None if isinstance(found, Missing) else found
+            if attempt < 3:
+                self.errand.pause()
+        raise CloudError("timed out", "Whether there is one of that name already could not be found out.", service="tpu")
+
+    def made(self) -> Node | QueuedResource:
+        """Give what was made."""
+        request = self.request
+        self.errand.tell("done", self.errand.wish.target)
+        if not request.queued:
+            return self.errand.node or get_node(self.session, request.project, request.zone, request.name)
+        return get_queued_resource(self.session, request.project, request.zone, request.name)
+
+    def ended(self, error: BaseException) -> VmError:
+        """Say how it ended, and what became of the TPU VM."""
+        request, errand = self.request, self.errand
+        if isinstance(error, Cancelled) or (isinstance(error, CloudError) and error.kind == "cancelled"):
+            return self.left("interrupted", INTERRUPTED)
+        if isinstance(error, TimeoutError):
+            return self.left(f"it took too long: {request.name} is not there after {errand.patience.total_s:g} s", COULD_NOT_TELL)
+        origin: Origin = "operation" if isinstance(error, OperationError) else "call"
+        member = self.session.principal.member
+        diagnosis = diagnose_exception(error, origin, {**request.words(), **({"principal": member} if member else {})})
+        if isinstance(error, OperationError):
+            return self.failed(error, diagnosis)
+        if errand.fate != "nothing":
+            return self.left(diagnosis.title, COULD_NOT_TELL, diagnosis)
+        return VmError(
+            diagnosis.title,
+            reason(diagnosis),
+            "Nothing was created.",
+            fate="nothing",
+            diagnosis=diagnosis,
+            again=diagnosis.id in PASSING,
+        )
+
+    def failed(self, error: OperationError, diagnosis: Diagnosis) -> VmError:
+        """Say why the operation failed, and whether it has left something."""
+        again = diagnosis.id in PASSING or error.code in PASSING_CODES
+        try:
+            rest = self.errand.remains()
+        except (CloudError, Cancelled):
+            self.errand.fate = "unknown"
+            return self.left(diagnosis.title, COULD_NOT_TELL, diagnosis)
+        if rest is None:
+            self.errand.fate = "nothing"
+            return VmError(diagnosis.title, reason(diagnosis), "Nothing is left of it.", fate="nothing", diagnosis=diagnosis, again=again)
+        self.errand.fate = "there"
+        what = f"{'The queued resource' if self.request.queued else 'The TPU VM'} {self.request.name} is still there, {rest.state}"
+        remedy = f"{what}{', and holds its quota' * self.request.queued}: delete it."
+        return VmError(
+            diagnosis.title, reason(diagnosis), remedy, fate="there", diagnosis=diagnosis, node=rest.node, commands=self.commands()
+        )
+
+    def left(self, title: str, exit_code: int, diagnosis: Diagnosis | None = None) -> VmError:
+        """Say what goes on without us, and how to see and to delete it."""
+        request, fate = self.request, self.errand.fate
+        cause = reason(diagnosis) if diagnosis else ""
+        if fate == "nothing":
+            return VmError(title, cause, "Nothing was asked for yet, so there is nothing to delete.", fate=fate, exit_code=exit_code)
+        kind = "queued resource" if request.queued else "TPU VM"
+        if fate == "unknown":
+            remedy = f"Whether the {kind} {request.name} in {request.zone} comes to be is not known. Look, and delete it if it is there:"
+        else:
+            state = f", {self.errand.state} when it was last seen" if self.errand.state else ""
+            remedy = f"The creation of the {kind} {request.name} in {request.zone} goes on without us{state}, and it will cost. To see it:"
+        return VmError(
+            title, cause, remedy, fate=fate, exit_code=exit_code, diagnosis=diagnosis, node=self.errand.node, commands=self.commands()
+        )
+
+    def not_arrived(self) -> VmError:
+        title = f"the request for {self.request.name} did not arrive"
+        cause = (
+            f"Its answer was lost, and for {self.errand.patience.absent_s:g} s there was neither such a TPU VM nor an operation for one."
+        )
+        return VmError(title, cause, "Nothing was created. Try again.", fate="nothing", again=True, doubtful=True)
+
+    def taken(self, found: Found) -> VmError:
+        kind = "queued resource" if self.request.queued else "TPU VM"
+        title = f"there is already a {kind} {self.request.name} in {self.request.zone}"
+        return VmError(
+            title, f"It is {found.state}.", "Choose another name, or delete it first.", fate="nothing", exit_code=NO, node=found.node
+        )
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """Give gcloud's commands that look at what there may be, and delete it."""
+        request = self.request
+        where = (f"--project={request.project}", f"--zone={request.zone}")
+        if request.queued:
+            start = ("gcloud", "compute", "tpus", "queued-resources")
+            return (*start, "describe", request.name, *where), (*start, "delete", request.name, *where, "--force")
+        look = ("gcloud", "compute", "tpus", "tpu-vm", "describe", request.name, *where)
+        if self.errand.node:
+            return look, command_of("delete", self.errand.node, request.project)
+        return look, ("gcloud", "compute", "tpus", "tpu-vm", "delete", request.name, *where)
+
+
+def reason(diagnosis: Diagnosis) -> str:
+    """Give the cause and, where it says more, what it rests on."""
+    return diagnosis.cause if diagnosis.evidence in diagnosis.cause else f"{diagnosis.cause} {diagnosis.evidence}".strip()

@@ -1,0 +1,275 @@
+"""An errand at Google's that takes minutes: one request, never sent twice, and the watch over what comes of it.
+
+The answer to a request can be lost though the request arrived. So after it was sent nothing is taken for granted: what it is about
+is looked up by its name until it is known what became of it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import Protocol, TypeVar
+
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.operations import Operation, OperationError, get_operation, list_operations
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import Node
+from heartbeat_core.vms.steps import Fate, OnStep, Patience, Step, What
+
+T = TypeVar("T")
+
+NOT_FOUND, TIMED_OUT = 404, 408
+FOR_GOOD = (400, 401, 403)  # refusals of a read that asking again does not change
+
+
+class Missing:
+    """What was asked for is not there."""
+
+
+class Lost:
+    """There was no answer."""
+
+
+MISSING, LOST = Missing(), Lost()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was there: ``state`` is Google's word, ``done`` whether this is what was wanted, ``error`` why it will never be."""
+
+    state: str | None
+    done: bool
+    error: OperationError | None = None
+    node: Node | None = None
+
+
+class Wish(Protocol):
+    """What an errand is about: ``zone`` and ``target`` say where, ``verb`` is the operation's."""
+
+    @property
+    def project(self) -> str:
+        """Name the project."""
+
+    @property
+    def zone(self) -> str:
+        """Name the zone."""
+
+    @property
+    def target(self) -> str:
+        """Name the resource as operations do: projects/p/locations/z/nodes/n."""
+
+    @property
+    def verb(self) -> str:
+        """Name what is done to it as operations do."""
+
+    def send(self, session: CloudSession) -> Operation:
+        """Ask for it, once; raise CloudError."""
+
+    def read(self, session: CloudSession) -> Found:
+        """See what there is; raise CloudError, with status 404 where there is nothing."""
+
+    def arrived(self, found: Found) -> bool:
+        """Say whether what is seen shows that the request arrived."""
+
+
+class Asker:
+    """Asks again and again, ever more rarely, and tells what comes of it."""
+
+    def __init__(self, session: CloudSession, on_step: OnStep, patience: Patience) -> None:
+        self.session, self.on_step, self.patience = session, on_step, patience
+        self.lost = False
+        self.told = time.monotonic()
+        self.wait_s = patience.poll_s
+
+    def tell(self, what: What, detail: str = "") -> None:
+        now = time.monotonic()
+        took, self.told = now - self.told, now
+        self.on_step(Step(datetime.now(timezone.utc), what, detail, took))
+
+    def pause(self) -> None:
+        """Wait until the next question, each time longer and never all at the same moment; raise Cancelled."""
+        self.session.cancellation.sleep(self.wait_s * random.uniform(0.8, 1.0))
+        self.wait_s = min(self.wait_s * self.patience.growth, self.patience.longest_poll_s)
+
+    def hurry(self) -> None:
+        """Begin to ask often again."""
+        self.wait_s = self.patience.poll_s
+
+    def ask(self, read: Callable[[], T]) -> T | Missing | Lost:
+        """Read something; raise CloudError only where asking again makes no difference."""
+        try:
+            answer = read()
+        except CloudError as error:
+            if error.status == NOT_FOUND:
+                self.contact()
+                return MISSING
+            if error.kind in ("cancelled", "no credentials") or error.status in FOR_GOOD:
+                raise
+            if not self.lost:
+                self.lost = True
+                self.tell("lost", f"{error.title}: {error.message}")
+            return LOST
+        self.contact()
+        return answer
+
+    def contact(self) -> None:
+        if self.lost:
+            self.lost = False
+            self.tell("back")
+
+
+class Errand(Asker):
+    """Carries out one wish; ``fate`` and ``node`` are what is known at any moment of what became of it."""
+
+    def __init__(self, session: CloudSession, wish: Wish, on_step: OnStep, patience: Patience) -> None:
+        super().__init__(session, on_step, patience)
+        self.wish = wish
+        self.fate: Fate = "nothing"
+        self.node: Node | None = None
+        self.state: str | None = None
+
+    def operations(self) -> frozenset[str] | None:
+        """Name the operations there are before the request, so that it can be told which one is its own; None where that failed."""
+        try:
+            found = self.ask(self.list_operations)
+        except CloudError as error:
+            if error.kind != "refused":
+                raise
+            return None  # who may create need not be allowed to list
+        return frozenset(operation.name for operation in found) if isinstance(found, tuple) else None
+
+    def list_operations(self) -> tuple[Operation, ...]:
+        return list_operations(self.session, self.wish.project, self.wish.zone)
+
+    def read(self) -> Found:
+        return self.wish.read(self.session)
+
+    def send(self) -> Operation | None:
+        """Send the request; give its operation, None where it was lost and did not arrive. Raise what refuses it."""
+        before = self.operations()
+        self.tell("sent", self.wish.target)
+        self.fate = "unknown"
+        try:
+            operation = self.wish.send(self.session)
+        except CloudError as error:
+            if is_refusal(error):
+                self.fate = "nothing"
+                raise
+            self.tell("lost", f"{error.title}: {error.message}")
+            if error.kind == "cancelled":
+                raise
+            return self.settle(before)
+        if not operation.name:  # an answer of no use: what was asked for is looked up as well
+            return self.settle(before)
+        self.fate = "going on"
+        self.tell("accepted", operation.name)
+        return operation
+
+    def settle(self, before: frozenset[str] | None) -> Operation | None:
+        """Find out whether a request arrived whose answer was lost; give its operation, an unnamed one where only its work is seen.
+
+        Raise CloudError where it cannot be found out.
+        """
+        self.tell("settling", self.wish.target)
+        self.hurry()
+        began, absent_since = time.monotonic(), None
+        while True:
+            if own := self.own_operation(before):
+                self.fate = "going on"
+                self.tell("arrived", own.name)
+                return own
+            found = self.ask(self.read)
+            now = time.monotonic()
+            if isinstance(found, Found) and self.wish.arrived(found):
+                self.fate = "going on"
+                self.tell("arrived", found.state or "")
+                return UNNAMED
+            if isinstance(found, Lost):
+                if self.patience.settle_s is not None and now - began > self.patience.settle_s:
+                    raise CloudError("timed out", "Whether the request arrived could not be found out.", service="tpu")
+            else:
+                absent_since = absent_since or now
+                if now - absent_since >= self.patience.absent_s:
+                    self.fate = "nothing"
+                    self.tell("absent", self.wish.target)
+                    return None
+            self.pause()
+
+    def own_operation(self, before: frozenset[str] | None) -> Operation | None:
+        """Find the operation that the lost request began, None where none is seen."""
+        if before is None:
+            return None
+        found = self.ask(self.list_operations)
+        if not isinstance(found, tuple):
+            return None
+        own = [one for one in found if one.name not in before and one.target == self.wish.target and one.verb == self.wish.verb]
+        return own[0] if own else None
+
+    def follow(self, operation: Operation) -> Found:
+        """Watch until the wish is met; raise OperationError where it never will be, TimeoutError after ``total_s``, CloudError."""
+        due = None if self.patience.total_s is None else time.monotonic() + self.patience.total_s
+        name, gone_since = operation.name, None
+        error = operation.error
+        self.hurry()
+        while True:
+            if name and not error:
+                answer = self.ask(partial(get_operation, self.session, name))
+                if isinstance(answer, Missing):
+                    name = ""  # Google no longer knows it: what it is about tells as well
+                elif isinstance(answer, Operation):
+                    error = answer.error
+                    name = "" if answer.done else name
+            if error:
+                raise error
+            found = self.ask(self.read)
+            if isinstance(found, Found):
+                gone_since = None
+                self.see(found)
+                if found.error and not name:  # its operation, as long as it has one, will say why
+                    raise found.error
+                if found.done:
+                    return found
+            elif isinstance(found, Missing) and not name:
+                gone_since = gone_since or time.monotonic()
+                if time.monotonic() - gone_since >= self.patience.absent_s:
+                    raise OperationError("It is no longer there: somebody deleted it, or Google took it back.", 5)
+            if due is not None and time.monotonic() > due:
+                raise TimeoutError
+            self.pause()
+
+    def see(self, found: Found) -> None:
+        """Keep what is seen, and tell where its state changed."""
+        self.node = found.node or self.node
+        if found.state and found.state != self.state:
+            self.state = found.state
+            self.hurry()
+            self.tell("state", found.state)
+
+    def remains(self) -> Found | None:
+        """See what an errand that failed has left: None where nothing is there. Raise CloudError, Cancelled."""
+        self.hurry()
+        began = time.monotonic()
+        while True:
+            found = self.ask(self.read)
+            if isinstance(found, Missing):
+                return None
+            late = time.monotonic() - began >= self.patience.absent_s
+            if isinstance(found, Found) and (late or found.state != "DELETING"):
+                return found
+            if late:
+                raise CloudError("timed out", "What is left of it could not be found out.", service="tpu")
+            self.pause()
+
+
+UNNAMED = Operation("", done=False, verb=None, target=None, created=None, ended=None, detail=None, error=None)
+
+
+def is_refusal(error: CloudError) -> bool:
+    """Say whether a request that failed so was surely not carried out; a server that failed may have done it all the same."""
+    return error.kind == "no credentials" or (
+        error.kind == "refused" and error.status is not None and 400 <= error.status < 500 and error.status != TIMED_OUT
+    )

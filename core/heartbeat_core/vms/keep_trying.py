@@ -1,0 +1,151 @@
+"""Goes round zones until one has a TPU VM: one at a time, politely, until it is stopped.
+
+The next zone is tried only when it is known that there is nothing in the one before. Where that is known by absence alone, the zone
+is looked at again before every further request, and at the end.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+
+from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import GONE, Node
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.vms.create import Creation, reason
+from heartbeat_core.vms.errand import Found, Lost
+from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.steps import INTERRUPTED, NO, Fate, OnStep, Patience, Step, VmError, What, unheard
+
+
+def keep_trying(
+    session: CloudSession, request: CreateRequest, zones: Sequence[str], on_step: OnStep = unheard, patience: Patience | None = None
+) -> Node:
+    """Ask for a TPU VM in one zone after the other, again and again, until one is READY; raise VmError, or HeartbeatError for a bad wish.
+
+    A zone that refuses for good (its quota, its types) is not asked again; where none is left, the last refusal is raised. One of that
+    name and kind that comes to be in one of the zones already is watched instead.
+    """
+    names = tuple(dict.fromkeys(zones))
+    if not names:
+        raise HeartbeatError("no zone was named", "", "Give some: --zones us-central1-b,us-east5-b.")
+    if request.queued:
+        raise HeartbeatError(
+            "a queued resource waits in one zone", "Queued in several, several could be granted.", "Leave one of the two away."
+        )
+    for zone in names:
+        for problem in replace(request, zone=zone).problems().values():
+            raise problem
+    return Rounds(session, request, names, on_step, patience or Patience()).carry_out()
+
+
+class Rounds:
+    """The rounds through the zones; ``doubtful`` are those where a lost request is taken not to have arrived."""
+
+    def __init__(self, session: CloudSession, request: CreateRequest, zones: tuple[str, ...], on_step: OnStep, patience: Patience) -> None:
+        self.session, self.request, self.zones, self.on_step = session, request, list(zones), on_step
+        # whatever happened to a request has to be known before the next zone is asked, however long that takes
+        self.patience = replace(patience, settle_s=None)
+        self.all_zones, self.doubtful = zones, set[str]()
+
+    def carry_out(self) -> Node:
+        round_s = self.patience.round_s
+        try:
+            if there := self.stray(self.all_zones):
+                return self.adopt(there)
+            while True:
+                for zone in tuple(self.zones):
+                    if there := self.stray(tuple(self.doubtful)):
+                        return self.adopt(there)
+                    if node := self.try_in(zone):
+                        return self.alone(node)
+                self.tell("waiting", f"{round_s:.0f} s")
+                self.session.cancellation.sleep(round_s * random.uniform(0.8, 1.0))
+                round_s = min(1.5 * round_s, self.patience.longest_round_s)
+        except Cancelled:
+            raise self.stopped() from None
+        except CloudError as error:
+            if error.kind == "cancelled":
+                raise self.stopped() from None
+            found = diagnose_exception(error, "call", self.request.words())
+            fate: Fate = "unknown" if self.doubtful else "nothing"
+            raise VmError(found.title, reason(found), self.open_ends(), fate=fate, diagnosis=found) from error
+
+    def try_in(self, zone: str) -> Node | None:
+        """Ask in one zone; give the node, None where it is worth asking again later. Raise VmError where it is not."""
+        self.tell("zone", zone)
+        try:
+            made = self.creation(zone).carry_out()
+        except VmError as error:
+            if error.doubtful:
+                self.doubtful.add(zone)
+            if error.fate != "nothing" or error.exit_code != NO or (error.diagnosis is None and not error.again):
+                raise  # there may be one, or there is one of that name
+            self.tell("failed", f"{zone}: {error.title}")
+            if not error.again:
+                self.zones.remove(zone)
+                if not self.zones:
+                    raise
+            return None
+        assert isinstance(made, Node)
+        return made
+
+    def stray(self, zones: tuple[str, ...]) -> Node | None:
+        """Look for a node of that name in ``zones``, until all have told; raise CloudError, Cancelled.
+
+        A zone that refuses to tell has none of ours, unless a request to it was lost.
+        """
+        for zone in zones:
+            errand = self.creation(zone).errand
+            try:
+                while isinstance(found := errand.ask(errand.read), Lost):
+                    errand.pause()
+            except CloudError as error:
+                if error.kind != "refused" or zone in self.doubtful:
+                    raise
+                continue
+            if isinstance(found, Found) and found.node:
+                return found.node
+        return None
+
+    def adopt(self, node: Node) -> Node:
+        """Watch a node that is there already, or raise VmError where it is another kind or will never be READY."""
+        if (node.accelerator_type, node.runtime_version) != (self.request.accelerator_type, self.request.runtime_version) or (
+            node.state in GONE
+        ):
+            raise self.creation(node.zone).taken(Found(node.state, done=False, node=node))
+        self.tell("arrived", f"{node.id} in {node.zone}, {node.state}")
+        made = self.creation(node.zone).watch()
+        assert isinstance(made, Node)
+        return self.alone(made)
+
+    def alone(self, node: Node) -> Node:
+        """Give the node if there is no other; raise VmError where a request that seemed lost came through after all."""
+        other = self.stray(tuple(zone for zone in self.doubtful if zone != node.zone))
+        if other is None:
+            return node
+        commands = self.creation(other.zone).commands()
+        title = f"there are two TPU VMs called {node.id}, in {node.zone} and in {other.zone}"
+        raise VmError(
+            title, "A request that seemed lost came through late.", "Delete one of them:", fate="there", node=node, commands=commands
+        )
+
+    def creation(self, zone: str) -> Creation:
+        return Creation(self.session, replace(self.request, zone=zone), self.on_step, self.patience)
+
+    def stopped(self) -> VmError:
+        commands = tuple(command for zone in sorted(self.doubtful) for command in self.creation(zone).commands())
+        fate: Fate = "unknown" if self.doubtful else "nothing"
+        return VmError("interrupted", "", self.open_ends(), fate=fate, exit_code=INTERRUPTED, commands=commands)
+
+    def open_ends(self) -> str:
+        where = f" It may still come in {', '.join(sorted(self.doubtful))}, where a request was lost." if self.doubtful else ""
+        return f"Nothing was created.{where}"
+
+    def tell(self, what: What, detail: str) -> None:
+        self.on_step(Step(datetime.now(timezone.utc), what, detail, 0.0))

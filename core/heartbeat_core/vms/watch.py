@@ -1,0 +1,94 @@
+"""Waits until a TPU VM or a queued resource comes into a state."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import GONE as ENDED
+from heartbeat_core.cloud.tpu import get_node, get_queued_resource
+from heartbeat_core.vms.errand import NOT_FOUND, Asker, Lost, Missing
+from heartbeat_core.vms.steps import OnStep, Patience, unheard
+
+Outcome = Literal["reached", "ended", "gone", "timed out"]
+
+NO_STATE = "?"  # Google names none
+ABSENT = "GONE"  # no word of Google's: what is wanted is that it is no longer there
+ENDS = ENDED | {"FAILED"}  # from these nothing comes back
+RESTS = frozenset({"STOPPED", "SUSPENDED", "HIDDEN"})  # from these it does when somebody wants it, which may just have been asked for
+OF_QUEUES = frozenset({"ACCEPTED", "PROVISIONING", "ACTIVE", "SUSPENDING", "SUSPENDED", "WAITING_FOR_RESOURCES", "FAILED"})
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How the wait ended; ``state`` is the last one seen, None where it was never seen."""
+
+    outcome: Outcome
+    state: str | None
+    seconds: float
+
+
+def watch(
+    session: CloudSession,
+    project: str,
+    zone: str,
+    name: str,
+    until: str = "READY",
+    on_step: OnStep = unheard,
+    patience: Patience | None = None,
+) -> Watched:
+    """Wait until the node of that name is in the state ``until``, or is gone for ABSENT; a queued resource stands in for a node to come.
+
+    It ends as well in a state that leads nowhere else, and after ``total_s``. Raise CloudError where there is no asking, Cancelled.
+    """
+    asker = Asker(session, on_step, patience or Patience(absent_s=10.0))
+    began, state, still_since = time.monotonic(), None, time.monotonic()
+    while True:
+        found = asker.ask(lambda: state_of(session, project, zone, name, queue_first=until in OF_QUEUES))
+        now = time.monotonic()
+        if isinstance(found, str) and found != state:
+            state, still_since = found, now
+            asker.hurry()
+            asker.tell("state", state)
+        still = now - still_since >= asker.patience.absent_s
+        if outcome := judge(found, until, seen=state is not None, still=still):
+            return Watched(outcome, state, now - began)
+        if asker.patience.total_s is not None and now - began > asker.patience.total_s:
+            return Watched("timed out", state, now - began)
+        asker.pause()
+
+
+def judge(found: str | Missing | Lost, until: str, *, seen: bool, still: bool) -> Outcome | None:
+    """Say whether the wait is over; ``still`` says that nothing has changed for a while, ``seen`` that there was something once."""
+    if isinstance(found, Lost):
+        return None
+    if isinstance(found, Missing):
+        if until == ABSENT:
+            return "reached"
+        return "gone" if seen or still else None  # it may not be seen yet right after it was asked for
+    if found == until:
+        return "reached"
+    if until == ABSENT:
+        return None
+    return "ended" if found in ENDS or (found in RESTS and still) else None
+
+
+def state_of(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> str:
+    """Read the state of the node of that name or, as long as there is none, of the queued resource; raise CloudError."""
+
+    def of_node() -> str | None:
+        return get_node(session, project, zone, name).state
+
+    def of_queue() -> str | None:
+        return get_queued_resource(session, project, zone, name).state
+
+    first, second = (of_queue, of_node) if queue_first else (of_node, of_queue)
+    try:
+        return first() or NO_STATE
+    except CloudError as error:
+        if error.status != NOT_FOUND:
+            raise
+    return second() or NO_STATE
