@@ -65,6 +65,14 @@ class Launcher:
             return str(managed) if managed else None
         return None
 
+    def lacks(self, backend: BackendName) -> str:
+        """Say what is missing for a backend to run here, empty where nothing is known to be; a device is not looked for."""
+        from importlib.util import find_spec
+
+        if backend != "xla" or self.interpreter("xla") or find_spec("torch_xla"):
+            return ""
+        return "torch_xla is not installed here."
+
     def start(self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = (), label: Label | None = None) -> Run:
         """Start a run, recorded under ``label``; raise HeartbeatError where it cannot start."""
         from heartbeat_core.beat.run import Run

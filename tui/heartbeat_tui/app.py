@@ -15,10 +15,11 @@ from textual.worker import Worker, WorkerState
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.desks.beat import BeatDesk
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.readiness import ReadinessDesk
+from heartbeat_tui.desks.tour import TourDesk
 from heartbeat_tui.desks.vms import VmsDesk
+from heartbeat_tui.messages import TakeTour
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 from heartbeat_tui.panes.pane import Pane
 from heartbeat_tui.themes import DARK, THEMES
@@ -36,7 +37,7 @@ PANES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-class HeartbeatApp(BeatDesk, ReadinessDesk, VmsDesk):
+class HeartbeatApp(TourDesk, ReadinessDesk, VmsDesk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
     Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs. ``banner`` is shown at all times.
@@ -112,6 +113,8 @@ class HeartbeatApp(BeatDesk, ReadinessDesk, VmsDesk):
         self.drawn = True
         if isinstance(self.screen, Pane):
             await self.screen.fill()
+        if self.tours_at_once:
+            self.post_message(TakeTour())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {"rule": "ansi_bright_black"}  # for the themes that are not ours

@@ -18,6 +18,7 @@ COULD_NOT_TELL, INTERRUPTED = 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is named
     "bench": "time the product without a screen",
+    "tour": "take a guided tour of the handbook's first part",
     "devices": "list what this machine can beat on",
     "replay": "watch a recorded run again",
     "backend": "build, list and remove the environments that backends run in",

@@ -72,6 +72,10 @@ class ClearRun(Message):
     """Forget the run that has ended."""
 
 
+class TakeTour(Message):
+    """Show the guide of the tour."""
+
+
 # -- readiness
 
 

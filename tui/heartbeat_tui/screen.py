@@ -24,6 +24,7 @@ def open_screen(
     replay: Callable[[], Source] | None = None,
     flags: Mapping[str, str | None] | None = None,
     demo: str | None = None,
+    tour: bool = False,
 ) -> None:
     """Run the app until it is left; ``flags`` name parts of the target, ``demo`` a scenario to try things in.
 
@@ -54,6 +55,7 @@ def open_screen(
         theme=chosen.theme,
         reduced_motion=chosen.reduced_motion,
     )
+    app.open_tour(launcher.lacks, lambda path: launcher.replay(path).start(), at_once=tour)
     try:
         app.run()
     finally:

@@ -17,7 +17,7 @@ from heartbeat_tui.panes.heartbeat import HeartbeatPane
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.source import Source
-    from heartbeat_tui.messages import Begin, CompareClocks
+    from heartbeat_tui.messages import Begin, CompareClocks, Snapshot
 
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
 
@@ -50,9 +50,13 @@ class BeatDesk(Desk):
         snapshot = self.conductor.snapshot()
         if snapshot is not None:
             self.pane.show(snapshot)
+            self.seen(snapshot)
             self.conductor.looked(monotonic() - started)
         elif self.conductor.settled:
             self.timer.pause()
+
+    def seen(self, snapshot: Snapshot) -> None:
+        """Let other desks act on what is new of a run."""
 
     def on_begin(self, event: Begin) -> None:
         self.give_way()

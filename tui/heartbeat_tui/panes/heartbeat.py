@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun
+from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun, TakeTour
 from heartbeat_tui.panes.pane import Pane
 
 if TYPE_CHECKING:
     from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.front import Front
+    from heartbeat_tui.widgets.guide import Guide
     from heartbeat_tui.widgets.plan_form import PlanForm
     from heartbeat_tui.widgets.run_body import RunBody
 
@@ -40,6 +41,7 @@ class HeartbeatPane(Pane):
         key("l", "log", "Log", "draw latencies on a logarithmic scale"),
         key("d", "details", "Details", "show histogram, split and meaning"),
         key("d", "chart", "Chart", "show the chart"),
+        key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
         key("y", "copy", "Copy", "copy the figures as text", show=False),
         key("c", "clear", "Clear", "forget this run; its recording stays"),
     ]
@@ -53,6 +55,7 @@ class HeartbeatPane(Pane):
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.form: PlanForm | None = None
+        self.guide: Guide | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -166,6 +169,7 @@ class HeartbeatPane(Pane):
             "details": detailed and not self.has_class("-details"),
             "chart": detailed and self.has_class("-details"),
             "copy": self.snapshot is not None,
+            "tour": state in ("idle", "ended") and not self.replaying and self.guide is None,
             "clear": state == "ended",
         }
         return offered.get(action, True)
@@ -237,6 +241,19 @@ class HeartbeatPane(Pane):
             self.app.copy_to_clipboard(figures_text(self.snapshot.report))
             self.notify("The figures are on the clipboard.", markup=False)
 
+    def action_tour(self) -> None:
+        self.post_message(TakeTour())
+
+    async def guide_with(self, guide: Guide | None) -> None:
+        """Put the guide of the tour above everything else, or take it away."""
+        if self.guide is not None:
+            await self.guide.remove()
+        self.guide = guide
+        self.set_class(guide is not None, "-touring")
+        if guide is not None:
+            await self.query_one("#pane").mount(guide, before=0)
+        self.refresh_state()
+
     async def action_edit(self) -> None:
         # Input and Select cost 40 ms to import; the first frame does without
         from heartbeat_tui.widgets.plan_form import PlanForm
@@ -250,6 +267,8 @@ class HeartbeatPane(Pane):
         if self.form is not None:
             form, self.form = self.form, None
             await form.remove()
+            if self.guide is not None:
+                self.guide.focus()
             self.refresh_state()
 
     # -- news from the widgets

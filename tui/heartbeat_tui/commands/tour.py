@@ -1,0 +1,97 @@
+"""``heartbeat-tui tour``: the handbook's Part 1, each step run for real; on the screen, or as text."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_tui.commands.interrupt import Interrupt
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.report import Report
+    from heartbeat_core.beat.source import Source
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.tour.steps import Step
+    from heartbeat_core.tour.tour import Tour
+
+INTERRUPTED = 130
+DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, why a systolic array, XLA cold and warm, and what the clock
+missed. Where torch_xla is missing, a recording stands in and is labelled so. Exit 3 where a step could not be run."""
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser("tour", help="take a guided tour of the handbook's first part", description=DESCRIPTION)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="no screen: run the steps one after the other and print what they show")
+    form.add_argument("--json", action="store_true", help="the same as one object: steps with their words and reports")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the screen on the tour, or print it; return the exit code."""
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.settings import load_settings
+
+    launcher = Launcher(load_settings())
+    try:
+        if args.text or args.json:
+            return without_screen(launcher, as_json=args.json)
+        from heartbeat_tui.screen import open_screen
+
+        open_screen(launcher, launcher.plan(), tour=True)
+    finally:
+        launcher.close()
+    return 0
+
+
+def without_screen(launcher: Launcher, *, as_json: bool) -> int:
+    """Run all steps; print each as it ends, or all of them as one object."""
+    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.tour.tour import Tour
+
+    tour, told, series = Tour(), [], None
+    while True:
+        if not as_json:
+            print_before(tour)
+        if tour.step.plan is not None:
+            report, series, interrupted = carry_out(launcher, tour.step)
+            if interrupted:
+                return INTERRUPTED
+            tour.took(report)
+        conclusions = tour.conclusions()
+        if as_json:
+            shown = tour.reports.get(tour.step.name)
+            step = {"name": tour.step.name, "title": tour.step.title, "section": tour.step.section, "words": tour.step.words}
+            told.append({**step, "conclusions": conclusions, "report": report_json(shown, series) if shown and series else None})
+        else:
+            print("\n".join(("", *conclusions, "")), flush=True)
+        if tour.last:
+            break
+        tour.go(1)
+    if as_json:
+        print(json.dumps({"schema": 1, "steps": told}, allow_nan=False))
+    clean = all(report.ending is not None and report.ending.clean for report in tour.reports.values())
+    return 0 if clean else 3
+
+
+def print_before(tour: Tour) -> None:
+    step = tour.step
+    print(f"{tour.at + 1} of {len(tour.steps)}: {step.title} (handbook, {step.section})\n\n{step.words}", flush=True)
+
+
+def carry_out(launcher: Launcher, step: Step) -> tuple[Report, Any, bool]:
+    """Run a step, or play its recording where it cannot run here; give report and series, and whether Ctrl-C came."""
+    assert step.plan is not None
+    lacks = launcher.lacks(step.plan.backend)
+    if lacks and step.recording:
+        print(f"{lacks} A recording stands in.", file=sys.stderr)
+        source: Source = launcher.replay(step.recording, speed=1e6).start()
+    else:
+        source = launcher.start(launcher.with_ceiling(step.plan), save=False)
+    with Interrupt() as interrupt:
+        while not source.wait(0.2):
+            if interrupt.came:
+                source.close()
+    return source.report(), source.series, interrupt.came

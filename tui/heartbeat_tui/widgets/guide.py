@@ -1,0 +1,136 @@
+"""The guide of the tour: what a step is about, what to look at while it beats, what it showed, and the keys that lead on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.systolic import Systolic
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.tour.tour import Tour
+
+INSTALL_SAYS = "4.3 GB to download, 8 GB on disk; it asks first"
+
+
+class Guide(Vertical):
+    """Stands above the pane while the tour lasts."""
+
+    SCOPED_CSS = False  # how much room it takes depends on the classes of the screen
+    DEFAULT_CSS = """
+    Guide { height: auto; max-height: 60%; border: round $accent; border-title-color: $accent; padding: 0 1; }
+    Guide VerticalScroll { height: auto; scrollbar-size-vertical: 1; }
+    Guide #guide-keys { height: 1; }
+    Guide #guide-body { height: auto; }
+    Guide KeyButton { margin: 0 2 0 0; }
+    Systolic { display: none; }
+    .-tall Guide.-array Systolic { display: block; }
+    .-low Guide { max-height: 50%; }
+    .-touring Idle { display: none; }
+    .-touring.-idle Front { height: auto; }
+    .-touring.-idle Guide { max-height: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "lead('next')", "Next", tooltip="run this step, or go on to the next", id="tour.next"),
+        Binding("b", "lead('back')", "Back", tooltip="go back a step", id="tour.back"),
+        Binding("v", "lead('replay')", "Recording", tooltip="replay a recording of this step, made elsewhere", id="tour.replay"),
+        Binding("i", "lead('install')", "Install torch_xla", tooltip="build its environment; asks first", id="tour.install"),
+        Binding("escape", "lead('leave')", "Leave the tour", tooltip="go on without the guide", id="tour.leave"),
+    ]
+    can_focus = True
+
+    class Led(Message):
+        """A key of the guide: next, back, replay, install or leave."""
+
+        def __init__(self, way: str) -> None:
+            super().__init__()
+            self.way = way
+
+    def __init__(self, tour: Tour) -> None:
+        super().__init__(id="guide")
+        self.tour = tour
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False), Horizontal(id="guide-body"):
+            yield Lines(id="guide-lines")
+            yield Systolic()
+        yield Horizontal(id="guide-keys")
+
+    async def on_mount(self) -> None:
+        await self.show()
+        self.focus()
+
+    async def show(self) -> None:
+        """Draw where the tour stands."""
+        tour = self.tour
+        self.border_title = f"the tour, {tour.at + 1} of {len(tour.steps)} · {tour.step.title} · handbook {tour.step.section}"
+        self.set_class(tour.step.name == "one-row" and tour.phase == "before", "-array")
+        self.query_one(Systolic).turn(self.has_class("-array"))
+        self.query_one("#guide-lines", Lines).set_lines(guide_lines(tour))
+        keys = self.query_one("#guide-keys", Horizontal)
+        wanted = guide_keys(tour)
+        if [button.said for button in keys.query(GuideKey)] != wanted:
+            await keys.remove_children()
+            await keys.mount(*(GuideKey(*each) for each in wanted))
+        self.screen.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action != "lead":
+            return True
+        return any(way == f"lead('{parameters[0]}')" for _, _, way in guide_keys(self.tour))
+
+    def action_lead(self, way: str) -> None:
+        self.post_message(self.Led(way))
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+
+class GuideKey(KeyButton):
+    """One of the guide's keys, which change with the step."""
+
+    def __init__(self, key: str, label: str, action: str) -> None:
+        super().__init__(key, label, action)
+        self.said = key, label, action
+
+
+def guide_lines(tour: Tour) -> list[Content]:
+    """Say what there is to say now."""
+    step, phase = tour.step, tour.phase
+    lines = [ink(step.words, "plain")]
+    if phase == "before" and tour.lacks:
+        stands_in = " A recording made elsewhere can stand in, and is labelled so." if step.recording else ""
+        return [*lines, Content(""), ink(f"{tour.lacks}{stands_in}", "attention")]
+    if phase == "running":
+        return [*lines, Content(""), Content.assemble(ink("look at  ", "beat"), step.look)]
+    if phase == "after":
+        return [*lines, Content(""), *(ink(sentence, "strong") for sentence in tour.conclusions())]
+    return lines
+
+
+def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
+    """Name the keys that lead on from here: key, label and action."""
+    keys: list[tuple[str, str, str]] = []
+    if tour.phase == "before":
+        if not tour.lacks:
+            keys.append(("n", "Run it", "lead('next')"))
+        elif tour.step.recording:
+            keys.append(("v", "Replay a recording", "lead('replay')"))
+        if tour.lacks:
+            keys += [("i", f"Install torch_xla ({INSTALL_SAYS})", "lead('install')"), ("n", "Skip", "lead('next')")]
+    elif tour.phase == "after":
+        failed = tour.step.name in tour.reports and tour.reports[tour.step.name].iteration_ns is None
+        keys.append(("n", "Finish", "lead('next')") if tour.last else ("n", "Next", "lead('next')"))
+        if failed and tour.step.recording:
+            keys.append(("v", "Replay a recording", "lead('replay')"))
+    if not tour.first:
+        keys.append(("b", "Back", "lead('back')"))
+    return [*keys, ("esc", "Leave the tour", "lead('leave')")]
