@@ -23,7 +23,8 @@ def after_cpu(reports: Mapping[str, Report]) -> tuple[str, ...]:
     low, high = LAPTOP_MS
     ms = report.iteration_ns / 1e6
     beside = "as on the handbook's laptop" if low <= ms <= high else f"{'more' if ms > high else 'less'} than on the handbook's laptop"
-    cold = f" The cold beat took {significant(report.cold_ns / report.iteration_ns, 2)} times as long." if report.cold_ns else ""
+    colder = (report.cold_ns or 0) / report.iteration_ns
+    cold = f" The cold beat took {significant(colder, 2)} times as long." if colder > 1.2 else ""
     return (f"One product takes {format_ns(report.iteration_ns)} here, {beside}: {rates(report)}.{cold}",)
 
 

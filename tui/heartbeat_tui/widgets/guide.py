@@ -33,7 +33,7 @@ class Guide(Vertical):
     Systolic { display: none; }
     .-tall Guide.-array Systolic { display: block; }
     .-low Guide { max-height: 50%; }
-    .-touring Idle { display: none; }
+    .-touring.-idle Idle { display: none; }
     .-touring.-idle Front { height: auto; }
     .-touring.-idle Guide { max-height: 100%; }
     """

@@ -1,0 +1,69 @@
+"""The tour: its steps, and what it concludes from real recordings of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.beat.report import Report
+from heartbeat_core.runs.recording import load
+from heartbeat_core.tour.steps import STEPS, Step
+from heartbeat_core.tour.tour import Tour
+
+RECORDED = tuple(step for step in STEPS if step.recording)
+
+
+def report_of_step(step: Step, folder: Path) -> Report:
+    assert step.recording is not None
+    return load(step.recording).report(CeilingCache(folder / "none.json"))
+
+
+def test_every_step_that_needs_more_than_a_cpu_has_a_recording_to_stand_in() -> None:
+    assert {step.name for step in RECORDED} == {step.name for step in STEPS if step.plan and step.plan.backend != "cpu"}
+
+
+@pytest.mark.parametrize("step", RECORDED, ids=lambda step: step.name)
+def test_a_recording_is_of_the_step_it_stands_for_and_says_that_it_is_a_rehearsal(step: Step, tmp_path: Path) -> None:
+    report = report_of_step(step, tmp_path)
+    tour = Tour(at=STEPS.index(step))
+    assert tour.took(report)
+    assert tour.phase == "after"
+    assert "rehearsal" in report.labels[0]
+    assert any("recorded on" in label for label in report.labels)
+
+
+def test_the_tour_leads_from_the_impossible_number_to_why(tmp_path: Path) -> None:
+    tour = Tour()
+    for index, step in enumerate(STEPS):
+        tour.at = index
+        if step.recording:
+            tour.took(report_of_step(step, tmp_path))
+    said = {step.name: " ".join(step.conclude(tour.reports)) for step in STEPS}
+    assert "impossible" in said["warm"]
+    assert "not a TPU" in said["warm"]
+    assert "compiling took" in said["cold"]
+    assert "all but the last product are dropped" in said["honest"]
+    assert "not run" in said["end"]  # the CPU's steps were not
+    assert "floor of 170 µs" in said["end"]
+
+
+def test_what_was_not_run_is_said_not_guessed() -> None:
+    for step in STEPS[:-1]:
+        assert step.conclude({}) == ("It has not been run.",)
+
+
+def test_a_run_of_other_work_is_not_taken_for_the_step(tmp_path: Path) -> None:
+    tour = Tour(at=[step.name for step in STEPS].index("warm"))
+    other = next(step for step in STEPS if step.name == "cold")
+    assert not tour.took(report_of_step(other, tmp_path))
+    assert tour.phase == "before"
+
+
+def test_the_ends_of_the_tour_hold() -> None:
+    tour = Tour()
+    tour.go(-1)
+    assert tour.first
+    tour.go(100)
+    assert tour.last
