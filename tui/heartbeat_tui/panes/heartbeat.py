@@ -169,7 +169,7 @@ class HeartbeatPane(Pane):
             "details": detailed and not self.has_class("-details"),
             "chart": detailed and self.has_class("-details"),
             "copy": self.snapshot is not None,
-            "tour": state in ("idle", "ended") and not self.replaying and self.guide is None,
+            "tour": state == "idle" and not self.replaying and self.guide is None,
             "clear": state == "ended",
         }
         return offered.get(action, True)

@@ -26,6 +26,7 @@ class Idle(Container):
         with Center(id="idle-keys"):
             yield KeyButton("space", "Start", "begin")
             yield KeyButton("e", "Change the plan", "edit")
+            yield KeyButton("g", "Take the tour", "tour")
 
     def show(self, plan: Plan) -> None:
         self.query_one("#idle-plan", Lines).set_lines([ink(plan_sentence(plan), "strong"), ink(work_in_words(plan), "quiet")])
