@@ -78,10 +78,13 @@ class Launcher:
         from heartbeat_core.beat.run import Run
         from heartbeat_core.runs.recording import Recording
 
-        kept = self.settings.recordings
+        kept, recording = self.settings.recordings, None
         if kept.save if save is None else save:
-            sinks = (*sinks, Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label))
-        return Run(plan, self.spawner, python=self.interpreter(plan.backend), sinks=sinks, ceilings=self.ceilings())
+            recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
+            sinks = (*sinks, recording)
+        run = Run(plan, self.spawner, python=self.interpreter(plan.backend), sinks=sinks, ceilings=self.ceilings())
+        run.path = recording.path if recording else None
+        return run
 
     def replay(self, path: Path, speed: float = 1.0) -> Replay:
         """Play a recording; raise HeartbeatError where it cannot be read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
@@ -17,6 +18,7 @@ class Source(ABC):
     """A run as its watchers see it. One thread brings it forward, any other may look or give orders.
 
     ``version`` rises with all news; ``ending`` stays None until the run is over; ``notes`` say what went wrong beside it.
+    ``path`` is where it is recorded, None where nothing is kept.
     """
 
     def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
@@ -28,6 +30,7 @@ class Source(ABC):
         self.ending: Ending | None = None
         self.ceiling: Ceiling | None = None
         self.notes: list[str] = []
+        self.path: Path | None = None
         self.changed = threading.Condition()
 
     def took(self, record: Record) -> None:

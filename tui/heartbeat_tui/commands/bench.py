@@ -32,6 +32,21 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     output.add_argument("--calibrate", action="store_true", help="measure this machine's ceiling afterwards, and keep it")
     output.add_argument("--compare-methods", action="store_true", help="run the handbook's clock, then the honest one; explain the gap")
     output.add_argument("--from", dest="source", type=Path, metavar="FILE", help="run nothing: report on a recording")
+    several = parser.add_argument_group("several runs, each a process of its own")
+    several.add_argument("--repeat", type=int, metavar="N", help="run it in N processes: the interval covers how these differ")
+    several.add_argument(
+        "--vs",
+        action="append",
+        metavar="NAME=VALUE",
+        help="take turns with a candidate: backend=xla, dtype=bfloat16, threads=1; repeatable",
+    )
+    several.add_argument("--order-seed", type=int, metavar="N", help="shuffle the turns as an earlier run did")
+    several.add_argument(
+        "--sweep",
+        action="append",
+        metavar="NAME=VALUES",
+        help="one run a value: batch=1,2,4,…,4096 or batch=1..4096; two of them make a grid",
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,10 +70,14 @@ class StreamOut:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out one run, or both of the comparison; return the exit code."""
+    """Carry out one run, both of the comparison, or a course of several; return the exit code."""
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
+        if args.sweep or args.repeat is not None or args.vs:
+            from heartbeat_tui.commands import bench_course
+
+            return (bench_course.sweep if args.sweep else bench_course.repeat)(args, launcher, plan)
         if args.source:
             return report_again(args, launcher)
         if args.compare_methods:
