@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from heartbeat_core.launch import Launcher
 
 
-def open_screen(
+def open_screen(launcher: Launcher, plan: Plan, **options: Any) -> None:
+    """Run the app until it is left; the options, and what is raised, are those of ``make_app``."""
+    with make_app(launcher, plan, **options) as app:
+        app.run()
+
+
+@contextmanager
+def make_app(
     launcher: Launcher,
     plan: Plan,
     *,
@@ -25,8 +33,8 @@ def open_screen(
     flags: Mapping[str, str | None] | None = None,
     demo: str | None = None,
     tour: bool = False,
-) -> None:
-    """Run the app until it is left; ``flags`` name parts of the target, ``demo`` a scenario to try things in.
+) -> Iterator[HeartbeatApp]:
+    """Make the app, and end what stands behind it; ``flags`` name parts of the target, ``demo`` a scenario to try things in.
 
     Raise HeartbeatError where there is no such scenario.
     """
@@ -57,6 +65,6 @@ def open_screen(
     )
     app.open_tour(launcher.lacks, lambda path: launcher.replay(path).start(), at_once=tour)
     try:
-        app.run()
+        yield app
     finally:
         surveyor.close()
