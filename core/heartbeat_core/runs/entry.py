@@ -59,6 +59,17 @@ class Entry:
         return self.name or self.id
 
     @property
+    def where(self) -> str:
+        """Say in a few words where it ran."""
+        if self.rehearsal:
+            return "torch_xla on the CPU, a rehearsal"
+        if self.backend == "xla":
+            return "TPU" if self.device in ("", "TPU") else f"TPU {self.device}"
+        if self.backend == "cpu" and self.threads:
+            return f"CPU, {self.threads} thread{'' if self.threads == 1 else 's'}"
+        return self.device or self.backend
+
+    @property
     def flops_per_s(self) -> float | None:
         return 1e9 * self.workload.flops / self.median_ns if self.workload and self.median_ns else None
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -110,22 +110,36 @@ class Index:
 
     def find(self, text: str) -> Entry:
         """Find the one run that an id, the beginning of one, a name or a path means; raise HeartbeatError where none or several fit."""
-        return self.at(text) or find_entry(self.entries(), text)
+        entries = self.entries()
+        return self.at(text, entries) or find_entry(entries, text)
 
     def find_all(self, texts: Iterable[str]) -> tuple[Entry, ...]:
-        """Find what each text means, a group's name meaning all its runs; none twice."""
+        """Find what each text means, a group's name or a folder meaning all its runs; none twice."""
         entries = self.entries()
         found: dict[Path, Entry] = {}
         for text in texts:
-            here = self.at(text)
-            found.update((entry.path.absolute(), entry) for entry in ((here,) if here else find_entries(entries, text)))
+            here = self.at(text, entries)
+            meant = (here,) if here else self.inside(text, entries) or find_entries(entries, text)
+            found.update((entry.path.absolute(), entry) for entry in meant)
         return tuple(found.values())
 
-    def at(self, text: str) -> Entry | None:
+    def inside(self, text: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Read the recordings in the folder that a path names, wherever it lies; none where the text is no path of a folder."""
+        path = Path(text).expanduser()
+        if os.sep not in text or not path.is_dir():
+            return ()
+        found = tuple(entry for file in sorted(path.glob(f"*{SUFFIX}")) if (entry := self.at(str(file.absolute()), entries)))
+        if not found:
+            raise HeartbeatError(f"{path} holds no recording", f"None of its files ends in {SUFFIX}.", "Name another folder, or a run.")
+        return found
+
+    def at(self, text: str, entries: Sequence[Entry]) -> Entry | None:
         """Read the recording that a path names, wherever it lies; None where the text is no path of a file."""
         path = Path(text).expanduser()
         if not (os.sep in text or text.endswith(SUFFIX)) or not path.is_file():
             return None
+        if path.parent.resolve() == self.folder.resolve():
+            return next((entry for entry in entries if entry.path.name == path.name), None)
         try:
             size = path.stat().st_size
         except OSError as error:

@@ -17,6 +17,7 @@ from heartbeat_core.runs.lock import hold
 
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 2_000, 20
 ENDS = 65_536  # bytes
+RESERVED = "/,"
 TAG = re.compile(r"[^\s,]{1,40}")
 
 
@@ -29,8 +30,9 @@ def check_label(label: Label) -> Label:
             raise HeartbeatError(f"the {what} {text!r} holds characters that cannot be shown", "", "Write it on one line.")
         if text != text.strip():
             raise HeartbeatError(f"the {what} {text!r} begins or ends with a space", "", "Leave the space out.")
-    if "/" in label.name:
-        raise HeartbeatError(f"the name {label.name!r} holds a /", "It would be taken for a path.", "Use a - in its place.")
+        if what != "note" and set(text) & set(RESERVED):
+            cause = "It would be taken for a path, or for several runs."
+            raise HeartbeatError(f"the {what} {text!r} holds a / or a comma", cause, "Use a - in its place.")
     for tag in label.tags:
         if not TAG.fullmatch(tag) or not tag.isprintable():
             raise HeartbeatError(

@@ -1,0 +1,177 @@
+"""Two runs, or more, beside one another: by what factor their times differ, how sure that is, and what else differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from heartbeat_core.beat.roofline import Floor
+from heartbeat_core.beat.units import format_ns, format_share, significant
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.differences import Difference, differences, doubts
+from heartbeat_core.runs.ratio import Ratio, ratio_of
+from heartbeat_core.runs.side import APART, Measured, Side, side_of
+
+Kind = Literal["faster", "slower", "same", "cannot tell"]
+NO_RATES: Mapping[str, float] = {}
+TIMES_FROM = 2.0  # the factor from which on times are said rather than percent
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What came before the steady state, on either side, in nanoseconds: cold, compile, transfer. ``ratio`` is candidate over reference."""
+
+    name: str
+    reference_ns: float | None
+    candidate_ns: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.candidate_ns / self.reference_ns if self.candidate_ns and self.reference_ns else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``ratio`` is the candidate's time over the reference's, above 1 is slower.
+
+    ``sentence`` says it to people; ``why`` explains in one sentence two devices that differ, empty where there is nothing to explain.
+    ``comparable`` is False where the two did not do the same work.
+    """
+
+    reference: Side
+    candidate: Side
+    ratio: Ratio
+    kind: Kind
+    sentence: str
+    differences: tuple[Difference, ...]
+    warnings: tuple[str, ...]
+    apart: tuple[Apart, ...]
+    why: str
+
+    @property
+    def comparable(self) -> bool:
+        return not any(difference.work for difference in self.differences)
+
+    def to_json(self) -> dict[str, Any]:
+        """Make the object that ``runs compare --json`` prints for each comparison."""
+        return {
+            "reference": self.reference.to_json(),
+            "candidate": self.candidate.to_json(),
+            "ratio": {**asdict(self.ratio), "differs": self.ratio.differs},
+            "kind": self.kind,
+            "sentence": self.sentence,
+            "comparable": self.comparable,
+            "differences": [{**asdict(difference), "sentence": difference.sentence} for difference in self.differences],
+            "warnings": list(self.warnings),
+            "apart": [{**asdict(apart), "ratio": apart.ratio} for apart in self.apart],
+            "why": self.why,
+        }
+
+
+def compare(reference: Sequence[Measured], candidate: Sequence[Measured], rates: Mapping[str, float] = NO_RATES) -> Comparison:
+    """Compare two sides, each of one run or of several that repeat one another.
+
+    ``rates`` are USD per hour by host, chip or backend. Raises HeartbeatError where a side is empty or both share a run.
+    """
+    check_sides(reference, candidate)
+    sides = side_of(reference, rates), side_of(candidate, rates)
+    timed = [[one for run in runs if (one := run.timed)] for runs in (reference, candidate)]
+    ratio = ratio_of(*timed)
+    differ = differences(reference, candidate)
+    kind, sentence = say(*sides, ratio)
+    return Comparison(
+        reference=sides[0],
+        candidate=sides[1],
+        ratio=ratio,
+        kind=kind,
+        sentence=sentence,
+        differences=differ,
+        warnings=(*(difference.sentence for difference in differ if difference.work), *doubts((*reference, *candidate)), *of_one(ratio)),
+        apart=tuple(Apart(name, sides[0].apart_ns[name], sides[1].apart_ns[name]) for name in APART),
+        why=explain(*sides) if sides[0].where != sides[1].where else "",
+    )
+
+
+def check_sides(reference: Sequence[Measured], candidate: Sequence[Measured]) -> None:
+    if not (reference and candidate):
+        raise HeartbeatError("there is nothing to compare with", "Both sides hold at least one run.", "Name two runs.")
+    shared = {run.entry.path.resolve() for run in reference} & {run.entry.path.resolve() for run in candidate}
+    if shared:
+        name = min(shared).name
+        raise HeartbeatError("a run is compared with itself", f"{name} stands on both sides.", "Name two runs.")
+
+
+def of_one(ratio: Ratio) -> tuple[str, ...]:
+    """Say what samples of one process each cannot show."""
+    if ratio.unit == "process" or not ratio.differs:
+        return ()
+    return ("one process on each side: what varies from process to process is not in the interval; bench --repeat 5 brings it in",)
+
+
+def say(reference: Side, candidate: Side, ratio: Ratio) -> tuple[Kind, str]:
+    """Put the result into one sentence."""
+    here, there = candidate.title, reference.title
+    impossible = [side.title for side in (reference, candidate) if side.verdict == "impossible"]
+    if impossible:
+        return "cannot tell", f"the time of {' and of '.join(impossible)} is impossible, so the ratio of {times(ratio.value)} means nothing"
+    if ratio.low is None or ratio.high is None:
+        return "cannot tell", f"these runs cannot tell: {ratio.lacking}; {here} {took(ratio.value)} than {there} here"
+    sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
+    if ratio.differs:
+        return "slower" if ratio.value > 1 else "faster", f"{here} {took(ratio.value)} than {there} ({sure})"
+    return "same", f"no difference that these runs can show: {here} {took(ratio.value)} than {there} here ({sure})"
+
+
+def took(ratio: float) -> str:
+    """Say a ratio of times as what stands before "than": "takes 7.9 % more time", "is 3.21 × faster"."""
+    if ratio >= TIMES_FROM:
+        return f"is {significant(ratio)} × slower"
+    if ratio <= 1 / TIMES_FROM:
+        return f"is {significant(1 / ratio)} × faster"
+    return f"takes {change(ratio)} time"
+
+
+def change(ratio: float) -> str:
+    """Write a ratio as people say it: "7.9 % more", "12 % less", "3.21 × slower"."""
+    if ratio >= TIMES_FROM or ratio <= 1 / TIMES_FROM:
+        return f"{significant(max(ratio, 1 / ratio))} × {'slower' if ratio > 1 else 'faster'}"
+    return f"{significant(100 * abs(ratio - 1), 2)} % {'more' if ratio >= 1 else 'less'}"
+
+
+def between(low: float, high: float) -> str:
+    """Write the ends of an interval of ratios: "5.1 % to 11 % more", "0.9 % less to 1.7 % more", "1.68 to 3.30 × slower"."""
+    plain = low > 1 / TIMES_FROM and high < TIMES_FROM
+    if low < 1 <= high:
+        return f"{change(low)} to {change(high)}"
+    near, far = (low, high) if low >= 1 else (high, low)
+    if plain:
+        return f"{change(near).rpartition(' ')[0]} to {change(far)}"
+    return f"{significant(max(near, 1 / near))} to {significant(max(far, 1 / far))} × {'slower' if low >= 1 else 'faster'}"
+
+
+def times(ratio: float) -> str:
+    return significant(ratio, 4)
+
+
+def p_words(p_value: float | None) -> str:
+    if p_value is None:
+        return "no p"
+    return "p < 0.0001" if p_value < 1e-4 else f"p = {significant(p_value, 2)}"
+
+
+def explain(reference: Side, candidate: Side) -> str:
+    """Say in one sentence why two devices differ: what limits each, and how near each comes to its limit."""
+    slow, fast = sorted((reference, candidate), key=lambda side: -side.ns)
+    if slow.floor is None or fast.floor is None:
+        unknown = slow if slow.floor is None else fast
+        return f"no limit of {unknown.where} is known to hold it against: bench --calibrate measures one"
+    limits = f"{limit(slow, slow.floor)}; {limit(fast, fast.floor)}"
+    apart = significant(slow.floor.ns / fast.floor.ns)
+    return f"{limits}: of the {significant(slow.ns / fast.ns)} × between the two, the machines themselves make {apart} ×"
+
+
+def limit(side: Side, floor: Floor) -> str:
+    part = "memory" if floor.bound == "memory" else "arithmetic"
+    reached = format_share(floor.ns / side.ns)
+    return f"{side.where} could do a product in {format_ns(floor.ns)} at best, limited by its {part}, and reaches {reached} of that"

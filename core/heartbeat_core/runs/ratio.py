@@ -1,0 +1,135 @@
+"""By what a run is slower than another, and how sure that is.
+
+Sources: Zou and Donner, "Construction of confidence limits about effect measures", Statistics in Medicine 27 (2008), which makes the
+interval of a difference of the intervals of its parts (here: of the logarithms of two medians); Mann and Whitney (1947); Welch, "The
+generalization of 'Student's' problem when several different population variances are involved" (1947).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, variance
+from typing import TYPE_CHECKING, Literal
+
+from heartbeat_core.beat.store import SampleStore, as_array
+from heartbeat_core.runs.student import quantile_95, two_sided_p
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SURE_P = 0.05
+MANN_WHITNEY, WELCH, POOLED = "Mann–Whitney", "Welch's t", "Student's t, the spread of both taken from the one that was repeated"
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The time of one product in one process, ns, with its 95 % interval where there are samples enough for one.
+
+    ``worth`` is how many independent samples the ``samples`` are worth.
+    """
+
+    ns: float
+    low_ns: float | None
+    high_ns: float | None
+    worth: float
+    samples: SampleStore | None = None
+    products: int = 1  # that a sample spans
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Candidate over reference: above 1 is slower. The interval holds the true ratio with 95 % confidence.
+
+    ``unit`` is what was counted: samples of one process each, or processes. ``lacking`` says why there is no interval, else empty.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    unit: Literal["sample", "process"]
+    test: str
+    lacking: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Tell whether the two surely differ: the interval and the test must agree, for each has its own blind spot."""
+        if self.low is None or self.high is None or self.p_value is None:
+            return False
+        return (self.low > 1 or self.high < 1) and self.p_value < SURE_P
+
+
+def ratio_of(reference: Sequence[Timed], candidate: Sequence[Timed]) -> Ratio:
+    """Compare two runs by their samples, or several by their processes: what varies from process to process then counts as well.
+
+    Raises ValueError where a side is empty or took no time.
+    """
+    if not (reference and candidate) or not all(timed.ns > 0 for timed in (*reference, *candidate)):
+        raise ValueError("a ratio needs times above 0 on both sides")
+    if len(reference) == len(candidate) == 1:
+        return of_samples(reference[0], candidate[0])
+    return of_processes([math.log(timed.ns) for timed in reference], [math.log(timed.ns) for timed in candidate])
+
+
+def of_samples(reference: Timed, candidate: Timed) -> Ratio:
+    value = candidate.ns / reference.ns
+    p_value = compare_samples(reference, candidate)
+    if not (reference.low_ns and reference.high_ns and candidate.low_ns and candidate.high_ns):
+        lacking = "too few independent samples for an interval: it takes 6 on each side"
+        return Ratio(value, None, None, p_value, "sample", MANN_WHITNEY, lacking)
+    slowest = math.hypot(math.log(candidate.high_ns / candidate.ns), math.log(reference.ns / reference.low_ns))
+    fastest = math.hypot(math.log(candidate.ns / candidate.low_ns), math.log(reference.high_ns / reference.ns))
+    return Ratio(value, value * math.exp(-fastest), value * math.exp(slowest), p_value, "sample", MANN_WHITNEY)
+
+
+def compare_samples(reference: Timed, candidate: Timed) -> float | None:
+    """Give Mann and Whitney's two-sided p; z is shrunk by what the samples are worth. None where there are no samples."""
+    if not reference.samples or not candidate.samples:
+        return None
+    from heartbeat_core.beat.steady import mann_whitney
+
+    first, last = (times_of(timed) for timed in (reference, candidate))
+    counted = 1 / len(first) + 1 / len(last)
+    worth = 1 / min(len(first), reference.worth) + 1 / min(len(last), candidate.worth)
+    return math.erfc(abs(mann_whitney(first, last)) * math.sqrt(counted / worth) / math.sqrt(2))
+
+
+def times_of(timed: Timed) -> NDArray[np.float64]:
+    """Give the times of one product each, past the limit of a store the medians of its batches."""
+    import numpy as np
+
+    assert timed.samples is not None
+    times = as_array(timed.samples.values()) if timed.samples.exact else timed.samples.batches()[0]
+    return np.asarray(times / timed.products, np.float64)
+
+
+def of_processes(reference: Sequence[float], candidate: Sequence[float]) -> Ratio:
+    """Compare the logarithms of the times of several processes; the ratio is that of their geometric means."""
+    difference = fmean(candidate) - fmean(reference)
+    few = min(len(reference), len(candidate)) < 2
+    error, df = pooled_error(reference, candidate) if few else welch_error(reference, candidate)
+    test, value = POOLED if few else WELCH, math.exp(difference)
+    if error == 0:  # all times alike to the nanosecond
+        return Ratio(value, value, value, 1.0 if difference == 0 else 0.0, "process", test)
+    reach = quantile_95(df) * error
+    p_value = two_sided_p(difference / error, df)
+    return Ratio(value, math.exp(difference - reach), math.exp(difference + reach), p_value, "process", test)
+
+
+def welch_error(reference: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
+    """Give the standard error of the difference of two means, and its degrees of freedom."""
+    parts = [variance(values) / len(values) for values in (reference, candidate)]
+    whole = sum(parts)
+    if whole == 0:
+        return 0.0, 1.0
+    df = whole**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (reference, candidate), strict=True))
+    return math.sqrt(whole), df
+
+
+def pooled_error(reference: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
+    """Do the same where one side has a single process, which is taken to vary as the others do."""
+    repeated = max(reference, candidate, key=len)
+    return math.sqrt(variance(repeated) * (1 / len(reference) + 1 / len(candidate))), len(repeated) - 1

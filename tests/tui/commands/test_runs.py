@@ -1,0 +1,184 @@
+"""``heartbeat-tui runs`` as its users run it: a program with arguments, streams and an exit code."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.stream import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
+from heartbeat_core.runs.recording import load
+from heartbeat_core.runs.sift import SORTS
+from heartbeat_tui.commands import runs as command
+
+LONG_S = 60.0
+Write = Callable[..., Path]
+
+
+def runs(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "heartbeat_tui", "runs", *arguments]
+    return subprocess.run(program, capture_output=True, text=True, timeout=LONG_S, check=False, **options)
+
+
+@pytest.fixture
+def write(home: Path) -> Write:
+    """Record a run of about ``centre`` ns where the program looks for recordings."""
+    count = 0
+
+    def make(centre: float = 1e6, *, name: str = "", group: str = "", plan: Plan | None = None) -> Path:
+        nonlocal count
+        count += 1
+        folder = home / "xdg_data_home" / "heartbeat-tui" / "recordings"
+        folder.mkdir(parents=True, exist_ok=True)
+        chance = random.Random(count)
+        lines: list[Record] = [
+            Started(0, SCHEMA, "0", 1, f"2026-11-{count:02}T12:00:00+00:00", (plan or Plan(warmup=1)).to_json()),
+            Environment(1, {"host": "h", "device": "cpu", "threads": 2}),
+            Samples(2, "cold", 0, {"total": array("q", [9_000_000])}),
+            Samples(3, "steady", 1, {"total": array("q", [round(centre * (1 + 0.03 * chance.random())) for _ in range(100)])}),
+            Proof(4, 3, 1e-7, "float32", passed=True),
+            Ended(5, "done"),
+            Label(5, name, group=group),
+        ]
+        path = folder / f"202611{count:02}T120000Z-cpu-synchronized-{count:06x}.jsonl"
+        path.write_bytes(b"".join(map(encode, lines)))
+        return path
+
+    return make
+
+
+def test_the_list_names_each_run_the_newest_first(write: Write) -> None:
+    write(name="old")
+    newest = write(2e6)
+    write().write_bytes(b"rubbish\n")
+    done = runs("list")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert [line.split()[0] for line in lines[:2]] == ["ID", "000003"]
+    assert "broken: " in lines[2]
+    assert lines[3].split()[:4] == ["000002", "2026-11-02", "12:00", "CPU,"]
+    assert "2.03 ms" in lines[3]
+    assert lines[-1].startswith("3 runs in ")
+    made = json.loads(runs("list", "--json", "--limit", "2", "--sort", "median").stdout)
+    assert (made["schema"], made["count"], [run["name"] for run in made["runs"]]) == (1, 3, ["old", ""])
+    assert made["runs"][1]["path"] == str(newest)
+
+
+def test_the_list_is_sifted_by_words(write: Write) -> None:
+    write(name="old")
+    write(plan=Plan(method="pipelined"))
+    assert [run["id"] for run in json.loads(runs("list", "method:pipe", "cpu", "--json").stdout)["runs"]] == ["000002"]
+    assert "No such recording" in runs("list", "nowhere").stdout
+    refused = runs("list", "colour:red")
+    assert refused.returncode == 2
+    assert "no 'colour'" in refused.stderr
+
+
+def test_an_empty_list_says_what_fills_it() -> None:
+    assert "heartbeat-tui bench makes one" in runs("list").stdout
+
+
+def test_a_label_travels_with_its_file(write: Write) -> None:
+    path = write()
+    for arguments in (
+        ("name", "000001", "base"),
+        ("note", "base", "a quiet room"),
+        ("tag", "base", "cpu", "old"),
+        ("tag", "last", "--remove", "old"),
+    ):
+        assert runs(*arguments).returncode == 0
+    label = load(path).series.label
+    assert label is not None
+    assert (label.name, label.note, label.tags) == ("base", "a quiet room", ("cpu",))
+    shown = runs("show", "base")
+    assert shown.returncode == 0
+    for words in ("000001  base", "tags: cpu", "note: a quiet room", "95 % confidence", str(path)):
+        assert words in shown.stdout
+    made = json.loads(runs("show", "base", "--json").stdout)
+    assert (made["run"]["note"], made["report"]["statistics"]["n"]) == ("a quiet room", 100)
+    assert runs("tag", "base").returncode == 2
+    assert "cannot be one" in runs("tag", "base", "two words").stderr
+
+
+def test_what_cannot_be_read_is_shown_with_its_problem(write: Write) -> None:
+    write().write_bytes(b"")
+    done = runs("show", "last")
+    assert done.returncode == 3
+    assert "it is empty" in done.stdout
+    assert json.loads(runs("show", "last", "--json").stdout)["report"] is None
+
+
+def test_delete_asks_and_shows_what_goes(write: Write) -> None:
+    first, second = write(name="base"), write()
+    refused = runs("delete", "base", stdin=subprocess.DEVNULL)
+    assert refused.returncode == 2
+    assert "Delete this recording" in refused.stderr
+    assert "base" in refused.stderr
+    assert first.exists()
+    done = runs("delete", "base", "000002", "--yes", "--json")
+    assert done.returncode == 0
+    assert set(json.loads(done.stdout)["deleted"]) == {str(first), str(second)}
+    assert not first.exists()
+
+
+def test_compare_says_the_factor_and_what_else_differs(write: Write) -> None:
+    write(name="a")
+    write(3.2e6, name="b")
+    write(plan=Plan(method="pipelined", window=1), name="c")
+    done = runs("compare", "a", "b", "c", "--rate", "cpu=1.50")
+    assert done.returncode == 0
+    for words in ("b is 3.2", "× slower than a", "$1.50/h", "warning: method: synchronized against pipelined, which is other work"):
+        assert words in done.stdout
+    made = json.loads(runs("compare", "a", "b", "--json").stdout)
+    assert made["schema"] == 1
+    assert made["comparisons"][0]["kind"] == "slower"
+    assert runs("compare", "a", "a").returncode == 2
+    assert "no rate" in runs("compare", "a", "b", "--rate", "cpu").stderr
+
+
+@pytest.mark.parametrize(("centre", "code", "words"), [(1.1e6, 1, "✗ regression"), (1e6, 0, "✓ no regression"), (0.5e6, 0, "× faster")])
+def test_check_answers_by_its_exit_code(write: Write, centre: float, code: int, words: str) -> None:
+    write(name="a")
+    write(centre, name="b")
+    done = runs("check", "a", "b", "--max-slowdown", "5%")
+    assert done.returncode == code
+    assert words in done.stdout
+    assert json.loads(runs("check", "a", "b", "--json").stdout)["max_slowdown"] == 0.05
+
+
+def test_check_cannot_tell_of_other_work(write: Write) -> None:
+    write(name="a")
+    write(plan=Plan(warmup=1, precision="highest"), name="b")
+    done = runs("check", "a", "b")
+    assert done.returncode == 3
+    assert "did not do the same work" in done.stdout
+    assert runs("check", "a", "b", "--max-slowdown", "much").returncode == 2
+
+
+def test_a_group_a_list_and_a_folder_are_sides(write: Write, tmp_path: Path) -> None:
+    for centre in (1e6, 1.01e6, 0.99e6):
+        write(centre, group="before")
+    others = [write(centre) for centre in (1.2e6, 1.21e6, 1.19e6)]
+    made = json.loads(runs("check", "before", "000004,000005,000006", "--json").stdout)
+    assert (made["answer"], made["comparison"]["ratio"]["unit"], made["comparison"]["reference"]["title"]) == (
+        "regression",
+        "process",
+        "before",
+    )
+    for path in others:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    copied = json.loads(runs("check", "before", f"{tmp_path}/", "--json").stdout)
+    assert copied["comparison"]["ratio"] == made["comparison"]["ratio"]
+
+
+def test_the_names_spelled_out_for_help_are_those_of_the_engine() -> None:
+    assert set(command.SORTS) == set(SORTS)

@@ -1,0 +1,283 @@
+"""``heartbeat-tui runs``: list, label, compare, check and export the recordings there are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_tui.commands.backend import agreed, say
+
+if TYPE_CHECKING:
+    from heartbeat_core.runs.index import Index
+    from heartbeat_core.runs.labels import Relabel
+    from heartbeat_core.runs.side import Measured
+
+SCHEMA = 1
+COULD_NOT_TELL = 3
+SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
+RUN = "an id or the beginning of one, a name, a path, or: last"
+SIDE = "a run, or several: a group, a folder, or with commas between"
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "runs",
+        help="list, label, compare, check and export recorded runs",
+        description="Recordings are files: copy one here from another machine, and it is listed. Nothing is deleted without asking.",
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    listing = add(actions, "list", list_runs, "list the recordings, the newest first")
+    listing.add_argument("words", nargs="*", metavar="WORD", help="only runs in which each occurs; tag:slow looks at the tags alone")
+    listing.add_argument("--sort", choices=SORTS, default="started")
+    listing.add_argument("--reverse", action="store_true", help="the other way round")
+    listing.add_argument("--limit", type=int, metavar="N", help="the first N alone")
+    add(actions, "show", show_run, "report on a run as bench does").add_argument("which", metavar="RUN", help=RUN)
+    register_labels(actions)
+    deleting = add(actions, "delete", delete_runs, "delete recordings for good; asks first")
+    deleting.add_argument("runs", nargs="+", metavar="RUN", help=RUN)
+    deleting.add_argument("--yes", action="store_true", help="do not ask")
+    comparing = add(actions, "compare", compare_runs, "say by what factor runs differ, and how sure that is")
+    comparing.add_argument("reference", metavar="REFERENCE", help=SIDE)
+    comparing.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="the same; each is compared with the reference")
+    add_rate(comparing)
+    checking = add(
+        actions, "check", check_runs, "exit 1 where a candidate is slower than its baseline, 0 where not, 3 where nobody can tell"
+    )
+    checking.add_argument("baseline", metavar="BASELINE", help=SIDE)
+    checking.add_argument("candidate", metavar="CANDIDATE", help=SIDE)
+    checking.add_argument("--max-slowdown", type=share, default=0.05, metavar="SHARE", help="what is allowed; default 5%%")
+
+
+def register_labels(actions: argparse._SubParsersAction[Any]) -> None:
+    naming = add(actions, "name", name_run, "name a run", aliases=("rename",))
+    naming.add_argument("which", metavar="RUN", help=RUN)
+    naming.add_argument("name", metavar="NAME", help='"" takes the name away')
+    noting = add(actions, "note", note_run, "write a note to a run")
+    noting.add_argument("which", metavar="RUN", help=RUN)
+    noting.add_argument("note", metavar="TEXT", help='"" takes the note away')
+    tagging = add(actions, "tag", tag_run, "tag a run")
+    tagging.add_argument("which", metavar="RUN", help=RUN)
+    tagging.add_argument("tags", nargs="*", metavar="TAG")
+    tagging.add_argument("--remove", nargs="+", action="extend", default=[], metavar="TAG", help="take these away")
+
+
+def add(
+    actions: argparse._SubParsersAction[Any],
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    what: str,
+    *,
+    aliases: tuple[str, ...] = (),
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", aliases=aliases)
+    parser.add_argument("--json", action="store_true", help="print one object of JSON")
+    parser.set_defaults(run=function)
+    return parser
+
+
+def add_rate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        action="append",
+        default=[],
+        metavar="DEVICE=USD",
+        help="what an hour costs, by chip, host or backend: v6e=2.70",
+    )
+
+
+def share(text: str) -> float:
+    """Read "5%" or "0.05"; raise ArgumentTypeError."""
+    number, percent = text.removesuffix("%").strip(), text.endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; try 5% or 0.05")
+    return value
+
+
+def rate(text: str) -> tuple[str, float]:
+    """Read "v6e=2.70"; raise ArgumentTypeError."""
+    device, _, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not device or not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; try v6e=2.70, dollars an hour")
+    return device, value
+
+
+def open_index() -> Index:
+    """Give the index of the recordings that the settings name."""
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.settings import load_settings
+
+    launcher = Launcher(load_settings())
+    try:
+        return launcher.index()
+    finally:
+        launcher.close()
+
+
+def show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def tell_notes(index: Index) -> None:
+    for note in index.notes:
+        say(f"note: {note}")
+
+
+def print_json(values: dict[str, Any]) -> None:
+    print(json.dumps({"schema": SCHEMA, **values}, allow_nan=False, indent=1))
+
+
+def list_runs(args: argparse.Namespace) -> int:
+    """List what there is; 0, whatever state the recordings are in."""
+    from heartbeat_core.runs.sift import in_order, sift
+
+    index = open_index()
+    every = index.entries(show_progress)
+    entries = in_order(sift(every, " ".join(args.words)), args.sort, reverse=args.reverse)
+    shown = entries if args.limit is None else entries[: max(0, args.limit)]
+    if args.json:
+        values = {
+            "folder": str(index.folder),
+            "count": len(entries),
+            "runs": [entry.to_json() for entry in shown],
+            "notes": list(index.notes),
+        }
+        print(json.dumps({"schema": SCHEMA, **values}, allow_nan=False))  # on one line: indenting 10,000 runs takes half a second
+        return 0
+    from heartbeat_tui.commands.runs_text import list_lines
+
+    print("\n".join(list_lines(shown, len(every), index.folder)))
+    tell_notes(index)
+    return 0
+
+
+def show_run(args: argparse.Namespace) -> int:
+    """Report on one run; 3 where its recording cannot be read."""
+    index = open_index()
+    entry = index.find(args.which)
+    if not entry.readable:
+        if args.json:
+            print_json({"run": entry.to_json(), "report": None})
+        else:
+            from heartbeat_tui.commands.runs_text import label_lines
+
+            print("\n".join(label_lines(entry)))
+        return COULD_NOT_TELL
+    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.runs.recording import load
+
+    loaded = load(entry.path)
+    report = loaded.report(index.ceilings)
+    if args.json:
+        print_json({"run": entry.to_json(), "report": report_json(report, loaded.series)})
+        return 0
+    from heartbeat_tui.commands.bench_text import print_report
+    from heartbeat_tui.commands.runs_text import label_lines
+
+    print("\n".join(label_lines(entry)))
+    print_report(report, entry.path)
+    return 0
+
+
+def name_run(args: argparse.Namespace) -> int:
+    from heartbeat_core.runs.labels import Relabel
+
+    return change_label(args, Relabel(name=args.name))
+
+
+def note_run(args: argparse.Namespace) -> int:
+    from heartbeat_core.runs.labels import Relabel
+
+    return change_label(args, Relabel(note=args.note))
+
+
+def tag_run(args: argparse.Namespace) -> int:
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.runs.labels import Relabel
+
+    if not args.tags and not args.remove:
+        raise HeartbeatError("no tag is given", "", "Give one: heartbeat-tui runs tag RUN TAG; --remove TAG takes one away.")
+    return change_label(args, Relabel(add_tags=tuple(args.tags), remove_tags=tuple(args.remove)))
+
+
+def change_label(args: argparse.Namespace, change: Relabel) -> int:
+    """Label the run and say what it is called now."""
+    index = open_index()
+    entry = index.label(index.find(args.which), change)
+    if args.json:
+        print_json({"run": entry.to_json()})
+    else:
+        from heartbeat_tui.commands.runs_text import label_lines
+
+        print("\n".join(label_lines(entry)))
+    return 0
+
+
+def delete_runs(args: argparse.Namespace) -> int:
+    """Delete what is named, having shown it; 1 where the user would rather not."""
+    from heartbeat_core.beat.units import format_bytes
+    from heartbeat_tui.commands.runs_text import table_lines
+
+    index = open_index()
+    entries = index.find_all(args.runs)
+    what = "this recording" if len(entries) == 1 else f"these {len(entries)} recordings"
+    say("\n".join(table_lines(entries)))
+    if not agreed(args, f"Delete {what}, {format_bytes(sum(entry.bytes for entry in entries))}, for good?"):
+        return 1
+    for entry in entries:
+        index.delete(entry)
+    if args.json:
+        print_json({"deleted": [str(entry.path) for entry in entries]})
+    else:
+        say(f"{len(entries)} deleted.")
+    return 0
+
+
+def measured(index: Index, text: str) -> list[Measured]:
+    """Read the runs that one side names."""
+    from heartbeat_core.runs.side import measure
+
+    return [measure(entry, index.ceilings) for entry in index.find_all(text.split(","))]
+
+
+def compare_runs(args: argparse.Namespace) -> int:
+    """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
+    from heartbeat_core.runs.compare import compare
+
+    index = open_index()
+    reference = measured(index, args.reference)
+    made = [compare(reference, measured(index, text), dict(args.rate)) for text in args.candidates]
+    if args.json:
+        print_json({"comparisons": [comparison.to_json() for comparison in made]})
+    else:
+        from heartbeat_tui.commands.runs_text import comparison_lines
+
+        print("\n".join(comparison_lines(made)))
+    return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
+
+
+def check_runs(args: argparse.Namespace) -> int:
+    """Answer whether the candidate is slower than allowed."""
+    from heartbeat_core.runs.check import check
+
+    index = open_index()
+    checked = check(measured(index, args.baseline), measured(index, args.candidate), args.max_slowdown)
+    if args.json:
+        print_json(checked.to_json())
+    else:
+        from heartbeat_tui.commands.runs_text import check_lines
+
+        print("\n".join(check_lines(checked)))
+    return checked.exit_code

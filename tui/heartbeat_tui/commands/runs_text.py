@@ -1,0 +1,164 @@
+"""What ``runs`` says to people: tables of fixed columns, numbers to the right, what is wrong in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heartbeat_core.beat.units import (
+    NOTHING,
+    format_bytes,
+    format_bytes_rate,
+    format_count,
+    format_ns,
+    format_rate,
+    format_share,
+    significant,
+)
+from heartbeat_core.runs.entry import Entry
+
+if TYPE_CHECKING:
+    from heartbeat_core.runs.check import Checked
+    from heartbeat_core.runs.compare import Comparison
+    from heartbeat_core.runs.side import Side
+
+GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
+HEADER = ("ID", "NAME", "STARTED", "WHERE", "PRODUCT", "METHOD", "MEDIAN", "±", "N", "VERDICT", "TAGS")
+RIGHT = {"MEDIAN", "±", "N"}
+WIDEST = {"NAME": 24, "WHERE": 28, "TAGS": 24}  # characters; more is cut
+
+
+def list_lines(entries: Sequence[Entry], count: int, folder: Path) -> Iterator[str]:
+    """Give the list, and how much of it that is."""
+    if not entries:
+        yield f"No such recording in {folder}." if count else f"No recording in {folder}. heartbeat-tui bench makes one."
+        return
+    yield from table_lines(entries)
+    size = format_bytes(sum(entry.bytes for entry in entries))
+    runs = f"{count} run" if count == 1 else f"{format_count(count)} runs"
+    yield f"{f'{len(entries)} of {runs}' if len(entries) < count else runs} in {folder}, {size}"
+
+
+def table_lines(entries: Sequence[Entry]) -> Iterator[str]:
+    """Give a line for each run, and below it what is wrong with it."""
+    rows = [tuple(cut(cell, WIDEST.get(name, 99)) for name, cell in zip(HEADER, cells(entry), strict=True)) for entry in entries]
+    widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
+    yield line_of(HEADER, widths)
+    for entry, row in zip(entries, rows, strict=True):
+        yield line_of(row, widths)
+        if entry.problem:
+            yield f"{'':<{widths[0]}}  {entry.status}: {entry.problem}"
+
+
+def cells(entry: Entry) -> tuple[str, ...]:
+    work = entry.workload
+    spread = (entry.high_ns - entry.low_ns) / 2 if entry.low_ns is not None and entry.high_ns is not None else None
+    verdict = f"{GLYPHS.get(entry.verdict, '')} {entry.verdict}".strip()
+    return (
+        entry.id,
+        entry.name,
+        entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
+        entry.where or NOTHING,
+        f"{work.batch}×{work.hidden}×{work.intermediate} {work.dtype}" if work else NOTHING,
+        entry.method or NOTHING,
+        NOTHING if entry.median_ns is None else format_ns(entry.median_ns),
+        NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
+        format_count(entry.n),
+        verdict if entry.status in ("done", "stopped") else entry.status,
+        " ".join(entry.tags),
+    )
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def line_of(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Set one row; plain text, for a thousand rows are to come at once."""
+    parts = (f"{cell:>{width}}" if name in RIGHT else f"{cell:<{width}}" for name, cell, width in zip(HEADER, row, widths, strict=True))
+    return "  ".join(parts).rstrip()
+
+
+def label_lines(entry: Entry) -> Iterator[str]:
+    """Say what a run is called, and what is wrong with it."""
+    yield f"{entry.id}{f'  {entry.name}' if entry.name else ''}"
+    if entry.tags:
+        yield f"tags: {' '.join(entry.tags)}"
+    if entry.group:
+        yield f"group: {entry.group}"
+    if entry.note:
+        yield f"note: {entry.note}"
+    if entry.problem:
+        yield f"{entry.status}: {entry.problem}"
+    if entry.host:
+        yield f"recorded on {entry.host}"
+
+
+def check_lines(checked: Checked) -> Iterator[str]:
+    """Give the answer first, then what it rests on."""
+    glyph = {"no regression": "✓", "regression": "✗", "cannot tell": "?"}[checked.answer]
+    yield f"{glyph} {checked.answer}: {checked.sentence}"
+    yield ""
+    yield from comparison_lines([checked.comparison], say=False)
+
+
+def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterator[str]:
+    """Give both sides, or more, column by column; then each comparison in words."""
+    sides = [made[0].reference, *(comparison.candidate for comparison in made)]
+    rows = [row for row in side_rows(sides) if any(cell != NOTHING for cell in row[1:])]
+    rows += [apart for name in made[0].reference.apart_ns if (apart := apart_row(name, sides))]
+    if any(side.usd_per_million is not None for side in sides):
+        rows.append(("1 million products", *(usd(side) for side in sides)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
+    said: set[str] = set()
+    for comparison in made:
+        yield ""
+        if say:
+            yield f"{comparison.sentence}."
+        if comparison.why:
+            yield f"Why: {comparison.why}."
+        yield from (f"differs: {difference.sentence}" for difference in comparison.differences if not difference.work)
+        yield from (f"warning: {warning}" for warning in comparison.warnings if warning not in said)
+        said |= set(comparison.warnings)
+    if len(made) > 3:
+        yield f"\nOf {len(made)} comparisons about one in twenty shows a difference by chance alone."
+
+
+def side_rows(sides: Sequence[Side]) -> list[tuple[str, ...]]:
+    return [
+        ("", *(side.title for side in sides)),
+        ("where", *(side.where for side in sides)),
+        ("product", *(f"{side.workload.shape} {side.workload.dtype}" for side in sides)),
+        ("method", *(side.method for side in sides)),
+        ("processes", *(str(side.processes) if side.processes > 1 else NOTHING for side in sides)),
+        ("median", *(format_ns(side.ns) for side in sides)),
+        ("from", *(interval_end(side.low_ns) for side in sides)),
+        ("to", *(interval_end(side.high_ns) for side in sides)),
+        ("samples", *(format_count(side.n) for side in sides)),
+        ("worth", *(format_count(round(side.worth)) if side.worth < side.n else NOTHING for side in sides)),
+        ("throughput", *(format_rate(side.flops_per_s) for side in sides)),
+        ("memory", *(format_bytes_rate(side.bytes_per_s) for side in sides)),
+        ("of its limit", *(NOTHING if side.share is None else format_share(side.share) for side in sides)),
+        ("verdict", *(f"{GLYPHS.get(side.verdict, '')} {side.verdict}" for side in sides)),
+    ]
+
+
+def interval_end(ns: float | None) -> str:
+    return NOTHING if ns is None else format_ns(ns)
+
+
+def apart_row(name: str, sides: Sequence[Side]) -> tuple[str, ...] | None:
+    values = [side.apart_ns[name] for side in sides]
+    if all(value is None for value in values):
+        return None
+    return name, *(NOTHING if value is None else format_ns(value) for value in values)
+
+
+def usd(side: Side) -> str:
+    """Say what a million products cost at the rate that was given."""
+    if side.usd_per_million is None or side.usd_per_hour is None:
+        return NOTHING
+    return f"${significant(side.usd_per_million)} at ${side.usd_per_hour:.2f}/h"
