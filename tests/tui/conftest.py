@@ -15,10 +15,11 @@ from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.source import Source
-from heartbeat_core.beat.stream import Ended, Environment, HandbookClock, Phase, Proof, Record, Samples, Stage, Started
+from heartbeat_core.beat.stream import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
 from heartbeat_tui.app import HeartbeatApp
 
 MS = 1_000_000
+NO_LABEL = Label(0)
 
 
 class FakeRun(Source):
@@ -27,6 +28,7 @@ class FakeRun(Source):
     def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
         super().__init__(plan, labels)
         self.orders: list[str] = []
+        self.label = Label(0)
         self.random = random.Random(7)
         self.now = 0
 
@@ -113,8 +115,9 @@ class Stand:
         self.play, self.ceiling = play, ceiling
         self.runs: list[FakeRun] = []
 
-    def __call__(self, plan: Plan) -> FakeRun:
+    def __call__(self, plan: Plan, label: Label = NO_LABEL, /) -> FakeRun:
         run = FakeRun(plan)
+        run.label = label
         if self.ceiling:
             run.ceiling = Ceiling(2.5e12, 41e9, "2026-11-22")
         self.runs.append(run)

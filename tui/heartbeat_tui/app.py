@@ -70,7 +70,7 @@ class HeartbeatApp(TourDesk, ReadinessDesk, VmsDesk):
     def __init__(  # noqa: PLR0913  # what the screen is made from, each by its name
         self,
         plan: Plan,
-        begin: Callable[[Plan], Source],
+        begin: Callable[..., Source],
         *,
         start: bool = False,
         replay: Callable[[], Source] | None = None,

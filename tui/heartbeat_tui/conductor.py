@@ -1,17 +1,17 @@
 """Owns the one run that may beat at a time; a run outlives the pane that shows it.
 
-No Textual here. ``start``, ``compare``, ``follow`` and ``close`` wait for processes and belong in a thread; the rest
-returns at once.
+A course is runs that follow one another: both clocks, a sweep. No Textual here. ``start``, ``compare``, ``sweep``,
+``follow`` and ``close`` wait for processes and belong in a thread; the rest returns at once.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.messages import Clocks, Snapshot
 
 if TYPE_CHECKING:
@@ -20,53 +20,98 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.series import ChartData
     from heartbeat_core.beat.source import Source
+    from heartbeat_core.runs.axes import Axis
+    from heartbeat_core.runs.course import Course, Leg
+    from heartbeat_core.runs.sweep import Swept
 
 REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
 
 
 class Conductor:
-    """Starts runs, hands out snapshots of them, and sees them to their end."""
+    """Starts runs, hands out snapshots of them, and sees them to their end.
 
-    def __init__(self, begin: Callable[[Plan], Source], clock: Callable[[], float] = monotonic) -> None:
+    ``begin`` is given a plan, and for the leg of a course the label of its recording too.
+    """
+
+    def __init__(self, begin: Callable[..., Source], clock: Callable[[], float] = monotonic) -> None:
         self.begin, self.clock = begin, clock
         self.changing = threading.Lock()  # held while one run gives way to another
         self.run: Source | None = None
-        self.coming: list[Plan] = []  # the runs to follow, for the comparison of clocks
-        self.clocks: Clocks | None = None
-        self.seen: tuple[int, int] | None = None
+        self.course: Course | None = None
+        self.leg: Leg | None = None  # of the course, until its end is told to it
+        self.telling = threading.Lock()  # held while the course is told, which takes no time
+        self.told = 0
+        self.seen: tuple[int, int, int] | None = None
         self.not_before = 0.0
 
     @property
     def active(self) -> bool:
         """Tell whether a run is on its way, or another is to follow it."""
-        return self.run is not None and (self.run.ending is None or bool(self.coming))
+        return self.run is not None and (self.run.ending is None or (self.course is not None and self.course.more))
 
     def start(self, plan: Plan) -> None:
         """Start a run; raise HeartbeatError where it cannot start."""
         with self.changing:
-            self.clocks, self.coming = None, []
+            self.course = self.leg = None
             self.change(lambda: self.begin(plan))
 
     def compare(self, plan: Plan) -> None:
         """Start the handbook's method on this work; the honest one follows when it has ended."""
-        same = replace(plan, iterations=plan.iterations or 100, duration_s=None)
+        from heartbeat_core.runs.both_clocks import BothClocks
+
+        self.set_out(BothClocks(plan))
+
+    def sweep(self, plan: Plan, axes: tuple[Axis, ...]) -> None:
+        """Start with the first point; raise HeartbeatError where a point makes no sense, or none can start."""
+        from heartbeat_core.runs.sweep import Sweep
+
+        self.set_out(Sweep(plan, axes))
+
+    def set_out(self, course: Course) -> None:
         with self.changing:
-            self.clocks, self.coming = Clocks(), [replace(same, method="synchronized")]
-            self.change(lambda: self.begin(replace(same, method="handbook")))
+            if self.run is not None:
+                self.run.close()
+            self.course = self.leg = None
+            self.proceed(course)
+            self.course = course
+
+    def proceed(self, course: Course) -> None:
+        """Start the next leg that can start; raise the HeartbeatError of the last one where none can."""
+        refused: HeartbeatError | None = None
+        while (leg := course.next()) is not None:
+            try:
+                self.change(lambda leg=leg: self.begin(leg.plan, course.label))  # type: ignore[misc]
+            except HeartbeatError as error:
+                course.refused(leg, error)
+                self.told, refused = self.told + 1, error
+            else:
+                self.leg = leg
+                return
+        if refused is not None:
+            raise refused
 
     def adopt(self, open_source: Callable[[], Source]) -> None:
         """Show a run that is started elsewhere, such as a replay."""
         with self.changing:
+            self.course = self.leg = None
             self.change(open_source)
 
     def follow(self) -> None:
         """Start the run that was to follow the one that has ended, where there is one."""
         with self.changing:
-            if self.coming and self.run is not None and self.run.ending is not None:
-                plan = self.coming.pop(0)
-                if self.run.ending.clean:
-                    self.clocks = Clocks(handbook=self.run.report())
-                    self.change(lambda: self.begin(plan))
+            if self.due and self.course is not None:
+                self.tell_end()
+                self.proceed(self.course)
+
+    def tell_end(self) -> None:
+        """Tell the course how its leg has ended, once."""
+        from heartbeat_core.runs.course import kept_at
+
+        with self.telling:
+            run, course, leg = self.run, self.course, self.leg
+            if run is not None and run.ending is not None and course is not None and leg is not None:
+                course.ended(leg, run.report(), kept_at(run))
+                self.leg, self.told = None, self.told + 1
 
     def change(self, begin: Callable[[], Source]) -> None:
         if self.run is not None:
@@ -76,27 +121,38 @@ class Conductor:
     @property
     def due(self) -> bool:
         """Tell whether the run that was to follow may start."""
-        return bool(self.coming) and self.run is not None and self.run.ending is not None
+        return self.course is not None and self.course.more and self.run is not None and self.run.ending is not None
 
     @property
     def settled(self) -> bool:
         """Tell whether all that there is has been seen and nothing more will come."""
-        return not self.active and (self.run is None or self.seen == (id(self.run), self.run.version))
+        return not self.active and (self.run is None or self.seen == (id(self.run), self.run.version, self.told))
 
     def snapshot(self) -> Snapshot | None:
         """Return what has changed since the last call; None where nothing has, or where looking costs too much now."""
         run = self.run
         if run is None or self.clock() < self.not_before:
             return None
-        seen = id(run), run.version
+        if run.ending is not None and self.leg is not None:
+            self.tell_end()
+        seen = id(run), run.version, self.told
         if seen == self.seen:
             return None
         self.seen = seen
         report = run.report()
-        if self.clocks is not None:
-            which = "handbook" if report.plan.method == "handbook" else "honest"
-            self.clocks = replace(self.clocks, **{which: report})
-        return Snapshot(report, charts_of(run), histogram_of(run, report), self.clocks)
+        return Snapshot(report, charts_of(run), histogram_of(run, report), self.clocks(report), self.swept(), more=self.due)
+
+    def clocks(self, report: Report) -> Clocks | None:
+        """Give what both clocks read so far, where they are compared."""
+        if self.course is None or self.course.kind != "clocks":
+            return None
+        handbook = getattr(self.course, "handbook", None)
+        return Clocks(handbook=report) if report.plan.method == "handbook" else Clocks(handbook, report)
+
+    def swept(self) -> Swept | None:
+        """Give the sweep as far as it is, where there is one."""
+        swept: Callable[[], Swept] | None = getattr(self.course, "swept", None)  # without an import that only a sweep needs
+        return swept() if swept else None
 
     def looked(self, seconds: float) -> None:
         """Rest after a look that took so long, drawing included."""
@@ -112,19 +168,21 @@ class Conductor:
 
     def stop(self) -> None:
         """Ask the run to end; what was to follow is given up."""
-        self.coming = []
+        if self.course is not None:
+            self.course.stop()
         if self.run is not None:
             self.run.stop()
 
     def clear(self) -> None:
         """Forget a run that has ended."""
         if not self.active:
-            self.run, self.clocks, self.seen = None, None, None
+            self.run = self.course = self.leg = self.seen = None
 
     def close(self) -> None:
         """End the run, by force if it does not listen, and wait until it is gone."""
         with self.changing:
-            self.coming = []
+            if self.course is not None:
+                self.course.stop()
             if self.run is not None:
                 self.run.close()
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.readiness.check import Check
     from heartbeat_core.readiness.result import Readiness, Result
+    from heartbeat_core.runs.axes import Axis
+    from heartbeat_core.runs.sweep import Swept
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Snapshot:
     chart: Callable[[int, bool], ChartData]  # columns, steady state only
     histogram: Callable[[int], tuple[Bin, ...]]  # bins
     clocks: Clocks | None = None
+    swept: Swept | None = None
+    more: bool = False  # the run is over, and another follows at once
 
 
 class Begin(Message):
@@ -46,6 +50,14 @@ class Begin(Message):
 
 class CompareClocks(Begin):
     """Run the handbook's method, then the honest one, on the same work."""
+
+
+class BeginSweep(Begin):
+    """Run the plan once for each value of an axis, or of two."""
+
+    def __init__(self, plan: Plan, axes: tuple[Axis, ...]) -> None:
+        super().__init__(plan)
+        self.axes = axes
 
 
 class BeatOn(Message):

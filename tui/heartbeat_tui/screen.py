@@ -14,6 +14,7 @@ from heartbeat_tui.surveyor import Surveyor
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.source import Source
+    from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
 
 
@@ -48,8 +49,8 @@ def make_app(
 
     checkup = Checkup(surveyor)
 
-    def begin(plan: Plan) -> Source:
-        return launcher.start(launcher.with_ceiling(plan))
+    def begin(plan: Plan, label: Label | None = None) -> Source:
+        return launcher.start(launcher.with_ceiling(plan), label=label)
 
     app = HeartbeatApp(
         plan,

@@ -49,6 +49,7 @@ class Course(ABC):
     """Its owner asks for ``next``, starts that run and tells ``ended`` or ``refused``, one after the other."""
 
     kind: str
+    total: int  # legs, if none is given up
 
     def __init__(self, group: str = "") -> None:
         self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
@@ -61,8 +62,8 @@ class Course(ABC):
 
     @property
     @abstractmethod
-    def total(self) -> int:
-        """Count the legs there are, if none is given up."""
+    def more(self) -> bool:
+        """Tell whether a leg is to come after the one on its way."""
 
     @abstractmethod
     def next(self) -> Leg | None:

@@ -176,14 +176,14 @@ class Repeat(Course):
             raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the plan has.")
         self.coming = shuffled(len(self.candidates), repeat, self.seed)
         self.order = tuple(self.candidates[index].name for _, index in self.coming)
-        self.begun = 0
+        self.begun, self.total = 0, len(self.coming)
 
     @property
-    def total(self) -> int:
-        return self.begun + len(self.coming)
+    def more(self) -> bool:
+        return bool(self.coming) and not self.stopped
 
     def next(self) -> Leg | None:
-        if self.stopped or not self.coming:
+        if not self.more:
             return None
         self.turn = self.coming.pop(0)
         self.begun += 1
@@ -209,6 +209,7 @@ class Repeat(Course):
         self.candidates[index] = Candidate(one.name, one.values, one.plan, (*one.processes, process))
         if process.error and process.error.exit_code in (2, 3):  # it would say the same again
             self.coming = [turn for turn in self.coming if turn[1] != index]
+            self.total = self.begun + len(self.coming)
 
     def repeated(self) -> Repeated:
         return Repeated(tuple(self.candidates), self.repeat, self.seed, self.order, self.group)

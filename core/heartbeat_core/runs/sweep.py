@@ -110,17 +110,18 @@ class Sweep(Course):
             raise HeartbeatError("a sweep needs an end", "Each point goes on until stopped.", "Give --iterations or --duration.")
         self.axes, self.exact = axes, exact
         self.coming = [(values, varied(plan, values)) for values in grid(axes)]
+        self.total = len(self.coming)
         self.points: tuple[Point, ...] = ()
         self.values: Mapping[str, Value] = {}
 
     @property
-    def total(self) -> int:
-        return len(self.points) + len(self.coming)
+    def more(self) -> bool:
+        return bool(self.coming) and not self.stopped
 
     def next(self) -> Leg | None:
-        if self.stopped or not self.coming:
+        if not self.more:
             return None
-        self.values, plan = self.coming[0]
+        self.values, plan = self.coming.pop(0)
         return Leg(len(self.points) + 1, in_words(self.values), plan if self.exact else self.paced(plan))
 
     def paced(self, plan: Plan) -> Plan:
@@ -150,7 +151,6 @@ class Sweep(Course):
             self.coming.clear()
 
     def keep(self, point: Point) -> None:
-        del self.coming[0]
         self.points = (*self.points, point)
 
     def swept(self) -> Swept:

@@ -15,9 +15,8 @@ from heartbeat_tui.desks.desk import Desk, Unfinished
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.source import Source
-    from heartbeat_tui.messages import Begin, CompareClocks, Snapshot
+    from heartbeat_tui.messages import Begin, BeginSweep, CompareClocks, Snapshot
 
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
 
@@ -30,7 +29,7 @@ class BeatDesk(Desk):
     replay: Callable[[], Source] | None
     timer: Timer
 
-    def open_beat(self, pane: HeartbeatPane, begin: Callable[[Plan], Source], replay: Callable[[], Source] | None) -> None:
+    def open_beat(self, pane: HeartbeatPane, begin: Callable[..., Source], replay: Callable[[], Source] | None) -> None:
         self.conductor = Conductor(begin)
         self.replay = replay
         self.pane = self.prepared(pane)
@@ -68,6 +67,10 @@ class BeatDesk(Desk):
     def on_compare_clocks(self, event: CompareClocks) -> None:
         self.give_way()
         self.conduct(partial(self.conductor.compare, event.plan))
+
+    def on_begin_sweep(self, event: BeginSweep) -> None:
+        self.give_way()
+        self.conduct(partial(self.conductor.sweep, event.plan, event.axes))
 
     def on_pause_run(self) -> None:
         self.conductor.pause()
