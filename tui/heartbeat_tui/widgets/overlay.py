@@ -1,0 +1,191 @@
+"""The latencies of several runs in one chart, each with a marker of its own: told apart without colour as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from heartbeat_tui.widgets.braille import BLANK, Canvas, Run
+from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Bar, Picture, bars, cell_row, drawable
+from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.series import ChartData
+
+MARKERS = "●▲■◆✚○△□"
+APART = 12  # cells between two markers of one run
+LEAST = (24, 5)  # cells that a chart needs
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run: what it is called, and the means to draw as much of it as there is room for (columns, steady state only)."""
+
+    name: str
+    chart: Callable[[int, bool], ChartData]
+
+
+def kind_of(number: int) -> str:
+    """Name the ink of a run; the ninth has the first one's again, and no chart is read with so many."""
+    return f"run-{number % len(MARKERS)}"
+
+
+def marker_of(number: int) -> str:
+    return MARKERS[number % len(MARKERS)]
+
+
+def draw(curves: Sequence[Curve], width: int, height: int, *, log: bool = True, steady_only: bool = True) -> Picture:
+    """Draw the runs on ``width`` × ``height`` cells, each from its first beat at the left to its last at the right.
+
+    Its first line is the legend.
+    """
+    if width < LEAST[0] or height < LEAST[1] or not curves:
+        return NOTHING
+    shown = [bars_of(curve.chart(2 * width, steady_only)) for curve in curves]
+    values = [value for some in shown for bar in some for value in (bar.low, bar.high) if drawable(value)]
+    if not values:
+        return NOTHING
+    rows = height - 2  # the legend and the foot
+    scale = scale_for(min(values), max(values), log, max(2, rows // ROWS_PER_TICK))
+    size, unit = unit_for(scale.high)
+    labels = {cell_row(scale, tick, rows): f"{tick / size:.4g}" for tick in scale.ticks}
+    gutter = max(map(len, labels.values()))
+    room = width - gutter - 2
+    drawn = [canvas_of(some, room, rows, scale) for some in shown]
+    marks = [marks_of(some, room, rows, scale, number, len(shown)) for number, some in enumerate(shown)]
+    lines: list[tuple[Run, ...]] = [legend(curves, width)]
+    for y in range(rows):
+        label = labels.get(y)
+        axis = f"{label:>{gutter}} ┤" if label else " " * gutter + " │"
+        lines.append(((axis, "axis"), *composed(drawn, marks, y, room)))
+    lines.append(((" " * gutter + " └" + foot(steady_only, room), "axis"),))
+    return Picture(tuple(lines), unit)
+
+
+def bars_of(data: ChartData) -> list[Bar]:
+    return [*bars(data.warm, data.products), *bars(data.steady, data.products)]
+
+
+def span(some: Sequence[Bar], room: int) -> Callable[[Bar], tuple[int, int]]:
+    """Give the dots from and to which a bar reaches."""
+    first, count = some[0].first, some[-1].last + 1 - some[0].first
+
+    def of(bar: Bar) -> tuple[int, int]:
+        start = (bar.first - first) * 2 * room // count
+        end = max(start + 1, (bar.last + 1 - first) * 2 * room // count)
+        return start, end - 1 if bar.first == bar.last and end - start > 3 else end  # few samples: a dash each, air between
+
+    return of
+
+
+def dot_row(scale: Scale, ns: float, rows: int) -> int:
+    return round((1 - scale.at(ns)) * (4 * rows - 1))
+
+
+def canvas_of(some: Sequence[Bar], room: int, rows: int, scale: Scale) -> Canvas:
+    canvas = Canvas(room, rows)
+    if some:
+        of = span(some, room)
+        for bar in some:
+            start, end = of(bar)
+            for x in range(start, end):
+                canvas.bar(x, dot_row(scale, bar.high, rows), dot_row(scale, bar.low, rows))
+    return canvas
+
+
+def marks_of(some: Sequence[Bar], room: int, rows: int, scale: Scale, number: int, runs: int) -> dict[tuple[int, int], str]:
+    """Say where the markers of a run stand: every so many cells, in turn with those of the others, as high as its beats."""
+    if not some:
+        return {}
+    of = span(some, room)
+    places = {}
+    for x in range(number * max(1, APART // runs) + 1, room, APART):
+        bar = next((bar for bar in reversed(some) if of(bar)[0] <= 2 * x), some[0])
+        middle = (bar.low * bar.high) ** 0.5 if scale.log else (bar.low + bar.high) / 2
+        places[x, dot_row(scale, middle, rows) >> 2] = marker_of(number)
+    return places
+
+
+def composed(drawn: Sequence[Canvas], marks: Sequence[dict[tuple[int, int], str]], y: int, room: int) -> list[Run]:
+    """Lay the runs over one another: a cell has the dots of all, and the ink of the one with most of them."""
+    runs: list[Run] = []
+    for x in range(room):
+        text, kind = " ", "axis"
+        dots = [canvas.dots[y][x] for canvas in drawn]
+        if any(dots):
+            every = 0
+            for some in dots:
+                every |= some
+            most = max(bin(some).count("1") for some in dots)
+            leading = [number for number, some in enumerate(dots) if bin(some).count("1") == most]
+            text, kind = chr(BLANK + every), kind_of(leading[x % len(leading)])
+        for number, places in enumerate(marks):
+            if (x, y) in places:
+                text, kind = places[x, y], kind_of(number)
+        if runs and runs[-1][1] == kind:
+            runs[-1] = (runs[-1][0] + text, kind)
+        else:
+            runs.append((text, kind))
+    return runs
+
+
+def legend(curves: Sequence[Curve], width: int) -> tuple[Run, ...]:
+    """Name every run beside its marker; names are cut where there is no room for all."""
+    most = max(6, width // len(curves) - 4)
+    pieces = []
+    for number, curve in enumerate(curves):
+        name = curve.name if len(curve.name) <= most else f"{curve.name[: most - 1]}…"
+        pieces.append((f"{marker_of(number)} {name}  ", kind_of(number)))
+    return tuple(pieces)
+
+
+def foot(steady_only: bool, room: int) -> str:
+    left, right = ("─ first steady beat ", " last") if steady_only else ("─ first beat ", " last")
+    return left.ljust(room - len(right), "─")[: max(0, room - len(right))] + right
+
+
+class OverlayChart(Widget):
+    """The chart as a widget: drawn once for each change and each size."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    OverlayChart .overlay--axis { color: $text-muted; }
+    OverlayChart .overlay--run-0, OverlayChart .overlay--run-5 { color: $series-a; }
+    OverlayChart .overlay--run-1, OverlayChart .overlay--run-6 { color: $series-b; }
+    OverlayChart .overlay--run-2, OverlayChart .overlay--run-7 { color: $series-c; }
+    OverlayChart .overlay--run-3 { color: $series-d; }
+    OverlayChart .overlay--run-4 { color: $foreground; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"overlay--axis", *(f"overlay--{kind_of(number)}" for number in range(len(MARKERS)))}
+
+    picture = NOTHING
+    curves: tuple[Curve, ...] = ()
+    log = steady_only = True
+
+    def show(self, curves: Sequence[Curve], *, log: bool, steady_only: bool) -> None:
+        """Draw at this size, and again at every other size the widget takes."""
+        self.curves, self.log, self.steady_only = tuple(curves), log, steady_only
+        self.draw()
+
+    def draw(self) -> None:
+        width, height = self.size
+        if width and height:
+            self.picture = draw(self.curves, width, height, log=self.log, steady_only=self.steady_only)
+            unit = f", {self.picture.unit}" if self.picture.unit else ""
+            self.border_title = f"latency per product{unit} ({'log' if self.log else 'linear'})"
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self.picture.lines):
+            return Strip.blank(width, self.rich_style)
+        segments = [Segment(text, self.get_component_rich_style(f"overlay--{kind}")) for text, kind in self.picture.lines[y]]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
