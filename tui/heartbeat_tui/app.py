@@ -17,6 +17,7 @@ from heartbeat_core.beat.plan import Plan
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.readiness import ReadinessDesk
+from heartbeat_tui.desks.runs import RunsDesk
 from heartbeat_tui.desks.tour import TourDesk
 from heartbeat_tui.desks.vms import VmsDesk
 from heartbeat_tui.messages import TakeTour
@@ -26,6 +27,7 @@ from heartbeat_tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.source import Source
+    from heartbeat_tui.archive import Archive
     from heartbeat_tui.checkup import Checkup
     from heartbeat_tui.fleet import Fleet
 
@@ -34,13 +36,15 @@ PANES: tuple[tuple[str, str, str], ...] = (
     ("1", "Readiness", "readiness"),
     ("2", "TPU VMs", "vms"),
     ("3", "Heartbeat", "heartbeat"),
+    ("4", "Runs", "runs"),
 )
 
 
-class HeartbeatApp(TourDesk, ReadinessDesk, VmsDesk):
+class HeartbeatApp(TourDesk, RunsDesk, ReadinessDesk, VmsDesk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
-    Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs. ``banner`` is shown at all times.
+    Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs, without an ``archive`` none of
+    the runs. ``banner`` is shown at all times.
     """
 
     TITLE = "heartbeat"
@@ -76,6 +80,7 @@ class HeartbeatApp(TourDesk, ReadinessDesk, VmsDesk):
         replay: Callable[[], Source] | None = None,
         checkup: Checkup | None = None,
         fleet: Fleet | None = None,
+        archive: Archive | None = None,
         mode: str = "heartbeat",
         banner: tuple[str, ...] = (),
         theme: str = "",
@@ -87,13 +92,16 @@ class HeartbeatApp(TourDesk, ReadinessDesk, VmsDesk):
         self.begins_at_once = start or replay is not None
         self.chosen_theme = theme
         self.leaving = False
-        built = {"heartbeat"} | ({"readiness"} if checkup else set()) | ({"vms"} if fleet else set())
+        owners = (("readiness", checkup), ("vms", fleet), ("runs", archive))
+        built = {"heartbeat", *(mode for mode, owner in owners if owner)}
         tabs = tuple(pane for pane in PANES if pane[2] in built)
         self.open_beat(HeartbeatPane(tabs, plan, replaying=replay is not None), begin, replay)
         if checkup:
             self.open_readiness(tabs, checkup)
         if fleet:
             self.open_vms(tabs, fleet)
+        if archive:
+            self.open_runs(tabs, archive)
         if reduced_motion:
             self.animation_level = "none"
         for own in THEMES:

@@ -42,6 +42,7 @@ class Conductor:
         self.telling = threading.Lock()  # held while the course is told, which takes no time
         self.told = 0
         self.seen: tuple[int, int, int] | None = None
+        self.mourned: Source | None = None  # the last run whose end was told
         self.not_before = 0.0
 
     @property
@@ -157,6 +158,14 @@ class Conductor:
     def looked(self, seconds: float) -> None:
         """Rest after a look that took so long, drawing included."""
         self.not_before = self.clock() + (REST - 1) * seconds if seconds > 0.02 else 0.0
+
+    def over(self) -> bool:
+        """Tell, once for each run, that it has ended."""
+        run = self.run
+        if run is None or run.ending is None or run is self.mourned:
+            return False
+        self.mourned = run
+        return True
 
     def pause(self) -> None:
         if self.run is not None:

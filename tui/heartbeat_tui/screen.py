@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.app import HeartbeatApp
+from heartbeat_tui.archive import Archive
 from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.fleet import Fleet
 from heartbeat_tui.surveyor import Surveyor
@@ -59,6 +60,9 @@ def make_app(
         replay=replay,
         checkup=checkup,
         fleet=Fleet(lambda: checkup.open().world),
+        archive=Archive(
+            launcher.index, launcher.ceilings, lambda path: launcher.replay(path).start(), saving=launcher.settings.recordings.save
+        ),
         mode="readiness" if aimed and not start and replay is None else "heartbeat",
         banner=() if demo is None else (f"DEMO: emulated, scenario {demo}",),
         theme=chosen.theme,

@@ -40,6 +40,8 @@ class BeatDesk(Desk):
 
     def look(self) -> None:
         """Show the pane what is new; rest when there is nothing to come."""
+        if self.conductor.over():
+            self.run_ended()
         if self.conductor.due:
             self.conduct(self.conductor.follow)
             return
@@ -56,6 +58,9 @@ class BeatDesk(Desk):
 
     def seen(self, snapshot: Snapshot) -> None:
         """Let other desks act on what is new of a run."""
+
+    def run_ended(self) -> None:
+        """Do what is due when a run has ended, whichever pane is shown."""
 
     def on_begin(self, event: Begin) -> None:
         self.give_way()

@@ -37,7 +37,18 @@ READINESS = (
     ("remedy", "the exact command; it runs only after you have seen it and said so"),
     ("➤ next", "the step to do next"),
 )
-OF_PANES = {"readiness": READINESS, "heartbeat": WORDS}
+RUNS = (
+    ("run", "one recording: made here, by heartbeat-tui bench, or copied into the folder from another machine"),
+    ("median ±", "half the 95 % interval of the median"),
+    ("✓", "before a run: it is marked"),
+    ("◎", "before a run: the reference that others are held against"),
+    ("▸ ▾", "a group: runs that repeat one another, or the points of a sweep"),
+    ("xla on CPU", "a rehearsal: torch_xla on this machine's CPU, not a TPU"),
+    ("! cut off", "its program or its machine ended before the run did; what came before is whole"),
+    ("! newer", "a newer version has recorded it; update to read it"),
+    ("✗ broken", "it cannot be read; why stands beside it"),
+)
+OF_PANES = {"readiness": READINESS, "heartbeat": WORDS, "runs": RUNS}
 
 
 def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]:

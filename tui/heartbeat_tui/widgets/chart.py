@@ -210,6 +210,12 @@ class LatencyChart(Widget):
         self.redraw = redraw
         redraw()
 
+    def clear(self) -> None:
+        """Show nothing."""
+        self.redraw, self.picture = None, NOTHING
+        self.border_title = "latency per iteration"
+        self.refresh()
+
     def on_resize(self) -> None:
         if self.redraw is not None:
             self.redraw()

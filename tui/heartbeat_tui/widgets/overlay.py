@@ -121,8 +121,8 @@ def composed(drawn: Sequence[Canvas], marks: Sequence[dict[tuple[int, int], str]
             every = 0
             for some in dots:
                 every |= some
-            most = max(bin(some).count("1") for some in dots)
-            leading = [number for number, some in enumerate(dots) if bin(some).count("1") == most]
+            most = max(some.bit_count() for some in dots)
+            leading = [number for number, some in enumerate(dots) if some.bit_count() == most]
             text, kind = chr(BLANK + every), kind_of(leading[x % len(leading)])
         for number, places in enumerate(marks):
             if (x, y) in places:
@@ -165,19 +165,19 @@ class OverlayChart(Widget):
 
     picture = NOTHING
     curves: tuple[Curve, ...] = ()
-    log = steady_only = True
+    in_log = steady_only = True
 
     def show(self, curves: Sequence[Curve], *, log: bool, steady_only: bool) -> None:
         """Draw at this size, and again at every other size the widget takes."""
-        self.curves, self.log, self.steady_only = tuple(curves), log, steady_only
+        self.curves, self.in_log, self.steady_only = tuple(curves), log, steady_only
         self.draw()
 
     def draw(self) -> None:
         width, height = self.size
         if width and height:
-            self.picture = draw(self.curves, width, height, log=self.log, steady_only=self.steady_only)
+            self.picture = draw(self.curves, width, height, log=self.in_log, steady_only=self.steady_only)
             unit = f", {self.picture.unit}" if self.picture.unit else ""
-            self.border_title = f"latency per product{unit} ({'log' if self.log else 'linear'})"
+            self.border_title = f"latency per product{unit} ({'log' if self.in_log else 'linear'})"
             self.refresh()
 
     def on_resize(self) -> None:

@@ -1,0 +1,180 @@
+"""Owns the runs that are kept: their list, what has been read of single ones, and what is done with them.
+
+No Textual here. Whatever reads or writes files belongs in a thread: ``read``, ``look_at``, ``label``, ``delete``; the rest
+returns at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.messages import Snapshot
+from heartbeat_tui.runs_messages import KeptRuns
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.ceilings import CeilingCache
+    from heartbeat_core.beat.source import Source
+    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.runs.index import Index
+    from heartbeat_core.runs.labels import Relabel
+    from heartbeat_core.runs.recording import Loaded
+
+REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
+Sight = Snapshot | HeartbeatError
+
+
+class OpenReplay(Protocol):
+    """Plays a recording; may raise HeartbeatError."""
+
+    def __call__(self, path: Path) -> Source: ...
+
+
+class Archive:
+    """Keeps the list and the last runs looked at; ``news`` is called from any thread when there is more to show.
+
+    ``saving`` tells whether new runs are kept at all.
+    """
+
+    def __init__(
+        self, open_index: Callable[[], Index], ceilings: Callable[[], CeilingCache], open_replay: OpenReplay, *, saving: bool = True
+    ) -> None:
+        self.open_index, self.ceilings, self.open_replay, self.saving = open_index, ceilings, open_replay, saving
+        self.news: Callable[[], object] = lambda: None
+        self.lock = threading.Lock()
+        self.index: Index | None = None
+        self.entries: tuple[Entry, ...] | None = None
+        self.problem: HeartbeatError | None = None
+        self.read_count, self.to_read = 0, 0
+        self.reading = self.read_again = False
+        self.wanted: Entry | None = None
+        self.looking = False
+        self.sights: OrderedDict[tuple[Path, int], Sight] = OrderedDict()
+
+    # -- the list
+
+    def runs(self) -> KeptRuns:
+        """Give what is known now."""
+        index = self.index
+        return KeptRuns(
+            entries=self.entries,
+            folder=index.folder if index else None,
+            saving=self.saving,
+            progress=(self.read_count, self.to_read) if self.reading and self.to_read else None,
+            problem=self.problem,
+            notes=index.notes if index else (),
+        )
+
+    def read(self) -> None:
+        """Read what is new; where that goes on already, it is done once more afterwards."""
+        with self.lock:
+            self.read_again = True
+            if self.reading:
+                return
+            self.reading = True
+        try:
+            while self.once_more():
+                if self.index is None:
+                    self.index = self.open_index()
+                self.entries = self.index.entries(self.progressed)
+                self.problem = None
+                self.news()
+        except HeartbeatError as error:
+            self.problem = error
+        finally:
+            self.reading, self.to_read = False, 0
+            self.news()
+
+    def once_more(self) -> bool:
+        with self.lock:
+            again, self.read_again = self.read_again, False
+            return again
+
+    def progressed(self, count: int, total: int) -> None:
+        self.read_count, self.to_read = count, total
+        self.news()
+
+    # -- single runs
+
+    def sight(self, entry: Entry) -> Sight | None:
+        """Give what was read of a run, or why it cannot be; None where nobody has looked yet, or it has grown since."""
+        return self.sights.get((entry.path, entry.bytes))
+
+    def look_at(self, entry: Entry) -> None:
+        """Read a run; of those asked for meanwhile only the last is read."""
+        with self.lock:
+            self.wanted = entry
+            if self.looking:
+                return
+            self.looking = True
+        while (each := self.next_wanted()) is not None:
+            self.load(each)
+            self.news()
+
+    def next_wanted(self) -> Entry | None:
+        with self.lock:
+            entry, self.wanted = self.wanted, None
+            self.looking = entry is not None
+            return entry
+
+    def load(self, entry: Entry) -> Sight:
+        """Read a run, unless it has been."""
+        from heartbeat_core.runs.recording import load
+
+        key = entry.path, entry.bytes
+        found = self.sights.get(key)
+        if found is None:
+            try:
+                found = snapshot_of(load(entry.path), self.ceilings())
+            except HeartbeatError as error:
+                found = error
+        with self.lock:
+            self.sights[key] = found
+            self.sights.move_to_end(key)
+            while len(self.sights) > REMEMBERED:
+                self.sights.popitem(last=False)
+        return found
+
+    def snapshot(self, entry: Entry) -> Snapshot:
+        """Read a run; raise HeartbeatError where it cannot be."""
+        found = self.load(entry)
+        if isinstance(found, HeartbeatError):
+            raise found
+        return found
+
+    # -- what is done with them
+
+    def label(self, entries: Sequence[Entry], change: Relabel) -> None:
+        """Change what runs are called; raise HeartbeatError for the first that cannot be."""
+        assert self.index is not None
+        try:
+            for entry in entries:
+                self.index.label(entry, change)
+        finally:
+            self.read()
+
+    def delete(self, entries: Sequence[Entry]) -> None:
+        """Delete recordings; raise HeartbeatError for the first that cannot be."""
+        assert self.index is not None
+        try:
+            for entry in entries:
+                self.index.delete(entry)
+        finally:
+            self.read()
+
+
+def snapshot_of(loaded: Loaded, ceilings: CeilingCache) -> Snapshot:
+    """Make of a recording what a live run is shown by."""
+    from heartbeat_core.beat.histogram import histogram
+
+    report, series = loaded.report(ceilings), loaded.series
+    statistics = report.statistics
+    return Snapshot(
+        report,
+        chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
+        histogram=lambda bins: histogram(series.steady, statistics, bins, report.plan.products_per_sample) if statistics else (),
+    )

@@ -1,0 +1,336 @@
+"""The Runs pane: every run that is kept, found again, looked at, named, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.runs_messages import DeleteRuns, KeptRuns, LabelRuns, LookAtRun, OpenRun, ReadRuns, ReplayRun
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from heartbeat_core.runs.entry import Entry
+    from heartbeat_tui.archive import Sight
+    from heartbeat_tui.widgets.label_form import LabelForm
+    from heartbeat_tui.widgets.run_details import RunDetails
+    from heartbeat_tui.widgets.run_list import RunList
+    from heartbeat_tui.widgets.run_rows import Order, RunRow
+    from heartbeat_tui.widgets.sought import Sought
+
+MARKED, REFERENCE = "✓", "◎"
+
+
+def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"runs.{action}")
+
+
+class RunsPane(Pane):
+    """Draws the runs it is shown, and asks the app for what its keys mean; ``sight`` gives what has been read of one."""
+
+    DEFAULT_CSS = """
+    RunsPane #runs-news { display: none; padding: 0 1; }
+    RunsPane.-news #runs-news { display: block; }
+    RunsPane #runs-panel { height: 1fr; padding: 0; border-subtitle-color: $accent; border-subtitle-style: none; }
+    RunsPane #runs-empty { display: none; height: 1fr; padding: 1 2; }
+    RunsPane.-empty #runs-empty { display: block; }
+    RunsPane.-empty RunList, RunsPane.-empty RunDetails, RunsPane.-form RunDetails { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "back", "Back", "show all runs again, then take the marks away"),
+        key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
+        key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
+        key("n", "name", "Name …", "give it a name, a note and tags"),
+        key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),
+        key("slash", "seek", "Filter", "show only the runs with these words: of name, tags, note, device, shape, method, verdict"),
+        key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
+        key("f", "reference", "Reference", "hold others against this run", show=False),
+        key("y", "copy", "Copy", "copy what is known of it, or of all that are marked, as text", show=False),
+        key("r", "read", "Refresh", "look for runs that another program has made", show=False),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[Entry], Sight | None]) -> None:
+        super().__init__(tabs, "runs")
+        self.sight = sight
+        self.runs = KeptRuns()
+        self.order: Order = ("when", True)
+        self.sought = ""
+        self.marks: dict[str, None] = {}  # in the order they were made
+        self.reference: str | None = None
+        self.unfolded: frozenset[str] = frozenset()
+        self.list: RunList | None = None
+        self.details: RunDetails | None = None
+        self.seeker: Sought | None = None
+        self.form: LabelForm | None = None
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; then read."""
+        from textual.widgets import Footer
+
+        from heartbeat_tui.widgets.run_details import RunDetails
+        from heartbeat_tui.widgets.run_list import RunList
+        from heartbeat_tui.widgets.text import Lines
+
+        runs, details = RunList(), RunDetails()
+        panel = Vertical(runs, Lines(id="runs-empty"), classes="panel", id="runs-panel")
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(Lines(id="runs-news"), panel, details)
+            await self.mount(Footer(show_command_palette=False, compact=True))
+            self.list, self.details = runs, details
+            runs.focus()
+            self.draw()
+        self.refresh_bindings()
+        self.post_message(ReadRuns())
+
+    # -- what is shown
+
+    def show(self, runs: KeptRuns) -> None:
+        self.runs = runs
+        known = {entry.path.name for entry in runs.entries or ()}
+        self.marks = {name: None for name in self.marks if name in known}
+        self.draw()
+        self.refresh_bindings()
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        if self.list is None:
+            return
+        from heartbeat_tui.widgets.run_rows import found_with, rows_of
+        from heartbeat_tui.widgets.run_words import counted, empty_words, news
+        from heartbeat_tui.widgets.text import Lines, ink
+
+        entries = self.runs.entries or ()
+        found = found_with(entries, self.sought) if self.sought else entries
+        rows = rows_of(found, self.order, self.unfolded)
+        self.list.show(rows, self.shown_marks, self.order)
+        self.set_class(not rows, "-empty")
+        self.query_one("#runs-empty", Lines).set_lines([ink(text, kind) for text, kind in empty_words(self.runs, self.sought)])
+        said = news(self.runs)
+        self.set_class(bool(said), "-news")
+        self.query_one("#runs-news", Lines).set_lines([ink(text, kind) for text, kind in said])
+        panel = self.query_one("#runs-panel")
+        panel.border_title = counted(self.runs, len(found), self.sought)
+        panel.border_subtitle = f"{len(self.marks)} marked" if self.marks else None
+        self.draw_details()
+
+    def draw_details(self) -> None:
+        """Show the run pointed at; what has not been read of it is asked for."""
+        row = self.row
+        if self.details is None or row is None:
+            return
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_tui.widgets.run_words import facts_of, facts_of_group
+
+        now = datetime.now(timezone.utc)
+        entry = row.entry
+        if row.is_head:
+            self.details.show(facts_of_group(row, now), None, entry.group)
+            return
+        sight = self.sight(entry) if entry.readable else None
+        snapshot = None if isinstance(sight, HeartbeatError) else sight
+        self.details.show(facts_of(entry, now), snapshot, entry.title)
+        if sight is None and entry.readable:
+            self.post_message(LookAtRun(entry))
+
+    @property
+    def shown_marks(self) -> Mapping[str, str]:
+        marks = dict.fromkeys(self.marks, MARKED)
+        if self.reference is not None:
+            marks[self.reference] = marks.get(self.reference, "") + REFERENCE
+        return marks
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.list is not None:
+            self.post_message(ReadRuns())
+
+    def on_screen_suspend(self) -> None:
+        self.awake = False
+
+    # -- what is meant
+
+    @property
+    def row(self) -> RunRow | None:
+        return self.list.row if self.list is not None else None
+
+    @property
+    def meant(self) -> tuple[Entry, ...]:
+        """Give the runs a key acts on: those marked, in the order they were, else the one or the group pointed at."""
+        if self.marks:
+            entries = {entry.path.name: entry for entry in self.runs.entries or ()}
+            return tuple(entries[name] for name in self.marks)
+        return self.row.entries if self.row is not None else ()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done in this state."""
+        del parameters
+        if action not in OFFERED:
+            return True
+        if self.form is not None:  # the keys are letters
+            return False
+        row = self.row
+        single = row is not None and not row.is_head and row.entry.readable
+        offered = {
+            "back": bool(self.sought or self.marks) or self.seeker is not None,
+            "mark": row is not None,
+            "replay": single,
+            "name": single,
+            "delete": bool(self.meant),
+            "reference": single,
+            "copy": bool(self.meant),
+            "seek": bool(self.runs.entries) and (self.seeker is None or not self.seeker.has_focus),
+            "sort": bool(self.runs.entries),
+        }
+        return offered.get(action, True)
+
+    # -- what the keys do
+
+    async def action_back(self) -> None:
+        """Show all runs again; where all are shown, take the marks away."""
+        if self.sought or self.seeker is not None:
+            await self.close_seeker()
+            self.sought = ""
+        else:
+            self.marks = {}
+        if self.list is not None:
+            self.list.focus()
+        self.draw()
+        self.refresh_bindings()
+
+    def action_mark(self) -> None:
+        if self.list is None or self.row is None:
+            return
+        names = [entry.path.name for entry in self.row.entries]
+        if all(name in self.marks for name in names):
+            self.marks = {name: None for name in self.marks if name not in names}
+        else:
+            self.marks |= dict.fromkeys(names)
+        self.list.action_move(1)
+        self.draw()
+        self.refresh_bindings()
+
+    def action_reference(self) -> None:
+        if self.row is not None:
+            name = self.row.entry.path.name
+            self.reference = None if self.reference == name else name
+            self.draw()
+
+    def action_replay(self) -> None:
+        if self.row is not None:
+            self.post_message(ReplayRun(self.row.entry))
+
+    def action_delete(self) -> None:
+        self.post_message(DeleteRuns(self.meant))
+
+    def action_read(self) -> None:
+        self.post_message(ReadRuns())
+
+    def action_copy(self) -> None:
+        from heartbeat_tui.widgets.run_words import facts_of, facts_text, table_text
+
+        now, entries = datetime.now(timezone.utc), self.meant
+        self.app.copy_to_clipboard(facts_text(facts_of(entries[0], now)) if len(entries) == 1 else table_text(entries, now))
+        self.notify(f"{'The run is' if len(entries) == 1 else f'{len(entries)} runs are'} on the clipboard.", markup=False)
+
+    def action_sort(self) -> None:
+        from heartbeat_tui.widgets.run_rows import following
+
+        self.order = following(self.order)
+        self.draw()
+
+    async def action_seek(self) -> None:
+        # Input costs 30 ms to import; the first frame does without
+        from heartbeat_tui.widgets.sought import Sought
+
+        if self.seeker is None:
+            self.seeker = Sought(self.sought)
+            self.seeker.placeholder = "filter: words of a run, such as bfloat16 or xla or 128x4096"
+            await self.query_one("#runs-panel").mount(self.seeker)
+        self.seeker.focus()
+        self.refresh_bindings()
+
+    async def close_seeker(self) -> None:
+        if self.seeker is not None:
+            seeker, self.seeker = self.seeker, None
+            await seeker.remove()
+
+    async def action_name(self) -> None:
+        from heartbeat_tui.widgets.label_form import LabelForm
+
+        if self.form is None and self.row is not None:
+            self.form = LabelForm(self.row.entry)
+            self.add_class("-form")
+            await self.query_one("#pane").mount(self.form)
+            self.refresh_bindings()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.remove_class("-form")
+            if self.list is not None:
+                self.list.focus()
+            self.refresh_bindings()
+
+    # -- news from the widgets
+
+    def on_lines_list_pointed(self) -> None:
+        self.draw_details()
+        self.refresh_bindings()
+
+    def on_lines_list_chosen(self) -> None:
+        """Open a run, or unfold a group."""
+        row = self.row
+        if row is not None and row.is_head:
+            self.fold(row.entry.group, open_=not row.open)
+        elif row is not None and row.entry.readable:  # a click asks nobody
+            self.post_message(OpenRun(row.entry))
+
+    def on_run_list_folded(self, event: RunList.Folded) -> None:
+        self.fold(event.group, open_=event.open_)
+
+    def fold(self, group: str, *, open_: bool) -> None:
+        self.unfolded = self.unfolded | {group} if open_ else self.unfolded - {group}
+        self.draw()
+        if not open_ and self.list is not None:
+            from heartbeat_tui.widgets.run_rows import GROUP
+
+            self.list.point_at_key(GROUP + group)
+
+    def on_run_list_sorted(self, event: RunList.Sorted) -> None:
+        from heartbeat_tui.widgets.run_rows import turned
+
+        self.order = turned(self.order, event.column)
+        self.draw()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh_bindings()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.sought = event.value
+        self.draw()
+
+    async def on_input_submitted(self) -> None:
+        if not self.sought:
+            await self.close_seeker()
+        if self.list is not None:
+            self.list.focus()
+
+    async def on_label_form_accepted(self, event: LabelForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        self.post_message(LabelRuns((event.entry,), event.change))
+
+    async def on_form_closed(self, event: LabelForm.Closed) -> None:
+        event.stop()
+        await self.close_form()
+
+
+OFFERED = frozenset(
+    binding.action for binding in RunsPane.BINDINGS if isinstance(binding, Binding)
+)  # while a form is open, its keys are letters

@@ -1,0 +1,93 @@
+"""The run pointed at: what is known of it from the list at once, its chart and environment when it has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+
+from heartbeat_core.beat.units import format_ns
+from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.run_words import Piece
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.report import Report
+    from heartbeat_tui.messages import Snapshot
+
+LABEL = 12  # cells
+SKIPPED = frozenset({"rehearsal", "features"})  # said elsewhere, or longer than its worth
+
+
+def fact_lines(facts: Sequence[tuple[str, Piece]], width: int) -> list[Content]:
+    """Write each fact beside its label, what does not fit below it."""
+    lines = []
+    for label, (text, kind) in facts:
+        for number, part in enumerate(wrap(text, max(10, width - LABEL)) or [""]):
+            lines.append(Content.assemble(ink(("" if number else label).ljust(LABEL), "quiet"), ink(part, kind)))
+    return lines
+
+
+def environment_lines(report: Report) -> list[Content]:
+    """List where it ran, and how long what was done besides the beats took."""
+    lines = [
+        Content.assemble(ink(f"{name.replace('_', ' '):<13}", "quiet"), ink(str(value), "plain"))
+        for name, value in report.environment.items()
+        if value not in (None, "", {}, []) and name not in SKIPPED
+    ]
+    done = " · ".join(f"{name} {format_ns(ns)}" for name, ns in report.stages.items() if ns is not None)
+    return [*lines, *([Content.assemble(ink(f"{'besides':<13}", "quiet"), ink(done, "plain"))] if done else [])]
+
+
+class RunDetails(Horizontal):
+    """Facts, chart and environment side by side, as many as there is room for."""
+
+    SCOPED_CSS = False  # it depends on the classes of the screen
+
+    DEFAULT_CSS = """
+    RunDetails { height: 10; }
+    RunDetails .panel { height: 1fr; }
+    RunDetails VerticalScroll { scrollbar-size-vertical: 1; }
+    RunDetails #run-facts { width: 3fr; }
+    RunDetails LatencyChart { width: 2fr; min-width: 28; }
+    RunDetails #run-environment { width: 2fr; display: none; }
+    .-tall RunDetails { height: 13; }
+    .-wide RunDetails #run-environment { display: block; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="panel", id="run-facts", can_focus=False) as facts:
+            facts.border_title = "this run"
+            yield Lines(id="run-facts-lines")
+        yield LatencyChart(classes="panel", id="run-chart")
+        with VerticalScroll(classes="panel", id="run-environment", can_focus=False) as environment:
+            environment.border_title = "where it ran"
+            yield Lines(id="run-environment-lines")
+
+    facts: Sequence[tuple[str, Piece]] = ()
+
+    def draw_facts(self) -> None:
+        width = self.query_one("#run-facts").scrollable_content_region.width
+        self.query_one("#run-facts-lines", Lines).set_lines(fact_lines(self.facts, width))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw_facts)
+
+    def show(self, facts: Sequence[tuple[str, Piece]], snapshot: Snapshot | None, title: str) -> None:
+        """Show what is known; without a ``snapshot`` the chart stays empty."""
+        box = self.query_one("#run-facts", VerticalScroll)
+        box.border_title = title
+        self.facts = facts
+        self.draw_facts()
+        chart, environment = self.query_one(LatencyChart), self.query_one("#run-environment-lines", Lines)
+        if snapshot is None:
+            chart.clear()
+            environment.set_lines([])
+            return
+        statistics = snapshot.report.statistics
+        chart.show(snapshot.chart, log=True, steady_only=False, expected=None, median_ns=statistics.median_ns if statistics else None)
+        environment.set_lines(environment_lines(snapshot.report))

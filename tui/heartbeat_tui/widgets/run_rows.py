@@ -1,0 +1,118 @@
+"""The rows of the Runs pane: which are sought, in which order they stand, and which stand together. No Textual here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heartbeat_core.runs.entry import Entry
+
+Order = tuple[str, bool]  # column, the greatest first
+NEWEST: Order = ("when", True)
+VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
+GROUP = "group: "
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One line: a run, or the head of a group with its runs, the first of which stands for what they share."""
+
+    key: str
+    entry: Entry
+    members: tuple[Entry, ...] = ()  # of a head
+    open: bool = False
+    inside: bool = False  # stands under its head
+
+    @property
+    def is_head(self) -> bool:
+        return bool(self.members)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Give the runs it stands for."""
+        return self.members or (self.entry,)
+
+
+def verdict_rank(entry: Entry) -> int | None:
+    return VERDICTS.index(entry.verdict) if entry.verdict in VERDICTS else None
+
+
+def work_of(entry: Entry) -> tuple[int, int, int] | None:
+    work = entry.workload
+    return (work.flops, work.batch, work.hidden) if work else None
+
+
+SORTS: dict[str, Callable[[Entry], Any]] = {  # None goes last, whichever way
+    "when": lambda entry: entry.started.timestamp() if entry.started else None,
+    "name": lambda entry: entry.name.lower() or None,
+    "device": lambda entry: (entry.device or entry.backend).lower() or None,
+    "shape": work_of,
+    "dtype": lambda entry: entry.workload.dtype if entry.workload else None,
+    "method": lambda entry: entry.method or None,
+    "median": lambda entry: entry.median_ns,
+    "verdict": verdict_rank,
+    "tags": lambda entry: " ".join(entry.tags).lower() or None,
+}
+FALLING = frozenset({"when", "shape"})  # these begin with the greatest
+
+
+def sorted_entries(entries: Iterable[Entry], order: Order) -> list[Entry]:
+    """Sort the runs; those of which it is not known come last, and runs that are equal stay as they stood."""
+    column, falling = order
+    keyed = [(SORTS[column](entry), entry) for entry in entries]
+    known = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=falling)
+    return [entry for _, entry in known] + [entry for key, entry in keyed if key is None]
+
+
+def haystack(entry: Entry) -> str:
+    """Give all the words by which a run is found."""
+    work = entry.workload
+    words = (entry.name, entry.note, *entry.tags, entry.group, entry.path.name, entry.host, entry.device, entry.backend, entry.method)
+    rehearsal = "rehearsal" if entry.rehearsal else ""
+    shape = f"{work.batch}×{work.hidden}×{work.intermediate} {work.shape} {work.dtype}" if work else ""
+    return " ".join((*words, rehearsal, shape, entry.precision, entry.verdict, entry.status, entry.problem)).lower()
+
+
+def found_with(entries: Iterable[Entry], text: str) -> list[Entry]:
+    """Find the runs that have every word of the text; an x may stand for the × of a shape."""
+    words = text.lower().split()
+    return [entry for entry in entries if all(word in hay or word.replace("x", "×") in hay for hay in (haystack(entry),) for word in words)]
+
+
+def rows_of(entries: Sequence[Entry], order: Order, unfolded: frozenset[str]) -> tuple[RunRow, ...]:
+    """Give the rows of these runs; a group stands where the first of its runs would, its runs below it where it is unfolded."""
+    ordered = sorted_entries(entries, order)
+    sizes = Counter(entry.group for entry in ordered if entry.group)
+    grouped: dict[str, list[Entry]] = {group: [] for group, size in sizes.items() if size > 1}
+    for entry in ordered:
+        if entry.group in grouped:
+            grouped[entry.group].append(entry)
+    rows: list[RunRow] = []
+    seen: set[str] = set()
+    for entry in ordered:
+        members = grouped.get(entry.group)
+        if members is None:
+            rows.append(RunRow(entry.path.name, entry))
+        elif entry.group not in seen:
+            seen.add(entry.group)
+            open_ = entry.group in unfolded
+            rows.append(RunRow(GROUP + entry.group, entry, tuple(members), open_))
+            rows += [RunRow(each.path.name, each, inside=True) for each in members] if open_ else []
+    return tuple(rows)
+
+
+def turned(order: Order, column: str) -> Order:
+    """Sort by this column; the other way round where it is the one already."""
+    return (column, not order[1]) if order[0] == column else (column, column in FALLING)
+
+
+def following(order: Order) -> Order:
+    """Turn the order round; where that has been done, sort by the next column."""
+    column, falling = order
+    if falling == (column in FALLING):
+        return column, not falling
+    columns = list(SORTS)
+    return turned(("", False), columns[(columns.index(column) + 1) % len(columns)])
