@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.figure import ROOT, Figure, finish, quiet
 from benchmarks.paced import PARTS, row
 
+from heartbeat_core.beat.place import Here
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.spawner import Spawner
@@ -48,7 +49,7 @@ def carry() -> list[Figure]:
         python = Path(folder, "python")
         python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "benchmarks/paced.py"))} "$@"\n')
         python.chmod(0o755)
-        with Run(plan, spawner, python=str(python), sinks=(kept,)) as run:
+        with Run(plan, spawner, place=Here(str(python)), sinks=(kept,)) as run:
             run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.beat.environments import XlaEnvironment
+from heartbeat_core.beat.place import Here
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.spawner import Spawner
@@ -93,7 +94,7 @@ def small() -> Callable[..., Plan]:
 def begin(spawner: Spawner) -> Iterator[Callable[..., Run]]:
     """Start runs that are over when the test is."""
     with ExitStack() as stack:
-        yield lambda plan, **options: stack.enter_context(Run(plan, spawner, **options))
+        yield lambda plan, *, python=None, **options: stack.enter_context(Run(plan, spawner, **{"place": Here(python), **options}))
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ class Launcher:
 
     def start(self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = (), label: Label | None = None) -> Run:
         """Start a run, recorded under ``label``; raise HeartbeatError where it cannot start."""
+        from heartbeat_core.beat.place import Here
         from heartbeat_core.beat.run import Run
         from heartbeat_core.runs.recording import Recording
 
@@ -82,7 +83,8 @@ class Launcher:
         if kept.save if save is None else save:
             recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
             sinks = (*sinks, recording)
-        run = Run(plan, self.spawner, python=self.interpreter(plan.backend), sinks=sinks, ceilings=self.ceilings())
+        place = Here(self.interpreter(plan.backend))
+        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings())
         run.path = recording.path if recording else None
         return run
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.beat.devices import look
+from heartbeat_core.beat.place import Here
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import Report
 from heartbeat_core.beat.run import Run
@@ -35,7 +36,7 @@ def runs(xla_python: str, spawner: Spawner, small: Small) -> Iterator[dict[str, 
     )
     begun: dict[str, Run] = {}
     for plan in plans:
-        run = begun[plan.method] = Run(plan, spawner, python=xla_python)
+        run = begun[plan.method] = Run(plan, spawner, place=Here(xla_python))
         assert run.wait(LONG_S)
         assert run.ending is not None
         assert run.ending.kind == "done", run.ending

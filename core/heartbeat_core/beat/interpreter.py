@@ -1,4 +1,4 @@
-"""Starts the worker under any Python: it sees this package and, of ours, nothing else."""
+"""Starts the worker under any Python: it sees this package and, of ours, nothing else. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ spec = importlib.util.spec_from_file_location("heartbeat_core", sys.argv[1] + "/
 package = importlib.util.module_from_spec(spec)
 sys.modules["heartbeat_core"] = package
 spec.loader.exec_module(package)
-from heartbeat_core.beat.worker import main
-main()
+importlib.import_module(sys.argv[2]).main()
 """
+WORKER, GUARD = "heartbeat_core.beat.worker", "heartbeat_core.beat.guard"
 
 
-def worker_command(python: str) -> list[str]:
-    """Give the command that starts the worker under ``python``."""
-    return [python, "-c", BOOTSTRAP, str(Path(heartbeat_core.__file__).parent)]
+def module_command(python: str, module: str = WORKER, package: str | None = None) -> list[str]:
+    """Give the command that runs ``main`` of a module of ours under ``python``; ``package`` is where heartbeat_core lies there."""
+    return [python, "-c", BOOTSTRAP, package or str(Path(heartbeat_core.__file__).parent), module]
 
 
 def spawn_worker(python: str | None = None) -> subprocess.Popen[bytes]:
     """Start a worker in a session of its own, so that the terminal's signals reach only us; raise OSError."""
     return subprocess.Popen(
-        worker_command(python or sys.executable),
+        module_command(python or sys.executable),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

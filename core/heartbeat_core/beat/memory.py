@@ -8,6 +8,7 @@ from pathlib import Path
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.errors import HeartbeatError
 
+VMSTAT = Path("/proc/vmstat")
 RESERVE_BYTES = 512 * 2**20  # what torch itself and its buffers take
 
 
@@ -56,3 +57,12 @@ def ensure_fits(plan: Plan, available: int | None, *, operand_copies: int = 1, w
 
 def gib(count: int) -> str:
     return f"{count / 2**30:,.1f} GiB"
+
+
+def kernel_oom_kills() -> int | None:
+    """Read how many processes the kernel has killed for memory since boot, None where it does not tell."""
+    try:
+        lines = VMSTAT.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

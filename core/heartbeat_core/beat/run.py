@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import threading
 from collections import deque
 from datetime import datetime, timezone
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
-from heartbeat_core.beat.ending import Exit, explain
-from heartbeat_core.beat.interpreter import kill_worker, spawn_worker
-from heartbeat_core.beat.memory import available_bytes, ensure_fits
+from heartbeat_core.beat.ending import Exit
+from heartbeat_core.beat.interpreter import kill_worker
+from heartbeat_core.beat.memory import ensure_fits
+from heartbeat_core.beat.place import Here, Place
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import get_ready
 from heartbeat_core.beat.source import Source
@@ -27,12 +26,11 @@ from heartbeat_core.errors import HeartbeatError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
 EXIT_LIMIT_S = 10.0
 GRACE_S = 3.0  # for a stopped run to finish its beat and its proof
 STDERR_LINES = 40
+HERE = Here()
 LONGEST_LINE = 2**22  # bytes; the longest of ours, 8,192 samples in five columns, is a tenth of it
-VMSTAT = Path("/proc/vmstat")
 
 
 class Sink(Protocol):
@@ -53,39 +51,46 @@ class Run(Source):
         plan: Plan,
         spawner: Spawner,
         *,
-        python: str | None = None,
+        place: Place = HERE,
         sinks: tuple[Sink, ...] = (),
         ceilings: CeilingCache | None = None,
-        start_limit_s: float = START_LIMIT_S,
+        start_limit_s: float | None = None,
     ) -> None:
-        """Start the run; raise HeartbeatError where it cannot fit or its Python cannot be started, the sinks closed."""
-        super().__init__(plan)
-        self.sinks, self.ceilings, self.start_limit_s = sinks, ceilings, start_limit_s
+        """Start the run; raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed."""
+        super().__init__(plan, place.labels)
+        self.place, self.sinks, self.ceilings = place, sinks, ceilings
+        self.start_limit_s = start_limit_s or place.start_limit_s
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = False
-        self.oom_kills = kernel_oom_kills()
+        self.oom_kills = place.oom_kills()
         with contextlib.ExitStack() as failed:
             failed.callback(self.close_sinks)
-            ensure_fits(plan, available_bytes())
+            ensure_fits(plan, place.available_bytes())
             try:
-                self.process = spawner.call(lambda: self.spawn(python))
+                self.process = spawner.call(self.spawn)
             except OSError as error:
-                remedy = f"Check --python and backends.{plan.backend}.python."
-                raise HeartbeatError(f"{python or 'this Python'} cannot be started", str(error), remedy, exit_code=3) from error
+                raise place.cannot_start(plan, error) from error
             failed.pop_all()
 
-    def spawn(self, python: str | None) -> subprocess.Popen[bytes]:
+    def spawn(self) -> subprocess.Popen[bytes]:
         """Start worker and readers; the threads made here have the spawner's priority, so the stream is never kept waiting."""
-        process = spawn_worker(python)
+        process = self.place.spawn()
         self.process = process
-        self.send({"plan": self.plan.to_json(), "parent": os.getpid()})
+        self.send({"plan": self.plan.to_json(), **self.place.order()})
         self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
         self.watchdog.daemon = True
         self.watchdog.start()
         self.listener = threading.Thread(target=self.listen, name="stderr", daemon=True)
         self.listener.start()
         threading.Thread(target=self.read, name="stream", daemon=True).start()
+        if self.place.pulse_s is not None:
+            threading.Thread(target=self.pulse, args=(self.place.pulse_s,), name="pulse", daemon=True).start()
         return process
+
+    def pulse(self, every_s: float) -> None:
+        """Let whoever guards the worker know that somebody is still there."""
+        while not self.wait(every_s):
+            self.write(b"\n")
 
     def read(self) -> None:
         """Take the stream line by line until it ends, then say how it ended."""
@@ -129,7 +134,7 @@ class Run(Source):
         self.process.wait()
         self.listener.join(EXIT_LIMIT_S)
         self.close_pipes()
-        oom_kills = kernel_oom_kills()
+        oom_kills = self.place.oom_kills()
         gone = Exit(
             returncode=None if lingered else self.process.returncode,
             stderr=tuple(self.stderr),
@@ -139,7 +144,7 @@ class Run(Source):
             kernel_killed=oom_kills is not None and self.oom_kills is not None and oom_kills > self.oom_kills,
         )
         self.close_sinks()
-        self.over(explain(self.series, gone))
+        self.over(self.place.explain(self.series, gone))
 
     def close_sinks(self) -> None:
         self.notes += [note for sink in self.sinks for note in sink.close()]
@@ -216,12 +221,3 @@ class Run(Source):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def kernel_oom_kills() -> int | None:
-    """Read how many processes the kernel has killed for memory since boot, None where it does not tell."""
-    try:
-        lines = VMSTAT.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

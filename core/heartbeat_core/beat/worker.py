@@ -1,7 +1,8 @@
 """The child process that beats: an order on stdin, records on stdout.
 
 The first line of stdin is the order, ``{"plan": {…}, "parent": PID}``, or ``{"probe": {…}}`` for a look at the device
-alone. Needs the standard library and torch, so it may run under another Python than the dashboard, or on another host.
+alone; ``place`` in it goes into the record of the environment. Needs the standard library and torch, so it may run under
+another Python than the dashboard, or on another host.
 """
 
 from __future__ import annotations
@@ -96,9 +97,9 @@ def carry_out(output: Output) -> None:
         order = read_order(sys.stdin.buffer.readline())
         die_with(order.get("parent"))
         if "probe" in order:
-            probe(plan_from_json(order["probe"]), output)
+            probe(plan_from_json(order["probe"]), output, told(order))
         else:
-            run(plan_from_json(order.get("plan")), output)
+            run(plan_from_json(order.get("plan")), output, told(order))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one door through which every failure reaches the parent
@@ -120,15 +121,21 @@ def read_order(line: bytes) -> dict[str, Any]:
     return order if isinstance(order, dict) else {}
 
 
-def probe(plan: Plan, output: Output) -> None:
+def told(order: dict[str, Any]) -> dict[str, Any]:
+    """Take what whoever sent us here knows of the place and we cannot find out: the name of the TPU VM."""
+    place = order.get("place")
+    return place if isinstance(place, dict) else {}
+
+
+def probe(plan: Plan, output: Output, place: dict[str, Any]) -> None:
     """Say what the device is, without beating."""
     backend = load_backend(plan.backend)
     found = backend.open(plan)
-    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **found}))
+    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **place, **found}))
     output.send(Ended(output.now(), "done"))
 
 
-def run(plan: Plan, output: Output) -> None:
+def run(plan: Plan, output: Output, place: dict[str, Any]) -> None:
     """Beat as planned, prove the result, and say how it went."""
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     output.send(Started(output.now(), SCHEMA, __version__, os.getpid(), started, plan.to_json()))
@@ -137,7 +144,7 @@ def run(plan: Plan, output: Output) -> None:
         backend = load_backend(plan.backend)
     with output.stage("device"):
         found = backend.open(plan)
-    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **found}))
+    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **place, **found}))
     inputs, weights = allocate(backend, plan, output)
     recorder = Recorder(parts_of(backend, plan), output.send_samples, output.now)
     before = backend.executed()

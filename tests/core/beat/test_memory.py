@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat import run as run_module
+from heartbeat_core.beat import memory, place
 from heartbeat_core.beat.memory import RESERVE_BYTES, available_bytes, cgroup_available, ensure_fits, host_available
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.workload import MatMul
@@ -63,9 +63,19 @@ def test_what_is_too_large_is_refused_before_anything_is_started(begin: Any, mon
     def started(*_: object) -> None:
         raise AssertionError("a worker was started")
 
-    monkeypatch.setattr(run_module, "spawn_worker", started)
+    monkeypatch.setattr(place, "spawn_worker", started)
     with pytest.raises(HeartbeatError) as refused:
         begin(Plan(MatMul(2**20, 2**20, 2**20)))
     assert refused.value.exit_code == 2
     assert "GiB" in refused.value.cause
     assert "--batch" in refused.value.remedy
+
+
+def test_the_kernels_count_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vmstat = tmp_path / "vmstat"
+    monkeypatch.setattr(memory, "VMSTAT", vmstat)
+    assert memory.kernel_oom_kills() is None
+    vmstat.write_text("pgfault 12\noom_kill 3\n")
+    assert memory.kernel_oom_kills() == 3
+    vmstat.write_text("pgfault 12\n")
+    assert memory.kernel_oom_kills() is None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.beat import place
 from heartbeat_core.beat import run as module
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.beat.ending import Exit, explain
@@ -175,7 +176,7 @@ def test_a_script_that_starts_the_real_worker_takes_it_along(
 
 def test_the_kernels_kill_for_memory_is_told_from_any_other(fake_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter((3, 4))
-    monkeypatch.setattr(module, "kernel_oom_kills", lambda: next(counts))
+    monkeypatch.setattr(place, "kernel_oom_kills", lambda: next(counts))
     run = fake_run("start(); beat(0, 5); die(signal.SIGKILL)")
     assert run.ending is not None
     assert run.ending.kind == "out of memory"
@@ -184,16 +185,6 @@ def test_the_kernels_kill_for_memory_is_told_from_any_other(fake_run: Callable[.
 
 def test_a_kill_for_memory_elsewhere_does_not_explain_a_crash() -> None:
     assert explain(Series(), Exit(-signal.SIGSEGV, kernel_killed=True)).kind == "crashed"
-
-
-def test_the_kernels_count_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vmstat = tmp_path / "vmstat"
-    monkeypatch.setattr(module, "VMSTAT", vmstat)
-    assert module.kernel_oom_kills() is None
-    vmstat.write_text("pgfault 12\noom_kill 3\n")
-    assert module.kernel_oom_kills() == 3
-    vmstat.write_text("pgfault 12\n")
-    assert module.kernel_oom_kills() is None
 
 
 def test_what_libraries_print_cannot_colour_the_screen(fake_run: Callable[..., Run]) -> None:
