@@ -6,7 +6,8 @@ before, and after every answer that was lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
@@ -15,7 +16,7 @@ from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import GONE, Node, QueuedResource, get_node, get_queued_resource
 from heartbeat_core.cloud.tpu_changes import create_node, create_queued_resource
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
-from heartbeat_core.diagnosis.model import Diagnosis, Origin
+from heartbeat_core.diagnosis.model import Diagnosis, Origin, Remedy
 from heartbeat_core.vms.actions import command_of
 from heartbeat_core.vms.errand import UNNAMED, Errand, Found, Lost, Missing
 from heartbeat_core.vms.request import CreateRequest
@@ -25,6 +26,7 @@ from heartbeat_core.vms.steps import COULD_NOT_TELL, INTERRUPTED, NO, OnStep, Pa
 PASSING = frozenset({
     "stockout", "capacity-or-quota", "create-rate", "rate-limit", "too-many", "google-failed", "unreachable", "timed-out", "cut", "garbled",
 })  # fmt: skip
+OUT_OF_STOCK = ("stockout", "capacity-or-quota")
 PASSING_CODES = (4, 10, 13, 14)  # gRPC's numbers for out of time, aborted, internal, unavailable
 QUEUE_FAILED = ("FAILED", "SUSPENDED")
 
@@ -169,8 +171,8 @@ class Creation:
         if isinstance(error, TimeoutError):
             return self.left(f"it took too long: {request.name} is not there after {errand.patience.total_s:g} s", COULD_NOT_TELL)
         origin: Origin = "operation" if isinstance(error, OperationError) else "call"
-        member = self.session.principal.member
-        diagnosis = diagnose_exception(error, origin, {**request.words(), **({"principal": member} if member else {})})
+        diagnosis = self.diagnose(error, origin)
+        errand.tell("failed", diagnosis.title)
         if isinstance(error, OperationError):
             return self.failed(error, diagnosis)
         if errand.fate != "nothing":
@@ -183,6 +185,15 @@ class Creation:
             diagnosis=diagnosis,
             again=diagnosis.id in PASSING,
         )
+
+    def diagnose(self, error: BaseException, origin: Origin) -> Diagnosis:
+        """Find out what went wrong; what is to be done next is said in the terms of this request."""
+        member = self.session.principal.member
+        kind = self.request.accelerator
+        words = {"principal": member, "value": str(kind.size) if kind else None}
+        known = self.request.words() | {name: value for name, value in words.items() if value}
+        found = diagnose_exception(error, origin, known)
+        return replace(found, remedies=tuple(own_remedies(found, self.request)))
 
     def failed(self, error: OperationError, diagnosis: Diagnosis) -> VmError:
         """Say why the operation failed, and whether it has left something."""
@@ -243,6 +254,24 @@ class Creation:
         if self.errand.node:
             return look, command_of("delete", self.errand.node, request.project)
         return look, ("gcloud", "compute", "tpus", "tpu-vm", "delete", request.name, *where)
+
+
+def own_remedies(diagnosis: Diagnosis, request: CreateRequest) -> Iterator[Remedy]:
+    """Give the remedies, those that create something with all that was asked for, and without what was tried already."""
+    for remedy in diagnosis.remedies:
+        command = remedy.command or ()
+        if command[3:5] == ("tpu-vm", "create") and "--spot" in command:
+            if request.provisioning != "spot":
+                yield replace(remedy, command=replace(request, provisioning="spot").command())
+        elif command[3:5] == ("queued-resources", "create"):
+            if not request.queued:
+                yield replace(remedy, command=replace(request, queued=True).command())
+        else:
+            yield remedy
+    if diagnosis.id in OUT_OF_STOCK and not request.queued:
+        command = ("heartbeat-tui", "vms", "create", request.name, f"--accelerator-type={request.accelerator_type}", "--keep-trying")
+        text = "Or go round several zones until one has capacity."
+        yield Remedy(text, (*command, "--zones=<ZONES>"), changes="creates a TPU VM as soon as there is one", costs=True)
 
 
 def reason(diagnosis: Diagnosis) -> str:

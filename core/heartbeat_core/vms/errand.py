@@ -90,9 +90,10 @@ class Asker:
         took, self.told = now - self.told, now
         self.on_step(Step(datetime.now(timezone.utc), what, detail, took))
 
-    def pause(self) -> None:
-        """Wait until the next question, each time longer and never all at the same moment; raise Cancelled."""
-        self.session.cancellation.sleep(self.wait_s * random.uniform(0.8, 1.0))
+    def pause(self, due: float | None = None) -> None:
+        """Wait until the next question, each time longer and never all at the same moment, but not past ``due``; raise Cancelled."""
+        wait_s = self.wait_s * random.uniform(0.8, 1.0)
+        self.session.cancellation.sleep(wait_s if due is None else max(0.0, min(wait_s, due - time.monotonic())))
         self.wait_s = min(self.wait_s * self.patience.growth, self.patience.longest_poll_s)
 
     def hurry(self) -> None:
@@ -237,9 +238,9 @@ class Errand(Asker):
                 gone_since = gone_since or time.monotonic()
                 if time.monotonic() - gone_since >= self.patience.absent_s:
                     raise OperationError("It is no longer there: somebody deleted it, or Google took it back.", 5)
-            if due is not None and time.monotonic() > due:
+            if due is not None and time.monotonic() >= due:
                 raise TimeoutError
-            self.pause()
+            self.pause(due)
 
     def see(self, found: Found) -> None:
         """Keep what is seen, and tell where its state changed."""

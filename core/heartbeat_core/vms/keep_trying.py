@@ -86,8 +86,8 @@ class Rounds:
                 self.doubtful.add(zone)
             if error.fate != "nothing" or error.exit_code != NO or (error.diagnosis is None and not error.again):
                 raise  # there may be one, or there is one of that name
-            self.tell("failed", f"{zone}: {error.title}")
             if not error.again:
+                self.tell("dropped", zone)
                 self.zones.remove(zone)
                 if not self.zones:
                     raise

@@ -5,13 +5,51 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from heartbeat_core.cloud.accelerators import find_accelerator
+from heartbeat_core.cloud.chosen import Chosen
+from heartbeat_core.cloud.target import Target
 from heartbeat_core.vms.request import CreateRequest
 
 SCHEMA = 1
+
+
+def first_request(target: Target, last: CreateRequest | None = None) -> CreateRequest:
+    """Make the request that somebody sees first: what flags, environment and settings name, else the last one, else the defaults."""
+
+    def pick(name: str, kept: str) -> str:
+        chosen: Chosen = getattr(target, name)
+        return (chosen.value if chosen and not by_default(chosen) else kept or chosen.value) or ""
+
+    kind = pick("accelerator_type", last.accelerator_type if last else "")
+    runtime = target.runtime_version
+    if by_default(runtime):  # it goes with the default type, which need not be the one that was picked
+        found = find_accelerator(kind)
+        kept = last.runtime_version if last and last.accelerator_type == kind else None
+        runtime = Chosen(kept or (found.family.runtime if found else None), "goes with the type")
+    request = CreateRequest(
+        project=target.project.value or (last.project if last else ""),
+        zone=pick("zone", last.zone if last else ""),
+        name=pick("tpu_name", last.name if last else ""),
+        accelerator_type=kind,
+        runtime_version=runtime.value or "",
+        provisioning=target.model if last is None or not by_default(target.provisioning) else last.provisioning,
+        service_account=pick("service_account", last.service_account if last else ""),
+    )
+    if last is None:
+        return request
+    return replace(
+        request, queued=last.queued, external_ip=last.external_ip, network=last.network, subnetwork=last.subnetwork,
+        labels=last.labels, startup_script=last.startup_script,
+    )  # fmt: skip
+
+
+def by_default(chosen: Chosen) -> bool:
+    """Say whether nobody chose it."""
+    return chosen.source == "default" or chosen.source.startswith(("goes with", "not set"))
 
 
 def last_request(path: Path | None = None) -> CreateRequest | None:

@@ -25,7 +25,8 @@ What = Literal[
     "absent",  # it did not
     "done",
     "zone",  # detail is the zone that is tried next
-    "failed",  # in this zone; detail says why
+    "failed",  # detail says why
+    "dropped",  # the zone detail: it is not asked again
     "waiting",  # until the next round; detail says how long
 ]
 # What became of the TPU VM an errand is about.

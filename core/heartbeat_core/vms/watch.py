@@ -45,7 +45,9 @@ def watch(
     It ends as well in a state that leads nowhere else, and after ``total_s``. Raise CloudError where there is no asking, Cancelled.
     """
     asker = Asker(session, on_step, patience or Patience(absent_s=10.0))
-    began, state, still_since = time.monotonic(), None, time.monotonic()
+    began = still_since = time.monotonic()
+    due = None if asker.patience.total_s is None else began + asker.patience.total_s
+    state: str | None = None
     while True:
         found = asker.ask(lambda: state_of(session, project, zone, name, queue_first=until in OF_QUEUES))
         now = time.monotonic()
@@ -56,9 +58,9 @@ def watch(
         still = now - still_since >= asker.patience.absent_s
         if outcome := judge(found, until, seen=state is not None, still=still):
             return Watched(outcome, state, now - began)
-        if asker.patience.total_s is not None and now - began > asker.patience.total_s:
+        if due is not None and now >= due:
             return Watched("timed out", state, now - began)
-        asker.pause()
+        asker.pause(due)
 
 
 def judge(found: str | Missing | Lost, until: str, *, seen: bool, still: bool) -> Outcome | None:

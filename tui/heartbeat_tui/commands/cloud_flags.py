@@ -26,8 +26,13 @@ def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--spot", action="store_true", help="a spot VM, which has quotas of its own")
     what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
     what.add_argument("--service-account", metavar="EMAIL", help="default: one made by somebody that holds TPU Admin")
-    where = parser.add_argument_group("where")
+    where = add_where_flags(parser)
     where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
+
+
+def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags that say which Cloud is asked; give their group."""
+    where = parser.add_argument_group("where")
     where.add_argument("--endpoint", metavar="URL", help="ask this emulator instead of Google; also HEARTBEAT_CLOUD_ENDPOINT")
     where.add_argument(
         "--demo",
@@ -37,6 +42,7 @@ def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
         metavar="SCENARIO",
         help="ask a local Google Cloud started for this, default ready",
     )
+    return where
 
 
 @contextmanager
@@ -45,7 +51,7 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
     from heartbeat_core.readiness.world import demo_environ, look_around
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
-    flags["provisioning"] = "spot" if args.spot else None
+    flags["provisioning"] = next((model for model in ("spot", "reserved") if getattr(args, model, False)), None)
     demo: str | None = getattr(args, "demo", None)
     if demo is None:
         from heartbeat_core.settings import load_settings

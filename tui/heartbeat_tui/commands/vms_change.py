@@ -1,0 +1,140 @@
+"""``heartbeat-tui vms start``, ``stop`` and ``delete``: one TPU VM or several at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_tui.commands.plan_flags import duration
+from heartbeat_tui.commands.vms_ending import complain_of, error_json, exit_code
+from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, find_things, interruptible, look_around, open_place, told
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.tpu import Node, QueuedResource
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.look import Look
+    from heartbeat_core.vms.steps import Patience
+
+AT_ONCE = 8
+PURPOSES = {
+    "start": ("start TPU VMs that are stopped", "From when it runs it costs again."),
+    "stop": ("stop TPU VMs, which keeps their disks", "What runs on it ends."),
+    "delete": ("delete TPU VMs and queued resources", "What is on its disk is lost."),
+}
+DONE = {"start": "started", "stop": "stopped", "delete": "deleted"}
+
+
+def register(verbs: argparse._SubParsersAction[Any]) -> None:
+    for action, (purpose, warning) in PURPOSES.items():
+        parser = verbs.add_parser(
+            action,
+            help=purpose,
+            description=f"{purpose[:1].upper()}{purpose[1:]}, only in states that allow it. {warning} Exit 0 all done, 1 refused or "
+            "failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+        )
+        parser.add_argument("names", nargs="+", metavar="NAME")
+        if action == "delete":
+            parser.add_argument("--queued", action="store_true", help="the queued resources of these names")
+        parser.add_argument("--timeout", type=duration, metavar="TIME", help="stop watching after so long, default 30m")
+        parser.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as Google has taken the request")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        add_place_flags(parser, zone="their zone; default: wherever they are", as_json="print one object: schema, action, results")
+        parser.set_defaults(run=run, action=action, queued=False)
+
+
+@told
+def run(args: argparse.Namespace) -> int:
+    """Look, ask, carry out; return the exit code. Raise HeartbeatError for what is not there, or in a state that does not allow it."""
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.change import refuse
+
+    if not args.yes and not sys.stdin.isatty():
+        warning = PURPOSES[args.action][1]
+        raise HeartbeatError("there is no terminal to ask on", warning, f"Give --yes to {args.action} without being asked.")
+    with open_place(args) as place:
+        look = look_around(place)
+        things = [find_things(place, look, name, queued=args.queued) for name in dict.fromkeys(args.names)]
+        for thing in things:
+            if problem := refuse(thing, args.action):
+                raise problem
+        for thing in things:
+            show(place, look, thing, args.action)
+        if not args.yes and not all(agreed(thing, args.action) for thing in (things if args.action == "delete" else things[:1])):
+            print("Nothing was changed.", file=sys.stderr)
+            return 1
+        return carry_out(args, place, things)
+
+
+def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any) -> None:
+    """Say on stderr what will be done, and by which command gcloud would."""
+    from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.vms.actions import command_of
+    from heartbeat_tui.commands.check_text import plain
+
+    queue = thing.queued_resource if isinstance(thing, Node) else thing.id
+    kinds = thing.accelerator_type if isinstance(thing, Node) else ", ".join(thing.accelerator_types)
+    what = "TPU VM" if isinstance(thing, Node) else "queued resource"
+    print(plain(f"{action} the {what} {thing.id} ({kinds}, {thing.state}) in {thing.zone}. {PURPOSES[action][1]}"), file=sys.stderr)
+    if action == "delete" and queue:
+        held = [node.id for node in look.nodes if (node.queued_resource, node.zone) == (queue, thing.zone) and node.id != thing.id]
+        others = f", with {', '.join(held)}" if held else ""
+        if isinstance(thing, Node):
+            print(plain(f"  It belongs to the queued resource {queue}, which is deleted{others}."), file=sys.stderr)
+        elif held:
+            print(plain(f"  Its TPU VMs are deleted as well: {', '.join(held)}."), file=sys.stderr)
+    print(f"  {plain(shlex.join(command_of(action, thing, place.project)))}", file=sys.stderr)
+
+
+def agreed(thing: Node | QueuedResource, action: str) -> bool:
+    """Ask on the terminal: to delete by its name, for the rest by a word."""
+    if action == "delete":
+        print(f"Type {thing.id} to delete it: ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip() == thing.id
+    print(f"{action[:1].upper()}{action[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def carry_out(args: argparse.Namespace, place: Place, things: list[Node | QueuedResource]) -> int:
+    """Do it to all at once; print what came of it and return the exit code."""
+    failures = interruptible(place.session, lambda: change_all(args, place, things))
+    if args.json:
+        from heartbeat_core.vms.as_json import SCHEMA
+
+        results = [
+            {"name": thing.id, "zone": thing.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
+            for thing, failure in zip(things, failures, strict=True)
+        ]
+        print(json.dumps({"schema": SCHEMA, "emulated": place.label or None, "action": args.action, "results": results}, indent=1))
+    for thing, failure in zip(things, failures, strict=True):
+        if failure:
+            complain_of(failure, thing.id if len(things) > 1 else "")
+        elif not args.json:
+            print(f"{thing.id}  {thing.zone}  {'asked for' if args.no_wait else DONE[args.action]}")
+    return exit_code(failure for failure in failures if failure)
+
+
+def change_all(args: argparse.Namespace, place: Place, things: list[Node | QueuedResource]) -> list[HeartbeatError | None]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.change import carry_out as change
+
+    def one(thing: Node | QueuedResource) -> HeartbeatError | None:
+        progress = Progress(thing.id if len(things) > 1 else "")
+        try:
+            change(place.session, place.project, thing, args.action, progress, patience_of(args), wait=not args.no_wait)
+        except HeartbeatError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="change") as pool:
+        return list(pool.map(one, things))
+
+
+def patience_of(args: argparse.Namespace) -> Patience:
+    from heartbeat_core.vms.steps import Patience
+
+    return Patience(total_s=args.timeout) if args.timeout else Patience()

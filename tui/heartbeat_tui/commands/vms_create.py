@@ -1,0 +1,238 @@
+"""``heartbeat-tui vms create``: a TPU VM, after all that is known beforehand was shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_tui.commands.plan_flags import duration
+from heartbeat_tui.commands.vms_ending import complain_of, error_json, exit_code
+from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, interruptible, open_place, told, try_rates
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.tpu import Node, QueuedResource
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_core.vms.steps import Patience
+
+
+def register(verbs: argparse._SubParsersAction[Any]) -> None:
+    parser = verbs.add_parser(
+        "create",
+        help="create a TPU VM, or queue for one",
+        description="Show what it will be, the quota left for it, what it costs and gcloud's command for it; ask; create it and watch "
+        "it to READY. A request whose answer was lost is looked up by the TPU VM's name: never two, never one forgotten. Exit 0 there, "
+        "1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
+    what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
+    what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
+    what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
+    model = what.add_mutually_exclusive_group()
+    model.add_argument("--spot", action="store_true", help="cheaper, from another quota, and taken back when it is needed")
+    model.add_argument("--reserved", action="store_true", help="out of a reservation of the project's")
+    what.add_argument("--queued", action="store_true", help="as a queued resource, which waits until there is one")
+    what.add_argument("--internal-ips", action="store_true", help="without an external address")
+    what.add_argument("--network", metavar="NAME")
+    what.add_argument("--subnetwork", metavar="NAME")
+    what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
+    what.add_argument("--labels", type=labels, metavar="KEY=VALUE,…")
+    what.add_argument("--startup-script", metavar="FILE", help="run by the TPU VM whenever it starts")
+    what.add_argument("--again", action="store_true", help="like the last one, but for what is given")
+    how = parser.add_argument_group("how")
+    how.add_argument("--keep-trying", action="store_true", help="go round --zones until one has capacity, or until stopped")
+    how.add_argument("--zones", type=names, default=(), metavar="A,B,C", help="the zones to go round, one after the other")
+    how.add_argument("--timeout", type=duration, metavar="TIME", help="stop watching after so long, default 30m; queued: never")
+    how.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as Google has taken the request")
+    how.add_argument("--yes", action="store_true", help="do not ask")
+    how.add_argument("--dry-run", action="store_true", help="show what would be asked for, and stop")
+    add_place_flags(
+        parser, zone="also ZONE; default us-central1-b", as_json="print one object: schema, request, command, node, error, steps"
+    )
+    parser.set_defaults(run=run)
+
+
+def labels(text: str) -> dict[str, str]:
+    """Read "a=b,c=d"; raise ArgumentTypeError."""
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    if not pairs or not all(sign for _, sign, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of labels; try team=llm,purpose=test")
+    return {key: value for key, _, value in pairs}
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@told
+def run(args: argparse.Namespace) -> int:
+    """Show, ask, create; return the exit code. Raise HeartbeatError for bad usage."""
+    args.tpu_name = args.name
+    check_usage(args)
+    with open_place(args) as place:
+        request = make_request(args, place)
+        zones = (args.zones or (request.zone,)) if args.keep_trying else ()
+        prepare(place, request, zones)
+        if args.dry_run:
+            if args.json:
+                print(json.dumps(answer(place, request, None, None, Progress()), indent=1))
+            return 0
+        if not agreed(args, request):
+            return 1
+        remember_it(place, request)
+        return carry_out(args, place, request, zones)
+
+
+def check_usage(args: argparse.Namespace) -> None:
+    from heartbeat_core.errors import HeartbeatError
+
+    if args.zones and not args.keep_trying:
+        raise HeartbeatError("--zones is for --keep-trying", "Without it one zone is asked, once.", "Add --keep-trying, or give --zone.")
+    if args.keep_trying and args.no_wait:
+        raise HeartbeatError("--keep-trying cannot go with --no-wait", "Whether there is capacity is known only at the end.")
+    if args.keep_trying and args.queued:
+        raise HeartbeatError(
+            "--keep-trying cannot go with --queued", "A queued resource waits by itself, in one zone.", "Give one of them."
+        )
+    if not (args.yes or args.dry_run or sys.stdin.isatty()):
+        raise HeartbeatError("there is no terminal to ask on", "A TPU VM costs money.", "Give --yes to create it without being asked.")
+
+
+def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
+    """Make the request the flags describe; raise the first HeartbeatError of what is wrong with it."""
+    from dataclasses import replace
+
+    from heartbeat_core.vms.remember import first_request, last_request
+
+    request = first_request(place.target, last_request() if args.again else None)
+    changes: dict[str, Any] = {
+        name: value for name in ("network", "subnetwork", "labels", "startup_script") if (value := getattr(args, name))
+    }
+    changes |= {"queued": True} if args.queued else {}
+    changes |= {"external_ip": False} if args.internal_ips else {}
+    changes |= {"zone": args.zones[0]} if args.zones else {}
+    request = replace(request, project=place.project, **changes)
+    for problem in request.problems().values():
+        raise problem
+    return request
+
+
+def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> None:
+    """Ask for all that is to be known beforehand, and show it on stderr; raise HeartbeatError for what the zone does not offer."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from heartbeat_core.cloud.errors import CloudError
+    from heartbeat_core.vms.look import take_look
+    from heartbeat_core.vms.prices import estimate
+    from heartbeat_core.vms.request import Offers, ask_offers
+    from heartbeat_core.vms.room import find_room
+    from heartbeat_tui.commands.vms_plan import plan_lines
+
+    notes: list[str] = []
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
+        offered = pool.submit(ask_offers, place.session, place.project, request.zone)
+        priced = pool.submit(try_rates, place.session)
+        try:
+            room = find_room(place.session, request, take_look(place.session, place.project))
+        except CloudError as error:
+            room = ()
+            notes.append(f"the quota left could not be found out: {error.title}: {error.message}")
+        try:
+            offers = offered.result()
+        except CloudError as error:
+            offers = Offers()
+            notes.append(f"what {request.zone} offers could not be found out: {error.title}: {error.message}")
+        rates, problem = priced.result()
+    wrong = request.problems(offers)
+    if zones:  # another zone may have what this one lacks: each is asked, and says so itself
+        wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
+    for found in wrong.values():
+        raise found
+    price = estimate(rates, request.accelerator_type, request.zone, request.provisioning)
+    for line in plan_lines(request, zones, room, price, problem, notes, place.label):
+        print(line, file=sys.stderr)
+
+
+def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
+    """Ask on the terminal, unless --yes was given."""
+    if args.yes:
+        return True
+    what = "Queue for it" if request.queued else "Create it"
+    print(f"{what}? It costs from when it is there until it is deleted. [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def remember_it(place: Place, request: CreateRequest) -> None:
+    from heartbeat_core.vms.remember import remember
+
+    if not place.session.emulated:
+        remember(request)
+
+
+def patience_of(args: argparse.Namespace, request: CreateRequest) -> Patience:
+    from heartbeat_core.vms.steps import Patience
+
+    default = None if request.queued else Patience().total_s
+    return Patience(total_s=args.timeout or default)
+
+
+def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zones: tuple[str, ...]) -> int:
+    from heartbeat_core.vms.create import create
+    from heartbeat_core.vms.keep_trying import keep_trying
+    from heartbeat_core.vms.steps import VmError
+
+    progress, patience = Progress(), patience_of(args, request)
+    made: Node | QueuedResource | None = None
+    failure: VmError | None = None
+    try:
+        if zones:
+            made = interruptible(place.session, lambda: keep_trying(place.session, request, zones, progress, patience))
+        else:
+            made = interruptible(place.session, lambda: create(place.session, request, progress, patience, wait=not args.no_wait))
+    except VmError as error:
+        failure = error
+    if args.json:
+        print(json.dumps(answer(place, request, made, failure, progress), indent=1))
+    if failure:
+        complain_of(failure)
+        return exit_code([failure])
+    assert made is not None
+    if not args.json:
+        report(place, request, made)
+    return 0
+
+
+def report(place: Place, request: CreateRequest, made: Node | QueuedResource) -> None:
+    """Say on stdout what is there now, and on stderr what comes next."""
+    from heartbeat_tui.commands.check_text import plain
+    from heartbeat_tui.commands.vms_text import first
+
+    where = f"--zone={made.zone} --project={place.project}"
+    addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
+    print(plain("  ".join((made.id, made.zone, made.state or "?", addresses))))
+    print(f"To connect:  heartbeat-tui vms ssh {request.name} {where}", file=sys.stderr)
+    print(f"It costs until:  heartbeat-tui vms delete {request.name} {where}", file=sys.stderr)
+
+
+def answer(
+    place: Place, request: CreateRequest, made: Node | QueuedResource | None, failure: HeartbeatError | None, progress: Progress
+) -> dict[str, Any]:
+    from dataclasses import asdict
+    from datetime import datetime, timezone
+
+    from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.vms.as_json import SCHEMA, node_json, queued_json
+
+    now = datetime.now(timezone.utc)
+    return {
+        "schema": SCHEMA,
+        "emulated": place.label or None,
+        "request": asdict(request),
+        "command": list(request.command()),
+        "node": node_json(made, None, now) if isinstance(made, Node) else None,
+        "queued_resource": queued_json(made, now) if made and not isinstance(made, Node) else None,
+        "error": error_json(failure) if failure else None,
+        "steps": progress.to_json(),
+    }

@@ -1,0 +1,198 @@
+"""What every verb of ``vms`` shares: where it asks, how it finds a TPU VM by its name, and how Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.commands.cloud_flags import add_where_flags, open_world
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.cloud.tpu import Node, QueuedResource
+    from heartbeat_core.vms.look import Look
+    from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.steps import Step
+
+T = TypeVar("T")
+PRICES_LIMIT_S = 60.0  # Google's price list has many pages
+
+
+def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Have what Google refuses, or a connection that fails, end in its diagnosis and the next steps."""
+
+    @wraps(run)
+    def guarded(args: argparse.Namespace) -> int:
+        try:
+            return run(args)
+        except HeartbeatError as error:
+            from heartbeat_core.cloud.errors import CloudError
+
+            if not isinstance(error, CloudError) or error.kind == "cancelled":
+                raise
+            from heartbeat_core.diagnosis.diagnose import diagnose_exception
+            from heartbeat_core.vms.create import reason
+            from heartbeat_core.vms.steps import VmError
+            from heartbeat_tui.commands.vms_ending import complain_of
+
+            known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
+            found = diagnose_exception(error, "call", known)
+            complain_of(VmError(found.title, reason(found), fate="unknown", exit_code=error.exit_code, diagnosis=found))
+            return error.exit_code
+
+    return guarded
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project at Google's or an emulator's; ``label`` says what is emulated, empty for the real thing."""
+
+    session: CloudSession
+    project: str
+    target: Target
+    label: str
+
+    @property
+    def chosen_zone(self) -> str | None:
+        """Name the zone if somebody chose one on the command line."""
+        return self.target.zone.value if self.target.zone.source == "--zone" else None
+
+
+def add_place_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str) -> None:
+    what = parser.add_argument_group("which")
+    # it may stand before the command's name as well, and a default of its own would undo that
+    what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
+    what.add_argument("--zone", metavar="ZONE", help=zone)
+    add_where_flags(parser)
+    parser.add_argument("--json", action="store_true", help=as_json)
+
+
+@contextmanager
+def open_place(args: argparse.Namespace) -> Iterator[Place]:
+    """Open a session as the flags say; raise HeartbeatError where there is no project, or nobody to ask as."""
+    with open_world(args) as (world, label):
+        project = world.target.project.value
+        if not project:
+            raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+        session = world.open_session()
+        try:
+            yield Place(session, project, world.target, label)
+        finally:
+            session.close()
+
+
+def find_things(place: Place, look: Look, name: str, *, queued: bool = False) -> Node | QueuedResource:
+    """Find the one TPU VM, or else the one queued resource, of that name; raise HeartbeatError where there is none, or more than one."""
+    zone = place.chosen_zone
+    nodes: Sequence[Node | QueuedResource] = () if queued else look.named(name, zone)
+    found = nodes or look.queue_named(name, zone)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        zones = ", ".join(thing.zone for thing in found)
+        raise HeartbeatError(f"there are {len(found)} called {name}", f"They are in {zones}.", "Say which: --zone ZONE.")
+    where = f"in {zone}" if zone else "in any zone"
+    silent = f" {', '.join(look.unreachable)} did not answer." if look.unreachable else ""
+    names = sorted({node.id for node in look.nodes} | {queued.id for queued in look.queued})
+    remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else look.why_empty()
+    raise HeartbeatError(
+        f"there is no TPU VM {name} {where}", f"Project {place.project}.{silent}", remedy, exit_code=3 if look.unreachable else 1
+    )
+
+
+def look_around(place: Place) -> Look:
+    """Look at the zone on the command line, or at all; raise CloudError."""
+    from heartbeat_core.vms.look import take_look
+
+    return take_look(place.session, place.project, place.chosen_zone or "-")
+
+
+def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
+    """Find the prices; None and why where there are none."""
+    from heartbeat_core.cloud.errors import CloudError
+    from heartbeat_core.vms.prices import find_rates
+
+    try:
+        return find_rates(session.narrow(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
+    except CloudError as error:
+        return None, f"{error.title}: {error.message}"
+
+
+def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
+    """Carry out ``work`` beside the main thread; Ctrl-C has it end as soon as it can, and say what goes on without it.
+
+    A second Ctrl-C is final.
+    """
+    from concurrent.futures import Future
+    from threading import Thread
+
+    future: Future[T] = Future()
+
+    def fulfil() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # whoever waits raises it
+            future.set_exception(error)
+
+    Thread(target=fulfil, name="errand", daemon=True).start()
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        session.cancel()
+        return future.result()
+
+
+WORDS = {
+    "looked": "the name is free: {}",
+    "sent": "asked for {}",
+    "accepted": "Google has taken it: {}",
+    "state": "{}",
+    "lost": "no answer ({}); it is asked again",
+    "back": "answers again",
+    "settling": "whether the request arrived is not known: looking for {}",
+    "arrived": "it has arrived: {}",
+    "absent": "it has not arrived: there is no {}",
+    "done": "done: {}",
+    "zone": "trying {}",
+    "failed": "failed: {}",
+    "dropped": "{} is not tried again",
+    "waiting": "next round in {}",
+}
+
+
+TIMED = ("state", "done", "accepted", "back", "failed", "absent", "arrived")
+
+
+def short(name: str) -> str:
+    """Write the name of a resource as people say it: projects/p/locations/z/nodes/n is "n in z"."""
+    parts = name.split("/")
+    return f"{parts[-1]} in {parts[3]}" if len(parts) == 6 and parts[0] == "projects" else name
+
+
+class Progress:
+    """Tells every step on stderr, and keeps it for --json; ``name`` says whose where there are several."""
+
+    def __init__(self, name: str = "") -> None:
+        self.lead = f"{name}: " if name else ""
+        self.steps: list[Step] = []
+
+    def __call__(self, step: Step) -> None:
+        from heartbeat_tui.commands.check_text import plain
+
+        self.steps.append(step)
+        took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
+        words = WORDS[step.what].format(short(step.detail))
+        print(plain(f"{step.at.astimezone():%H:%M:%S} {self.lead}{words}{took}"), file=sys.stderr, flush=True)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {"at": step.at.isoformat(timespec="milliseconds"), "what": step.what, "detail": step.detail, "seconds": round(step.seconds, 3)}
+            for step in self.steps
+        ]

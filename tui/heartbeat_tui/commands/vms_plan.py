@@ -1,0 +1,66 @@
+"""What is shown before a TPU VM is created."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from heartbeat_core.vms.request import WORDS
+from heartbeat_tui.commands.check_text import plain
+
+if TYPE_CHECKING:
+    from heartbeat_core.vms.prices import Estimate
+    from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_core.vms.room import Room
+
+WIDTH, INDENT = 110, 12
+
+
+def plan_lines(  # each a line of what is shown
+    request: CreateRequest,
+    zones: tuple[str, ...],
+    room: Sequence[Room],
+    price: Estimate | None,
+    price_problem: str,
+    notes: Sequence[str],
+    label: str,
+) -> Iterator[str]:
+    """Write what it will be, what is left for it, what it costs, and gcloud's command."""
+    if label:
+        yield plain(label)
+    kind = request.accelerator
+    chips = f" ({kind.chips} chip{'s' * (kind.chips != 1)}, {kind.family.name})" if kind else ""
+    model = f"{WORDS[request.provisioning]}{', as a queued resource' * request.queued}"
+    yield from line("create", f"{request.name}: {request.accelerator_type}{chips}, {model}, runtime {request.runtime_version}")
+    yield from line("where", f"project {request.project}, {'one of ' * (len(zones) > 1)}{', '.join(zones or (request.zone,))}")
+    yield from line("network", f"{request.network or 'default'}{f', subnetwork {request.subnetwork}' * bool(request.subnetwork)}")
+    yield from line("reached", request.reach())
+    yield from line("acts as", request.service_account or "Compute Engine's default service account")
+    if request.labels:
+        yield from line("labels", ", ".join(f"{key}={value}" for key, value in request.labels.items()))
+    if request.startup_script:
+        yield from line("runs", f"{request.startup_script} whenever it starts")
+    for one in room:
+        yield from line("quota", f"{one}{'' if one.enough is not False else ': NOT ENOUGH, Google will refuse'}")
+    if not room and not any("quota" in note for note in notes):
+        yield from line("quota", f"not known: the name of the quota for {request.accelerator_type} is not known here")
+    yield from line("cost", cost(price, price_problem))
+    for note in notes:
+        yield from line("!", note)
+    yield f"{'command':<{INDENT}}{plain(shlex.join(request.command()))}"
+
+
+def cost(price: Estimate | None, problem: str) -> str:
+    if price is None:
+        return f"not known{': ' * bool(problem)}{problem}. A TPU VM costs as long as it is READY."
+    return (
+        f"about ${price.per_hour:,.2f} an hour, ${24 * price.per_hour:,.2f} a day, while it runs "
+        f"(estimate by {price.rates}: ${price.per_chip:,.4g} a chip; discounts, disk and traffic are not in it)"
+    )
+
+
+def line(label: str, text: str) -> Iterator[str]:
+    for number, part in enumerate(wrap(plain(text), WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)):
+        yield f"{label if number == 0 else '':<{INDENT}}{part}"
