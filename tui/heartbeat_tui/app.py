@@ -19,7 +19,7 @@ from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.readiness import ReadinessDesk
 from heartbeat_tui.desks.runs import RunsDesk
 from heartbeat_tui.desks.tour import TourDesk
-from heartbeat_tui.desks.vms import VmsDesk
+from heartbeat_tui.desks.vm_acts import VmActsDesk
 from heartbeat_tui.messages import TakeTour
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 from heartbeat_tui.panes.pane import Pane
@@ -40,7 +40,7 @@ PANES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-class HeartbeatApp(TourDesk, RunsDesk, ReadinessDesk, VmsDesk):
+class HeartbeatApp(TourDesk, RunsDesk, ReadinessDesk, VmActsDesk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
     Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs, without an ``archive`` none of

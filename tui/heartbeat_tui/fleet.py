@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from heartbeat_tui.jobs import Jobs
 from heartbeat_tui.vms_messages import FleetView, LogLine
 
 if TYPE_CHECKING:
@@ -22,13 +23,19 @@ if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.readiness.context import World
     from heartbeat_core.vms.look import History, Look, Transition
+    from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_core.vms.room import Room
+    from heartbeat_core.vms.steps import Patience
+    from heartbeat_tui.messages import Offers
     from heartbeat_tui.vm_rows import VmRow
+    from heartbeat_tui.vms_messages import Job
 
 EVERYWHERE = "-"
 EVERY_S = 5.0
 LONGEST_S = 60.0
 FRESH_S = 12.0  # for so long a row says what has changed
 MOST_LINES = 500
+HURRIED = ("accepted", "arrived", "state", "done")  # steps that change what a look sees
 
 
 def clock() -> datetime:
@@ -38,11 +45,24 @@ def clock() -> datetime:
 class Fleet:
     """Looks, one at a time, and hands out what is known; ``news`` is called from any thread when that has changed.
 
-    ``world`` may take a second, give another one where the target was changed, and raise HeartbeatError.
+    ``world`` may take a second, give another one where the target was changed, and raise HeartbeatError; ``offers`` asks what
+    there is to choose from in a project and zone.
     """
 
-    def __init__(self, world: Callable[[], World], *, every_s: float = EVERY_S, now: Callable[[], datetime] = clock) -> None:
-        self.open_world, self.every_s, self.now = world, every_s, now
+    def __init__(
+        self,
+        world: Callable[[], World],
+        offers: Callable[[str, str], Offers],
+        *,
+        every_s: float = EVERY_S,
+        now: Callable[[], datetime] = clock,
+        patience: Patience | None = None,
+    ) -> None:
+        self.open_world, self.offers, self.every_s, self.now = world, offers, every_s, now
+        self.jobs = Jobs(now, patience)
+        self.jobs.news = self.job_told
+        self.hurry = False
+        self.last_request: CreateRequest | None = None
         self.news: Callable[[], object] = lambda: None
         self.turn = threading.Lock()  # held while one look is taken
         self.lock = threading.Lock()
@@ -252,11 +272,46 @@ class Fleet:
             self.shown = replace(self.shown, **changes)  # type: ignore[arg-type]
         self.news()
 
+    # -- for a new one
+
+    def room(self, request: CreateRequest) -> tuple[Room, ...]:
+        """Say how much quota is left for it; empty where that cannot be told. For a thread."""
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_core.vms.look import take_look
+        from heartbeat_core.vms.room import find_room
+
+        session = self.session
+        if session is None:
+            return ()
+        try:
+            errand = session.narrow()
+            return find_room(errand, request, take_look(errand, request.project, EVERYWHERE))
+        except HeartbeatError:  # it is said to be not known
+            return ()
+
+    # -- jobs
+
+    def job_told(self, job: Job) -> None:
+        """Show how a job goes; have a look where it has changed something."""
+        from heartbeat_tui.widgets.vm_job_words import job_log
+
+        if job.ended is not None or (job.steps and job.steps[-1].what in HURRIED):
+            self.hurry = True
+        for line in job_log(job, self.now()):
+            self.log.append(line)
+        self.put(jobs=self.jobs.all(), log=tuple(self.log))
+
+    def take_hurry(self) -> bool:
+        """Say once that a look is due at once."""
+        hurry, self.hurry = self.hurry, False
+        return hurry
+
     # -- the end
 
     def close(self) -> None:
-        """End the look under way."""
+        """End the look and the jobs under way; what Google has taken on goes on."""
         self.closed = True
+        self.jobs.close()
         session = self.session
         if session is not None:
             session.cancel()

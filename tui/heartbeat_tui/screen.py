@@ -59,7 +59,7 @@ def make_app(
         start=start,
         replay=replay,
         checkup=checkup,
-        fleet=Fleet(lambda: checkup.open().world),
+        fleet=Fleet(lambda: checkup.open().world, checkup.offers),
         archive=Archive(
             launcher.index, launcher.ceilings, lambda path: launcher.replay(path).start(), saving=launcher.settings.recordings.save
         ),

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.diagnosis.model import Diagnosis
+    from heartbeat_core.diagnosis.model import Diagnosis, Remedy
+    from heartbeat_core.vms.actions import Change
     from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.steps import Step
     from heartbeat_tui.vm_rows import VmRow
 
-Act = Literal["start", "stop", "delete"]
+What = Literal["create", "start", "stop", "delete"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,46 @@ class LogLine:
     name: str
     text: str
     kind: str = "plain"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended: well, where there is no ``title``; ``commands`` look at what there may be and delete it.
+
+    ``interrupted`` was ordered here; ``goes_on`` says that Google may go on without us.
+    """
+
+    title: str = ""
+    cause: str = ""
+    remedy: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    interrupted: bool = False
+    goes_on: bool = False
+    explained: bool = True
+
+    @property
+    def well(self) -> bool:
+        return not self.title
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that is being done to a TPU VM from here; ``key`` is that of its row, ``zones`` those that are gone round."""
+
+    id: int
+    what: What
+    key: str
+    name: str
+    gist: str
+    command: tuple[str, ...]
+    begun: datetime
+    zones: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    stopping: bool = False
+    ended: datetime | None = None
+    ending: Ending = Ending()
+    made: Node | QueuedResource | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +93,7 @@ class FleetView:
     rates: Rates | None = None
     unpriced: str = ""  # why there are no prices
     endpoint: str | None = None
+    jobs: tuple[Job, ...] = ()
 
 
 class VmsChanged(Message):
@@ -70,3 +113,47 @@ class ShowZone(Message):
     def __init__(self, zone: str) -> None:
         super().__init__()
         self.zone = zone
+
+
+class NewVm(Message):
+    """Open the form for a new TPU VM."""
+
+
+class DescribeVm(Message):
+    """Show all that is known of this row."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+class AskChange(Message):
+    """Ask, then do this to all of these rows."""
+
+    def __init__(self, what: Change, keys: tuple[str, ...]) -> None:
+        super().__init__()
+        self.what, self.keys = what, keys
+
+
+class ConnectVm(Message):
+    """Open a connection to this one, in the terminal."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
+class ShowJob(Message):
+    """Show how this job goes."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__()
+        self.job_id = job_id
+
+
+class StopJob(Message):
+    """Stop this job."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__()
+        self.job_id = job_id

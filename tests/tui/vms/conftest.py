@@ -17,6 +17,7 @@ from textual.worker import WorkerFailed
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.settings import Settings
+from heartbeat_core.vms.steps import Patience
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.fleet import Fleet
@@ -24,6 +25,7 @@ from heartbeat_tui.panes.vms import VmsPane
 from heartbeat_tui.surveyor import Surveyor
 
 PATIENCE_S = 30.0
+SWIFT = Patience(poll_s=0.02, growth=1.0, longest_poll_s=0.02, absent_s=2.0, settle_s=5.0, round_s=0.1, longest_round_s=0.1)
 NEVER_S = 3600.0  # the next look by itself: tests ask for theirs
 KEYS = {"-": "minus", ".": "full_stop", " ": "space", "@": "at", "/": "slash", "=": "equals_sign", ",": "comma", "_": "underscore"}
 
@@ -110,7 +112,7 @@ async def open_vms(
     """Open the app on its TPU VMs pane, on an emulator in a state."""
     surveyor = Surveyor(Settings(), {}, demo=scenario, speed=speed)
     checkup = Checkup(surveyor)
-    fleet = Fleet(lambda: checkup.open().world, every_s=NEVER_S)
+    fleet = Fleet(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S, patience=SWIFT)
     app = HeartbeatApp(
         Plan(),
         lambda plan: None,  # type: ignore[arg-type, return-value]

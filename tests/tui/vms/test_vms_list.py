@@ -33,7 +33,7 @@ async def test_what_they_cost_is_an_estimate_with_its_source(vms: Open) -> None:
         assert "≤" in stage.line("llm-tpu-vm")
         assert "2.00" not in stage.line("stopped")
         assert "running now" in stage.line("6 nodes")
-        assert "estimate by EMULATED, invented" in stage.text()
+        assert "$: EMULATED, invented" in stage.text()
 
 
 async def test_states_nobody_has_heard_of_are_shown_as_they_came(vms: Open) -> None:

@@ -1,4 +1,4 @@
-"""The TPU VMs: looked at while their pane is shown, and acted on from here, so that what is under way outlives the pane."""
+"""The TPU VMs: looked at while their pane is shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import work
 
-from heartbeat_tui.desks.desk import Desk, Unfinished
+from heartbeat_tui.desks.desk import Desk
 from heartbeat_tui.vms_messages import VmsChanged
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from heartbeat_tui.fleet import Fleet
     from heartbeat_tui.panes.vms import VmsPane
-    from heartbeat_tui.vms_messages import ShowZone
+    from heartbeat_tui.screens.vm_describe import Describe
+    from heartbeat_tui.vms_messages import DescribeVm, ShowZone
     from heartbeat_tui.widgets.top_line import Tabs
 
 
@@ -23,6 +24,7 @@ class VmsDesk(Desk):
 
     fleet: Fleet | None = None
     vms: VmsPane | None = None
+    describing: Describe | None = None
     next_look: Timer | None = None
 
     def open_vms(self, tabs: Tabs, fleet: Fleet) -> None:
@@ -42,9 +44,16 @@ class VmsDesk(Desk):
         if self.is_running:
             self.post_message(VmsChanged())
 
-    def on_vms_changed(self) -> None:
-        if self.vms is not None and self.fleet is not None:
-            self.vms.show(self.fleet.view())
+    async def on_vms_changed(self) -> None:
+        """Show what is new, and look at once where something has just been done."""
+        if self.vms is None or self.fleet is None:
+            return
+        view = self.fleet.view()
+        self.vms.show(view)
+        if self.describing is not None and self.describing.is_attached and self.describing.is_mounted:
+            self.describing.show(view)
+        if self.fleet.take_hurry():
+            self.on_look_at_vms()
 
     # -- looking
 
@@ -62,7 +71,7 @@ class VmsDesk(Desk):
 
     @work(thread=True, group="looks", exit_on_error=False)
     def look_at_vms(self) -> None:
-        """Look in a thread; a look that is due while another is under way waits for its turn."""
+        """Look in a thread; one that is due while another waits for its turn is left out."""
         if self.fleet is not None:
             wait_s = self.fleet.look()
             if self.is_running:
@@ -81,10 +90,14 @@ class VmsDesk(Desk):
         if self.vms is not None and self.vms.awake:
             self.look_at_vms()
 
-    # -- leaving
+    # -- one of them
 
-    def unfinished(self) -> tuple[Unfinished, ...]:
-        return super().unfinished()
+    async def on_describe_vm(self, event: DescribeVm) -> None:
+        from heartbeat_tui.screens.vm_describe import Describe
+
+        if self.fleet is not None:
+            self.describing = Describe(event.key, self.fleet.view())
+            await self.push_screen(self.describing)
 
     def close_desk(self) -> None:
         if self.fleet is not None:

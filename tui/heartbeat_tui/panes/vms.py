@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from heartbeat_tui.panes.pane import Pane
-from heartbeat_tui.vms_messages import FleetView, LookAtVms, ShowZone
+from heartbeat_tui.vms_messages import AskChange, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, ShowJob, ShowZone
 
 if TYPE_CHECKING:
     from textual.timer import Timer
     from textual.widgets import Input
 
+    from heartbeat_core.vms.actions import Change
+    from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_core.vms.room import Room
+    from heartbeat_tui.messages import Offers
     from heartbeat_tui.vm_rows import Order, VmRow
+    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.sought import Sought
+    from heartbeat_tui.widgets.vm_fields import Start
+    from heartbeat_tui.widgets.vm_form import VmForm
     from heartbeat_tui.widgets.vm_list import VmList
     from heartbeat_tui.widgets.vm_panels import VmHead, VmLog
 
@@ -41,12 +49,20 @@ class VmsPane(Pane):
     VmsPane.-empty VmList { display: none; }
     VmsPane.-form #vms-body { display: none; }
     VmsPane #vms-body { height: 1fr; }
+    VmsPane.-narrow VmForm Input, VmsPane.-narrow VmForm Select { width: 24; }
+    VmsPane.-low VmForm VerticalScroll { height: 1fr; }
     VmsPane.-tall #vms-head { padding: 1; }
     VmsPane.-tall VmLog { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the whole list"),
+        key("n", "new", "New …", "create a TPU VM"),
         key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
+        key("c", "connect", "Connect", "open a connection to it in the terminal: gcloud's own ssh"),
+        key("S", "stop", "Stop …", "stop it, or all that are marked"),
+        key("S", "start", "Start …", "start it, or all that are marked"),
+        key("D", "delete", "Delete …", "delete it, or all that are marked"),
+        key("p", "progress", "Progress", "show what is being done from here, step by step"),
         key("slash", "seek", "Filter", "show only what holds these words: of name, zone, type, state, labels"),
         key("o", "sort", "Sort", "turn the order round, then sort by the next column"),
         key("z", "one_zone", "One zone", "list only the zone of what is pointed at"),
@@ -64,6 +80,7 @@ class VmsPane(Pane):
         self.list: VmList | None = None
         self.log_panel: VmLog | None = None
         self.seeker: Sought | None = None
+        self.form: VmForm | None = None
         self.ticker: Timer | None = None
 
     async def fill(self) -> None:
@@ -92,6 +109,8 @@ class VmsPane(Pane):
         before = self.pointed_key
         self.view = view
         self.draw()
+        if self.form is not None:
+            self.form.show_rates(view.rates)
         if self.pointed_key != before or not view.looking:
             self.refresh_bindings()
 
@@ -101,9 +120,13 @@ class VmsPane(Pane):
         if self.list is None or self.head is None or self.log_panel is None:
             return
         from heartbeat_tui.vm_rows import arranged
+        from heartbeat_tui.widgets.vm_job_words import doing
+        from heartbeat_tui.widgets.vm_list import clock
         from heartbeat_tui.widgets.vm_words import price_words
 
-        rows = arranged(self.view.rows or (), self.order, self.sought)
+        words = doing(self.view, clock())
+        known = (replace(row, doing=words.get(row.key)) if row.key in words else row for row in self.view.rows or ())
+        rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in self.view.rows or ())
         self.list.show(rows, self.marks, self.order)
         self.head.show(self.view, len(rows))
@@ -129,6 +152,8 @@ class VmsPane(Pane):
         if self.awake and self.list is not None and self.head is not None:
             self.head.draw()
             self.list.refresh()
+            if self.view.jobs:
+                self.draw()
 
     @property
     def emulated(self) -> tuple[str, ...]:
@@ -160,17 +185,34 @@ class VmsPane(Pane):
         del parameters
         if action not in OFFERED:
             return True
-        if self.list is None:
+        if self.list is None or self.form is not None:  # nothing there yet, or the keys are letters
             return False
+        from heartbeat_core.vms.actions import allowed
+
         offered = {
             "back": bool(self.sought) or self.seeker is not None or bool(self.marks),
             "mark": self.row is not None,
+            "new": bool(self.view.project) and self.view.rows is not None,
+            "connect": self.row is not None and "ssh" in allowed(self.row.state) and self.row.kind == "node",
+            "stop": bool(self.targets("stop")),
+            "start": bool(self.targets("start")) and not self.targets("stop"),
+            "delete": bool(self.targets("delete")),
+            "progress": bool(self.view.jobs),
             "seek": self.seeker is None and bool(self.view.rows),
             "sort": len(self.view.rows or ()) > 1,
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
         }
         return offered.get(action, True)
+
+    def targets(self, what: Change) -> tuple[str, ...]:
+        """Name the rows a key acts on: those marked, else the one pointed at; of these what its state allows, and nothing else does."""
+        from heartbeat_tui.widgets.vm_job_words import busy
+        from heartbeat_tui.widgets.vm_questions import may
+
+        keys = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None and self.marks else [self.pointed_key]
+        under_way = busy(self.view)
+        return tuple(key for key in keys if key not in under_way and may(self.view.nodes.get(key) or self.view.queued.get(key), what))
 
     # -- what the keys do
 
@@ -201,6 +243,64 @@ class VmsPane(Pane):
         if self.list is not None:
             self.list.focus()
 
+    def action_new(self) -> None:
+        self.post_message(NewVm())
+
+    def action_connect(self) -> None:
+        self.post_message(ConnectVm(self.pointed_key))
+
+    def action_stop(self) -> None:
+        self.post_message(AskChange("stop", self.targets("stop")))
+
+    def action_start(self) -> None:
+        self.post_message(AskChange("start", self.targets("start")))
+
+    def action_delete(self) -> None:
+        self.post_message(AskChange("delete", self.targets("delete")))
+
+    def action_progress(self) -> None:
+        """Show the newest job of the row pointed at, else the newest of all."""
+        of_row = [job for job in self.view.jobs if job.key == self.pointed_key]
+        self.post_message(ShowJob((of_row or self.view.jobs)[-1].id))
+
+    def unmark(self) -> None:
+        self.marks = frozenset()
+        self.draw()
+        self.refresh_bindings()
+
+    # -- the form
+
+    async def open_form(self, start: Start) -> None:
+        from heartbeat_tui.widgets.vm_form import VmForm
+
+        if self.form is None:
+            self.form = VmForm(start, self.view)
+            await self.query_one("#pane").mount(self.form)
+            self.add_class("-form")
+            self.refresh_bindings()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.remove_class("-form")
+            if self.list is not None:
+                self.list.focus()
+            self.draw()
+            self.refresh_bindings()
+
+    async def on_form_closed(self, event: Form.Closed) -> None:
+        event.stop()
+        await self.close_form()
+
+    def offer(self, zone: str, offers: Offers) -> None:
+        if self.form is not None:
+            self.form.offer(zone, offers)
+
+    def show_room(self, request: CreateRequest, rooms: tuple[Room, ...]) -> None:
+        if self.form is not None:
+            self.form.show_room(request, rooms)
+
     def action_mark(self) -> None:
         if self.row is not None and self.list is not None:
             self.marks ^= {self.row.key}
@@ -226,6 +326,9 @@ class VmsPane(Pane):
         self.post_message(LookAtVms())
 
     # -- news from the widgets
+
+    def on_lines_list_chosen(self) -> None:
+        self.post_message(DescribeVm(self.pointed_key))
 
     def on_lines_list_pointed(self) -> None:
         self.refresh_bindings()

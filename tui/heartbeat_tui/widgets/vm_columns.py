@@ -61,7 +61,7 @@ def age_words(seconds: float | None) -> str:
     """Write an age in two units at most: "1m 40s", "3h 12m", "12d 4h"."""
     if seconds is None:
         return "–"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(max(0, int(seconds)), 60)  # clocks differ: nothing is younger than 0
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     if days:

@@ -12,13 +12,14 @@ from heartbeat_tui.widgets.vm_columns import age_words, money
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.vms.look import Transition
+    from heartbeat_core.vms.prices import Rates
     from heartbeat_tui.vm_rows import VmRow
     from heartbeat_tui.vms_messages import FleetView
 
 Piece = tuple[str, str]  # text, ink
 Line = tuple[Piece, ...]
 EVERYWHERE = "-"
-MOST_ZONES = 3
+MOST_NAMED = 3
 STALE_S = 20.0  # an answer older than this is pointed out
 
 
@@ -55,8 +56,7 @@ def where(view: FleetView) -> str:
     zones = sorted({row.zone for row in view.rows or () if row.zone})
     if not zones:
         return "all zones"
-    more = f" and {len(zones) - MOST_ZONES} more" if len(zones) > MOST_ZONES else ""
-    return ", ".join(zones[:MOST_ZONES]) + more
+    return some(zones)
 
 
 def seen(view: FleetView, now: datetime) -> Piece:
@@ -180,8 +180,36 @@ def change_words(change: Transition) -> tuple[str, str]:
     return f"{change.before} → {change.after}{took}", f"was {change.before}{took}"
 
 
+def rated(rates: Rates) -> str:
+    """Say whose prices they are, of when, and that they are none to rely on."""
+    return "EMULATED, invented" if rates.emulated else f"estimate by {rates}"
+
+
 def price_words(view: FleetView) -> str:
     """Say whence the prices are."""
     if view.rates is not None:
-        return f"$: estimate by {view.rates}"
+        return f"$: {rated(view.rates)}"
     return f"$: unknown, {view.unpriced}" if view.unpriced else ""
+
+
+def left_behind(view: FleetView) -> list[tuple[str, str]]:
+    """Say what leaving would leave behind: jobs that Google goes on with, and TPU VMs that go on costing."""
+    found = []
+    under_way = [f"{job.what} {job.name}" for job in view.jobs if job.ended is None]
+    if under_way:
+        then = "Google goes on with what it has taken on; nobody watches it from here."
+        found.append((f"this is under way: {some(under_way)}", then))
+    costly = running(view.rows or ())
+    if costly:
+        known = [row.per_hour for row in costly if row.per_hour is not None]
+        more = " and more" if len(known) < len(costly) else ""
+        price = f"about ${money(sum(known))} an hour{more}, an estimate" if known else "at a price that is not known"
+        seen_at = f", as of {clock_time(view.seen)}" if view.seen else ""
+        what = f"{plural(len(costly), 'TPU VM')} {'runs' if len(costly) == 1 else 'run'}"
+        found.append((what, f"{some([row.id for row in costly])}: {price}{seen_at}. Leaving stops none of them."))
+    return found
+
+
+def some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -1,0 +1,362 @@
+"""What is done to TPU VMs from the pane: asked with the exact command, done once it was said, followed step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Input
+
+from heartbeat_tui.screens.vm_job import JobScreen
+
+if TYPE_CHECKING:
+    from tests.tui.vms.conftest import Open, VmsStage
+
+SIZES = [(80, 24), (120, 40), (160, 50)]
+NODE = "/v2/projects/demo-project/locations/us-central1-b/nodes"
+Scenario = Callable[[str], str]
+
+
+async def point_at(stage: VmsStage, key: str) -> None:
+    assert stage.pane.list is not None
+    stage.pane.list.point_at_key(key)
+    await stage.settle()
+
+
+async def ended(stage: VmsStage) -> None:
+    """Let the jobs end: the emulator's clock is moved on as long as one is under way."""
+    jobs = stage.fleet.jobs
+
+    def over() -> bool:
+        stage.advance(5)
+        return not jobs.under_way()
+
+    await stage.until(over)
+    await stage.settle()
+
+
+# -- describe
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_enter_describes_it_as_yaml_with_what_it_means(vms: Open, size: tuple[int, int]) -> None:
+    async with vms("running", size=size) as stage:
+        await point_at(stage, "node/us-central1-b/wrong-runtime")
+        await stage.press("enter")
+        words = stage.words()
+        assert "tpu-ubuntu2204-base has no driver for v6e-1" in words
+        assert 'name: "wrong-runtime"' in words
+        await stage.press("y")
+        assert 'runtime_version: "tpu-ubuntu2204-base"' in stage.app.clipboard
+        assert "service_account:" in stage.app.clipboard
+        await stage.press("escape")
+        assert "NAME" in stage.text()
+
+
+async def test_a_description_follows_what_happens(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.press("enter")
+        assert "○ STOPPED" in stage.words()
+        stage.ask("POST", f"{NODE}/stopped:start", {})
+        stage.app.on_look_at_vms()
+        await stage.settle()
+        assert "◐ STARTING" in stage.words()
+
+
+# -- start, stop, delete
+
+
+async def test_only_what_the_state_allows_is_offered(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        assert {"Stop …", "Delete …", "Connect"} <= stage.offered()
+        assert "Start …" not in stage.offered()
+        await point_at(stage, "node/us-central1-b/stopped")
+        assert {"Start …", "Delete …"} <= stage.offered()
+        assert not {"Stop …", "Connect"} & stage.offered()
+        await point_at(stage, "queued/us-central1-b/waiting")
+        assert "Delete …" in stage.offered()
+        assert not {"Start …", "Stop …", "Connect"} & stage.offered()
+
+
+async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.press("S")
+        assert "gcloud compute tpus tpu-vm stop llm-tpu-vm --project=demo-project --zone=us-central1-b" in stage.words()
+        assert "saves about $2.00/h" in stage.words()
+        await stage.press("enter")
+        await stage.until(lambda: "stopping, " in stage.line("  llm-tpu-vm "))
+        assert "Stop …" not in stage.offered()
+        await ended(stage)
+        assert "○ STOPPED" in stage.line("  llm-tpu-vm ")
+        assert "✓ stopped" in stage.text()
+        assert "$12.00/h running now" in stage.text()
+
+
+async def test_leaving_the_question_changes_nothing(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.press("S", "escape")
+        assert stage.ask("GET", f"{NODE}/llm-tpu-vm")["state"] == "READY"
+        assert not stage.fleet.jobs.all()
+
+
+async def test_to_delete_the_name_is_typed(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.press("D")
+        assert "gone for good" in stage.words()
+        assert "tpu-vm delete stopped --project=demo-project" in stage.words()
+        await stage.press("enter")
+        await stage.type("stop")
+        await stage.press("enter")
+        assert stage.ask("GET", f"{NODE}/stopped")["state"] == "STOPPED"
+        await stage.type("ped")
+        await stage.press("enter")
+        await ended(stage)
+        assert "stopped" not in stage.names()
+        assert "DELETING → gone" in stage.text()
+
+
+async def test_several_are_marked_and_deleted_at_once(vms: Open) -> None:
+    async with vms("running") as stage:
+        for key in ("node/us-central1-b/stopped", "node/us-central1-b/preempted", "queued/us-central1-b/forgotten"):
+            await point_at(stage, key)
+            await stage.press("space")
+        assert "3 marked" in stage.text()
+        await stage.press("D")
+        assert "Delete 3 at once?" in stage.words()
+        assert "queued-resources delete forgotten" in stage.words()
+        await stage.type("delete 3")
+        await stage.press("enter")
+        await ended(stage)
+        assert not {"stopped", "preempted", "forgotten"} & set(stage.names())
+        assert "marked" not in stage.text()
+
+
+async def test_a_refusal_is_said_on_the_row_and_explained(vms: Open, scenario: Scenario) -> None:
+    policy = '[policy]\n"roles/owner" = []\n"roles/tpu.viewer" = ["user:ada@example.com"]'
+    async with vms(scenario(f'extends = "running"\n{policy}'), size=(160, 50)) as stage:
+        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.press("S", "enter")
+        await stage.until(lambda: not stage.fleet.jobs.under_way())
+        await stage.settle()
+        assert "✗ not started" in stage.line("   stopped ")
+        await stage.press("p")
+        assert "tpu.nodes.start" in stage.words()
+
+
+# -- create
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_form_is_filled_and_shows_cost_quota_and_command(vms: Open, size: tuple[int, int]) -> None:
+    async with vms("ready", size=size) as stage:
+        await open_form(stage)
+        words = stage.words()
+        assert "llm-tpu-vm" in words
+        assert "v2-alpha-tpuv6e" in words
+        assert "About $2.00/h once it runs" in words
+        assert "quota, zone us-central1-b: 8 chips left of 8" in words
+        assert "gcloud compute tpus tpu-vm create llm-tpu-vm --project=demo-project --zone=us-central1-b" in words
+        assert "--accelerator-type=v6e-1 --version=v2-alpha-tpuv6e" in words
+
+
+async def open_form(stage: VmsStage) -> None:
+    await stage.press("n")
+    await stage.until(lambda: stage.pane.form is not None and stage.pane.form.rooms is not None and stage.pane.form.offers is not None)
+    await stage.settle()
+
+
+def fill(stage: VmsStage, **texts: str) -> None:
+    assert stage.pane.form is not None
+    for name, text in texts.items():
+        stage.pane.form.put(name, text)
+
+
+async def test_wrong_pairings_are_refused_with_the_reason_as_one_types(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        fill(stage, runtime_version="tpu-ubuntu2204-base")
+        await stage.settle()
+        assert "has no driver for v6e-1" in stage.words()
+        assert "1 field to mend first" in stage.words()
+        await stage.press("enter")
+        assert "Create llm-tpu-vm?" not in stage.text()
+
+
+async def test_the_runtime_goes_with_the_type_and_the_zone_offers_its_own(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        fill(stage, accelerator_type="v5litepod-4")
+        await stage.settle()
+        assert stage.pane.form is not None
+        assert stage.pane.form.texts["runtime_version"] == "v2-alpha-tpuv5-lite"
+        fill(stage, accelerator_type="v4-8")
+        await stage.settle()
+        assert "us-central1-b does not offer v4-8" in " ".join(stage.words().split())
+        await stage.pilot.click("#field-accelerator_type")
+        fill(stage, accelerator_type="v6")
+        await stage.settle()
+        assert "v6e-1, v6e-4" in stage.words()
+
+
+async def test_a_name_that_is_taken_is_not_proposed(vms: Open) -> None:
+    async with vms("running") as stage:
+        await open_form(stage)
+        assert stage.pane.form is not None
+        assert stage.pane.form.texts["name"] == "llm-tpu-vm-2"
+        fill(stage, name="stopped")
+        await stage.settle()
+        assert "There is one of that name already." in stage.words()
+
+
+async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        fill(stage, name="first", labels="team=llm")
+        await stage.settle()
+        await stage.press("enter")
+        assert "Create first?" in stage.text()
+        assert "--labels=team=llm" in stage.words()
+        assert not stage.ask("GET", NODE).get("nodes")
+        await stage.press("enter")
+        await stage.until(lambda: "◐ CREATING" in stage.words())
+        assert isinstance(stage.app.screen, JobScreen)
+        await ended(stage)
+        words = stage.words()
+        assert "✓ first created in" in words
+        assert "● READY" in words
+        await stage.press("escape")
+        assert "● READY" in stage.line("  first ")
+        assert len(stage.ask("GET", NODE)["nodes"]) == 1
+
+
+async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        await stage.press("enter", "enter")
+        await stage.until(lambda: "◐ CREATING" in stage.words())
+        await stage.press("escape")
+        await stage.until(lambda: "creating, " in stage.line("  llm-tpu-vm "))
+        await stage.press("3", "2")
+        await stage.press("p")
+        assert "◐ creating llm-tpu-vm" in stage.words()
+        await ended(stage)
+        assert "✓ llm-tpu-vm created" in stage.words()
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "helps"),
+    [
+        ("stockout", "no TPU of this kind left in us-central1-b", "--spot"),
+        ("quota-zone-zero", "the quota of the zone us-central1-b is 0", "quotas preferences create"),
+        ("no-tpu-admin", "tpu.nodes.create", "roles/tpu.admin"),
+    ],
+)
+async def test_what_google_refuses_ends_in_its_own_diagnosis(vms: Open, state: str, said: str, helps: str) -> None:
+    async with vms(state, size=(160, 50)) as stage:
+        await open_form(stage)
+        await stage.press("enter", "enter")
+        await stage.until(stage.fleet.jobs.all)
+        await ended(stage)
+        assert said in stage.words()
+        assert helps in stage.words()
+        assert "was not created" in stage.words()
+        assert not stage.ask("GET", NODE).get("nodes")
+
+
+async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open, scenario: Scenario) -> None:
+    zones = '["us-central1-b", "us-east5-b"]'
+    async with vms(scenario(f'extends = "ready"\nstockout = {zones}'), size=(160, 50)) as stage:
+        await open_form(stage)
+        fill(stage, zones="us-east5-b")
+        await stage.settle()
+        await stage.press("enter")
+        assert "Goes round us-central1-b, us-east5-b until one has it" in stage.words()
+        await stage.press("enter")
+
+        def round_over() -> bool:
+            stage.advance(5)
+            return "before the next round" in stage.words()
+
+        await stage.until(round_over)
+        assert "asking in us-east5-b" in stage.words()
+        await stage.press("x")
+        await stage.until(lambda: not stage.fleet.jobs.under_way())
+        await stage.settle()
+        assert "stopped after" in stage.words()
+        assert "✗ us-central1-b: there is no TPU of this kind left" in stage.words()
+
+
+async def test_a_queued_one_waits_in_one_zone(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        fill(stage, queued="yes", zones="us-east5-b")
+        await stage.settle()
+        assert "A queued resource waits in one zone" in stage.words()
+        fill(stage, zones="")
+        await stage.settle()
+        assert "queued-resources create llm-tpu-vm" in stage.words()
+        await stage.press("escape")
+        assert stage.pane.form is None
+
+
+async def test_no_external_address_says_how_it_is_reached(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        fill(stage, external_ip="no")
+        await stage.settle()
+        assert "--internal-ips" in stage.words()
+        assert "--tunnel-through-iap" in stage.words()
+
+
+# -- connect, and leaving
+
+
+async def test_no_connection_is_opened_to_what_is_made_up(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.press("c")
+        assert "llm-tpu-vm is emulated: there is no machine behind it" in stage.words()
+
+
+async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.press("q")
+        words = stage.words()
+        assert "4 TPU VMs run" in words
+        assert "about $14.00 an hour, an estimate" in words
+        assert "Leaving stops none of them" in words
+        await stage.press("n")
+        assert stage.app.is_running
+        assert "NAME" in stage.text()
+
+
+async def test_leaving_says_what_is_under_way(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        await stage.press("enter", "enter")
+        await stage.until(lambda: "◐ CREATING" in stage.words())
+        await stage.press("escape", "q")
+        assert "this is under way: create llm-tpu-vm" in stage.words()
+        await stage.press("y")
+        await stage.until(lambda: not stage.fleet.jobs.under_way())
+
+
+async def test_with_nothing_running_leaving_asks_nothing(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await stage.press("q")
+        assert not stage.app.is_running
+
+
+async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await open_form(stage)
+        await stage.type("xdsn")
+        assert isinstance(stage.app.focused, Input)
+        assert "xdsn" in stage.app.focused.value
+        assert stage.pane.form is not None

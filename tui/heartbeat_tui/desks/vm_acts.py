@@ -1,0 +1,161 @@
+"""What is done to TPU VMs: asked first, with the exact commands, then done in threads that outlive the pane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.app import SuspendNotSupported
+
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.desks.desk import Unfinished
+from heartbeat_tui.desks.vms import VmsDesk
+
+if TYPE_CHECKING:
+    from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_tui.screens.vm_ask import Ask
+    from heartbeat_tui.screens.vm_job import JobScreen
+    from heartbeat_tui.vms_messages import AskChange, ConnectVm, Job, ShowJob, StopJob
+    from heartbeat_tui.widgets.vm_form import VmForm
+    from heartbeat_tui.widgets.vm_questions import Question
+
+
+class VmActsDesk(VmsDesk):
+    """Creates, starts, stops, deletes, and opens connections."""
+
+    job_screen: JobScreen | None = None
+
+    # -- the form
+
+    async def on_new_vm(self) -> None:
+        """Open the form, filled from the target and the last use."""
+        from heartbeat_core.vms.remember import last_request
+        from heartbeat_tui.widgets.vm_fields import start_of
+
+        if self.fleet is None or self.vms is None:
+            return
+        world = self.fleet.world
+        if world is None or not world.target.project.value:
+            self.tell(HeartbeatError("no project was chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
+            return
+        last = last_request() if world.endpoint is None else self.fleet.last_request
+        await self.vms.open_form(start_of(world.target, last))
+
+    def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
+        self.find_vm_offers(event.project, event.zone)
+
+    @work(thread=True, group="offers", exit_on_error=False)
+    def find_vm_offers(self, project: str, zone: str) -> None:
+        if self.fleet is not None and self.vms is not None and self.vms.form is not None:
+            offers = self.fleet.offers(project, zone)
+            self.call_later(self.vms.offer, zone, offers)
+
+    def on_vm_form_room_wanted(self, event: VmForm.RoomWanted) -> None:
+        self.find_vm_room(event.request)
+
+    @work(thread=True, group="offers", exit_on_error=False)
+    def find_vm_room(self, request: CreateRequest) -> None:
+        if self.fleet is not None and self.vms is not None:
+            rooms = self.fleet.room(request)
+            self.call_later(self.vms.show_room, request, rooms)
+
+    # -- asking, then doing
+
+    @work(group="questions", exit_on_error=False)
+    async def on_vm_form_accepted(self, event: VmForm.Accepted) -> None:
+        """Ask once more, with the exact command; then begin, and show how it goes."""
+        from heartbeat_core.vms.remember import remember
+        from heartbeat_tui.widgets.vm_questions import create_question
+
+        if self.fleet is None or self.vms is None:
+            return
+        if not await self.asked(create_question(event.request, event.zones, event.rooms, event.cost)):
+            return
+        await self.vms.close_form()
+        if self.fleet.view().endpoint is None:
+            remember(event.request)
+        self.fleet.last_request = event.request
+        job = self.fleet.jobs.create(event.request, event.zones)
+        self.do_job(job)
+        await self.show_job(job.id)
+
+    @work(group="questions", exit_on_error=False)
+    async def on_ask_change(self, event: AskChange) -> None:
+        """Ask before anything is started, stopped or deleted, then do it to all of them at once."""
+        from heartbeat_tui.widgets.vm_questions import change_question, may, things
+
+        if self.fleet is None:
+            return
+        view = self.fleet.view()
+        chosen = [thing for thing in things(view, event.keys) if may(thing, event.what)]
+        if not chosen or not await self.asked(change_question(event.what, chosen, view.project, view.rates)):
+            return
+        for thing in chosen:
+            self.do_job(self.fleet.jobs.change(event.what, thing, view.project))
+        if self.vms is not None:
+            self.vms.unmark()
+
+    async def asked(self, question: Question) -> bool:
+        from heartbeat_tui.screens.vm_ask import Ask
+
+        emulated = self.fleet is not None and self.fleet.view().endpoint is not None
+        screen: Ask = Ask(question.title, question.said, question.commands, yes=question.yes, typed=question.typed, emulated=emulated)
+        return await self.push_screen_wait(screen) is True
+
+    @work(thread=True, group="jobs", exit_on_error=False)
+    def do_job(self, job: Job) -> None:
+        """Do it in a thread of its own, which goes on whichever pane is shown."""
+        if self.fleet is not None and self.fleet.world is not None:
+            self.fleet.jobs.run(job, self.fleet.world)
+
+    # -- what is under way
+
+    async def on_show_job(self, event: ShowJob) -> None:
+        await self.show_job(event.job_id)
+
+    async def show_job(self, number: int) -> None:
+        from heartbeat_tui.screens.vm_job import JobScreen
+
+        if self.fleet is not None:
+            self.job_screen = JobScreen(number, self.fleet.view())
+            await self.push_screen(self.job_screen)
+
+    def on_stop_job(self, event: StopJob) -> None:
+        if self.fleet is not None:
+            self.fleet.jobs.stop(event.job_id)
+
+    async def on_vms_changed(self) -> None:  # beside that of VmsDesk: Textual calls both
+        if self.job_screen is not None and self.job_screen.is_attached and self.job_screen.is_mounted and self.fleet is not None:
+            await self.job_screen.show(self.fleet.view())
+
+    # -- connecting
+
+    def on_connect_vm(self, event: ConnectVm) -> None:
+        """Step aside for gcloud's own ssh, and come back after it."""
+        from heartbeat_core.readiness.remedy_runner import run_in_terminal
+        from heartbeat_core.remote.connect import connect
+
+        view = self.fleet.view() if self.fleet is not None else None
+        node = view.nodes.get(event.key) if view is not None else None
+        if view is None or node is None:
+            return
+        try:
+            connection = connect(node, view.project, endpoint=view.endpoint)
+            with self.suspend():
+                code = run_in_terminal(connection.command, connection.environ)
+        except (HeartbeatError, SuspendNotSupported) as error:
+            self.tell(error)
+            return
+        if code:
+            self.notify(f"The connection to {node.id} ended with code {code}.", severity="warning", markup=False)
+
+    # -- leaving
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Say what is still under way, and what still runs and costs."""
+        found = list(super().unfinished())
+        if self.fleet is not None:
+            from heartbeat_tui.widgets.vm_words import left_behind
+
+            found += [Unfinished(what, then) for what, then in left_behind(self.fleet.view())]
+        return tuple(found)

@@ -1,0 +1,89 @@
+"""A question before something that costs money or cannot be taken back: the exact commands, and for the worst a name to be typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.vm_list import content_of
+from heartbeat_tui.widgets.vm_words import Line
+
+
+class Ask(ModalScreen[bool]):
+    """``said`` is what comes of it, ``commands`` gcloud's that do the same; ``typed`` must be typed first, where it is not empty."""
+
+    DEFAULT_CSS = """
+    Ask { align: center middle; background: $background 60%; }
+    Ask #ask { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
+    Ask #ask { border-subtitle-color: $text-warning; }
+    Ask #ask-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Ask #ask-said { margin: 1 0; }
+    Ask #ask-commands { background: $panel; padding: 0 1; }
+    Ask #ask-row { height: 1; margin-top: 1; }
+    Ask #ask-label { width: auto; margin-right: 1; }
+    Ask Input { width: 1fr; background: $panel; }
+    Ask #ask-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "yes", "Yes", tooltip="do it", id="ask.yes"),
+        Binding("y", "copy", "Copy", tooltip="copy the commands", id="ask.copy"),
+        Binding("escape", "no", "No", tooltip="leave it as it is", id="ask.no"),
+    ]
+
+    def __init__(  # keywords, each a part of the question
+        self, title: str, said: Sequence[Line], commands: Sequence[str], *, yes: str, typed: str = "", emulated: bool = False
+    ) -> None:
+        super().__init__()
+        self.question, self.said, self.commands, self.yes, self.typed, self.emulated = title, said, commands, yes, typed, emulated
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel", id="ask") as box:
+            box.border_title = self.question
+            box.border_subtitle = "DEMO" if self.emulated else ""
+            with VerticalScroll(id="ask-scroll", can_focus=False):
+                yield Lines(id="ask-said").with_text(*(content_of(line) for line in self.said))
+                yield Lines(id="ask-commands").with_text(*(ink(command, "command") for command in self.commands))
+                if self.typed:
+                    with Horizontal(id="ask-row"):
+                        yield Lines(id="ask-label").with_text(ink(f"type {self.typed} to go on:", "strong"))
+                        yield Input(compact=True, id="ask-typed")
+            with Horizontal(id="ask-keys"):
+                yield KeyButton("enter", self.yes, "yes")
+                if not self.typed:
+                    yield KeyButton("y", "Copy", "copy")
+                yield KeyButton("escape", "Leave it", "no")
+
+    def on_mount(self) -> None:
+        if self.typed:
+            self.query_one(Input).focus()
+
+    async def action_yes(self) -> None:
+        """Say yes, unless the name is not typed yet."""
+        if self.typed and self.query_one(Input).value.strip() != self.typed:
+            self.app.bell()
+            self.query_one("#ask-label", Lines).set_lines([ink(f"type {self.typed} first:", "attention")])
+            return
+        await self.dismiss(True)
+
+    async def action_no(self) -> None:
+        await self.dismiss(False)
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard("\n".join(self.commands))
+        self.notify("\n".join(self.commands), title="On the clipboard", markup=False)
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        await self.action_yes()
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)

@@ -1,0 +1,76 @@
+"""All that is known of one TPU VM or queued resource, as YAML, kept up to date while it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+
+from heartbeat_tui.vms_messages import FleetView
+from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.vm_list import clock, content_of
+from heartbeat_tui.widgets.vm_meaning import meaning, yaml_of, yaml_pieces
+
+
+class Describe(ModalScreen[None]):
+    """What it means first, then every field."""
+
+    DEFAULT_CSS = """
+    Describe { align: center middle; background: $background 60%; }
+    Describe #describe { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
+    Describe #describe { border-subtitle-color: $text-warning; }
+    Describe #describe-meaning { margin: 1 0; }
+    Describe #describe-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Describe #describe-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy", "Copy", tooltip="copy the YAML", id="describe.copy"),
+        Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list", id="describe.close"),
+    ]
+
+    def __init__(self, key: str, view: FleetView, now: Callable[[], datetime] = clock) -> None:
+        super().__init__()
+        self.key, self.view, self.now = key, view, now
+        self.text = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel", id="describe") as box:
+            box.border_title = self.key.rpartition("/")[2]
+            box.border_subtitle = "DEMO" if self.view.endpoint else ""
+            with VerticalScroll(id="describe-scroll"):
+                yield Lines(id="describe-meaning")
+                yield Lines(id="describe-text")
+            with Horizontal(id="describe-keys"):
+                yield KeyButton("y", "Copy", "copy")
+                yield KeyButton("escape", "Back", "dismiss")
+
+    def on_mount(self) -> None:
+        self.show(self.view)
+        self.query_one("#describe-scroll").focus()
+
+    def show(self, view: FleetView) -> None:
+        """Show what is known now; of one that is gone what was known last."""
+        thing = view.nodes.get(self.key) or view.queued.get(self.key)
+        if thing is None:
+            gone = [ink("It is gone; this is what was known of it last.", "attention")]
+            self.query_one("#describe-meaning", Lines).set_lines(gone)
+            return
+        self.view = view
+        now = self.now()
+        self.text = yaml_of(thing, view.rates, now)
+        self.query_one("#describe-meaning", Lines).set_lines([content_of(line) for line in meaning(thing, view.rates, now)])
+        self.query_one("#describe-text", Lines).set_lines([content_of(yaml_pieces(line)) for line in self.text.splitlines()])
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(self.text)
+        self.notify(f"{self.key.rpartition('/')[2]} as YAML", title="On the clipboard", markup=False)
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)

@@ -1,0 +1,125 @@
+"""What is being done to TPU VMs, step by step; it can be left while it goes on, and come back to."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+
+from heartbeat_tui.vms_messages import FleetView, Job, StopJob
+from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.vm_job_words import ending_lines, job_head, step_lines
+from heartbeat_tui.widgets.vm_list import clock, content_of
+
+
+class JobScreen(ModalScreen[None]):
+    """One job at a time; tab goes to the next."""
+
+    DEFAULT_CSS = """
+    JobScreen { align: center middle; background: $background 60%; }
+    JobScreen #job { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
+    JobScreen #job { border-subtitle-color: $text-warning; }
+    JobScreen #job-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; margin: 1 0; }
+    JobScreen #job-command { background: $panel; padding: 0 1; }
+    JobScreen #job-steps { margin-top: 1; }
+    JobScreen #job-ending { margin-top: 1; }
+    JobScreen #job-keys { height: 1; margin-bottom: 1; width: 100%; layout: horizontal; align: center middle; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "stop", "Stop", tooltip="stop this; what Google has taken on goes on", id="job.stop"),
+        Binding("y", "copy", "Copy", tooltip="copy the command, or after a failure those that help", id="job.copy"),
+        Binding("tab", "another(1)", "Next", tooltip="the next job", id="job.next", priority=True),
+        Binding("shift+tab", "another(-1)", "Before", show=False, id="job.before", priority=True),
+        Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list; the job goes on", id="job.close"),
+    ]
+
+    def __init__(self, number: int, view: FleetView, now: Callable[[], datetime] = clock) -> None:
+        super().__init__()
+        self.number, self.view, self.now = number, view, now
+
+    @property
+    def job(self) -> Job:
+        return next(job for job in self.view.jobs if job.id == self.number)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel", id="job") as box:
+            box.border_subtitle = "DEMO" if self.view.endpoint else ""
+            with VerticalScroll(id="job-scroll"):
+                yield Lines(id="job-head")
+                yield Lines(id="job-gist")
+                yield Lines(id="job-command")
+                yield Lines(id="job-steps")
+                yield Lines(id="job-ending")
+            yield Horizontal(id="job-keys")
+
+    async def on_mount(self) -> None:
+        self.query_one("#job-scroll").focus()
+        self.set_interval(1.0, self.draw)
+        self.draw()
+        await self.draw_keys()
+
+    async def show(self, view: FleetView) -> None:
+        before = self.job.ended
+        self.view = view
+        self.draw()
+        if self.job.ended != before:
+            await self.draw_keys()
+
+    def draw(self) -> None:
+        job, now = self.job, self.now()
+        others = f" ({[each.id for each in self.view.jobs].index(job.id) + 1} of {len(self.view.jobs)})" if len(self.view.jobs) > 1 else ""
+        self.query_one("#job").border_title = f"{job.what} {job.name}{others}"
+        self.query_one("#job-head", Lines).set_lines([content_of(job_head(job, now))])
+        gist = f"{job.gist}; else in {', '.join(job.zones)}" if job.zones else job.gist
+        self.query_one("#job-gist", Lines).set_lines([ink(gist, "quiet")])
+        self.query_one("#job-command", Lines).set_lines([ink(shlex.join(job.command), "command")])
+        scroll = self.query_one("#job-scroll", VerticalScroll)
+        at_end = scroll.scroll_offset.y >= scroll.max_scroll_y
+        self.query_one("#job-steps", Lines).set_lines([content_of(line) for line in step_lines(job, now)])
+        self.query_one("#job-ending", Lines).set_lines([content_of(line) for line in ending_lines(job.ending)])
+        if at_end:
+            scroll.scroll_end(animate=False)
+
+    async def draw_keys(self) -> None:
+        keys = self.query_one("#job-keys", Horizontal)
+        await keys.remove_children()
+        under_way = self.job.ended is None
+        buttons = [KeyButton("escape", "Back, it goes on" if under_way else "Back", "dismiss"), KeyButton("y", "Copy", "copy")]
+        buttons += [KeyButton("x", "Stop", "stop")] if under_way else []
+        buttons += [KeyButton("tab", "Next", "another(1)")] if len(self.view.jobs) > 1 else []
+        await keys.mount(*buttons)
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        if action == "stop":
+            return self.job.ended is None and not self.job.stopping
+        return action != "another" or len(self.view.jobs) > 1
+
+    async def action_another(self, by: int) -> None:
+        numbers = [job.id for job in self.view.jobs]
+        self.number = numbers[(numbers.index(self.number) + by) % len(numbers)]
+        self.draw()
+        await self.draw_keys()
+
+    def action_stop(self) -> None:
+        self.app.post_message(StopJob(self.number))
+
+    def action_copy(self) -> None:
+        """Copy what helps now."""
+        ending = self.job.ending
+        helping = [shlex.join(command) for command in ending.commands] + [remedy.shell for remedy in ending.remedies if remedy.shell]
+        text = "\n".join(helping or [shlex.join(self.job.command)])
+        self.app.copy_to_clipboard(text)
+        self.notify(text, title="On the clipboard", markup=False)
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
