@@ -218,7 +218,7 @@ class Fleet:
     @property
     def wants_prices(self) -> bool:
         view = self.view()
-        return bool(view.nodes) and view.rates is None and not view.unpriced and not self.closed
+        return view.rates is None and not view.unpriced and not self.closed
 
     def price(self) -> None:
         """Find what TPUs cost; why that cannot be told is in the view."""

@@ -138,13 +138,13 @@ async def test_several_are_marked_and_deleted_at_once(vms: Open) -> None:
 
 
 async def test_a_refusal_is_said_on_the_row_and_explained(vms: Open, scenario: Scenario) -> None:
-    policy = '[policy]\n"roles/owner" = []\n"roles/tpu.viewer" = ["user:ada@example.com"]'
-    async with vms(scenario(f'extends = "running"\n{policy}'), size=(160, 50)) as stage:
+    node = '{ id = "stopped", zone = "us-central1-b", accelerator_type = "v6e-1", runtime_version = "v2-alpha-tpuv6e", state = "STOPPED" }'
+    async with vms(scenario(f'extends = "no-tpu-admin"\nnodes = [{node}]'), size=(160, 50)) as stage:
         await point_at(stage, "node/us-central1-b/stopped")
         await stage.press("S", "enter")
         await stage.until(lambda: not stage.fleet.jobs.under_way())
         await stage.settle()
-        assert "✗ not started" in stage.line("   stopped ")
+        assert "✗ not started" in stage.line("  stopped ")
         await stage.press("p")
         assert "tpu.nodes.start" in stage.words()
 
@@ -334,6 +334,9 @@ async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None
         await stage.press("n")
         assert stage.app.is_running
         assert "NAME" in stage.text()
+        await stage.press("q")
+        await stage.pilot.click("KeyButton")  # what can be pressed can be clicked
+        await stage.until(lambda: not stage.app.is_running)
 
 
 async def test_leaving_says_what_is_under_way(vms: Open) -> None:

@@ -38,6 +38,7 @@ class VmActsDesk(VmsDesk):
         if world is None or not world.target.project.value:
             self.tell(HeartbeatError("no project was chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
             return
+        self.price_vms()
         last = last_request() if world.endpoint is None else self.fleet.last_request
         await self.vms.open_form(start_of(world.target, last))
 

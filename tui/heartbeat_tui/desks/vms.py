@@ -76,8 +76,13 @@ class VmsDesk(Desk):
             wait_s = self.fleet.look()
             if self.is_running:
                 self.call_later(self.look_after, wait_s)
-            if self.fleet.wants_prices:
+            if self.fleet.view().nodes:  # without any there is nothing to price
                 self.fleet.price()
+
+    @work(thread=True, group="looks", exit_on_error=False)
+    def price_vms(self) -> None:
+        if self.fleet is not None:
+            self.fleet.price()
 
     def look_after(self, wait_s: float) -> None:
         """Look again after a while, if by then anybody sees it; the pane asks when it is shown again."""

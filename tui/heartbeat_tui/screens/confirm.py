@@ -38,7 +38,8 @@ class Confirm(ModalScreen[bool]):
                 yield KeyButton("n", self.no, "answer(False)")
 
     async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        await self.dismiss(event.action == "answer(True)")
+        event.stop()
+        await self.run_action(event.action)
 
-    async def action_answer(self, yes: bool) -> None:
-        await self.dismiss(yes)
+    def action_answer(self, yes: bool) -> None:
+        self.app.call_later(self.dismiss, yes)  # by way of the app: a screen cannot wait for its own end

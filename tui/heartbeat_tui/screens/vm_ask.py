@@ -65,24 +65,28 @@ class Ask(ModalScreen[bool]):
         if self.typed:
             self.query_one(Input).focus()
 
-    async def action_yes(self) -> None:
+    def action_yes(self) -> None:
         """Say yes, unless the name is not typed yet."""
         if self.typed and self.query_one(Input).value.strip() != self.typed:
             self.app.bell()
             self.query_one("#ask-label", Lines).set_lines([ink(f"type {self.typed} first:", "attention")])
             return
-        await self.dismiss(True)
+        self.answer(True)
 
-    async def action_no(self) -> None:
-        await self.dismiss(False)
+    def action_no(self) -> None:
+        self.answer(False)
+
+    def answer(self, yes: bool) -> None:
+        """Close by way of the app: a screen cannot wait for its own end."""
+        self.app.call_later(self.dismiss, yes)
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join(self.commands))
         self.notify("\n".join(self.commands), title="On the clipboard", markup=False)
 
-    async def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        await self.action_yes()
+        self.action_yes()
 
     async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
         event.stop()

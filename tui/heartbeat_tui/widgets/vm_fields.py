@@ -145,7 +145,7 @@ def notes_of(texts: Mapping[str, str], project: str, offered: Offered | None, ta
 
 def in_a_line(problem: HeartbeatError) -> str:
     """Write a problem into one line: what, and what to do; why, where that is all there is."""
-    return f"{problem.title[:1].upper()}{problem.title[1:]}. {problem.remedy or problem.cause}".strip()
+    return f"{problem.title}. {problem.remedy or problem.cause}".strip()
 
 
 def options(name: str, offered: Offered | None) -> tuple[str, ...]:
