@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from heartbeat_core.beat.roofline import Floor
@@ -75,21 +75,25 @@ def compare(reference: Sequence[Measured], candidate: Sequence[Measured], rates:
     ``rates`` are USD per hour by host, chip or backend. Raises HeartbeatError where a side is empty or both share a run.
     """
     check_sides(reference, candidate)
-    sides = side_of(reference, rates), side_of(candidate, rates)
+    left, right = side_of(reference, rates), side_of(candidate, rates)
     timed = [[one for run in runs if (one := run.timed)] for runs in (reference, candidate)]
     ratio = ratio_of(*timed)
     differ = differences(reference, candidate)
-    kind, sentence = say(*sides, ratio)
+    if left.title == right.title and differ:
+        left, right = (
+            replace(side, title=f"{side.title}, {getattr(differ[0], which)}") for side, which in ((left, "reference"), (right, "candidate"))
+        )
+    kind, sentence = say(left, right, ratio)
     return Comparison(
-        reference=sides[0],
-        candidate=sides[1],
+        reference=left,
+        candidate=right,
         ratio=ratio,
         kind=kind,
         sentence=sentence,
         differences=differ,
         warnings=(*(difference.sentence for difference in differ if difference.work), *doubts((*reference, *candidate)), *of_one(ratio)),
-        apart=tuple(Apart(name, sides[0].apart_ns[name], sides[1].apart_ns[name]) for name in APART),
-        why=explain(*sides) if sides[0].where != sides[1].where else "",
+        apart=tuple(Apart(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
+        why=explain(left, right) if left.where != right.where else "",
     )
 
 

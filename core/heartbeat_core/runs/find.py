@@ -7,15 +7,24 @@ from collections.abc import Sequence
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry
+from heartbeat_core.runs.sift import sift
 
 SHOWN = 5
 LAST = "last"
 
 
 def find_entries(entries: Sequence[Entry], text: str) -> tuple[Entry, ...]:
-    """Find the runs of the group so called, else the one run that is meant; raise HeartbeatError as ``find_entry`` does."""
+    """Find the runs of the group so called, those that "group:nightly dtype:float32" sifts, or the one run that is meant.
+
+    Raises HeartbeatError as ``find_entry`` does.
+    """
     group = tuple(entry for entry in entries if entry.group == text and text)
-    return group or (find_entry(entries, text),)
+    if group or ":" not in text:
+        return group or (find_entry(entries, text),)
+    found = sift(entries, text)
+    if not found:
+        raise HeartbeatError(f"there is no run with {text!r}", "", "Run `heartbeat-tui runs list` to see what there is.")
+    return found
 
 
 def find_entry(entries: Sequence[Entry], text: str) -> Entry:

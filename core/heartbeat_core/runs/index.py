@@ -114,7 +114,7 @@ class Index:
         return self.at(text, entries) or find_entry(entries, text)
 
     def find_all(self, texts: Iterable[str]) -> tuple[Entry, ...]:
-        """Find what each text means, a group's name or a folder meaning all its runs; none twice."""
+        """Find what each text means, a group's name a folder or words to sift by meaning all those runs; none twice."""
         entries = self.entries()
         found: dict[Path, Entry] = {}
         for text in texts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean, median
 from typing import Any
 
@@ -134,6 +134,20 @@ def side_of(runs: Sequence[Measured], rates: Mapping[str, float]) -> Side:
         usd_per_hour=rate,
         usd_per_million=rate * ns * MILLION / HOUR_NS if rate is not None else None,
     )
+
+
+def by_plan(runs: Sequence[Measured]) -> list[list[Measured]]:
+    """Take apart runs that did not do the same, in the order in which each sort was first run.
+
+    Raises HeartbeatError where all of them did.
+    """
+    sorts: dict[tuple[Any, ...], list[Measured]] = {}
+    for run in sorted(runs, key=lambda run: (run.entry.started is None, run.entry.started, run.entry.path.name)):
+        plan = run.report.plan
+        sorts.setdefault((replace(plan, iterations=1, duration_s=None, calibrate=False), run.entry.where), []).append(run)
+    if len(sorts) < 2:
+        raise HeartbeatError("there is nothing to compare with", "All these runs did the same.", "Name a second run, or a second group.")
+    return list(sorts.values())
 
 
 def title_of(runs: Sequence[Measured]) -> str:

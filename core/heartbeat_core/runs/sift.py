@@ -21,6 +21,7 @@ FIELDS: dict[str, Callable[[Entry], str]] = {
     "shape": lambda entry: entry.workload.shape if entry.workload else "",
     "dtype": lambda entry: entry.workload.dtype if entry.workload else "",
     "method": lambda entry: entry.method,
+    "precision": lambda entry: entry.precision,
     "verdict": lambda entry: entry.verdict,
     "status": lambda entry: entry.status,
     "started": lambda entry: entry.started.isoformat() if entry.started else "",

@@ -182,3 +182,17 @@ def test_a_group_a_list_and_a_folder_are_sides(write: Write, tmp_path: Path) -> 
 
 def test_the_names_spelled_out_for_help_are_those_of_the_engine() -> None:
     assert set(command.SORTS) == set(SORTS)
+
+
+def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
+    for _ in range(2):
+        write(group="course")
+        write(2e6, group="course", plan=Plan(warmup=1, precision="highest"))
+    write(group="other")
+    (made,) = json.loads(runs("compare", "course", "--json").stdout)["comparisons"]
+    assert (made["reference"]["title"], made["candidate"]["title"]) == ("course, default", "course, highest")
+    assert (made["reference"]["processes"], made["ratio"]["unit"], made["kind"]) == (2, "process", "slower")
+    sifted = runs("check", "group:course precision:default", "group:course precision:highest", "--json")
+    assert json.loads(sifted.stdout)["comparison"]["ratio"] == made["ratio"]
+    assert "no run with 'tag:none'" in runs("compare", "tag:none", "last").stderr
+    assert "nothing to compare" in runs("compare", "other").stderr

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.run import Run
+    from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
 
 INTERRUPTED = 130
@@ -32,6 +33,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     output.add_argument("--calibrate", action="store_true", help="measure this machine's ceiling afterwards, and keep it")
     output.add_argument("--compare-methods", action="store_true", help="run the handbook's clock, then the honest one; explain the gap")
     output.add_argument("--from", dest="source", type=Path, metavar="FILE", help="run nothing: report on a recording")
+    kept = parser.add_argument_group("the recording")
+    kept.add_argument("--name", help="call the run so, or the group that several runs make")
+    kept.add_argument("--note", metavar="TEXT", help="write a note to it")
+    kept.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag it; repeatable")
     several = parser.add_argument_group("several runs, each a process of its own")
     several.add_argument("--repeat", type=int, metavar="N", help="run it in N processes: the interval covers how these differ")
     several.add_argument(
@@ -79,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
             return (bench_course.sweep if args.sweep else bench_course.repeat)(args, launcher, plan)
         if args.source:
+            label_of(args)
             return report_again(args, launcher)
         if args.compare_methods:
             return compare(args, launcher, plan)
@@ -154,7 +160,7 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
     plan = replace(plan, calibrate=args.calibrate)
     with (
         Interrupt() as interrupt,
-        launcher.start(plan, save=False if args.no_save else None, sinks=(stream,) if stream else ()) as finished,
+        launcher.start(plan, save=False if args.no_save else None, sinks=(stream,) if stream else (), label=label_of(args)) as finished,
     ):
         watch(finished, stream, interrupt)
     if stream and stream.broken:
@@ -163,6 +169,18 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
         print(f"note: {note}", file=sys.stderr)
     complain_of(finished.report())
     return finished, interrupt.came
+
+
+def label_of(args: argparse.Namespace) -> Label | None:
+    """Give what the recording is to be called; raise HeartbeatError where none would be kept."""
+    if not (args.name or args.note or args.tag):
+        return None
+    from heartbeat_core.beat.stream import Label
+    from heartbeat_core.errors import HeartbeatError
+
+    if args.no_save or args.source:
+        raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
+    return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
 
 
 def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, watch
+from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, label_of, watch
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
     refuse(args, "--sweep", (*ALONE, "repeat", "vs"))
     exact = args.iterations is not None or args.duration is not None
-    course = Sweep(plan, parse_axes(args.sweep), exact=exact)
+    course = Sweep(plan, parse_axes(args.sweep), exact=exact, group=args.name or "")
     interrupted = follow(args, course, launcher.with_ceiling, launcher)
     swept = course.swept()
     if args.json:
@@ -55,7 +55,7 @@ def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
     refuse(args, "--repeat", ALONE)
     candidates = [parse_candidate(text) for text in args.vs or ()]
-    course = Repeat(plan, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed)
+    course = Repeat(plan, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
     interrupted = follow(args, course, lambda plan: plan, launcher)
     repeated = course.repeated()
     if args.json:
@@ -86,7 +86,10 @@ def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], P
 
     from heartbeat_core.runs.course import Begun, carry_out
 
+    wanted = label_of(args)
+
     def begin(plan: Plan, label: Label) -> Run:
+        label = replace(label, note=wanted.note, tags=wanted.tags) if wanted else label
         plan = replace(plan, calibrate=True) if args.calibrate else prepare(plan)
         return launcher.start(plan, save=False if args.no_save else None, label=label)
 

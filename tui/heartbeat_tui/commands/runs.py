@@ -19,7 +19,7 @@ SCHEMA = 1
 COULD_NOT_TELL = 3
 SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
 RUN = "an id or the beginning of one, a name, a path, or: last"
-SIDE = "a run, or several: a group, a folder, or with commas between"
+SIDE = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -41,7 +41,12 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     deleting.add_argument("--yes", action="store_true", help="do not ask")
     comparing = add(actions, "compare", compare_runs, "say by what factor runs differ, and how sure that is")
     comparing.add_argument("reference", metavar="REFERENCE", help=SIDE)
-    comparing.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="the same; each is compared with the reference")
+    comparing.add_argument(
+        "candidates",
+        nargs="*",
+        metavar="CANDIDATE",
+        help="the same; none: of the group REFERENCE, those with the plan of its first run are it",
+    )
     add_rate(comparing)
     checking = add(
         actions, "check", check_runs, "exit 1 where a candidate is slower than its baseline, 0 where not, 3 where nobody can tell"
@@ -252,13 +257,23 @@ def measured(index: Index, text: str) -> list[Measured]:
     return [measure(entry, index.ceilings) for entry in index.find_all(text.split(","))]
 
 
+def sides(index: Index, args: argparse.Namespace) -> list[list[Measured]]:
+    """Read the reference and the candidates; a group alone is taken apart by what was planned."""
+    from heartbeat_core.runs.side import by_plan
+
+    reference = measured(index, args.reference)
+    if args.candidates:
+        return [reference, *(measured(index, text) for text in args.candidates)]
+    return by_plan(reference)
+
+
 def compare_runs(args: argparse.Namespace) -> int:
     """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
     from heartbeat_core.runs.compare import compare
 
     index = open_index()
-    reference = measured(index, args.reference)
-    made = [compare(reference, measured(index, text), dict(args.rate)) for text in args.candidates]
+    reference, *candidates = sides(index, args)
+    made = [compare(reference, candidate, dict(args.rate)) for candidate in candidates]
     if args.json:
         print_json({"comparisons": [comparison.to_json() for comparison in made]})
     else:

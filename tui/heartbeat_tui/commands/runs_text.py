@@ -66,7 +66,7 @@ def cells(entry: Entry) -> tuple[str, ...]:
         NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
         format_count(entry.n),
         verdict if entry.status in ("done", "stopped") else entry.status,
-        " ".join(entry.tags),
+        " ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))),
     )
 
 

@@ -1,0 +1,37 @@
+"""``bench --name``, ``--note`` and ``--tag``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from heartbeat_core.runs.recording import load
+
+DONE = (
+    "start(); tell('environment', values={'host': 'h'}); beat(0, 9, phase='cold'); beat(1, *range(300, 340)); tell('ended', reason='done')"
+)
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "heartbeat_tui", "bench", *arguments]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_run_is_recorded_under_its_label(fake_worker: Callable[[str], str], home: Path) -> None:
+    python = fake_worker(DONE)
+    assert bench("--python", python, "--name", "base", "--note", "a quiet room", "--tag", "cpu", "--tag", "old").returncode == 0
+    (recording,) = home.rglob("*.jsonl")
+    label = load(recording).series.label
+    assert label is not None
+    assert (label.name, label.note, label.tags) == ("base", "a quiet room", ("cpu", "old"))
+
+
+def test_a_label_that_cannot_be_kept_is_refused_before_the_run(fake_worker: Callable[[str], str], home: Path) -> None:
+    python = fake_worker(DONE)
+    for arguments, words in ((("--name", "base", "--no-save"), "no recording to label"), (("--name", "a/b"), "holds a /")):
+        refused = bench("--python", python, *arguments)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+    assert not list(home.rglob("*.jsonl"))
