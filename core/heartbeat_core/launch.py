@@ -5,6 +5,7 @@ What only a run needs is imported when one starts: the first frame of the screen
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,13 @@ from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.settings import APP, Settings
 
 if TYPE_CHECKING:
+    from heartbeat_core.beat.beside import Witness
     from heartbeat_core.beat.ceilings import CeilingCache
     from heartbeat_core.beat.run import Run, Sink
     from heartbeat_core.beat.stream import Label
     from heartbeat_core.runs.index import Index
     from heartbeat_core.runs.replay import Replay
+    from heartbeat_core.telemetry.watcher import Reader
 
 MIB = 2**20
 
@@ -84,9 +87,25 @@ class Launcher:
             recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
             sinks = (*sinks, recording)
         place = Here(self.interpreter(plan.backend))
-        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings())
+        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=self.witness(plan))
         run.path = recording.path if recording else None
         return run
+
+    def reader(self, ports: tuple[int, ...] = ()) -> Reader:
+        """Give the means to look at this machine's chips: under the Python of torch_xla, which brings tpu-info."""
+        from heartbeat_core.telemetry.watcher import Reader
+
+        port = self.settings.telemetry.port
+        return Reader(self.interpreter("xla") or sys.executable, ports or ((port,) if port else ()))
+
+    def witness(self, plan: Plan) -> Witness | None:
+        """Give whoever looks at the chips beside this run, None where nobody does."""
+        telemetry = self.settings.telemetry
+        if plan.backend == "cpu" or not telemetry.watch or not (scan_tpus() or (telemetry.port and plan.backend == "xla")):
+            return None
+        from heartbeat_core.telemetry.witness import ChipWitness
+
+        return ChipWitness(replace(self.reader(), holders=False), always=telemetry.port is not None)
 
     def replay(self, path: Path, speed: float = 1.0) -> Replay:
         """Play a recording; raise HeartbeatError where it cannot be read."""

@@ -74,6 +74,14 @@ class RecordingsSettings:
 
 
 @dataclass(frozen=True)
+class TelemetrySettings:
+    """Whether runs on a TPU ask the chip for memory and duty cycle; a ``port`` set here is asked beside every run of the xla backend."""
+
+    watch: bool = True
+    port: int | None = at_least(1, None, 65535)
+
+
+@dataclass(frozen=True)
 class ScreenSettings:
     theme: str = ""
     reduced_motion: bool = False
@@ -113,6 +121,7 @@ class Settings:
     beat: BeatSettings = BeatSettings()
     backends: BackendsSettings = BackendsSettings()
     recordings: RecordingsSettings = RecordingsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     screen: ScreenSettings = ScreenSettings()
     cloud: CloudSettings = CloudSettings()
     remote: RemoteSettings = RemoteSettings()

@@ -21,6 +21,7 @@ COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is nam
     "tour": "take a guided tour of the handbook's first part",
     "devices": "list what this machine can beat on",
     "runs": "list, label, compare, check and export recorded runs",
+    "chips": "show memory and duty cycle of the TPU's chips",
     "replay": "watch a recorded run again",
     "backend": "build, list and remove the environments that backends run in",
     "emulator": "run a local Google Cloud",

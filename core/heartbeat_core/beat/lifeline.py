@@ -9,9 +9,10 @@ import sys
 import threading
 from pathlib import Path
 from time import perf_counter_ns
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from heartbeat_core.beat.recorder import Recorder
+if TYPE_CHECKING:
+    from heartbeat_core.beat.recorder import Recorder
 
 PR_SET_PDEATHSIG = 1
 GRACE_S = 3.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.chips import chip_by_name
 from heartbeat_core.beat.ending import Ending
+from heartbeat_core.beat.gauges import ChipFigures
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.roofline import Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.beat.series import Series
@@ -57,6 +58,7 @@ class Report:
     proof: Proof | None
     handbook: HandbookClock | None
     health: Health | None
+    chips: ChipFigures | None
     disturbed: str | None
     ending: Ending | None
     labels: tuple[str, ...]
@@ -136,6 +138,7 @@ def report_of(
         proof=series.proof,
         handbook=handbook,
         health=series.health,
+        chips=series.gauges.figures(),
         disturbed=disturbed(series),
         ending=ending,
         labels=labels,
@@ -249,6 +252,7 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
         "proof": values(report.proof),
         "handbook": [values(clock) for clock in series.clocks] or None,
         "health": values(report.health),
+        "chips": asdict(report.chips) if report.chips else None,
         "warnings": list(report.warnings),
         "labels": list(report.labels),
         "ending": asdict(report.ending) if report.ending else None,

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from heartbeat_core.beat.beside import Beside, Witness
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.beat.ending import Exit
 from heartbeat_core.beat.interpreter import kill_worker
@@ -20,7 +21,7 @@ from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import get_ready
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.stream import CeilingMeasured, Environment, Record, decode, not_ours
+from heartbeat_core.beat.stream import CeilingMeasured, Chips, Environment, Record, decode, not_ours
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -54,12 +55,15 @@ class Run(Source):
         place: Place = HERE,
         sinks: tuple[Sink, ...] = (),
         ceilings: CeilingCache | None = None,
+        witness: Witness | None = None,
         start_limit_s: float | None = None,
     ) -> None:
         """Start the run; raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed."""
         super().__init__(plan, place.labels)
         self.place, self.sinks, self.ceilings = place, sinks, ceilings
         self.start_limit_s = start_limit_s or place.start_limit_s
+        self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
+        self.beside = Beside(witness, self.take) if witness else None
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = False
         self.oom_kills = place.oom_kills()
@@ -112,12 +116,19 @@ class Run(Source):
             self.finish(rubbish)
 
     def take(self, record: Record, line: bytes) -> None:
-        self.took(record)
-        self.notes += [note for sink in self.sinks if (note := sink.write(line))]
+        with self.taking:
+            if isinstance(record, Chips) and (self.paused or self.series.ended or self.series.failed):
+                return  # of a beat that is not
+            self.took(record)
+            self.notes += [note for sink in self.sinks if (note := sink.write(line))]
 
     def noticed(self, record: Record) -> None:
+        if self.beside and not isinstance(record, Chips):
+            self.beside.heard(record.at_ns)
         if isinstance(record, Environment):
             self.watchdog.cancel()
+            if self.beside:
+                self.beside.begin(record.values)
             if self.ceilings:
                 self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
         elif isinstance(record, CeilingMeasured):
@@ -125,6 +136,8 @@ class Run(Source):
 
     def finish(self, rubbish: HeartbeatError | None) -> None:
         """Wait for the worker to be gone, and close the books."""
+        if self.beside:
+            self.beside.end()
         lingered = False
         try:
             self.process.wait(EXIT_LIMIT_S)

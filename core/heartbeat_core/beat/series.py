@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heartbeat_core.beat.envelope import Column, Envelope
+from heartbeat_core.beat.gauges import DutyColumn, Gauges
 from heartbeat_core.beat.plan import Plan, plan_of_recording
 from heartbeat_core.beat.store import SampleStore
 from heartbeat_core.beat.stream import (
     CeilingMeasured,
+    Chips,
     Ended,
     Environment,
     Failed,
@@ -41,7 +43,8 @@ KEPT: dict[type[Record], str] = {Health: "health", Proof: "proof", CeilingMeasur
 class ChartData:
     """What a chart of N columns draws, in nanoseconds per sample; never more than N columns.
 
-    ``boundary`` is the number of the first steady sample; ``products`` how many products a sample spans.
+    ``boundary`` is the number of the first steady sample; ``products`` how many products a sample spans. ``duty`` is
+    what the chips told beside them, in stretches of its own; there is none without telemetry.
     """
 
     warm: tuple[Column, ...]
@@ -49,6 +52,7 @@ class ChartData:
     compiles: tuple[tuple[int, int], ...]
     boundary: int | None
     products: int
+    duty: tuple[DutyColumn, ...] = ()
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Series:
     paused_ns: int = 0
     clocks: list[HandbookClock] = field(default_factory=list)
     health: Health | None = None
+    gauges: Gauges = field(default_factory=Gauges)
     proof: Proof | None = None
     ceiling: CeilingMeasured | None = None
     failed: Failed | None = None
@@ -88,6 +93,9 @@ class Series:
         """Take one record; raise HeartbeatError where it cannot be what a worker measured."""
         if isinstance(record, Label):  # no part of the run: it may come long after
             self.label = record
+            return
+        if isinstance(record, Chips):  # by another clock, brought near this one: no time of the run's
+            self.gauges.take(record, self.count, beating=self.count > 0 and self.stage is None)
             return
         self.last_at_ns = record.at_ns
         name = KEPT.get(type(record))
@@ -171,4 +179,4 @@ class Series:
         warm = self.warm_envelope.columns(share) if share else ()
         steady = self.steady_envelope.columns(max(1, columns - share)) if len(self.steady_envelope) else ()
         compiles = tuple(mark for mark in self.compiles if not steady_only or mark[0] >= (self.boundary or 0))
-        return ChartData(warm, steady, compiles, self.boundary, self.plan.products_per_sample)
+        return ChartData(warm, steady, compiles, self.boundary, self.plan.products_per_sample, self.gauges.columns())

@@ -128,6 +128,27 @@ class Health:
 
 
 @dataclass(frozen=True)
+class ChipReading:
+    """One device of a chip: its memory in bytes and the share of time it was at work, None for what was not told."""
+
+    device: int
+    used_bytes: int | None
+    total_bytes: int | None
+    duty_percent: float | None
+
+
+@dataclass(frozen=True)
+class Chips:
+    """What the chips told beside the beat, and who told it; ``problem`` says why some or all of it is missing."""
+
+    type: ClassVar[str] = "chips"
+    at_ns: int
+    source: str
+    readings: tuple[ChipReading, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class Pause:
     """The beat was paused before the sample ``before``, for ``ns`` nanoseconds."""
 
@@ -215,16 +236,29 @@ class Unknown:
 
 
 Record: TypeAlias = (
-    Started | Stage | Environment | Samples | HandbookClock | Health | Pause | Proof | CeilingMeasured | Failed | Ended | Label | Unknown
+    Started
+    | Stage
+    | Environment
+    | Samples
+    | HandbookClock
+    | Health
+    | Chips
+    | Pause
+    | Proof
+    | CeilingMeasured
+    | Failed
+    | Ended
+    | Label
+    | Unknown
 )
 KINDS: dict[str, type[Any]] = {
     kind.type: kind
-    for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Pause, Proof, CeilingMeasured, Failed, Ended, Label)
+    for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Chips, Pause, Proof, CeilingMeasured, Failed, Ended, Label)
 }
 
 # Each field by name, annotation and whether it must be given: looked up once, for a long run has a record every 33 ms.
 FIELDS: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {
-    kind: tuple((f.name, str(f.type), f.default is MISSING) for f in fields(kind)) for kind in KINDS.values()
+    kind: tuple((f.name, str(f.type), f.default is MISSING) for f in fields(kind)) for kind in (*KINDS.values(), ChipReading)
 }
 
 JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
@@ -235,6 +269,7 @@ JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
     "dict[str, Any]": dict,
     "dict[str, array[int]]": dict,
     "tuple[str, ...]": list,
+    "tuple[ChipReading, ...]": list,
 }
 
 
@@ -243,7 +278,7 @@ def encode(record: Record) -> bytes:
     values = record.values if isinstance(record, Unknown) else {"type": record.type, **vars(record)}
     if isinstance(record, Samples):
         values["columns"] = {name: pack(column) for name, column in record.columns.items()}
-    return json.dumps(values, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return json.dumps(values, separators=(",", ":"), allow_nan=False, default=vars).encode() + b"\n"
 
 
 def decode(line: bytes) -> Record:
@@ -264,6 +299,8 @@ def decode(line: bytes) -> Record:
             known["columns"] = unpack_columns(known["columns"])
         elif record is Label:
             known["tags"] = texts(known.get("tags", ()))
+        elif record is Chips:
+            known["readings"] = tuple(ChipReading(**known_values(ChipReading, each)) for each in known["readings"])
         made: Record = record(**known)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise not_ours(line, error) from error

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from heartbeat_core.beat.holders import driver_files, unreadable, users_of
 from heartbeat_core.beat.pci import PciTpu, scan_tpus
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.readiness.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.readiness.context import Context
-from heartbeat_core.readiness.devices import driver_files, unreadable, users_of
 
 INSTALL_GCLOUD = "https://docs.cloud.google.com/sdk/docs/install"
 RUNTIMES = "https://docs.cloud.google.com/tpu/docs/runtimes"

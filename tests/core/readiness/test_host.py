@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.beat import holders
 from heartbeat_core.cloud.metadata import Metadata
-from heartbeat_core.readiness import devices, host
+from heartbeat_core.readiness import host
 from heartbeat_core.readiness.host import CHECKS
 from heartbeat_core.readiness.result import Result
 from heartbeat_core.readiness.runner import Runner
@@ -120,13 +121,13 @@ def test_who_holds_the_chip_is_named_and_never_ended(look: Any) -> None:
 def test_the_lock_counts_only_while_somebody_holds_it(tree: Any) -> None:
     root = tree({"tmp/libtpu_lockfile": "", "proc/77/cmdline": b"python\0"})
     inode = (root / "tmp/libtpu_lockfile").stat().st_ino
-    assert devices.users_of(root, ()) == ()
+    assert holders.users_of(root, ()) == ()
     (root / "proc/locks").write_text(f"1: POSIX  ADVISORY  WRITE 5 08:01:{inode + 1} 0 EOF\n")
-    assert devices.users_of(root, ()) == ()
+    assert holders.users_of(root, ()) == ()
     (root / "proc/locks").write_text(
         f"1: POSIX  ADVISORY  WRITE 77 08:01:{inode} 0 EOF\n1: -> POSIX  ADVISORY  WRITE 78 08:01:{inode} 0 EOF\n"
     )
-    assert [holder.pid for holder in devices.users_of(root, ())] == [77]
+    assert [each.pid for each in holders.users_of(root, ())] == [77]
 
 
 def test_processes_that_cannot_be_looked_into_make_it_no_pass(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +139,7 @@ def test_processes_that_cannot_be_looked_into_make_it_no_pass(look: Any, monkeyp
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every process")
 def test_the_processes_of_others_are_counted() -> None:
-    assert devices.unreadable(Path("/")) > 0
+    assert holders.unreadable(Path("/")) > 0
 
 
 @pytest.mark.parametrize("layout", ["bin/gcloud", "google-cloud-sdk/bin/gcloud"])

@@ -1,4 +1,4 @@
-"""Which files the TPU's chips have below /dev, and who holds them, read from /proc alone."""
+"""Which files the TPU's chips have below /dev, and who holds them, read from /proc alone. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 LOCK = Path("tmp/libtpu_lockfile")
 LONGEST_COMMAND = 80
+OUR_WORKER = b"heartbeat_core.beat.worker"
+PORTS_VARIABLE = "TPU_RUNTIME_METRICS_PORTS"  # libtpu's: one port for each of its processes on a host
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,20 @@ def describe(root: Path, pid: int, held: str) -> Holder:
     folder = root / f"proc/{pid}"
     with contextlib.suppress(OSError):
         owner = user_name(folder.stat().st_uid)
-        words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").split()
-        command = " ".join(words)[:LONGEST_COMMAND] or command
+        line = (folder / "cmdline").read_bytes()
+        words = line.replace(b"\0", b" ").decode("utf-8", "replace").split()
+        command = "a heartbeat of heartbeat-tui" if OUR_WORKER in line else " ".join(words)[:LONGEST_COMMAND] or command
     return Holder(pid, owner, command, held)
+
+
+def metrics_ports(root: Path, pid: int) -> tuple[int, ...]:
+    """Read from a process's environment which ports libtpu was told to serve its metrics on, where it was and is ours to see."""
+    try:
+        variables = (root / f"proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ()
+    value = next((each for each in variables if each.startswith(PORTS_VARIABLE.encode() + b"=")), b"").decode("ascii", "replace")
+    return tuple(int(word) for word in value.partition("=")[2].split(",") if word.strip().isdigit())
 
 
 def user_name(uid: int) -> str:

@@ -1,0 +1,1 @@
+"""What the chips themselves tell: memory used and share of time at work, read beside whoever uses them."""

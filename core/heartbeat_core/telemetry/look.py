@@ -1,0 +1,158 @@
+"""What one look at the chips of a machine found, and what it means where it found less than all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from heartbeat_core.beat.chips import chip_by_name
+from heartbeat_core.beat.holders import Holder
+from heartbeat_core.beat.stream import ChipReading
+from heartbeat_core.errors import HeartbeatError
+
+# told: every value of every chip; partial: some; idle: nobody uses the chip, so nobody serves its metrics; silent: somebody
+# uses it and serves none; refused, timeout: a server that does not answer so; the rest: there is nothing to ask, or to ask with.
+State = Literal["told", "partial", "idle", "silent", "refused", "timeout", "no tpu", "no library", "broken"]
+PORT = 8431
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server on one port said; ``outcome`` is "told", "nobody", "timeout" or "refused"."""
+
+    port: int
+    outcome: str
+    detail: str
+    chips: tuple[ChipReading, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look. ``tpus`` are (address on the bus, generation or None); ``library`` is the release of tpu-info.
+
+    ``failure`` says why there was no look at all. Times are UTC, ISO 8601, by the clock of the machine looked at.
+    """
+
+    time: str = ""
+    tpus: tuple[tuple[str, str | None], ...] = ()
+    files: tuple[str, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    unreadable: int = 0
+    library: str | None = None
+    library_problem: str = ""
+    answers: tuple[Answer, ...] = ()
+    failure: str = ""
+
+    @property
+    def chips(self) -> tuple[ChipReading, ...]:
+        return tuple(chip for answer in self.answers for chip in answer.chips)
+
+    @property
+    def state(self) -> State:
+        if self.failure:
+            return "broken"
+        if self.library_problem:
+            return "no library"
+        if not self.answers:
+            return "no tpu"
+        outcomes = {answer.outcome for answer in self.answers}
+        if "told" in outcomes:
+            whole = outcomes == {"told"} and not any(answer.detail for answer in self.answers) and all(map(complete, self.chips))
+            return "told" if whole else "partial"
+        if outcomes == {"nobody"}:
+            return "silent" if self.holders else "idle"
+        return "timeout" if "timeout" in outcomes else "refused"
+
+    @property
+    def title(self) -> str:
+        """Name the generation and how many chips the bus shows."""
+        slots = {address.partition(".")[0] for address, _ in self.tpus}
+        names = sorted({title_of(chip) for _, chip in self.tpus})
+        return f"{len(slots)} × {', '.join(names)}" if slots else "no TPU on the PCI bus"
+
+    @property
+    def problem(self) -> HeartbeatError | None:
+        """Explain what is missing; None where nothing is."""
+        return explain(self)
+
+
+def complete(chip: ChipReading) -> bool:
+    return None not in (chip.used_bytes, chip.total_bytes, chip.duty_percent)
+
+
+def title_of(name: str | None) -> str:
+    chip = chip_by_name(name) if name else None
+    return chip.title if chip else "TPU of an unknown generation"
+
+
+def explain(look: Look) -> HeartbeatError | None:
+    ports = " and ".join(f"localhost:{answer.port}" for answer in look.answers)
+    details = "; ".join(dict.fromkeys(answer.detail for answer in look.answers if answer.detail))
+    state = look.state
+    if state == "told":
+        return None
+    if state == "broken":
+        return problem("the chips could not be looked at", look.failure, "Try again; name the Python with --python.")
+    if state == "no tpu":
+        return problem(
+            "there is no TPU on this machine",
+            "Its PCI bus shows no TPU chip.",
+            "Run this on a TPU VM. A metrics server elsewhere: --port.",
+        )
+    if state == "no library":
+        return problem(
+            "the package tpu-info is missing",
+            f"The Python that looked has none: {look.library_problem}.",
+            "Install it beside torch_xla: heartbeat-tui backend install xla. Or name a Python that has it: --python.",
+        )
+    if state == "idle":
+        return problem(
+            "no workload yet",
+            f"Nobody answers on {ports}: libtpu serves its metrics from within the program that uses the chip.",
+            "Start one, such as heartbeat-tui bench --backend xla, and look again.",
+            exit_code=1,
+        )
+    if state == "silent":
+        return problem(
+            "the program on the chip serves no metrics",
+            f"Held by {'; '.join(map(str, look.holders))}. Nobody answers on {ports}.",
+            "It may serve another port, which --port names (libtpu's TPU_RUNTIME_METRICS_PORTS), or run in a container of its own.",
+        )
+    if state == "timeout":
+        return problem(f"{ports} does not answer", details, "The program on the chip may hang; look at it, and try again.")
+    if state == "refused":
+        return problem(f"{ports} refuses the metrics", details, "Something else may serve that port, or libtpu is too old for them.")
+    return problem(
+        "some values are missing", details or "The server told less than all of each chip.", "Newer releases of libtpu tell more."
+    )
+
+
+def problem(title: str, cause: str, remedy: str, *, exit_code: int = 3) -> HeartbeatError:
+    return HeartbeatError(title, cause, remedy, exit_code=exit_code)
+
+
+def look_from_json(line: bytes) -> Look:
+    """Read one line of the reader's; raise HeartbeatError where it is none."""
+    try:
+        said = json.loads(line)
+        return Look(
+            time=str(said["time"]),
+            tpus=tuple((str(tpu["address"]), tpu["chip"]) for tpu in said["tpus"]),
+            files=tuple(map(str, said.get("files", ()))),
+            holders=tuple(Holder(**each) for each in said.get("holders", ())),
+            unreadable=int(said.get("unreadable", 0)),
+            library=said.get("library"),
+            library_problem=str(said.get("library_problem", "")),
+            answers=tuple(answers_from(said["answers"])),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        shown = line[:80].decode("utf-8", "backslashreplace").strip()
+        raise HeartbeatError(f"the reader told what is no look: {shown!r}", str(error), "Name another Python: --python.") from error
+
+
+def answers_from(said: Iterable[Mapping[str, Any]]) -> Iterable[Answer]:
+    for each in said:
+        chips = tuple(ChipReading(**chip) for chip in each["chips"])
+        yield Answer(int(each["port"]), str(each["outcome"]), str(each["detail"]), chips)
