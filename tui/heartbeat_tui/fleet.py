@@ -101,16 +101,14 @@ class Fleet:
                 self.waiting -= 1
             if self.closed:
                 return LONGEST_S
-            self.put(looking=True)
             zone = self.view().zone
             try:
                 session, project = self.open()
                 found = self.take(session, project, zone)
             except HeartbeatError as error:
                 if isinstance(error, CloudError) and error.kind == "cancelled":
-                    self.put(looking=False)
-                else:
-                    self.failed(error)
+                    return self.every_s
+                self.failed(error)
             else:
                 if zone == self.view().zone:  # another may have been chosen meanwhile
                     self.took(found, project)
@@ -170,7 +168,6 @@ class Fleet:
             problem=None,
             queued_problem=diagnose_exception(look.queued_problem, "call") if look.queued_problem else None,
             wait_s=0.0,
-            looking=False,
             project=project,
             log=tuple(self.log),
         )
@@ -257,7 +254,7 @@ class Fleet:
         wait_s = min(LONGEST_S, self.every_s * 2.0 ** min(self.fails, 10)) * random.uniform(0.9, 1.0)
         known = self.world.target.known() if self.world is not None else {}
         problem: Diagnosis = diagnose_exception(error, "call", known)
-        self.put(problem=problem, wait_s=wait_s, looking=False)
+        self.put(problem=problem, wait_s=wait_s)
 
     def show_zone(self, zone: str) -> None:
         """List another zone from the next look on."""

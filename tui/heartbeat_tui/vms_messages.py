@@ -86,7 +86,6 @@ class FleetView:
     problem: Diagnosis | None = None
     queued_problem: Diagnosis | None = None
     wait_s: float = 0.0
-    looking: bool = False
     project: str = ""
     zone: str = "-"
     log: tuple[LogLine, ...] = ()

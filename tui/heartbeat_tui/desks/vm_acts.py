@@ -118,7 +118,7 @@ class VmActsDesk(VmsDesk):
         from heartbeat_tui.screens.vm_job import JobScreen
 
         if self.fleet is not None:
-            self.job_screen = JobScreen(number, self.fleet.view())
+            self.job_screen = JobScreen(number, self.fleet.view(), self.fleet.now)
             await self.push_screen(self.job_screen)
 
     def on_stop_job(self, event: StopJob) -> None:

@@ -34,7 +34,7 @@ class VmsDesk(Desk):
         def make() -> VmsPane:
             from heartbeat_tui.panes.vms import VmsPane
 
-            self.vms = VmsPane(tabs)
+            self.vms = VmsPane(tabs, fleet.now)
             return self.vms
 
         self.offer_mode("vms", make)
@@ -101,7 +101,7 @@ class VmsDesk(Desk):
         from heartbeat_tui.screens.vm_describe import Describe
 
         if self.fleet is not None:
-            self.describing = Describe(event.key, self.fleet.view())
+            self.describing = Describe(event.key, self.fleet.view(), self.fleet.now)
             await self.push_screen(self.describing)
 
     def close_desk(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +13,8 @@ from heartbeat_tui.panes.pane import Pane
 from heartbeat_tui.vms_messages import AskChange, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, ShowJob, ShowZone
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from textual.timer import Timer
     from textual.widgets import Input
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.vm_fields import Start
     from heartbeat_tui.widgets.vm_form import VmForm
     from heartbeat_tui.widgets.vm_list import VmList
-    from heartbeat_tui.widgets.vm_panels import VmHead, VmLog
+    from heartbeat_tui.widgets.vm_panels import VmHead, VmLog, VmNotices
 
 EVERYWHERE = "-"
 TICK_S = 1.0
@@ -51,32 +53,35 @@ class VmsPane(Pane):
     VmsPane #vms-body { height: 1fr; }
     VmsPane.-narrow VmForm Input, VmsPane.-narrow VmForm Select { width: 24; }
     VmsPane.-low VmForm VerticalScroll { height: 1fr; }
-    VmsPane.-tall #vms-head { padding: 1; }
+    VmsPane.-tall #vms-head { height: 3; padding: 1; }
+    VmsPane.-tall #vms-notices { margin-bottom: 1; }
     VmsPane.-tall VmLog { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the whole list"),
-        key("n", "new", "New …", "create a TPU VM"),
+        key("n", "new", "New…", "create a TPU VM"),
         key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
         key("c", "connect", "Connect", "open a connection to it in the terminal: gcloud's own ssh"),
-        key("S", "stop", "Stop …", "stop it, or all that are marked"),
-        key("S", "start", "Start …", "start it, or all that are marked"),
-        key("D", "delete", "Delete …", "delete it, or all that are marked"),
+        key("S", "stop", "Stop", "stop it, or all that are marked"),
+        key("S", "start", "Start", "start it, or all that are marked"),
+        key("D", "delete", "Delete…", "delete it, or all that are marked"),
         key("p", "progress", "Progress", "show what is being done from here, step by step"),
         key("slash", "seek", "Filter", "show only what holds these words: of name, zone, type, state, labels"),
-        key("o", "sort", "Sort", "turn the order round, then sort by the next column"),
-        key("z", "one_zone", "One zone", "list only the zone of what is pointed at"),
-        key("z", "all_zones", "All zones", "list all zones"),
-        key("r", "look", "Refresh", "ask Google now"),
+        key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
+        key("z", "one_zone", "One zone", "list only the zone of what is pointed at", show=False),
+        key("z", "all_zones", "All zones", "list all zones", show=False),
+        key("r", "look", "Refresh", "ask Google now", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]]) -> None:
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], now: Callable[[], datetime]) -> None:
         super().__init__(tabs, "vms")
+        self.now = now
         self.view = FleetView()
         self.order: Order = ("name", False)
         self.sought = ""
         self.marks: frozenset[str] = frozenset()
         self.head: VmHead | None = None
+        self.notices: VmNotices | None = None
         self.list: VmList | None = None
         self.log_panel: VmLog | None = None
         self.seeker: Sought | None = None
@@ -89,14 +94,14 @@ class VmsPane(Pane):
 
         from heartbeat_tui.widgets.text import Lines
         from heartbeat_tui.widgets.vm_list import VmList
-        from heartbeat_tui.widgets.vm_panels import VmHead, VmLog
+        from heartbeat_tui.widgets.vm_panels import VmHead, VmLog, VmNotices
 
-        head, rows, log = VmHead(), VmList(), VmLog()
+        head, notices, rows, log = VmHead(self.now), VmNotices(self.now), VmList(self.now), VmLog()
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
-            await self.query_one("#pane").mount(Vertical(head, panel, log, id="vms-body"))
+            await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
             await self.mount(Footer(show_command_palette=False, compact=True))
-            self.head, self.list, self.log_panel = head, rows, log
+            self.head, self.notices, self.list, self.log_panel = head, notices, rows, log
             rows.focus()
             self.draw()
         self.ticker = self.set_interval(TICK_S, self.tick)
@@ -106,30 +111,28 @@ class VmsPane(Pane):
     # -- what is shown
 
     def show(self, view: FleetView) -> None:
-        before = self.pointed_key
         self.view = view
         self.draw()
         if self.form is not None:
             self.form.show_rates(view.rates)
-        if self.pointed_key != before or not view.looking:
-            self.refresh_bindings()
+        self.refresh_bindings()
 
     def draw(self) -> None:
         """Give every widget that is there what it shows."""
         self.show_labels(*self.emulated)
-        if self.list is None or self.head is None or self.log_panel is None:
+        if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
             return
         from heartbeat_tui.vm_rows import arranged
         from heartbeat_tui.widgets.vm_job_words import doing
-        from heartbeat_tui.widgets.vm_list import clock
         from heartbeat_tui.widgets.vm_words import price_words
 
-        words = doing(self.view, clock())
+        words = doing(self.view, self.now())
         known = (replace(row, doing=words.get(row.key)) if row.key in words else row for row in self.view.rows or ())
         rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in self.view.rows or ())
         self.list.show(rows, self.marks, self.order)
         self.head.show(self.view, len(rows))
+        self.notices.show(self.view)
         self.log_panel.show(self.view)
         panel = self.query_one("#vms-panel")
         panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from heartbeat_tui.vms_messages import FleetView
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
-from heartbeat_tui.widgets.vm_list import clock, content_of
+from heartbeat_tui.widgets.vm_list import content_of
 from heartbeat_tui.widgets.vm_meaning import meaning, yaml_of, yaml_pieces
 
 
@@ -34,7 +34,7 @@ class Describe(ModalScreen[None]):
         Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list", id="describe.close"),
     ]
 
-    def __init__(self, key: str, view: FleetView, now: Callable[[], datetime] = clock) -> None:
+    def __init__(self, key: str, view: FleetView, now: Callable[[], datetime]) -> None:
         super().__init__()
         self.key, self.view, self.now = key, view, now
         self.text = ""

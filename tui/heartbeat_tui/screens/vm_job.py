@@ -16,7 +16,7 @@ from heartbeat_tui.vms_messages import FleetView, Job, StopJob
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.vm_job_words import ending_lines, job_head, step_lines
-from heartbeat_tui.widgets.vm_list import clock, content_of
+from heartbeat_tui.widgets.vm_list import content_of
 
 
 class JobScreen(ModalScreen[None]):
@@ -40,7 +40,7 @@ class JobScreen(ModalScreen[None]):
         Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list; the job goes on", id="job.close"),
     ]
 
-    def __init__(self, number: int, view: FleetView, now: Callable[[], datetime] = clock) -> None:
+    def __init__(self, number: int, view: FleetView, now: Callable[[], datetime]) -> None:
         super().__init__()
         self.number, self.view, self.now = number, view, now
 

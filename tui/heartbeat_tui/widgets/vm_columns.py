@@ -80,6 +80,12 @@ def money(amount: float) -> str:
     return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
 
 
+def unit_price(amount: float) -> str:
+    """Write the price of a chip, which may have four decimals: 2.70, 1.4033."""
+    stem = f"{amount:.4f}"
+    return stem[:-2] + stem[-2:].rstrip("0")
+
+
 def cells(row: VmRow, now: datetime) -> Mapping[str, Piece]:
     """Write every cell of a row."""
     queued = row.kind == "queued"

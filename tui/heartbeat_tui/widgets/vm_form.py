@@ -17,7 +17,7 @@ from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Note
 from heartbeat_tui.widgets.target_fields import runtime_for, some
 from heartbeat_tui.widgets.text import ink
-from heartbeat_tui.widgets.vm_columns import money
+from heartbeat_tui.widgets.vm_columns import money, unit_price
 from heartbeat_tui.widgets.vm_fields import FIELDS, LISTED, Start, free_name, matching, notes_of, request_of, zones_of
 from heartbeat_tui.widgets.vm_list import content_of
 from heartbeat_tui.widgets.vm_questions import room_line
@@ -154,7 +154,7 @@ class VmForm(Form):
         if found is None:
             why = "reserved TPUs are paid for by contract" if request.provisioning == "reserved" else "no price was found for it"
             return f"What it costs is not known: {why}."
-        return f"About ${money(found.per_hour)}/h once it runs ({found.chips} × ${found.per_chip:.4g}; {rated(found.rates)})."
+        return f"About ${money(found.per_hour)}/h once it runs ({found.chips} × ${unit_price(found.per_chip)}; {rated(found.rates)})."
 
     def sentences(self) -> Sequence[Content]:
         request = self.request

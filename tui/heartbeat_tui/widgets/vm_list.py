@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -20,10 +20,6 @@ def content_of(pieces: Sequence[tuple[str, str]]) -> Content:
     return Content.assemble(*(ink(text, kind) if kind else text for text, kind in pieces))
 
 
-def clock() -> datetime:
-    return datetime.now(timezone.utc)
-
-
 class VmList(LinesList):
     """Rows with their marks; a click on a title sorts by it."""
 
@@ -38,7 +34,7 @@ class VmList(LinesList):
             super().__init__()
             self.column = column
 
-    def __init__(self, now: Callable[[], datetime] = clock) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__(id="vm-list")
         self.now = now
         self.rows: tuple[VmRow, ...] = ()

@@ -11,7 +11,7 @@ from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.as_json import as_yaml, node_json, queued_json
 from heartbeat_core.vms.look import age_s
 from heartbeat_core.vms.prices import cost_so_far, rate_of
-from heartbeat_tui.widgets.vm_columns import age_words, money, state_cell
+from heartbeat_tui.widgets.vm_columns import age_words, money, state_cell, unit_price
 from heartbeat_tui.widgets.vm_words import Line, rated
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def cost_line(node: Node, rates: Rates | None, now: datetime) -> Line:
     rate, so_far = rate_of(rates, node), cost_so_far(rates, node, now)
     if rate is None:
         return (("What it costs is not known.", "quiet"),)
-    hourly = f"about ${money(rate.per_hour)}/h ({rate.chips} × ${rate.per_chip:.4g}, {rated(rate.rates)})"
+    hourly = f"about ${money(rate.per_hour)}/h ({rate.chips} × ${unit_price(rate.per_chip)}, {rated(rate.rates)})"
     if not rate.running:
         return ((f"While it runs it costs {hourly}; not now.", "quiet"),)
     age = age_words(age_s(node.created, now))

@@ -1,26 +1,24 @@
-"""What stands above and below the list of TPU VMs: the head with what is wrong, and the log of changes."""
+"""What stands above and below the list of TPU VMs: the head, what is wrong, and the log of changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
-from textual.content import Content
-
 from heartbeat_tui.vms_messages import FleetView
 from heartbeat_tui.widgets.text import Lines, ink
-from heartbeat_tui.widgets.vm_list import clock, content_of
+from heartbeat_tui.widgets.vm_list import content_of
 from heartbeat_tui.widgets.vm_words import head_line, log_lines, notices
 
 
 class VmHead(Lines):
-    """How many there are, of when that is, and what they cost; below it what is wrong."""
+    """How many there are, of when that is, and what they cost; of one line, so that its clock moves nothing else."""
 
     DEFAULT_CSS = """
-    VmHead { height: auto; max-height: 9; padding: 0 1; }
+    VmHead { height: 1; padding: 0 1; text-wrap: nowrap; }
     """
 
-    def __init__(self, now: Callable[[], datetime] = clock) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__(id="vms-head")
         self.now = now
         self.view, self.count = FleetView(), 0
@@ -32,12 +30,27 @@ class VmHead(Lines):
     def draw(self) -> None:
         width = self.content_size.width
         if width:
-            now = self.now()
-            lines: list[Content] = [content_of(head_line(self.view, now, width, self.count))]
-            self.set_lines([*lines, *(content_of(line) for line in notices(self.view, now))])
+            self.set_lines([content_of(head_line(self.view, self.now(), width, self.count))])
 
     def on_resize(self) -> None:
         self.draw()
+
+
+class VmNotices(Lines):
+    """What is wrong or worth a look; nothing, most of the time."""
+
+    DEFAULT_CSS = """
+    VmNotices { height: auto; max-height: 8; padding: 0 1; }
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(id="vms-notices")
+        self.now = now
+
+    def show(self, view: FleetView) -> None:
+        lines = [content_of(line) for line in notices(view, self.now())]
+        self.display = bool(lines)
+        self.set_lines(lines)
 
 
 class VmLog(Lines):

@@ -177,7 +177,7 @@ def change_words(change: Transition) -> tuple[str, str]:
         return f"new: {change.after}", "new"
     if change.after is None:
         return f"{change.before} → gone{took}", "gone"
-    return f"{change.before} → {change.after}{took}", f"was {change.before}{took}"
+    return f"{change.before} → {change.after}{took}", f"was {change.before}{took.replace(' after', ' for')}"
 
 
 def rated(rates: Rates) -> str:
