@@ -15,7 +15,7 @@ from heartbeat_core.runs.side import APART, Measured, Side, side_of
 
 Kind = Literal["faster", "slower", "same", "cannot tell"]
 NO_RATES: Mapping[str, float] = {}
-TIMES_FROM = 2.0  # the factor from which on times are said rather than percent
+TIMES_FROM = 1.95  # the factor from which on times are said rather than percent
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.beat.report import Report
 from heartbeat_core.beat.roofline import Floor
+from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.store import SampleStore
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
@@ -26,11 +27,15 @@ APART = ("cold", "compile", "transfer")
 
 @dataclass(frozen=True)
 class Measured:
-    """A recording as it was measured: its entry, its report and its steady samples."""
+    """A recording as it was measured: its entry, its report and all its samples."""
 
     entry: Entry
     report: Report
-    steady: SampleStore
+    series: Series
+
+    @property
+    def steady(self) -> SampleStore:
+        return self.series.steady
 
     @property
     def timed(self) -> Timed | None:
@@ -62,7 +67,7 @@ def measure(entry: Entry, ceilings: CeilingCache) -> Measured:
     if not report.statistics or not report.iteration_ns:
         cause = entry.problem or "No steady iteration was measured"
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{cause}.", "Choose another run.", exit_code=3)
-    return Measured(entry, report, loaded.series.steady)
+    return Measured(entry, report, loaded.series)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ import pytest
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.stream import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
+from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.runs.export import FORMS
 from heartbeat_core.runs.recording import load
 from heartbeat_core.runs.sift import SORTS
 from heartbeat_tui.commands import runs as command
@@ -182,6 +184,7 @@ def test_a_group_a_list_and_a_folder_are_sides(write: Write, tmp_path: Path) -> 
 
 def test_the_names_spelled_out_for_help_are_those_of_the_engine() -> None:
     assert set(command.SORTS) == set(SORTS)
+    assert command.FORMS == FORMS
 
 
 def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
@@ -196,3 +199,42 @@ def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
     assert json.loads(sifted.stdout)["comparison"]["ratio"] == made["ratio"]
     assert "no run with 'tag:none'" in runs("compare", "tag:none", "last").stderr
     assert "nothing to compare" in runs("compare", "other").stderr
+
+
+def test_an_export_never_overwrites_unasked(write: Write, tmp_path: Path) -> None:
+    write(name="a")
+    write(3e6, name="b")
+    chart = tmp_path / "chart.svg"
+    assert runs("export", "a", "b", "-o", str(chart)).returncode == 0
+    drawn = chart.read_text()
+    assert "× slower than a" in drawn.replace("\n", " ")
+    refused = runs("export", "a", "-o", str(chart))
+    assert refused.returncode == 2
+    assert "exists" in refused.stderr
+    assert chart.read_text() == drawn
+    assert runs("export", "a", "-o", str(chart), "--force").returncode == 0
+    assert chart.read_text() != drawn
+    assert sorted(tmp_path.glob("*chart*")) == [chart]
+    for form in command.FORMS:
+        assert runs("export", "a", "b", "--format", form).stdout
+    assert "form is not given" in runs("export", "a").stderr
+    assert runs("export", "a", "-o", str(tmp_path / "missing" / "x.csv")).returncode == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_export_to_a_full_disk_says_so(write: Write) -> None:
+    write(name="a")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "heartbeat_tui", "runs", "export", "a", "--format", "svg"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=LONG_S, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert "cannot be written" in done.stderr
+
+
+def test_a_sweep_is_exported_as_one(write: Write) -> None:
+    for batch in (1, 2, 4, 8):
+        write(1e5 * batch, group="sw", plan=Plan(MatMul(batch), warmup=1))
+    assert runs("export", "sw", "--format", "csv").stdout.startswith("batch,")
+    assert "Sweep of batch" in runs("export", "sw", "--format", "svg").stdout

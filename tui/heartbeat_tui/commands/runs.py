@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.backend import agreed, say
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 COULD_NOT_TELL = 3
 SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
+FORMS = ("csv", "json", "md", "svg")  # likewise
 RUN = "an id or the beginning of one, a name, a path, or: last"
 SIDE = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
@@ -54,6 +56,18 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     checking.add_argument("baseline", metavar="BASELINE", help=SIDE)
     checking.add_argument("candidate", metavar="CANDIDATE", help=SIDE)
     checking.add_argument("--max-slowdown", type=share, default=0.05, metavar="SHARE", help="what is allowed; default 5%%")
+
+    exporting = actions.add_parser(
+        "export",
+        help="write a run, a comparison or a sweep as CSV, JSON, Markdown or an SVG chart",
+        description="Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample.",
+    )
+    exporting.add_argument("sides", nargs="+", metavar="RUN", help=SIDE)
+    exporting.add_argument("--format", choices=FORMS, help="default: as the file's name ends")
+    exporting.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
+    exporting.add_argument("--force", action="store_true", help="overwrite FILE")
+    add_rate(exporting)
+    exporting.set_defaults(run=export_runs)
 
 
 def register_labels(actions: argparse._SubParsersAction[Any]) -> None:
@@ -281,6 +295,12 @@ def compare_runs(args: argparse.Namespace) -> int:
 
         print("\n".join(comparison_lines(made)))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
+
+
+def export_runs(args: argparse.Namespace) -> int:
+    from heartbeat_tui.commands import runs_export
+
+    return runs_export.export_runs(args, open_index())
 
 
 def check_runs(args: argparse.Namespace) -> int:

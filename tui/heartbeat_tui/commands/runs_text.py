@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING
 from heartbeat_core.beat.units import (
     NOTHING,
     format_bytes,
-    format_bytes_rate,
     format_count,
     format_ns,
-    format_rate,
     format_share,
-    significant,
 )
 from heartbeat_core.runs.entry import Entry
+from heartbeat_core.runs.side_words import GLYPHS, side_table
 
 if TYPE_CHECKING:
     from heartbeat_core.runs.check import Checked
     from heartbeat_core.runs.compare import Comparison
-    from heartbeat_core.runs.side import Side
 
-GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
 HEADER = ("ID", "NAME", "STARTED", "WHERE", "PRODUCT", "METHOD", "MEDIAN", "±", "N", "VERDICT", "TAGS")
 RIGHT = {"MEDIAN", "±", "N"}
 WIDEST = {"NAME": 24, "WHERE": 28, "TAGS": 24}  # characters; more is cut
@@ -106,10 +102,7 @@ def check_lines(checked: Checked) -> Iterator[str]:
 def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterator[str]:
     """Give both sides, or more, column by column; then each comparison in words."""
     sides = [made[0].reference, *(comparison.candidate for comparison in made)]
-    rows = [row for row in side_rows(sides) if any(cell != NOTHING for cell in row[1:])]
-    rows += [apart for name in made[0].reference.apart_ns if (apart := apart_row(name, sides))]
-    if any(side.usd_per_million is not None for side in sides):
-        rows.append(("1 million products", *(usd(side) for side in sides)))
+    rows = side_table(sides)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
@@ -125,40 +118,3 @@ def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterato
         said |= set(comparison.warnings)
     if len(made) > 3:
         yield f"\nOf {len(made)} comparisons about one in twenty shows a difference by chance alone."
-
-
-def side_rows(sides: Sequence[Side]) -> list[tuple[str, ...]]:
-    return [
-        ("", *(side.title for side in sides)),
-        ("where", *(side.where for side in sides)),
-        ("product", *(f"{side.workload.shape} {side.workload.dtype}" for side in sides)),
-        ("method", *(side.method for side in sides)),
-        ("processes", *(str(side.processes) if side.processes > 1 else NOTHING for side in sides)),
-        ("median", *(format_ns(side.ns) for side in sides)),
-        ("from", *(interval_end(side.low_ns) for side in sides)),
-        ("to", *(interval_end(side.high_ns) for side in sides)),
-        ("samples", *(format_count(side.n) for side in sides)),
-        ("worth", *(format_count(round(side.worth)) if side.worth < side.n else NOTHING for side in sides)),
-        ("throughput", *(format_rate(side.flops_per_s) for side in sides)),
-        ("memory", *(format_bytes_rate(side.bytes_per_s) for side in sides)),
-        ("of its limit", *(NOTHING if side.share is None else format_share(side.share) for side in sides)),
-        ("verdict", *(f"{GLYPHS.get(side.verdict, '')} {side.verdict}" for side in sides)),
-    ]
-
-
-def interval_end(ns: float | None) -> str:
-    return NOTHING if ns is None else format_ns(ns)
-
-
-def apart_row(name: str, sides: Sequence[Side]) -> tuple[str, ...] | None:
-    values = [side.apart_ns[name] for side in sides]
-    if all(value is None for value in values):
-        return None
-    return name, *(NOTHING if value is None else format_ns(value) for value in values)
-
-
-def usd(side: Side) -> str:
-    """Say what a million products cost at the rate that was given."""
-    if side.usd_per_million is None or side.usd_per_hour is None:
-        return NOTHING
-    return f"${significant(side.usd_per_million)} at ${side.usd_per_hour:.2f}/h"

@@ -1,0 +1,159 @@
+"""Runs and what comparing them says, for other programs and for reports: CSV, JSON, Markdown, SVG."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from heartbeat_core.beat.report import report_json
+from heartbeat_core.beat.stream import Samples
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.compare import NO_RATES, Comparison, compare
+from heartbeat_core.runs.recording import read_records
+from heartbeat_core.runs.side import APART, Measured, Side, by_plan, side_of
+from heartbeat_core.runs.side_words import side_table
+
+FORMS = ("csv", "json", "md", "svg")
+ENTRY_COLUMNS = ("id", "name", "group", "started", "host", "device", "backend", "method", "precision", "threads", "n", "status")
+WORK_COLUMNS = ("batch", "hidden", "intermediate", "dtype")
+FIGURE_COLUMNS = ("median_ns", "low_ns", "high_ns", "flops_per_s", "bytes_per_s", "share_of_floor", "verdict")
+RATIO_COLUMNS = ("ratio", "ratio_low", "ratio_high", "p_value", "result")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The sides in their order, the first one the reference, and each other side compared with it."""
+
+    sides: tuple[tuple[Measured, ...], ...]
+    comparisons: tuple[Comparison, ...]
+    tables: tuple[Side, ...]
+
+    @property
+    def runs(self) -> tuple[Measured, ...]:
+        return tuple(run for side in self.sides for run in side)
+
+
+def gather(sides: Sequence[Sequence[Measured]], rates: Mapping[str, float] = NO_RATES) -> Exported:
+    """Compare what is to be exported; a single side of runs that did not do the same is taken apart first."""
+    parts = [tuple(side) for side in sides]
+    if len(parts) == 1 and len(parts[0]) > 1:
+        try:
+            parts = [tuple(part) for part in by_plan(parts[0])]
+        except HeartbeatError:
+            return Exported((parts[0],), (), (side_of(parts[0], rates),))  # they repeat one another
+    made = tuple(compare(parts[0], part, rates) for part in parts[1:])
+    tables = (made[0].reference, *(comparison.candidate for comparison in made)) if made else (side_of(parts[0], rates),)
+    return Exported(tuple(parts), made, tables)
+
+
+def export(exported: Exported, form: str) -> str:
+    """Write it all in one of FORMS."""
+    return WRITERS[form](exported)
+
+
+def to_csv(exported: Exported) -> str:
+    """Write a line for each sample of a single run, for each run of several; times in nanoseconds."""
+    runs = exported.runs
+    return write_csv(samples_of(runs[0]) if len(runs) == 1 else rows_of(exported))
+
+
+def write_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    kept = list(rows)
+    names = list(dict.fromkeys(name for row in kept for name in row))
+    made = io.StringIO()
+    writer = csv.DictWriter(made, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(kept)
+    return made.getvalue()
+
+
+def samples_of(run: Measured) -> Iterable[dict[str, Any]]:
+    """Read the recording again, for every sample in its order: a sample spans ``products`` products."""
+    products = run.report.plan.products_per_sample
+    for record, _line in read_records(run.entry.path):
+        if isinstance(record, Samples):
+            for index in range(len(record)):
+                columns = {f"{name}_ns": column[index] for name, column in record.columns.items()}
+                yield {"sample": record.start + index, "phase": record.phase, "products": products, **columns}
+
+
+def rows_of(exported: Exported) -> Iterable[dict[str, Any]]:
+    """Give each run with its figures and, but for those of the reference, with what its side comes to against that."""
+    for number, side in enumerate(exported.sides):
+        comparison = exported.comparisons[number - 1] if number else None
+        for run in side:
+            yield {**row_of(run), **ratio_row(comparison)}
+
+
+def row_of(run: Measured) -> dict[str, Any]:
+    entry, report = run.entry.to_json(), run.report
+    found = report.statistics
+    figures = (
+        report.iteration_ns,
+        found.median_low_ns if found else None,
+        found.median_high_ns if found else None,
+        report.flops_per_s,
+        report.bytes_per_s,
+        report.share,
+        report.verdict.kind,
+    )
+    return {
+        **{name: safe(entry[name]) for name in ENTRY_COLUMNS},
+        **{name: entry["workload"][name] for name in WORK_COLUMNS},
+        **dict(zip(FIGURE_COLUMNS, figures, strict=True)),
+        **{f"{name}_ns": run.apart_ns(name) for name in APART},
+    }
+
+
+def ratio_row(comparison: Comparison | None) -> dict[str, Any]:
+    if comparison is None:
+        return dict.fromkeys(RATIO_COLUMNS)
+    ratio = comparison.ratio
+    return dict(zip(RATIO_COLUMNS, (ratio.value, ratio.low, ratio.high, ratio.p_value, comparison.kind), strict=True))
+
+
+def safe(value: object) -> object:
+    """Keep spreadsheets from taking a name for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def to_json(exported: Exported) -> str:
+    runs = [{"run": run.entry.to_json(), "report": report_json(run.report, run.series)} for run in exported.runs]
+    made = {"schema": 1, "runs": runs, "comparisons": [comparison.to_json() for comparison in exported.comparisons]}
+    return json.dumps(made, allow_nan=False, indent=1) + "\n"
+
+
+def to_markdown(exported: Exported) -> str:
+    """Write a table of the sides, then what comparing them says."""
+    head, *rows = side_table(exported.tables)
+    lines = [markdown_row(head), "|---" + "|---:" * (len(head) - 1) + "|", *(markdown_row(row) for row in rows)]
+    for comparison in exported.comparisons:
+        lines += ["", f"**{plain(comparison.sentence)}.**"]
+        lines += [f"Why: {plain(comparison.why)}."] if comparison.why else []
+        lines += [f"- {plain(warning)}" for warning in ("", *comparison.warnings) if warning]
+    labels = dict.fromkeys(f"{run.entry.title}: {label}" for run in exported.runs for label in run.report.labels)
+    return "\n".join([*lines, "", *(f"- {plain(label)}" for label in labels)]) + "\n"
+
+
+def markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(plain, cells))} |"
+
+
+def plain(text: str) -> str:
+    """Keep Markdown from reading a name or a shape as markup."""
+    for mark in "\\|[]*_`<>":
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def to_svg(exported: Exported) -> str:
+    from heartbeat_core.runs.svg_runs import runs_svg
+
+    return runs_svg(exported.runs, exported.comparisons)
+
+
+WRITERS: dict[str, Callable[[Exported], str]] = {"csv": to_csv, "json": to_json, "md": to_markdown, "svg": to_svg}
