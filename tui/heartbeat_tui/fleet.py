@@ -62,6 +62,7 @@ class Fleet:
         self.jobs = Jobs(now, patience)
         self.jobs.news = self.job_told
         self.hurry = False
+        self.told: dict[int, object] = {}  # of each job, what was told of it last
         self.last_request: CreateRequest | None = None
         self.news: Callable[[], object] = lambda: None
         self.turn = threading.Lock()  # held while one look is taken
@@ -294,8 +295,10 @@ class Fleet:
 
         if job.ended is not None or (job.steps and job.steps[-1].what in HURRIED):
             self.hurry = True
-        for line in job_log(job, self.now()):
-            self.log.append(line)
+        newest = job.ended or (job.steps[-1] if job.steps else None)
+        if newest is not self.told.get(job.id):  # an order to stop is no step
+            self.told[job.id] = newest
+            self.log.extend(job_log(job, self.now()))
         self.put(jobs=self.jobs.all(), log=tuple(self.log))
 
     def take_hurry(self) -> bool:
