@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,7 +32,7 @@ from heartbeat_core.emulator import (
 )
 from heartbeat_core.emulator.answers import ApiError, Call, Json
 from heartbeat_core.emulator.routing import Router, admit
-from heartbeat_core.emulator.scenario import Edit, Faults
+from heartbeat_core.emulator.scenario import Edit, Faults, Mishap
 from heartbeat_core.emulator.state import Cloud
 
 MODULES = (billing, compute, control, iam, operations, quotas, resource_manager, service_usage, tpu_nodes, tpu_places, tpu_queued)
@@ -48,6 +49,7 @@ class Emulator:
         self.cloud = cloud
         self.latency_s = latency_s
         self.sleep = sleep
+        self.met = dict.fromkeys(cloud.scenario.faults.mishaps, 0)  # how often each has happened
         self.router = Router(route for module in MODULES for route in module.ROUTES)
 
     def answer(self, call: Call) -> tuple[int, Json]:
@@ -76,6 +78,8 @@ class Emulator:
             await self.sleep(late)
         if call is None:
             return respond(*refused(400, "Invalid JSON payload received. Unexpected token."))
+        if mishap := self.mishap(call):
+            return self.befall(call, mishap)
         lot = self.cloud.chance.random() if service else 1.0
         if service in faults.broken:
             return respond(*refused(500, "Internal error encountered."))
@@ -93,6 +97,21 @@ class Emulator:
             text = encode(answer)
             return Response(text[: len(text) // 2], status, media_type="application/json")
         return respond(status, answer)
+
+    def mishap(self, call: Call) -> Mishap | None:
+        """Find what befalls this request, None for nothing."""
+        for mishap, met in self.met.items():
+            if met < mishap.times and call.method == mishap.method and re.fullmatch(mishap.path, call.path):
+                self.met[mishap] += 1
+                return mishap
+        return None
+
+    def befall(self, call: Call, mishap: Mishap) -> Response:
+        if mishap.what == "late":
+            self.cloud.later(mishap.seconds, partial(self.answer, call))
+        if mishap.what == "cut":
+            self.answer(call)
+        return CutResponse(b"{}")
 
     def service(self, call: Call | None) -> str:
         """Name the API a call is for, "tpu"; nothing for the emulator's own."""

@@ -49,7 +49,10 @@ class ConditionalStart:
 
 @dataclass(frozen=True)
 class NodeStart:
-    """A TPU VM that exists already; ``fields`` are laid over the answer as they are."""
+    """A TPU VM that exists already, since ``age_s``; ``fields`` are laid over the answer as they are.
+
+    More than one of ``copies`` are numbered: id-0001, id-0002, …
+    """
 
     id: str
     zone: str
@@ -59,6 +62,8 @@ class NodeStart:
     spot: bool = False
     service_account: str = ""
     queued_resource: str = ""
+    age_s: float = 0.0
+    copies: int = 1
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -99,6 +104,20 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Mishap:
+    """What befalls the first ``times`` requests whose method and path match; the connection is cut, whatever else happens.
+
+    "cut": the request was carried out. "drop": it was not. "late": it is, ``seconds`` later.
+    """
+
+    method: str
+    path: str
+    what: Literal["cut", "drop", "late"]
+    times: int = 1
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class Faults:
     """What goes wrong on the way; the shares are of all requests, drawn by chance from ``seed``."""
 
@@ -109,6 +128,7 @@ class Faults:
     truncated: float = 0.0  # JSON that ends too early, in an answer that claims to be whole
     broken: tuple[str, ...] = ()  # APIs that answer 500
     latency_s: Mapping[str, float] = field(default_factory=dict)  # by API; "default" for the rest
+    mishaps: tuple[Mishap, ...] = ()  # not by chance
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from heartbeat_core.emulator.answers import Json
 from heartbeat_core.emulator.catalogue import SERVICES, find_slice
-from heartbeat_core.emulator.clock import Clock
+from heartbeat_core.emulator.clock import Clock, timestamp
 from heartbeat_core.emulator.scenario import NodeStart, QueuedStart, Scenario
 from heartbeat_core.emulator.state import Account, Binding, Cloud, Node, Policy, Project, Queued, Service
 
@@ -94,10 +94,13 @@ def add_node(cloud: Cloud, project: Project, start: NodeStart) -> None:
     }
     if start.queued_resource:
         body["queuedResource"] = f"projects/{project.id}/locations/{start.zone}/queuedResources/{start.queued_resource}"
-    name = f"projects/{project.id}/locations/{start.zone}/nodes/{start.id}"
-    project.nodes[name] = Node(
-        name, slice_, start.spot, body, start.state, cloud.stamp(), cloud.node_id(), start.fields, cloud.scenario.addresses
-    )
+    created = timestamp(cloud.now() - start.age_s)
+    for number in range(1, start.copies + 1):
+        node = start.id if start.copies == 1 else f"{start.id}-{number:04d}"
+        name = f"projects/{project.id}/locations/{start.zone}/nodes/{node}"
+        project.nodes[name] = Node(
+            name, slice_, start.spot, dict(body), start.state, created, cloud.node_id(), start.fields, cloud.scenario.addresses
+        )
 
 
 def add_queued(cloud: Cloud, project: Project, start: QueuedStart) -> None:

@@ -220,7 +220,7 @@ class Due(NamedTuple):
 
     at: float
     order: int
-    action: Callable[[], None]
+    action: Callable[[], object]
 
 
 class Cloud:
@@ -244,7 +244,7 @@ class Cloud:
     def stamp(self) -> str:
         return timestamp(self.now())
 
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
         heapq.heappush(self.agenda, Due(self.now() + seconds, next(self.numbers), action))
 
     def settle(self) -> None:

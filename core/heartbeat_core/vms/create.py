@@ -172,7 +172,7 @@ class Creation:
             return self.left(f"it took too long: {request.name} is not there after {errand.patience.total_s:g} s", COULD_NOT_TELL)
         origin: Origin = "operation" if isinstance(error, OperationError) else "call"
         diagnosis = self.diagnose(error, origin)
-        errand.tell("failed", diagnosis.title)
+        errand.tell("failed", f"{request.zone}: {diagnosis.title}")
         if isinstance(error, OperationError):
             return self.failed(error, diagnosis)
         if errand.fate != "nothing":
@@ -224,7 +224,7 @@ class Creation:
             remedy = f"Whether the {kind} {request.name} in {request.zone} comes to be is not known. Look, and delete it if it is there:"
         else:
             state = f", {self.errand.state} when it was last seen" if self.errand.state else ""
-            remedy = f"The creation of the {kind} {request.name} in {request.zone} goes on without us{state}, and it will cost. To see it:"
+            remedy = f"The creation of the {kind} {request.name} in {request.zone} goes on without us{state}, and it will cost. To see it, and to delete it:"
         return VmError(
             title, cause, remedy, fate=fate, exit_code=exit_code, diagnosis=diagnosis, node=self.errand.node, commands=self.commands()
         )

@@ -25,7 +25,7 @@ What = Literal[
     "absent",  # it did not
     "done",
     "zone",  # detail is the zone that is tried next
-    "failed",  # detail says why
+    "failed",  # detail is the zone and why
     "dropped",  # the zone detail: it is not asked again
     "waiting",  # until the next round; detail says how long
 ]

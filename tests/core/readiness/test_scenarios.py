@@ -27,7 +27,7 @@ def failing(check: str, blocked: list[str] | None = None) -> Expected:
 
 
 EXPECTED: dict[str, Expected] = {
-    "ready": {}, "no-default-account": {}, "quota-unlimited": {}, "running": {}, "stockout": {}, "unreachable-zone": {},
+    "ready": {}, "many": {}, "no-default-account": {}, "quota-unlimited": {}, "running": {}, "stockout": {}, "unreachable-zone": {},
     "fresh": {"fail": [name for name in API if name != "api.serviceusage"], "blocked": ["project.exists", *BEHIND_PROJECT]},
     "no-project": failing("project.exists", [*API, *BEHIND_PROJECT]),
     "other-project": failing("project.exists", [*API, *BEHIND_PROJECT]),

@@ -161,7 +161,7 @@ WORDS = {
     "absent": "it has not arrived: there is no {}",
     "done": "done: {}",
     "zone": "trying {}",
-    "failed": "failed: {}",
+    "failed": "failed in {}",
     "dropped": "{} is not tried again",
     "waiting": "next round in {}",
 }

@@ -39,12 +39,7 @@ def list_lines(look: Look, rates: Rates | None, label: str, problem: str, *, wid
     if look.queued:
         yield ""
         yield from table(QUEUED, [queued_row(queued, look.at) for queued in look.queued])
-    notes = [(node.id, note) for node in look.nodes for note in notes_on(node, look.at)]
-    notes += [(queued.id, note) for queued in look.queued for note in notes_on_queued(queued)]
-    if notes:
-        yield ""
-        for name, note in notes:
-            yield from folded(f"{name}: {note}")
+    yield from note_lines(look)
     if look.unreachable:
         yield f"\n! {plain(', '.join(look.unreachable))} did not answer: there may be more."
     if look.queued_problem:
@@ -52,6 +47,22 @@ def list_lines(look: Look, rates: Rates | None, label: str, problem: str, *, wid
     if not look.nodes and not look.queued:
         yield ""
         yield from folded(look.why_empty())
+
+
+def note_lines(look: Look) -> Iterator[str]:
+    """Write what is worth a second look, once for all that it is said of."""
+    whose: dict[str, list[str]] = {}
+    for name, notes in (
+        *((node.id, notes_on(node, look.at)) for node in look.nodes),
+        *((queued.id, notes_on_queued(queued)) for queued in look.queued),
+    ):
+        for note in notes:
+            whose.setdefault(note, []).append(name)
+    if whose:
+        yield ""
+    for note, names in whose.items():
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        yield from folded(f"{', '.join(names[:3])}{more}: {note}")
 
 
 def headline(look: Look) -> str:
