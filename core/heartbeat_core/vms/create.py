@@ -224,7 +224,8 @@ class Creation:
             remedy = f"Whether the {kind} {request.name} in {request.zone} comes to be is not known. Look, and delete it if it is there:"
         else:
             state = f", {self.errand.state} when it was last seen" if self.errand.state else ""
-            remedy = f"The creation of the {kind} {request.name} in {request.zone} goes on without us{state}, and it will cost. To see it, and to delete it:"
+            what = f"The creation of the {kind} {request.name} in {request.zone}"
+            remedy = f"{what} goes on without us{state}, and it will cost. To see it, and to delete it:"
         return VmError(
             title, cause, remedy, fate=fate, exit_code=exit_code, diagnosis=diagnosis, node=self.errand.node, commands=self.commands()
         )
