@@ -36,7 +36,7 @@ async def test_idle_says_what_would_run_and_which_key_starts_it(theatre: Open, s
         shown = stage.text()
         assert "100 products [128×4096]·[4096×16384]" in shown
         assert "space  Start" in shown
-        assert stage.offered() == {"Start", "Plan", "Clocks", "Tour", "Help", "Quit"}
+        assert stage.offered() == {"Start", "Plan", "Clocks", "Sweep", "Tour", "Help", "Quit"}
         assert not stage.stand.runs
 
 

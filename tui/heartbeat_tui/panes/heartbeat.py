@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_tui.messages import Begin, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun, TakeTour
+from heartbeat_tui.messages import Begin, BeginSweep, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun, TakeTour
 from heartbeat_tui.panes.pane import Pane
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.guide import Guide
     from heartbeat_tui.widgets.plan_form import PlanForm
     from heartbeat_tui.widgets.run_body import RunBody
+    from heartbeat_tui.widgets.sweep_body import SweepBody
+    from heartbeat_tui.widgets.sweep_form import SweepForm
+
+ROOMY = 100  # columns that the footer needs for all keys of a run that is over
 
 
 def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -35,6 +39,8 @@ class HeartbeatPane(Pane):
         key("r", "again", "Again", "run the same plan again"),
         key("e", "edit", "Plan", "change the plan"),
         key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
+        key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
+        key("w", "sweep_too", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond", show=False),
         key("z", "zoom", "Steady only", "show the steady state alone"),
         key("z", "unzoom", "Whole run", "show the warm-up as well"),
         key("l", "linear", "Linear", "draw latencies on a linear scale"),
@@ -54,7 +60,10 @@ class HeartbeatPane(Pane):
         self.steady_only, self.log_scale = False, True
         self.front: Front | None = None
         self.body: RunBody | None = None
-        self.form: PlanForm | None = None
+        self.sweep_body: SweepBody | None = None
+        self.form: PlanForm | SweepForm | None = None
+        self.asked_sweep = False  # what is waited for
+        self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
         self.guide: Guide | None = None
 
     async def fill(self) -> None:
@@ -73,6 +82,14 @@ class HeartbeatPane(Pane):
 
     async def fill_body(self) -> None:
         """Mount what only a run fills."""
+        if self.sweep_shown:
+            from heartbeat_tui.widgets.sweep_body import SweepBody
+
+            if self.sweep_body is None:
+                self.sweep_body = SweepBody()
+                await self.query_one("#pane").mount(self.sweep_body)
+                self.draw()
+            return
         from heartbeat_tui.widgets.run_body import RunBody
 
         if self.body is None:
@@ -85,21 +102,22 @@ class HeartbeatPane(Pane):
     @property
     def state(self) -> str:
         """Name what the run is doing: idle, or a state of its report."""
-        if self.waiting:
+        if self.waiting or (self.snapshot is not None and self.snapshot.more):
             return "starting"
         return self.snapshot.report.state if self.snapshot else "idle"
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, or that there is no run."""
-        before = self.state, self.clocks_shown
+        before = self.state, self.clocks_shown, self.sweep_shown
         self.snapshot = snapshot
-        if (self.state, self.clocks_shown) != before:
+        if (self.state, self.clocks_shown, self.sweep_shown) != before:
             self.refresh_state()
         else:
             self.draw()
 
     def wait_for_run(self, waiting: bool) -> None:
         self.waiting = waiting
+        self.asked_sweep = self.asked_sweep and waiting
         self.refresh_state()
 
     def show_plan(self, plan: Plan) -> None:
@@ -110,11 +128,18 @@ class HeartbeatPane(Pane):
     def clocks_shown(self) -> bool:
         return self.snapshot is not None and self.snapshot.clocks is not None
 
+    @property
+    def sweep_shown(self) -> bool:
+        if self.waiting:
+            return self.asked_sweep
+        return self.snapshot is not None and self.snapshot.swept is not None
+
     def refresh_state(self) -> None:
         """Lay out what belongs to the state of the run, then draw."""
         self.set_class(self.state == "idle", "-idle")
         self.set_class(self.form is not None, "-form")
         self.set_class(self.clocks_shown, "-clocks")
+        self.set_class(self.sweep_shown, "-sweep")
         self.refresh_bindings()
         if self.state != "idle":
             self.call_later(self.fill_body)
@@ -127,7 +152,12 @@ class HeartbeatPane(Pane):
         if self.front is not None:
             self.front.show(self.plan, report)
             self.draw_heart()
-        if self.body is not None and self.body.is_mounted and self.snapshot is not None:
+        if self.snapshot is None:
+            return
+        if self.snapshot.swept is not None:
+            if self.sweep_body is not None and self.sweep_body.is_mounted:
+                self.sweep_body.show(self.snapshot.swept)
+        elif self.body is not None and self.body.is_mounted:
             self.body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
 
     def draw_heart(self) -> None:
@@ -149,8 +179,11 @@ class HeartbeatPane(Pane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done in this state."""
         del parameters
-        state, charted = self.state, self.snapshot is not None
-        detailed = charted and self.low and not self.clocks_shown
+        state, swept = self.state, self.sweep_shown
+        charted = self.snapshot is not None and not swept
+        free = state in ("idle", "ended") and not self.replaying
+        roomy = not charted or self.app.size.width >= ROOMY
+        detailed = (charted or swept) and self.low and not self.clocks_shown
         if self.form is not None and action in OFFERED:
             return False
         offered = {
@@ -162,6 +195,8 @@ class HeartbeatPane(Pane):
             "again": state == "ended",
             "edit": state in ("idle", "ended") and not self.replaying,
             "compare": state in ("idle", "ended") and not self.replaying,
+            "sweep": free and roomy,
+            "sweep_too": free and not roomy,
             "zoom": charted and not self.steady_only,
             "unzoom": charted and self.steady_only,
             "linear": charted and self.log_scale,
@@ -191,6 +226,15 @@ class HeartbeatPane(Pane):
     def action_compare(self) -> None:
         self.wait_for_run(True)
         self.post_message(CompareClocks(self.plan))
+
+    async def action_sweep_too(self) -> None:
+        await self.action_sweep()
+
+    async def action_sweep(self) -> None:
+        from heartbeat_tui.widgets.sweep_form import SweepForm
+
+        if self.form is None:
+            await self.open_form(SweepForm(self.plan, self.swept_before))
 
     def action_pause(self) -> None:
         self.post_message(PauseRun())
@@ -236,9 +280,14 @@ class HeartbeatPane(Pane):
 
     def action_copy(self) -> None:
         if self.snapshot is not None:
-            from heartbeat_tui.widgets.words import figures_text
+            if self.snapshot.swept is not None:
+                from heartbeat_core.runs.sweep_forms import sweep_markdown
 
-            self.app.copy_to_clipboard(figures_text(self.snapshot.report))
+                self.app.copy_to_clipboard(sweep_markdown(self.snapshot.swept))
+            else:
+                from heartbeat_tui.widgets.words import figures_text
+
+                self.app.copy_to_clipboard(figures_text(self.snapshot.report))
             self.notify("The figures are on the clipboard.", markup=False)
 
     def action_tour(self) -> None:
@@ -259,9 +308,12 @@ class HeartbeatPane(Pane):
         from heartbeat_tui.widgets.plan_form import PlanForm
 
         if self.form is None:
-            self.form = PlanForm(self.plan)
-            await self.query_one("#pane").mount(self.form)
-            self.refresh_state()
+            await self.open_form(PlanForm(self.plan))
+
+    async def open_form(self, form: PlanForm | SweepForm) -> None:
+        self.form = form
+        await self.query_one("#pane").mount(form)
+        self.refresh_state()
 
     async def close_form(self) -> None:
         if self.form is not None:
@@ -272,6 +324,14 @@ class HeartbeatPane(Pane):
             self.refresh_state()
 
     # -- news from the widgets
+
+    async def on_sweep_form_accepted(self, event: SweepForm.Accepted) -> None:
+        event.stop()
+        self.swept_before = self.form.texts if self.form is not None else None
+        self.asked_sweep = True
+        self.wait_for_run(True)
+        await self.close_form()
+        self.post_message(BeginSweep(self.plan, event.axes))
 
     async def on_plan_form_accepted(self, event: PlanForm.Accepted) -> None:
         event.stop()

@@ -34,7 +34,7 @@ class RunBody(Container):
     #clocks Horizontal { height: auto; }
     #clocks .panel { height: auto; min-height: 5; }
     #clocks-why { padding: 0 2; }
-    .-idle RunBody, .-form RunBody, .-clocks #below { display: none; }
+    .-idle RunBody, .-form RunBody, .-sweep RunBody, .-clocks #below { display: none; }
     .-clocks #clocks { display: block; }
 
     /* narrow but tall: one below the other */

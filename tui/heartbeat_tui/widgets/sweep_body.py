@@ -1,0 +1,139 @@
+"""Everything a sweep shows: both charts, its points as a table, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+
+from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
+from heartbeat_core.runs.knee import Knee
+from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
+from heartbeat_core.runs.sweep import Curve, Point, Swept
+from heartbeat_tui.widgets import roofline_chart, sweep_chart
+from heartbeat_tui.widgets.plot import PlotChart
+from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.words import MARKS, half_interval, sentence
+
+COLUMNS = (("latency", 16), ("computed", 15), ("moved", 10), ("of floor", 9))
+BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
+
+
+class SweepBody(Container):
+    """Shows a sweep, growing or loaded from its recordings; draws anew only where a point has come."""
+
+    SCOPED_CSS = False  # it depends on the classes of the screen
+    DEFAULT_CSS = """
+    SweepBody { display: none; height: 1fr; }
+    .-sweep SweepBody { display: block; }
+    #sweep-charts { height: 1fr; layout: horizontal; }
+    #sweep-charts PlotChart { width: 1fr; height: 1fr; }
+    #sweep-below { height: 14; layout: horizontal; }
+    #sweep-below VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
+    #sweep-table { width: 72; }
+    #sweep-meaning { width: 1fr; }
+    #sweep-points { text-wrap: nowrap; text-overflow: ellipsis; }
+    #sweep-gist { display: none; height: 3; padding: 0 1; }
+    .-idle SweepBody, .-form SweepBody { display: none; }
+    .-narrow #sweep-below { layout: vertical; }
+    .-narrow #sweep-below #sweep-table, .-narrow #sweep-below #sweep-meaning { width: 100%; }
+    .-low #sweep-below { display: none; }
+    .-low #sweep-gist { display: block; }
+    .-low.-details #sweep-below { display: block; height: 1fr; }
+    .-low.-details #sweep-charts, .-low.-details #sweep-gist { display: none; }
+    """
+
+    swept: Swept | None = None
+    knees: tuple[Knee | None, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        with Container(id="sweep-charts"):
+            yield PlotChart(classes="panel", id="roofline-chart")
+            yield PlotChart(classes="panel", id="sweep-chart")
+        with Container(id="sweep-below"):
+            with VerticalScroll(classes="panel", id="sweep-table", can_focus=False) as table:
+                table.border_title = "points"
+                yield Lines(id="sweep-points")
+            with VerticalScroll(classes="panel", id="sweep-meaning", can_focus=False) as scroll:
+                scroll.border_title = "what it means"
+                yield Lines(id="sweep-words")
+        yield Lines(id="sweep-gist")
+
+    def show(self, swept: Swept) -> None:
+        """Draw a sweep as far as it is."""
+        before, self.swept = self.swept, swept
+        if before is not None and before.points == swept.points and before.group == swept.group:
+            return
+        curves = swept.curves()
+        self.knees = tuple(curve.knee() for curve in curves)
+        self.show_charts(swept, curves)
+        points = self.query_one("#sweep-points", Lines)
+        points.set_lines(table(swept))
+        self.query_one("#sweep-table", VerticalScroll).scroll_end(animate=False)
+        words = meaning(swept, curves, self.knees)
+        self.query_one("#sweep-words", Lines).set_lines(words)
+        self.query_one("#sweep-gist", Lines).set_lines(words[:1])
+
+    def show_charts(self, swept: Swept, curves: Sequence[Curve]) -> None:
+        roofline, latency = self.query_one("#roofline-chart", PlotChart), self.query_one("#sweep-chart", PlotChart)
+        left, right = roofline_chart.roofline_plot(curves, self.knees, 20), sweep_chart.sweep_plot(swept, curves, self.knees, 20)
+        roofline.show(
+            lambda _, height: roofline_chart.roofline_plot(curves, self.knees, height), roofline_chart.title_of(left) if left else ""
+        )
+        latency.show(
+            lambda _, height: sweep_chart.sweep_plot(swept, curves, self.knees, height), sweep_chart.title_of(swept, right) if right else ""
+        )
+
+
+def table(swept: Swept) -> list[Content]:
+    """Write one line a point, under a header."""
+    names = [axis.name for axis in swept.axes]
+    widths = [max(len(axis.name), *(len(written(value)) for value in axis.values)) + 2 for axis in swept.axes]
+    header = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    lines = [ink(header + "".join(f"{title:>{width}}" for title, width in COLUMNS), "quiet")]
+    for point in swept.points:
+        values = "".join(f"{written(point.values[name]):>{width}}" for name, width in zip(names, widths, strict=True))
+        lines.append(Content.assemble(ink(values, "strong"), *figures_of(point)))
+    return lines
+
+
+def written(value: int | str) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def figures_of(point: Point) -> list[Content]:
+    report = point.report
+    if report is None or point.ns is None:
+        return [ink(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")]
+    half = half_interval(report)
+    latency = format_ns(point.ns) + (f" ±{half}" if half else "")
+    cells = (latency, format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0))
+    share = format_share(report.share) if report.share else NOTHING
+    text = "".join(f"{cell:>{width}}" for cell, (_, width) in zip((*cells, share), COLUMNS, strict=True))
+    glyph, kind = MARKS[report.verdict.kind]
+    word = "" if report.verdict.kind == "plausible" else f" {report.verdict.kind}"
+    return [ink(text, "plain"), ink(f"  {glyph}{word}", kind)]
+
+
+def meaning(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | None]) -> list[Content]:
+    """Say what the points mean, the most important first: the knee, what it means for serving, and what to be wary of."""
+    lines: list[Content] = []
+    going = len(swept.points) < swept.total
+    for curve, knee in zip(curves, knees, strict=True):
+        if knee is None or (going and knee.kind != "knee"):
+            continue
+        before = f"{curve.name}: " if curve.name else ""
+        so_far = "So far: " if going else ""
+        lines.append(ink(before + so_far + knee_gist(knee), "strong" if knee.kind == "knee" else "plain"))
+        lines += [ink(before + text, "plain") for text in (knee_serving(knee),) if text]
+        lines += [ink(f"! {before}{note}", "attention") for note in knee_notes(knee)]
+    for point in swept.missing:
+        if point.error:
+            lines.append(ink(f"! {point.name} was not measured: {sentence(point.error.title)} {point.error.cause}", "attention"))
+    if going:
+        lines.append(ink(f"{len(swept.points)} of {swept.total} points so far. {BEFORE}", "quiet"))
+    elif not lines:
+        lines.append(ink("A knee is looked for along the batch; here the points stand for themselves.", "quiet"))
+    return lines
