@@ -223,6 +223,8 @@ def test_the_commands_show_it(xla_python: str, serve: Callable[..., Server], mon
     done = subprocess.run([*PROGRAM, "chips", "--json"], capture_output=True, timeout=LONG_S, check=True)
     told = json.loads(done.stdout)
     assert (told["schema"], told["state"], told["chips"][0]["used_bytes"], told["problem"]) == (1, "told", 3 * GIB, None)
+    done = subprocess.run([*PROGRAM, "chips"], capture_output=True, timeout=LONG_S, check=True)
+    assert b"3.00 GiB" in done.stdout
     shape = ["--batch", "8", "--hidden", "64", "--intermediate", "64", "--backend", "xla", "--duration", "2s", "--no-save"]
     done = subprocess.run([*PROGRAM, "bench", *shape, "--json"], capture_output=True, timeout=LONG_S, check=True)
     chips = json.loads(done.stdout)["chips"]

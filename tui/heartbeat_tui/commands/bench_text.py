@@ -14,6 +14,7 @@ from rich.text import Text
 from heartbeat_core.beat.report import Report, steady_s, wanted
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_tui.widgets.chip_words import chip_rows
 
 GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
 WIDTH = 100
@@ -95,6 +96,7 @@ def rows(report: Report) -> Iterator[Row]:
         clock = report.handbook
         yield "launched", f"{clock.launched}", f"of {clock.products} products"
         yield "fence", format_ns(clock.fence_ns), "longer until the device was done; an idle one takes " + format_ns(clock.idle_fence_ns)
+    yield from chip_rows(report.chips)
     if report.proof:
         proof = report.proof
         error = "no number" if proof.error is None else f"{proof.error:.1e}"

@@ -19,10 +19,14 @@ from heartbeat_tui.widgets.braille import Canvas, Run
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
 if TYPE_CHECKING:
+    from heartbeat_core.beat.gauges import DutyColumn
     from heartbeat_core.beat.series import ChartData
 
 MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}
 ROWS_PER_TICK = 4
+BAND = "duty"
+BAND_LEVELS = "▁▂▃▄▅▆▇█"  # 0 % is drawn: what was not told is a gap
+BAND_LEAST = 8  # cells of height from which there is room for the band
 WARM_CELLS = 12  # room for "warm-up" and its marks, however long the run
 
 
@@ -73,19 +77,23 @@ def draw(
     values = [value for bar in (*warm, *steady) for value in (bar.low, bar.high)] + [ns for _, ns in compiles]
     if not values or width < 16 or height < 4:
         return NOTHING
-    scale = scale_for(min(values), max(values), log, max(2, (height - 1) // ROWS_PER_TICK))
+    band = bool(data.duty) and height >= BAND_LEAST
+    rows = height - 1 - band
+    scale = scale_for(min(values), max(values), log, max(2, rows // ROWS_PER_TICK))
     size, unit = unit_for(scale.high)
-    labels = {cell_row(scale, tick, height - 1): f"{tick / size:.4g}" for tick in scale.ticks}
-    gutter = max(map(len, labels.values()))
-    field = Field(width - gutter - 2, height - 1, scale, data, last=max((bar.last for bar in steady), default=None), expected=expected)
+    labels = {cell_row(scale, tick, rows): f"{tick / size:.4g}" for tick in scale.ticks}
+    gutter = max(len(BAND) if band else 0, *map(len, labels.values()))
+    field = Field(width - gutter - 2, rows, scale, data, last=max((bar.last for bar in steady), default=None), expected=expected)
     field.draw_steady(steady, median_ns)
     field.draw_marks(warm, compiles)
     lines: list[tuple[Run, ...]] = []
-    for y in range(height - 1):
+    for y in range(rows):
         label = labels.get(y)
         axis = f"{label:>{gutter}} ┤" if label else " " * gutter + " │"
         lines.append(((axis, "axis"), *field.canvas.row(y, "steady")))
     lines.append(((" " * gutter + " └" + field.foot(), "axis"),))
+    if band:
+        lines.append(((f"{BAND:>{gutter}}  ", "axis"), (field.band(data.duty), "duty")))
     return Picture(tuple(lines), unit)
 
 
@@ -152,12 +160,30 @@ class Field:
 
     def mark(self, index: int, ns: float, kind: str) -> None:
         if index >= self.warm_count:
-            x = self.left + (index - self.warm_count) * (self.width - self.left) // self.expected
+            x = self.cell(index)
         elif self.warm_width:
             x = (2 * index + 1) * self.warm_width // (2 * self.warm_count)
         else:
             return  # a warm-up mark while only the steady state is shown
         self.canvas.put(x, self.dot_row(ns) >> 2, MARKS[kind], kind)
+
+    def cell(self, index: int) -> int:
+        """Give the first cell of a sample; that of the steady state for one of a warm-up that is not shown."""
+        if index >= self.warm_count:
+            return self.left + (index - self.warm_count) * (self.width - self.left) // self.expected
+        return index * self.warm_width // self.warm_count if self.warm_width else self.left
+
+    def band(self, duty: tuple[DutyColumn, ...]) -> str:
+        """Draw the duty cycle below the samples it was told of; a cell of several stretches has their mean."""
+        told: list[list[float]] = [[] for _ in range(self.width)]
+        for column in duty:
+            if column.percent is None or (column.last < self.warm_count and not self.warm_width):
+                continue
+            start = self.cell(column.first)
+            for x in range(start, min(self.width, max(start + 1, self.cell(column.last + 1)))):
+                told[x].append(column.percent)
+        most = len(BAND_LEVELS) - 1
+        return "".join(BAND_LEVELS[round(most * min(100.0, max(0.0, sum(each) / len(each))) / 100)] if each else " " for each in told)
 
     def dot_row(self, ns: float) -> int:
         return round((1 - self.scale.at(ns)) * (4 * self.height - 1))
@@ -179,10 +205,11 @@ class LatencyChart(Widget):
     DEFAULT_CSS = """
     .chart--axis, .chart--warm, .chart--median { color: $text-muted; }
     .chart--steady { color: $accent; }
+    .chart--duty { color: $secondary; }
     .chart--cold { text-style: bold; }
     .chart--compile { color: $warning; text-style: bold; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{kind}" for kind in ("axis", "steady", "cold", "warm", "compile", "median")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{kind}" for kind in ("axis", "steady", "cold", "warm", "compile", "median", "duty")}
 
     picture = NOTHING
     redraw: Callable[[], None] | None = None
@@ -195,8 +222,10 @@ class LatencyChart(Widget):
         steady_only: bool,
         expected: int | None,
         median_ns: float | None,
+        chips: str = "",
     ) -> None:
-        """Draw at this size, and again at every other size the widget takes."""
+        """Draw at this size, and again at every other size the widget takes; ``chips`` is what they tell now, in a line."""
+        self.border_subtitle = chips
 
         def redraw() -> None:
             width, height = self.size
@@ -213,7 +242,7 @@ class LatencyChart(Widget):
     def clear(self) -> None:
         """Show nothing."""
         self.redraw, self.picture = None, NOTHING
-        self.border_title = "latency per iteration"
+        self.border_title, self.border_subtitle = "latency per iteration", ""
         self.refresh()
 
     def on_resize(self) -> None:

@@ -8,6 +8,7 @@ from textual.containers import Container, VerticalScroll
 from heartbeat_core.beat.plan import Plan
 from heartbeat_tui.messages import Snapshot
 from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.chip_words import chip_line
 from heartbeat_tui.widgets.clocks import ClocksView
 from heartbeat_tui.widgets.histogram import Histogram
 from heartbeat_tui.widgets.meaning import Meaning
@@ -86,6 +87,7 @@ class RunBody(Container):
             steady_only=steady_only,
             expected=(report.wanted or 0) - warm_count(report.plan) if coming else None,
             median_ns=report.statistics.median_ns if report.statistics else None,
+            chips=chip_line(report),
         )
 
 

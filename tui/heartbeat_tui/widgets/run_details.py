@@ -12,6 +12,7 @@ from textual.content import Content
 
 from heartbeat_core.beat.units import format_ns
 from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.chip_words import chip_line
 from heartbeat_tui.widgets.run_words import Piece
 from heartbeat_tui.widgets.text import Lines, ink
 
@@ -89,5 +90,12 @@ class RunDetails(Horizontal):
             environment.set_lines([])
             return
         statistics = snapshot.report.statistics
-        chart.show(snapshot.chart, log=True, steady_only=False, expected=None, median_ns=statistics.median_ns if statistics else None)
+        chart.show(
+            snapshot.chart,
+            log=True,
+            steady_only=False,
+            expected=None,
+            median_ns=statistics.median_ns if statistics else None,
+            chips=chip_line(snapshot.report),
+        )
         environment.set_lines(environment_lines(snapshot.report))

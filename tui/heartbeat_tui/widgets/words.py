@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
@@ -160,6 +161,8 @@ def meaning(report: Report) -> list[tuple[str, str]]:
     computed = precision_sentence(report)
     if computed:
         lines.append((computed, "plain"))
+    if report.chips and report.chips.problem:
+        lines.append((f"! Chip metrics: {report.chips.problem.rstrip('.')}.", "attention"))
     if report.plan.method == "synchronized" and ending is not None and ending.clean and report.statistics:
         lines.append(("The handbook's clock on the same work: press m to see the difference.", "quiet"))
     return lines
@@ -204,5 +207,6 @@ def figures_text(report: Report) -> str:
         ("throughput", f"{shown.rate}, {shown.computed}, {shown.moved}"),
         ("share", f"{shown.share} {shown.share_of}, {shown.source}" if report.share else shown.source),
     ]
+    rows += [(name, f"{value}, {detail}" if value else detail) for name, value, detail in chip_rows(report.chips)]
     lines = [f"{name:<13}  {value}" for name, value in rows]
     return "\n".join([*lines, "", *(text for text, _ in meaning(report)), *report.labels]) + "\n"

@@ -1,0 +1,63 @@
+"""What the chips told beside a run, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heartbeat_core.beat.units import NOTHING, format_bytes, format_share
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.gauges import ChipFigures
+    from heartbeat_core.beat.report import Report
+
+Row = tuple[str, str, str]  # name, value, what there is to say about it
+
+
+def share(percent: float | None) -> str:
+    return NOTHING if percent is None else format_share(percent / 100)
+
+
+def of_total(used: int | None, total: int | None) -> str:
+    """Write "3.00 of 32.0 GiB", the unit once where both have the same."""
+    if used is None:
+        return NOTHING
+    number, _, unit = format_bytes(used).partition(" ")
+    if total is None:
+        return f"{number} {unit}"
+    whole = format_bytes(total)
+    return f"{number} of {whole}" if whole.endswith(f" {unit}") else f"{number} {unit} of {whole}"
+
+
+def chip_line(report: Report) -> str:
+    """Say in one line how it stands with the chips: as they are now, or afterwards the most and the median; nothing where none told."""
+    chips = report.chips
+    device = chips.busiest if chips else None
+    if chips is None or device is None:
+        return ""
+    over = report.state == "ended" or not chips.readings or chips.problem is not None
+    used = device.peak_bytes if over else device.used_bytes
+    duty = device.median_duty_percent if over else device.duty_percent
+    parts = [f"HBM {'up to ' if over else ''}{of_total(used, device.total_bytes)}"] if used is not None else []
+    if duty is not None:
+        parts.append(f"duty cycle {share(duty)}{' (median)' if over else ''}")
+    which = f"busiest of {len(chips.devices)}: " if len(chips.devices) > 1 else ""
+    return which + " · ".join(parts) if parts else ""
+
+
+def chip_rows(chips: ChipFigures | None) -> list[Row]:
+    """Write the figures as rows of a table; a row of its own says what is missing."""
+    rows: list[Row] = []
+    device = chips.busiest if chips else None
+    if chips is None:
+        return rows
+    if device is not None:
+        which = f"the busiest of {len(chips.devices)} devices; " if len(chips.devices) > 1 else ""
+        told = f"{which}told by {chips.source}, {chips.readings:,} reading{'' if chips.readings == 1 else 's'}"
+        whole = f"of {format_bytes(device.total_bytes)}, " if device.total_bytes is not None else ""
+        if device.peak_bytes is not None:
+            rows.append(("HBM", format_bytes(device.peak_bytes), f"{whole}the most seen in use; {told}"))
+        if device.median_duty_percent is not None:
+            rows.append(("duty cycle", share(device.median_duty_percent), f"median while it beat; {told}"))
+    if chips.problem:
+        rows.append(("chips", "", chips.problem))
+    return rows
