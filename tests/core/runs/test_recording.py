@@ -18,6 +18,7 @@ from heartbeat_core.beat.stream import (
     Ended,
     Environment,
     Failed,
+    Label,
     Proof,
     Record,
     Samples,
@@ -186,6 +187,39 @@ def test_the_newest_is_never_removed(tmp_path: Path) -> None:
     newest, older = old_one(tmp_path, 9, 500), old_one(tmp_path, 1, 500)
     assert make_room(tmp_path, 0, keep=newest) == ([older], [])
     assert newest.exists()
+
+
+def labelled(path: Path, label: Label) -> Path:
+    path.write_bytes(b"".join((*LINES, encode(label))))
+    return path
+
+
+def test_labelled_recordings_go_when_nothing_else_is_left_and_that_is_said(tmp_path: Path) -> None:
+    named = labelled(old_one(tmp_path, 1, 0), Label(5, "base"))
+    grouped = labelled(old_one(tmp_path, 2, 0), Label(5, group="repeat-1"))
+    plain = old_one(tmp_path, 3, 1000)
+    tagged = labelled(old_one(tmp_path, 4, 0), Label(5, tags=("slow",)))
+    size = sum(map(len, LINES))
+    recording, notes = record(tmp_path, LINES, limit_bytes=size + named.stat().st_size + tagged.stat().st_size)
+    assert set(tmp_path.iterdir()) == {named, tagged, recording.path}
+    assert len(notes) == 1
+    second, notes = record(tmp_path, LINES, limit_bytes=size + tagged.stat().st_size)
+    assert set(tmp_path.iterdir()) == {tagged, second.path}
+    assert notes[1] == "of these, 1 had a name, a note or tags, for nothing else was left: base"
+    assert not grouped.exists()
+    assert not plain.exists()
+
+
+def test_a_recording_that_a_program_is_writing_never_goes(tmp_path: Path) -> None:
+    going_on = Recording.create(tmp_path, PLAN, ENOUGH)
+    going_on.write(LINES[0])
+    old = going_on.path.rename(tmp_path / "20200101T120000Z-cpu-synchronized-000001.jsonl")
+    other, notes = record(tmp_path, LINES, limit_bytes=sum(map(len, LINES)))
+    assert set(tmp_path.iterdir()) == {old, other.path}
+    assert notes == []
+    assert going_on.file is not None
+    going_on.file.close()
+    assert make_room(tmp_path, sum(map(len, LINES)), keep=other.path) == ([old], [])
 
 
 def test_files_of_others_are_never_removed_nor_counted(tmp_path: Path) -> None:
