@@ -19,8 +19,13 @@ from heartbeat_core.settings import APP, Settings
 if TYPE_CHECKING:
     from heartbeat_core.beat.beside import Witness
     from heartbeat_core.beat.ceilings import CeilingCache
+    from heartbeat_core.beat.place import Place
     from heartbeat_core.beat.run import Run, Sink
+    from heartbeat_core.beat.source import Source
     from heartbeat_core.beat.stream import Label
+    from heartbeat_core.remote.destination import Destination
+    from heartbeat_core.remote.hosts import Host
+    from heartbeat_core.remote.together import Together
     from heartbeat_core.runs.index import Index
     from heartbeat_core.runs.replay import Replay
     from heartbeat_core.telemetry.watcher import Reader
@@ -35,12 +40,15 @@ class Launcher:
         self.settings = settings
         self.python = python
         self.spawner = Spawner()
+        self.destination: Destination | None = None  # where runs go that do not stay here
 
     def backend(self) -> BackendName:
         """Choose the backend: the one set, or the TPU where the PCI bus shows one, else the CPU."""
         chosen = self.settings.beat.backend
         if chosen != "auto":
             return chosen
+        if self.destination is not None:
+            return "xla"
         return "xla" if scan_tpus() else "cpu"
 
     def plan(self) -> Plan:
@@ -76,9 +84,15 @@ class Launcher:
             return ""
         return "torch_xla is not installed here."
 
-    def start(self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = (), label: Label | None = None) -> Run:
-        """Start a run, recorded under ``label``; raise HeartbeatError where it cannot start."""
-        from heartbeat_core.beat.place import Here
+    def start(
+        self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = (), label: Label | None = None, host: Host | None = None
+    ) -> Run:
+        """Start a run, recorded under ``label``, on ``host``, the first of the destination, or here.
+
+        Raise HeartbeatError where it cannot start.
+        """
+        if host is None and self.destination is not None:
+            host = self.destination.hosts()[0]
         from heartbeat_core.beat.run import Run
         from heartbeat_core.runs.recording import Recording
 
@@ -86,10 +100,33 @@ class Launcher:
         if kept.save if save is None else save:
             recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
             sinks = (*sinks, recording)
-        place = Here(self.interpreter(plan.backend))
-        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=self.witness(plan))
+        witness = self.witness(plan) if host is None else None  # who looks at chips looks at this machine's
+        run = Run(plan, self.spawner, place=self.place(plan, host), sinks=sinks, ceilings=self.ceilings(), witness=witness)
         run.path = recording.path if recording else None
         return run
+
+    def place(self, plan: Plan, host: Host | None) -> Place:
+        """Say where a run takes place."""
+        if host is None:
+            from heartbeat_core.beat.place import Here
+
+            return Here(self.interpreter(plan.backend))
+        from heartbeat_core.remote.place import There
+
+        return There(host)
+
+    def start_together(self, plan: Plan, *, save: bool | None = None, label: Label | None = None) -> Together:
+        """Start a run on every host of the destination; raise HeartbeatError where one cannot start."""
+        from heartbeat_core.remote.together import Together
+
+        assert self.destination is not None
+        return Together(self.destination.hosts(), lambda host: self.start(plan, save=save, label=label, host=host))
+
+    def begin(self, plan: Plan, label: Label | None = None) -> Source:
+        """Start what the screen shows: a run here or on one host, or on all of a slice; raise HeartbeatError."""
+        if self.destination is not None and self.destination.on.all:
+            return self.start_together(plan, label=label)
+        return self.start(self.with_ceiling(plan), label=label)
 
     def reader(self, ports: tuple[int, ...] = ()) -> Reader:
         """Give the means to look at this machine's chips: under the Python of torch_xla, which brings tpu-info."""
@@ -118,6 +155,8 @@ class Launcher:
 
         A TPU needs none: its floor is physics.
         """
+        if self.destination is not None:
+            return plan
         on_tpu = plan.backend == "xla" and any(tpu.chip for tpu in scan_tpus())
         return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
 

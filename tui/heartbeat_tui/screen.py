@@ -51,7 +51,7 @@ def make_app(
     checkup = Checkup(surveyor)
 
     def begin(plan: Plan, label: Label | None = None) -> Source:
-        return launcher.start(launcher.with_ceiling(plan), label=label)
+        return launcher.begin(plan, label)
 
     app = HeartbeatApp(
         plan,

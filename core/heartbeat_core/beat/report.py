@@ -112,6 +112,8 @@ def report_of(
     verdict = judge(workload=plan.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady)
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
+    if series.environment.get("tpu_vm") and not any(label.startswith("on ") for label in labels):
+        labels = (*labels, f"on {series.environment['tpu_vm']}")
     if series.unknown:
         labels = (*labels, f"recorded by a newer version: what its plan says of {', '.join(series.unknown)} is left out here")
     return Report(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from heartbeat_core.beat.ceilings import Ceiling
@@ -12,6 +14,15 @@ from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.series import ChartData, Series
 from heartbeat_core.beat.stream import Record
+
+
+@dataclass(frozen=True)
+class HostLine:
+    """One host of several that beat at once, and whether it is the one whose charts are shown."""
+
+    name: str
+    report: Report
+    shown: bool = False
 
 
 class Source(ABC):
@@ -32,6 +43,7 @@ class Source(ABC):
         self.notes: list[str] = []
         self.path: Path | None = None
         self.changed = threading.Condition()
+        self.watchers: list[Callable[[], None]] = []  # told of all news, with the lock held
 
     def took(self, record: Record) -> None:
         """Bring the series forward by one record."""
@@ -52,6 +64,8 @@ class Source(ABC):
     def news(self) -> None:
         self.version += 1
         self.changed.notify_all()
+        for watcher in self.watchers:
+            watcher()
 
     def report(self) -> Report:
         """Draw up the report of this moment."""
@@ -62,6 +76,22 @@ class Source(ABC):
         """Draw up what a chart of so many columns shows."""
         with self.changed:
             return self.series.chart(columns, steady_only=steady_only)
+
+    def shown(self) -> Source:
+        """Give the run whose samples are looked at: of several at once the chosen one, else this."""
+        return self
+
+    def choose(self, index: int) -> None:
+        """Show another of several at once."""
+        del index
+
+    def hosts(self) -> tuple[HostLine, ...]:
+        """Give a line for each of several hosts that beat at once, none for a single run."""
+        return ()
+
+    def spread(self) -> str:
+        """Say how far several hosts lie apart, nothing for a single run."""
+        return ""
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; tell whether it came."""

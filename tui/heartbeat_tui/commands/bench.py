@@ -25,6 +25,8 @@ DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible ver
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("bench", help="time the product without a screen", description=DESCRIPTION)
     add_plan_flags(parser, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
+    # it may stand before the command's name as well, and a default of its own would undo that
+    parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
     output = parser.add_argument_group("output")
     form = output.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, proof")
@@ -79,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
+        if launcher.destination is not None and launcher.destination.on.all:
+            from heartbeat_tui.commands.bench_on import together
+
+            return together(args, launcher, plan)
         if args.sweep or args.repeat is not None or args.vs:
             from heartbeat_tui.commands import bench_course
 

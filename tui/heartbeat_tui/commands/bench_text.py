@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +16,11 @@ from heartbeat_core.beat.report import Report, steady_s, wanted
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.chip_words import chip_rows
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.source import HostLine
+    from heartbeat_core.remote.together import Together
 
 GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
 WIDTH = 100
@@ -148,6 +154,38 @@ def start_rows(report: Report) -> Iterator[Row]:
         ns = report.stages.get(name)
         if ns is not None:
             yield name, format_ns(ns), detail
+
+
+def print_hosts(plan: Plan, runs: Together) -> None:
+    """Print a line a host, the recordings, and how far the hosts lie apart."""
+    console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
+    console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend} · {plan.method} · {runs.labels[0]}"))
+    table = Table("host", "median", "95 % interval", "p95", "verdict", box=None, padding=(0, 2, 0, 0))
+    for line in runs.hosts():
+        table.add_row(*(Text(cell) for cell in host_cells(line)))
+    console.print(table)
+    for label in dict.fromkeys(label for run in runs.runs for label in run.report().labels if not label.startswith("on ")):
+        console.print(Text(label))
+    if runs.spread():
+        console.print(Text(runs.spread()))
+    for run in runs.runs:
+        if run.path:
+            console.print(Text(f"recording: {run.path}"), soft_wrap=True)
+
+
+def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:
+    """Write one host: name, median, its interval, p95, verdict or how it ended."""
+    report = line.report
+    stats, ending = report.statistics, report.ending
+    judged = f"{GLYPHS[report.verdict.kind]} {report.verdict.kind}"
+    said = judged if ending is None or ending.clean else f"✗ {ending.kind}"
+    if stats is None:
+        return line.name, "–", "", "–", said
+    interval = ""
+    if stats.median_low_ns is not None and stats.median_high_ns is not None:
+        interval = f"{format_ns(stats.median_low_ns)} to {format_ns(stats.median_high_ns)}, n = {stats.n:,}"
+    p95 = dict(stats.quantiles).get(0.95)
+    return line.name, format_ns(stats.median_ns), interval, format_ns(p95) if p95 is not None else "–", said
 
 
 def print_comparison(handbook: Report, honest: Report, why: str) -> None:

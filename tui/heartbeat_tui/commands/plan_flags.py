@@ -38,6 +38,8 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
     where.add_argument("--backend", choices=BACKENDS, help="auto: the TPU where the PCI bus shows one, else the CPU")
     where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
     where.add_argument("--threads", type=int, metavar="N", help="CPU threads (cpu backend)")
+    where.add_argument("--on", metavar="NAME[:WORKER|:all]", help="beat on this TPU VM, one of its hosts, or all at once")
+    where.add_argument("--zone", metavar="ZONE", help="where that TPU VM is; otherwise it is sought in all zones")
     what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate]")
     what.add_argument("--batch", type=int, metavar="N", help="default 128")
     what.add_argument("--hidden", type=int, metavar="N", help="default 4096")
@@ -63,8 +65,16 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
     from heartbeat_core.launch import Launcher
     from heartbeat_core.settings import load_settings
 
-    settings = load_settings({f"beat.{name}": getattr(args, name) for name in SETTINGS})
-    return Launcher(settings, python=args.python or "")
+    flags = {f"beat.{name}": getattr(args, name) for name in SETTINGS}
+    if getattr(args, "on", None) is not None:
+        flags["remote.python"] = args.python  # it is the worker's, wherever that is
+    settings = load_settings(flags)
+    launcher = Launcher(settings, python=args.python or "")
+    if getattr(args, "on", None) is not None:
+        from heartbeat_tui.commands.on_flags import make_destination
+
+        launcher.destination = make_destination(args, settings)
+    return launcher
 
 
 def make_plan(args: argparse.Namespace, launcher: Launcher) -> Plan:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from heartbeat_tui.commands import vms_change, vms_create, vms_list, vms_watch
+from heartbeat_tui.commands import vms_change, vms_create, vms_list, vms_setup, vms_ssh, vms_watch
 
-VERBS = (vms_list, vms_create, vms_watch, vms_change)  # each adds what it knows
+VERBS = (vms_list, vms_create, vms_watch, vms_change, vms_ssh, vms_setup)  # each adds what it knows
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

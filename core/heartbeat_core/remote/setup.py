@@ -1,0 +1,128 @@
+"""Sets a host up, step by step, and looks what device it then has."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BufferedReader
+from time import monotonic
+from typing import Literal, cast
+
+from heartbeat_core.beat.devices import Device, understand
+from heartbeat_core.beat.plan import BackendName, Plan
+from heartbeat_core.diagnosis.diagnose import diagnose_text
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.readiness.remedy_runner import lines_of
+from heartbeat_core.remote.hosts import LOST, Host
+from heartbeat_core.remote.setup_steps import Argv, Step
+from heartbeat_core.remote.troubles import cannot_reach
+
+LAST_LINES = 40
+PROBE_S = 300.0  # the first import of torch, from a disk that has not been read yet
+
+OnLine = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a step went: it was there already, or has been brought; ``detail`` is what its check said last."""
+
+    step: Step
+    how: Literal["there", "brought"]
+    seconds: float
+    detail: str = ""
+
+
+def set_up(host: Host, steps: Sequence[Step], on_line: OnLine, on_done: Callable[[Done], object]) -> tuple[Done, ...]:
+    """Go through the steps, each only where it is not there; raise HeartbeatError with a diagnosis where one fails.
+
+    Whatever was brought stays, so that the next call goes on from there.
+    """
+    results = []
+    for step in steps:
+        done = take(host, step, on_line)
+        on_done(done)
+        results.append(done)
+    return tuple(results)
+
+
+def take(host: Host, step: Step, on_line: OnLine) -> Done:
+    begun = monotonic()
+    if step.check is not None:
+        code, said = run(host, step.check, lambda _: None)
+        if code == 0:
+            return Done(step, "there", monotonic() - begun, said[-1] if said else "")
+        if not step.commands:
+            raise failed(host, step, code, said)
+    for command in step.commands:
+        code, said = run(host, command, on_line)
+        if code:
+            raise failed(host, step, code, said)
+    if step.check is not None:
+        code, said = run(host, step.check, lambda _: None)
+        if code:
+            raise failed(host, step, code, said)
+    return Done(step, "brought", monotonic() - begun)
+
+
+def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
+    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends ssh too."""
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    process = subprocess.Popen(
+        host.command(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(host.environ),
+        start_new_session=True,
+    )
+    try:
+        with cast("BufferedReader", process.stdout) as output:
+            for line in lines_of(output):
+                if line.strip():
+                    last.append(line.rstrip())
+                    on_line(line.rstrip())
+        return process.wait(), list(last)
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatError:
+    """Explain a step that failed: the connection, what is known of its words, or the words alone."""
+    text = "\n".join(said)
+    if code == LOST:
+        return cannot_reach(host.label, text)
+    words = " / ".join(said[-3:])[:400] or f"It ended with code {code}."
+    found = diagnose_text(text)
+    title = f"{host.label}, {step.name}: {step.problem or 'it failed'}"
+    if found is None:
+        return HeartbeatError(title, words, step.remedy, exit_code=1)
+    remedy = found.remedies[0].shell or found.remedies[0].text if found.remedies else step.remedy
+    return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", remedy, exit_code=1)
+
+
+def look_at_device(host: Host, backend: BackendName = "xla") -> Device:
+    """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
+    order = {"probe": Plan(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
+    try:
+        done = subprocess.run(
+            host.guard_command(), input=json.dumps(order).encode() + b"\n", capture_output=True, timeout=PROBE_S, check=False,
+            env=dict(host.environ),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise HeartbeatError(
+            f"the device of {host.label} does not answer", f"Nothing came within {PROBE_S:.0f} s.",
+            "See whether another process holds it; restart the VM.", exit_code=3,
+        ) from error  # fmt: skip
+    if done.returncode == LOST:
+        raise cannot_reach(host.label, done.stderr.decode("utf-8", "replace"))
+    return understand(backend, host.python, done.stdout, done.stderr, done.returncode)

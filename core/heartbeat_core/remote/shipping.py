@@ -1,0 +1,71 @@
+"""The engine as it travels: what a worker and its guard need, a folder named after what is in it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import heartbeat_core
+
+NOT_SET_UP, TOO_OLD = 90, 91  # exit codes of UNPACK
+# Runs under whatever python3 the machine has, 3.6 upwards: folder, digest, and the interpreter that must be there, if any. What
+# is half unpacked has another name; of two that unpack at once one comes too late and finds it done.
+UNPACK = f"""
+import io, os, shutil, sys, tarfile, tempfile
+folder, digest, python = sys.argv[1:4]
+data = sys.stdin.buffer.read()
+home = os.path.join(folder, "engine-" + digest)
+if not os.path.isdir(home):
+    os.makedirs(folder, exist_ok=True)
+    part = tempfile.mkdtemp(prefix="engine-part-", dir=folder)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        for member in tar:
+            path = os.path.join(part, *member.name.split("/"))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(tar.extractfile(member).read())
+    try:
+        os.rename(part, home)
+    except OSError:
+        shutil.rmtree(part)
+        if not os.path.isdir(home):
+            raise
+if python and not os.access(python, os.X_OK):
+    sys.exit({NOT_SET_UP})
+if sys.version_info < (3, 8):
+    sys.exit({TOO_OLD})
+"""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A tar of heartbeat_core, as much of it as beats."""
+
+    digest: str
+    data: bytes
+
+    def package(self, folder: str) -> str:
+        """Name where the package lies on a machine whose things are in ``folder``."""
+        return f"{folder}/engine-{self.digest}/heartbeat_core"
+
+    def command(self, folder: str, python: str = "") -> tuple[str, ...]:
+        """Give the command that takes the tar on its stdin; it ends with NOT_SET_UP where ``python`` is not there."""
+        return ("python3", "-c", UNPACK, folder, self.digest, python)
+
+
+@functools.cache
+def pack() -> Engine:
+    """Pack the engine, the same bytes every time."""
+    own = Path(heartbeat_core.__file__).parent
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in (own / "__init__.py", own / "errors.py", *sorted((own / "beat").rglob("*.py"))):
+            data = path.read_bytes()
+            entry = tarfile.TarInfo(f"heartbeat_core/{path.relative_to(own).as_posix()}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return Engine(hashlib.sha256(buffer.getvalue()).hexdigest()[:16], buffer.getvalue())

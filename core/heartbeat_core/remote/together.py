@@ -1,0 +1,128 @@
+"""One plan beating on several hosts at once: a run each, looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from heartbeat_core.beat.ending import Ending
+from heartbeat_core.beat.report import Report
+from heartbeat_core.beat.run import Run
+from heartbeat_core.beat.series import ChartData
+from heartbeat_core.beat.source import HostLine, Source
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.hosts import Host
+
+SLOWER = 1.05  # from how much slower than the next a host is pointed out
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the medians of the hosts lie apart; ``slow`` names one that surely lags behind all others, by ``times`` the next."""
+
+    fastest_ns: float
+    slowest_ns: float
+    slow: str | None
+    times: float
+
+    @property
+    def share(self) -> float:
+        return self.slowest_ns / self.fastest_ns - 1 if self.fastest_ns else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """Say it in a sentence."""
+        said = f"The medians lie {100 * self.share:.1f} % apart."
+        if self.slow is None:
+            return f"{said} No host lags behind."
+        return f"{said} {self.slow} is slow: {self.times:.2f} × the next one, and their intervals do not meet."
+
+
+def spread_of(lines: Sequence[HostLine]) -> Spread | None:
+    """Compare the hosts, None where fewer than two have figures.
+
+    A host is slow where the whole interval of its median lies above that of the next, and it is more than a twentieth slower.
+    """
+    measured = sorted(
+        ((line.report.statistics, line.name) for line in lines if line.report.statistics is not None), key=lambda pair: pair[0].median_ns
+    )
+    if len(measured) < 2:
+        return None
+    (next_, _), (last, name) = measured[-2:]
+    times = last.median_ns / next_.median_ns if next_.median_ns else 1.0
+    apart = last.median_low_ns is not None and next_.median_high_ns is not None and last.median_low_ns > next_.median_high_ns
+    return Spread(measured[0][0].median_ns, last.median_ns, name if apart and times > SLOWER else None, times)
+
+
+class Together(Source):
+    """The runs of several hosts, one of which is shown; it is over when all are."""
+
+    def __init__(self, hosts: Sequence[Host], start: Callable[[Host], Run]) -> None:
+        """Start a run on each; raise HeartbeatError where one cannot start, the others ended."""
+        self.names = tuple(host.label for host in hosts)
+        self.runs: list[Run] = []
+        try:
+            for host in hosts:
+                self.runs.append(start(host))
+        except HeartbeatError:
+            self.close()
+            raise
+        super().__init__(self.runs[0].plan, (f"on {hosts[0].name}:all",))
+        self.chosen = 0
+        for run in self.runs:
+            run.watchers.append(self.heard)
+        self.heard()
+
+    def heard(self) -> None:
+        """Take note that one of them has news; its lock may be held."""
+        with self.changed:
+            if self.ending is None and all(run.ending is not None for run in self.runs):
+                self.ending = self.worst()
+            self.news()
+
+    def worst(self) -> Ending:
+        endings = [run.ending for run in self.runs if run.ending is not None]
+        return next((ending for ending in endings if not ending.clean), endings[0])
+
+    def shown(self) -> Source:
+        return self.runs[self.chosen]
+
+    def choose(self, index: int) -> None:
+        self.chosen = index % len(self.runs)
+        with self.changed:
+            self.news()
+
+    def hosts(self) -> tuple[HostLine, ...]:
+        return tuple(
+            HostLine(name, run.report(), shown=index == self.chosen)
+            for index, (name, run) in enumerate(zip(self.names, self.runs, strict=True))
+        )
+
+    def spread(self) -> str:
+        found = spread_of(self.hosts())
+        return found.sentence if found else ""
+
+    def report(self) -> Report:
+        return self.shown().report()
+
+    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
+        return self.shown().chart(columns, steady_only=steady_only)
+
+    def pause(self) -> None:
+        for run in self.runs:
+            run.pause()
+
+    def resume(self) -> None:
+        for run in self.runs:
+            run.resume()
+
+    def stop(self) -> None:
+        for run in self.runs:
+            run.stop()
+
+    def close(self) -> None:
+        """End all of them; each is asked before any is waited for."""
+        for run in self.runs:
+            run.stop()
+        for run in self.runs:
+            run.close()

@@ -1,0 +1,66 @@
+"""``bench --on NAME:all``: the same plan on every host of a TPU VM at once, a line and a report each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code
+from heartbeat_tui.commands.interrupt import Interrupt
+
+if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.launch import Launcher
+    from heartbeat_core.remote.together import Together
+
+ALONE = {"stream": "--stream", "compare_methods": "--compare-methods", "sweep": "--sweep", "repeat": "--repeat", "vs": "--vs"}
+
+
+def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+    """Run on every host; return 1 where one is impossible or failed, 3 where one could not be told."""
+    from dataclasses import replace
+
+    given = [flag for name, flag in ALONE.items() if getattr(args, name, None)]
+    if given:
+        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all beats on several at once.", "Name one: --on NAME:0.")
+    with Interrupt() as interrupt:
+        runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None)
+        try:
+            while not runs.wait(0.2):
+                if interrupt.came:
+                    runs.close()
+        finally:
+            runs.close()
+    reports = [run.report() for run in runs.runs]
+    for name, run, report in zip(runs.names, runs.runs, reports, strict=True):
+        for note in run.notes:
+            print(f"note: {name}: {note}", file=sys.stderr)
+        complain_of(report)
+    if args.json:
+        print(json.dumps(together_json(runs), allow_nan=False))
+    else:
+        from heartbeat_tui.commands.bench_text import print_hosts
+
+        print_hosts(plan, runs)
+    return INTERRUPTED if interrupt.came else max(exit_code(report) for report in reports)
+
+
+def together_json(runs: Together) -> dict[str, Any]:
+    """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
+    from dataclasses import asdict
+
+    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.remote.together import spread_of
+
+    spread = spread_of(runs.hosts())
+    return {
+        "schema": 1,
+        "hosts": [
+            {"name": name, "recording": str(run.path) if run.path else None, "report": report_json(run.report(), run.series)}
+            for name, run in zip(runs.names, runs.runs, strict=True)
+        ],
+        "spread": {**asdict(spread), "share": spread.share, "sentence": spread.sentence} if spread else None,
+    }
