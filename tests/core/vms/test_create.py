@@ -117,8 +117,8 @@ def test_the_next_steps_are_said_in_the_terms_of_the_request(opened: Any) -> Non
     spot, queued = (
         replace(cloud.request, external_ip=False, **change).command() for change in ({"provisioning": "spot"}, {"queued": True})
     )
-    assert spot in commands
-    assert queued in commands
+    assert list(spot) in commands
+    assert list(queued) in commands
     assert any("--keep-trying" in command for command in commands)
     with pytest.raises(VmError) as caught:
         cloud.create(provisioning="spot")

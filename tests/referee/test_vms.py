@@ -1,0 +1,91 @@
+"""What we make and what gcloud makes is the same: each sees the other's, and the command we show asks for what we ask for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core.cloud.session import CloudSession, open_session
+from heartbeat_core.emulator.process import EmulatorProcess
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.vms.actions import command_of
+from heartbeat_core.vms.change import carry_out
+from heartbeat_core.vms.create import create
+from heartbeat_core.vms.look import take_look
+from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.steps import Patience
+
+PROJECT, ZONE = "demo-project", "us-central1-b"
+ROBOT = "heartbeat-tpu@demo-project.iam.gserviceaccount.com"
+PLAIN = CreateRequest(PROJECT, ZONE, "a", "v6e-1", "v2-alpha-tpuv6e")
+QUICK = Patience(poll_s=0.01, longest_poll_s=0.1, total_s=60.0, absent_s=0.3)
+RICH = replace(PLAIN, external_ip=False, network="net", subnetwork="sub", service_account=ROBOT, labels={"team": "llm", "a": "b"})
+
+
+@pytest.fixture
+def session(emulator: EmulatorProcess) -> CloudSession:
+    return open_session(endpoint=emulator.url, environ={})
+
+
+def bodies(said: str) -> list[Any]:
+    """Find the bodies of requests in what gcloud's --log-http says."""
+    found = [part.partition("== body end ==")[0].strip() for part in said.split("== body start ==")[1:]]
+    return [json.loads(body) for body in found if body.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PLAIN,
+        replace(PLAIN, provisioning="spot"),
+        replace(RICH, provisioning="reserved"),
+        replace(PLAIN, queued=True),
+        replace(RICH, queued=True, provisioning="spot"),
+        replace(PLAIN, queued=True, provisioning="reserved"),
+    ],
+    ids=["plain", "spot", "rich-reserved", "queued", "queued-rich-spot", "queued-reserved"],
+)
+def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: CreateRequest, tmp_path: Path) -> None:
+    script = tmp_path / "start.sh"
+    script.write_text("echo hello\n", encoding="utf-8")
+    wish = replace(request_, startup_script=str(script)) if request_.labels else request_
+    done = gcloud.run("", *wish.command()[1:], "--async", "--log-http")
+    assert bodies(done.stdout + done.stderr)[0] == wish.body()
+
+
+def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorProcess, session: CloudSession) -> None:
+    create(session, replace(RICH, network="", subnetwork=""), patience=QUICK)
+    gcloud.run("", *replace(RICH, network="", subnetwork="", name="b").command()[1:])
+    ours, theirs = (gcloud(f"compute tpus tpu-vm describe {name}") for name in ("a", "b"))
+    differing = ("name", "id", "createTime", "networkEndpoints")
+    assert {key: value for key, value in ours.items() if key not in differing} == {
+        key: value for key, value in theirs.items() if key not in differing
+    }
+    seen = {node.id: node for node in take_look(session, PROJECT).nodes}
+    assert {name: node.state for name, node in seen.items()} == {"a": "READY", "b": "READY"}
+    assert [node["name"].rpartition("/")[2] for node in gcloud("compute tpus tpu-vm list")] == ["a", "b"]
+    with pytest.raises(HeartbeatError, match="there is already a TPU VM b"):
+        create(session, replace(PLAIN, name="b"), patience=QUICK)
+
+
+def test_the_commands_shown_do_what_we_do(gcloud: Any, session: CloudSession) -> None:
+    create(session, PLAIN, patience=QUICK)
+    create(session, replace(PLAIN, name="q", queued=True), patience=QUICK)
+
+    def seen(name: str) -> Any:
+        return next((node for node in take_look(session, PROJECT).nodes if node.id == name), None)
+
+    for action, state in (("stop", "STOPPED"), ("start", "READY")):
+        done = gcloud.run("", *command_of(action, seen("a"), PROJECT)[1:])  # type: ignore[arg-type]
+        assert done.returncode == 0, done.stderr
+        assert seen("a").state == state
+        carry_out(session, PROJECT, seen("a"), "stop" if action == "start" else "start", patience=QUICK)
+    for name in ("a", "q"):
+        done = gcloud.run("", *command_of("delete", seen(name), PROJECT)[1:])
+        assert done.returncode == 0, done.stderr
+        assert seen(name) is None
+    assert take_look(session, PROJECT).queued == ()
