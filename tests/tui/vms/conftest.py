@@ -107,7 +107,7 @@ class VmsStage:
 
 @asynccontextmanager
 async def open_vms(
-    scenario: str = "running", *, size: tuple[int, int] = (120, 40), settle: bool = True, speed: float = 0.0, **options: Any
+    scenario: str | None = "running", *, size: tuple[int, int] = (120, 40), settle: bool = True, speed: float = 0.0, **options: Any
 ) -> AsyncIterator[VmsStage]:
     """Open the app on its TPU VMs pane, on an emulator in a state."""
     surveyor = Surveyor(Settings(), {}, demo=scenario, speed=speed)

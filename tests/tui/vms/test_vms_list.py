@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,3 +170,33 @@ async def test_a_question_over_the_pane_lets_it_go_on(vms: Open) -> None:
         stage.app.look_if_shown()
         await stage.settle()
         assert stage.fleet.view().seen != seen
+
+
+async def test_help_says_what_the_words_of_the_pane_mean(vms: Open) -> None:
+    async with vms("running", size=(160, 60)) as stage:
+        await stage.press("question_mark")
+        words = stage.words()
+        assert "as if it had run all the time" in words
+        assert "Turn the order round, then sort by the next column" in words
+
+
+async def test_without_a_project_it_says_which_pane_chooses_one(vms: Open) -> None:
+    async with vms("no-project") as stage:
+        words = stage.words()
+        assert "Press 1 for Readiness" in words
+        assert "New…" not in stage.offered()
+
+
+async def test_without_credentials_it_says_how_to_log_in(vms: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "HEARTBEAT_CLOUD_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "CLOUDSDK_CONFIG"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("PROJECT_ID", "llm-dev")
+    async with vms(None) as stage:
+        words = stage.words()
+        assert "gcloud auth application-default login" in words
+        assert "Press 1 for Readiness" in words
+        assert "New…" not in stage.offered()
+        assert "EMULATED" not in words

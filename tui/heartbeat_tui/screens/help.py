@@ -48,7 +48,18 @@ RUNS = (
     ("! newer", "a newer version has recorded it; update to read it"),
     ("✗ broken", "it cannot be read; why stands beside it"),
 )
-OF_PANES = {"readiness": READINESS, "heartbeat": WORDS, "runs": RUNS}
+VMS = (
+    ("node", "a TPU VM in the Cloud TPU API; (queued) is a request that waits for one"),
+    ("● ready", "it runs, and costs; every state is shown as Google names it"),
+    ("◐ …", "on its way from one state to another"),
+    ("○ stopped", "it does not run; its disk stays, and costs"),
+    ("✗ gone", "preempted, failed or suspended: it does not come back, and may hold quota"),
+    ("no driver", "its runtime does not fit its chips: programs find no TPU"),
+    ("$/h", "an estimate from the public price list of the date shown; no discounts, no disks"),
+    ("since start", "at most so much since it was created, as if it had run all the time"),
+    ("! age", "READY for more than 8 hours: it may have been forgotten"),
+)
+OF_PANES = {"readiness": READINESS, "vms": VMS, "heartbeat": WORDS, "runs": RUNS}
 
 
 def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]:

@@ -121,9 +121,10 @@ def notices(view: FleetView, now: datetime) -> list[Line]:
 
 def forgotten_words(rows: list[VmRow], now: datetime) -> str:
     oldest = max(rows, key=lambda row: row.age_s(now) or 0.0)
-    others = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-    so_far = f", at most ${money(oldest.so_far)} so far" if oldest.so_far is not None else ""
-    return f"! {oldest.id}{others} READY for long: created {age_words(oldest.age_s(now))} ago{so_far}. Is it still needed?"
+    age, so_far = age_words(oldest.age_s(now)), f", at most ${money(oldest.so_far)} so far" if oldest.so_far is not None else ""
+    if len(rows) == 1:
+        return f"! {oldest.id} was created {age} ago and is READY{so_far}. Is it still needed?"
+    return f"! {oldest.id} and {len(rows) - 1} more have been there for long and are READY, the oldest for {age}{so_far}. Are they still needed?"
 
 
 def problem_lines(problem: Diagnosis) -> list[Line]:
