@@ -95,6 +95,10 @@ class VmsStage:
         """Give the first line of the screen that holds a word."""
         return next(line for line in self.text().splitlines() if word in line)
 
+    def row(self, name: str) -> str:
+        """Give the line of the list that tells of this one."""
+        return next(line for line in self.text().splitlines() if line.startswith("│") and f" {name} " in line)
+
     def names(self) -> list[str]:
         """Name the rows shown, in their order."""
         assert self.pane.list is not None

@@ -88,10 +88,10 @@ async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(v
         assert "gcloud compute tpus tpu-vm stop llm-tpu-vm --project=demo-project --zone=us-central1-b" in stage.words()
         assert "saves about $2.00/h" in stage.words()
         await stage.press("enter")
-        await stage.until(lambda: "stopping, " in stage.line("  llm-tpu-vm "))
+        await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"))
         assert "Stop" not in stage.offered()
         await ended(stage)
-        assert "○ STOPPED" in stage.line("  llm-tpu-vm ")
+        assert "○ STOPPED" in stage.row("llm-tpu-vm")
         assert "✓ stopped" in stage.text()
         assert "$12.00/h running now" in stage.text()
 
@@ -144,7 +144,7 @@ async def test_a_refusal_is_said_on_the_row_and_explained(vms: Open, scenario: S
         await stage.press("S", "enter")
         await stage.until(lambda: not stage.fleet.jobs.under_way())
         await stage.settle()
-        assert "✗ not started" in stage.line("  stopped ")
+        assert "✗ not started" in stage.row("stopped")
         await stage.press("p")
         assert "tpu.nodes.start" in stage.words()
 
@@ -231,7 +231,7 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
         assert "✓ first created in" in words
         assert "● READY" in words
         await stage.press("escape")
-        assert "● READY" in stage.line("  first ")
+        assert "● READY" in stage.row("first")
         assert len(stage.ask("GET", NODE)["nodes"]) == 1
 
 
@@ -241,7 +241,7 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
         await stage.press("enter", "enter")
         await stage.until(lambda: "◐ CREATING" in stage.words())
         await stage.press("escape")
-        await stage.until(lambda: "creating, " in stage.line("  llm-tpu-vm "))
+        await stage.until(lambda: "creating, " in stage.row("llm-tpu-vm"))
         await stage.press("3", "2")
         await stage.press("p")
         assert "◐ creating llm-tpu-vm" in stage.words()
@@ -290,7 +290,7 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
         assert "stopped after" in stage.words()
         tried = [line.text for line in stage.fleet.view().log if line.name == "llm-tpu-vm"]
         assert {"asking in us-central1-b", "asking in us-east5-b"} <= set(tried)
-        assert "✗ there is no TPU of this kind left in us-central1-b just now" in tried
+        assert any("there is no TPU of this kind left in us-central1-b" in text for text in tried)
 
 
 async def test_a_queued_one_waits_in_one_zone(vms: Open) -> None:

@@ -19,36 +19,36 @@ Scenario = Callable[[str], str]
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_tpu_vm_is_shown_with_its_state_in_words(vms: Open, size: tuple[int, int]) -> None:
     async with vms("running", size=size) as stage:
-        assert "● READY" in stage.line("llm-tpu-vm")
-        assert "○ STOPPED" in stage.line("stopped")
-        assert "✗ PREEMPTED" in stage.line("preempted")
-        assert "! maintenance" in stage.line("maintained")
-        assert "✗ no driver" in stage.line("wrong-runtime")
-        assert "… WAITING_FOR_R" in stage.line("(queued) waiting")
+        assert "● READY" in stage.row("llm-tpu-vm")
+        assert "○ STOPPED" in stage.row("stopped")
+        assert "✗ PREEMPTED" in stage.row("preempted")
+        assert "! maintenance" in stage.row("maintained")
+        assert "✗ no driver" in stage.row("wrong-runtime")
+        assert "… WAITING_FOR_R" in stage.row("(queued) waiting")
         assert "6 nodes · 2 queued" in stage.text()
 
 
 async def test_what_they_cost_is_an_estimate_with_its_source(vms: Open) -> None:
     async with vms("running", size=(160, 50)) as stage:
-        assert "2.00" in stage.line("llm-tpu-vm")
-        assert "≤" in stage.line("llm-tpu-vm")
-        assert "2.00" not in stage.line("stopped")
+        assert "2.00" in stage.row("llm-tpu-vm")
+        assert "≤" in stage.row("llm-tpu-vm")
+        assert "2.00" not in stage.row("stopped")
         assert "running now" in stage.line("6 nodes")
         assert "$: EMULATED, invented" in stage.text()
 
 
 async def test_states_nobody_has_heard_of_are_shown_as_they_came(vms: Open) -> None:
     async with vms("odd", size=(160, 50)) as stage:
-        assert "? DREAMING" in stage.line("llm-tpu-vm")
-        assert "? PUZZLED" in stage.line("llm-tpu-vm")
-        assert "? PONDERING" in stage.line("(queued) waiting")
+        assert "? DREAMING" in stage.row("llm-tpu-vm")
+        assert "? PUZZLED" in stage.row("llm-tpu-vm")
+        assert "? PONDERING" in stage.row("(queued) waiting")
 
 
 async def test_names_with_markup_are_text(vms: Open, scenario: Scenario) -> None:
     edits = '[[edits]]\npath = ".*/nodes.*"\nreplace = { state = "[b]X[/b]", acceleratorType = "[red]v6e" }'
     async with vms(scenario(f'extends = "running"\n{edits}'), size=(160, 50)) as stage:
-        assert "? [b]X[/b]" in stage.line("llm-tpu-vm")
-        assert "[red]v6e" in stage.line("llm-tpu-vm")
+        assert "? [b]X[/b]" in stage.row("llm-tpu-vm")
+        assert "[red]v6e" in stage.row("llm-tpu-vm")
 
 
 async def test_a_zone_that_did_not_answer_is_named(vms: Open) -> None:
@@ -105,11 +105,11 @@ async def test_what_changed_is_said_on_the_row_and_in_the_log(vms: Open) -> None
     async with vms("running") as stage:
         stage.ask("POST", f"{NODES}/stopped:start", {})
         await stage.press("r")
-        assert "◐ STARTING" in stage.line("   stopped ")
-        assert "was STOPPED" in stage.line("   stopped ")
+        assert "◐ STARTING" in stage.row("stopped")
+        assert "was STOPPED" in stage.row("stopped")
         stage.advance()
         await stage.press("r")
-        assert "● READY" in stage.line("   stopped ")
+        assert "● READY" in stage.row("stopped")
         assert "STARTING → READY" in stage.text()
         assert "STOPPED → STARTING" in stage.text()
 

@@ -124,7 +124,7 @@ def forgotten_words(rows: list[VmRow], now: datetime) -> str:
     age, so_far = age_words(oldest.age_s(now)), f", at most ${money(oldest.so_far)} so far" if oldest.so_far is not None else ""
     if len(rows) == 1:
         return f"! {oldest.id} was created {age} ago and is READY{so_far}. Is it still needed?"
-    return f"! {oldest.id} and {len(rows) - 1} more have been there for long and are READY, the oldest for {age}{so_far}. Are they still needed?"
+    return f"! {oldest.id}, created {age} ago{so_far}, and {len(rows) - 1} more have been READY for long. Are they still needed?"
 
 
 def problem_lines(problem: Diagnosis) -> list[Line]:
