@@ -79,13 +79,17 @@ def test_the_commands_shown_do_what_we_do(gcloud: Any, session: CloudSession) ->
     def seen(name: str) -> Any:
         return next((node for node in take_look(session, PROJECT).nodes if node.id == name), None)
 
-    for action, state in (("stop", "STOPPED"), ("start", "READY")):
-        done = gcloud.run("", *command_of(action, seen("a"), PROJECT)[1:])  # type: ignore[arg-type]
+    def theirs(action: Any, name: str) -> None:
+        done = gcloud.run("", *command_of(action, seen(name), PROJECT)[1:])
         assert done.returncode == 0, done.stderr
-        assert seen("a").state == state
-        carry_out(session, PROJECT, seen("a"), "stop" if action == "start" else "start", patience=QUICK)
+
+    theirs("stop", "a")
+    assert seen("a").state == "STOPPED"
+    carry_out(session, PROJECT, seen("a"), "start", patience=QUICK)
+    carry_out(session, PROJECT, seen("a"), "stop", patience=QUICK)
+    theirs("start", "a")
+    assert seen("a").state == "READY"
     for name in ("a", "q"):
-        done = gcloud.run("", *command_of("delete", seen(name), PROJECT)[1:])
-        assert done.returncode == 0, done.stderr
+        theirs("delete", name)
         assert seen(name) is None
     assert take_look(session, PROJECT).queued == ()
