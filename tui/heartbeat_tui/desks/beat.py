@@ -48,6 +48,7 @@ class BeatDesk(Desk):
         if not self.pane.awake or self.pane.waiting:
             return
         started = monotonic()
+        self.pane.turn_heart(started)
         snapshot = self.conductor.snapshot()
         if snapshot is not None:
             self.pane.show(snapshot)

@@ -165,6 +165,11 @@ class HeartbeatPane(Pane):
             rate = self.snapshot.report.iterations_per_s if self.snapshot else None
             self.front.beat(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
 
+    def turn_heart(self, now: float) -> None:
+        """Let the heart go on; called once a frame, whether there is news or not."""
+        if self.front is not None:
+            self.front.turn_heart(now)
+
     def on_screen_suspend(self) -> None:
         self.awake = False
         self.draw_heart()

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from heartbeat_tui.widgets.braille import Canvas, Run
+from heartbeat_tui.widgets.live import refresh_rows, retitle
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
 if TYPE_CHECKING:
@@ -231,10 +232,10 @@ class LatencyChart(Widget):
             width, height = self.size
             if width and height:
                 data = chart(2 * width, steady_only)  # two dots in a cell
-                self.picture = draw(data, width, height, log=log, expected=expected, median_ns=median_ns)
+                before, self.picture = self.picture, draw(data, width, height, log=log, expected=expected, median_ns=median_ns)
                 unit = f", {self.picture.unit}" if self.picture.unit else ""
-                self.border_title = f"latency per iteration{unit} ({'log' if log else 'linear'})"
-                self.refresh()
+                retitle(self, f"latency per iteration{unit} ({'log' if log else 'linear'})")
+                refresh_rows(self, before.lines, self.picture.lines)
 
         self.redraw = redraw
         redraw()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Digits
 
 from heartbeat_core.beat.units import NOTHING
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.live import LiveLines
+from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.words import Figures, figures, split_unit
 
 if TYPE_CHECKING:
@@ -81,20 +81,6 @@ def line(shown: Figures, width: int) -> Content:
     return Content("").join([*kept, Content("   "), ink(shown.verdict, shown.verdict_ink)])
 
 
-class FiguresLine(Widget):
-    """All figures in one line, for a low screen."""
-
-    ALLOW_SELECT = False
-    shown = Figures()
-
-    def show(self, shown: Figures) -> None:
-        self.shown = shown
-        self.refresh()
-
-    def render(self) -> Content:
-        return line(self.shown, self.size.width)
-
-
 class Head(Horizontal):
     """The median drawn large and the other figures in three lines; on a low screen all of them in one."""
 
@@ -102,8 +88,8 @@ class Head(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Digits("", id="median")
-        yield Lines(id="figures")
-        yield FiguresLine()
+        yield LiveLines(id="figures")
+        yield LiveLines(id="figures-line")
 
     def show(self, report: Report | None) -> None:
         self.shown = figures(report)
@@ -111,8 +97,8 @@ class Head(Horizontal):
         median = self.query_one(Digits)
         if median.value != number:
             median.update(number)
-        self.query_one(FiguresLine).show(self.shown)
         self.on_resize()
 
     def on_resize(self) -> None:
-        self.query_one("#figures", Lines).set_lines(block(self.shown, self.size.width))
+        self.query_one("#figures", LiveLines).set_lines(block(self.shown, self.size.width))
+        self.query_one("#figures-line", LiveLines).set_lines([line(self.shown, self.size.width)])

@@ -28,7 +28,7 @@ class Front(Container):
     Head { width: 1fr; height: 3; }
     #median { width: 14; color: $accent; text-style: bold; text-align: right; margin-right: 1; }
     #figures { height: 3; }
-    FiguresLine { display: none; height: 1; width: 1fr; }
+    #figures-line { display: none; height: 1; width: 1fr; }
     PlanLine { height: 1; width: 1fr; }
     Idle { display: none; height: 1fr; align: center middle; }
     #idle-plan { width: 100%; text-align: center; padding: 0 4; }
@@ -40,7 +40,7 @@ class Front(Container):
     .-low #head { height: 1; margin: 0; }
     .-low Heart, .-low Head { height: 1; padding: 0; }
     .-low #median, .-low #figures { display: none; }
-    .-low FiguresLine { display: block; }
+    .-low #figures-line { display: block; }
     """
 
     def compose(self) -> ComposeResult:
@@ -55,6 +55,10 @@ class Front(Container):
         self.query_one(PlanLine).show(report.plan if report else plan, report)
         if report is None:
             self.query_one(Idle).show(plan)
+
+    def turn_heart(self, now: float) -> None:
+        for heart in self.query(Heart):  # none while the screen is built or taken down
+            heart.turn(now)
 
     def beat(self, *, beating: bool, iterations_per_s: float | None) -> None:
         self.query_one(Heart).show(beating=beating, iterations_per_s=iterations_per_s)

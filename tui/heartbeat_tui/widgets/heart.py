@@ -1,24 +1,23 @@
-"""A heart that beats at the pace of the run."""
+"""A heart that beats at the pace of the run, in the frames that are drawn anyway."""
 
 from __future__ import annotations
 
 import math
 
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 
 from heartbeat_tui.widgets.text import ink
 
-FASTEST = 4.0  # beats a second; more is a flicker
+FASTEST = 2.0  # beats a second: one half of a beat for each of the 4 frames
 SYSTOLE = 0.35  # the share of a beat for which the heart is full
 
 
 def pace(iterations_per_s: float) -> float:
-    """Map iterations per second to visible beats per second: as they are up to 1, then one more for each factor of 10."""
+    """Map iterations per second to visible beats per second: as they are up to 1, then a third more for each factor of 10."""
     if iterations_per_s <= 1:
         return max(0.1, iterations_per_s)
-    return min(FASTEST, 1 + math.log10(iterations_per_s))
+    return min(FASTEST, 1 + math.log10(iterations_per_s) / 3)
 
 
 class Heart(Widget):
@@ -28,31 +27,26 @@ class Heart(Widget):
     full = True
     alive = False
     beats_per_s = 1.0
-    timer: Timer | None = None
+    due = 0.0  # when the other half of the beat is to be seen
 
     def show(self, *, beating: bool, iterations_per_s: float | None) -> None:
         self.beats_per_s = pace(iterations_per_s) if iterations_per_s else 1.0
         if beating == self.alive:
             return
-        self.alive, self.full = beating, True
-        if self.timer is not None:
-            self.timer.stop()
-            self.timer = None
-        if beating and self.app.animation_level != "none":
-            self.turn()
+        self.alive, self.full, self.due = beating, True, 0.0
         self.refresh()
 
-    def turn(self) -> None:
-        """Show the other half of the beat, and come back when it is over."""
-        if not self.alive:
+    def turn(self, now: float) -> None:
+        """Show the other half of the beat where it is time; called once a frame, with seconds."""
+        if not self.alive or self.app.animation_level == "none":
             return
-        share = SYSTOLE if self.full else 1 - SYSTOLE
-        self.timer = self.set_timer(share / self.beats_per_s, self.half)
-
-    def half(self) -> None:
-        self.full = not self.full
-        self.refresh()
-        self.turn()
+        if not self.due:
+            self.due = now + SYSTOLE / self.beats_per_s
+        elif now >= self.due:
+            self.full = not self.full
+            share = SYSTOLE if self.full else 1 - SYSTOLE
+            self.due = max(now, self.due + share / self.beats_per_s)
+            self.refresh()
 
     def render(self) -> Content:
         return Content.assemble(" ", ink("♥" if self.full else "♡", "beat" if self.alive else "quiet"))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from heartbeat_tui.widgets.bars import bar
+from heartbeat_tui.widgets.live import LiveLines, retitle
 from heartbeat_tui.widgets.scale import unit_for
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import ink
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.histogram import Bin
@@ -42,7 +43,7 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Conte
     return lines
 
 
-class Histogram(Lines):
+class Histogram(LiveLines):
     """The histogram as a widget; as many bins as it has rows."""
 
     redraw: Callable[[], None] | None = None
@@ -54,7 +55,7 @@ class Histogram(Lines):
             width, height = self.size
             if width and height:
                 bins = histogram(height)
-                self.border_title = f"steady state, {unit_for(bins[-1].low_ns)[1]}" if bins else "steady state"
+                retitle(self, f"steady state, {unit_for(bins[-1].low_ns)[1]}" if bins else "steady state")
                 self.set_lines(draw(bins, width, marks) or [ink("Fills once the warm-up is over.", "quiet")])
 
         self.redraw = redraw

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.live import LiveLines
+from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.words import meaning
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.report import Report
 
 
-class Meaning(Lines):
+class Meaning(LiveLines):
     """The verdict, the steady state, the first beat, and whatever disturbed the run."""
 
     def show(self, report: Report) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.content import Content
-from textual.widget import Widget
 
 from heartbeat_core.beat.units import format_count
 from heartbeat_tui.widgets.bars import progress
+from heartbeat_tui.widgets.live import LiveLines
 from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.words import clock, plan_line
 
@@ -36,25 +36,25 @@ def how_far(report: Report) -> tuple[float | None, str]:
     return None, f"{format_count(report.count)} so far  {left}"
 
 
-class PlanLine(Widget):
+class PlanLine(LiveLines):
     """The plan of the run, and its progress."""
 
-    ALLOW_SELECT = False
     plan: Plan | None = None
     report: Report | None = None
 
     def show(self, plan: Plan, report: Report | None) -> None:
         self.plan, self.report = plan, report
-        self.refresh()
+        self.on_resize()
 
-    def render(self) -> Content:
-        if self.plan is None:
-            return Content("")
-        width = self.size.width
+    def on_resize(self) -> None:
+        if self.plan is not None:
+            self.set_lines([self.drawn(self.plan, self.size.width)])
+
+    def drawn(self, plan: Plan, width: int) -> Content:
         if self.report is None:
-            return ink(" " + plan_line(self.plan, {}, width - 2), "quiet")
+            return ink(" " + plan_line(plan, {}, width - 2), "quiet")
         share, words = how_far(self.report)
-        left = " " + plan_line(self.plan, self.report.environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
+        left = " " + plan_line(plan, self.report.environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
         length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
         done, rest = progress(share or 0.0, length)
         space = " " * (width - len(left) - length - len(words) - 3)

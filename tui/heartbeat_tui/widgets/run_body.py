@@ -30,6 +30,7 @@ class RunBody(Container):
     #below { height: 10; layout: horizontal; }
     #below .panel { height: 1fr; width: 2fr; }
     #below #meaning { width: 3fr; scrollbar-size-vertical: 1; }
+    #meaning Meaning { min-height: 100%; }  /* so that it is seldom laid out anew */
     #gist { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #clocks { display: none; height: auto; }
     #clocks Horizontal { height: auto; }

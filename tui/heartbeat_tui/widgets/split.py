@@ -8,7 +8,8 @@ from textual.content import Content
 
 from heartbeat_core.beat.units import format_ns
 from heartbeat_tui.widgets.bars import bar
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.live import LiveLines
+from heartbeat_tui.widgets.text import ink
 
 ORDER = ("trace", "compile", "dispatch", "wait", "compute")
 
@@ -28,14 +29,14 @@ def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: in
     return lines
 
 
-class Split(Lines):
+class Split(LiveLines):
     """The parts of a beat as a widget."""
 
+    BORDER_TITLE = "where one beat goes"
     parts: Mapping[str, float] = {}
     stages: Mapping[str, int | None] = {}
 
     def show(self, parts: Mapping[str, float], stages: Mapping[str, int | None]) -> None:
-        self.border_title = "where one beat goes"
         self.parts, self.stages = parts, stages
         self.on_resize()
 
