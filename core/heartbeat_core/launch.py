@@ -100,8 +100,8 @@ class Launcher:
         if kept.save if save is None else save:
             recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
             sinks = (*sinks, recording)
-        witness = self.witness(plan) if host is None else None  # who looks at chips looks at this machine's
-        run = Run(plan, self.spawner, place=self.place(plan, host), sinks=sinks, ceilings=self.ceilings(), witness=witness)
+        place, witness = self.place(plan, host), self.witness(plan, host)
+        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness)
         run.path = recording.path if recording else None
         return run
 
@@ -128,21 +128,25 @@ class Launcher:
             return self.start_together(plan, label=label)
         return self.start(self.with_ceiling(plan), label=label)
 
-    def reader(self, ports: tuple[int, ...] = ()) -> Reader:
-        """Give the means to look at this machine's chips: under the Python of torch_xla, which brings tpu-info."""
-        from heartbeat_core.telemetry.watcher import Reader
+    def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:
+        """Give the means to look at the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
+        from heartbeat_core.telemetry.watcher import FAR_LOOK_S, Reader
 
         port = self.settings.telemetry.port
-        return Reader(self.interpreter("xla") or sys.executable, ports or ((port,) if port else ()))
+        ports = ports or ((port,) if port else ())
+        if host is None:
+            return Reader(self.interpreter("xla") or sys.executable, ports)
+        return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=FAR_LOOK_S)
 
-    def witness(self, plan: Plan) -> Witness | None:
-        """Give whoever looks at the chips beside this run, None where nobody does."""
+    def witness(self, plan: Plan, host: Host | None = None) -> Witness | None:
+        """Give whoever looks at the chips beside this run, None where there are none; on a host the worker will tell."""
         telemetry = self.settings.telemetry
-        if plan.backend == "cpu" or not telemetry.watch or not (scan_tpus() or (telemetry.port and plan.backend == "xla")):
+        asked = telemetry.port is not None and plan.backend == "xla"
+        if plan.backend == "cpu" or not telemetry.watch or not (asked or host or scan_tpus()):
             return None
         from heartbeat_core.telemetry.witness import ChipWitness
 
-        return ChipWitness(replace(self.reader(), holders=False), always=telemetry.port is not None)
+        return ChipWitness(replace(self.reader(host=host), holders=False), always=asked)
 
     def replay(self, path: Path, speed: float = 1.0) -> Replay:
         """Play a recording; raise HeartbeatError where it cannot be read."""

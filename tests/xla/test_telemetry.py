@@ -18,7 +18,7 @@ from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.stream import ChipReading
 from heartbeat_core.runs.recording import Recording, load
 from heartbeat_core.telemetry.look import Look
-from heartbeat_core.telemetry.watcher import Reader, Watcher, take_look
+from heartbeat_core.telemetry.watcher import Reader, Watcher
 from heartbeat_core.telemetry.witness import ChipWitness
 
 pytestmark = pytest.mark.xla
@@ -52,6 +52,12 @@ import json, sys
 from tpu_info import metrics
 print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules} & {"libtpu", "torch", "torch_xla", "jax"})))
 """
+
+
+def take_look(reader: Reader) -> Look:
+    """Look once."""
+    (look,) = Watcher(reader).looks()
+    return look
 
 
 class Server:

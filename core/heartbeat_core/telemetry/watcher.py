@@ -6,12 +6,13 @@ import contextlib
 import importlib.util
 import json
 import os
+import queue
 import select
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,8 @@ for name, source in order["modules"]:
 sys.modules["heartbeat_core.telemetry.reader"].main(order)
 """
 ANSWER_S = 2.0  # for a metrics server
-LOOK_S = 30.0  # for a look, the start of the Python and a connection by ssh included
+LOOK_S = 30.0  # for a look, the start of the Python included
+FAR_LOOK_S = 60.0  # the same, with a connection by ssh
 ERROR_LINES = 5
 LONGEST_LINE = 2**20  # bytes; a look at 256 devices is a twentieth of it
 
@@ -43,12 +45,14 @@ def as_it_is(command: Sequence[str]) -> list[str]:
 class Reader:
     """How to look: under which Python, at which ports (none: those that the program on the chip was told, else libtpu's own).
 
-    ``on_host`` makes of a command the one that runs it where the chips are, such as through ssh; None is this machine.
+    ``on_host`` makes of a command the one that runs it where the chips are, such as through ssh, and ``environ`` is for that
+    one; None is this machine, and our own.
     """
 
     python: str = sys.executable
     ports: tuple[int, ...] = ()
     on_host: Callable[[Sequence[str]], list[str]] | None = None
+    environ: Mapping[str, str] | None = None
     holders: bool = True
     limit_s: float = LOOK_S
     answer_s: float = ANSWER_S
@@ -70,7 +74,13 @@ class Reader:
     def spawn(self) -> subprocess.Popen[bytes]:
         command = (self.on_host or as_it_is)([self.python, "-c", BOOTSTRAP])
         return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+            env=None if self.environ is None else dict(self.environ),
         )
 
 
@@ -92,7 +102,8 @@ class Watcher:
                     return
                 self.process = self.reader.spawn()
         except OSError as error:
-            yield Look(failure=f"{self.reader.python} cannot be started: {error.strerror}")
+            what = self.reader.python if self.reader.on_host is None else "what leads to its host"
+            yield Look(failure=f"{what} cannot be started: {error.strerror}")
             return
         listener = threading.Thread(target=self.listen, name="reader's stderr", daemon=True)
         listener.start()
@@ -168,11 +179,34 @@ def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
             raise HeartbeatError("the reader told a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
 
 
-def take_look(reader: Reader) -> Look:
-    """Look once."""
-    watcher = Watcher(reader)
-    found = list(watcher.looks())
-    return found[0]
+def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, Look], None, None]:
+    """Look at several machines at once, each in a thread of its own; give each look with the name of its machine as it comes."""
+    told: queue.SimpleQueue[tuple[str, Look | None]] = queue.SimpleQueue()
+    watchers = {name: Watcher(reader, every_s) for name, reader in readers.items()}
+
+    def listen(name: str) -> None:
+        try:
+            for look in watchers[name].looks():
+                told.put((name, look))
+        finally:
+            told.put((name, None))
+
+    threads = [threading.Thread(target=listen, args=(name,), name=f"chips of {name}", daemon=True) for name in watchers]
+    for thread in threads:
+        thread.start()
+    left = len(threads)
+    try:
+        while left:
+            name, look = told.get()
+            if look is None:
+                left -= 1
+            else:
+                yield name, look
+    finally:
+        for watcher in watchers.values():
+            watcher.stop()
+        for thread in threads:
+            thread.join()
 
 
 def source_of(module: str) -> str:

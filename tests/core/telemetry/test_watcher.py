@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.telemetry.watcher import Reader, Watcher, take_look
+from heartbeat_core.telemetry.look import Look
+from heartbeat_core.telemetry.watcher import Reader, Watcher, looks_at
 
 LONG_S = 60.0
 # A package that stands where tpu_info would, for a Python that has none: its client fails or hangs as told.
@@ -21,6 +22,12 @@ import enum, time
 class MetricName(enum.Enum):
     TOTAL_MEMORY, MEMORY_USAGE, DUTY_CYCLE_PCT = "total", "used", "duty"
 """
+
+
+def take_look(reader: Reader) -> Look:
+    """Look once."""
+    (look,) = Watcher(reader).looks()
+    return look
 
 
 @pytest.fixture
@@ -184,3 +191,22 @@ def test_on_another_host_the_command_is_the_hosts(machine: Callable[..., Path]) 
     look = take_look(Reader(on_host=on_host, root=machine()))
     assert look.state == "no library"
     assert commands[0][0] == sys.executable
+
+
+def test_several_machines_are_looked_at_at_once_and_told_apart(machine: Callable[..., Path], program: Callable[[str], str]) -> None:
+    readers = {"slice:0": Reader(root=machine(chips=4)), "slice:1": Reader(program("sys.exit(255)"))}
+    found = dict(looks_at(readers))
+    assert {name: look.state for name, look in found.items()} == {"slice:0": "no library", "slice:1": "broken"}
+
+
+def test_whoever_has_seen_enough_ends_all_the_readers(
+    machine: Callable[..., Path], program: Callable[[str], str], watch_process: Callable[[int], Callable[[], bool]], tmp_path: Path
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    hanging = Reader(program(f"open({str(fifo)!r}, 'w').write(str(os.getpid())); signal.pause()"))
+    looks = looks_at({"here": Reader(root=machine(chips=0)), "there": hanging}, 0.01)
+    assert next(looks)[0] == "here"
+    watched = watch_process(int(fifo.read_text()))
+    looks.close()
+    assert watched()

@@ -7,19 +7,21 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import duration
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.stream import ChipReading
+    from heartbeat_core.remote.hosts import Host
+    from heartbeat_core.settings import Settings
     from heartbeat_core.telemetry.look import Look
     from heartbeat_core.telemetry.watcher import Reader
 
 EVERY_S = 1.0
 DESCRIPTION = (
-    "Look at the chips of this machine, also while somebody else's program uses them: nothing is opened, taken or disturbed. "
+    "Look at the chips of this machine or of a TPU VM, also while somebody else's program uses them: nothing is opened or taken. "
     "Exit 0 where the chips told of themselves, 1 where there is no workload yet, 3 where it could not be told."
 )
 
@@ -33,6 +35,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--port", type=port, action="append", default=[], metavar="N", help="where libtpu serves its metrics, default 8431; may be repeated"
     )
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="look with this Python, which has tpu-info")
+    parser.add_argument("--on", metavar="NAME[:WORKER|:all]", default=argparse.SUPPRESS, help="look at this TPU VM, over ssh")
+    parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
+    parser.add_argument("--zone", metavar="ZONE", help="the zone of the TPU VM that --on names")
     parser.set_defaults(run=run)
 
 
@@ -44,52 +49,67 @@ def port(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look; return 0 where the chips told of themselves, else what the last look's problem says."""
+    """Look; return 0 where every machine's chips told of themselves, else the worst of what their last looks say."""
+    from heartbeat_core.telemetry.watcher import looks_at
+
+    last: dict[str, Look] = {}
+    # whatever ends this ends the readers
+    with contextlib.closing(looks_at(make_readers(args), args.every if args.watch else None)) as looks:
+        if args.watch and sys.stdout.isatty() and not args.json:
+            show_live(looks, last)
+        else:
+            for name, look in looks:
+                last[name] = look
+                show(name, look, args)
+                sys.stdout.flush()
+    return max(map(exit_code, last.values()))
+
+
+def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
+    """Make a reader for each machine, by its name, which is empty for this one; raise HeartbeatError where one cannot be reached."""
     from heartbeat_core.launch import Launcher
     from heartbeat_core.settings import load_settings
 
     launcher = Launcher(load_settings(), python=args.python or "")
     try:
-        reader = launcher.reader(tuple(args.port))
+        ports = tuple(args.port)
+        readers = {host.label: launcher.reader(ports, host) for host in hosts(args, launcher.settings)} or {"": launcher.reader(ports)}
     finally:
         launcher.close()
-    if args.watch:
-        return watch(reader, args)
-    from heartbeat_core.telemetry.watcher import take_look
-
-    look = take_look(reader)
-    show(look, args)
-    return exit_code(look)
+    return {name: replace(reader, python=args.python or reader.python) for name, reader in readers.items()}
 
 
-def watch(reader: Reader, args: argparse.Namespace) -> int:
-    """Show look after look until Ctrl-C; on a terminal each in the place of the one before."""
-    from heartbeat_core.telemetry.watcher import Watcher
+def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
+    """Find the hosts that ``--on`` names and bring them our key; with a Python named they need not be set up."""
+    from heartbeat_tui.commands.on_flags import make_destination
 
-    look: Look | None = None
-    with contextlib.closing(Watcher(reader, args.every).looks()) as looks:  # whatever ends this ends the reader
-        if sys.stdout.isatty() and not args.json:
-            look = watch_live(looks)
-        else:
-            for look in looks:
-                show(look, args)
-                sys.stdout.flush()
-    return exit_code(look) if look else 3
+    destination = make_destination(args, settings)
+    if destination is None:
+        return ()
+    from heartbeat_core.remote.hosts import hosts_of, reach
+
+    node, project, remote = destination.find(), destination.project, settings.remote
+    found = hosts_of(node, project, destination.on, endpoint=destination.endpoint, remote=remote)
+    reach(found, node, project, remote, set_up=not args.python)
+    return found
 
 
-def watch_live(looks: Iterator[Look]) -> Look | None:
+def show_live(looks: Iterator[tuple[str, Look]], last: dict[str, Look]) -> None:
+    """Draw each look in the place of the one before, machines one below the other."""
     from rich.live import Live
     from rich.text import Text
 
-    look = None
-    with Live(auto_refresh=False, transient=False) as live:
-        for look in looks:
-            live.update(Text("\n".join(lines(look))), refresh=True)
-    return look
+    with Live(auto_refresh=False) as live:
+        for name, look in looks:
+            last[name] = look
+            live.update(Text("\n\n".join("\n".join(lines(look, each)) for each, look in sorted(last.items()))), refresh=True)
 
 
-def show(look: Look, args: argparse.Namespace) -> None:
-    print(json.dumps(look_json(look)) if args.json else "\n".join([*lines(look), *([""] if args.watch else [])]))
+def show(name: str, look: Look, args: argparse.Namespace) -> None:
+    if args.json:
+        print(json.dumps(look_json(look, name)))
+    else:
+        print("\n".join([*lines(look, name), *([""] if args.watch or name else [])]))
 
 
 def exit_code(look: Look) -> int:
@@ -97,11 +117,12 @@ def exit_code(look: Look) -> int:
     return 0 if look.chips or problem is None else problem.exit_code
 
 
-def look_json(look: Look) -> dict[str, Any]:
+def look_json(look: Look, host: str = "") -> dict[str, Any]:
     """Make the one object that ``chips --json`` prints a look: schema 1."""
     problem = look.problem
     return {
         "schema": 1,
+        "host": host or None,
         "time": look.time or None,
         "state": look.state,
         "tpus": [{"address": address, "chip": chip} for address, chip in look.tpus],
@@ -115,9 +136,9 @@ def look_json(look: Look) -> dict[str, Any]:
     }
 
 
-def lines(look: Look) -> list[str]:
+def lines(look: Look, host: str = "") -> list[str]:
     """Write a look as text: the machine, who holds the chips, what they told, what is missing and why."""
-    shown = [" · ".join(part for part in (look.title, ", ".join(look.files)) if part)]
+    shown = [" · ".join(part for part in (host, look.title, ", ".join(look.files)) if part)]
     shown += [f"held by {holder}" for holder in look.holders]
     if look.tpus and not look.holders:
         hidden = f"; {look.unreadable} processes of others could not be looked into" if look.unreadable else ""
