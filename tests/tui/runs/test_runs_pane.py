@@ -253,3 +253,8 @@ async def test_the_list_follows_a_run_that_ends(hall: OpenHall, folder: Folder) 
         stage.run.done()
         await stage.settle()
         assert "just made" in stage.text()
+
+
+async def test_what_holds_for_the_whole_program_stands_above_this_pane_too(hall: OpenHall) -> None:
+    async with hall(banner=("DEMO: emulated, scenario ready",)) as stage:
+        assert "DEMO: emulated, scenario ready" in stage.text().splitlines()[0]

@@ -26,12 +26,11 @@ class Pane(Screen[None]):
         self.early: Callable[[], bool] = lambda: False  # before the program's first frame, after which the app fills its pane
 
     def compose(self) -> ComposeResult:
-        yield TopLine(self.tabs, self.mode)
+        yield TopLine(self.tabs, self.mode, self.banner)
         yield Lines(id="too-small")
         yield Vertical(id="pane")
 
     def on_mount(self) -> None:
-        self.show_labels()
         if not self.early():
             self.call_after_refresh(self.fill)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.message import Message
 
 from heartbeat_tui.widgets.text import Lines, ink
@@ -37,17 +38,20 @@ class Tab(Lines):
 class TopLine(Horizontal):
     """Name, tabs, and labels at the right."""
 
-    def __init__(self, tabs: Tabs, current: str) -> None:
+    def __init__(self, tabs: Tabs, current: str, labels: Sequence[str] = ()) -> None:
         super().__init__()
-        self.tabs, self.current = tabs, current
+        self.tabs, self.current, self.labels = tabs, current, labels
 
     def compose(self) -> ComposeResult:
         yield Lines(classes="tab").with_text(ink(" heartbeat  ", "strong"))
         for key, title, mode in self.tabs:
             yield Tab(key, title, mode, current=mode == self.current)
-        yield Lines(id="labels")
+        yield Lines(id="labels").with_text(line_of(self.labels))
 
     def show(self, labels: Sequence[str]) -> None:
-        self.query_one("#labels", Lines).set_lines(
-            [ink(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")]
-        )
+        self.query_one("#labels", Lines).set_lines([line_of(labels)])
+
+
+def line_of(labels: Sequence[str]) -> Content:
+    """Set the labels in a line, the loud ones first."""
+    return ink(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")
