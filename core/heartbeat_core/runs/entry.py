@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from heartbeat_core.beat.workload import Dtype, MatMul
 
+GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}  # of verdicts
 Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "broken", "empty"]
 
 
@@ -85,20 +86,25 @@ class Entry:
             "workload": vars(work) if work else None,
         }
 
+    def to_row(self) -> list[Any]:
+        """Make what the index keeps: as little as will do, for ten thousand of them are read at once."""
+        values = self.to_json()
+        return [values[name] for name in ROW]
 
-def entry_from_json(values: dict[str, Any], path: Path, name: str) -> Entry:
-    """Read what ``to_json`` made, now at ``path`` and called ``name``; raise KeyError, TypeError or ValueError where it is not that."""
-    work, started = values["workload"], values["started"]
-    return Entry(
-        **{
-            **values,
-            "path": path,
-            "id": name,
-            "tags": tuple(values["tags"]),
-            "started": datetime.fromisoformat(started) if started else None,
-            "workload": matmul(**work) if work else None,
-        }
-    )
+
+def entry_of_row(row: list[Any], path: Path, name: str) -> Entry:
+    """Read what ``to_row`` made, now at ``path`` and called ``name``; raise TypeError or ValueError where it is not that."""
+    values = list(row)
+    if len(values) != len(ROW):
+        raise ValueError(f"a row of {len(values)} values")
+    values[TAGS] = tuple(values[TAGS])
+    values[STARTED] = datetime.fromisoformat(values[STARTED]) if values[STARTED] else None
+    values[WORKLOAD] = matmul(**values[WORKLOAD]) if values[WORKLOAD] else None
+    return Entry(path, name, *values)
+
+
+ROW = tuple(Entry.__dataclass_fields__)[2:]  # without what is not the recording's own: its path and its id
+TAGS, STARTED, WORKLOAD = (ROW.index(name) for name in ("tags", "started", "workload"))
 
 
 @lru_cache(maxsize=256)

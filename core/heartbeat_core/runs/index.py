@@ -10,18 +10,29 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.entry import Entry, entry_from_json
+from heartbeat_core.runs.entry import Entry, entry_of_row
+from heartbeat_core.runs.files import OURS, SUFFIX, remove
 from heartbeat_core.runs.find import find_entries, find_entry
 from heartbeat_core.runs.labels import Relabel, relabel
-from heartbeat_core.runs.recording import OURS, SUFFIX, remove
 from heartbeat_core.runs.shelf import Kept, Shelf, Stamp
-from heartbeat_core.runs.summary import KeptCeilings, summarize_recording
 
 Progress = Callable[[int, int], None]  # recordings read, of those to be read
 BATCH = 500  # recordings between two writes: what was read before a kill is not read again
+
+
+class KeptCeilings(CeilingCache):
+    """The ceilings of this machine as they stood when this was made: read once for many recordings."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.kept = super().read()
+
+    def read(self) -> dict[str, Any]:
+        return self.kept
 
 
 @dataclass(frozen=True)
@@ -89,19 +100,23 @@ class Index:
         """Take from the cache what it has of these recordings."""
         found: dict[str, Known] = {}
         for name, kept in self.shelf.load().items():
-            with contextlib.suppress(KeyError, TypeError, ValueError):  # not written by this version: read anew
-                found[name] = Known(kept.stamp, kept.ceiling, entry_from_json(kept.entry, self.folder / name, ids.get(name, "")))
+            with contextlib.suppress(TypeError, ValueError):  # not written by this version: read anew
+                found[name] = Known(kept.stamp, kept.ceiling, entry_of_row(kept.entry, self.folder / name, ids.get(name, "")))
         return found
 
     def read(self, names: list[str], stamps: dict[str, Stamp], ceilings: CeilingCache, on_progress: Progress | None) -> None:
         """Read these recordings and keep what they say."""
+        if not names:
+            return
+        from heartbeat_core.runs.summary import summarize_recording  # 25 ms of imports, and most lists have nothing to read
+
         assert self.known is not None
         batch: list[tuple[str, Kept]] = []
         for count, name in enumerate(names, 1):
             summary = summarize_recording(self.folder / name, stamps[name].size, ceilings)
             ceiling = ceiling_of(summary.ceiling_key, ceilings)
             self.known[name] = Known(stamps[name], ceiling, summary.entry)
-            batch.append((name, Kept(stamps[name], ceiling, summary.entry.to_json())))
+            batch.append((name, Kept(stamps[name], ceiling, summary.entry.to_row())))
             if len(batch) == BATCH or count == len(names):
                 self.shelf.store(batch)
                 batch = []
@@ -140,6 +155,8 @@ class Index:
             return None
         if path.parent.resolve() == self.folder.resolve():
             return next((entry for entry in entries if entry.path.name == path.name), None)
+        from heartbeat_core.runs.summary import summarize_recording
+
         try:
             size = path.stat().st_size
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +18,11 @@ from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.stream import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.files import OURS, SUFFIX, remove, size_of
 from heartbeat_core.runs.labels import check_label, last_label
 from heartbeat_core.runs.lock import hold
 
-SUFFIX = ".jsonl"
 NAMED = 5  # of the labelled recordings that had to go, listed one by one
-# The folder may hold other files, and those are never removed.
-OURS = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[a-z]+-[0-9a-f]{6}\.jsonl")
 
 
 class Recording:
@@ -131,14 +128,6 @@ def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path]
     return removed, gone
 
 
-def size_of(path: Path) -> int:
-    """Give the bytes of a file, 0 where another program has just removed it."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
 def call(path: Path) -> str:
     """Give what people call a recording, empty where they have not named, noted or tagged it."""
     try:
@@ -146,18 +135,6 @@ def call(path: Path) -> str:
     except OSError:
         return ""
     return label.name or (path.stem if label.note or label.tags else "")
-
-
-def remove(path: Path) -> bool:
-    """Remove a recording unless a program is writing it; tell whether it is gone by our hand. Raise OSError where it cannot be."""
-    try:
-        with path.open("rb") as file:
-            if not hold(file):
-                return False
-            path.unlink()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def counted(count: int) -> str:

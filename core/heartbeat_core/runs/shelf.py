@@ -24,7 +24,7 @@ T = TypeVar("T")
 PATIENCE_S = 2.0  # for another program that writes
 SUFFIXES = ("", "-wal", "-shm", "-journal")
 # Another version may summarize otherwise.
-VERSION = zlib.crc32(repr((1, __version__, [field.name for field in fields(Entry)])).encode()) & 0x7FFFFFFF
+VERSION = zlib.crc32(repr((2, __version__, [field.name for field in fields(Entry)])).encode()) & 0x7FFFFFFF
 TABLE = "CREATE TABLE recordings (file TEXT PRIMARY KEY, mtime_ns INT, size INT, ceiling TEXT, entry TEXT) WITHOUT ROWID"
 
 
@@ -42,7 +42,7 @@ class Kept:
 
     stamp: Stamp
     ceiling: str
-    entry: dict[str, Any]
+    entry: list[Any]
 
 
 class Shelf:
@@ -58,7 +58,9 @@ class Shelf:
 
         def read(database: sqlite3.Connection) -> dict[str, Kept]:
             rows = database.execute("SELECT file, mtime_ns, size, ceiling, entry FROM recordings")
-            return {file: Kept(Stamp(mtime_ns, size), ceiling, json.loads(entry)) for file, mtime_ns, size, ceiling, entry in rows}
+            kept = rows.fetchall()
+            entries = json.loads(f"[{','.join(row[4] for row in kept)}]")  # in one go: it takes half the time
+            return {row[0]: Kept(Stamp(row[1], row[2]), row[3], entry) for row, entry in zip(kept, entries, strict=True)}
 
         return self.attempt(read, {})
 

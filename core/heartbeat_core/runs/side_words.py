@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.runs.entry import GLYPHS
 from heartbeat_core.runs.side import APART, Side
 
-GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
 Row = tuple[str, ...]
 
 

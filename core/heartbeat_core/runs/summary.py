@@ -13,8 +13,9 @@ from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.stream import Label, NewerSchema, Samples
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry, Status
+from heartbeat_core.runs.files import OURS
 from heartbeat_core.runs.lock import is_held
-from heartbeat_core.runs.recording import OURS, Loaded, read_records
+from heartbeat_core.runs.recording import Loaded, read_records
 
 CUT_OFF = "it ends early, without a last word of its worker; what came before is whole"
 
@@ -39,17 +40,6 @@ class Digest(Series):
             if compile_ns and any(compile_ns):
                 total = array("q", [ns for ns, compiled in zip(total, compile_ns, strict=True) if not compiled])
             self.steady.extend(total)
-
-
-class KeptCeilings(CeilingCache):
-    """The ceilings of this machine as they stood when this was made: read once for many recordings."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.kept = super().read()
-
-    def read(self) -> dict[str, Any]:
-        return self.kept
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_what_was_read_is_kept_for_the_next_program(index: Index, open_index: Op
     write(b"rubbish\n")
     write(b"")
     first = index.entries()
-    monkeypatch.setattr("heartbeat_core.runs.index.summarize_recording", None)  # nothing is read again
+    monkeypatch.setattr("heartbeat_core.runs.summary.summarize_recording", None)  # nothing is read again
     assert open_index().entries() == first
     assert index.entries() == first
 

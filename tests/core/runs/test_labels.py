@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.beat.stream import Ended, Label, Record, encode
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.entry import Entry, entry_from_json
+from heartbeat_core.runs.entry import Entry, entry_of_row
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.labels import Relabel, check_label, last_label, relabel
 from heartbeat_core.runs.recording import load
@@ -172,4 +173,4 @@ def test_any_label_that_is_allowed_comes_back_from_its_file(tmp_path_factory: py
 def test_an_entry_comes_back_from_the_index_as_it_was(change: Relabel, size: int, median: float | None) -> None:
     label = change.applied_to(Label(0))
     entry = Entry(Path("a.jsonl"), "a", size, "done", "", label.name, label.note, label.tags, label.group, median_ns=median)
-    assert entry_from_json(entry.to_json(), entry.path, entry.id) == entry
+    assert entry_of_row(json.loads(json.dumps(entry.to_row())), entry.path, entry.id) == entry

@@ -104,7 +104,8 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
     """Give the ends of the last runs that did not end well, the latest first."""
     from heartbeat_core.beat.ending import Exit, explain
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.runs.recording import OURS, load
+    from heartbeat_core.runs.files import OURS
+    from heartbeat_core.runs.recording import load
 
     errors: list[dict[str, Any]] = []
     paths = sorted((path for path in folder.glob("*.jsonl") if OURS.fullmatch(path.name)), reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -162,6 +163,7 @@ def list_runs(args: argparse.Namespace) -> int:
     """List what there is; 0, whatever state the recordings are in."""
     from heartbeat_core.runs.sift import in_order, sift
 
+    gc.disable()  # it would look at ten thousand runs time and again, and this program ends soon
     index = open_index()
     every = index.entries(show_progress)
     entries = in_order(sift(every, " ".join(args.words)), args.sort, reverse=args.reverse)

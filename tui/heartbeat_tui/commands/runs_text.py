@@ -13,8 +13,7 @@ from heartbeat_core.beat.units import (
     format_ns,
     format_share,
 )
-from heartbeat_core.runs.entry import Entry
-from heartbeat_core.runs.side_words import GLYPHS, side_table
+from heartbeat_core.runs.entry import GLYPHS, Entry
 
 if TYPE_CHECKING:
     from heartbeat_core.runs.check import Checked
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 HEADER = ("ID", "NAME", "STARTED", "WHERE", "PRODUCT", "METHOD", "MEDIAN", "±", "N", "VERDICT", "TAGS")
 RIGHT = {"MEDIAN", "±", "N"}
-WIDEST = {"NAME": 24, "WHERE": 28, "TAGS": 24}  # characters; more is cut
 
 
 def list_lines(entries: Sequence[Entry], count: int, folder: Path) -> Iterator[str]:
@@ -38,11 +36,13 @@ def list_lines(entries: Sequence[Entry], count: int, folder: Path) -> Iterator[s
 
 def table_lines(entries: Sequence[Entry]) -> Iterator[str]:
     """Give a line for each run, and below it what is wrong with it."""
-    rows = [tuple(cut(cell, WIDEST.get(name, 99)) for name, cell in zip(HEADER, cells(entry), strict=True)) for entry in entries]
+    rows = [cells(entry) for entry in entries]
     widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
-    yield line_of(HEADER, widths)
+    # one template for all: a thousand rows are to come at once
+    line = "  ".join(f"{{:{'>' if name in RIGHT else '<'}{width}}}" for name, width in zip(HEADER, widths, strict=True)).format
+    yield line(*HEADER).rstrip()
     for entry, row in zip(entries, rows, strict=True):
-        yield line_of(row, widths)
+        yield line(*row).rstrip()
         if entry.problem:
             yield f"{'':<{widths[0]}}  {entry.status}: {entry.problem}"
 
@@ -53,27 +53,21 @@ def cells(entry: Entry) -> tuple[str, ...]:
     verdict = f"{GLYPHS.get(entry.verdict, '')} {entry.verdict}".strip()
     return (
         entry.id,
-        entry.name,
+        cut(entry.name, 24),
         entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
-        entry.where or NOTHING,
+        cut(entry.where, 34) or NOTHING,
         f"{work.batch}×{work.hidden}×{work.intermediate} {work.dtype}" if work else NOTHING,
         entry.method or NOTHING,
         NOTHING if entry.median_ns is None else format_ns(entry.median_ns),
         NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
         format_count(entry.n),
         verdict if entry.status in ("done", "stopped") else entry.status,
-        " ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))),
+        cut(" ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))), 40),
     )
 
 
 def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def line_of(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Set one row; plain text, for a thousand rows are to come at once."""
-    parts = (f"{cell:>{width}}" if name in RIGHT else f"{cell:<{width}}" for name, cell, width in zip(HEADER, row, widths, strict=True))
-    return "  ".join(parts).rstrip()
 
 
 def label_lines(entry: Entry) -> Iterator[str]:
@@ -102,6 +96,8 @@ def check_lines(checked: Checked) -> Iterator[str]:
 def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterator[str]:
     """Give both sides, or more, column by column; then each comparison in words."""
     sides = [made[0].reference, *(comparison.candidate for comparison in made)]
+    from heartbeat_core.runs.side_words import side_table
+
     rows = side_table(sides)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -1,0 +1,131 @@
+"""Figures of the runs that are kept: how quickly 10,000 are listed and read anew, and how often ``runs check`` is wrong.
+
+The recordings are real ones of this machine, made here. For the index they are copied under other names and pids. For the check,
+pairs of n = 100 are drawn from each by moving blocks of 10 (Künsch, Annals of Statistics 17, 1989), so that neighbours resemble
+one another as they did; a slowdown multiplies every sample of the second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.figure import Figure, finish, program, quiet
+
+from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.beat.stream import Ended, Environment, Proof, Record, Samples, Started, encode
+from heartbeat_core.runs.check import check
+from heartbeat_core.runs.index import Index
+from heartbeat_core.runs.recording import load, read_records
+from heartbeat_core.runs.side import Measured, measure
+from heartbeat_core.runs.summary import summarize_recording
+
+RECORDINGS, LISTS = 10_000, 5
+PAIRS, N, BLOCK, SLOWER = 200, 100, 10, 1.10
+ALLOWED = 0.05
+TYPICAL = ("--batch=64 --hidden=1024 --intermediate=4096 --iterations=100", "--batch=32 --hidden=1024 --intermediate=4096 --iterations=200")
+# Products of 0.1 to 7 ms, on two threads and on one, waited for one by one and in windows.
+LONGER = (
+    "--batch=8 --hidden=512 --intermediate=2048 --iterations=2000",
+    "--batch=16 --hidden=1024 --intermediate=2048 --iterations=1000",
+    "--batch=64 --hidden=1024 --intermediate=4096 --iterations=600",
+    "--batch=64 --hidden=1024 --intermediate=2048 --iterations=600 --threads=1",
+    "--batch=128 --hidden=1024 --intermediate=4096 --iterations=600",
+    "--batch=16 --hidden=1024 --intermediate=2048 --iterations=5000 --method=pipelined",
+)
+
+
+def main() -> None:
+    with quiet(), tempfile.TemporaryDirectory() as made:
+        home = Path(made)
+        for name in ("cache", "config", "data", "state"):
+            os.environ[f"XDG_{name.upper()}_HOME"] = str(home / name)
+        figures = [*index_figures(home / "many", record(home / "typical", TYPICAL)), *check_figures(home, record(home / "longer", LONGER))]
+    finish(figures)
+
+
+def record(folder: Path, plans: Sequence[str]) -> list[Path]:
+    """Record a real run of each plan."""
+    environ = {**os.environ, "HEARTBEAT_RECORDINGS_FOLDER": str(folder)}
+    for plan in plans:
+        subprocess.run([*program(), "bench", "--warmup=20", *plan.split()], env=environ, stdout=subprocess.DEVNULL, check=True)
+    return sorted(folder.iterdir())
+
+
+def index_figures(folder: Path, templates: Sequence[Path]) -> list[Figure]:
+    size = fill(folder, templates)
+    environ = {**os.environ, "HEARTBEAT_RECORDINGS_FOLDER": str(folder)}
+
+    def listed_s() -> float:
+        start = perf_counter()
+        output = subprocess.run([*program(), "runs", "list"], env=environ, stdout=subprocess.PIPE, check=True, text=True).stdout
+        taken = perf_counter() - start
+        assert output.count("\n") == RECORDINGS + 2, "a line a recording, the heading and the sum"
+        return taken
+
+    rebuilt = listed_s()
+    note = f"of {size / RECORDINGS / 1024:.1f} KiB each; the whole command"
+    return [
+        Figure(f"{RECORDINGS:,} recordings read anew and listed", rebuilt, 10, unit="s", note=note),
+        Figure(f"{RECORDINGS:,} recordings listed", statistics.median(listed_s() for _ in range(LISTS)), 0.5, unit="s"),
+    ]
+
+
+def fill(folder: Path, templates: Sequence[Path]) -> int:
+    """Copy the recordings many times over, each with a pid and a name of its own; return the bytes written."""
+    folder.mkdir()
+    parts = [template.read_bytes().partition(b"\n") for template in templates]
+    for number in range(RECORDINGS):
+        first, feed, rest = parts[number % len(parts)]
+        started = {**json.loads(first), "pid": number}
+        name = f"202611{1 + number % 28:02}T{number % 24:02}0000Z-cpu-synchronized-{number:06x}.jsonl"
+        (folder / name).write_bytes(json.dumps(started, separators=(",", ":")).encode() + feed + rest)
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def check_figures(home: Path, recordings: Sequence[Path]) -> list[Figure]:
+    chance = random.Random(5)
+    folder = home / "pairs"
+    folder.mkdir()
+    index = Index(folder, home / "index", CeilingCache(home / "none.json"))
+    false = strict = found = undecided = 0
+    for number in range(PAIRS):
+        source = recordings[number % len(recordings)]
+        baseline, same, slower = (
+            drawn(index, source, f"{number}-{factor}-{turn}", factor, chance) for turn, factor in enumerate((1, 1, SLOWER))
+        )
+        equal = check([baseline], [same], ALLOWED)
+        false += equal.answer == "regression"
+        undecided += equal.answer == "cannot tell"
+        strict += check([baseline], [same], 0).answer == "regression"
+        found += check([baseline], [slower], ALLOWED).answer == "regression"
+    note = f"of {PAIRS} pairs of n = {N}, 5 % allowed"
+    return [
+        Figure("false alarms of runs check", 100 * false / PAIRS, 5, unit="%", note=f"{note}; it could not tell of {undecided}"),
+        Figure("the same with nothing allowed", 100 * strict / PAIRS, 5, unit="%"),
+        Figure("slowdowns of 10 % found", 100 * found / PAIRS, float("inf"), 95, unit="%", note=note),
+    ]
+
+
+def drawn(index: Index, source: Path, name: str, factor: float, chance: random.Random) -> Measured:
+    """Write a recording of N steady samples drawn from the source's, each ``factor`` times as long, and read it."""
+    samples = list(load(source).series.steady.values())
+    starts = [chance.randrange(len(samples) - BLOCK + 1) for _ in range(N // BLOCK)]
+    taken = [round(factor * ns) for start in starts for ns in samples[start : start + BLOCK]]
+    records: list[Record] = [record for record, _line in read_records(source) if isinstance(record, Started | Environment | Proof)]
+    steady: list[Record] = [Samples(0, "cold", 0, {"total": array("q", taken[:1])}), Samples(0, "steady", 1, {"total": array("q", taken)})]
+    path = index.folder / f"{name}.jsonl"
+    path.write_bytes(b"".join(encode(record) for record in (*records, *steady, Ended(0, "done"))))
+    return measure(summarize_recording(path, path.stat().st_size, index.ceilings).entry, index.ceilings)
+
+
+if __name__ == "__main__":
+    main()
