@@ -84,10 +84,17 @@ class Launcher:
             return ""
         return "torch_xla is not installed here."
 
-    def start(
-        self, plan: Plan, *, save: bool | None = None, sinks: tuple[Sink, ...] = (), label: Label | None = None, host: Host | None = None
+    def start(  # what a run is started with, each by its name
+        self,
+        plan: Plan,
+        *,
+        save: bool | None = None,
+        sinks: tuple[Sink, ...] = (),
+        label: Label | None = None,
+        host: Host | None = None,
+        profile: Path | None = None,
     ) -> Run:
-        """Start a run, recorded under ``label``, on ``host``, the first of the destination, or here.
+        """Start a run, recorded under ``label``, on ``host``, the first of the destination, or here; ``profile`` is a folder here.
 
         Raise HeartbeatError where it cannot start.
         """
@@ -101,7 +108,7 @@ class Launcher:
             recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
             sinks = (*sinks, recording)
         place, witness = self.place(plan, host), self.witness(plan, host)
-        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness)
+        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness, profile=profile)
         run.path = recording.path if recording else None
         return run
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,3 +194,37 @@ def test_a_run_is_stopped_and_leaves_nothing(xla_python: str, begin: Any, small:
     assert report.proof.executed == report.proof.expected == run.series.count
     with pytest.raises(ProcessLookupError):
         os.kill(run.process.pid, 0)
+
+
+def test_a_profile_holds_the_hlo_of_one_beat_and_a_timeline(xla_python: str, spawner: Spawner, small: Small, tmp_path: Path) -> None:
+    run = Run(small(backend="xla", warmup=3), spawner, place=Here(xla_python), profile=tmp_path)
+    try:
+        assert run.wait(LONG_S)
+        report = run.report()
+    finally:
+        run.close()
+    assert report.ending is not None
+    assert report.ending.kind == "done", report.ending
+    assert report.proof is not None
+    assert report.proof.executed == report.proof.expected == 23  # the profiler's beats come after the count
+    assert report.profiled is not None
+    assert report.profiled.problem == ""
+    hlo = (tmp_path / "hlo.txt").read_text()
+    assert hlo.startswith("HloModule")
+    assert hlo.count(" dot(") == 1
+    assert "f32[8,64]" in hlo
+    (timeline,) = tmp_path.rglob("*.trace.json.gz")
+    events = json.loads(gzip.decompress(timeline.read_bytes()))["traceEvents"]
+    assert any("dot" in str(event.get("name", "")).lower() or "execute" in str(event.get("name", "")).lower() for event in events)
+
+
+def test_both_backends_take_turns_and_are_compared(xla_python: str) -> None:
+    command = [*PROGRAM, "bench", *SMALL[:-2], "--python", xla_python, "--repeat", "2", "--vs", "backend=xla", "--json", "--no-save"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * LONG_S, check=False)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    cpu, xla = made["candidates"]
+    assert [cpu["name"], xla["name"]] == ["cpu", "xla"]
+    assert [len([each for each in one["processes"] if each["median_ns"]]) for one in (cpu, xla)] == [2, 2]
+    assert xla["labels"] == ["rehearsal on the CPU: not a TPU"] or xla["labels"] == []
+    assert made["comparisons"][0]["pairs"] == 2

@@ -13,7 +13,7 @@ from heartbeat_core.beat.gauges import ChipFigures
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.roofline import Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import HandbookClock, Health, Proof
+from heartbeat_core.beat.stream import HandbookClock, Health, Profiled, Proof
 from heartbeat_core.beat.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 State = Literal["starting", "beating", "paused", "finishing", "ended"]
 
 SAMPLES_SHOWN = 100_000  # more are left out of the JSON, with a note
+LAST_STAGES = ("proof", "calibrate", "profile")
 SWITCHES_PER_S = 100.0
 STEAL_PERCENT = 2.0
 NOT_PROVED = Verdict("unknown", "the run ended before its result was proved")
@@ -56,6 +57,7 @@ class Report:
     share: float | None
     verdict: Verdict
     proof: Proof | None
+    profiled: Profiled | None
     handbook: HandbookClock | None
     health: Health | None
     chips: ChipFigures | None
@@ -138,6 +140,7 @@ def report_of(
         share=under.ns / iteration_ns if under and iteration_ns else None,
         verdict=verdict if ending is None or series.proof or verdict.kind != "plausible" else NOT_PROVED,
         proof=series.proof,
+        profiled=series.profiled,
         handbook=handbook,
         health=series.health,
         chips=series.gauges.figures(),
@@ -168,7 +171,7 @@ def state_of(series: Series, paused: bool, ending: Ending | None) -> State:
         return "ended"
     if not series.count:
         return "starting"
-    if series.stage in ("proof", "calibrate"):
+    if series.stage in LAST_STAGES:
         return "finishing"
     return "paused" if paused else "beating"
 
@@ -195,7 +198,7 @@ def steady_s(series: Series) -> float:
 
 
 def remaining_s(series: Series, statistics: Statistics | None, ending: Ending | None) -> float | None:
-    if ending is not None or series.stage in ("proof", "calibrate"):
+    if ending is not None or series.stage in LAST_STAGES:
         return 0.0
     if series.plan.duration_s is not None:
         return max(0.0, series.plan.duration_s - steady_s(series))
@@ -254,6 +257,7 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
         "proof": values(report.proof),
         "handbook": [values(clock) for clock in series.clocks] or None,
         "health": values(report.health),
+        "profile": profile_json(report.profiled),
         "chips": asdict(report.chips) if report.chips else None,
         "warnings": list(report.warnings),
         "labels": list(report.labels),
@@ -262,6 +266,15 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
     if made["statistics"]:
         made["statistics"]["quantiles"] = {f"{q:g}": ns for q, ns in made["statistics"]["quantiles"]}
     return made
+
+
+def profile_json(profiled: Profiled | None) -> dict[str, Any] | None:
+    from heartbeat_core.beat.profile import files_of
+
+    if profiled is None:
+        return None
+    files = [{"path": str(file.path), "bytes": file.size, "what": file.what, "open": file.how} for file in files_of(profiled)]
+    return {"folder": profiled.folder, "files": files, "problem": profiled.problem or None}
 
 
 def values(record: Proof | HandbookClock | Health | None) -> dict[str, Any] | None:

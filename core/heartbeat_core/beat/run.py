@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections import deque
 from datetime import datetime, timezone
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,11 +57,15 @@ class Run(Source):
         sinks: tuple[Sink, ...] = (),
         ceilings: CeilingCache | None = None,
         witness: Witness | None = None,
+        profile: Path | None = None,
         start_limit_s: float | None = None,
     ) -> None:
-        """Start the run; raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed."""
+        """Start the run; ``profile`` is a folder for a look at a few more beats.
+
+        Raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed.
+        """
         super().__init__(plan, place.labels)
-        self.place, self.sinks, self.ceilings = place, sinks, ceilings
+        self.place, self.sinks, self.ceilings, self.profile = place, sinks, ceilings, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
         self.beside = Beside(witness, self.take) if witness else None
@@ -80,7 +85,8 @@ class Run(Source):
         """Start worker and readers; the threads made here have the spawner's priority, so the stream is never kept waiting."""
         process = self.place.spawn()
         self.process = process
-        self.send({"plan": self.plan.to_json(), **self.place.order()})
+        profile = {"profile": str(self.profile)} if self.profile else {}
+        self.send({"plan": self.plan.to_json(), **self.place.order(), **profile})
         self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
         self.watchdog.daemon = True
         self.watchdog.start()

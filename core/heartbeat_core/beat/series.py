@@ -20,6 +20,7 @@ from heartbeat_core.beat.stream import (
     Health,
     Label,
     Pause,
+    Profiled,
     Proof,
     Record,
     Samples,
@@ -36,7 +37,14 @@ SPLIT_EXACT = 100_000  # samples of each part kept exactly
 
 
 # Records of which the last one counts, and where it is kept.
-KEPT: dict[type[Record], str] = {Health: "health", Proof: "proof", CeilingMeasured: "ceiling", Failed: "failed", Ended: "ended"}
+KEPT: dict[type[Record], str] = {
+    Health: "health",
+    Proof: "proof",
+    CeilingMeasured: "ceiling",
+    Profiled: "profiled",
+    Failed: "failed",
+    Ended: "ended",
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Series:
     gauges: Gauges = field(default_factory=Gauges)
     proof: Proof | None = None
     ceiling: CeilingMeasured | None = None
+    profiled: Profiled | None = None
     failed: Failed | None = None
     ended: Ended | None = None
     label: Label | None = None

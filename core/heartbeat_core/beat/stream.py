@@ -49,7 +49,7 @@ class Started:
 class Stage:
     """A step before or after the beats: begun where ``ns`` is None, then done in ``ns`` nanoseconds.
 
-    Names: import, device, allocate, transfer, proof, calibrate.
+    Names: import, device, allocate, transfer, proof, calibrate, profile.
     """
 
     type: ClassVar[str] = "stage"
@@ -212,6 +212,17 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Profiled:
+    """A profile was taken after the run: ``files`` are paths within ``folder`` and their bytes; ``problem`` says what it lacks."""
+
+    type: ClassVar[str] = "profile"
+    at_ns: int
+    folder: str
+    files: dict[str, Any]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Label:
     """What people call a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
 
@@ -246,6 +257,7 @@ Record: TypeAlias = (
     | Pause
     | Proof
     | CeilingMeasured
+    | Profiled
     | Failed
     | Ended
     | Label
@@ -253,7 +265,22 @@ Record: TypeAlias = (
 )
 KINDS: dict[str, type[Any]] = {
     kind.type: kind
-    for kind in (Started, Stage, Environment, Samples, HandbookClock, Health, Chips, Pause, Proof, CeilingMeasured, Failed, Ended, Label)
+    for kind in (
+        Started,
+        Stage,
+        Environment,
+        Samples,
+        HandbookClock,
+        Health,
+        Chips,
+        Pause,
+        Proof,
+        CeilingMeasured,
+        Profiled,
+        Failed,
+        Ended,
+        Label,
+    )
 }
 
 # Each field by name, annotation and whether it must be given: looked up once, for a long run has a record every 33 ms.

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, BinaryIO
 
@@ -28,6 +29,7 @@ from heartbeat_core.beat.lifeline import Lifeline, die_with
 from heartbeat_core.beat.memory import available_bytes, ensure_fits
 from heartbeat_core.beat.methods import measure, parts_of
 from heartbeat_core.beat.plan import Plan, plan_from_json
+from heartbeat_core.beat.profile import take_profile
 from heartbeat_core.beat.proof import choose_row, prove
 from heartbeat_core.beat.recorder import Recorder
 from heartbeat_core.beat.stream import (
@@ -99,7 +101,7 @@ def carry_out(output: Output) -> None:
         if "probe" in order:
             probe(plan_from_json(order["probe"]), output, told(order))
         else:
-            run(plan_from_json(order.get("plan")), output, told(order))
+            run(plan_from_json(order.get("plan")), output, told(order), order.get("profile"))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one door through which every failure reaches the parent
@@ -135,8 +137,8 @@ def probe(plan: Plan, output: Output, place: dict[str, Any]) -> None:
     output.send(Ended(output.now(), "done"))
 
 
-def run(plan: Plan, output: Output, place: dict[str, Any]) -> None:
-    """Beat as planned, prove the result, and say how it went."""
+def run(plan: Plan, output: Output, place: dict[str, Any], profile: str | None = None) -> None:
+    """Beat as planned, prove the result, and say how it went; at last take a profile into the folder named."""
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     output.send(Started(output.now(), SCHEMA, __version__, os.getpid(), started, plan.to_json()))
     lifeline = Lifeline(sys.stdin.buffer)
@@ -166,6 +168,10 @@ def run(plan: Plan, output: Output, place: dict[str, Any]) -> None:
         with output.stage("calibrate"):
             ceiling = calibrate(backend, plan, at_ns=output.now())
         output.send(replace(ceiling, at_ns=output.now()))
+    if profile and complete:
+        with output.stage("profile"):
+            profiled = take_profile(backend, Path(profile), output.now())
+        output.send(replace(profiled, at_ns=output.now()))
     lifeline.finished.set()
     output.send(Ended(output.now(), "done" if complete else "stopped"))
 

@@ -82,6 +82,7 @@ def test_the_json_is_one_object_of_schema_1(fake_bench: Bench) -> None:
         "handbook": type(None),
         "health": type(None),
         "chips": type(None),
+        "profile": type(None),
         "warnings": list,
         "labels": list,
         "ending": dict,

@@ -34,6 +34,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     output.add_argument("--no-save", action="store_true", help="keep no recording")
     output.add_argument("--calibrate", action="store_true", help="measure this machine's ceiling afterwards, and keep it")
     output.add_argument("--compare-methods", action="store_true", help="run the handbook's clock, then the honest one; explain the gap")
+    output.add_argument(
+        "--profile", type=Path, metavar="DIR", help="keep a profiler's trace, and the HLO of one beat (xla), in a new folder"
+    )
     output.add_argument("--from", dest="source", type=Path, metavar="FILE", help="run nothing: report on a recording")
     kept = parser.add_argument_group("the recording")
     kept.add_argument("--name", help="call the run so, or the group that several runs make")
@@ -78,6 +81,7 @@ class StreamOut:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out one run, both of the comparison, or a course of several; return the exit code."""
+    check_profile(args)
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
@@ -162,11 +166,11 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
     """
     from dataclasses import replace
 
-    stream = StreamOut() if args.stream else None
-    plan = replace(plan, calibrate=args.calibrate)
+    stream, label, profile = StreamOut() if args.stream else None, label_of(args), profile_of(args)
+    plan, save = replace(plan, calibrate=args.calibrate), False if args.no_save else None
     with (
         Interrupt() as interrupt,
-        launcher.start(plan, save=False if args.no_save else None, sinks=(stream,) if stream else (), label=label_of(args)) as finished,
+        launcher.start(plan, save=save, sinks=(stream,) if stream else (), label=label, profile=profile) as finished,
     ):
         watch(finished, stream, interrupt)
     if stream and stream.broken:
@@ -174,6 +178,8 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple
     for note in finished.notes:
         print(f"note: {note}", file=sys.stderr)
     complain_of(finished.report())
+    if profile and not finished.series.profiled:
+        print("note: no profile was taken: it comes after the last beat of a run that ends by itself", file=sys.stderr)
     return finished, interrupt.came
 
 
@@ -187,6 +193,25 @@ def label_of(args: argparse.Namespace) -> Label | None:
     if args.no_save or args.source:
         raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
     return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
+
+
+def check_profile(args: argparse.Namespace) -> None:
+    """Raise HeartbeatError where a profile is not of one run on this machine."""
+    from heartbeat_core.errors import HeartbeatError
+
+    others = {"--on": args.on, "--compare-methods": args.compare_methods, "--from": args.source}
+    other = next((name for name, given in others.items() if given), None)
+    if args.profile is not None and other:
+        raise HeartbeatError(f"--profile and {other} are given", "A profile is taken of one run on this machine.", f"Leave out {other}.")
+
+
+def profile_of(args: argparse.Namespace) -> Path | None:
+    """Make the folder for a profile; raise HeartbeatError where it is not to be had."""
+    if args.profile is None:
+        return None
+    from heartbeat_core.beat.profile import prepare_folder
+
+    return prepare_folder(args.profile)
 
 
 def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COULD_NOT_TELL = 3
 PROCESSES = 5  # where only --vs is given
-ALONE = ("stream", "compare_methods", "source")  # what a course cannot be
+ALONE = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
 
 
 def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:

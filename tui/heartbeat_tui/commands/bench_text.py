@@ -12,9 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from heartbeat_core.beat.profile import files_of
 from heartbeat_core.beat.report import Report, steady_s, wanted
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.beat.stream import Profiled
+from heartbeat_core.beat.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
@@ -65,8 +67,19 @@ def print_report(report: Report, recording: Path | None) -> None:
         console.print(two_columns(list(rows(report))))
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}"))
+    if report.profiled:
+        print_profile(console, report.profiled)
     if recording:
         console.print(Text(f"recording: {recording}"), soft_wrap=True)
+
+
+def print_profile(console: Console, profiled: Profiled) -> None:
+    """Say what a profile holds and what opens it, or what it lacks."""
+    if profiled.problem:
+        console.print(Text(f"profile: not whole: {profiled.problem}. The run itself counts."))
+    for file in files_of(profiled):
+        console.print(Text(f"profile: {file.what}, {format_bytes(file.size)}"))
+        console.print(Text(f"         {file.how}"), soft_wrap=True)
 
 
 def print_handbook_lines(console: Console, report: Report) -> None:

@@ -28,6 +28,7 @@ STAGES = {
     "transfer": "moving them to the device",
     "proof": "proving the result",
     "calibrate": "measuring what this machine can do",
+    "profile": "taking a profile",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
@@ -80,6 +81,12 @@ class Backend(ABC):
         self.result = work(first, second)
         self.fence()
         return perf_counter_ns() - start
+
+    def profile(self, folder: Path, beats: int) -> None:
+        """Let a profiler watch some beats and write what it saw into the folder; raise whatever the profiler raises."""
+        from heartbeat_core.beat.profile import profile_with_torch
+
+        profile_with_torch(self, folder, beats)
 
     def row(self, index: int) -> Any:
         """Copy one row of the last result to the host, in float64."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -15,6 +16,7 @@ from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, error
 from heartbeat_core.beat.host import cache_bytes
 from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.profile import HLO
 
 INSTALL = "Install the pinned pair: heartbeat-tui backend install xla"
 PASSES = {"default": 1, "high": 3, "highest": 6}
@@ -105,6 +107,20 @@ class Xla(Backend):
         data = self.metrics.metric_data("CompileTime")
         self.compile_ns = int(data[1]) if data else 0
         return self.compile_ns - before
+
+    def profile(self, folder: Path, beats: int) -> None:
+        """Keep the HLO of one beat, then what torch_xla's profiler sees of some."""
+        from torch_xla.debug import profiler
+
+        result = self.matmul(*self.operands)
+        (folder / HLO).write_text(self.torch_xla._XLAC._get_xla_tensors_hlo([result]))  # noqa: SLF001  # nothing public gives it
+        self.fence()
+        profiler.start_trace(str(folder))
+        try:
+            for _ in range(beats):
+                self.beat()
+        finally:
+            profiler.stop_trace()
 
     def enqueue(self) -> Any:
         result = self.torch.matmul(*self.operands)
