@@ -5,7 +5,7 @@ process. So here a process is one observation: the median of its samples. Candid
 a shuffled order, and are compared within their rounds, so that a drift of the machine meets all of them alike.
 
 Sources: Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM (2013); Student, "The Probable Error of a
-Mean", Biometrika 6 (1908); Abramowitz and Stegun, 26.7.5 (quantiles of t).
+Mean", Biometrika 6 (1908).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from heartbeat_core.beat.report import Report
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.axes import Value, in_words, value_of, varied
 from heartbeat_core.runs.course import Course, Leg, ending_error
+from heartbeat_core.runs.student import quantile_95
 
 LEAST, MOST = 2, 100  # processes of a candidate
-T_975 = (12.706, 4.303, 3.182, 2.776)  # of 1 to 4 degrees of freedom, where the series below is not good enough
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,16 @@ class Candidate:
         if typical is None or not within:
             return None
         logs = [math.log(process.ns) for process in self.measured if process.ns]
-        return t_975(len(logs) - 1) * stdev(logs) / within
+        return quantile_95(len(logs) - 1) * stdev(logs) / within
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """How long the candidate takes, over the reference: from ``pairs`` rounds in which both were measured."""
+class PairedRatio:
+    """How long the candidate takes, over the reference: from ``pairs`` rounds in which both were measured.
+
+    ``runs compare`` knows nothing of rounds: it takes the same processes as independent, and its interval is wider where
+    the machine drifted.
+    """
 
     reference: str
     candidate: str
@@ -145,7 +149,7 @@ class Repeated:
     def reference(self) -> Candidate:
         return self.candidates[0]
 
-    def ratios(self) -> tuple[Ratio, ...]:
+    def ratios(self) -> tuple[PairedRatio, ...]:
         """Compare each candidate with the reference, where both were measured in at least two rounds."""
         found = (ratio_of(self.reference, candidate) for candidate in self.candidates[1:])
         return tuple(ratio for ratio in found if ratio is not None)
@@ -226,14 +230,16 @@ def shuffled(candidates: int, repeat: int, seed: int) -> list[tuple[int, int]]:
     return turns
 
 
-def ratio_of(reference: Candidate, candidate: Candidate) -> Ratio | None:
+def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
     """Compare two candidates round by round; None where fewer than two rounds have both."""
     by_round = {process.round: process.ns for process in reference.measured}
     ratios = [process.ns / base for process in candidate.measured if process.ns and (base := by_round.get(process.round))]
     interval = mean_interval(ratios)
     if interval is None:
         return None
-    return Ratio(reference.name, candidate.name, interval, len(ratios), reference.plan.workload.flops == candidate.plan.workload.flops)
+    return PairedRatio(
+        reference.name, candidate.name, interval, len(ratios), reference.plan.workload.flops == candidate.plan.workload.flops
+    )
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
@@ -241,15 +247,5 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     if len(values) < LEAST:
         return None
     logs = [math.log(value) for value in values]
-    centre, reach = fmean(logs), t_975(len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
+    centre, reach = fmean(logs), quantile_95(len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
     return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
-
-
-def t_975(freedom: int) -> float:
-    """Give the 97.5 % quantile of Student's t, within 0.2 %."""
-    if freedom <= len(T_975):
-        return T_975[freedom - 1]
-    z, v = 1.959964, float(freedom)
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
-    return z + (z**3 + z) / (4 * v) + second + third

@@ -21,7 +21,7 @@ from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.stream import SCHEMA, Ended, Samples, Started
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.course import Begun, Over, carry_out
-from heartbeat_core.runs.repeat import Candidate, Process, Repeat, mean_interval, ratio_of, shuffled, t_975
+from heartbeat_core.runs.repeat import Candidate, Process, Repeat, mean_interval, ratio_of, shuffled
 from heartbeat_core.runs.repeat_forms import repeat_json
 
 Begin = Callable[..., Run]
@@ -39,13 +39,6 @@ def report_of_process(plan: Plan, ns: int) -> Report:
 def candidate(*times: int, name: str = "one") -> Candidate:
     plan = Plan()
     return Candidate(name, {}, plan, tuple(Process(i + 1, report_of_process(plan, ns)) for i, ns in enumerate(times)))
-
-
-@pytest.mark.parametrize(
-    ("freedom", "quantile"), [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (9, 2.262), (29, 2.045), (99, 1.984)]
-)
-def test_students_t_is_the_one_of_the_tables(freedom: int, quantile: float) -> None:
-    assert t_975(freedom) == pytest.approx(quantile, rel=0.002)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10])

@@ -127,4 +127,5 @@ def sentences(one: Candidate) -> list[str]:
 
 def print_group(out: Console, group: str, kept: bool) -> None:
     if kept:
-        out.print(Text(f"recordings: group {group}"), soft_wrap=True)
+        example = f"runs export {group} -o sweep.svg" if group.startswith("sweep") else f"runs list {group}"
+        out.print(Text(f"recordings: group {group}; heartbeat-tui {example}"), soft_wrap=True)
