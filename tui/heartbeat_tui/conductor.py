@@ -132,7 +132,7 @@ class Conductor:
     def snapshot(self) -> Snapshot | None:
         """Return what has changed since the last call; None where nothing has, or where looking costs too much now."""
         run = self.run
-        if run is None or self.clock() < self.not_before:
+        if run is None or self.resting:
             return None
         if run.ending is not None and self.leg is not None:
             self.tell_end()
@@ -155,9 +155,14 @@ class Conductor:
         swept: Callable[[], Swept] | None = getattr(self.course, "swept", None)  # without an import that only a sweep needs
         return swept() if swept else None
 
-    def looked(self, seconds: float) -> None:
+    @property
+    def resting(self) -> bool:
+        """Tell whether it is too early for another look."""
+        return self.clock() < self.not_before
+
+    def looked(self, seconds: float, apart_s: float = 0.0) -> None:
         """Rest after a look that took so long, drawing included."""
-        self.not_before = self.clock() + (REST - 1) * seconds if seconds > 0.02 else 0.0
+        self.not_before = self.clock() + max(apart_s, (REST - 1) * seconds if seconds > 0.02 else 0.0)
 
     def over(self) -> bool:
         """Tell, once for each run, that it has ended."""

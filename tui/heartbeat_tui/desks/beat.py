@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.source import Source
     from heartbeat_tui.messages import Begin, BeginSweep, CompareClocks, Snapshot
 
+TICK_S = 0.125
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
+SLOW_BEAT_S, SLOW_FRAME_S = 0.1, 0.375  # a frame falls into less than half of the beats up to 0.18 s: the median is of the others
 
 
 class BeatDesk(Desk):
@@ -36,7 +38,7 @@ class BeatDesk(Desk):
         self.add_mode("heartbeat", lambda: self.pane)
 
     def watch_beat(self) -> None:
-        self.timer = self.set_interval(FRAME_S, self.look, pause=True)
+        self.timer = self.set_interval(TICK_S, self.look, pause=True)
 
     def look(self) -> None:
         """Show the pane what is new; rest when there is nothing to come."""
@@ -45,7 +47,7 @@ class BeatDesk(Desk):
         if self.conductor.due:
             self.conduct(self.conductor.follow)
             return
-        if not self.pane.awake or self.pane.waiting:
+        if not self.pane.awake or self.pane.waiting or self.conductor.resting:
             return
         started = monotonic()
         self.pane.turn_heart(started)
@@ -53,9 +55,20 @@ class BeatDesk(Desk):
         if snapshot is not None:
             self.pane.show(snapshot)
             self.seen(snapshot)
-            self.conductor.looked(monotonic() - started)
         elif self.conductor.settled:
             self.timer.pause()
+        self.conductor.looked(monotonic() - started, self.frame_s - TICK_S / 2)
+
+    def look_at_once(self) -> None:
+        """Show what a key has changed, however early."""
+        self.conductor.not_before = 0.0
+        self.look()
+
+    @property
+    def frame_s(self) -> float:
+        """Give how far apart frames are, in seconds."""
+        beat_ns = self.pane.snapshot.report.iteration_ns if self.pane.snapshot else None
+        return SLOW_FRAME_S if beat_ns and beat_ns > 1e9 * SLOW_BEAT_S else FRAME_S
 
     def seen(self, snapshot: Snapshot) -> None:
         """Let other desks act on what is new of a run."""
@@ -80,15 +93,15 @@ class BeatDesk(Desk):
 
     def on_pause_run(self) -> None:
         self.conductor.pause()
-        self.look()
+        self.look_at_once()
 
     def on_resume_run(self) -> None:
         self.conductor.resume()
-        self.look()
+        self.look_at_once()
 
     def on_stop_run(self) -> None:
         self.conductor.stop()
-        self.look()
+        self.look_at_once()
 
     def on_clear_run(self) -> None:
         self.conductor.clear()

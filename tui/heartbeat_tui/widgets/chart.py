@@ -226,7 +226,6 @@ class LatencyChart(Widget):
         chips: str = "",
     ) -> None:
         """Draw at this size, and again at every other size the widget takes; ``chips`` is what they tell now, in a line."""
-        self.border_subtitle = chips
 
         def redraw() -> None:
             width, height = self.size
@@ -234,7 +233,7 @@ class LatencyChart(Widget):
                 data = chart(2 * width, steady_only)  # two dots in a cell
                 before, self.picture = self.picture, draw(data, width, height, log=log, expected=expected, median_ns=median_ns)
                 unit = f", {self.picture.unit}" if self.picture.unit else ""
-                retitle(self, f"latency per iteration{unit} ({'log' if log else 'linear'})")
+                retitle(self, f"latency per iteration{unit} ({'log' if log else 'linear'})", chips)
                 refresh_rows(self, before.lines, self.picture.lines)
 
         self.redraw = redraw

@@ -22,10 +22,12 @@ def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[objec
         widget.refresh(*(Region(0, y, widget.size.width, 1) for y in changed))
 
 
-def retitle(widget: Widget, title: str) -> None:
-    """Give a widget a title: to set the one it has would draw all of it anew."""
-    if widget.border_title != title:
+def retitle(widget: Widget, title: str, subtitle: str = "") -> None:
+    """Give a widget titles: to set those that it has would draw all of it anew."""
+    if (widget.border_title or "") != title:
         widget.border_title = title
+    if (widget.border_subtitle or "") != subtitle:
+        widget.border_subtitle = subtitle
 
 
 class LiveLines(Lines):
