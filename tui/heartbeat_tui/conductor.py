@@ -141,7 +141,17 @@ class Conductor:
             return None
         self.seen = seen
         report = run.report()
-        return Snapshot(report, charts_of(run), histogram_of(run, report), self.clocks(report), self.swept(), more=self.due)
+        shown = run.shown()
+        return Snapshot(
+            report,
+            charts_of(shown),
+            histogram_of(shown, report),
+            self.clocks(report),
+            self.swept(),
+            more=self.due,
+            hosts=run.hosts(),
+            spread=run.spread(),
+        )
 
     def clocks(self, report: Report) -> Clocks | None:
         """Give what both clocks read so far, where they are compared."""
@@ -171,6 +181,11 @@ class Conductor:
             return False
         self.mourned = run
         return True
+
+    def show_host(self, step: int) -> None:
+        """Show another of several hosts."""
+        if self.run is not None and (hosts := self.run.hosts()):
+            self.run.choose(next((index for index, host in enumerate(hosts) if host.shown), 0) + step)
 
     def pause(self) -> None:
         if self.run is not None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.series import ChartData
+    from heartbeat_core.beat.source import HostLine
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.readiness.check import Check
     from heartbeat_core.readiness.result import Readiness, Result
@@ -38,6 +39,8 @@ class Snapshot:
     clocks: Clocks | None = None
     swept: Swept | None = None
     more: bool = False  # the run is over, and another follows at once
+    hosts: tuple[HostLine, ...] = ()  # where several beat at once; the report is that of the one shown
+    spread: str = ""
 
 
 class Begin(Message):
@@ -66,6 +69,18 @@ class BeatOn(Message):
     def __init__(self, node: Node, project: str, worker: int | None = 0) -> None:
         super().__init__()
         self.node, self.project, self.worker = node, project, worker
+
+
+class BeatHere(Message):
+    """Let runs stay on this machine again."""
+
+
+class ShowHost(Message):
+    """Show the charts of another of several hosts: so many further down the list."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
 
 
 class PauseRun(Message):

@@ -13,10 +13,11 @@ from heartbeat_tui.fleet import Fleet
 from heartbeat_tui.surveyor import Surveyor
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.plan import BackendName, Plan
     from heartbeat_core.beat.source import Source
     from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
+    from heartbeat_tui.messages import BeatOn
 
 
 def open_screen(launcher: Launcher, plan: Plan, **options: Any) -> None:
@@ -53,6 +54,16 @@ def make_app(
     def begin(plan: Plan, label: Label | None = None) -> Source:
         return launcher.begin(plan, label)
 
+    def go_to(event: BeatOn | None) -> tuple[str, BackendName]:
+        if event is None:
+            launcher.destination = None
+            return "", launcher.backend()
+        from heartbeat_core.remote.destination import destination_of
+
+        world, remote = checkup.open().world, launcher.settings.remote
+        launcher.destination = destination_of(event.node, event.project, event.worker, world.open_session, world.endpoint, remote)
+        return launcher.destination.label, launcher.backend()
+
     app = HeartbeatApp(
         plan,
         begin,
@@ -63,11 +74,14 @@ def make_app(
         archive=Archive(
             launcher.index, launcher.ceilings, lambda path: launcher.replay(path).start(), saving=launcher.settings.recordings.save
         ),
-        mode="readiness" if aimed and not start and replay is None else "heartbeat",
+        mode="readiness" if aimed and not start and replay is None and launcher.destination is None else "heartbeat",
         banner=() if demo is None else (f"DEMO: emulated, scenario {demo}",),
         theme=chosen.theme,
         reduced_motion=chosen.reduced_motion,
     )
+    app.go_to, app.remote = go_to, launcher.settings.remote
+    if launcher.destination is not None:
+        app.pane.where = launcher.destination.label
     app.open_tour(launcher.lacks, lambda path: launcher.replay(path).start(), at_once=tour)
     try:
         yield app

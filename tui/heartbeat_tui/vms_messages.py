@@ -142,6 +142,14 @@ class ConnectVm(Message):
         self.key = key
 
 
+class BeatOnVm(Message):
+    """Beat on this one."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
 class ShowJob(Message):
     """Show how this job goes."""
 

@@ -60,8 +60,22 @@ class Destination:
 
 
 def destination_of(
-    node: Node, project: str, worker: int | None, *, endpoint: str | None, remote: RemoteSettings, session: CloudSession
+    node: Node,
+    project: str,
+    worker: int | None,
+    open_session: Callable[[], CloudSession],
+    endpoint: str | None,
+    remote: RemoteSettings,
 ) -> Destination:
     """Make the destination for a node that is at hand, all its hosts where ``worker`` is None; looked up again when it is gone to."""
-    on = On(node.id, worker, all=worker is None)
-    return Destination(on, project, endpoint, remote, lambda: find_node(session, project, node.id, node.zone))
+    several = len(node.endpoints) > 1
+    on = On(node.id, worker if several else None, all=several and worker is None)
+
+    def find() -> Node:
+        session = open_session()
+        try:
+            return find_node(session, project, node.id, node.zone)
+        finally:
+            session.close()
+
+    return Destination(on, project, endpoint, remote, find)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 from textual import work
 from textual.timer import Timer
 
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.conductor import Conductor
 from heartbeat_tui.desks.desk import Desk, Unfinished
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 
 if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import BackendName
     from heartbeat_core.beat.source import Source
-    from heartbeat_tui.messages import Begin, BeginSweep, CompareClocks, Snapshot
+    from heartbeat_tui.messages import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot
 
 TICK_S = 0.125
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
@@ -30,6 +33,8 @@ class BeatDesk(Desk):
     conductor: Conductor
     replay: Callable[[], Source] | None
     timer: Timer
+    # Has runs go to a TPU VM from now on, or stay here where there is none; gives what to call it, and the backend for it.
+    go_to: Callable[[BeatOn | None], tuple[str, BackendName]] | None = None
 
     def open_beat(self, pane: HeartbeatPane, begin: Callable[..., Source], replay: Callable[[], Source] | None) -> None:
         self.conductor = Conductor(begin)
@@ -90,6 +95,34 @@ class BeatDesk(Desk):
     def on_begin_sweep(self, event: BeginSweep) -> None:
         self.give_way()
         self.conduct(partial(self.conductor.sweep, event.plan, event.axes))
+
+    async def on_beat_on(self, event: BeatOn) -> None:
+        """Go to the Heartbeat pane, and start to beat there."""
+        if await self.gone_to(event):
+            await self.switch_mode("heartbeat")
+            self.pane.action_begin()
+
+    async def on_beat_here(self) -> None:
+        if await self.gone_to(None):
+            self.on_clear_run()
+
+    async def gone_to(self, event: BeatOn | None) -> bool:
+        """Have runs go there; tell whether they will. In a thread: it may look around first."""
+        if self.go_to is None:
+            return False
+        try:
+            label, backend = await asyncio.to_thread(self.go_to, event)
+        except HeartbeatError as error:
+            self.tell(error)
+            return False
+        self.replay = None
+        self.pane.beat_at(label, backend)
+        return True
+
+    def on_show_host(self, event: ShowHost) -> None:
+        self.conductor.show_host(event.step)
+        self.timer.resume()
+        self.look()
 
     def on_pause_run(self) -> None:
         self.conductor.pause()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from textual.app import App
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.settings import RemoteSettings
 
 if TYPE_CHECKING:
     from heartbeat_tui.panes.pane import Pane
@@ -25,10 +26,11 @@ class Unfinished:
 
 
 class Desk(App[None]):
-    """``banner`` is shown at all times; ``drawn`` tells whether the first frame has been seen."""
+    """``banner`` is shown at all times; ``drawn`` tells whether the first frame has been seen; ``remote`` how TPU VMs are reached."""
 
     banner: tuple[str, ...] = ()
     drawn = False
+    remote = RemoteSettings()
 
     def tell(self, error: BaseException) -> None:
         """Say what went wrong: what a HeartbeatError explains, anything else by its name."""

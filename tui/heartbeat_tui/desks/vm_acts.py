@@ -10,12 +10,13 @@ from textual.app import SuspendNotSupported
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.vms import VmsDesk
+from heartbeat_tui.messages import BeatOn
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.screens.vm_ask import Ask
     from heartbeat_tui.screens.vm_job import JobScreen
-    from heartbeat_tui.vms_messages import AskChange, ConnectVm, Job, ShowJob, StopJob
+    from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, Job, ShowJob, StopJob
     from heartbeat_tui.widgets.vm_form import VmForm
     from heartbeat_tui.widgets.vm_questions import Question
 
@@ -135,13 +136,15 @@ class VmActsDesk(VmsDesk):
         """Step aside for gcloud's own ssh, and come back after it."""
         from heartbeat_core.readiness.remedy_runner import run_in_terminal
         from heartbeat_core.remote.connect import connect
+        from heartbeat_core.remote.ssh import split_flags
 
         view = self.fleet.view() if self.fleet is not None else None
         node = view.nodes.get(event.key) if view is not None else None
         if view is None or node is None:
             return
         try:
-            connection = connect(node, view.project, endpoint=view.endpoint)
+            flags = split_flags(self.remote.ssh_flags)
+            connection = connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
             with self.suspend():
                 code = run_in_terminal(connection.command, connection.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
@@ -149,6 +152,13 @@ class VmActsDesk(VmsDesk):
             return
         if code:
             self.notify(f"The connection to {node.id} ended with code {code}.", severity="warning", markup=False)
+
+    def on_beat_on_vm(self, event: BeatOnVm) -> None:
+        """Have the Heartbeat pane beat there, on all hosts at once where there are several."""
+        view = self.fleet.view() if self.fleet is not None else None
+        node = view.nodes.get(event.key) if view is not None else None
+        if view is not None and node is not None and view.project:
+            self.post_message(BeatOn(node, view.project, None))
 
     # -- leaving
 

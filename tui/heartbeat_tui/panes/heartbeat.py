@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_tui.messages import Begin, BeginSweep, ClearRun, CompareClocks, PauseRun, ResumeRun, Snapshot, StopRun, TakeTour
+from heartbeat_tui.messages import (
+    BeatHere,
+    Begin,
+    BeginSweep,
+    ClearRun,
+    CompareClocks,
+    PauseRun,
+    ResumeRun,
+    ShowHost,
+    Snapshot,
+    StopRun,
+    TakeTour,
+)
 from heartbeat_tui.panes.pane import Pane
 
 if TYPE_CHECKING:
+    from heartbeat_core.beat.plan import BackendName
     from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.front import Front
     from heartbeat_tui.widgets.guide import Guide
@@ -47,6 +61,8 @@ class HeartbeatPane(Pane):
         key("l", "log", "Log", "draw latencies on a logarithmic scale"),
         key("d", "details", "Details", "show histogram, split and meaning"),
         key("d", "chart", "Chart", "show the chart"),
+        key("h", "next_host", "Host", "show the charts of the next host"),
+        key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
         key("y", "copy", "Copy", "copy the figures as text", show=False),
         key("c", "clear", "Clear", "forget this run; its recording stays"),
@@ -65,6 +81,7 @@ class HeartbeatPane(Pane):
         self.asked_sweep = False  # what is waited for
         self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
         self.guide: Guide | None = None
+        self.where = ""  # the TPU VM that runs go to, empty for this machine
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -108,9 +125,9 @@ class HeartbeatPane(Pane):
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, or that there is no run."""
-        before = self.state, self.clocks_shown, self.sweep_shown
+        before = self.state, self.clocks_shown, self.sweep_shown, self.hosts_shown
         self.snapshot = snapshot
-        if (self.state, self.clocks_shown, self.sweep_shown) != before:
+        if (self.state, self.clocks_shown, self.sweep_shown, self.hosts_shown) != before:
             self.refresh_state()
         else:
             self.draw()
@@ -120,9 +137,20 @@ class HeartbeatPane(Pane):
         self.asked_sweep = self.asked_sweep and waiting
         self.refresh_state()
 
+    def beat_at(self, where: str, backend: BackendName) -> None:
+        """Show where runs go from now on, empty for this machine; what holds there is planned for."""
+        self.where, self.replaying = where, False
+        self.plan = replace(self.plan, backend=backend)
+        if self.is_mounted:
+            self.refresh_state()
+
     def show_plan(self, plan: Plan) -> None:
         self.plan = plan
         self.draw()
+
+    @property
+    def hosts_shown(self) -> bool:
+        return self.snapshot is not None and bool(self.snapshot.hosts)
 
     @property
     def clocks_shown(self) -> bool:
@@ -139,6 +167,7 @@ class HeartbeatPane(Pane):
         self.set_class(self.state == "idle", "-idle")
         self.set_class(self.form is not None, "-form")
         self.set_class(self.clocks_shown, "-clocks")
+        self.set_class(self.hosts_shown, "-hosts")
         self.set_class(self.sweep_shown, "-sweep")
         self.refresh_bindings()
         if self.state != "idle":
@@ -148,7 +177,7 @@ class HeartbeatPane(Pane):
     def draw(self) -> None:
         """Give every widget that is there what it shows."""
         report = self.snapshot.report if self.snapshot else None
-        self.show_labels(*(report.labels if report else ()))
+        self.show_labels(*(report.labels if report else (f"on {self.where}",) if self.where else ()))
         if self.front is not None:
             self.front.show(self.plan, report)
             self.draw_heart()
@@ -209,6 +238,8 @@ class HeartbeatPane(Pane):
             "details": detailed and not self.has_class("-details"),
             "chart": detailed and self.has_class("-details"),
             "copy": self.snapshot is not None,
+            "next_host": self.hosts_shown,
+            "here": bool(self.where) and state in ("idle", "ended"),
             "tour": state == "idle" and not self.replaying and self.guide is None,
             "clear": state == "ended",
         }
@@ -240,6 +271,12 @@ class HeartbeatPane(Pane):
 
         if self.form is None:
             await self.open_form(SweepForm(self.plan, self.swept_before))
+
+    def action_next_host(self) -> None:
+        self.post_message(ShowHost(1))
+
+    def action_here(self) -> None:
+        self.post_message(BeatHere())
 
     def action_pause(self) -> None:
         self.post_message(PauseRun())

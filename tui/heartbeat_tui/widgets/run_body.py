@@ -11,6 +11,7 @@ from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.chip_words import chip_line
 from heartbeat_tui.widgets.clocks import ClocksView
 from heartbeat_tui.widgets.histogram import Histogram
+from heartbeat_tui.widgets.hosts import HostTable
 from heartbeat_tui.widgets.meaning import Meaning
 from heartbeat_tui.widgets.split import Split
 
@@ -32,6 +33,9 @@ class RunBody(Container):
     #below #meaning { width: 3fr; scrollbar-size-vertical: 1; }
     #meaning Meaning { min-height: 100%; }  /* so that it is seldom laid out anew */
     #gist { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    #hosts { display: none; margin-bottom: 1; }
+    .-hosts #hosts { display: block; }
+    .-low #hosts { margin-bottom: 0; }
     #clocks { display: none; height: auto; }
     #clocks Horizontal { height: auto; }
     #clocks .panel { height: auto; min-height: 5; }
@@ -53,6 +57,7 @@ class RunBody(Container):
     """
 
     def compose(self) -> ComposeResult:
+        yield HostTable(id="hosts")
         with Container(id="charts"):
             yield LatencyChart(classes="panel")
             yield Histogram(classes="panel")
@@ -75,6 +80,7 @@ class RunBody(Container):
         self.query_one(Split).show(report.split or whole, report.stages)
         for meaning in self.query(Meaning):
             meaning.show(report)
+        self.query_one(HostTable).show(snapshot.hosts, snapshot.spread)
         if snapshot.clocks is not None:
             self.query_one(ClocksView).show(snapshot.clocks)
 
