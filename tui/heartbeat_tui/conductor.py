@@ -151,6 +151,7 @@ class Conductor:
             more=self.due,
             hosts=run.hosts(),
             spread=run.spread(),
+            going=run.ending is None,
         )
 
     def clocks(self, report: Report) -> Clocks | None:

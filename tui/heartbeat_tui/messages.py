@@ -41,6 +41,7 @@ class Snapshot:
     more: bool = False  # the run is over, and another follows at once
     hosts: tuple[HostLine, ...] = ()  # where several beat at once; the report is that of the one shown
     spread: str = ""
+    going: bool = False  # one of them is not over yet
 
 
 class Begin(Message):

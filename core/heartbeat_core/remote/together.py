@@ -44,7 +44,8 @@ def spread_of(lines: Sequence[HostLine]) -> Spread | None:
     A host is slow where the whole interval of its median lies above that of the next, and it is more than a twentieth slower.
     """
     measured = sorted(
-        ((line.report.statistics, line.name) for line in lines if line.report.statistics is not None), key=lambda pair: pair[0].median_ns
+        ((line.report.statistics, line.name) for line in lines if line.report.statistics is not None and whole(line)),
+        key=lambda pair: pair[0].median_ns,
     )
     if len(measured) < 2:
         return None
@@ -52,6 +53,11 @@ def spread_of(lines: Sequence[HostLine]) -> Spread | None:
     times = last.median_ns / next_.median_ns if next_.median_ns else 1.0
     apart = last.median_low_ns is not None and next_.median_high_ns is not None and last.median_low_ns > next_.median_high_ns
     return Spread(measured[0][0].median_ns, last.median_ns, name if apart and times > SLOWER else None, times)
+
+
+def whole(line: HostLine) -> bool:
+    """Tell whether a host beats still, or beat to its end: what was cut off saw other moments than the rest."""
+    return line.report.ending is None or line.report.ending.clean
 
 
 class Together(Source):

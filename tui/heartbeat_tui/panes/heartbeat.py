@@ -121,7 +121,10 @@ class HeartbeatPane(Pane):
         """Name what the run is doing: idle, or a state of its report."""
         if self.waiting or (self.snapshot is not None and self.snapshot.more):
             return "starting"
-        return self.snapshot.report.state if self.snapshot else "idle"
+        if self.snapshot is None:
+            return "idle"
+        state = self.snapshot.report.state
+        return "beating" if state == "ended" and self.hosts_shown and self.snapshot.going else state
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, or that there is no run."""

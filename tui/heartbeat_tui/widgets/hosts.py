@@ -51,7 +51,8 @@ def host_line(host: HostLine, width: int) -> Content:
     median, half, p95 = NOTHING, "", NOTHING
     if stats is not None:
         median = format_ns(stats.median_ns)
-        p95 = format_ns(dict(stats.quantiles).get(0.95, stats.max_ns))
+        found = dict(stats.quantiles).get(0.95)
+        p95 = format_ns(found) if found is not None else NOTHING
         if stats.median_low_ns is not None and stats.median_high_ns is not None:
             half = f"± {format_ns((stats.median_high_ns - stats.median_low_ns) / 2)}"
     return Content.assemble(

@@ -1,0 +1,171 @@
+"""Set-up over a real ssh: the procedure is the real one, its steps are small."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core.beat.environments import XLA_PACKAGES
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.hosts import Host, hosts_of, reach
+from heartbeat_core.remote.setup import Done, look_at_device, set_up
+from heartbeat_core.remote.setup_steps import HAS_PINS, HAS_ROOM, Step, tpu_steps
+
+
+@pytest.fixture
+def host(cluster: Any) -> Host:
+    """A host to which the engine was brought, and nothing else."""
+    destination = cluster.destination("vm", python="")
+    node = destination.find()
+    hosts = hosts_of(node, "demo-project", destination.on, endpoint=cluster.url, remote=destination.remote)
+    reach(hosts, node, "demo-project", destination.remote, set_up=False)
+    (host,) = hosts
+    return host
+
+
+def names(steps: list[Done]) -> list[tuple[str, str]]:
+    return [(done.step.name, done.how) for done in steps]
+
+
+def follow(host: Host, steps: tuple[Step, ...]) -> tuple[list[Done], list[str]]:
+    done: list[Done] = []
+    lines: list[str] = []
+    set_up(host, steps, lines.append, done.append)
+    return done, lines
+
+
+def test_it_brings_what_is_missing_once_and_says_what_it_does(host: Host) -> None:
+    steps = tpu_steps(host.folder)
+    there, note = {step.name: step for step in steps}, f"{host.folder}/note"
+    # the real steps, but for apt and 8 GB: a condition, an environment, and pip on a package that needs no download
+    package = replace(
+        there["torch"],
+        check=(host.python, "-c", "import importlib.metadata as m; m.version('pip')"),
+        commands=((host.python, "-m", "pip", "--version"),),
+    )
+    wanted = (
+        replace(there["space"], check=("python3", "-c", HAS_ROOM, host.folder, "1000")),
+        Step("note", "a file", check=("test", "-e", note), commands=(("echo", "two  words"), ("touch", note))),
+        replace(there["environment"], commands=((sys.executable, "-m", "venv", "--without-pip", f"{host.folder}/venv"),),
+                check=(host.python, "-c", "import sys")),
+    )  # fmt: skip
+    done, lines = follow(host, wanted)
+    assert names(done) == [("space", "there"), ("note", "brought"), ("environment", "brought")]
+    assert "GB free" in done[0].detail
+    assert lines == ["two  words"]
+    again, lines = follow(host, wanted)
+    assert {done.how for done in again} == {"there"}
+    assert lines == []
+    with pytest.raises(HeartbeatError, match="pip could not install"):
+        follow(host, (package,))  # this environment has none
+
+
+FAILURES = [
+    ("echo 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1'; exit 100", "another package manager is at work"),
+    ("echo \"Temporary failure resolving 'archive.ubuntu.com'\" >&2; exit 100", "the TPU VM cannot reach the internet"),
+    ("echo '[Errno 28] No space left on device'; exit 1", "the disk is full"),
+    ("echo 'sudo: a password is required' >&2; exit 1", "sudo asks for a password there"),
+    ("echo 'ensurepip is not available'; exit 1", "the Python there makes no virtual environments"),
+    ("echo 'all is well'; exit 9", "it did not work"),
+]
+
+
+@pytest.mark.parametrize(("program", "says"), FAILURES)
+def test_a_failure_is_diagnosed_and_what_was_brought_stays(host: Host, program: str, says: str) -> None:
+    first = Step("first", "a file", check=("test", "-e", f"{host.folder}/first"), commands=(("touch", f"{host.folder}/first"),))
+    broken = Step("broken", "what fails", commands=(("sh", "-c", program),), problem="it did not work", remedy="Look at it.")
+    done: list[Done] = []
+    with pytest.raises(HeartbeatError) as raised:
+        set_up(host, (first, broken), lambda _: None, done.append)
+    assert says in raised.value.title
+    assert raised.value.remedy
+    assert raised.value.exit_code == 1
+    assert Path(host.folder, "first").exists()
+    assert names(done) == [("first", "brought")]
+
+
+def test_a_condition_that_only_people_can_meet_names_what_they_can_do(host: Host) -> None:
+    there = {step.name: step for step in tpu_steps(host.folder)}
+    full = replace(there["space"], check=("python3", "-c", HAS_ROOM, host.folder, str(10**18)))
+    with pytest.raises(HeartbeatError) as raised:
+        follow(host, (full,))
+    assert "too full" in raised.value.title
+    assert "GB free" in raised.value.cause
+    old = replace(there["python"], check=("python3", "-c", "import sys; sys.exit(1)"))
+    with pytest.raises(HeartbeatError, match="does not fit"):
+        follow(host, (old,))
+
+
+def test_a_command_that_leaves_the_question_open_has_failed(host: Host) -> None:
+    step = Step("idle", "nothing", check=("false",), commands=(("true",),), problem="it is still not there", remedy="Look at it.")
+    with pytest.raises(HeartbeatError, match="still not there"):
+        follow(host, (step,))
+
+
+def test_a_connection_that_is_lost_is_told_from_a_step_that_failed(host: Host, cluster: Any) -> None:
+    step = Step("long", "what takes long", commands=(("sh", "-c", "echo begun; sleep 600"),), problem="it failed")
+    with pytest.raises(HeartbeatError, match="cannot be reached"):
+        set_up(host, (step,), lambda line: cluster.sshds[0].cut() if line == "begun" else None, lambda _: None)
+
+
+def test_pins_are_compared_one_by_one(host: Host) -> None:
+    code = host.run([sys.executable, "-c", HAS_PINS, "pytest==0.0.1"])
+    assert code.returncode == 1
+    assert b"not 0.0.1" in code.stderr
+    from importlib.metadata import version
+
+    assert host.run([sys.executable, "-c", HAS_PINS, f"pytest=={version('pytest')}"]).returncode == 0
+
+
+def test_the_steps_for_a_tpu_install_the_pinned_pair_and_nothing_unpinned() -> None:
+    steps = {step.name: step for step in tpu_steps("there")}
+    (pip,) = steps["torch"].commands
+    assert pip[0] == "there/venv/bin/python"
+    assert set(XLA_PACKAGES) < set(pip)
+    check = steps["torch"].check
+    assert check is not None
+    assert {"torch==2.9.1", "torch-xla==2.9.0", "libtpu==0.0.21"} < set(check)
+    assert [step.name for step in steps.values() if not step.commands] == ["python", "space"]
+    for step in steps.values():
+        assert step.problem
+        assert step.remedy
+        assert all(command[0] != "sudo" or command[1] == "-n" for command in step.commands)
+
+
+@pytest.mark.torch
+def test_the_device_is_looked_at_by_the_worker_itself(cluster: Any) -> None:
+    (host,) = cluster.destination("vm").hosts()
+    device = look_at_device(host, "cpu")
+    assert device.usable, device
+    assert (device.found["device"], device.found["tpu_vm"]) == ("cpu", "vm")
+    without = look_at_device(host, "xla")
+    assert not without.usable
+    assert "torch_xla" in without.problem
+
+
+def test_the_command_shows_what_it_would_do(cluster: Any) -> None:
+    shown = cluster.command("vms", "setup", "vm", "--print")
+    assert shown.returncode == 0, shown.stderr
+    assert "apt-get" in shown.stdout
+    assert "torch==2.9.1" in shown.stdout
+
+
+def test_the_command_stops_where_a_step_fails_and_says_so(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # the real steps, on a machine whose python3 says it does not fit: nothing is installed
+    monkeypatch.setattr("heartbeat_core.remote.setup_steps.PYTHON_FITS", "import sys; sys.exit(1)")
+    from heartbeat_tui.cli import dispatch
+
+    for name, value in cluster.environ().items():
+        monkeypatch.setenv(name, value)
+    assert dispatch(["vms", "setup", "vm", "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    (host,) = answer["hosts"]
+    assert "does not fit" in host["problem"]
+    assert host["steps"] == []
