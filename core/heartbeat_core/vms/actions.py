@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 
 Action = Literal["start", "stop", "delete", "ssh", "beat"]
 Change = Literal["start", "stop", "delete"]
 
-ACTIONS: tuple[Action, ...] = get_args(Action)
-# gcloud refuses to connect to nodes in these, and warns of those that may not answer yet.
+# gcloud refuses to connect to nodes in these.
 DEAF = frozenset({"STOPPED", "STOPPING", "DELETING", "HIDDEN", "PREEMPTED", "TERMINATED"})
-MAY_NOT_ANSWER = frozenset({"CREATING", "STARTING", "REPAIRING", "RESTARTING", "REIMAGING", "HIDING", "UNHIDING"})
 # In these nothing runs that would be charged by the chip; whatever is not known here is taken to cost.
 IDLE = frozenset({"CREATING", "STOPPED", "STARTING", "PREEMPTED", "TERMINATED", "HIDDEN"})
 
@@ -48,7 +46,3 @@ def command_of(action: Change, thing: Node | QueuedResource, project: str) -> tu
     if action == "delete" and queued:
         return ("gcloud", "compute", "tpus", "queued-resources", "delete", queued, *where, "--force")
     return ("gcloud", "compute", "tpus", "tpu-vm", action, thing.id, *where)
-
-
-def ssh_command(node: Node, project: str) -> tuple[str, ...]:
-    return ("gcloud", "compute", "tpus", "tpu-vm", "ssh", node.id, f"--project={project}", f"--zone={node.zone}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
-from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.cancellation import Cancelled, Deadline
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import GONE, Node
@@ -20,16 +20,23 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import Creation, reason
 from heartbeat_core.vms.errand import Found, Lost
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.steps import INTERRUPTED, NO, Fate, OnStep, Patience, Step, VmError, What, unheard
+from heartbeat_core.vms.steps import COULD_NOT_TELL, INTERRUPTED, NO, Fate, OnStep, Patience, Step, VmError, What, unheard
 
 
 def keep_trying(
-    session: CloudSession, request: CreateRequest, zones: Sequence[str], on_step: OnStep = unheard, patience: Patience | None = None
+    session: CloudSession,
+    request: CreateRequest,
+    zones: Sequence[str],
+    on_step: OnStep = unheard,
+    patience: Patience | None = None,
+    *,
+    limit_s: float | None = None,
 ) -> Node:
     """Ask for a TPU VM in one zone after the other, again and again, until one is READY; raise VmError, or HeartbeatError for a bad wish.
 
     A zone that refuses for good (its quota, its types) is not asked again; where none is left, the last refusal is raised. One of that
-    name and kind that comes to be in one of the zones already is watched instead.
+    name and kind that comes to be in one of the zones already is watched instead. After ``limit_s`` no more
+    is asked for; what was asked for by then is watched to its end.
     """
     names = tuple(dict.fromkeys(zones))
     if not names:
@@ -41,17 +48,26 @@ def keep_trying(
     for zone in names:
         for problem in replace(request, zone=zone).problems().values():
             raise problem
-    return Rounds(session, request, names, on_step, patience or Patience()).carry_out()
+    return Rounds(session, request, names, on_step, patience or Patience(), limit_s).carry_out()
 
 
 class Rounds:
     """The rounds through the zones; ``doubtful`` are those where a lost request is taken not to have arrived."""
 
-    def __init__(self, session: CloudSession, request: CreateRequest, zones: tuple[str, ...], on_step: OnStep, patience: Patience) -> None:
+    def __init__(  # all of them kept
+        self,
+        session: CloudSession,
+        request: CreateRequest,
+        zones: tuple[str, ...],
+        on_step: OnStep,
+        patience: Patience,
+        limit_s: float | None,
+    ) -> None:
         self.session, self.request, self.zones, self.on_step = session, request, list(zones), on_step
         # whatever happened to a request has to be known before the next zone is asked, however long that takes
         self.patience = replace(patience, settle_s=None)
         self.all_zones, self.doubtful = zones, set[str]()
+        self.limit_s, self.deadline = limit_s, None if limit_s is None else Deadline(limit_s)
 
     def carry_out(self) -> Node:
         round_s = self.patience.round_s
@@ -60,12 +76,14 @@ class Rounds:
                 return self.adopt(there)
             while True:
                 for zone in tuple(self.zones):
+                    if self.late():
+                        raise self.out_of_time()
                     if there := self.stray(tuple(self.doubtful)):
                         return self.adopt(there)
                     if node := self.try_in(zone):
                         return self.alone(node)
                 self.tell("waiting", f"{round_s:.0f} s")
-                self.session.cancellation.sleep(round_s * random.uniform(0.8, 1.0))
+                self.session.cancellation.sleep(self.at_most(round_s * random.uniform(0.8, 1.0)))
                 round_s = min(1.5 * round_s, self.patience.longest_round_s)
         except Cancelled:
             raise self.stopped() from None
@@ -119,7 +137,7 @@ class Rounds:
             node.state in GONE
         ):
             raise self.creation(node.zone).taken(Found(node.state, done=False, node=node))
-        self.tell("arrived", f"{node.id} in {node.zone}, {node.state}")
+        self.tell("there", f"{node.id} in {node.zone}, {node.state}")
         made = self.creation(node.zone).watch()
         assert isinstance(made, Node)
         return self.alone(made)
@@ -137,6 +155,19 @@ class Rounds:
 
     def creation(self, zone: str) -> Creation:
         return Creation(self.session, replace(self.request, zone=zone), self.on_step, self.patience)
+
+    def at_most(self, seconds: float) -> float:
+        """Cut a time short where less is left of it all."""
+        return seconds if self.deadline is None else min(seconds, self.deadline.left_s)
+
+    def late(self) -> bool:
+        return self.deadline is not None and not self.deadline.left_s
+
+    def out_of_time(self) -> VmError:
+        commands = tuple(command for zone in sorted(self.doubtful) for command in self.creation(zone).commands())
+        title = f"no zone had one within {self.limit_s:g} s"
+        fate: Fate = "unknown" if self.doubtful else "nothing"
+        return VmError(title, "", self.open_ends(), fate=fate, exit_code=COULD_NOT_TELL if self.doubtful else NO, commands=commands)
 
     def stopped(self) -> VmError:
         commands = tuple(command for zone in sorted(self.doubtful) for command in self.creation(zone).commands())

@@ -152,8 +152,7 @@ def age_s(created: str | None, now: datetime) -> float | None:
     return max(0.0, (now - began).total_seconds()) if began else None
 
 
-def long_ready(look: Look, now: datetime | None = None, after: timedelta = LONG_READY) -> tuple[Node, ...]:
-    """Find the nodes that are READY and were created longer than ``after`` ago, the oldest first."""
-    aged = [(age_s(node.created, now or look.at) or 0.0, node) for node in look.nodes if node.state == "READY"]
-    found = [(age, node) for age, node in aged if age >= after.total_seconds()]
-    return tuple(node for _, node in sorted(found, key=lambda pair: -pair[0]))
+def is_long_ready(node: Node, now: datetime) -> bool:
+    """Say whether a node is READY and was created so long ago that it may have been forgotten."""
+    age = age_s(node.created, now)
+    return node.state == "READY" and age is not None and age >= LONG_READY.total_seconds()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.tpu import HOLDING, Node, QueuedResource
-from heartbeat_core.vms.look import LONG_READY, age_s
+from heartbeat_core.vms.look import age_s, is_long_ready
 
 HEALTHY = ("HEALTHY", None)
 TAKEN_BACK = ("PREEMPTED", "TERMINATED")
@@ -30,9 +30,8 @@ def found(node: Node, now: datetime) -> Iterator[str]:
         yield f"programs find no TPU: the runtime {node.runtime_version} has no driver for {kind.type} (take {kind.family.runtime})"
     if node.state in TAKEN_BACK:
         yield "it does not come back: delete it and create it again"
-    age = age_s(node.created, now)
-    if node.state == "READY" and age is not None and age >= LONG_READY.total_seconds():
-        yield f"READY, and created {age_words(age)} ago: is it still needed?"
+    if is_long_ready(node, now):
+        yield f"READY, and created {age_words(age_s(node.created, now) or 0.0)} ago: is it still needed?"
 
 
 def notes_on_queued(queued: QueuedResource) -> tuple[str, ...]:

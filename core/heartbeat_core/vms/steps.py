@@ -23,6 +23,7 @@ What = Literal[
     "settling",  # whether a request arrived whose answer was lost
     "arrived",  # it did
     "absent",  # it did not
+    "there",  # one of that name and kind; detail says where and in which state: it is watched, and no other is asked for
     "done",
     "zone",  # detail is the zone that is tried next
     "failed",  # detail is the zone and why

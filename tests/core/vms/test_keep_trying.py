@@ -113,3 +113,11 @@ def test_on_a_network_that_fails_by_chance_there_is_one_in_the_end(opened: Any, 
     made = go(cloud, EMPTY, FULL)
     cloud.session.limits = replace(cloud.session.limits, tries=20)
     assert cloud.names() == [(made.zone, made.id)] == [(FULL, "llm-tpu-vm")]
+
+
+def test_it_ends_when_its_time_is_over(opened: Any) -> None:
+    cloud = opened("stockout")
+    with pytest.raises(VmError, match=r"no zone had one within 0\.3 s") as caught:
+        keep_trying(cloud.session, cloud.request, (EMPTY,), cloud.steps.append, cloud.patience, limit_s=0.3)
+    assert (caught.value.fate, caught.value.exit_code) == ("nothing", 1)
+    assert cloud.names() == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.as_json import as_yaml, look_json
-from heartbeat_core.vms.look import History, Look, age_s, long_ready, moment, states, transitions
+from heartbeat_core.vms.look import History, Look, age_s, is_long_ready, moment, states, transitions
 from heartbeat_core.vms.notes import age_words, notes_on, notes_on_queued
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -113,10 +113,10 @@ def test_ages_are_never_negative_and_read_well() -> None:
     assert [age_words(seconds) for seconds in (5, 65, 11520, 1e6)] == ["5s", "1m 05s", "3h 12m", "11d 13h"]
 
 
-def test_those_that_are_ready_for_long_are_pointed_out_the_oldest_first() -> None:
-    old, older = node("old", created="2026-11-24T02:00:00Z"), node("older", created="2026-11-20T02:00:00Z")
-    young, stopped = node("young", created="2026-11-24T11:00:00Z"), node("stopped", "STOPPED", created="2026-11-20T02:00:00Z")
-    assert long_ready(look(old, young, stopped, older)) == (older, old)
+def test_those_that_are_ready_for_long_are_pointed_out() -> None:
+    old, young = node("old", created="2026-11-24T02:00:00Z"), node("young", created="2026-11-24T11:00:00Z")
+    stopped, ageless = node("stopped", "STOPPED", created="2026-11-20T02:00:00Z"), node("ageless")
+    assert [is_long_ready(one, NOON) for one in (old, young, stopped, ageless)] == [True, False, False, False]
     assert any("is it still needed" in note for note in notes_on(old, NOON))
     assert notes_on(young, NOON) == ()
     assert notes_on_queued(queued("q", "SUSPENDED")) == ("it holds its quota until it is deleted",)

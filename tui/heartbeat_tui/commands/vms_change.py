@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         warning = PURPOSES[args.action][1]
         raise HeartbeatError("there is no terminal to ask on", warning, f"Give --yes to {args.action} without being asked.")
     with open_place(args) as place:
-        look = look_around(place)
+        look = interruptible(place.session, lambda: look_around(place))
         things = [find_things(place, look, name, queued=args.queued) for name in dict.fromkeys(args.names)]
         for thing in things:
             if problem := refuse(thing, args.action):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import duration
 from heartbeat_tui.commands.vms_ending import complain_of, error_json, exit_code
-from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, interruptible, open_place, told, try_rates
+from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, interruptible, open_place, told
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
@@ -44,7 +44,9 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--keep-trying", action="store_true", help="go round --zones until one has capacity, or until stopped")
     how.add_argument("--zones", type=names, default=(), metavar="A,B,C", help="the zones to go round, one after the other")
-    how.add_argument("--timeout", type=duration, metavar="TIME", help="stop watching after so long, default 30m; queued: never")
+    how.add_argument(
+        "--timeout", type=duration, metavar="TIME", help="stop watching after so long, default 30m; --keep-trying: ask no more"
+    )
     how.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as Google has taken the request")
     how.add_argument("--yes", action="store_true", help="do not ask")
     how.add_argument("--dry-run", action="store_true", help="show what would be asked for, and stop")
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     with open_place(args) as place:
         request = make_request(args, place)
         zones = (args.zones or (request.zone,)) if args.keep_trying else ()
-        prepare(place, request, zones)
+        show(place, request, zones)
         if args.dry_run:
             if args.json:
                 print(json.dumps(answer(place, request, None, None, Progress()), indent=1))
@@ -119,39 +121,18 @@ def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
     return request
 
 
-def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> None:
-    """Ask for all that is to be known beforehand, and show it on stderr; raise HeartbeatError for what the zone does not offer."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from heartbeat_core.cloud.errors import CloudError
-    from heartbeat_core.vms.look import take_look
-    from heartbeat_core.vms.prices import estimate
-    from heartbeat_core.vms.request import Offers, ask_offers
-    from heartbeat_core.vms.room import find_room
+def show(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> None:
+    """Find out what is to be known beforehand, and show it on stderr; raise HeartbeatError for what the zone does not offer."""
     from heartbeat_tui.commands.vms_plan import plan_lines
+    from heartbeat_tui.commands.vms_prepare import prepare
 
-    notes: list[str] = []
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
-        offered = pool.submit(ask_offers, place.session, place.project, request.zone)
-        priced = pool.submit(try_rates, place.session)
-        try:
-            room = find_room(place.session, request, take_look(place.session, place.project))
-        except CloudError as error:
-            room = ()
-            notes.append(f"the quota left could not be found out: {error.title}: {error.message}")
-        try:
-            offers = offered.result()
-        except CloudError as error:
-            offers = Offers()
-            notes.append(f"what {request.zone} offers could not be found out: {error.title}: {error.message}")
-        rates, problem = priced.result()
-    wrong = request.problems(offers)
+    known = interruptible(place.session, lambda: prepare(place, request, zones))
+    wrong = request.problems(known.offers)
     if zones:  # another zone may have what this one lacks: each is asked, and says so itself
         wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
     for found in wrong.values():
         raise found
-    price = estimate(rates, request.accelerator_type, request.zone, request.provisioning)
-    for line in plan_lines(request, zones, room, price, problem, notes, place.label):
+    for line in plan_lines(request, zones, known, place.label):
         print(line, file=sys.stderr)
 
 
@@ -183,14 +164,14 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
     from heartbeat_core.vms.keep_trying import keep_trying
     from heartbeat_core.vms.steps import VmError
 
-    progress, patience = Progress(), patience_of(args, request)
+    session, progress, patience = place.session, Progress(), patience_of(args, request)
     made: Node | QueuedResource | None = None
     failure: VmError | None = None
     try:
         if zones:
-            made = interruptible(place.session, lambda: keep_trying(place.session, request, zones, progress, patience))
+            made = interruptible(session, lambda: keep_trying(session, request, zones, progress, limit_s=args.timeout))
         else:
-            made = interruptible(place.session, lambda: create(place.session, request, progress, patience, wait=not args.no_wait))
+            made = interruptible(session, lambda: create(session, request, progress, patience, wait=not args.no_wait))
     except VmError as error:
         failure = error
     if args.json:

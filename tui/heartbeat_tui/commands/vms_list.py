@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.vms_place import Place, add_place_flags, find_things, look_around, open_place, told, try_rates
+from heartbeat_tui.commands.vms_place import Place, add_place_flags, find_things, interruptible, look_around, open_place, told, try_rates
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.look import Look
@@ -39,7 +39,7 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
 def run_list(args: argparse.Namespace) -> int:
     """Print the list; return 0. Raise CloudError where it cannot be had."""
     with open_place(args) as place:
-        look, rates, problem = ask(place, prices=not args.no_prices)
+        look, rates, problem = interruptible(place.session, lambda: ask(place, prices=not args.no_prices))
     if args.json:
         from heartbeat_core.vms.as_json import look_json
 
@@ -71,7 +71,7 @@ def run_describe(args: argparse.Namespace) -> int:
     from heartbeat_core.vms.as_json import SCHEMA, as_yaml
 
     with open_place(args) as place:
-        thing = find_things(place, look_around(place), args.name, queued=args.queued)
+        thing = find_things(place, interruptible(place.session, lambda: look_around(place)), args.name, queued=args.queued)
     if args.json:
         print(json.dumps({"schema": SCHEMA, "emulated": place.label or None, "answer": dict(thing.answer)}, indent=1))
     else:

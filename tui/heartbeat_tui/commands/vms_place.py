@@ -35,8 +35,10 @@ def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespa
         except HeartbeatError as error:
             from heartbeat_core.cloud.errors import CloudError
 
-            if not isinstance(error, CloudError) or error.kind == "cancelled":
+            if not isinstance(error, CloudError):
                 raise
+            if error.kind == "cancelled":  # nobody but Ctrl-C orders that here
+                raise KeyboardInterrupt from None
             from heartbeat_core.diagnosis.diagnose import diagnose_exception
             from heartbeat_core.vms.create import reason
             from heartbeat_core.vms.steps import VmError
@@ -122,6 +124,8 @@ def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
     try:
         return find_rates(session.narrow(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
     except CloudError as error:
+        if error.kind == "cancelled":
+            raise
         return None, f"{error.title}: {error.message}"
 
 
@@ -159,6 +163,7 @@ WORDS = {
     "settling": "whether the request arrived is not known: looking for {}",
     "arrived": "it has arrived: {}",
     "absent": "it has not arrived: there is no {}",
+    "there": "there is one already, which is watched: {}",
     "done": "done: {}",
     "zone": "trying {}",
     "failed": "failed in {}",

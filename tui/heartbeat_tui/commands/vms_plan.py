@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,12 @@ from heartbeat_tui.commands.check_text import plain
 if TYPE_CHECKING:
     from heartbeat_core.vms.prices import Estimate
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.room import Room
+    from heartbeat_tui.commands.vms_prepare import Prepared
 
 WIDTH, INDENT = 110, 12
 
 
-def plan_lines(  # each a line of what is shown
-    request: CreateRequest,
-    zones: tuple[str, ...],
-    room: Sequence[Room],
-    price: Estimate | None,
-    price_problem: str,
-    notes: Sequence[str],
-    label: str,
-) -> Iterator[str]:
+def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, label: str) -> Iterator[str]:
     """Write what it will be, what is left for it, what it costs, and gcloud's command."""
     if label:
         yield plain(label)
@@ -42,14 +35,19 @@ def plan_lines(  # each a line of what is shown
         yield from line("labels", ", ".join(f"{key}={value}" for key, value in request.labels.items()))
     if request.startup_script:
         yield from line("runs", f"{request.startup_script} whenever it starts")
-    for one in room:
-        yield from line("quota", f"{one}{'' if one.enough is not False else ': NOT ENOUGH, Google will refuse'}")
-    if not room and not any("quota" in note for note in notes):
+    places = zones or (request.zone,)
+    for room in (room for zone in places for room in known.rooms.get(zone, ())):
+        yield from line("quota", f"{room}{'' if room.enough is not False else ': NOT ENOUGH, Google will refuse'}")
+    if known.rooms and not any(known.rooms.values()):
         yield from line("quota", f"not known: the name of the quota for {request.accelerator_type} is not known here")
-    yield from line("cost", cost(price, price_problem))
-    for note in notes:
+    costs = {zone: cost(known.prices.get(zone), known.price_problem) for zone in places}
+    for words in dict.fromkeys(costs.values()):
+        where = ", ".join(zone for zone in places if costs[zone] == words)
+        yield from line("cost", words if len(set(costs.values())) == 1 else f"{where}: {words}")
+    for note in known.notes:
         yield from line("!", note)
-    yield f"{'command':<{INDENT}}{plain(shlex.join(request.command()))}"
+    for zone in places:
+        yield f"{'command':<{INDENT}}{plain(shlex.join(replace(request, zone=zone).command()))}"
 
 
 def cost(price: Estimate | None, problem: str) -> str:

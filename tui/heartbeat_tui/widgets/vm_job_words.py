@@ -27,6 +27,8 @@ STEPS: Mapping[str, Piece] = {
     "settling": ("! the answer was lost: looking whether the request arrived", "attention"),
     "arrived": ("it arrived", "plain"),
     "absent": ("it did not arrive", "attention"),
+    "there": ("one of that name is there already: watching it", "attention"),
+    "dropped": ("that zone is not asked again", "plain"),
     "done": ("✓ done", "ok"),
 }
 
