@@ -121,6 +121,15 @@ def test_a_source_that_fell_silent_leaves_what_it_told_and_says_so(told: Callabl
     assert "nobody answers on localhost:8431" in figures_text(report)
 
 
+def test_a_driver_tells_of_memory_alone(fake_run: Callable[[Plan], Any]) -> None:
+    run = fake_run(Plan(backend="accelerator")).open().warm_up().beat(30)
+    run.tell(Chips(run.now, "the driver", (reading(None),)))
+    report = run.report()
+    assert chip_line(report) == "device memory 3.00 of 32.0 GiB"
+    assert [row[:2] for row in chip_rows(report.chips)] == [("device memory", "3.00 GiB")]
+    assert run.chart(80).duty == ()
+
+
 def test_without_telemetry_nothing_is_said(fake_run: Callable[[Plan], Any]) -> None:
     report = fake_run(Plan()).open().warm_up().beat(30).report()
     assert chip_line(report) == ""

@@ -34,6 +34,7 @@ from heartbeat_core.beat.proof import choose_row, prove
 from heartbeat_core.beat.recorder import Recorder
 from heartbeat_core.beat.stream import (
     SCHEMA,
+    Chips,
     Ended,
     Environment,
     Failed,
@@ -46,6 +47,7 @@ from heartbeat_core.beat.stream import (
 )
 from heartbeat_core.errors import HeartbeatError
 
+DRIVER = "the driver"
 HEALTH_NS = 1_000_000_000
 
 
@@ -153,7 +155,7 @@ def run(plan: Plan, output: Output, place: dict[str, Any], profile: str | None =
     gc.collect()
     gc.freeze()  # a full collection with torch imported takes 40 ms, after this 2 µs
     watch = HealthWatch()
-    output.tell_health = lambda: output.send(watch.read(output.now()))
+    output.tell_health = lambda: tell_health(backend, watch, output)
     complete = measure(backend, plan, recorder, lifeline, output.send)
     recorder.flush()
     output.tell_health()
@@ -174,6 +176,14 @@ def run(plan: Plan, output: Output, place: dict[str, Any], profile: str | None =
         output.send(replace(profiled, at_ns=output.now()))
     lifeline.finished.set()
     output.send(Ended(output.now(), "done" if complete else "stopped"))
+
+
+def tell_health(backend: Backend, watch: HealthWatch, output: Output) -> None:
+    """Say how the machine fares, and where the device's driver tells this process, its memory as well."""
+    output.send(watch.read(output.now()))
+    reading = backend.chip_reading()
+    if reading is not None:
+        output.send(Chips(output.now(), DRIVER, (reading,)))
 
 
 def allocate(backend: Backend, plan: Plan, output: Output) -> tuple[Any, Any]:

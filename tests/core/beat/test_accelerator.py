@@ -13,6 +13,7 @@ from heartbeat_core.beat.backends.accelerator import Accelerator
 from heartbeat_core.beat.backends.base import BackendUnavailable
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.run import Run
+from heartbeat_core.beat.stream import ChipReading
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 
@@ -108,3 +109,14 @@ def test_the_memory_is_the_devices_own(with_torch: Callable[[Any], Accelerator])
     other = with_torch(FakeTorch("mps"))
     other.open(Plan())
     assert other.device_memory() is None
+
+
+def test_the_memory_that_cuda_tells_of_is_the_drivers_word(with_torch: Callable[[Any], Accelerator]) -> None:
+    torch = cuda()
+    torch.accelerator.current_accelerator = lambda: SimpleNamespace(type="cuda", index=None)
+    backend = with_torch(torch)
+    backend.open(Plan())
+    assert backend.chip_reading() == ChipReading(0, 2, 9, None)
+    others = with_torch(FakeTorch("mps"))
+    others.open(Plan())
+    assert others.chip_reading() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -11,14 +12,31 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from heartbeat_core.beat.host import HealthWatch
 from heartbeat_core.beat.lifeline import Lifeline
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.recorder import Recorder
-from heartbeat_core.beat.stream import Ended, Environment, Failed, Pause, Proof, Record, Samples, Stage, Started, decode
+from heartbeat_core.beat.stream import (
+    ChipReading,
+    Chips,
+    Ended,
+    Environment,
+    Failed,
+    Health,
+    Pause,
+    Proof,
+    Record,
+    Samples,
+    Stage,
+    Started,
+    decode,
+)
+from heartbeat_core.beat.worker import Output, tell_health
 
 LONG_S = 60.0
 COMMAND = [sys.executable, "-m", "heartbeat_core.beat.worker"]
@@ -312,3 +330,15 @@ run.wait()
             ]:
                 proofs += [(record.row, record.error) for record in records(process) if isinstance(record, Proof)]
         assert proofs[0] == proofs[1] != proofs[2]
+
+
+@pytest.mark.parametrize("told", [ChipReading(0, 2, 9, None), None])
+def test_where_the_driver_tells_of_the_devices_memory_the_worker_passes_it_on(told: ChipReading | None) -> None:
+    file = io.BytesIO()
+    backend: Any = SimpleNamespace(chip_reading=lambda: told)
+    tell_health(backend, HealthWatch(), Output(file))
+    records = [decode(line) for line in file.getvalue().splitlines()]
+    assert isinstance(records[0], Health)
+    assert [(record.source, record.readings) for record in records[1:] if isinstance(record, Chips)] == [("the driver", (told,))] * bool(
+        told
+    )

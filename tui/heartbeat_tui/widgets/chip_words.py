@@ -17,6 +17,11 @@ def share(percent: float | None) -> str:
     return NOTHING if percent is None else format_share(percent / 100)
 
 
+def memory_of(chips: ChipFigures) -> str:
+    """Name the memory: a driver tells of whatever its device has."""
+    return "HBM" if chips.source == "tpu-info" else "device memory"
+
+
 def of_total(used: int | None, total: int | None) -> str:
     """Write "3.00 of 32.0 GiB", the unit once where both have the same."""
     if used is None:
@@ -37,7 +42,7 @@ def chip_line(report: Report) -> str:
     over = report.state == "ended" or not chips.readings or chips.problem is not None
     used = device.peak_bytes if over else device.used_bytes
     duty = device.median_duty_percent if over else device.duty_percent
-    parts = [f"HBM {'up to ' if over else ''}{of_total(used, device.total_bytes)}"] if used is not None else []
+    parts = [f"{memory_of(chips)} {'up to ' if over else ''}{of_total(used, device.total_bytes)}"] if used is not None else []
     if duty is not None:
         parts.append(f"duty cycle {share(duty)}{' (median)' if over else ''}")
     which = f"busiest of {len(chips.devices)}: " if len(chips.devices) > 1 else ""
@@ -55,7 +60,7 @@ def chip_rows(chips: ChipFigures | None) -> list[Row]:
         told = f"{which}told by {chips.source}, {chips.readings:,} reading{'' if chips.readings == 1 else 's'}"
         whole = f"of {format_bytes(device.total_bytes)}, " if device.total_bytes is not None else ""
         if device.peak_bytes is not None:
-            rows.append(("HBM", format_bytes(device.peak_bytes), f"{whole}the most seen in use; {told}"))
+            rows.append((memory_of(chips), format_bytes(device.peak_bytes), f"{whole}the most seen in use; {told}"))
         if device.median_duty_percent is not None:
             rows.append(("duty cycle", share(device.median_duty_percent), f"median while it beat; {told}"))
     if chips.problem:

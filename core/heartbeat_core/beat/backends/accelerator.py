@@ -8,6 +8,7 @@ from typing import Any
 from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
 from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.stream import ChipReading
 
 CUDA_PRECISION = {"default": "highest", "high": "high", "highest": "highest"}  # of torch.set_float32_matmul_precision
 
@@ -64,6 +65,12 @@ class Accelerator(Backend):
             free, _total = self.torch.cuda.mem_get_info()
             return int(free)
         return None
+
+    def chip_reading(self) -> ChipReading | None:
+        if self.device.type != "cuda":
+            return None
+        free, total = self.torch.cuda.mem_get_info()  # of the whole device, whoever uses it
+        return ChipReading(self.device.index or 0, int(total - free), int(total), None)
 
     def beat(self) -> tuple[int, ...]:
         first, second = self.operands

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.proof import COARSEST, FLOAT32
+from heartbeat_core.beat.stream import ChipReading
 from heartbeat_core.errors import HeartbeatError
 
 
@@ -52,6 +53,10 @@ class Backend(ABC):
 
     def device_memory(self) -> int | None:
         """Return the device's own free memory in bytes, None where it is the host's or unknown."""
+        return None
+
+    def chip_reading(self) -> ChipReading | None:
+        """Ask the device's own driver how its memory is filled; None where nobody tells a process that of its device."""
         return None
 
     def place(self, first: Any, second: Any) -> None:
