@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BufferedReader
 from time import monotonic
@@ -20,6 +21,7 @@ from heartbeat_core.diagnosis.diagnose import diagnose_text
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.readiness.remedy_runner import lines_of
 from heartbeat_core.remote.hosts import LOST, Host
+from heartbeat_core.remote.place import PULSE_S
 from heartbeat_core.remote.setup_steps import Argv, Step
 from heartbeat_core.remote.troubles import cannot_reach
 
@@ -113,16 +115,46 @@ def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatE
 def look_at_device(host: Host, backend: BackendName = "xla") -> Device:
     """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
     order = {"probe": Plan(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
-    try:
-        done = subprocess.run(
-            host.guard_command(), input=json.dumps(order).encode() + b"\n", capture_output=True, timeout=PROBE_S, check=False,
-            env=dict(host.environ),
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise HeartbeatError(
-            f"the device of {host.label} does not answer", f"Nothing came within {PROBE_S:.0f} s.",
-            "See whether another process holds it; restart the VM.", exit_code=3,
-        ) from error  # fmt: skip
-    if done.returncode == LOST:
-        raise cannot_reach(host.label, done.stderr.decode("utf-8", "replace"))
-    return understand(backend, host.python, done.stdout, done.stderr, done.returncode)
+    code, output, errors = converse(host, json.dumps(order).encode() + b"\n")
+    if code == LOST:
+        raise cannot_reach(host.label, errors.decode("utf-8", "replace"))
+    return understand(backend, host.python, output, errors, code)
+
+
+def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
+    """Give a guarded worker its order and wait for its end; raise HeartbeatError where it does not come.
+
+    Its stdin stays open meanwhile: the end of that is an order to stop.
+    """
+    process = subprocess.Popen(
+        host.guard_command(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env=dict(host.environ),
+    )
+    until = monotonic() + PROBE_S
+    with process, ThreadPoolExecutor(max_workers=2) as pool:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        output, errors = pool.submit(process.stdout.read), pool.submit(process.stderr.read)
+        with contextlib.suppress(BrokenPipeError):  # it has ended; its exit code says why
+            process.stdin.write(order)
+            while process.poll() is None and monotonic() < until:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(PULSE_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, until - monotonic()))
+        if process.poll() is None:
+            process.kill()
+            raise HeartbeatError(
+                f"the device of {host.label} does not answer",
+                f"Nothing came within {PROBE_S:.0f} s.",
+                "See whether another process holds it; restart the VM.",
+                exit_code=3,
+            )
+        return process.returncode, output.result(), errors.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from textual.widgets import Input
@@ -12,6 +12,8 @@ from heartbeat_tui.screens.vm_job import JobScreen
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open, VmsStage
+
+    from heartbeat_tui.messages import BeatOn
 
 SIZES = [(80, 24), (120, 40), (160, 50)]
 NODE = "/v2/projects/demo-project/locations/us-central1-b/nodes"
@@ -364,3 +366,23 @@ async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
         assert isinstance(stage.app.focused, Input)
         assert "xdsn" in stage.app.focused.value
         assert stage.pane.form is not None
+
+
+async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open) -> None:
+    async with vms("running") as stage:
+        asked: list[BeatOn | None] = []
+
+        def go_to(event: BeatOn | None) -> tuple[str, Literal["cpu"]]:
+            asked.append(event)
+            return "llm-tpu-vm", "cpu"
+
+        stage.app.go_to = go_to
+        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.press("b")
+        assert not asked
+        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.press("b")
+        await stage.until(lambda: stage.app.current_mode == "heartbeat")
+        (event,) = asked
+        assert event is not None
+        assert (event.node.id, event.project, event.worker) == ("llm-tpu-vm", "demo-project", None)
