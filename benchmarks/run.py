@@ -10,7 +10,21 @@ from pathlib import Path
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = ("fidelity", "stream", "chart", "start", "memory", "priority", "readiness", "vms", "vms_pane", "remote", "tour", "runs", "telemetry")
+FIGURES = (
+    "fidelity",
+    "stream",
+    "chart",
+    "start",
+    "memory",
+    "priority",
+    "readiness",
+    "vms",
+    "vms_pane",
+    "remote",
+    "tour",
+    "runs",
+    "telemetry",
+)
 
 
 def main() -> int:
