@@ -69,6 +69,7 @@ async def test_the_points_come_one_by_one_and_stop_keeps_them(theatre: Open) -> 
     async with theatre(play) as stage:
         await sweep(stage)
         assert "2 of 10 points so far" in " ".join(stage.text().split())
+        assert "sweep: point 3 of 10" in stage.text().splitlines()[0]
         assert stage.text().count("●") == 4
         assert "Stop" in stage.offered()
         await stage.press("s")

@@ -29,11 +29,17 @@ def knee_gist(knee: Knee) -> str:
             "A busy machine does that, and so do kernels that change with the batch; measure again on a quiet one." + by_roof(knee)
         )
     between = f"between {knee.low:,} and {knee.high:,}" if knee.low != knee.high else "at a measured point"
+    below = "the time hardly grows" if far_below_memory(knee) else "memory sets the time"
     return (
         f"The knee is at a batch of about {rounded(knee.batch)}, {between}, by the {len(knee.points)} points measured: "
-        f"below it memory sets the time ({format_bytes_rate(knee.bytes_per_s or 0)}), above it arithmetic "
+        f"below it {below} ({format_bytes_rate(knee.bytes_per_s or 0)}), above it arithmetic sets it "
         f"({format_rate(knee.flops_per_s or 0)})." + by_roof(knee)
     )
+
+
+def far_below_memory(knee: Knee) -> bool:
+    """Tell whether the bytes move so slowly that something else than memory must hold them up."""
+    return knee.roof is not None and knee.bytes_per_s is not None and knee.bytes_per_s < SLOW * knee.roof.bytes_per_s
 
 
 def knee_serving(knee: Knee) -> str:
@@ -70,7 +76,7 @@ def knee_notes(knee: Knee) -> tuple[str, ...]:
         sizes = f"The weights, {format_bytes(weights)}, fit into the caches, {format_bytes(roof.on_chip_bytes)}"
         notes.append(f"{sizes}: small batches show these.")
     if roof is not None and moved is not None:
-        if moved < SLOW * roof.bytes_per_s:
+        if far_below_memory(knee):
             share = format_share(moved / roof.bytes_per_s)
             notes.append(f"Small batches move {share} of what memory can: something else, such as starting a product, sets their time.")
         elif not roof.hard and moved > FAST * roof.bytes_per_s and not cached:

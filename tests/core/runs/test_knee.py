@@ -181,5 +181,7 @@ def test_caches_and_whatever_else_is_flat_are_not_taken_for_memory() -> None:
     assert any("fit into the caches" in note for note in knee_notes(cached))
     slow = find_knee(made(100), roof_of_ceiling(1e12, 900e9, "2026-11-22", 2**20))
     assert any("something else" in note for note in knee_notes(slow))
+    assert "memory sets the time" not in knee_gist(slow)
+    assert "below it the time hardly grows" in knee_gist(slow)
     plain = find_knee(made(100), roof_of_ceiling(1e12, 30e9, "2026-11-22", 2**20))
     assert knee_notes(plain) == ()

@@ -180,7 +180,11 @@ class HeartbeatPane(Pane):
     def draw(self) -> None:
         """Give every widget that is there what it shows."""
         report = self.snapshot.report if self.snapshot else None
-        self.show_labels(*(report.labels if report else (f"on {self.where}",) if self.where else ()))
+        labels = report.labels if report else (f"on {self.where}",) if self.where else ()
+        swept = self.snapshot.swept if self.snapshot else None
+        if swept is not None and self.state != "ended":
+            labels = (f"sweep: point {len(swept.points) + 1} of {swept.total}", *labels)
+        self.show_labels(*labels)
         if self.front is not None:
             self.front.show(self.plan, report)
             self.draw_heart()

@@ -23,6 +23,8 @@ WORDS = (
     ("p95", "19 of 20 beats were quicker; shown from 59 beats on"),
     ("ceiling", "the most this device can do: data sheet of a TPU, or measured here"),
     ("verdict", "✓ plausible, ! suspicious, ✗ impossible, ? unknown"),
+    ("sweep", "one run for each value of an axis; ● are its points, the dotted line the roof or the floor"),
+    ("knee", "the batch at which arithmetic, no longer memory, sets the time: decoding becomes prefill"),
     ("◆ ◇ ✕ ⣿", "on the chart: first beat, warm-up, compiled, steady"),
 )
 
