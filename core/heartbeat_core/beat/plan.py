@@ -16,6 +16,7 @@ BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+LONGEST_READING = 100_000  # products; nothing can be asked of the handbook's loop before it has ended
 LONGEST_RUN = 10**12  # iterations; far beyond a year of the quickest product
 LARGEST_WINDOW = 16  # torch_xla starts to block between 20 and 50 products in flight
 
@@ -65,6 +66,12 @@ class Plan:
                 "the handbook's clock needs a number of iterations",
                 "It is read once before the loop and once after it.",
                 "Give --iterations 100.",
+            )
+        if self.method == "handbook" and self.iterations is not None and self.iterations > LONGEST_READING:
+            raise HeartbeatError(
+                f"{self.iterations:,} products are too many for the handbook's clock",
+                f"Its loop cannot be stopped before all of them have run; {LONGEST_READING:,} is the most taken here.",
+                "Give fewer iterations, or --method pipelined, which can be stopped at any time.",
             )
 
     @property

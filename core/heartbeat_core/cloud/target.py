@@ -6,6 +6,7 @@ gcloud's configuration, the credentials, the metadata server, a default.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -18,6 +19,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import PREFIX, Settings
 
 NOT_SET = Chosen(None, "not set anywhere")
+ZONE = re.compile(r"[a-z][a-z0-9-]*|-")  # "-" stands for all
 PROVISIONING: tuple[Provisioning, ...] = get_args(Provisioning)
 
 
@@ -106,6 +108,9 @@ def choose_target(
             chosen[part.name] = Chosen(part.default, "default")
     if not chosen["runtime_version"] and (accelerator := find_accelerator(chosen["accelerator_type"].value)):
         chosen["runtime_version"] = Chosen(accelerator.family.runtime, f"goes with {accelerator.type}")
+    zone = chosen["zone"]
+    if zone.value and zone.source == "--zone" and not ZONE.fullmatch(zone.value):
+        raise HeartbeatError(f"{zone.value!r} is no zone", "Its letters are small, with digits and hyphens.", "Try --zone us-central1-b.")
     model = chosen["provisioning"]
     if model.value not in PROVISIONING:
         raise HeartbeatError(

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.entry import Entry, say
+from heartbeat_core.diagnosis.model import Remedy, Words
+
+ONE_DASH = r"(?<![\w-])-(?P<flag>project|zone|accelerator-type|version)"
+
+
+def two_dashes(words: Words) -> Remedy:
+    """Write the whole command where one was to be created, the flag alone in any other."""
+    flag = words.get("flag", "project")
+    text = f"Write --{flag} with two dashes."
+    return do.create_vm(words, text) if words.get("creates") else Remedy(text)
+
 
 ENTRIES = (
     Entry(
         "one-dash",
-        "-project needs two dashes",
-        "The handbook's command to create a TPU VM has one dash before project; gcloud refuses it.",
-        (lambda words: do.create_vm(words, "Write --project with two dashes."),),
-        (r"unrecognized arguments?:.{0,200}(?<![\w-])-project=", r"\bgcloud\b(?:(?!\bgcloud\b).){0,400}(?<![\w-])-project[= ]"),
+        "-{flag} needs two dashes",
+        "gcloud refuses a flag with one dash. The handbook's command to create a TPU VM has one before project.",
+        (two_dashes,),
+        (
+            rf"tpu-vm[. ](?P<creates>create)\b(?:(?!\bgcloud\b).){{0,400}}{ONE_DASH}[= ]",
+            rf"unrecognized arguments?:.{{0,200}}{ONE_DASH}=",
+            rf"\bgcloud\b(?:(?!\bgcloud\b).){{0,400}}{ONE_DASH}[= ]",
+        ),
     ),
     Entry(
         "unpinned-pip",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from heartbeat_core.errors import HeartbeatError
 
@@ -37,8 +38,8 @@ def gcloud_environment(url: str, config: Path) -> dict[str, str]:
 class EmulatorProcess:
     """A running emulator; it ends with ``close``, and with the process that started it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, scenario: str) -> None:
-        self.process = process
+    def __init__(self, process: subprocess.Popen[bytes], url: str, scenario: str, errors: IO[bytes]) -> None:
+        self.process, self.errors = process, errors
         self.url = url
         self.scenario = scenario
 
@@ -53,12 +54,20 @@ class EmulatorProcess:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self.errors.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def last_words(errors: IO[bytes]) -> str:
+    """Read the last line of what a process had to say."""
+    errors.seek(0)
+    lines = errors.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "none."
 
 
 def start_emulator(
@@ -71,14 +80,16 @@ def start_emulator(
     command = [sys.executable, "-m", "heartbeat_core.emulator", "--scenario", scenario, "--latency", str(latency_s)]
     command += ["--port", str(port), "--speed", str(speed)]
     command += [] if seed is None else ["--seed", str(seed)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    errors = tempfile.TemporaryFile()  # noqa: SIM115  # the terminal may be a screen; closed with the process
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
     line = process.stdout.readline()
     try:
         message = json.loads(line)
     except ValueError:
-        message = {"error": ["the emulator did not start", f"Its process ended with code {process.wait()}.", "Its error is above."]}
-    started = EmulatorProcess(process, message.get("url", ""), scenario)
+        cause = f"Its process ended with code {process.wait()}."
+        message = {"error": ["the emulator did not start", cause, f"Its last words: {last_words(errors)}"]}
+    started = EmulatorProcess(process, message.get("url", ""), scenario, errors)
     if "error" in message:
         started.close()
         raise HeartbeatError(*message["error"])

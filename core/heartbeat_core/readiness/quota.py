@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from heartbeat_core.cloud import quotas
-from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, Accelerator, Scope
+from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, Accelerator, Family, Scope
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
@@ -14,6 +14,7 @@ from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.readiness.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.readiness.context import Context
+from heartbeat_core.readiness.elsewhere import quota_elsewhere
 from heartbeat_core.readiness.questions import ask_nodes, ask_region
 
 LINK = "https://docs.cloud.google.com/tpu/docs/quota"
@@ -35,11 +36,18 @@ class Need:
 
 
 def tpu_zone(context: Context) -> Finding:
-    return tpu(context, "zone", context.target.zone.value)
+    return with_elsewhere(context, tpu(context, "zone", context.target.zone.value))
 
 
 def tpu_region(context: Context) -> Finding:
-    return tpu(context, "region", context.target.region)
+    return with_elsewhere(context, tpu(context, "region", context.target.region))
+
+
+def with_elsewhere(context: Context, found: Finding) -> Finding:
+    """Where there is too little, say where there is some, before the page that ends the remedies."""
+    kind = context.target.accelerator
+    hint = quota_elsewhere(context, kind) if kind is not None and found.status == "fail" else None
+    return replace(found, remedies=(*found.remedies[:-1], hint, *found.remedies[-1:])) if hint else found
 
 
 def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
@@ -52,7 +60,9 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
     quota_id = kind.quota_id(model, scope)
     if quota_id is None:
         return unknown(f"could not tell: the name of {kind.family.name}'s quota is not known here", "", do.quota_page(context.words))
-    need = Need(quotas.TPU, quota_id, scope, place, kind.size, f"{kind.family.name} {kind.family.unit}{', spot' * (model == 'spot')}")
+    need = Need(
+        quotas.TPU, quota_id, scope, place, kind.size, f"{kind.family.name} {units(kind.family, kind.size)}{', spot' * (model == 'spot')}"
+    )
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:
         return no_such_quota(context, need)
@@ -67,6 +77,11 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
     silent = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
     use = held(replace(everything, unreachable=silent), kind, model, scope, place)
     return beside_use(context, need, quota, limit, use)
+
+
+def units(family: Family, number: int) -> str:
+    """Name what the quotas of a family count, for so many of it."""
+    return family.unit.removesuffix("s") if number == 1 else family.unit
 
 
 def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: Held) -> Finding:

@@ -42,6 +42,7 @@ def test_an_empty_plan_is_refused(nothing: object) -> None:
         ({"iterations": None, "duration_s": float("inf")}, "duration is inf", "--duration 30s"),
         ({"iterations": 5, "duration_s": 1.0}, "both iterations and duration", "not both"),
         ({"iterations": None, "duration_s": 1.0, "method": "handbook"}, "needs a number of iterations", "--iterations 100"),
+        ({"iterations": 200_000, "method": "handbook"}, "200,000 products are too many", "--method pipelined"),
         ({"speed": 3}, "the plan names speed", "one version"),
         ({"workload": {"depth": 3}}, "not well formed", "one version"),
         ({"workload": []}, "not well formed", "one version"),

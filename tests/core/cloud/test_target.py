@@ -104,3 +104,9 @@ def test_a_model_that_there_is_not_is_refused() -> None:
         choose_target({"provisioning": "cheap"}, environ={}, gcloud=NOTHING)
     assert choose_target({"provisioning": "spot"}, environ={}, gcloud=NOTHING).model == "spot"
     assert Target().model == "on-demand"
+
+
+@pytest.mark.parametrize("zone", ["Bad_Zone!", "us central1", "US-CENTRAL1-B", "../x"])
+def test_a_zone_that_cannot_be_one_is_refused_where_it_is_typed(zone: str) -> None:
+    with pytest.raises(HeartbeatError, match="is no zone"):
+        choose_target({"zone": zone}, environ={}, gcloud=NOTHING)

@@ -260,7 +260,7 @@ def test_an_entry_is_whole(entry: Entry) -> None:
     assert [other.id for other in CATALOGUE].count(entry.id) == 1
     assert entry.remedies
     assert not entry.title.endswith(".")
-    assert entry.title[0].islower() or entry.title.startswith(("-project", "Google", "OpenBLAS", "Python"))
+    assert entry.title[0].islower() or entry.title.startswith(("-{flag}", "Google", "OpenBLAS", "Python"))
     assert entry.cause.endswith(".")
     assert entry.link is None or entry.link.startswith("https://")
     for pattern in entry.patterns:
@@ -276,3 +276,20 @@ def test_every_entry_with_a_text_is_tried() -> None:
         "capacity-or-quota", "cut", "exists", "forbidden", "garbled", "google-failed", "location-policy", "not-found", "project-suspended",
         "proxy", "reservation", "timed-out", "unreachable",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "flag", "creates"),
+    [
+        ("gcloud compute tpus tpu-vm create $TPU_NAME -project=$PROJECT_ID", "project", True),
+        ("ERROR: (gcloud.compute.tpus.tpu-vm.create) unrecognized arguments: -zone=us-central1-b", "zone", True),
+        ("gcloud compute tpus tpu-vm list -zone=us-central1-b", "zone", False),
+        ("gcloud services enable tpu.googleapis.com -project=llm-dev", "project", False),
+        ("ERROR: (gcloud.services.enable) unrecognized arguments: -project=llm-dev", "project", False),
+    ],
+)
+def test_one_dash_is_found_before_any_flag_and_a_vm_offered_only_to_who_creates_one(text: str, flag: str, creates: bool) -> None:
+    diagnosis = found(text)
+    assert diagnosis.title == f"-{flag} needs two dashes"
+    assert bool(commands(diagnosis)) is creates
+    assert diagnosis.remedies[0].text == f"Write --{flag} with two dashes."

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import pytest
 import requests
@@ -49,12 +50,34 @@ def test_it_ends_with_whoever_started_it() -> None:
         "import os, signal\nfrom heartbeat_core.emulator.process import start_emulator\n"
         "emulator = start_emulator()\nprint(emulator.url, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
     )
-    # the emulator inherits our pipe as its stderr: that it ends is when the last process is gone
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
         url, errors = parent.communicate(timeout=LIMIT_S)
     assert errors == ""
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{url.strip()}/emulator", timeout=LIMIT_S)
+    deadline = monotonic() + LIMIT_S
+    while answers(url.strip()) and monotonic() < deadline:
+        pass  # it is given its time to end
+    assert not answers(url.strip())
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/emulator", timeout=LIMIT_S).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_its_chatter_stays_off_the_terminal_and_its_last_words_are_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho first words >&2\necho there is no such module >&2\nexit 4\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(HeartbeatError, match="did not start") as refused:
+        start_emulator()
+    assert refused.value.cause == "Its process ended with code 4."
+    assert refused.value.remedy == "Its last words: there is no such module"
+    assert capfd.readouterr().err == ""
 
 
 def test_cut_connections_and_truncated_json_reach_a_real_client(capfd: pytest.CaptureFixture[str]) -> None:

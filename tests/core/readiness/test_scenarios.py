@@ -129,7 +129,7 @@ def test_a_role_that_is_missing_is_granted_to_the_one_who_asks(asked: Callable[.
 def test_quota_is_asked_for_beside_what_is_used(asked: Callable[..., Readiness]) -> None:
     result = asked("quota-used").get("quota.tpu-zone")
     assert result is not None
-    assert result.summary == "limit 8, 8 used, 1 v6e chips needed"
+    assert result.summary == "limit 8, 8 used, 1 v6e chip needed"
     assert "forgotten (SUSPENDED)" in result.why
     shells = [remedy.shell or "" for remedy in result.remedies]
     assert any("queued-resources delete" in shell for shell in shells)
@@ -219,3 +219,18 @@ def test_every_question_that_several_ask_goes_out_once(world: Any, direct: Any) 
     assert len(wire.asked) == len(set(wire.asked))
     assert not [call for call in wire.asked if call.startswith(("PUT", "PATCH", "DELETE"))]
     assert {call.rpartition(":")[2] for call in wire.asked if call.startswith("POST")} <= {"testIamPermissions", "getIamPolicy"}
+
+
+def test_where_there_is_quota_already_stands_beside_the_wish_for_more(asked: Callable[..., Readiness]) -> None:
+    result = asked("quota-zone-zero").get("quota.tpu-zone")
+    assert result is not None
+    hints = [remedy.text for remedy in result.remedies if remedy.text.startswith("Take what there is")]
+    assert len(hints) == 1
+    assert "v6e-1 in us-central1-b" not in hints[0]
+    assert "what of it is in use was not looked at" in hints[0]
+
+
+def test_nothing_is_promised_elsewhere_where_the_region_allows_nothing(asked: Callable[..., Readiness]) -> None:
+    fresh = asked("fresh").get("quota.tpu-zone")
+    assert fresh is not None
+    assert not any("Take what there is" in remedy.text for remedy in fresh.remedies)

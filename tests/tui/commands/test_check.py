@@ -208,3 +208,15 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     monkeypatch.setattr(runner.Round, "run", interrupt)
     assert dispatch(["check", "--only", "zone.pairing"]) == 130
     assert capsys.readouterr().out == ""
+
+
+def test_one_reason_for_many_checks_is_said_once() -> None:
+    remedy = Remedy("See whether the network is there.")
+    results = [
+        Result(name, "project", "?", "unknown", "could not tell", f"No network: {name}.googleapis.com.", remedies=(remedy,))
+        for name in ("a.one", "a.two", "a.three")
+    ]
+    text = "\n".join(text_lines(Readiness(tuple(results))))
+    assert text.count("No network:") == 1
+    assert text.count("See whether") == 1
+    assert text.count("as for a.one") == 2

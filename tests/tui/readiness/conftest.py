@@ -87,7 +87,7 @@ ANSWERS = (
         "quota.tpu-zone",
         "Does the TPU quota of the zone cover one v6e-1?",
         "fail",
-        "limit 0, 0 used, 1 v6e chips needed",
+        "limit 0, 0 used, 1 v6e chip needed",
         why="New projects start at 0; capacity is a separate matter.",
         remedies=(do.request_quota(QUOTA), do.quota_page(WORDS)),
     ),

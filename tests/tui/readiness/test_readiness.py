@@ -152,7 +152,7 @@ async def test_the_filter_finds_words_of_checks_and_statuses(readiness: Open) ->
         await stage.type("chips")
         shown = stage.text()
         assert "– chips" in shown
-        assert "tpu-zone" in shown  # "1 v6e chips needed"
+        assert "tpu-zone" in shown  # "1 v6e chip needed"
         assert "permissions" not in shown
         await stage.press("enter", "down", "escape")
         assert "permissions" in stage.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ WIDTH = 110
 INDENT = " " * 10
 OPEN = ("fail", "warn", "unknown")
 MOST_REMEDIES = 4
+HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.googleapis\.com")  # the same failure at another API is the same
 
 
 def plain(text: str) -> str:
@@ -31,6 +33,7 @@ def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
     """Write the headline, each group with what it counts, and for what is open why and what mends it."""
     yield plain(" · ".join(part for part in (label, headline(readiness), *about(readiness)) if part))
     following = readiness.next
+    said: dict[object, str] = {}  # why and remedies -> the check that said them first
     for title, results in readiness.sections():
         counts = "  ".join(f"{number} {words_of(status)}" for status, number in count(results).items())
         yield f"\n{title:<24} {counts}"
@@ -38,7 +41,9 @@ def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
             mark = "   ← next" if following and result.id == following.id else ""
             yield f"  {GLYPHS[result.status]} {words_of(result.status):<8} {result.id:<30} {plain(result.summary)}{mark}"
             if result.status in OPEN:
-                yield from details(result)
+                same = said.setdefault((HOST.sub("", result.why), result.remedies), result.id)
+                again = same != result.id and bool(result.why or result.remedies)
+                yield from lines("why", f"as for {same}") if again else details(result)
 
 
 def headline(readiness: Readiness) -> str:
