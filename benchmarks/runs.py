@@ -31,15 +31,18 @@ from heartbeat_core.runs.summary import summarize_recording
 RECORDINGS, LISTS = 10_000, 5
 PAIRS, N, BLOCK, SLOWER = 200, 100, 10, 1.10
 ALLOWED = 0.05
-TYPICAL = ("--batch=64 --hidden=1024 --intermediate=4096 --iterations=100", "--batch=32 --hidden=1024 --intermediate=4096 --iterations=200")
-# Products of 0.1 to 7 ms, on two threads and on one, waited for one by one and in windows.
+TYPICAL = (
+    "--batch=64 --hidden=1024 --intermediate=4096 --iterations=100 --threads=1",
+    "--batch=32 --hidden=1024 --intermediate=4096 --iterations=200 --threads=1",
+)
+# Products of 0.1 to 7 ms, waited for one by one and in windows.
 LONGER = (
-    "--batch=8 --hidden=512 --intermediate=2048 --iterations=2000",
-    "--batch=16 --hidden=1024 --intermediate=2048 --iterations=1000",
-    "--batch=64 --hidden=1024 --intermediate=4096 --iterations=600",
+    "--batch=8 --hidden=512 --intermediate=2048 --iterations=2000 --threads=1",
+    "--batch=16 --hidden=1024 --intermediate=2048 --iterations=1000 --threads=1",
     "--batch=64 --hidden=1024 --intermediate=2048 --iterations=600 --threads=1",
-    "--batch=128 --hidden=1024 --intermediate=4096 --iterations=600",
-    "--batch=16 --hidden=1024 --intermediate=2048 --iterations=5000 --method=pipelined",
+    "--batch=64 --hidden=1024 --intermediate=4096 --iterations=600 --threads=1",
+    "--batch=16 --hidden=1024 --intermediate=1024 --iterations=1000 --threads=1 --dtype=bfloat16",
+    "--batch=16 --hidden=1024 --intermediate=2048 --iterations=5000 --threads=1 --method=pipelined",
 )
 
 

@@ -16,7 +16,7 @@ from heartbeat_core.beat.store import SampleStore
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry
-from heartbeat_core.runs.ratio import Timed
+from heartbeat_core.runs.ratio import Timed, timed_of
 from heartbeat_core.runs.recording import load
 
 HOUR_NS = 3.6e12
@@ -45,8 +45,7 @@ class Measured:
             return None
         if report.handbook:  # its first reading is its result; an interval would be of all readings
             return Timed(report.iteration_ns, None, None, found.effective_n, self.steady, report.plan.products_per_sample)
-        interval = found.median_low_ns, found.median_high_ns
-        return Timed(found.median_ns, *interval, found.effective_n, self.steady, report.plan.products_per_sample)
+        return timed_of(self.steady, found, report.plan.products_per_sample)
 
     def apart_ns(self, name: str) -> float | None:
         """Give what came before the steady state: the first beat, all compilations, the transfer of the operands."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.beat.statistics import summarize
 from heartbeat_core.beat.store import SampleStore
-from heartbeat_core.runs.ratio import Ratio, Timed, of_processes, ratio_of
+from heartbeat_core.runs.ratio import Ratio, Timed, effective_n_of_median, of_processes, ratio_of, timed_of
 from heartbeat_core.runs.student import incomplete_beta, quantile_95, two_sided_p
 
 samples = st.lists(st.integers(1_000, 10_000_000), min_size=8, max_size=60)
@@ -22,8 +22,7 @@ times = st.lists(st.floats(1e3, 1e9), min_size=1, max_size=6)
 def timed(values: Sequence[int], products: int = 1) -> Timed:
     store = SampleStore()
     store.extend(array("q", values))
-    found = summarize(store, products)
-    return Timed(found.median_ns, found.median_low_ns, found.median_high_ns, found.effective_n, store, products)
+    return timed_of(store, summarize(store, products), products)
 
 
 def noisy(seed: int, n: int = 100, centre: float = 1e7, spread: float = 0.05) -> list[int]:
@@ -101,6 +100,27 @@ def test_samples_that_resemble_their_neighbours_are_worth_fewer() -> None:
     assert sum(ratio.differs for ratio in equal) <= 20
     as_if_independent = [ratio_of(*([replace(one, worth=100) for one in (timed(wandering()),)] for _ in range(2))) for _ in range(200)]
     assert sum((ratio.p_value or 1) < 0.05 for ratio in as_if_independent) > 40  # what would be believed without that
+
+
+def test_a_machine_that_is_slow_for_a_while_makes_samples_worth_fewer() -> None:
+    chance = random.Random(3)
+
+    def in_spells() -> list[int]:
+        return [
+            ns for _ in range(10) for centre in [1e7 * chance.choice((1, 1.1))] for ns in noisy(chance.randrange(10**6), 10, centre, 0.01)
+        ]
+
+    equal = [ratio_of([timed(in_spells())], [timed(in_spells())]) for _ in range(200)]
+    assert sum(ratio.differs for ratio in equal) <= 20
+    store = SampleStore()
+    store.extend(array("q", in_spells()))
+    assert effective_n_of_median(store) < 60
+    independent = SampleStore()
+    independent.extend(array("q", noisy(1, 400)))
+    assert effective_n_of_median(independent) > 200
+    flat = SampleStore()
+    flat.extend(array("q", [5] * 9))
+    assert effective_n_of_median(flat) == 9
 
 
 def test_processes_that_vary_are_not_made_up_for_by_many_samples() -> None:
