@@ -15,9 +15,9 @@ from textual.worker import Worker, WorkerState
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.desks.comparing import ComparingDesk
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.readiness import ReadinessDesk
-from heartbeat_tui.desks.runs import RunsDesk
 from heartbeat_tui.desks.tour import TourDesk
 from heartbeat_tui.desks.vm_acts import VmActsDesk
 from heartbeat_tui.messages import TakeTour
@@ -40,7 +40,7 @@ PANES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-class HeartbeatApp(TourDesk, RunsDesk, ReadinessDesk, VmActsDesk):
+class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
     Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs, without an ``archive`` none of
@@ -125,7 +125,8 @@ class HeartbeatApp(TourDesk, RunsDesk, ReadinessDesk, VmActsDesk):
             self.post_message(TakeTour())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {"rule": "ansi_bright_black"}  # for the themes that are not ours
+        series = {"series-a": "ansi_cyan", "series-b": "ansi_magenta", "series-c": "ansi_blue", "series-d": "ansi_yellow"}
+        return {"rule": "ansi_bright_black", **series}  # for the themes that are not ours
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Be the one door through which the end of every worker comes."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.compared import Compared, Read, compare_read
 from heartbeat_tui.messages import Snapshot
 from heartbeat_tui.runs_messages import KeptRuns
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.recording import Loaded
 
 REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
-Sight = Snapshot | HeartbeatError
+
+
+Sight = Read | HeartbeatError
 
 
 class OpenReplay(Protocol):
@@ -46,6 +49,7 @@ class Archive:
         self.open_index, self.ceilings, self.open_replay, self.saving = open_index, ceilings, open_replay, saving
         self.news: Callable[[], object] = lambda: None
         self.lock = threading.Lock()
+        self.idle = threading.Condition(self.lock)  # no list is being read
         self.index: Index | None = None
         self.entries: tuple[Entry, ...] | None = None
         self.problem: HeartbeatError | None = None
@@ -70,10 +74,11 @@ class Archive:
         )
 
     def read(self) -> None:
-        """Read what is new; where that goes on already, it is done once more afterwards."""
+        """Read what is new; where that goes on already, it is done once more afterwards. Return when all of it is known."""
         with self.lock:
             self.read_again = True
             if self.reading:
+                self.idle.wait_for(lambda: not self.reading)
                 return
             self.reading = True
         try:
@@ -86,12 +91,16 @@ class Archive:
         except HeartbeatError as error:
             self.problem = error
         finally:
-            self.reading, self.to_read = False, 0
+            with self.lock:
+                self.reading, self.to_read = False, 0
+                self.idle.notify_all()
             self.news()
 
     def once_more(self) -> bool:
+        """Tell whether somebody has asked meanwhile; where nobody has, the reading is over."""
         with self.lock:
             again, self.read_again = self.read_again, False
+            self.reading = again
             return again
 
     def progressed(self, count: int, total: int) -> None:
@@ -129,7 +138,7 @@ class Archive:
         found = self.sights.get(key)
         if found is None:
             try:
-                found = snapshot_of(load(entry.path), self.ceilings())
+                found = read_of(load(entry.path), self.ceilings())
             except HeartbeatError as error:
                 found = error
         with self.lock:
@@ -139,12 +148,16 @@ class Archive:
                 self.sights.popitem(last=False)
         return found
 
-    def snapshot(self, entry: Entry) -> Snapshot:
+    def open(self, entry: Entry) -> Read:
         """Read a run; raise HeartbeatError where it cannot be."""
         found = self.load(entry)
         if isinstance(found, HeartbeatError):
             raise found
         return found
+
+    def compare(self, entries: Sequence[Entry], rates: Mapping[str, float]) -> Compared:
+        """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
+        return compare_read([(entry, self.open(entry)) for entry in entries], rates)
 
     # -- what is done with them
 
@@ -167,14 +180,15 @@ class Archive:
             self.read()
 
 
-def snapshot_of(loaded: Loaded, ceilings: CeilingCache) -> Snapshot:
+def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
     """Make of a recording what a live run is shown by."""
     from heartbeat_core.beat.histogram import histogram
 
     report, series = loaded.report(ceilings), loaded.series
     statistics = report.statistics
-    return Snapshot(
+    snapshot = Snapshot(
         report,
         chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
         histogram=lambda bins: histogram(series.steady, statistics, bins, report.plan.products_per_sample) if statistics else (),
     )
+    return Read(snapshot, series)

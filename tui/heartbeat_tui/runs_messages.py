@@ -78,3 +78,19 @@ class LabelRuns(OfRuns):
     def __init__(self, entries: tuple[Entry, ...], change: Relabel) -> None:
         super().__init__(entries)
         self.change = change
+
+
+class CompareRuns(OfRuns):
+    """Hold these runs against the first of them."""
+
+
+class CompareWithLast(OfRun):
+    """Hold this run against the last one that did the same work."""
+
+
+class CompareRunMade(Message):
+    """Hold the run in the Heartbeat pane against the chosen reference, else the last one of its kind."""
+
+
+class CompareDevices(Message):
+    """Hold the latest run on a CPU against the latest on a TPU, or the rehearsal of one; offer to make what is missing."""

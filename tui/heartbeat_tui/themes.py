@@ -17,7 +17,16 @@ DARK = Theme(
     background="#14171b",
     surface="#191d22",
     panel="#20252b",
-    variables={"rule": "#3a414a", "text-muted": "#8b939e", "footer-background": "#14171b", "footer-key-foreground": "#5cc8e6"},
+    variables={
+        "rule": "#3a414a",
+        "text-muted": "#8b939e",
+        "footer-background": "#14171b",
+        "footer-key-foreground": "#5cc8e6",
+        "series-a": "#5cc8e6",
+        "series-b": "#e58fc4",
+        "series-c": "#b3a5f2",
+        "series-d": "#b8c16a",
+    },
 )
 LIGHT = Theme(
     name="heartbeat-light",
@@ -32,6 +41,15 @@ LIGHT = Theme(
     background="#fbfbf9",
     surface="#f4f4f1",
     panel="#ecece8",
-    variables={"rule": "#c3c7cc", "text-muted": "#646b75", "footer-background": "#fbfbf9", "footer-key-foreground": "#0b6f8c"},
+    variables={
+        "rule": "#c3c7cc",
+        "text-muted": "#646b75",
+        "footer-background": "#fbfbf9",
+        "footer-key-foreground": "#0b6f8c",
+        "series-a": "#0b6f8c",
+        "series-b": "#a8327d",
+        "series-c": "#5b4bb5",
+        "series-d": "#66661a",
+    },
 )
 THEMES = (DARK, LIGHT)

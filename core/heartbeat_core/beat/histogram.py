@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,11 @@ class Bin:
 
 def histogram(samples: SampleStore, statistics: Statistics, bins: int, products: int = 1) -> tuple[Bin, ...]:
     """Count the samples in at most ``bins`` bins, 4 or more; ``statistics`` are those of the samples."""
-    edges = edges_for(statistics, max(4, bins))
+    return counted(samples, edges_for(statistics, max(4, bins)), products)
+
+
+def counted(samples: SampleStore, edges: Sequence[float], products: int = 1) -> tuple[Bin, ...]:
+    """Count the samples between these edges, nanoseconds per product."""
     # NumPy takes 80 ms to import, and nothing needs it before there are samples
     import numpy as np
 
@@ -41,12 +46,33 @@ def histogram(samples: SampleStore, statistics: Statistics, bins: int, products:
     return tuple(Bin(low, high, int(count)) for low, high, count in zip(edges, edges[1:], counts, strict=False))
 
 
+def common_edges(statistics: Sequence[Statistics], bins: int) -> list[float] | None:
+    """Choose edges that several samples share; None where they lie so far apart that one of them would fill a single bin."""
+    ranges = [middle_of(each) for each in statistics]
+    low, high = min(each[0] for each in ranges), max(each[1] for each in ranges)
+    least, most = min(each.min_ns for each in statistics), max(each.max_ns for each in statistics)
+    edges = fit_edges(low, high, least, most, max(4, bins))
+    if len(edges) < 4:
+        return None
+    step = edges[2] - edges[1]  # the outermost bins may be wider
+    return edges if all(step <= end - begin for begin, end in ranges) else None
+
+
+def middle_of(statistics: Statistics) -> tuple[float, float]:
+    """Give from where to where most of the samples lie."""
+    median = statistics.median_ns
+    spread = max(statistics.iqr_ns, 0.001 * median, 1.0)
+    return max(statistics.min_ns, median - REACH * spread), min(statistics.max_ns, median + REACH * spread)
+
+
 def edges_for(statistics: Statistics, bins: int) -> list[float]:
     """Choose round edges around the middle of the samples, and one more at each end where samples lie beyond."""
-    least, most, median = statistics.min_ns, statistics.max_ns, statistics.median_ns
-    spread = max(statistics.iqr_ns, 0.001 * median, 1.0)
-    low, high = max(least, median - REACH * spread), min(most, median + REACH * spread)
-    step = round_step(max(high - low, 0.002 * median, 1.0) / bins)
+    low, high = middle_of(statistics)
+    return fit_edges(low, high, statistics.min_ns, statistics.max_ns, bins)
+
+
+def fit_edges(low: float, high: float, least: float, most: float, bins: int) -> list[float]:
+    step = round_step(max(high - low, 0.002 * high, 1.0) / bins)
     edges = edges_of(low, high, step, least, most)
     while len(edges) > bins + 1:
         step = round_step(1.01 * step)

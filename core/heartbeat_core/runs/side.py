@@ -62,11 +62,15 @@ def measure(entry: Entry, ceilings: CeilingCache) -> Measured:
     if not entry.readable:
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{entry.problem}.", "Choose another run.", exit_code=3)
     loaded = load(entry.path)
-    report = loaded.report(ceilings)
+    return measured(entry, loaded.report(ceilings), loaded.series)
+
+
+def measured(entry: Entry, report: Report, series: Series) -> Measured:
+    """Take a recording that has been read; raise HeartbeatError where it holds no steady sample."""
     if not report.statistics or not report.iteration_ns:
         cause = entry.problem or "No steady iteration was measured"
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{cause}.", "Choose another run.", exit_code=3)
-    return Measured(entry, report, loaded.series)
+    return Measured(entry, report, series)
 
 
 @dataclass(frozen=True)

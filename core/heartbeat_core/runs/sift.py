@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry
 
@@ -18,7 +19,7 @@ FIELDS: dict[str, Callable[[Entry], str]] = {
     "host": lambda entry: entry.host,
     "device": lambda entry: f"{entry.where}\n{entry.device}",
     "backend": lambda entry: entry.backend,
-    "shape": lambda entry: entry.workload.shape if entry.workload else "",
+    "shape": lambda entry: shape_words(entry.workload) if entry.workload else "",
     "dtype": lambda entry: entry.workload.dtype if entry.workload else "",
     "method": lambda entry: entry.method,
     "precision": lambda entry: entry.precision,
@@ -37,6 +38,12 @@ SORTS: dict[str, Callable[[Entry], Any]] = {
     "device": lambda entry: (not entry.where, entry.where.casefold()),
 }
 DESCENDING = ("started", "flops", "size")
+
+
+def shape_words(work: MatMul) -> str:
+    """Give a shape in every way that it is typed: "[128×4096]·[4096×16384]", "128×4096×16384", "128x4096x16384"."""
+    sizes = str(work.batch), str(work.hidden), str(work.intermediate)
+    return "\n".join((work.shape, "×".join(sizes), "x".join(sizes)))
 
 
 def sift(entries: Iterable[Entry], text: str) -> tuple[Entry, ...]:

@@ -20,8 +20,10 @@ from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.replay import Replay
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.archive import Archive
+from heartbeat_tui.screens.confirm import Confirm
 
 MS = 1_000_000
+MANY = 300  # far more than it takes
 
 
 def records(
@@ -88,6 +90,14 @@ class Hall(Theatre):
         await self.pilot.pause()
         await self.app.workers.wait_for_complete([worker for worker in self.app.workers if worker.group == "open"])
         await self.settle()
+
+    async def asked(self) -> None:
+        """Wait for a question."""
+        for _ in range(MANY):
+            if isinstance(self.app.screen, Confirm):
+                return
+            await self.pilot.pause()
+        raise AssertionError("nothing is asked")
 
     def lines(self) -> list[str]:
         return [line.strip("│ ").strip() for line in self.text().splitlines()]

@@ -88,8 +88,8 @@ class RunsDesk(BeatDesk):
         from heartbeat_tui.panes.kept_run import KeptRunPane
 
         if self.archive is not None:
-            snapshot = await asyncio.to_thread(self.archive.snapshot, entry)
-            await self.push_screen(self.prepared(KeptRunPane(self.tabs_of_runs, snapshot)))
+            read = await asyncio.to_thread(self.archive.open, entry)
+            await self.push_screen(self.prepared(KeptRunPane(self.tabs_of_runs, read.snapshot)))
 
     def on_replay_run(self, event: ReplayRun) -> None:
         self.play_again(event.entry.path)

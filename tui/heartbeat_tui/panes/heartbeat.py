@@ -65,6 +65,7 @@ class HeartbeatPane(Pane):
         key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
         key("y", "copy", "Copy", "copy the figures as text", show=False),
+        key("v", "versus", "Compare", "hold this run against the last one of its kind, or the reference chosen in the Runs pane"),
         key("c", "clear", "Clear", "forget this run; its recording stays"),
     ]
 
@@ -248,6 +249,7 @@ class HeartbeatPane(Pane):
             "next_host": self.hosts_shown,
             "here": bool(self.where) and state in ("idle", "ended"),
             "tour": state == "idle" and not self.replaying and self.guide is None,
+            "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
             "clear": state == "ended",
         }
         return offered.get(action, True)
@@ -293,6 +295,11 @@ class HeartbeatPane(Pane):
 
     def action_stop(self) -> None:
         self.post_message(StopRun())
+
+    def action_versus(self) -> None:
+        from heartbeat_tui.runs_messages import CompareRunMade
+
+        self.post_message(CompareRunMade())
 
     def action_clear(self) -> None:
         self.post_message(ClearRun())

@@ -37,6 +37,10 @@ class Pane(Screen[None]):
     async def fill(self) -> None:
         raise NotImplementedError
 
+    def mode_offered(self, mode: str) -> bool:
+        """Tell whether there is a pane of this mode."""
+        return any(offered == mode for _, _, offered in self.tabs)
+
     def show_labels(self, *labels: str) -> None:
         if self.is_mounted:
             self.query_one(TopLine).show((*self.banner, *labels))

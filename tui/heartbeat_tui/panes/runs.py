@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,7 +10,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from heartbeat_tui.panes.pane import Pane
-from heartbeat_tui.runs_messages import DeleteRuns, KeptRuns, LabelRuns, LookAtRun, OpenRun, ReadRuns, ReplayRun
+from heartbeat_tui.runs_messages import (
+    CompareDevices,
+    CompareRuns,
+    CompareWithLast,
+    DeleteRuns,
+    KeptRuns,
+    LabelRuns,
+    LookAtRun,
+    OpenRun,
+    ReadRuns,
+    ReplayRun,
+)
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.sought import Sought
 
 MARKED, REFERENCE = "✓", "◎"
+NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -44,6 +56,8 @@ class RunsPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "show all runs again, then take the marks away"),
         key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
+        key("c", "compare", "Compare", "hold all that are marked against the first of them, or this one against the last of its kind"),
+        key("t", "devices", "CPU and TPU", "the latest run on a CPU against the latest on a TPU; where one is missing, offer to make it"),
         key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
         key("n", "name", "Name …", "give it a name, a note and tags"),
         key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),
@@ -59,7 +73,7 @@ class RunsPane(Pane):
         self.sight = sight
         self.runs = KeptRuns()
         self.order: Order = ("when", True)
-        self.sought = ""
+        self.sought = self.misread = ""
         self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
         self.unfolded: frozenset[str] = frozenset()
@@ -100,16 +114,18 @@ class RunsPane(Pane):
         """Give every widget that is there what it shows."""
         if self.list is None:
             return
-        from heartbeat_tui.widgets.run_rows import found_with, rows_of
+        from heartbeat_tui.widgets.run_rows import rows_of
         from heartbeat_tui.widgets.run_words import counted, empty_words, news
         from heartbeat_tui.widgets.text import Lines, ink
 
         entries = self.runs.entries or ()
-        found = found_with(entries, self.sought) if self.sought else entries
+        found = self.sifted(entries)
         rows = rows_of(found, self.order, self.unfolded)
         self.list.show(rows, self.shown_marks, self.order)
         self.set_class(not rows, "-empty")
-        self.query_one("#runs-empty", Lines).set_lines([ink(text, kind) for text, kind in empty_words(self.runs, self.sought)])
+        self.query_one("#runs-empty", Lines).set_lines(
+            [ink(text, kind) for text, kind in empty_words(self.runs, self.sought, self.misread)]
+        )
         said = news(self.runs)
         self.set_class(bool(said), "-news")
         self.query_one("#runs-news", Lines).set_lines([ink(text, kind) for text, kind in said])
@@ -117,6 +133,18 @@ class RunsPane(Pane):
         panel.border_title = counted(self.runs, len(found), self.sought)
         panel.border_subtitle = f"{len(self.marks)} marked" if self.marks else None
         self.draw_details()
+
+    def sifted(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_core.runs.sift import sift
+
+        self.misread = ""
+        try:
+            return sift(entries, self.sought)
+        except HeartbeatError as error:
+            self.misread = " ".join((f"{error.title}:", error.cause, error.remedy))
+            return ()
 
     def draw_details(self) -> None:
         """Show the run pointed at; what has not been read of it is asked for."""
@@ -132,7 +160,7 @@ class RunsPane(Pane):
             self.details.show(facts_of_group(row, now), None, entry.group)
             return
         sight = self.sight(entry) if entry.readable else None
-        snapshot = None if isinstance(sight, HeartbeatError) else sight
+        snapshot = None if sight is None or isinstance(sight, HeartbeatError) else sight.snapshot
         self.details.show(facts_of(entry, now), snapshot, entry.title)
         if sight is None and entry.readable:
             self.post_message(LookAtRun(entry))
@@ -178,6 +206,7 @@ class RunsPane(Pane):
         offered = {
             "back": bool(self.sought or self.marks) or self.seeker is not None,
             "mark": row is not None,
+            "compare": len(self.compared) > 1 or single,
             "replay": single,
             "name": single,
             "delete": bool(self.meant),
@@ -220,6 +249,27 @@ class RunsPane(Pane):
             self.reference = None if self.reference == name else name
             self.draw()
 
+    @property
+    def compared(self) -> tuple[Entry, ...]:
+        """Give the runs to be compared: the reference first where it is among them, else the oldest; empty for the one pointed at."""
+        meant = [entry for entry in self.meant if entry.readable]
+        if self.reference is not None and self.reference not in self.marks:
+            meant += [entry for entry in self.runs.entries or () if entry.path.name == self.reference and entry not in meant]
+        if len(meant) < 2:
+            return ()
+        meant.sort(key=lambda entry: (entry.path.name != self.reference, entry.started is None, entry.started or NEVER))
+        return tuple(meant)
+
+    def action_compare(self) -> None:
+        compared, row = self.compared, self.row
+        if compared:
+            self.post_message(CompareRuns(compared))
+        elif row is not None:
+            self.post_message(CompareWithLast(row.entry))
+
+    def action_devices(self) -> None:
+        self.post_message(CompareDevices())
+
     def action_replay(self) -> None:
         if self.row is not None:
             self.post_message(ReplayRun(self.row.entry))
@@ -249,7 +299,7 @@ class RunsPane(Pane):
 
         if self.seeker is None:
             self.seeker = Sought(self.sought)
-            self.seeker.placeholder = "filter: words of a run, such as bfloat16 or xla or 128x4096"
+            self.seeker.placeholder = "filter: words of a run, such as bfloat16 128x4096, or tag:slow"
             await self.query_one("#runs-panel").mount(self.seeker)
         self.seeker.focus()
         self.refresh_bindings()

@@ -19,8 +19,8 @@ MARK_CELLS = 14
 FEW = 3  # bars too short to be told apart have their count written beside them
 
 
-def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Content]:
-    """Draw one bar for each bin; ``marks`` names values, in nanoseconds, where they fall."""
+def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "beat") -> list[Content]:
+    """Draw one bar for each bin, in this ink; ``marks`` names values, in nanoseconds, where they fall."""
     most = max((each.count for each in bins), default=0)
     if not most or width < 24:
         return []
@@ -39,7 +39,7 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Conte
         few = f" {each.count}" if 0 < each.count <= FEW and most > 10 * FEW else ""
         mark = few + (f" ◂ {', '.join(found)}" if found else "")
         drawn = bar(each.count / most, room)
-        lines.append(Content.assemble(ink(f"{label:>{gutter}} ▏", "quiet"), ink(drawn, "beat"), ink(mark, "plain" if found else "quiet")))
+        lines.append(Content.assemble(ink(f"{label:>{gutter}} ▏", "quiet"), ink(drawn, kind), ink(mark, "plain" if found else "quiet")))
     return lines
 
 

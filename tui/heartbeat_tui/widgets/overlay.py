@@ -11,28 +11,31 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from heartbeat_tui.widgets.braille import BLANK, Canvas, Run
-from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Bar, Picture, bars, cell_row, drawable
+from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Bar, Picture, bars, cell_row
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.series import ChartData
 
 MARKERS = "●▲■◆✚○△□"
+COLOURS = 4
 APART = 12  # cells between two markers of one run
 LEAST = (24, 5)  # cells that a chart needs
+USUAL, FAR = 0.97, 4.0  # the share of columns that is always shown, and how far beyond them the others may be
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One run: what it is called, and the means to draw as much of it as there is room for (columns, steady state only)."""
+    """One run: the number and name of its side, and the means to draw as much of it as there is room for (columns, steady only)."""
 
+    number: int
     name: str
     chart: Callable[[int, bool], ChartData]
 
 
 def kind_of(number: int) -> str:
-    """Name the ink of a run; the ninth has the first one's again, and no chart is read with so many."""
-    return f"run-{number % len(MARKERS)}"
+    """Name the ink of a run: there are four, and eight markers."""
+    return f"run-{number % COLOURS}"
 
 
 def marker_of(number: int) -> str:
@@ -47,24 +50,35 @@ def draw(curves: Sequence[Curve], width: int, height: int, *, log: bool = True, 
     if width < LEAST[0] or height < LEAST[1] or not curves:
         return NOTHING
     shown = [bars_of(curve.chart(2 * width, steady_only)) for curve in curves]
-    values = [value for some in shown for bar in some for value in (bar.low, bar.high) if drawable(value)]
-    if not values:
+    if not any(shown):
         return NOTHING
     rows = height - 2  # the legend and the foot
-    scale = scale_for(min(values), max(values), log, max(2, rows // ROWS_PER_TICK))
+    least, most, top = reach(shown)
+    scale = scale_for(least, top, log, max(2, rows // ROWS_PER_TICK))
     size, unit = unit_for(scale.high)
     labels = {cell_row(scale, tick, rows): f"{tick / size:.4g}" for tick in scale.ticks}
     gutter = max(map(len, labels.values()))
     room = width - gutter - 2
     drawn = [canvas_of(some, room, rows, scale) for some in shown]
-    marks = [marks_of(some, room, rows, scale, number, len(shown)) for number, some in enumerate(shown)]
+    numbers = [curve.number for curve in curves]
+    marks = [
+        {**marks_of(some, room, rows, scale, number, 1 + max(numbers)), **above_of(some, room, scale)}
+        for number, some in zip(numbers, shown, strict=True)
+    ]
     lines: list[tuple[Run, ...]] = [legend(curves, width)]
     for y in range(rows):
         label = labels.get(y)
         axis = f"{label:>{gutter}} ┤" if label else " " * gutter + " │"
-        lines.append(((axis, "axis"), *composed(drawn, marks, y, room)))
-    lines.append(((" " * gutter + " └" + foot(steady_only, room), "axis"),))
+        lines.append(((axis, "axis"), *composed(numbers, drawn, marks, y, room)))
+    lines.append(((" " * gutter + " └" + foot(steady_only, most > scale.high, room), "axis"),))
     return Picture(tuple(lines), unit)
+
+
+def reach(shown: Sequence[Sequence[Bar]]) -> tuple[float, float, float]:
+    """Give the least and the greatest sample, and how far up to draw: a few that took very long do not flatten all others."""
+    least, most = min(bar.low for some in shown for bar in some), max(bar.high for some in shown for bar in some)
+    usual = max(sorted(bar.high for bar in some)[int(USUAL * (len(some) - 1))] for some in shown if some)
+    return least, most, most if most < FAR * usual else 1.5 * usual
 
 
 def bars_of(data: ChartData) -> list[Bar]:
@@ -111,7 +125,15 @@ def marks_of(some: Sequence[Bar], room: int, rows: int, scale: Scale, number: in
     return places
 
 
-def composed(drawn: Sequence[Canvas], marks: Sequence[dict[tuple[int, int], str]], y: int, room: int) -> list[Run]:
+def above_of(some: Sequence[Bar], room: int, scale: Scale) -> dict[tuple[int, int], str]:
+    """Say where beats lie above the top."""
+    if not some:
+        return {}
+    of = span(some, room)
+    return {(of(bar)[0] // 2, 0): "↑" for bar in some if bar.high > scale.high}
+
+
+def composed(numbers: Sequence[int], drawn: Sequence[Canvas], marks: Sequence[dict[tuple[int, int], str]], y: int, room: int) -> list[Run]:
     """Lay the runs over one another: a cell has the dots of all, and the ink of the one with most of them."""
     runs: list[Run] = []
     for x in range(room):
@@ -122,9 +144,9 @@ def composed(drawn: Sequence[Canvas], marks: Sequence[dict[tuple[int, int], str]
             for some in dots:
                 every |= some
             most = max(some.bit_count() for some in dots)
-            leading = [number for number, some in enumerate(dots) if some.bit_count() == most]
+            leading = [number for number, some in zip(numbers, dots, strict=True) if some.bit_count() == most]
             text, kind = chr(BLANK + every), kind_of(leading[x % len(leading)])
-        for number, places in enumerate(marks):
+        for number, places in zip(numbers, marks, strict=True):
             if (x, y) in places:
                 text, kind = places[x, y], kind_of(number)
         if runs and runs[-1][1] == kind:
@@ -136,16 +158,19 @@ def composed(drawn: Sequence[Canvas], marks: Sequence[dict[tuple[int, int], str]
 
 def legend(curves: Sequence[Curve], width: int) -> tuple[Run, ...]:
     """Name every run beside its marker; names are cut where there is no room for all."""
-    most = max(6, width // len(curves) - 4)
-    pieces = []
-    for number, curve in enumerate(curves):
-        name = curve.name if len(curve.name) <= most else f"{curve.name[: most - 1]}…"
-        pieces.append((f"{marker_of(number)} {name}  ", kind_of(number)))
-    return tuple(pieces)
+    names = {curve.number: curve.name for curve in curves}
+    most = max(6, width // len(names) - 4)
+    return tuple((f"{marker_of(number)} {cut(name, most)}  ", kind_of(number)) for number, name in names.items())
 
 
-def foot(steady_only: bool, room: int) -> str:
-    left, right = ("─ first steady beat ", " last") if steady_only else ("─ first beat ", " last")
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def foot(steady_only: bool, cut_off: bool, room: int) -> str:
+    """Give the horizontal axis with the names of its ends, and say where beats lie above the top."""
+    left = ("─ first steady beat " if steady_only else "─ first beat ") + ("─ ↑ longer than the axis " if cut_off else "")
+    right = " last"
     return left.ljust(room - len(right), "─")[: max(0, room - len(right))] + right
 
 
@@ -155,13 +180,12 @@ class OverlayChart(Widget):
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     OverlayChart .overlay--axis { color: $text-muted; }
-    OverlayChart .overlay--run-0, OverlayChart .overlay--run-5 { color: $series-a; }
-    OverlayChart .overlay--run-1, OverlayChart .overlay--run-6 { color: $series-b; }
-    OverlayChart .overlay--run-2, OverlayChart .overlay--run-7 { color: $series-c; }
+    OverlayChart .overlay--run-0 { color: $series-a; }
+    OverlayChart .overlay--run-1 { color: $series-b; }
+    OverlayChart .overlay--run-2 { color: $series-c; }
     OverlayChart .overlay--run-3 { color: $series-d; }
-    OverlayChart .overlay--run-4 { color: $foreground; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"overlay--axis", *(f"overlay--{kind_of(number)}" for number in range(len(MARKERS)))}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"overlay--axis", *(f"overlay--{kind_of(number)}" for number in range(COLOURS))}
 
     picture = NOTHING
     curves: tuple[Curve, ...] = ()

@@ -67,21 +67,6 @@ def sorted_entries(entries: Iterable[Entry], order: Order) -> list[Entry]:
     return [entry for _, entry in known] + [entry for key, entry in keyed if key is None]
 
 
-def haystack(entry: Entry) -> str:
-    """Give all the words by which a run is found."""
-    work = entry.workload
-    words = (entry.name, entry.note, *entry.tags, entry.group, entry.path.name, entry.host, entry.device, entry.backend, entry.method)
-    rehearsal = "rehearsal" if entry.rehearsal else ""
-    shape = f"{work.batch}×{work.hidden}×{work.intermediate} {work.shape} {work.dtype}" if work else ""
-    return " ".join((*words, rehearsal, shape, entry.precision, entry.verdict, entry.status, entry.problem)).lower()
-
-
-def found_with(entries: Iterable[Entry], text: str) -> list[Entry]:
-    """Find the runs that have every word of the text; an x may stand for the × of a shape."""
-    words = text.lower().split()
-    return [entry for entry in entries if all(word in hay or word.replace("x", "×") in hay for hay in (haystack(entry),) for word in words)]
-
-
 def rows_of(entries: Sequence[Entry], order: Order, unfolded: frozenset[str]) -> tuple[RunRow, ...]:
     """Give the rows of these runs; a group stands where the first of its runs would, its runs below it where it is unfolded."""
     ordered = sorted_entries(entries, order)

@@ -216,8 +216,7 @@ def facts_of(entry: Entry, now: datetime) -> list[tuple[str, Piece]]:
     if entry.problem:
         rows.append((entry.status, (sentence(entry.problem), "attention" if entry.status in ("cut off", "newer") else "failed")))
     if work is not None:
-        threads = f", {entry.threads} thread{'' if entry.threads == 1 else 's'}" if entry.threads else ""
-        rows.append(("ran on", (f"{device_words(entry)}{threads}{' · ' + entry.host if entry.host else ''}", "plain")))
+        rows.append(("ran on", (f"{entry.where}{' · ' + entry.host if entry.host else ''}", "plain")))
         precision = "" if entry.precision in ("", "default") else f" at {entry.precision} precision"
         rows.append(("work", (f"{work.shape} {work.dtype}{precision} · {entry.method}", "plain")))
     if entry.median_ns:
@@ -281,10 +280,12 @@ def news(runs: KeptRuns) -> list[Piece]:
     return said + [(f"! {note}", "attention") for note in runs.notes]
 
 
-def empty_words(runs: KeptRuns, sought: str) -> list[Piece]:
+def empty_words(runs: KeptRuns, sought: str, misread: str = "") -> list[Piece]:
     """Say why the list is empty, and which key fills it."""
     if runs.entries is None or runs.problem is not None:
         return []
+    if misread:
+        return [(sentence(misread), "attention"), ("esc shows all again.", "quiet")]
     if sought and runs.entries:
         return [(f"No run has the words {sought!r}.", "strong"), ("esc shows all again.", "quiet")]
     if not runs.saving:

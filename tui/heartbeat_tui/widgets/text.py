@@ -21,6 +21,10 @@ INKS = {
     "ok": "$text-success",
     "attention": "$text-warning",
     "failed": "bold $text-error",
+    "run-0": "bold $series-a",
+    "run-1": "bold $series-b",
+    "run-2": "bold $series-c",
+    "run-3": "bold $series-d",
 }
 
 

@@ -1,0 +1,121 @@
+"""A comparison of runs, over the pane from which it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from heartbeat_tui.panes.pane import Pane
+
+if TYPE_CHECKING:
+    from heartbeat_tui.compared import Compared
+    from heartbeat_tui.widgets.comparison_body import ComparisonBody
+
+REHEARSAL = "rehearsal on the CPU: not a TPU"
+
+
+def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"comparison.{action}")
+
+
+class ComparisonPane(Pane):
+    """Draws one comparison."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", tooltip="back to where you came from", id="comparison.leave"),
+        key("s", "swap", "Swap", "hold it the other way round"),
+        key("z", "whole", "Whole run", "show the first beats and the warm-up as well"),
+        key("z", "steady", "Steady only", "show the steady state alone"),
+        key("l", "linear", "Linear", "draw latencies on a linear scale"),
+        key("l", "log", "Log", "draw latencies on a logarithmic scale"),
+        key("d", "details", "Figures", "show the figures side by side"),
+        key("d", "chart", "Chart", "show the chart"),
+        key("y", "copy", "Copy", "copy the comparison as text", show=False),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, compared: Compared) -> None:
+        super().__init__(tabs, mode)
+        self.compared = compared
+        self.log_scale = self.steady_only = True
+        self.body: ComparisonBody | None = None
+
+    async def fill(self) -> None:
+        await self.mount_body()
+        from textual.widgets import Footer
+
+        await self.mount(Footer(show_command_palette=False, compact=True))
+        self.show_labels(*([REHEARSAL] if any(side.rehearsal for side in self.compared.sides) else []))
+        self.refresh_bindings()
+
+    async def mount_body(self) -> None:
+        from heartbeat_tui.widgets.comparison_body import ComparisonBody
+
+        self.body = ComparisonBody(self.compared)
+        await self.query_one("#pane").mount(self.body)
+        self.draw()
+
+    def draw(self) -> None:
+        if self.body is not None:
+            self.body.show(log=self.log_scale, steady_only=self.steady_only)
+        self.refresh_bindings()
+
+    @property
+    def low(self) -> bool:
+        """Tell whether the screen has no room for everything at once."""
+        return self.app.size.height < 34
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done in this state."""
+        del parameters
+        offered = {
+            "swap": len(self.compared.comparisons) == 1,
+            "whole": self.steady_only,
+            "steady": not self.steady_only,
+            "linear": self.log_scale,
+            "log": not self.log_scale,
+            "details": self.low and not self.has_class("-details"),
+            "chart": self.low and self.has_class("-details"),
+        }
+        return offered.get(action, True)
+
+    async def action_leave(self) -> None:
+        await self.dismiss(None)
+
+    async def action_swap(self) -> None:
+        self.compared = self.compared.swapped()
+        if self.body is not None:
+            with self.app.batch_update():
+                await self.body.remove()
+                await self.mount_body()
+
+    def action_whole(self) -> None:
+        self.steady_only = False
+        self.draw()
+
+    def action_steady(self) -> None:
+        self.steady_only = True
+        self.draw()
+
+    def action_linear(self) -> None:
+        self.log_scale = False
+        self.draw()
+
+    def action_log(self) -> None:
+        self.log_scale = True
+        self.draw()
+
+    def action_details(self) -> None:
+        self.add_class("-details")
+        self.refresh_bindings()
+
+    def action_chart(self) -> None:
+        self.remove_class("-details")
+        self.refresh_bindings()
+
+    def action_copy(self) -> None:
+        from heartbeat_tui.widgets.comparison_words import comparison_text
+
+        self.app.copy_to_clipboard(comparison_text(self.compared.comparisons))
+        self.notify("The comparison is on the clipboard.", markup=False)
