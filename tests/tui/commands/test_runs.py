@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def write(home: Path) -> Write:
     """Record a run of about ``centre`` ns where the program looks for recordings."""
     count = 0
 
-    def make(centre: float = 1e6, *, name: str = "", group: str = "", plan: Plan | None = None) -> Path:
+    def make(centre: float = 1e6, *, name: str = "", group: str = "", plan: Plan | None = None, **environment: str) -> Path:
         nonlocal count
         count += 1
         folder = home / "xdg_data_home" / "heartbeat-tui" / "recordings"
@@ -43,7 +44,7 @@ def write(home: Path) -> Write:
         chance = random.Random(count)
         lines: list[Record] = [
             Started(0, SCHEMA, "0", 1, f"2026-11-{count:02}T12:00:00+00:00", (plan or Plan(warmup=1)).to_json()),
-            Environment(1, {"host": "h", "device": "cpu", "threads": 2}),
+            Environment(1, {"host": "h", "device": "cpu", "threads": 2, **environment}),
             Samples(2, "cold", 0, {"total": array("q", [9_000_000])}),
             Samples(3, "steady", 1, {"total": array("q", [round(centre * (1 + 0.03 * chance.random())) for _ in range(100)])}),
             Proof(4, 3, 1e-7, "float32", passed=True),
@@ -67,8 +68,8 @@ def test_the_list_names_each_run_the_newest_first(write: Write) -> None:
     assert done.stderr == ""
     assert [line.split()[0] for line in lines[:2]] == ["ID", "000003"]
     assert "broken: " in lines[2]
-    assert lines[3].split()[:4] == ["000002", "2026-11-02", "12:00", "CPU,"]
-    assert "2.03 ms" in lines[3]
+    assert lines[3].split()[:3] == ["000002", "2.03", "ms"]
+    assert "CPU, 2 threads  128×4096×16384 float32  synchronized  100  2026-11-02 12:00" in lines[3]
     assert lines[-1].startswith("3 runs in ")
     made = json.loads(runs("list", "--json", "--limit", "2", "--sort", "median").stdout)
     assert (made["schema"], made["count"], [run["name"] for run in made["runs"]]) == (1, 3, ["old", ""])
@@ -145,6 +146,21 @@ def test_compare_says_the_factor_and_what_else_differs(write: Write) -> None:
     assert made["comparisons"][0]["kind"] == "slower"
     assert runs("compare", "a", "a").returncode == 2
     assert "no rate" in runs("compare", "a", "b", "--rate", "cpu").stderr
+
+
+def test_a_kept_price_is_used_and_said_unless_a_rate_is_given(write: Write, home: Path) -> None:
+    prices = home / "xdg_cache_home" / "heartbeat-tui" / "prices.json"
+    prices.parent.mkdir(parents=True)
+    kept = {"at": "2026-11-20T00:00:00Z", "source": "Google's public price list", "per_chip": {"v6e us-central1 on-demand": 2.7}}
+    prices.write_text(json.dumps(kept))
+    write(name="cpu")
+    write(name="tpu", plan=Plan(backend="xla"), chip="v6e", hardware="TPU")
+    done = runs("compare", "cpu", "tpu", env={**os.environ, "ZONE": "us-central1-b"})
+    assert "$2.70/h" in done.stdout
+    assert "one chip of v6e, on demand in us-central1, by Google's public price list, 2026-11-20" in done.stderr
+    given = runs("compare", "cpu", "tpu", "--rate", "v6e=1", "--rate", "cpu=1")
+    assert "$1.00/h" in given.stdout
+    assert given.stderr == ""
 
 
 @pytest.mark.parametrize(("centre", "code", "words"), [(1.1e6, 1, "✗ regression"), (1e6, 0, "✓ no regression"), (0.5e6, 0, "× faster")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -179,7 +180,11 @@ def list_runs(args: argparse.Namespace) -> int:
         return 0
     from heartbeat_tui.commands.runs_text import list_lines
 
-    print("\n".join(list_lines(shown, len(every), index.folder)))
+    lines = list_lines(shown, len(every), index.folder)
+    if sys.stdout.isatty():  # a line that goes over the edge makes no table
+        width = shutil.get_terminal_size().columns
+        lines = (line if len(line) <= width else f"{line[: width - 1]}…" for line in lines)
+    print("\n".join(lines))
     tell_notes(index)
     return 0
 
@@ -286,10 +291,12 @@ def sides(index: Index, args: argparse.Namespace) -> list[list[Measured]]:
 def compare_runs(args: argparse.Namespace) -> int:
     """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
     from heartbeat_core.runs.compare import compare
+    from heartbeat_tui.commands.runs_rates import known_rates
 
     index = open_index()
     reference, *candidates = sides(index, args)
-    made = [compare(reference, candidate, dict(args.rate)) for candidate in candidates]
+    rates = known_rates(args.rate, {run.entry.device for side in (reference, *candidates) for run in side})
+    made = [compare(reference, candidate, rates) for candidate in candidates]
     if args.json:
         print_json({"comparisons": [comparison.to_json() for comparison in made]})
     else:

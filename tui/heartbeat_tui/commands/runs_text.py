@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.check import Checked
     from heartbeat_core.runs.compare import Comparison
 
-HEADER = ("ID", "NAME", "STARTED", "WHERE", "PRODUCT", "METHOD", "MEDIAN", "±", "N", "VERDICT", "TAGS")
+HEADER = ("ID", "NAME", "MEDIAN", "±", "VERDICT", "WHERE", "PRODUCT", "METHOD", "N", "STARTED", "TAGS")  # a narrow terminal shows the first
 RIGHT = {"MEDIAN", "±", "N"}
 
 
@@ -54,14 +54,14 @@ def cells(entry: Entry) -> tuple[str, ...]:
     return (
         entry.id,
         cut(entry.name, 24),
-        entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
+        NOTHING if entry.median_ns is None else format_ns(entry.median_ns),
+        NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
+        verdict if entry.status in ("done", "stopped") else entry.status,
         cut(entry.where, 34) or NOTHING,
         f"{work.batch}×{work.hidden}×{work.intermediate} {work.dtype}" if work else NOTHING,
         entry.method or NOTHING,
-        NOTHING if entry.median_ns is None else format_ns(entry.median_ns),
-        NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
         format_count(entry.n),
-        verdict if entry.status in ("done", "stopped") else entry.status,
+        entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
         cut(" ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))), 40),
     )
 
