@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from heartbeat_core.beat.plan import Plan
@@ -18,6 +18,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.comparing import ComparingDesk
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.readiness import ReadinessDesk
+from heartbeat_tui.desks.settings import SettingsDesk
 from heartbeat_tui.desks.tour import TourDesk
 from heartbeat_tui.desks.vm_acts import VmActsDesk
 from heartbeat_tui.messages import TakeTour
@@ -40,7 +41,7 @@ PANES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk):
+class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsDesk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
     Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs, without an ``archive`` none of
@@ -58,6 +59,7 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk):
             Binding(key, f"switch_mode({mode!r})", title, tooltip=f"go to the pane {title}", show=False, id=f"app.{mode}")
             for key, title, mode in PANES
         ),
+        Binding("comma", "settings", "Settings", tooltip="see and change every setting", show=False, id="app.settings"),
         Binding("question_mark,f1", "help", "Help", tooltip="say what the keys and words mean", id="app.help"),
         Binding(
             "ctrl+c,ctrl+q",
@@ -171,7 +173,9 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk):
         await self.push_screen(Help(key_lines(self, self.screen.active_bindings.values()), self.current_mode))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer the panes there are."""
+        """Offer the panes there are, and the settings where they came from a file."""
+        if action == "settings":
+            return self.settings is not None and not isinstance(self.screen, ModalScreen)
         return action != "switch_mode" or bool(parameters and parameters[0] in self._modes)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

@@ -28,6 +28,7 @@ COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is nam
     "explain": "say what an error message means and what mends it",
     "check": "see whether project, account and machine are ready for a TPU",
     "vms": "list, create, watch, start, stop and delete TPU VMs",
+    "settings": "list and change what is set, each with its source",
     "report": "print what to attach to a question, without anything personal",
 }
 EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."

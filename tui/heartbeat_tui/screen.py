@@ -80,6 +80,7 @@ def make_app(
         reduced_motion=chosen.reduced_motion,
     )
     app.go_to, app.remote = go_to, launcher.settings.remote
+    app.settings = launcher.settings
     if launcher.destination is not None:
         app.pane.where = launcher.destination.label
     app.open_tour(launcher.lacks, lambda path: launcher.replay(path).start(), at_once=tour)

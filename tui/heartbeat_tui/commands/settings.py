@@ -1,0 +1,71 @@
+"""``heartbeat-tui settings``: every setting with its source, and the file they are kept in."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+
+def register(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser(
+        "settings",
+        help="list and change what is set, each with its source",
+        description="List every setting with its value and source: defaults < settings file < environment < command line.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one object: schema, file, exists, settings")
+    parser.set_defaults(run=show)
+    parts = parser.add_subparsers(title="parts", metavar="PART")
+    path = parts.add_parser("path", help="print where the settings file is, or would be")
+    path.set_defaults(run=print_path)
+    change = parts.add_parser("set", help="write a setting into the file; its comments stay")
+    change.add_argument("key", metavar="KEY", help="such as beat.iterations")
+    change.add_argument("value", metavar="VALUE")
+    change.set_defaults(run=lambda args: write(args.key, args.value))
+    unset = parts.add_parser("unset", help="take a setting out of the file, so that the default holds")
+    unset.add_argument("key", metavar="KEY")
+    unset.set_defaults(run=lambda args: write(args.key, ""))
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print the list; raise HeartbeatError for a file or a variable that makes no sense."""
+    from heartbeat_core.settings import load_settings, settings_file
+    from heartbeat_core.settings_file import list_settings, text_of
+
+    rows, path = list_settings(load_settings()), settings_file(os.environ)
+    if args.json:
+        found = {"schema": 1, "file": str(path), "exists": path.exists(), "settings": [row.to_json() for row in rows]}
+        print(json.dumps(found, indent=1))
+        return 0
+    wide = max(len(row.key) for row in rows)
+    print(f"{path}{'' if path.exists() else ' (not written yet)'}\n")
+    for row in rows:
+        value = text_of(row.value) or "–"
+        print(
+            f"{row.key:<{wide}}  {value:<14}  {row.source}"
+            + ("" if row.source == "default" else f", default {text_of(row.default) or '–'}")
+        )
+    return 0
+
+
+def print_path(args: argparse.Namespace) -> int:
+    from heartbeat_core.settings import settings_file
+
+    del args
+    print(settings_file(os.environ))
+    return 0
+
+
+def write(key: str, text: str) -> int:
+    """Put one setting into the file; raise HeartbeatError where there is none of that name or it takes no such value."""
+    import sys
+
+    from heartbeat_core.settings import load_settings, settings_file
+    from heartbeat_core.settings_file import text_of, write_settings
+
+    path = settings_file(os.environ)
+    write_settings(path, {key: text})
+    settings = load_settings(file=path) if path.exists() else load_settings()
+    print(f"{key} is {text_of(settings[key]) or 'not set'} now, by {settings.source(key)}; written to {path}", file=sys.stderr)
+    return 0

@@ -1,0 +1,90 @@
+"""Every setting, edited in place; where it came from stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.settings import KEYS, Settings
+from heartbeat_core.settings_file import Row, list_settings, text_of, value_of
+from heartbeat_tui.widgets.form import Form, form_bindings
+from heartbeat_tui.widgets.form_fields import Field, Note
+from heartbeat_tui.widgets.text import ink
+
+YES_NO = ("true", "false")
+
+
+def name_of(key: str) -> str:
+    """Name the field of a setting: a dot is no part of a widget's name."""
+    return key.replace(".", "-")
+
+
+def field_of(key: str) -> Field:
+    kind = KEYS[key]
+    typed = "" in kind.choices  # nothing is one of the choices
+    return Field(name_of(key), key, "", YES_NO if kind.type is bool else () if typed else kind.choices)
+
+
+class SettingsForm(Form):
+    """One field a setting."""
+
+    DEFAULT_CSS = """
+    SettingsForm VerticalScroll { height: 1fr; }
+    SettingsForm .field-name { width: 29; }
+    SettingsForm Input, SettingsForm Select { width: 24; }
+    """
+    FIELDS = tuple(field_of(key) for key in KEYS)
+    BUTTONS = (("ctrl+s", "Write", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *form_bindings("settings", "Write", "write what was changed into the settings file", "leave the settings as they were")
+    ]
+
+    class Accepted(Message):
+        """These settings are to be written: keys to what was typed."""
+
+        def __init__(self, changes: dict[str, str]) -> None:
+            super().__init__()
+            self.changes = changes
+
+    def __init__(self, settings: Settings, file: Path) -> None:
+        self.rows: dict[str, Row] = {name_of(row.key): row for row in list_settings(settings)}
+        self.before = {field.name: text_of(self.rows[field.name].value) for field in self.FIELDS}
+        super().__init__(self.before, "settings: defaults < file < environment < flags", id="settings-form")
+        self.file = file
+
+    def notes(self) -> Mapping[str, Note]:
+        return {field.name: self.note(field.name) for field in self.FIELDS}
+
+    def note(self, name: str) -> Note:
+        """Say what is wrong with a field, or where its value came from and what the default is."""
+        row, text = self.rows[name], self.texts[name]
+        try:
+            value_of(row.key, text)
+        except HeartbeatError as error:
+            return Note(error.cause, "failed")
+        default = f"default {text_of(row.default) or 'empty'}"
+        covered = row.source not in ("default", str(self.file))
+        if text != self.before[name]:
+            return (
+                Note(f"{row.source} goes before the file", "attention") if covered else Note(f"changed from {self.before[name] or 'empty'}")
+            )
+        where = "" if row.source == "default" else "from the file, " if row.source == str(self.file) else f"by {row.source}, "
+        return Note(where + default)
+
+    def sentences(self) -> Sequence[Content]:
+        number = len(self.changes)
+        what = "Nothing is changed." if not number else f"{number} setting{'s' if number > 1 else ''} to write; ctrl+s writes."
+        return [ink(f"{what} {self.file}", "quiet")]
+
+    @property
+    def changes(self) -> dict[str, str]:
+        return {self.rows[name].key: text for name, text in self.texts.items() if text != self.before[name]}
+
+    def accepted(self) -> Message:
+        return self.Accepted(self.changes)
