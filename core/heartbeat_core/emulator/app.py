@@ -107,6 +107,8 @@ class Emulator:
         return None
 
     def befall(self, call: Call, mishap: Mishap) -> Response:
+        if mishap.what == "forbid":
+            return respond(*refused(403, f"Location {call.path.split('/')[5]} is not found or access is unauthorized."))
         if mishap.what == "late":
             self.cloud.later(mishap.seconds, partial(self.answer, call))
         if mishap.what == "cut":

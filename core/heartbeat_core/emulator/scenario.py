@@ -105,14 +105,15 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mishap:
-    """What befalls the first ``times`` requests whose method and path match; the connection is cut, whatever else happens.
+    """What befalls the first ``times`` requests whose method and path match.
 
-    "cut": the request was carried out. "drop": it was not. "late": it is, ``seconds`` later.
+    The connection is cut, and the request was carried out ("cut"), was not ("drop"), or is ``seconds`` later ("late"); or it is refused
+    as if its zone were not there ("forbid"), which zones were seen to do for a while.
     """
 
     method: str
     path: str
-    what: Literal["cut", "drop", "late"]
+    what: Literal["cut", "drop", "late", "forbid"]
     times: int = 1
     seconds: float = 0.0
 

@@ -131,7 +131,7 @@ class Creation:
 
     def watch(self) -> Node | QueuedResource:
         """Watch one that was asked for before; raise VmError."""
-        self.errand.fate = "going on"
+        self.errand.fate, self.errand.persistent = "going on", True
         try:
             self.errand.follow(UNNAMED)
             return self.made()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import partial
 from typing import Protocol, TypeVar
 
 from heartbeat_core.cloud.errors import CloudError
@@ -82,6 +81,8 @@ class Asker:
     def __init__(self, session: CloudSession, on_step: OnStep, patience: Patience) -> None:
         self.session, self.on_step, self.patience = session, on_step, patience
         self.lost = False
+        self.persistent = False  # whether a refusal has to last before it is believed: zones were seen to come and go
+        self.refused_since: float | None = None
         self.told = time.monotonic()
         self.wait_s = patience.poll_s
 
@@ -101,14 +102,14 @@ class Asker:
         self.wait_s = self.patience.poll_s
 
     def ask(self, read: Callable[[], T]) -> T | Missing | Lost:
-        """Read something; raise CloudError only where asking again makes no difference."""
+        """Read something; raise CloudError only where asking again makes no difference, of what goes on only if that lasts."""
         try:
             answer = read()
         except CloudError as error:
             if error.status == NOT_FOUND:
                 self.contact()
                 return MISSING
-            if error.kind in ("cancelled", "no credentials") or error.status in FOR_GOOD:
+            if error.kind == "cancelled" or ((error.kind == "no credentials" or error.status in FOR_GOOD) and self.believed()):
                 raise
             if not self.lost:
                 self.lost = True
@@ -117,7 +118,13 @@ class Asker:
         self.contact()
         return answer
 
+    def believed(self) -> bool:
+        """Say whether a refusal has lasted long enough."""
+        self.refused_since = self.refused_since or time.monotonic()
+        return not self.persistent or time.monotonic() - self.refused_since >= self.patience.absent_s
+
     def contact(self) -> None:
+        self.refused_since = None
         if self.lost:
             self.lost = False
             self.tell("back")
@@ -153,12 +160,12 @@ class Errand(Asker):
         """Send the request; give its operation, None where it was lost and did not arrive. Raise what refuses it."""
         before = self.operations()
         self.tell("sent", self.wish.target)
-        self.fate = "unknown"
+        self.fate, self.persistent = "unknown", True
         try:
             operation = self.wish.send(self.session)
         except CloudError as error:
             if is_refusal(error):
-                self.fate = "nothing"
+                self.fate, self.persistent = "nothing", False
                 raise
             self.tell("lost", f"{error.title}: {error.message}")
             if error.kind == "cancelled":
@@ -217,13 +224,13 @@ class Errand(Asker):
         error = operation.error
         self.hurry()
         while True:
+            under_way = False
             if name and not error:
-                answer = self.ask(partial(get_operation, self.session, name))
-                if isinstance(answer, Missing):
-                    name = ""  # Google no longer knows it: what it is about tells as well
-                elif isinstance(answer, Operation):
-                    error = answer.error
-                    name = "" if answer.done else name
+                answer = self.operation(name)
+                if isinstance(answer, Operation):
+                    error, under_way = answer.error, not answer.done
+                if isinstance(answer, Missing) or (isinstance(answer, Operation) and answer.done):
+                    name = ""  # from here on what it is about tells alone
             if error:
                 raise error
             found = self.ask(self.read)
@@ -234,13 +241,22 @@ class Errand(Asker):
                     raise found.error
                 if found.done:
                     return found
-            elif isinstance(found, Missing) and not name:
+            elif isinstance(found, Missing) and not under_way:
                 gone_since = gone_since or time.monotonic()
                 if time.monotonic() - gone_since >= self.patience.absent_s:
                     raise OperationError("It is no longer there: somebody deleted it, or Google took it back.", 5)
             if due is not None and time.monotonic() >= due:
                 raise TimeoutError
             self.pause(due)
+
+    def operation(self, name: str) -> Operation | Missing | Lost:
+        """Read the operation; who may not, or gets no answer, goes by what it is about. Raise CloudError where that was cancelled."""
+        try:
+            return get_operation(self.session, name)
+        except CloudError as error:
+            if error.kind == "cancelled":
+                raise
+            return MISSING if error.status == NOT_FOUND else LOST
 
     def see(self, found: Found) -> None:
         """Keep what is seen, and tell where its state changed."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.emulator.process import start_emulator
@@ -45,8 +46,10 @@ class Cloud:
         return take_look(self.session, PROJECT)
 
     def names(self) -> list[tuple[str, str]]:
-        """List the zone and the name of every node there is."""
-        return sorted((node.zone, node.id) for node in self.look().nodes)
+        """List the zone and the name of every node there is, be the network as it may."""
+        while True:
+            with suppress(CloudError):
+                return sorted((node.zone, node.id) for node in self.look().nodes)
 
     def create(self, **changes: Any) -> Any:
         return create(self.session, replace(self.request, **changes), self.steps.append, self.patience)

@@ -54,6 +54,16 @@ def test_a_request_that_arrives_late_is_waited_for(opened: Any, befall: Any) -> 
     assert cloud.names() == [HERE]
 
 
+def test_a_zone_that_is_gone_for_a_while_ends_no_watch(opened: Any, befall: Any) -> None:
+    cloud = opened("ready", befall("GET", "/operations/.+", "forbid", times=10**6))
+    assert cloud.create().state == "READY"  # by the node alone
+    cloud = opened("ready", befall("GET", "/nodes/.+", "forbid", times=3))
+    watched = Creation(cloud.session, replace(cloud.request, name="c"), cloud.steps.append, cloud.patience)
+    cloud.session.post("tpu", f"/v2/projects/demo-project/locations/{HERE[0]}/nodes", cloud.request.body(), {"nodeId": "c"})
+    assert watched.watch().state == "READY"
+    assert cloud.told[:2] == ["lost", "back"]
+
+
 def test_one_whose_answer_was_lost_and_which_failed_says_why(opened: Any, befall: Any) -> None:
     cloud = opened("stockout", befall("POST", "/nodes", "cut"))
     with pytest.raises(VmError) as caught:
@@ -208,5 +218,4 @@ def test_on_a_network_that_fails_by_chance_there_is_what_it_says(opened: Any, se
         cloud.create()
     except VmError as error:
         fate = error.fate
-    cloud.session.limits = replace(cloud.session.limits, tries=20)
     assert cloud.names() == {"there": [HERE], "nothing": []}[fate]

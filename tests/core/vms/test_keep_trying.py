@@ -111,7 +111,6 @@ def test_bad_usage_is_told_at_once(opened: Any) -> None:
 def test_on_a_network_that_fails_by_chance_there_is_one_in_the_end(opened: Any, seed: int) -> None:
     cloud = opened("flaky", f'stockout = ["{EMPTY}"]\n', seed=seed)
     made = go(cloud, EMPTY, FULL)
-    cloud.session.limits = replace(cloud.session.limits, tries=20)
     assert cloud.names() == [(made.zone, made.id)] == [(FULL, "llm-tpu-vm")]
 
 
