@@ -134,6 +134,14 @@ def test_what_a_chip_tells_is_read(look_at: Callable[..., Look], serve: Callable
     assert look.library == "0.14.2"
 
 
+def test_a_proxy_for_the_web_is_not_asked(
+    look_at: Callable[..., Look], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert look_at(serve()).state == "told"
+
+
 def test_two_devices_of_one_chip_share_its_duty_cycle(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
     both = {"total": {"0": 96 * GIB, "1": 96 * GIB}, "used": {"0": GIB, "1": 2 * GIB}, "duty": {"0": 40.0}}
     look = look_at(serve(**both), device="0x0076")

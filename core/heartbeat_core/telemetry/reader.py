@@ -111,7 +111,7 @@ def ask_port(metrics: Any, port: int, limit_s: float, per_chip: int) -> dict[str
         return {"outcome": "timeout" if isinstance(error, TimeoutError) else "nobody", "detail": str(error), "chips": []}
     names = (metrics.MetricName.TOTAL_MEMORY, metrics.MetricName.MEMORY_USAGE, metrics.MetricName.DUTY_CYCLE_PCT)
     # a channel for each look: one kept would wait longer and longer for a server that went away to come back
-    options = [("grpc.use_local_subchannel_pool", 1)]
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
     with metrics.grpc.secure_channel(f"localhost:{port}", metrics.grpc.local_channel_credentials(), options=options) as channel:
         client = metrics.tpu_metrics_grpc.RuntimeMetricServiceStub(channel)
         asked = [

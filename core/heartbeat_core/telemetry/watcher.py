@@ -156,8 +156,9 @@ class Watcher:
     def end(self, listener: threading.Thread) -> None:
         assert self.process is not None
         with self.guard:
-            kill_worker(self.process)
-            self.process.wait()
+            if self.process.returncode is None:
+                kill_worker(self.process)
+                self.process.wait()
         listener.join()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
