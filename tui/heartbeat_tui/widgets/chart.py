@@ -204,6 +204,7 @@ class LatencyChart(Widget):
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
+    LatencyChart { border-subtitle-color: $text; }
     .chart--axis, .chart--warm, .chart--median { color: $text-muted; }
     .chart--steady { color: $accent; }
     .chart--duty { color: $secondary; }
