@@ -27,7 +27,7 @@ COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is nam
     "emulator": "run a local Google Cloud",
     "explain": "say what an error message means and what mends it",
     "check": "see whether project, account and machine are ready for a TPU",
-    "vms": "list, create, watch, start, stop and delete TPU VMs",
+    "vms": "list, create, watch, connect to, set up, start, stop and delete TPU VMs",
     "settings": "list and change what is set, each with its source",
     "report": "print what to attach to a question, without anything personal",
 }

@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
+        if launcher.destination is not None and sys.stderr.isatty():
+            print(f"Connecting to {launcher.destination.label} …", file=sys.stderr)
         if launcher.destination is not None and launcher.destination.on.all:
             from heartbeat_tui.commands.bench_on import together
 

@@ -29,9 +29,7 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     with Interrupt() as interrupt:
         runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None)
         try:
-            while not runs.wait(0.2):
-                if interrupt.came:
-                    runs.close()
+            watch(runs, interrupt)
         finally:
             runs.close()
     reports = [run.report() for run in runs.runs]
@@ -46,6 +44,21 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
         print_hosts(plan, runs)
     return INTERRUPTED if interrupt.came else max(exit_code(report) for report in reports)
+
+
+def watch(runs: Together, interrupt: Interrupt) -> None:
+    """Wait until all are over, showing how far each is on a terminal's stderr; Ctrl-C ends them."""
+
+    def look_around() -> None:
+        if interrupt.came:
+            runs.close()
+
+    if sys.stderr.isatty():
+        from heartbeat_tui.commands.bench_text import show_progress_of_hosts
+
+        show_progress_of_hosts(runs, look_around)
+    while not runs.wait(0.2):
+        look_around()
 
 
 def together_json(runs: Together) -> dict[str, Any]:

@@ -47,6 +47,19 @@ def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
                 progress.update(task, description=stage or "beating", completed=count, total=wanted(run.plan))
 
 
+def show_progress_of_hosts(runs: Together, meanwhile: Callable[[], None]) -> None:
+    """Draw a bar a host on stderr until all are over, and do ``meanwhile`` each time."""
+    columns = (TextColumn("{task.fields[host]}"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        tasks = [progress.add_task("starting", total=None, host=name) for name in runs.names]
+        while not runs.wait(0.2):
+            meanwhile()
+            for run, task in zip(runs.runs, tasks, strict=True):
+                with run.changed:
+                    said = run.ending.kind if run.ending else run.series.stage or "beating"
+                    progress.update(task, description=said, completed=run.series.count, total=wanted(run.plan))
+
+
 def print_report(report: Report, recording: Path | None) -> None:
     """Print the handbook's own lines, then the honest table, and where the recording lies."""
     console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)

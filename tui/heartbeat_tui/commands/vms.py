@@ -13,7 +13,7 @@ VERBS = (vms_list, vms_create, vms_watch, vms_change, vms_ssh, vms_setup)  # eac
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "vms",
-        help="list, create, watch, start, stop and delete TPU VMs",
+        help="list, create, watch, connect to, set up, start, stop and delete TPU VMs",
         description="TPU VMs and queued resources of the Cloud TPU API. What costs money or deletes asks first, and shows gcloud's command "
         "that does the same. Exit 0 yes, 1 no (refused, failed, not there), 2 bad usage, 3 could not tell, 130 interrupted.",
     )
