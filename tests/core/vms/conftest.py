@@ -58,6 +58,16 @@ class Cloud:
         (found,) = self.look().named(name)
         return found
 
+    def advance_at(self, **moments: float) -> Callable[[Step], None]:
+        """Give what hears of steps, and moves the emulator's clock on by so many seconds at the first step of each kind."""
+
+        def hear(step: Step) -> None:
+            self.steps.append(step)
+            if seconds := moments.pop(step.what, None):
+                self.session.post("tpu", "/emulator:advance", {"seconds": seconds})
+
+        return hear
+
     def stop_at(self, what: str, detail: str = "") -> Callable[[Step], None]:
         """Give what hears of steps, and orders to stop at the first such one."""
 

@@ -60,22 +60,20 @@ def test_a_lost_answer_in_one_zone_is_settled_before_the_next_is_asked(opened: A
 
 
 def test_a_request_that_came_late_is_found_before_the_next_one_is_sent(opened: Any, befall: Any) -> None:
-    # it is believed to be lost after 250 ms, and arrives 300 ms after it was sent: the zones between take longer
-    cloud = opened("stockout", befall("POST", f"/{FULL}/nodes", "late", seconds=150))
-    cloud.patience = replace(cloud.patience, round_s=0.3, longest_round_s=0.3)
-    made = go(cloud, FULL, EMPTY)
-    assert made.zone == FULL
-    assert cloud.names() == [(FULL, "llm-tpu-vm")]
-    assert "absent" in cloud.told
-    assert cloud.told.count("sent") <= 2
+    cloud = opened("ready", befall("POST", f"/{EMPTY}/nodes", "late", seconds=1000), speed=1.0)
+    hear = cloud.advance_at(absent=1001.0, there=30.0)
+    made = keep_trying(cloud.session, cloud.request, (EMPTY, FULL), hear, cloud.patience)
+    assert (made.zone, made.state) == (EMPTY, "READY")
+    assert cloud.told.count("sent") == 1
+    assert cloud.names() == [(EMPTY, "llm-tpu-vm")]
 
 
 def test_two_are_never_kept_quiet(opened: Any, befall: Any) -> None:
     # it arrives while the other zone makes one already: nothing can undo that, but it is said
-    toml = befall("POST", f"/{EMPTY}/nodes", "late", seconds=250)
-    cloud = opened("ready", f"[timings]\ncreate_s = 400\n{toml}")
+    cloud = opened("ready", befall("POST", f"/{EMPTY}/nodes", "late", seconds=1000), speed=1.0)
+    hear = cloud.advance_at(accepted=1001.0)
     with pytest.raises(VmError, match="there are two TPU VMs called llm-tpu-vm") as caught:
-        go(cloud, EMPTY, FULL)
+        keep_trying(cloud.session, cloud.request, (EMPTY, FULL), hear, cloud.patience)
     assert caught.value.commands[1][4:7] == ("delete", "llm-tpu-vm", "--project=demo-project")
     assert f"--zone={EMPTY}" in caught.value.commands[1]
     assert cloud.names() == [(EMPTY, "llm-tpu-vm"), (FULL, "llm-tpu-vm")]
