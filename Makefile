@@ -1,11 +1,12 @@
 # heartbeat-tui: `make run` and `make test` do all the set-up there is. Everything goes into .venv here; nothing is installed elsewhere.
 
 PYTHON ?= python3
-PYTHON310 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python) python3.10)
 ARGS ?= --start
 VENV := .venv
 BIN := $(VENV)/bin
-VENV310 := .venv-py310
+WHEEL := build/wheel
+# The Python of test-py310 and its like: PYTHON310=… where it is named, else pyenv's, else the one on the path.
+python = $(or $(PYTHON$(1)),$(firstword $(wildcard $(HOME)/.pyenv/versions/$(1:3%=3.%).*/bin/python) python$(1:3%=3.%)))
 PIP := -m pip --disable-pip-version-check install -q
 
 # By the chips' own numbers: Google's network cards and disks share the vendor's.
@@ -24,7 +25,8 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint test-xla test-py310 bench pictures clean
+.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 smoke-py312 test-wheel bench pictures clean
+.SECONDARY:
 
 help: ## show this
 	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -45,8 +47,20 @@ test-xla: $(VENV)/installed-dev ## the tests that need torch_xla; builds its env
 	$(BIN)/heartbeat-tui backend install xla --yes
 	$(BIN)/python -m pytest tests/xla $(PYTEST_ARGS)
 
-test-py310: $(VENV310)/installed ## the tests that need no torch, under Python 3.10
-	$(VENV310)/bin/python -m pytest -m "not torch" --ignore=tests/xla $(PYTEST_ARGS)
+# No pattern may be phony, and help lists but the targets written out.
+test-py310: .venv-py310/installed ## the tests that need no torch, under Python 3.10; test-py311, -py312 and -py313 as well
+test-py310 test-py311 test-py312 test-py313: test-py%: .venv-py%/installed
+	.venv-py$*/bin/python -m pytest -m "not torch" --ignore=tests/xla $(PYTEST_ARGS)
+
+smoke-py312: smoke-py%: .venv-py%/installed ## whether all of it imports and answers under Python 3.12
+	.venv-py$*/bin/python -m pytest -m "not torch" tests/core/test_imports.py tests/tui/commands/test_cli.py $(PYTEST_ARGS)
+
+test-wheel: $(VENV)/installed-dev ## whether the wheel, installed outside of this folder, runs
+	rm -rf build .venv-wheel
+	$(BIN)/python -m pip --disable-pip-version-check wheel -q --no-deps -w $(WHEEL) .
+	"$(PYTHON)" -m venv .venv-wheel
+	.venv-wheel/bin/python $(PIP) $(WHEEL)/*.whl -c constraints.txt
+	$(BIN)/python tests/wheel/check.py $(CURDIR)/.venv-wheel/bin/heartbeat-tui
 
 bench: $(VENV)/installed-dev ## the figures of benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
@@ -55,7 +69,7 @@ pictures: $(VENV)/installed-dev ## the pictures of the README, from a real run
 	$(BIN)/python docs/pictures.py
 
 clean: ## delete what make and the tests have made here
-	rm -rf $(VENV) $(VENV310) build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache snapshot_report.html
+	rm -rf $(VENV) .venv-py* .venv-wheel build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache snapshot_report.html
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf core/*.egg-info tui/*.egg-info *.egg-info
 
@@ -70,10 +84,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(BIN)/python $(PIP) -e ".[$(EXTRA),dev]" -c $(PINS)
 	@touch $@
 
-$(VENV310)/installed: pyproject.toml constraints.txt
-	$(call environment,$(PYTHON310),$(VENV310))
-	@echo "Installing heartbeat-tui without torch into $(VENV310) (about 53 MB) …"
-	@$(VENV310)/bin/python $(PIP) -e ".[dev]" -c constraints.txt
+.venv-py%/installed: pyproject.toml constraints.txt
+	$(call environment,$(call python,$*),.venv-py$*)
+	@echo "Installing heartbeat-tui without torch into .venv-py$* (about 53 MB) …"
+	@.venv-py$*/bin/python $(PIP) -e ".[dev]" -c constraints.txt
 	@touch $@
 
 # Make the virtual environment $(2) from the Python $(1) unless it is there, or say what is missing.
