@@ -89,7 +89,8 @@ def title_of(name: str | None) -> str:
 
 def explain(look: Look) -> HeartbeatError | None:
     ports = " and ".join(f"localhost:{answer.port}" for answer in look.answers)
-    details = "; ".join(dict.fromkeys(answer.detail for answer in look.answers if answer.detail))
+    named = len(look.answers) > 1
+    details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in look.answers if each.detail)
     state = look.state
     if state == "told":
         return None
@@ -124,9 +125,9 @@ def explain(look: Look) -> HeartbeatError | None:
         return problem(f"{ports} does not answer", details, "The program on the chip may hang; look at it, and try again.")
     if state == "refused":
         return problem(f"{ports} refuses the metrics", details, "Something else may serve that port, or libtpu is too old for them.")
-    return problem(
-        "some values are missing", details or "The server told less than all of each chip.", "Newer releases of libtpu tell more."
-    )
+    silent = any(answer.outcome != "told" for answer in look.answers)
+    remedy = "See whether the program behind that port still runs." if silent else "A newer release of libtpu may tell more."
+    return problem("some values are missing", details or "The server told less than all of each chip.", remedy)
 
 
 def problem(title: str, cause: str, remedy: str, *, exit_code: int = 3) -> HeartbeatError:

@@ -62,6 +62,13 @@ def test_a_holder_that_serves_no_metrics_is_not_called_no_workload() -> None:
     assert "--port" in found.problem.remedy
 
 
+def test_of_several_ports_the_one_that_lacks_is_named() -> None:
+    found = look(answer("told", "", WHOLE), answer("nobody", "connection refused", port=8432)).problem
+    assert found is not None
+    assert found.cause == "localhost:8432: connection refused"
+    assert "still runs" in found.remedy
+
+
 def test_chips_are_counted_by_slot_and_named() -> None:
     assert look(tpus=(("0000:00:04.0", "7x"), ("0000:00:04.1", "7x"))).title == "1 × TPU7x (Ironwood)"
     assert look(tpus=(("0000:00:04.0", None),)).title == "1 × TPU of an unknown generation"

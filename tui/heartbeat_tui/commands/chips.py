@@ -145,7 +145,7 @@ def lines(look: Look, host: str = "") -> list[str]:
         shown.append(f"nobody was seen with the chip{hidden}")
     if look.chips:
         shown += ["", f"{'device':<8}{'HBM used':>12}{'of':>12}{'':>7}{'duty cycle':>12}", *map(chip_line, look.chips)]
-        ports = ", ".join(f"localhost:{answer.port}" for answer in look.answers)
+        ports = ", ".join(f"localhost:{answer.port}" for answer in look.answers if answer.outcome == "told")
         shown.append(f"told by {ports} through tpu-info {look.library}, {look.time[11:19]} UTC")
     problem = look.problem
     if problem:
