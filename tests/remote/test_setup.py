@@ -124,7 +124,7 @@ def test_pins_are_compared_one_by_one(host: Host) -> None:
 
 def test_the_steps_for_a_tpu_install_the_pinned_pair_and_nothing_unpinned() -> None:
     steps = {step.name: step for step in tpu_steps("there")}
-    (pip,) = steps["torch"].commands
+    pip, _ = steps["torch"].commands
     assert pip[0] == "there/venv/bin/python"
     assert set(XLA_PACKAGES) < set(pip)
     check = steps["torch"].check

@@ -101,7 +101,8 @@ def tpu_steps(folder: str) -> tuple[Step, ...]:
             check=(python, "-c", HAS_PINS, *PAIR),
             commands=(
                 (python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--disable-pip-version-check",
-                 *XLA_REQUIREMENTS, *XLA_PACKAGES),
+                 "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *XLA_PACKAGES),
+                ("rm", "-rf", f"{folder}/downloads"),  # kept until then, for whatever interrupts pip
             ),
             problem="pip could not install torch_xla",
             remedy="Mend that, then run the same command again: what is there is kept.",
