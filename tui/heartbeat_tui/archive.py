@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -159,7 +160,28 @@ class Archive:
         """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
         return compare_read([(entry, self.open(entry)) for entry in entries], rates)
 
+    def open_sweep(self, entries: Sequence[Entry]) -> Snapshot:
+        """Put a sweep together again; raise HeartbeatError where the runs are none."""
+        from heartbeat_tui.commands.runs_export import sweep_in
+
+        assert self.index is not None
+        swept = sweep_in(tuple(sorted(entries, key=lambda entry: entry.path.name, reverse=True)), self.index)
+        if swept is None:
+            raise HeartbeatError(
+                "these runs are no sweep", "They differ in other things than a sweep varies.", "Compare them: space, then c."
+            )
+        return replace(self.open(entries[0]).snapshot, swept=swept)
+
     # -- what is done with them
+
+    def export(self, entries: Sequence[Entry], form: str, path: Path) -> None:
+        """Write runs to a new file, several of them compared; raise HeartbeatError where that cannot be."""
+        from heartbeat_tui.commands.runs_export import in_form, keep
+
+        assert self.index is not None
+        whole = len({entry.group for entry in entries}) == 1 and bool(entries[0].group)
+        sides: list[tuple[Entry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
+        keep(path, in_form(sides, form, self.index, {}), force=False)
 
     def label(self, entries: Sequence[Entry], change: Relabel) -> None:
         """Change what runs are called; raise HeartbeatError for the first that cannot be."""

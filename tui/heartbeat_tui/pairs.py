@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from heartbeat_core.runs.entry import Entry
+
+NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def usable(entry: Entry) -> bool:
@@ -54,3 +57,11 @@ def find_pair(entries: Sequence[Entry]) -> Pair:
     if cpus:
         return Pair(cpu=cpus[0])
     return Pair(xla=xlas[0]) if xlas else Pair()
+
+
+def to_compare(meant: Iterable[Entry], reference: str | None, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Give the runs to be held together, the ``reference``, a file's name, first, else the oldest; empty where it is one run alone."""
+    found = {entry.path.name: entry for entry in meant if entry.readable}
+    found.update((entry.path.name, entry) for entry in entries if entry.path.name == reference)
+    ordered = sorted(found.values(), key=lambda entry: (entry.path.name != reference, entry.started is None, entry.started or NEVER))
+    return tuple(ordered) if len(ordered) > 1 else ()

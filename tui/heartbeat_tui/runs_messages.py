@@ -68,6 +68,18 @@ class OfRuns(Message):
         self.entries = entries
 
 
+class OpenSweep(OfRuns):
+    """Show the sweep that these runs are."""
+
+
+class ExportRuns(OfRuns):
+    """Write these runs to a file."""
+
+    def __init__(self, entries: tuple[Entry, ...], form: str, path: Path) -> None:
+        super().__init__(entries)
+        self.form, self.path = form, path
+
+
 class DeleteRuns(OfRuns):
     """Delete these recordings, once that has been confirmed."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from heartbeat_core.beat.stream import Label
 from heartbeat_core.runs.labels import last_label
@@ -208,7 +208,7 @@ async def test_runs_of_a_group_stand_together_under_a_head(hall: OpenHall, folde
         assert "various" in head
         assert " µs … 3.00 ms" in head
         assert "000001" not in stage.text()
-        await stage.press("down", "enter")
+        await stage.press("down", "right")
         assert "▾ sweep batch" in stage.text()
         assert "000001" in stage.text()
         await stage.press("down", "left")
@@ -258,3 +258,41 @@ async def test_the_list_follows_a_run_that_ends(hall: OpenHall, folder: Folder) 
 async def test_what_holds_for_the_whole_program_stands_above_this_pane_too(hall: OpenHall) -> None:
     async with hall(banner=("DEMO: emulated, scenario ready",)) as stage:
         assert "DEMO: emulated, scenario ready" in stage.text().splitlines()[0]
+
+
+async def test_a_sweep_opens_as_its_roofline(hall: OpenHall, folder: Folder) -> None:
+    for number in range(4):
+        folder.add(ns=(number + 4) * 1_000_000, batch=2**number, label=Label(0, group="sweep batch"))
+    async with hall() as stage:
+        await stage.press("enter")
+        await stage.open()
+        assert isinstance(stage.app.screen, KeptRunPane)
+        shown = stage.text()
+        assert "points" in shown
+        assert "what it means" in shown
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, RunsPane)
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "md", "svg"])
+async def test_runs_are_written_to_a_new_file_and_it_is_said_where(hall: OpenHall, folder: Folder, tmp_path: Path, form: str) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "one"))
+    folder.add(day=2, ns=3_000_000, label=Label(0, "two"))
+    path = tmp_path / f"both.{form}"
+    async with hall() as stage:
+        await stage.press("space", "space", "x")
+        boxes = stage.app.screen.query_one("#export-form")
+        boxes.query_one("#field-form", Select).value = form
+        await stage.settle()
+        assert boxes.query_one("#field-file", Input).value == f"comparison.{form}"
+        boxes.query_one("#field-file", Input).value = str(path)
+        await stage.press("ctrl+s")
+        await stage.open()
+        assert "Written" in stage.text()
+        written = path.read_text()
+        assert all(name in written for name in ("one", "two"))
+        await stage.press("x")
+        stage.app.screen.query_one("#field-file", Input).value = str(path)
+        await stage.press("ctrl+s")
+        assert "exists already" in stage.text()
+        assert path.read_text() == written

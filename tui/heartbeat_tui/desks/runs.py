@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.entry import Entry
     from heartbeat_tui.archive import Archive
     from heartbeat_tui.panes.runs import RunsPane
-    from heartbeat_tui.runs_messages import DeleteRuns, LabelRuns, LookAtRun, OpenRun, ReplayRun
+    from heartbeat_tui.runs_messages import DeleteRuns, ExportRuns, LabelRuns, LookAtRun, OpenRun, OpenSweep, ReplayRun
     from heartbeat_tui.widgets.top_line import Tabs
 
 NAMED = 5  # of those to be deleted, one by one
@@ -75,7 +76,30 @@ class RunsDesk(BeatDesk):
         if self.archive is not None:
             self.of_runs(partial(self.archive.label, event.entries, event.change))
 
+    def on_export_runs(self, event: ExportRuns) -> None:
+        self.export_runs(event)
+
+    @work(group="open", exit_on_error=False)
+    async def export_runs(self, event: ExportRuns) -> None:
+        """Write the file, and say where it lies."""
+        if self.archive is not None:
+            await asyncio.to_thread(self.archive.export, event.entries, event.form, event.path)
+            size = event.path.stat().st_size
+            self.notify(f"{event.path.absolute()}, {size:,} bytes", title="Written", markup=False)
+
     # -- a whole run
+
+    def on_open_sweep(self, event: OpenSweep) -> None:
+        self.open_sweep(event.entries)
+
+    @work(group="open", exclusive=True, exit_on_error=False)
+    async def open_sweep(self, entries: tuple[Entry, ...]) -> None:
+        """Show the charts of a sweep over the list."""
+        from heartbeat_tui.panes.kept_run import KeptRunPane
+
+        if self.archive is not None:
+            snapshot = await asyncio.to_thread(self.archive.open_sweep, entries)
+            await self.push_screen(self.prepared(KeptRunPane(self.tabs_of_runs, snapshot)))
 
     def on_open_run(self, event: OpenRun) -> None:
         self.open_run(event.entry)
@@ -83,8 +107,6 @@ class RunsDesk(BeatDesk):
     @work(group="open", exclusive=True, exit_on_error=False)
     async def open_run(self, entry: Entry) -> None:
         """Read a run and show all of it over the list."""
-        import asyncio
-
         from heartbeat_tui.panes.kept_run import KeptRunPane
 
         if self.archive is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,10 +15,12 @@ from heartbeat_tui.runs_messages import (
     CompareRuns,
     CompareWithLast,
     DeleteRuns,
+    ExportRuns,
     KeptRuns,
     LabelRuns,
     LookAtRun,
     OpenRun,
+    OpenSweep,
     ReadRuns,
     ReplayRun,
 )
@@ -28,14 +30,13 @@ if TYPE_CHECKING:
 
     from heartbeat_core.runs.entry import Entry
     from heartbeat_tui.archive import Sight
+    from heartbeat_tui.widgets.export_form import ExportForm
+    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.label_form import LabelForm
     from heartbeat_tui.widgets.run_details import RunDetails
     from heartbeat_tui.widgets.run_list import RunList
     from heartbeat_tui.widgets.run_rows import Order, RunRow
     from heartbeat_tui.widgets.sought import Sought
-
-MARKED, REFERENCE = "✓", "◎"
-NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -61,6 +62,7 @@ class RunsPane(Pane):
         key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
         key("n", "name", "Name …", "give it a name, a note and tags"),
         key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),
+        key("x", "export", "Export …", "write it, or all that are marked, to a file: CSV, JSON, Markdown or a chart", show=False),
         key("slash", "seek", "Filter", "show only the runs with these words: of name, tags, note, device, shape, method, verdict"),
         key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
         key("f", "reference", "Reference", "hold others against this run", show=False),
@@ -80,7 +82,7 @@ class RunsPane(Pane):
         self.list: RunList | None = None
         self.details: RunDetails | None = None
         self.seeker: Sought | None = None
-        self.form: LabelForm | None = None
+        self.form: Form | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then read."""
@@ -114,14 +116,14 @@ class RunsPane(Pane):
         """Give every widget that is there what it shows."""
         if self.list is None:
             return
-        from heartbeat_tui.widgets.run_rows import rows_of
+        from heartbeat_tui.widgets.run_rows import rows_of, signs
         from heartbeat_tui.widgets.run_words import counted, empty_words, news
         from heartbeat_tui.widgets.text import Lines, ink
 
         entries = self.runs.entries or ()
         found = self.sifted(entries)
         rows = rows_of(found, self.order, self.unfolded)
-        self.list.show(rows, self.shown_marks, self.order)
+        self.list.show(rows, signs(self.marks, self.reference), self.order)
         self.set_class(not rows, "-empty")
         self.query_one("#runs-empty", Lines).set_lines(
             [ink(text, kind) for text, kind in empty_words(self.runs, self.sought, self.misread)]
@@ -165,13 +167,6 @@ class RunsPane(Pane):
         if sight is None and entry.readable:
             self.post_message(LookAtRun(entry))
 
-    @property
-    def shown_marks(self) -> Mapping[str, str]:
-        marks = dict.fromkeys(self.marks, MARKED)
-        if self.reference is not None:
-            marks[self.reference] = marks.get(self.reference, "") + REFERENCE
-        return marks
-
     def on_screen_resume(self) -> None:
         self.awake = True
         if self.list is not None:
@@ -211,6 +206,7 @@ class RunsPane(Pane):
             "name": single,
             "delete": bool(self.meant),
             "reference": single,
+            "export": bool(self.meant) and all(entry.readable for entry in self.meant),
             "copy": bool(self.meant),
             "seek": bool(self.runs.entries) and (self.seeker is None or not self.seeker.has_focus),
             "sort": bool(self.runs.entries),
@@ -252,13 +248,9 @@ class RunsPane(Pane):
     @property
     def compared(self) -> tuple[Entry, ...]:
         """Give the runs to be compared: the reference first where it is among them, else the oldest; empty for the one pointed at."""
-        meant = [entry for entry in self.meant if entry.readable]
-        if self.reference is not None and self.reference not in self.marks:
-            meant += [entry for entry in self.runs.entries or () if entry.path.name == self.reference and entry not in meant]
-        if len(meant) < 2:
-            return ()
-        meant.sort(key=lambda entry: (entry.path.name != self.reference, entry.started is None, entry.started or NEVER))
-        return tuple(meant)
+        from heartbeat_tui.pairs import to_compare
+
+        return to_compare(self.meant, self.reference, self.runs.entries or ())
 
     def action_compare(self) -> None:
         compared, row = self.compared, self.row
@@ -312,10 +304,19 @@ class RunsPane(Pane):
     async def action_name(self) -> None:
         from heartbeat_tui.widgets.label_form import LabelForm
 
-        if self.form is None and self.row is not None:
-            self.form = LabelForm(self.row.entry)
+        if self.row is not None:
+            await self.open_form(LabelForm(self.row.entry))
+
+    async def action_export(self) -> None:
+        from heartbeat_tui.widgets.export_form import ExportForm
+
+        await self.open_form(ExportForm(self.compared or self.meant))
+
+    async def open_form(self, form: Form) -> None:
+        if self.form is None:
+            self.form = form
             self.add_class("-form")
-            await self.query_one("#pane").mount(self.form)
+            await self.query_one("#pane").mount(form)
             self.refresh_bindings()
 
     async def close_form(self) -> None:
@@ -334,9 +335,11 @@ class RunsPane(Pane):
         self.refresh_bindings()
 
     def on_lines_list_chosen(self) -> None:
-        """Open a run, or unfold a group."""
+        """Open a run or a sweep, or unfold another group."""
         row = self.row
-        if row is not None and row.is_head:
+        if row is not None and row.sweeps:
+            self.post_message(OpenSweep(row.members))
+        elif row is not None and row.is_head:
             self.fold(row.entry.group, open_=not row.open)
         elif row is not None and row.entry.readable:  # a click asks nobody
             self.post_message(OpenRun(row.entry))
@@ -376,7 +379,12 @@ class RunsPane(Pane):
         await self.close_form()
         self.post_message(LabelRuns((event.entry,), event.change))
 
-    async def on_form_closed(self, event: LabelForm.Closed) -> None:
+    async def on_export_form_accepted(self, event: ExportForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        self.post_message(ExportRuns(event.entries, event.form, event.path))
+
+    async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
         await self.close_form()
 

@@ -16,6 +16,8 @@ from heartbeat_tui.widgets.run_rows import NEWEST, Order, RunRow
 from heartbeat_tui.widgets.run_words import columns_for, heading_pieces, row_pieces
 from heartbeat_tui.widgets.text import ink
 
+OPEN = "show the whole run or sweep, or unfold the group; right and left unfold and fold any"
+
 
 def clock() -> datetime:
     return datetime.now(timezone.utc)
@@ -25,7 +27,13 @@ class RunList(LinesList):
     """Rows with their marks; a click on a title sorts by it, a click on a group's head opens or shuts it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Open", tooltip="show the whole run, or unfold the group", id="runs.open"),
+        Binding(
+            "enter",
+            "choose",
+            "Open",
+            tooltip=OPEN,
+            id="runs.open",
+        ),
         Binding("right", "unfold(True)", "Unfold", show=False),
         Binding("left", "unfold(False)", "Fold", show=False),
     ]

@@ -14,6 +14,7 @@ Order = tuple[str, bool]  # column, the greatest first
 NEWEST: Order = ("when", True)
 VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
 GROUP = "group: "
+MARKED, REFERENCE = "✓", "◎"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class RunRow:
     @property
     def is_head(self) -> bool:
         return bool(self.members)
+
+    @property
+    def sweeps(self) -> bool:
+        """Tell whether it is the head of a group in which no two runs did the same, as in a sweep."""
+        plans = {(entry.workload, entry.precision, entry.threads) for entry in self.members}
+        sites = {(entry.where.partition(",")[0], entry.method) for entry in self.members}
+        return self.is_head and len(plans) == len(self.members) and len(sites) == 1
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -87,6 +95,14 @@ def rows_of(entries: Sequence[Entry], order: Order, unfolded: frozenset[str]) ->
             rows.append(RunRow(GROUP + entry.group, entry, tuple(members), open_))
             rows += [RunRow(each.path.name, each, inside=True) for each in members] if open_ else []
     return tuple(rows)
+
+
+def signs(marks: Iterable[str], reference: str | None) -> dict[str, str]:
+    """Give what stands before the runs of these files."""
+    found = dict.fromkeys(marks, MARKED)
+    if reference is not None:
+        found[reference] = found.get(reference, "") + REFERENCE
+    return found
 
 
 def turned(order: Order, column: str) -> Order:
