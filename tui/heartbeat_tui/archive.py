@@ -162,7 +162,7 @@ class Archive:
 
     def open_sweep(self, entries: Sequence[Entry]) -> Snapshot:
         """Put a sweep together again; raise HeartbeatError where the runs are none."""
-        from heartbeat_tui.commands.runs_export import sweep_in
+        from heartbeat_core.runs.write import sweep_in
 
         assert self.index is not None
         swept = sweep_in(tuple(sorted(entries, key=lambda entry: entry.path.name, reverse=True)), self.index)
@@ -176,7 +176,7 @@ class Archive:
 
     def export(self, entries: Sequence[Entry], form: str, path: Path) -> None:
         """Write runs to a new file, several of them compared; raise HeartbeatError where that cannot be."""
-        from heartbeat_tui.commands.runs_export import in_form, keep
+        from heartbeat_core.runs.write import in_form, keep
 
         assert self.index is not None
         whole = len({entry.group for entry in entries}) == 1 and bool(entries[0].group)

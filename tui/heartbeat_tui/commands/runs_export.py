@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heartbeat_tui.commands.backend import say
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.entry import Entry
     from heartbeat_core.runs.index import Index
-    from heartbeat_core.runs.sweep import Swept
 
 
 def export_runs(args: argparse.Namespace, index: Index) -> int:
     """Write what is named, to stdout or to a new file."""
+    from heartbeat_core.runs.write import in_form, keep
+
     form = form_of(args)
     sides = [index.find_all(text.split(",")) for text in args.sides]
     text = in_form(sides, form, index, dict(args.rate))
@@ -41,53 +37,3 @@ def form_of(args: argparse.Namespace) -> str:
     if form not in FORMS:
         raise HeartbeatError("the form is not given", f"There are {', '.join(FORMS)}.", "Add --format md, or -o FILE.md.")
     return form
-
-
-def in_form(sides: list[tuple[Entry, ...]], form: str, index: Index, rates: dict[str, float]) -> str:
-    from heartbeat_core.runs.export import export, gather
-    from heartbeat_core.runs.side import measure
-
-    if len(sides) == 1 and (swept := sweep_in(sides[0], index)):
-        from heartbeat_core.runs.svg_sweep import sweep_svg
-        from heartbeat_core.runs.sweep_forms import FORMS
-
-        writers: dict[str, Callable[[Swept], str]] = {**FORMS, "svg": sweep_svg}
-        return writers[form](swept)
-    return export(gather([[measure(entry, index.ceilings) for entry in side] for side in sides], rates), form)
-
-
-def sweep_in(entries: tuple[Entry, ...], index: Index) -> Swept | None:
-    """Put a sweep together where the runs of one group are one: no two of the same plan."""
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.runs.sweep import load_sweep
-
-    plans = {(entry.workload, entry.precision, entry.threads) for entry in entries}
-    if len(entries) < 2 or len(plans) < len(entries) or {entry.group for entry in entries} in ({""}, set()):
-        return None
-    try:
-        return load_sweep([entry.path for entry in reversed(entries)], index.ceilings, entries[0].group)
-    except HeartbeatError:
-        return None  # runs that differ otherwise, to be exported side by side
-
-
-def keep(path: Path, text: str, *, force: bool) -> None:
-    """Write a file, whole or not at all; raise HeartbeatError where there is one already, or it cannot be written."""
-    from heartbeat_core.errors import HeartbeatError
-
-    taken = HeartbeatError(f"{path} exists", "Nothing is overwritten unasked.", "Choose another name, or add --force.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}") if force else path
-    begun = False
-    try:
-        with partial.open("x", encoding="utf-8") as file:
-            begun = True
-            file.write(text)
-        if force:
-            partial.replace(path)
-    except OSError as error:
-        if begun:
-            with contextlib.suppress(OSError):  # what went wrong before is said below
-                partial.unlink(missing_ok=True)
-        if isinstance(error, FileExistsError):
-            raise taken from error
-        cause = os.strerror(error.errno or 0)
-        raise HeartbeatError(f"{path} cannot be written", cause, "Free the disk, or choose another place.", exit_code=3) from error
