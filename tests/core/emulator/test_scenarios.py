@@ -89,3 +89,12 @@ def test_a_scenario_that_names_what_is_not_offered_is_refused(tmp_path: Path, te
     file.write_text(text, encoding="utf-8")
     with pytest.raises(HeartbeatError, match="cannot be used"):
         make_cloud(load_scenario(str(file)))
+
+
+def test_many_are_a_thousand_numbered_and_aged() -> None:
+    cloud = make_cloud(load_scenario("many"))
+    (project,) = cloud.projects.values()
+    names = [name.rpartition("/")[2] for name in project.nodes]
+    assert len(names) == len(set(names)) == 1000
+    assert {"serve-0001", "serve-0400", "pod-0050"} <= set(names)
+    assert all(node.created < cloud.stamp() for node in project.nodes.values())

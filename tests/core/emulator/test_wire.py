@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from heartbeat_core.emulator.answers import Call
 from heartbeat_core.emulator.app import Emulator
 from heartbeat_core.emulator.clock import Clock, timestamp
-from heartbeat_core.emulator.scenario import Faults, load_scenario, scenario_names
+from heartbeat_core.emulator.scenario import Faults, Mishap, load_scenario, scenario_names
 from heartbeat_core.emulator.start import start_cloud
 
 PROJECT = "/v3/projects/demo-project"
@@ -92,6 +92,21 @@ def test_truncated_json_claims_to_be_whole(opened: Any) -> None:
     assert len(wire.body) == int(wire.headers[b"content-length"])
     with pytest.raises(ValueError, match="line"):
         wire.json()
+
+
+@pytest.mark.parametrize(("what", "at_once", "later"), [("cut", 1, 1), ("drop", 0, 0), ("late", 0, 1), ("forbid", 0, 0)])
+def test_a_mishap_befalls_the_first_requests_alone(opened: Any, what: Any, at_once: int, later: int) -> None:
+    mishap = Mishap("POST", ".*/nodes", what, seconds=60.0)
+    client = opened("ready", faults=Faults(mishaps=(mishap,)))
+    path = "/v2/projects/demo-project/locations/us-central1-b/nodes?nodeId="
+    body = json.dumps({"acceleratorType": "v6e-1", "runtimeVersion": "v2-alpha-tpuv6e"}).encode()
+    wire = client.http("POST", path + "a", body)
+    assert (wire.status, wire.whole) == ((403, True) if what == "forbid" else (200, False))
+    assert len(client.get(READS[5]).get("nodes", [])) == at_once
+    client.wait(60)
+    assert len(client.get(READS[5]).get("nodes", [])) == later
+    assert client.http("POST", path + "b", body).whole
+    assert len(client.get(READS[5])["nodes"]) == later + 1
 
 
 def test_chance_repeats_itself_with_its_seed(opened: Any) -> None:
