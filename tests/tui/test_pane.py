@@ -13,7 +13,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:
-    from tests.tui.conftest import FakeRun, Open
+    from tests.tui.conftest import FakeRun, Open, Stand
 
 SIZES = [(80, 24), (120, 40), (160, 50), (80, 40), (120, 24), (60, 18)]
 
@@ -322,3 +322,31 @@ async def test_no_color_draws_in_greys_alone(theatre: Open, monkeypatch: pytest.
 
 def test_each_pane_is_one_line_in_the_app() -> None:
     assert [binding.key for binding in HeartbeatApp.BINDINGS if str(binding.id).startswith("app.heart")] == ["3"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand], size: tuple[int, int]) -> None:
+    app = HeartbeatApp(Plan(), make_stand(), reduced_motion=True)
+    app.pane.newcomer = True
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        shown = " ".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
+        for way in (
+            "Beat here, with nothing to set up",
+            "Take the tour of the handbook's first part",
+            "Get ready for a TPU: what is missing",
+        ):
+            assert way in shown
+        assert "100 products" in shown
+
+
+async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
+    stand = make_stand(live)
+    app = HeartbeatApp(Plan(), stand, reduced_motion=True)
+    app.pane.newcomer = True
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.click("#idle-ways KeyButton")
+        await pilot.pause()
+        await app.workers.wait_for_complete()
+        assert len(stand.runs) == 1

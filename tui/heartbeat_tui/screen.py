@@ -81,6 +81,7 @@ def make_app(
     )
     app.go_to, app.remote = go_to, launcher.settings.remote
     app.settings = launcher.settings
+    app.pane.newcomer = not (aimed or launcher.settings.sources or any(launcher.recordings().glob("*.jsonl")))
     if launcher.destination is not None:
         app.pane.where = launcher.destination.label
     app.open_tour(launcher.lacks, lambda path: launcher.replay(path).start(), at_once=tour)

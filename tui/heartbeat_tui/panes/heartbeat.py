@@ -71,6 +71,7 @@ class HeartbeatPane(Pane):
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
         super().__init__(tabs, "heartbeat", classes="-idle")
+        self.newcomer = False  # nothing is set and nothing was recorded yet
         self.plan, self.replaying = plan, replaying
         self.snapshot: Snapshot | None = None
         self.waiting = False  # asked for a run that has not begun yet
@@ -90,7 +91,7 @@ class HeartbeatPane(Pane):
 
         from heartbeat_tui.widgets.front import Front
 
-        front = Front()
+        front = Front(newcomer=self.newcomer)
         with self.app.batch_update():
             await self.query_one("#pane").mount(front)
             await self.mount(Footer(show_command_palette=False, compact=True))

@@ -32,6 +32,8 @@ class Front(Container):
     PlanLine { height: 1; width: 1fr; }
     Idle { display: none; height: 1fr; align: center middle; }
     #idle-plan { width: 100%; text-align: center; padding: 0 4; }
+    #idle-welcome { width: 100%; text-align: center; padding: 0 4; margin-top: 1; }
+    #idle-ways { width: 64; max-width: 100%; height: auto; margin-top: 1; }
     #idle-keys { height: 1; width: 100%; margin-top: 2; layout: horizontal; align: center middle; }
     .-idle Front { height: 1fr; }
     .-idle Idle { display: block; }
@@ -43,12 +45,16 @@ class Front(Container):
     .-low #figures-line { display: block; }
     """
 
+    def __init__(self, *, newcomer: bool = False) -> None:
+        super().__init__()
+        self.newcomer = newcomer
+
     def compose(self) -> ComposeResult:
         with Horizontal(id="head"):
             yield Heart()
             yield Head()
         yield PlanLine()
-        yield Idle()
+        yield Idle(newcomer=self.newcomer)
 
     def show(self, plan: Plan, report: Report | None) -> None:
         self.query_one(Head).show(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Center, Container
+from textual.containers import Center, Container, Vertical
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.units import format_bytes, scaled
@@ -18,11 +18,29 @@ def work_in_words(plan: Plan) -> str:
     return f"One beat is {flop} and moves {format_bytes(work.bytes)}."
 
 
+WAYS_IN = (  # key, what it does, action
+    ("space", "Beat here, with nothing to set up", "begin"),
+    ("g", "Take the tour of the handbook's first part", "tour"),
+    ("1", "Get ready for a TPU: what is missing, what mends it", "app.switch_mode('readiness')"),
+)
+WELCOME = "Nothing is set up yet, and nothing has to be. Three ways in; none costs money or changes a project."
+
+
 class Idle(Container):
-    """The plan, and one obvious key."""
+    """The plan, and one obvious key; whoever is new here is told the three ways in."""
+
+    def __init__(self, *, newcomer: bool = False) -> None:
+        super().__init__()
+        self.newcomer = newcomer
 
     def compose(self) -> ComposeResult:
         yield Lines(id="idle-plan")
+        if self.newcomer:
+            yield Lines(id="idle-welcome").with_text(ink(WELCOME, "plain"))
+            with Center(), Vertical(id="idle-ways"):
+                for key, what, action in WAYS_IN:
+                    yield KeyButton(f"{key:^5}", what, action)
+            return
         with Center(id="idle-keys"):
             yield KeyButton("space", "Start", "begin")
             yield KeyButton("e", "Change the plan", "edit")
