@@ -63,6 +63,9 @@ class There:
         if gone.rubbish is not None and series.started is None:
             cause = f"{gone.rubbish.cause} A shell that is no terminal's must print nothing: look at ~/.bashrc on {self.host.label}."
             return Ending("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
+        if series.failed is not None and series.failed.kind == "backend":
+            ending = explain(series, gone)
+            return replace(ending, remedy=f"{ending.remedy} On {self.host.name}, heartbeat-tui vms setup {self.host.name} brings the pair.")
         if spoke or gone.rubbish is not None or code is None:
             return explain(series, gone)
         if code == LOST:

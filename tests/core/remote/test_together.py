@@ -69,7 +69,7 @@ def test_on_names_a_vm_and_which_of_its_hosts() -> None:
 
 def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
     from heartbeat_core.beat.ending import Exit
-    from heartbeat_core.beat.stream import Started
+    from heartbeat_core.beat.stream import Failed, Started
     from heartbeat_core.remote.hosts import Host
 
     there = There(Host("vm", 0, ("ssh", "host"), {}, "f", "f/venv/bin/python"))
@@ -83,5 +83,8 @@ def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
     missing = there.explain(Series(), Exit(127, ("sh: 1: f/venv/bin/python: not found",)))
     assert (missing.kind, missing.remedy) == ("unavailable", "heartbeat-tui vms setup vm")
     assert there.explain(began, Exit(99)).kind == "out of memory"
+    began.apply(Failed(0, "backend", "torch is not installed for this Python", "c", "Install it."))
+    assert there.explain(began, Exit(0)).remedy.startswith("Install it. On vm, heartbeat-tui vms setup vm")
+    began.failed = None
     assert there.explain(began, Exit(139)).kind == "crashed"
     assert there.explain(began, Exit(137)).kind == "killed"
