@@ -100,17 +100,19 @@ class RunsPane(Pane):
             self.list, self.details = runs, details
             runs.focus()
             self.draw()
-        self.refresh_bindings()
         self.post_message(ReadRuns())
 
     # -- what is shown
 
     def show(self, runs: KeptRuns) -> None:
-        self.runs = runs
+        """Draw the runs; where they are those there were, only more is known of the one pointed at."""
+        before, self.runs = self.runs, runs
+        if runs == before and runs.entries is before.entries:
+            self.draw_details()
+            return
         known = {entry.path.name for entry in runs.entries or ()}
         self.marks = {name: None for name in self.marks if name in known}
         self.draw()
-        self.refresh_bindings()
 
     def draw(self) -> None:
         """Give every widget that is there what it shows."""
@@ -131,10 +133,17 @@ class RunsPane(Pane):
         said = news(self.runs)
         self.set_class(bool(said), "-news")
         self.query_one("#runs-news", Lines).set_lines([ink(text, kind) for text, kind in said])
-        panel = self.query_one("#runs-panel")
-        panel.border_title = counted(self.runs, len(found), self.sought)
-        panel.border_subtitle = f"{len(self.marks)} marked" if self.marks else None
+        self.query_one("#runs-panel").border_title = counted(self.runs, len(found), self.sought)
+        self.draw_marks()
         self.draw_details()
+
+    def draw_marks(self) -> None:
+        from heartbeat_tui.widgets.run_rows import signs
+
+        if self.list is not None:
+            self.list.show_marks(signs(self.marks, self.reference))
+        self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
+        self.refresh_bindings()
 
     def sifted(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
@@ -225,7 +234,6 @@ class RunsPane(Pane):
         if self.list is not None:
             self.list.focus()
         self.draw()
-        self.refresh_bindings()
 
     def action_mark(self) -> None:
         if self.list is None or self.row is None:
@@ -236,14 +244,12 @@ class RunsPane(Pane):
         else:
             self.marks |= dict.fromkeys(names)
         self.list.action_move(1)
-        self.draw()
-        self.refresh_bindings()
+        self.draw_marks()
 
     def action_reference(self) -> None:
         if self.row is not None:
-            name = self.row.entry.path.name
-            self.reference = None if self.reference == name else name
-            self.draw()
+            self.reference = None if self.reference == (name := self.row.entry.path.name) else name
+            self.draw_marks()
 
     @property
     def compared(self) -> tuple[Entry, ...]:
