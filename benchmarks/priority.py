@@ -24,7 +24,7 @@ PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23
 ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE)
 os.execvp(sys.argv[1], sys.argv[1:])
 """  # even root then cannot take its niceness back: that must not be what helps
-LIVE = "it/s"  # in every frame that shows figures
+LIVE = "so far"  # beside the count of samples, which every frame with a new one draws: rows that stay are not drawn
 
 
 def nicest(pid: int) -> int:

@@ -62,7 +62,8 @@ class BeatDesk(Desk):
             self.seen(snapshot)
         elif self.conductor.settled:
             self.timer.pause()
-        self.conductor.looked(monotonic() - started, self.frame_s - TICK_S / 2)
+        took = monotonic() - started
+        self.conductor.looked(took, max(0.0, self.frame_s - TICK_S / 2 - took))
 
     def look_at_once(self) -> None:
         """Show what a key has changed, however early."""
