@@ -62,7 +62,7 @@ def test_the_list_names_each_run_the_newest_first(write: Write) -> None:
     write(name="old")
     newest = write(2e6)
     write().write_bytes(b"rubbish\n")
-    done = runs("list")
+    done = runs("list", env={**os.environ, "TZ": "UTC"})
     lines = done.stdout.splitlines()
     assert done.returncode == 0
     assert done.stderr == ""
