@@ -32,8 +32,8 @@ RECORDINGS, LISTS = 10_000, 5
 PAIRS, N, BLOCK, SLOWER = 200, 100, 10, 1.10
 ALLOWED = 0.05
 TYPICAL = (
-    "--batch=64 --hidden=1024 --intermediate=4096 --iterations=100 --threads=1",
-    "--batch=32 --hidden=1024 --intermediate=4096 --iterations=200 --threads=1",
+    "--batch=64 --hidden=1024 --intermediate=4096 --iterations=200 --threads=1",
+    "--batch=128 --hidden=1024 --intermediate=4096 --iterations=150 --threads=1",
 )
 # Products of 0.1 to 7 ms, waited for one by one and in windows.
 LONGER = (
