@@ -45,6 +45,8 @@ RUNS = (
     ("✓", "before a run: it is marked"),
     ("◎", "before a run: the reference that others are held against"),
     ("▸ ▾", "a group: runs that repeat one another, or the points of a sweep"),
+    ("● ▲ ■ ◆", "in a comparison: the runs, the reference first"),
+    ("↑", "in its chart: a beat far above all others, beyond the top"),
     ("xla on CPU", "a rehearsal: torch_xla on this machine's CPU, not a TPU"),
     ("! cut off", "its program or its machine ended before the run did; what came before is whole"),
     ("! newer", "a newer version has recorded it; update to read it"),

@@ -83,7 +83,7 @@ def gist(comparison: Comparison, number: int = 1) -> tuple[Piece, ...]:
     ink = INKS[comparison.kind]
     ratio = comparison.ratio
     if comparison.kind == "cannot tell":
-        return (("? cannot tell: ", ink), *sides(this, "and", that))
+        return (*sides(this, "and", that), (f": {comparison.sentence}.", ink))
     range_ = f"  ({between(ratio.low, ratio.high)})" if ratio.low and ratio.high else ""
     if comparison.kind == "same":
         return (("= no difference shown: ", ink), *sides(this, "and", that), (range_, "quiet"))
