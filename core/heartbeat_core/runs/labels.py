@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import FileIO
@@ -17,6 +18,7 @@ from heartbeat_core.runs.lock import hold
 
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 2_000, 20
 ENDS = 65_536  # bytes
+TRIES, PAUSE_S = 25, 0.02
 RESERVED = "/,"
 TAG = re.compile(r"[^\s,]{1,40}")
 
@@ -70,7 +72,7 @@ def relabel(path: Path, change: Relabel) -> Label:
     """
     try:
         with path.open("r+b", buffering=0) as file:
-            if not hold(file):
+            if not hold_soon(file):
                 cause = "Its run goes on, here or in another program."
                 raise HeartbeatError(f"{path.name} is still being written", cause, "Label it when the run is over.")
             found = look_through(path)
@@ -80,6 +82,15 @@ def relabel(path: Path, change: Relabel) -> Label:
         remedy = "Free the disk, or check the rights of the file."
         raise HeartbeatError(f"{path.name} cannot be labelled", os.strerror(error.errno or 0), remedy) from error
     return changed
+
+
+def hold_soon(file: FileIO) -> bool:
+    """Take the file for ourselves; another program that labels it lets go in a moment, one that records it does not."""
+    for _ in range(TRIES):
+        if hold(file):
+            return True
+        time.sleep(PAUSE_S)
+    return hold(file)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,14 @@ try:
 except HeartbeatError as error:
     print(error)
 """
+TAGS = """
+import sys
+from pathlib import Path
+from heartbeat_core.runs.labels import Relabel, relabel
+sys.stdin.readline()
+for number in range(8):
+    relabel(Path(sys.argv[1]), Relabel(add_tags=(f"{sys.argv[2]}{number}",)))
+"""
 
 
 def label_of(path: Path) -> Label:
@@ -114,6 +122,20 @@ def test_a_program_killed_while_it_labels_leaves_a_recording(write: Write, index
         relabel(path, Relabel(name="mine"))
         assert label_of(path).name == "mine"
     assert index.entries()[0].status == "done"
+
+
+def test_two_programs_that_label_at_once_lose_nothing(write: Write) -> None:
+    path = write()
+    programs = [
+        subprocess.Popen([sys.executable, "-c", TAGS, str(path), letter], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for letter in "ab"
+    ]
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("\n")
+        program.stdin.flush()
+    assert [program.communicate(timeout=LONG_S)[1] for program in programs] == ["", ""]
+    assert sorted(label_of(path).tags) == sorted(f"{letter}{number}" for letter in "ab" for number in range(8))
 
 
 def test_a_full_disk_leaves_the_recording_as_it_was(write: Write) -> None:
