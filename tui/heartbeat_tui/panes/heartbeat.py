@@ -208,6 +208,9 @@ class HeartbeatPane(Pane):
         if self.front is not None:
             self.front.turn_heart(now)
 
+    def on_resize(self) -> None:
+        self.refresh_bindings()  # details are offered where there is no room for everything at once
+
     def on_screen_suspend(self) -> None:
         self.awake = False
         self.draw_heart()
