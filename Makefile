@@ -25,7 +25,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 smoke-py312 test-wheel bench pictures clean
+.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 smoke-py310 smoke-py311 smoke-py312 smoke-py313 test-wheel bench pictures clean
 .SECONDARY:
 
 help: ## show this
@@ -52,7 +52,8 @@ test-py310: .venv-py310/installed ## the tests that need no torch, under Python 
 test-py310 test-py311 test-py312 test-py313: test-py%: .venv-py%/installed
 	.venv-py$*/bin/python -m pytest -m "not torch" --ignore=tests/xla $(PYTEST_ARGS)
 
-smoke-py312: smoke-py%: .venv-py%/installed ## whether all of it imports and answers under Python 3.12
+smoke-py312: .venv-py312/installed ## whether all of it imports and answers under Python 3.12; smoke-py310, -py311 and -py313 as well
+smoke-py310 smoke-py311 smoke-py312 smoke-py313: smoke-py%: .venv-py%/installed
 	.venv-py$*/bin/python -m pytest -m "not torch" tests/core/test_imports.py tests/tui/commands/test_cli.py $(PYTEST_ARGS)
 
 test-wheel: $(VENV)/installed-dev ## whether the wheel, installed outside of this folder, runs
