@@ -49,6 +49,10 @@ class Compared:
         edges = common_edges(statistics, most) or edges_for(statistics[number], max(4, most))
         return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.plan.products_per_sample)
 
+    def at(self, rates: Mapping[str, float]) -> Compared:
+        """Work out the cost at these rates, US dollars an hour by device."""
+        return hold(self.runs, self.snapshots, rates)
+
     def swapped(self) -> Compared:
         """Hold it the other way round."""
         return hold(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.rates)

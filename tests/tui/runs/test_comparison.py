@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.widgets import Input
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.stream import Label
@@ -200,3 +201,20 @@ async def test_what_is_copied_of_a_comparison_can_be_read(hall: OpenHall, folder
         lines: Sequence[str] = stage.app.clipboard.splitlines()
         assert lines[0].split() == ["●", "one", "▲", "two"]
         assert any(line.startswith("two is ") for line in lines)
+
+
+async def test_the_cost_is_worked_out_at_the_rates_that_are_given(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "one"))
+    folder.add(day=2, ns=3_600_000, backend="xla", label=Label(0, "two"))
+    async with hall(size=(160, 60)) as stage:
+        assert "a million cost" not in await compare(stage, "t")
+        await stage.press("u", *"much", "enter")
+        assert "it is no rate" in stage.text()
+        stage.app.screen.query_one("#field-rate-0", Input).value = ""
+        stage.app.screen.query_one("#field-rate-1", Input).value = "2.70"
+        await stage.press("enter")
+        shown = stage.text()
+        assert "what an hour costs" not in shown
+        row = next(line for line in shown.splitlines() if "a million cost" in line)
+        assert "$2.70" in row
+        assert "at $2.70/h" in row

@@ -12,6 +12,8 @@ from heartbeat_tui.panes.pane import Pane
 if TYPE_CHECKING:
     from heartbeat_tui.compared import Compared
     from heartbeat_tui.widgets.comparison_body import ComparisonBody
+    from heartbeat_tui.widgets.form import Form
+    from heartbeat_tui.widgets.rate_form import RateForm
 
 REHEARSAL = "rehearsal on the CPU: not a TPU"
 
@@ -32,6 +34,7 @@ class ComparisonPane(Pane):
         key("l", "log", "Log", "draw latencies on a logarithmic scale"),
         key("d", "details", "Figures", "show the figures side by side"),
         key("d", "chart", "Chart", "show the chart"),
+        key("u", "rates", "Cost …", "say what an hour of each device costs, to see what a million products cost", show=False),
         key("y", "copy", "Copy", "copy the comparison as text", show=False),
     ]
 
@@ -40,6 +43,7 @@ class ComparisonPane(Pane):
         self.compared = compared
         self.log_scale = self.steady_only = True
         self.body: ComparisonBody | None = None
+        self.form: RateForm | None = None
 
     async def fill(self) -> None:
         await self.mount_body()
@@ -69,6 +73,8 @@ class ComparisonPane(Pane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done in this state."""
         del parameters
+        if self.form is not None and action in OFFERED:  # the keys are letters
+            return False
         offered = {
             "swap": len(self.compared.comparisons) == 1,
             "whole": self.steady_only,
@@ -84,7 +90,34 @@ class ComparisonPane(Pane):
         await self.dismiss(None)
 
     async def action_swap(self) -> None:
-        self.compared = self.compared.swapped()
+        await self.replace_body(self.compared.swapped())
+
+    async def action_rates(self) -> None:
+        from heartbeat_tui.widgets.rate_form import RateForm
+
+        if self.form is None:
+            devices = dict.fromkeys(side.device for side in self.compared.sides)
+            self.form = RateForm(tuple(devices), self.compared.rates)
+            await self.query_one("#pane").mount(self.form, before=0)
+            self.refresh_bindings()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.refresh_bindings()
+
+    async def on_rate_form_accepted(self, event: RateForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        await self.replace_body(self.compared.at(event.rates))
+
+    async def on_form_closed(self, event: Form.Closed) -> None:
+        event.stop()
+        await self.close_form()
+
+    async def replace_body(self, compared: Compared) -> None:
+        self.compared = compared
         if self.body is not None:
             with self.app.batch_update():
                 await self.body.remove()
@@ -119,3 +152,8 @@ class ComparisonPane(Pane):
 
         self.app.copy_to_clipboard(comparison_text(self.compared.comparisons))
         self.notify("The comparison is on the clipboard.", markup=False)
+
+
+OFFERED = frozenset(
+    binding.action for binding in ComparisonPane.BINDINGS if isinstance(binding, Binding)
+)  # while a form is open, its keys are letters
