@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from heartbeat_tui.jobs import Jobs
-from heartbeat_tui.vms_messages import FleetView, LogLine
+from heartbeat_tui.vms_messages import FleetView, LogLine, key_of
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
@@ -175,7 +175,7 @@ class Fleet:
 
     def rows_of(self, look: Look) -> tuple[VmRow, ...]:
         """Make the rows; of what has not changed the same ones as before."""
-        from heartbeat_tui.vm_rows import key_of, node_row, queued_row
+        from heartbeat_tui.vm_rows import node_row, queued_row
 
         made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}
         since = self.now() - timedelta(seconds=FRESH_S)
@@ -238,7 +238,6 @@ class Fleet:
 
     def note(self, change: Transition) -> None:
         """Write down what has changed, for the log and for its row."""
-        from heartbeat_tui.vm_rows import key_of
         from heartbeat_tui.widgets.vm_columns import STATES
         from heartbeat_tui.widgets.vm_words import change_words
 

@@ -12,8 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.vm_rows import key_of
-from heartbeat_tui.vms_messages import Ending, Job
+from heartbeat_tui.vms_messages import Ending, Job, key_of
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.cancellation import Cancellation

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.vms.look import LONG_READY, Kind, moment
+from heartbeat_tui.vms_messages import key_of
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
@@ -50,10 +51,6 @@ class VmRow:
     def long(self, now: datetime) -> bool:
         """Tell whether it has been READY, and has cost, for so long that it is worth a look."""
         return self.ready and (self.age_s(now) or 0.0) >= LONG_READY.total_seconds()
-
-
-def key_of(kind: str, zone: str, name: str) -> str:
-    return f"{kind}/{zone}/{name}"
 
 
 def node_row(node: Node, **more: Any) -> VmRow:
