@@ -54,6 +54,8 @@ async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: O
         assert len(re.findall(r"┊ ?knee|knee ?┊", text)) == 2
         assert "The knee is at a batch of about" in " ".join(text.split())
         assert {"Sweep", "Clear", "Plan"} <= stage.offered()
+        await stage.press("y")
+        assert stage.app.clipboard.startswith("| batch | median |")
         if size[1] < 34:
             await stage.press("d")
         assert re.search(r" 8 +9\.\d+ ms", stage.text())

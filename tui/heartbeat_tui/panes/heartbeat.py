@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.sweep_body import SweepBody
     from heartbeat_tui.widgets.sweep_form import SweepForm
 
-ROOMY = 100  # columns that the footer needs for all keys of a run that is over
-
 
 def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
     return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"heartbeat.{action}")
@@ -163,9 +161,7 @@ class HeartbeatPane(Pane):
 
     @property
     def sweep_shown(self) -> bool:
-        if self.waiting:
-            return self.asked_sweep
-        return self.snapshot is not None and self.snapshot.swept is not None
+        return self.asked_sweep if self.waiting else self.snapshot is not None and self.snapshot.swept is not None
 
     def refresh_state(self) -> None:
         """Lay out what belongs to the state of the run, then draw."""
@@ -228,7 +224,7 @@ class HeartbeatPane(Pane):
         state, swept = self.state, self.sweep_shown
         charted = self.snapshot is not None and not swept
         free = state in ("idle", "ended") and not self.replaying
-        roomy = not charted or self.app.size.width >= ROOMY
+        roomy = not charted or self.app.size.width >= 100  # which the footer needs for all keys of a run that is over
         detailed = (charted or swept) and self.low and not self.clocks_shown
         if self.form is not None and action in OFFERED:
             return False
@@ -276,14 +272,13 @@ class HeartbeatPane(Pane):
         self.wait_for_run(True)
         self.post_message(CompareClocks(self.plan))
 
-    async def action_sweep_too(self) -> None:
-        await self.action_sweep()
-
     async def action_sweep(self) -> None:
         from heartbeat_tui.widgets.sweep_form import SweepForm
 
         if self.form is None:
             await self.open_form(SweepForm(self.plan, self.swept_before))
+
+    action_sweep_too = action_sweep
 
     def action_next_host(self) -> None:
         self.post_message(ShowHost(1))
@@ -340,14 +335,9 @@ class HeartbeatPane(Pane):
 
     def action_copy(self) -> None:
         if self.snapshot is not None:
-            if self.snapshot.swept is not None:
-                from heartbeat_core.runs.sweep_forms import sweep_markdown
+            from heartbeat_tui.widgets.words import snapshot_text
 
-                self.app.copy_to_clipboard(sweep_markdown(self.snapshot.swept))
-            else:
-                from heartbeat_tui.widgets.words import figures_text
-
-                self.app.copy_to_clipboard(figures_text(self.snapshot.report))
+            self.app.copy_to_clipboard(snapshot_text(self.snapshot))
             self.notify("The figures are on the clipboard.", markup=False)
 
     def action_tour(self) -> None:

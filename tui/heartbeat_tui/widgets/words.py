@@ -12,6 +12,7 @@ from heartbeat_tui.widgets.chip_words import chip_rows
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.report import Report
+    from heartbeat_tui.messages import Snapshot
 
 WHERE = {"cpu": "this machine's CPU", "xla": "torch_xla's device", "accelerator": "torch's accelerator"}
 HOW = {
@@ -194,6 +195,15 @@ def precision_sentence(report: Report) -> str:
         found = "holds" if proof.passed else "fails"
         parts.append(f"the proof {found}: row {proof.row} errs by {proof.error:.1e}, which implies {proof.implies}")
     return sentence("; ".join(parts)) if parts else ""
+
+
+def snapshot_text(snapshot: Snapshot) -> str:
+    """Write what the pane shows as plain text, for the clipboard: a sweep as its table, a run as its figures."""
+    if snapshot.swept is None:
+        return figures_text(snapshot.report)
+    from heartbeat_core.runs.sweep_forms import sweep_markdown
+
+    return sweep_markdown(snapshot.swept)
 
 
 def figures_text(report: Report) -> str:
