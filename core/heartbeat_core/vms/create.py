@@ -149,8 +149,10 @@ class Creation:
         for attempt in (1, 2, 3):
             found = self.errand.ask(self.errand.read)
             if not isinstance(found, Lost):
+                if not isinstance(found, Missing):
+                    return found
                 self.errand.tell("looked", self.errand.wish.target)
-                return None if isinstance(found, Missing) else found
+                return None
             if attempt < 3:
                 self.errand.pause()
         raise CloudError("timed out", "Whether there is one of that name already could not be found out.", service="tpu")

@@ -141,6 +141,7 @@ def test_a_name_that_is_taken_is_refused_and_nothing_sent(opened: Any) -> None:
         cloud.create()
     assert caught.value.exit_code == 1
     assert "sent" not in cloud.told
+    assert "looked" not in cloud.told  # which says that the name is free
 
 
 def test_a_wish_that_is_wrong_is_refused_before_anything_is_asked(opened: Any) -> None:
