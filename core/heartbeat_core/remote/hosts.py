@@ -99,7 +99,7 @@ def find_node(session: CloudSession, project: str, name: str, zone: str | None =
         f"there is no TPU VM {name} in {zone or 'any zone'} of {project}",
         f"There are: {there}.{silent}",
         "heartbeat-tui vms list shows them; --project and --zone name others.",
-        exit_code=1,
+        exit_code=3 if found.unreachable else 1,
     )
 
 

@@ -261,6 +261,12 @@ def test_watch_is_for_scripts(running: EmulatorProcess) -> None:
     assert vms("watch", "new", "--until", "GONE", "--timeout", "200ms", *at(running)).returncode == 3
 
 
+def test_what_may_be_in_a_zone_that_is_silent_is_not_taken_to_be_gone() -> None:
+    done = vms("watch", "elsewhere", "--until", "GONE", "--demo", "unreachable-zone")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "did not answer" in done.stderr
+
+
 def test_a_name_in_two_zones_is_asked_for_its_zone(ready: EmulatorProcess) -> None:
     for zone in ("us-central1-b", "us-east5-b"):
         assert vms("create", "twin", "--yes", "--zone", zone, *at(ready)).returncode == 0

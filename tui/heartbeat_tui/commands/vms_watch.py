@@ -61,13 +61,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def zone_of(place: Place, name: str) -> str:
-    """Find the zone of that name, or else take the one that would be meant; raise HeartbeatError where it is in several."""
+    """Find the zone of that name, or else take the one that would be meant.
+
+    Raise HeartbeatError where it is in several, or may be in one that did not answer.
+    """
     from heartbeat_core.errors import HeartbeatError
 
     look = look_around(place)
     zones = sorted({node.zone for node in look.named(name)} | {queued.zone for queued in look.queue_named(name)})
     if len(zones) > 1:
         raise HeartbeatError(f"there are {len(zones)} called {name}", f"They are in {', '.join(zones)}.", "Say which: --zone ZONE.")
+    if not zones and look.unreachable:
+        silent = ", ".join(look.unreachable)
+        raise HeartbeatError(
+            f"whether there is a TPU VM {name} cannot be told", f"{silent} did not answer.", "Name its zone: --zone ZONE.", exit_code=3
+        )
     return zones[0] if zones else place.target.zone.value or ""
 
 
