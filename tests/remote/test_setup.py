@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -169,3 +172,30 @@ def test_the_command_stops_where_a_step_fails_and_says_so(
     (host,) = answer["hosts"]
     assert "does not fit" in host["problem"]
     assert host["steps"] == []
+
+
+UNENDING = """
+import json, sys
+from heartbeat_core.remote.hosts import Host
+from heartbeat_core.remote.setup_steps import Step
+from heartbeat_tui.commands.vms_setup import set_up_one
+from concurrent.futures import ThreadPoolExecutor
+step = Step("long", "a long one", commands=(("sh", "-c", "echo begun; exec sleep 45"),))
+with ThreadPoolExecutor(max_workers=1) as pool:
+    list(pool.map(lambda host: set_up_one(host, (step,)), [Host(**json.loads(sys.argv[1]))]))
+"""
+
+
+def test_ctrl_c_ends_the_step_under_way_instead_of_waiting_for_it(host: Host) -> None:
+    told = json.dumps({**vars(host), "environ": dict(host.environ)})
+    command = [sys.executable, "-c", UNENDING, told]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as program:
+        assert program.stderr is not None
+        try:
+            assert "begun" in program.stderr.readline()
+            os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+            _, said = program.communicate(timeout=30)
+        finally:
+            program.kill()
+    assert program.returncode
+    assert "KeyboardInterrupt" in said

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -74,7 +72,10 @@ def take(host: Host, step: Step, on_line: OnLine) -> Done:
 
 
 def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
-    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends ssh too."""
+    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends ssh too.
+
+    It stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, and nobody waits for pip's end.
+    """
     last: deque[str] = deque(maxlen=LAST_LINES)
     process = subprocess.Popen(
         host.command(argv),
@@ -82,7 +83,6 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=dict(host.environ),
-        start_new_session=True,
     )
     try:
         with cast("BufferedReader", process.stdout) as output:
@@ -93,8 +93,7 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
         return process.wait(), list(last)
     finally:
         if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
 
 
@@ -131,7 +130,6 @@ def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,
         env=dict(host.environ),
     )
     until = monotonic() + PROBE_S
