@@ -121,9 +121,14 @@ class Archive:
             if self.looking:
                 return
             self.looking = True
-        while (each := self.next_wanted()) is not None:
-            self.load(each)
-            self.news()
+        try:
+            while (each := self.next_wanted()) is not None:
+                self.load(each)
+                self.news()
+        except BaseException:
+            with self.lock:
+                self.looking = False  # or no later run would ever be read
+            raise
 
     def next_wanted(self) -> Entry | None:
         with self.lock:

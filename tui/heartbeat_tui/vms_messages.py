@@ -155,6 +155,14 @@ class BeatOnVm(Message):
         self.key = key
 
 
+class SetUpVm(Message):
+    """Install on this one what the beat needs."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
 class ShowJob(Message):
     """Show how this job goes."""
 

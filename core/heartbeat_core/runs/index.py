@@ -170,7 +170,11 @@ class Index:
         return replace(entry, name=label.name, note=label.note, tags=label.tags, group=label.group, bytes=size)
 
     def delete(self, entry: Entry) -> None:
-        """Remove a recording for good; raise HeartbeatError where a program is writing it, or it cannot be removed."""
+        """Remove a recording for good; raise HeartbeatError where it is none, a program is writing it, or it cannot be removed."""
+        if not entry.started and entry.path.parent.resolve() != self.folder.resolve():
+            raise HeartbeatError(
+                f"{entry.path} is no recording", "It does not begin as a run does.", "Delete it by hand, if that is meant."
+            )
         try:
             gone = remove(entry.path)
         except OSError as error:

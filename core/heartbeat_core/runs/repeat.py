@@ -20,6 +20,7 @@ from statistics import fmean, median, stdev
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import Report
+from heartbeat_core.beat.units import significant
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.axes import Value, in_words, value_of, varied
 from heartbeat_core.runs.course import Course, Leg, ending_error
@@ -128,8 +129,8 @@ class PairedRatio:
         """Say which is faster, and how surely."""
         low, high = self.interval.low, self.interval.high
         if low <= 1 <= high:
-            most = max(high - 1, 1 - low)
-            return f"no difference that {self.pairs} pairs of processes can show; one of more than {100 * most:.2g} % is ruled out"
+            most = significant(100 * max(high - 1, 1 - low), 2)
+            return f"no difference that {self.pairs} pairs of processes can show; one of more than {most} % is ruled out"
         if self.interval.value > 1:
             return f"{self.interval.value:.3g} times as long ({low:.3g} to {high:.3g})"
         return f"{1 / self.interval.value:.3g} times as fast ({1 / high:.3g} to {1 / low:.3g})"

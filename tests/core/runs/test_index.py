@@ -198,3 +198,13 @@ def test_a_run_of_another_shape_says_so(index: Index, write: Write, records: Rec
     assert (entry.workload, entry.method) == (MatMul(1, 2, 3, "bfloat16"), "pipelined")
     assert entry.flops_per_s == pytest.approx(12e9 / entry.median_ns if entry.median_ns else None)
     assert os.fspath(entry.path)
+
+
+def test_a_file_that_is_no_recording_is_not_deleted_as_one(index: Index, tmp_path: Path) -> None:
+    notes = tmp_path / "elsewhere" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("dear to somebody\n")
+    entry = index.find(str(notes))
+    with pytest.raises(HeartbeatError, match="is no recording"):
+        index.delete(entry)
+    assert notes.exists()

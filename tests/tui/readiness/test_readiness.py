@@ -149,7 +149,7 @@ async def test_the_command_is_copied_as_it_would_be_typed(readiness: Open) -> No
 async def test_the_filter_finds_words_of_checks_and_statuses(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("slash")
-        await stage.type("chips")
+        await stage.type("chip")
         shown = stage.text()
         assert "– chips" in shown
         assert "tpu-zone" in shown  # "1 v6e chip needed"

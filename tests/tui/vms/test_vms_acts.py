@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from heartbeat_tui.screens.vm_job import JobScreen
+from heartbeat_tui.screens.vm_setup import SetUp
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open, VmsStage
@@ -386,3 +387,26 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open) -> None:
         (event,) = asked
         assert event is not None
         assert (event.node.id, event.project, event.worker) == ("llm-tpu-vm", "demo-project", None)
+
+
+async def test_set_up_is_offered_where_it_can_be_and_refused_for_what_is_made_up(vms: Open) -> None:
+    async with vms("running") as stage:
+        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        assert {"Beat here", "Set up"} <= stage.offered()
+        await stage.press("i")
+        assert "there is no machine behind it" in stage.words()
+        await point_at(stage, "node/us-central1-b/stopped")
+        assert not {"Beat here", "Set up", "Connect"} & stage.offered()
+
+
+async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open) -> None:
+    async with vms("running") as stage:
+        arguments = ("vms", "setup", "llm-tpu-vm", "--project=demo-project", "--zone=us-central1-b")
+        dialog = SetUp("llm-tpu-vm", 2, arguments, emulated=True)
+        await stage.app.push_screen(dialog)
+        await stage.pilot.pause()
+        assert "heartbeat-tui vms setup llm-tpu-vm --project=demo-project" in stage.words()
+        assert "on each of its 2 hosts" in stage.words()
+        await stage.press("escape")
+        assert dialog.command_run.process is None
+        assert dialog not in stage.app.screen_stack

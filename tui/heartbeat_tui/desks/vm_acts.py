@@ -11,12 +11,15 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.vms import VmsDesk
 from heartbeat_tui.messages import BeatOn
+from heartbeat_tui.vms_messages import FleetView
 
 if TYPE_CHECKING:
+    from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.remote.connect import Connection
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.screens.vm_ask import Ask
     from heartbeat_tui.screens.vm_job import JobScreen
-    from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, Job, ShowJob, StopJob
+    from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, Job, SetUpVm, ShowJob, StopJob
     from heartbeat_tui.widgets.vm_form import VmForm
     from heartbeat_tui.widgets.vm_questions import Question
 
@@ -132,26 +135,32 @@ class VmActsDesk(VmsDesk):
 
     # -- connecting
 
-    def on_connect_vm(self, event: ConnectVm) -> None:
-        """Step aside for gcloud's own ssh, and come back after it."""
-        from heartbeat_core.readiness.remedy_runner import run_in_terminal
+    def connection(self, key: str) -> tuple[Node, Connection]:
+        """Give a node and gcloud's command that leads there; raise HeartbeatError where nothing can answer."""
         from heartbeat_core.remote.connect import connect
         from heartbeat_core.remote.ssh import split_flags
 
-        view = self.fleet.view() if self.fleet is not None else None
-        node = view.nodes.get(event.key) if view is not None else None
-        if view is None or node is None:
-            return
+        view = self.fleet.view() if self.fleet is not None else FleetView()
+        node = view.nodes.get(key)
+        if node is None:
+            raise HeartbeatError(f"{key.rpartition('/')[2]} is gone", "", "Press r to look again.")
+        flags = split_flags(self.remote.ssh_flags)
+        return node, connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
+
+    def on_connect_vm(self, event: ConnectVm) -> None:
+        """Step aside for gcloud's own ssh, and come back after it."""
+        from heartbeat_core.readiness.remedy_runner import run_in_terminal
+
         try:
-            flags = split_flags(self.remote.ssh_flags)
-            connection = connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
+            node, connection = self.connection(event.key)
             with self.suspend():
                 code = run_in_terminal(connection.command, connection.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
             self.tell(error)
             return
         if code:
-            self.notify(f"The connection to {node.id} ended with code {code}.", severity="warning", markup=False)
+            said = "\n".join((f"The connection to {node.id} ended with code {code}.", *connection.warnings))
+            self.notify(said, severity="warning", markup=False)
 
     def on_beat_on_vm(self, event: BeatOnVm) -> None:
         """Have the Heartbeat pane beat there, on all hosts at once where there are several."""
@@ -159,6 +168,21 @@ class VmActsDesk(VmsDesk):
         node = view.nodes.get(event.key) if view is not None else None
         if view is not None and node is not None and view.project:
             self.post_message(BeatOn(node, view.project, None))
+
+    async def on_set_up_vm(self, event: SetUpVm) -> None:
+        """Show the command of ours that sets it up, and run that once it is confirmed."""
+        from heartbeat_tui.screens.vm_setup import SetUp
+
+        try:
+            node, _ = self.connection(event.key)
+        except HeartbeatError as error:
+            self.tell(error)
+            return
+        if self.fleet is not None:
+            view = self.fleet.view()
+            at = (f"--endpoint={view.endpoint}",) if view.endpoint else ()
+            arguments = ("vms", "setup", node.id, f"--project={view.project}", f"--zone={node.zone}", *at)
+            await self.push_screen(SetUp(node.id, len(node.endpoints), arguments, emulated=bool(at)))
 
     # -- leaving
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from heartbeat_tui.panes.pane import Pane
-from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, ShowJob, ShowZone
+from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,6 +63,7 @@ class VmsPane(Pane):
         key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
         key("c", "connect", "Connect", "open a connection to it in the terminal: gcloud's own ssh"),
         key("b", "beat", "Beat here", "beat on it, on all its hosts at once, and watch that in the Heartbeat pane"),
+        key("i", "set_up", "Set up", "install on it what the beat needs"),
         key("S", "stop", "Stop", "stop it, or all that are marked"),
         key("S", "start", "Start", "start it, or all that are marked"),
         key("D", "delete", "Delete…", "delete it, or all that are marked"),
@@ -199,6 +200,7 @@ class VmsPane(Pane):
             "new": bool(self.view.project) and self.view.rows is not None,
             "connect": self.row is not None and "ssh" in allowed(self.row.state) and self.row.kind == "node",
             "beat": self.row is not None and "beat" in allowed(self.row.state) and self.row.kind == "node",
+            "set_up": self.row is not None and "beat" in allowed(self.row.state) and self.row.kind == "node",
             "stop": bool(self.targets("stop")),
             "start": bool(self.targets("start")) and not self.targets("stop"),
             "delete": bool(self.targets("delete")),
@@ -256,6 +258,9 @@ class VmsPane(Pane):
 
     def action_beat(self) -> None:
         self.post_message(BeatOnVm(self.pointed_key))
+
+    def action_set_up(self) -> None:
+        self.post_message(SetUpVm(self.pointed_key))
 
     def action_stop(self) -> None:
         self.post_message(AskChange("stop", self.targets("stop")))
