@@ -83,10 +83,32 @@ async def test_the_points_come_one_by_one_and_stop_keeps_them(theatre: Open) -> 
         assert len(stage.stand.runs) == 3
 
 
-async def test_a_run_after_a_sweep_has_the_pane_to_itself(theatre: Open) -> None:
+async def test_again_means_what_was_done_last(theatre: Open) -> None:
     async with theatre(knee_at_90) as stage:
         await sweep(stage, "1,2")
         await stage.press("r")
+        for _ in range(4):
+            await stage.settle()
+        assert [run.plan.workload.batch for run in stage.stand.runs] == [1, 2, 1, 2]
+        assert "under the roof" in stage.text()
+        await stage.press("c", "space", "r")
+        assert [run.plan for run in stage.stand.runs[4:]] == [Plan(), Plan()]
+
+
+async def test_on_a_low_screen_the_arrows_scroll_the_points(theatre: Open) -> None:
+    async with theatre(knee_at_90, size=(80, 24)) as stage:
+        await sweep(stage, "1,2,3,…,30")
+        await stage.press("d", "home")
+        assert re.search(r" 1 +9\.\d+ ms", stage.text())
+        assert not re.search(r" 30 +9\.\d+ ms", stage.text())
+        await stage.press("end")
+        assert re.search(r" 30 +9\.\d+ ms", stage.text())
+
+
+async def test_a_run_after_a_sweep_has_the_pane_to_itself(theatre: Open) -> None:
+    async with theatre(knee_at_90) as stage:
+        await sweep(stage, "1,2")
+        await stage.press("c", "space")
         await stage.settle()
         assert "under the roof" not in stage.text()
         assert "latency per iteration" in stage.text()

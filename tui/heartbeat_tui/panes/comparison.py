@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.panes.chart_pane import ChartPane, chart_keys
 
 if TYPE_CHECKING:
     from heartbeat_tui.compared import Compared
@@ -22,18 +22,13 @@ def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) 
     return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"comparison.{action}")
 
 
-class ComparisonPane(Pane):
+class ComparisonPane(ChartPane):
     """Draws one comparison."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", tooltip="back to where you came from", id="comparison.leave"),
         key("s", "swap", "Swap", "hold it the other way round"),
-        key("z", "whole", "Whole run", "show the first beats and the warm-up as well"),
-        key("z", "steady", "Steady only", "show the steady state alone"),
-        key("l", "linear", "Linear", "draw latencies on a linear scale"),
-        key("l", "log", "Log", "draw latencies on a logarithmic scale"),
-        key("d", "details", "Figures", "show the figures side by side"),
-        key("d", "chart", "Chart", "show the chart"),
+        *chart_keys("comparison"),
         key("u", "rates", "Cost …", "say what an hour of each device costs, to see what a million products cost", show=False),
         key("y", "copy", "Copy", "copy the comparison as text", show=False),
     ]
@@ -41,7 +36,7 @@ class ComparisonPane(Pane):
     def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, compared: Compared) -> None:
         super().__init__(tabs, mode)
         self.compared = compared
-        self.log_scale = self.steady_only = True
+        self.steady_only = True
         self.body: ComparisonBody | None = None
         self.form: RateForm | None = None
 
@@ -65,11 +60,6 @@ class ComparisonPane(Pane):
             self.body.show(log=self.log_scale, steady_only=self.steady_only)
         self.refresh_bindings()
 
-    @property
-    def low(self) -> bool:
-        """Tell whether the screen has no room for everything at once."""
-        return self.app.size.height < 34
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done in this state."""
         del parameters
@@ -77,12 +67,7 @@ class ComparisonPane(Pane):
             return False
         offered = {
             "swap": len(self.compared.comparisons) == 1,
-            "whole": self.steady_only,
-            "steady": not self.steady_only,
-            "linear": self.log_scale,
-            "log": not self.log_scale,
-            "details": self.low and not self.has_class("-details"),
-            "chart": self.low and self.has_class("-details"),
+            **self.chart_offers(charted=True, detailed=self.low),
         }
         return offered.get(action, True)
 
@@ -97,7 +82,7 @@ class ComparisonPane(Pane):
 
         if self.form is None:
             devices = dict.fromkeys(side.device for side in self.compared.sides)
-            self.form = RateForm(tuple(devices), self.compared.rates)
+            self.form = RateForm(tuple(devices), self.compared.tariff.given)
             await self.query_one("#pane").mount(self.form, before=0)
             self.refresh_bindings()
 
@@ -123,34 +108,13 @@ class ComparisonPane(Pane):
                 await self.body.remove()
                 await self.mount_body()
 
-    def action_whole(self) -> None:
-        self.steady_only = False
+    def draw_anew(self) -> None:
         self.draw()
-
-    def action_steady(self) -> None:
-        self.steady_only = True
-        self.draw()
-
-    def action_linear(self) -> None:
-        self.log_scale = False
-        self.draw()
-
-    def action_log(self) -> None:
-        self.log_scale = True
-        self.draw()
-
-    def action_details(self) -> None:
-        self.add_class("-details")
-        self.refresh_bindings()
-
-    def action_chart(self) -> None:
-        self.remove_class("-details")
-        self.refresh_bindings()
 
     def action_copy(self) -> None:
         from heartbeat_tui.widgets.comparison_words import comparison_text
 
-        self.app.copy_to_clipboard(comparison_text(self.compared.comparisons))
+        self.app.copy_to_clipboard(comparison_text(self.compared.comparisons, self.compared.doubts))
         self.notify("The comparison is on the clipboard.", markup=False)
 
 

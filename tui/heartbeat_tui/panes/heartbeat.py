@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,7 +22,7 @@ from heartbeat_tui.messages import (
     StopRun,
     TakeTour,
 )
-from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.panes.chart_pane import ChartPane, chart_keys
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import BackendName
@@ -39,7 +39,7 @@ def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) 
     return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"heartbeat.{action}")
 
 
-class HeartbeatPane(Pane):
+class HeartbeatPane(ChartPane):
     """Draws the snapshots it is shown, and asks the app for what its keys mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,17 +48,12 @@ class HeartbeatPane(Pane):
         key("space", "pause", "Pause", "pause the run after this beat"),
         key("space", "resume", "Resume", "go on with the run"),
         key("s", "stop", "Stop", "end the run now and keep its samples"),
-        key("r", "again", "Again", "run the same plan again"),
+        key("r", "again", "Again", "the same again: the run, both clocks or the whole sweep"),
         key("e", "edit", "Plan", "change the plan"),
         key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
         key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
         key("w", "sweep_too", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond", show=False),
-        key("z", "zoom", "Steady only", "show the steady state alone"),
-        key("z", "unzoom", "Whole run", "show the warm-up as well"),
-        key("l", "linear", "Linear", "draw latencies on a linear scale"),
-        key("l", "log", "Log", "draw latencies on a logarithmic scale"),
-        key("d", "details", "Details", "show histogram, split and meaning"),
-        key("d", "chart", "Chart", "show the chart"),
+        *chart_keys("heartbeat"),
         key("h", "next_host", "Host", "show the charts of the next host"),
         key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
@@ -73,11 +68,11 @@ class HeartbeatPane(Pane):
         self.plan, self.replaying = plan, replaying
         self.snapshot: Snapshot | None = None
         self.waiting = False  # asked for a run that has not begun yet
-        self.steady_only, self.log_scale = False, True
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.sweep_body: SweepBody | None = None
         self.form: PlanForm | SweepForm | None = None
+        self.errand: Callable[[], Begin | CompareClocks | BeginSweep] = lambda: Begin(self.plan)  # what was asked for last
         self.asked_sweep = False  # what is waited for
         self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
         self.guide: Guide | None = None
@@ -239,12 +234,7 @@ class HeartbeatPane(Pane):
             "compare": state in ("idle", "ended") and not self.replaying,
             "sweep": free and roomy,
             "sweep_too": free and not roomy,
-            "zoom": charted and not self.steady_only,
-            "unzoom": charted and self.steady_only,
-            "linear": charted and self.log_scale,
-            "log": charted and not self.log_scale,
-            "details": detailed and not self.has_class("-details"),
-            "chart": detailed and self.has_class("-details"),
+            **self.chart_offers(charted=charted, detailed=detailed),
             "copy": self.snapshot is not None,
             "next_host": self.hosts_shown,
             "here": bool(self.where) and state in ("idle", "ended"),
@@ -254,23 +244,25 @@ class HeartbeatPane(Pane):
         }
         return offered.get(action, True)
 
-    @property
-    def low(self) -> bool:
-        """Tell whether the screen has no room for everything at once."""
-        return self.app.size.height < 34
-
     # -- what the keys do
 
-    def action_begin(self) -> None:
+    def set_out(self, errand: Callable[[], Begin | CompareClocks | BeginSweep]) -> None:
+        """Ask for a run, or for several; ``r`` asks for the same again."""
+        self.errand, message = errand, errand()
+        self.asked_sweep = isinstance(message, BeginSweep)
         self.wait_for_run(True)
-        self.post_message(Begin(self.plan))
+        self.post_message(message)
+
+    def action_begin(self) -> None:
+        self.set_out(lambda: Begin(self.plan))
 
     action_begin_too = action_begin
-    action_again = action_begin
+
+    def action_again(self) -> None:
+        self.set_out(self.errand)
 
     def action_compare(self) -> None:
-        self.wait_for_run(True)
-        self.post_message(CompareClocks(self.plan))
+        self.set_out(lambda: CompareClocks(self.plan))
 
     async def action_sweep(self) -> None:
         from heartbeat_tui.widgets.sweep_form import SweepForm
@@ -303,22 +295,6 @@ class HeartbeatPane(Pane):
     def action_clear(self) -> None:
         self.post_message(ClearRun())
 
-    def action_zoom(self) -> None:
-        self.steady_only = True
-        self.draw_anew()
-
-    def action_unzoom(self) -> None:
-        self.steady_only = False
-        self.draw_anew()
-
-    def action_linear(self) -> None:
-        self.log_scale = False
-        self.draw_anew()
-
-    def action_log(self) -> None:
-        self.log_scale = True
-        self.draw_anew()
-
     def draw_anew(self) -> None:
         """Draw the chart at once; the footer, whose labels lay out the whole screen anew, follows."""
         if self.body is not None and self.body.is_mounted and self.snapshot is not None:
@@ -326,12 +302,9 @@ class HeartbeatPane(Pane):
         self.call_after_refresh(self.refresh_bindings)
 
     def action_details(self) -> None:
-        self.add_class("-details")
-        self.refresh_bindings()
-
-    def action_chart(self) -> None:
-        self.remove_class("-details")
-        self.refresh_bindings()
+        super().action_details()
+        if self.sweep_shown and self.sweep_body is not None:
+            self.sweep_body.take_keys()  # it has more points than there are rows
 
     def action_copy(self) -> None:
         if self.snapshot is not None:
@@ -378,10 +351,8 @@ class HeartbeatPane(Pane):
     async def on_sweep_form_accepted(self, event: SweepForm.Accepted) -> None:
         event.stop()
         self.swept_before = self.form.texts if self.form is not None else None
-        self.asked_sweep = True
-        self.wait_for_run(True)
         await self.close_form()
-        self.post_message(BeginSweep(self.plan, event.axes))
+        self.set_out(lambda: BeginSweep(self.plan, event.axes))
 
     async def on_plan_form_accepted(self, event: PlanForm.Accepted) -> None:
         event.stop()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from heartbeat_core.runs.entry import Entry
-    from heartbeat_tui.archive import Sight
+    from heartbeat_tui.compared import Sight
     from heartbeat_tui.widgets.export_form import ExportForm
     from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.label_form import LabelForm

@@ -53,10 +53,10 @@ class SweepBody(Container):
             yield PlotChart(classes="panel", id="roofline-chart")
             yield PlotChart(classes="panel", id="sweep-chart")
         with Container(id="sweep-below"):
-            with VerticalScroll(classes="panel", id="sweep-table", can_focus=False) as table:
+            with VerticalScroll(classes="panel", id="sweep-table") as table:
                 table.border_title = "points"
                 yield Lines(id="sweep-points")
-            with VerticalScroll(classes="panel", id="sweep-meaning", can_focus=False) as scroll:
+            with VerticalScroll(classes="panel", id="sweep-meaning") as scroll:
                 scroll.border_title = "what it means"
                 yield Lines(id="sweep-words")
         yield Lines(id="sweep-gist")
@@ -75,6 +75,10 @@ class SweepBody(Container):
         words = meaning(swept, curves, self.knees)
         self.query_one("#sweep-words", Lines).set_lines(words)
         self.query_one("#sweep-gist", Lines).set_lines(words[:1])
+
+    def take_keys(self) -> None:
+        """Let the arrows scroll the points; tab goes on to what they mean."""
+        self.query_one("#sweep-table").focus()
 
     def show_charts(self, swept: Swept, curves: Sequence[Curve]) -> None:
         roofline, latency = self.query_one("#roofline-chart", PlotChart), self.query_one("#sweep-chart", PlotChart)
