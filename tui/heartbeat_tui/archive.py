@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.compared import Compared, Read, compare_read
+from heartbeat_tui.compared import Compared, Read, Sight, compare_read
 from heartbeat_tui.messages import Snapshot
 from heartbeat_tui.runs_messages import KeptRuns
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.recording import Loaded
 
 REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
-
-
-Sight = Read | HeartbeatError
 
 
 class OpenReplay(Protocol):
@@ -75,7 +72,10 @@ class Archive:
         )
 
     def read(self) -> None:
-        """Read what is new; where that goes on already, it is done once more afterwards. Return when all of it is known."""
+        """Read what is new; where that goes on already, it is done once more afterwards, whether it failed or not.
+
+        Return when all of it is known.
+        """
         with self.lock:
             self.read_again = True
             if self.reading:
@@ -84,25 +84,32 @@ class Archive:
             self.reading = True
         try:
             while self.once_more():
-                if self.index is None:
-                    self.index = self.open_index()
-                self.entries = self.index.entries(self.progressed)
-                self.problem = None
+                try:
+                    if self.index is None:
+                        self.index = self.open_index()
+                    self.entries = self.index.entries(self.progressed)
+                    self.problem = None
+                except HeartbeatError as error:
+                    self.problem = error
                 self.news()
-        except HeartbeatError as error:
-            self.problem = error
-        finally:
+        except BaseException:
             with self.lock:
-                self.reading, self.to_read = False, 0
-                self.idle.notify_all()
-            self.news()
+                self.be_idle()  # or whoever waits would wait for ever
+            raise
+        self.news()
 
     def once_more(self) -> bool:
         """Tell whether somebody has asked meanwhile; where nobody has, the reading is over."""
         with self.lock:
             again, self.read_again = self.read_again, False
-            self.reading = again
+            if not again:
+                self.be_idle()
             return again
+
+    def be_idle(self) -> None:
+        """Let go whoever waits for the reading to be over; the lock is held."""
+        self.reading, self.to_read = False, 0
+        self.idle.notify_all()
 
     def progressed(self, count: int, total: int) -> None:
         self.read_count, self.to_read = count, total
@@ -161,9 +168,11 @@ class Archive:
             raise found
         return found
 
-    def compare(self, entries: Sequence[Entry], rates: Mapping[str, float]) -> Compared:
+    def compare(self, entries: Sequence[Entry]) -> Compared:
         """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
-        return compare_read([(entry, self.open(entry)) for entry in entries], rates)
+        from heartbeat_tui.tariff import known_tariff
+
+        return compare_read([(entry, self.load(entry)) for entry in entries], known_tariff())
 
     def open_sweep(self, entries: Sequence[Entry]) -> Snapshot:
         """Put a sweep together again; raise HeartbeatError where the runs are none."""
@@ -179,14 +188,20 @@ class Archive:
 
     # -- what is done with them
 
-    def export(self, entries: Sequence[Entry], form: str, path: Path) -> None:
-        """Write runs to a new file, several of them compared; raise HeartbeatError where that cannot be."""
+    def export(self, entries: Sequence[Entry], form: str, path: Path) -> tuple[int, tuple[str, ...]]:
+        """Write runs to a new file, several of them compared; give its size and what was left out.
+
+        Raises HeartbeatError where that cannot be.
+        """
         from heartbeat_core.runs.write import in_form, keep
+        from heartbeat_tui.tariff import known_tariff
 
         assert self.index is not None
         whole = len({entry.group for entry in entries}) == 1 and bool(entries[0].group)
         sides: list[tuple[Entry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
-        keep(path, in_form(sides, form, self.index, {}), force=False)
+        text, left_out = in_form(sides, form, self.index, known_tariff())
+        keep(path, text, force=False)
+        return len(text.encode()), left_out
 
     def label(self, entries: Sequence[Entry], change: Relabel) -> None:
         """Change what runs are called; raise HeartbeatError for the first that cannot be."""
@@ -198,13 +213,17 @@ class Archive:
             self.read()
 
     def delete(self, entries: Sequence[Entry]) -> None:
-        """Delete recordings; raise HeartbeatError for the first that cannot be."""
+        """Delete recordings, as many as can be; raise HeartbeatError for those that cannot."""
         assert self.index is not None
         try:
-            for entry in entries:
-                self.index.delete(entry)
+            failures = self.index.delete_all(entries)
         finally:
             self.read()
+        if len(failures) == 1:
+            raise failures[0][1]
+        if failures:
+            title = f"{len(failures)} of {len(entries)} recordings could not be deleted"
+            raise HeartbeatError(title, "\n".join(f"{error.title}: {error.cause}" for _, error in failures))
 
 
 def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:

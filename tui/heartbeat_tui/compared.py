@@ -11,12 +11,12 @@ from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.histogram import Bin
-    from heartbeat_core.beat.plan import Plan
     from heartbeat_core.beat.series import Series
     from heartbeat_core.beat.store import SampleStore
     from heartbeat_core.runs.compare import Comparison
     from heartbeat_core.runs.entry import Entry
     from heartbeat_core.runs.side import Measured, Side
+    from heartbeat_core.runs.tariff import Tariff
     from heartbeat_tui.messages import Snapshot
 
 
@@ -28,14 +28,27 @@ class Read:
     series: Series
 
 
+Sight = Read | HeartbeatError  # what came of reading one
+
+
 @dataclass(frozen=True)
 class Compared:
-    """Comparisons of each candidate with one reference; of each side its runs and their snapshots, the reference's first."""
+    """Comparisons of each candidate with one reference; of each side its runs and their snapshots, the reference's first.
+
+    ``left_out`` says which runs of a group have no part in it, and why.
+    """
 
     comparisons: tuple[Comparison, ...]
     runs: tuple[tuple[Measured, ...], ...]
     snapshots: tuple[tuple[Snapshot, ...], ...]
-    rates: Mapping[str, float]
+    tariff: Tariff
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """List what makes it doubtful, each once; they may begin with a name, which stays as it is."""
+        said = [*(warning for comparison in self.comparisons for warning in comparison.warnings), *self.left_out]
+        return tuple(dict.fromkeys(f"{warning.rstrip('.')}." for warning in said))
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -50,40 +63,56 @@ class Compared:
         return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.plan.products_per_sample)
 
     def at(self, rates: Mapping[str, float]) -> Compared:
-        """Work out the cost at these rates, US dollars an hour by device."""
-        return hold(self.runs, self.snapshots, rates)
+        """Work out the cost at these rates, US dollars an hour by device; for other devices the price list counts."""
+        return hold(self.runs, self.snapshots, replace(self.tariff, given=rates), self.left_out)
 
     def swapped(self) -> Compared:
         """Hold it the other way round."""
-        return hold(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.rates)
+        return hold(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.tariff, self.left_out)
 
 
-def compare_read(reads: Sequence[tuple[Entry, Read]], rates: Mapping[str, float]) -> Compared:
-    """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
-    from heartbeat_core.runs.side import measured
+def compare_read(sights: Sequence[tuple[Entry, Sight]], tariff: Tariff) -> Compared:
+    """Compare runs, the first of which is the reference: those of one group that had one plan are one side, any other run is alone.
+
+    What has no figures is left out where it is one of a group. Raises HeartbeatError where that cannot be.
+    """
+    from heartbeat_core.runs.side import check_turn, left_out, measured, plan_key
 
     runs: dict[object, list[Measured]] = {}
     snapshots: dict[object, list[Snapshot]] = {}
-    for entry, read in reads:
-        key = side_key(entry, read.snapshot.report.plan)
-        runs.setdefault(key, []).append(measured(entry, read.snapshot.report, read.series))
-        snapshots.setdefault(key, []).append(read.snapshot)
+    errors: list[HeartbeatError] = []
+    for entry, sight in sights:
+        try:
+            check_turn(entry)
+            if isinstance(sight, HeartbeatError):
+                raise sight
+            run = measured(entry, sight.snapshot.report, sight.series)
+        except HeartbeatError as error:
+            if not entry.group:
+                raise
+            errors.append(error)
+            continue
+        key = (entry.group, plan_key(entry, run.report.plan)) if entry.group else entry.path
+        runs.setdefault(key, []).append(run)
+        snapshots.setdefault(key, []).append(sight.snapshot)
+    if errors and not runs:
+        raise errors[0]
     if len(runs) < 2:
-        why = "Those chosen repeat one another." if len(reads) > 1 else "One run alone is chosen."
+        why = "Those chosen repeat one another." if len(sights) > 1 else "One run alone is chosen."
+        why = " ".join((why, *(f"{left_out(error)}." for error in errors)))
         raise HeartbeatError("there is nothing to compare with", why, "Mark runs that differ: space marks one.")
-    return hold(tuple(map(tuple, runs.values())), tuple(map(tuple, snapshots.values())), rates)
+    return hold(tuple(map(tuple, runs.values())), tuple(map(tuple, snapshots.values())), tariff, tuple(map(left_out, errors)))
 
 
-def hold(runs: tuple[tuple[Measured, ...], ...], snapshots: tuple[tuple[Snapshot, ...], ...], rates: Mapping[str, float]) -> Compared:
-    from heartbeat_core.runs.compare import compare
+def hold(
+    runs: tuple[tuple[Measured, ...], ...],
+    snapshots: tuple[tuple[Snapshot, ...], ...],
+    tariff: Tariff,
+    left_out: tuple[str, ...],
+) -> Compared:
+    from heartbeat_core.runs.compare import compare_all
 
-    reference, *candidates = runs
-    return Compared(tuple(compare(reference, each, rates) for each in candidates), runs, snapshots, rates)
-
-
-def side_key(entry: Entry, plan: Plan) -> object:
-    """Tell what stands on one side: runs of one group with one plan repeat one another, any other run is alone."""
-    return (entry.group, entry.where, replace(plan, seed=0, calibrate=False)) if entry.group else entry.path
+    return Compared(compare_all(runs, tariff), runs, snapshots, tariff, left_out)
 
 
 def pooled(runs: Sequence[Measured]) -> SampleStore:

@@ -81,7 +81,7 @@ class Conductor:
         refused: HeartbeatError | None = None
         while (leg := course.next()) is not None:
             try:
-                self.change(lambda leg=leg: self.begin(leg.plan, course.label))  # type: ignore[misc]
+                self.change(lambda leg=leg: self.begin(leg.plan, course.label_of(leg)))  # type: ignore[misc]
             except HeartbeatError as error:
                 course.refused(leg, error)
                 self.told, refused = self.told + 1, error

@@ -60,8 +60,14 @@ def find_pair(entries: Sequence[Entry]) -> Pair:
 
 
 def to_compare(meant: Iterable[Entry], reference: str | None, entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Give the runs to be held together, the ``reference``, a file's name, first, else the oldest; empty where it is one run alone."""
+    """Give the runs to be held together: first the ``reference``, a file's name, else what a repeat was given first, else the oldest.
+
+    Empty where it is one run alone.
+    """
     found = {entry.path.name: entry for entry in meant if entry.readable}
     found.update((entry.path.name, entry) for entry in entries if entry.path.name == reference)
-    ordered = sorted(found.values(), key=lambda entry: (entry.path.name != reference, entry.started is None, entry.started or NEVER))
-    return tuple(ordered) if len(ordered) > 1 else ()
+
+    def rank(entry: Entry) -> tuple[bool, bool, bool, datetime]:
+        return entry.path.name != reference, not entry.reference, entry.started is None, entry.started or NEVER
+
+    return tuple(sorted(found.values(), key=rank)) if len(found) > 1 else ()

@@ -226,7 +226,7 @@ class Profiled:
 class Label:
     """What people call a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
 
-    ``group`` holds together runs that repeat one another.
+    ``group`` holds together runs that repeat one another, ``round`` those of them that took turns; ``reference`` is the plan given first.
     """
 
     type: ClassVar[str] = "label"
@@ -235,6 +235,8 @@ class Label:
     note: str = ""
     tags: tuple[str, ...] = ()
     group: str = ""
+    round: str = ""
+    reference: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heartbeat_core.beat.interpreter import GUARD, module_command
 from heartbeat_core.cloud.session import CloudSession
@@ -48,7 +48,7 @@ def parse_on(text: str) -> On:
 class Host:
     """One machine of a TPU VM; ``ssh`` is the command that leads there, ``folder`` where our things are on it.
 
-    ``alone``: it is one of several, and must be content with its own chips.
+    ``alone``: it is one of several, and must be content with its own chips. ``kind`` is what the recording of a run says of the VM.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Host:
     folder: str
     python: str
     alone: bool = False
+    kind: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -127,8 +128,10 @@ def hosts_of(node: Node, project: str, on: On, *, endpoint: str | None, remote: 
         raise HeartbeatError(f"gcloud names {len(ways)} hosts of {len(workers)}", said[:300], "Update gcloud: gcloud components update.")
     folder = remote.folder.removeprefix("~/")
     python = remote.python.removeprefix("~/") or f"{folder}/venv/bin/python"
+    told = {"tpu_type": node.accelerator_type, "tpu_zone": node.zone, "tpu_provisioning": node.provisioning}
+    kind = {name: value for name, value in told.items() if value}
     return tuple(
-        Host(node.id, number, way, environ, folder, python, alone=len(node.endpoints) > 1)
+        Host(node.id, number, way, environ, folder, python, alone=len(node.endpoints) > 1, kind=kind)
         for number, way in zip(workers, ways, strict=True)
     )
 

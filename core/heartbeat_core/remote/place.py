@@ -44,7 +44,7 @@ class There:
 
     def order(self) -> dict[str, Any]:
         """Tell the worker where it is; its parent is the guard, who says so itself."""
-        return {"place": {"tpu_vm": self.host.name, "tpu_worker": self.host.worker}}
+        return {"place": {"tpu_vm": self.host.name, "tpu_worker": self.host.worker, **self.host.kind}}
 
     def available_bytes(self) -> int | None:
         return None  # the worker looks at its own machine before it allocates anything

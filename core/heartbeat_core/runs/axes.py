@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise, product
 from typing import Any
@@ -105,6 +105,19 @@ def in_words(values: Mapping[str, Value | None]) -> str:
         else:
             parts.append(str(value) if name in ("dtype", "backend") else f"{name} {value}")
     return ", ".join(parts)
+
+
+def names_of(plans: Sequence[Plan]) -> tuple[str, ...]:
+    """Name plans by what differs between them: the first by all of that, each other by what it does otherwise than the first.
+
+    A name is empty where the difference is none of VARIED.
+    """
+    found = [{name: value_of(plan, name) for name in VARIED} for plan in plans]
+    touched = [name for name in VARIED if len({values[name] for values in found}) > 1]
+    first, *others = found
+    named = [{name: first[name] for name in touched}]
+    named += [{name: values[name] for name in touched if values[name] != first[name]} for values in others]
+    return tuple(map(in_words, named))
 
 
 def parse_candidate(text: str) -> dict[str, Value]:

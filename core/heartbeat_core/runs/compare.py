@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from heartbeat_core.beat.roofline import Floor
 from heartbeat_core.beat.units import format_ns, format_share, significant
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.differences import Difference, differences, doubts
-from heartbeat_core.runs.ratio import Ratio, ratio_of
-from heartbeat_core.runs.side import APART, Measured, Side, side_of
+from heartbeat_core.runs.ratio import Ratio, of_rounds, ratio_of
+from heartbeat_core.runs.side import APART, Measured, Side, side_of, titles_of
+from heartbeat_core.runs.tariff import NO_RATES, Tariff
 
 Kind = Literal["faster", "slower", "same", "cannot tell"]
-NO_RATES: Mapping[str, float] = {}
+NOTHING_TO_COMPARE = "there is nothing to compare with", "Both sides hold at least one run.", "Name two runs."
 TIMES_FROM = 1.95  # the factor from which on times are said rather than percent
 
 
@@ -69,20 +70,28 @@ class Comparison:
         }
 
 
-def compare(reference: Sequence[Measured], candidate: Sequence[Measured], rates: Mapping[str, float] = NO_RATES) -> Comparison:
+def compare_all(sides: Sequence[Sequence[Measured]], tariff: Tariff = NO_RATES) -> tuple[Comparison, ...]:
+    """Compare each side with the first one; raise HeartbeatError as ``compare`` does, or where there is one alone."""
+    if len(sides) < 2 or not all(sides):
+        raise HeartbeatError(*NOTHING_TO_COMPARE)
+    titles = titles_of(sides)
+    return tuple(compare(sides[0], side, tariff, (titles[0], title)) for side, title in zip(sides[1:], titles[1:], strict=True))
+
+
+def compare(
+    reference: Sequence[Measured], candidate: Sequence[Measured], tariff: Tariff = NO_RATES, titles: tuple[str, ...] = ()
+) -> Comparison:
     """Compare two sides, each of one run or of several that repeat one another.
 
-    ``rates`` are USD per hour by host, chip or backend. Raises HeartbeatError where a side is empty or both share a run.
+    Raises HeartbeatError where a side is empty or both share a run.
     """
     check_sides(reference, candidate)
-    left, right = side_of(reference, rates), side_of(candidate, rates)
-    timed = [[one for run in runs if (one := run.timed)] for runs in (reference, candidate)]
-    ratio = ratio_of(*timed)
+    left, right = (
+        side_of(runs, tariff, title)
+        for runs, title in zip((reference, candidate), titles or titles_of((reference, candidate)), strict=True)
+    )
+    ratio = ratio_between(reference, candidate)
     differ = differences(reference, candidate)
-    if left.title == right.title and differ:
-        left, right = (
-            replace(side, title=f"{side.title}, {getattr(differ[0], which)}") for side, which in ((left, "reference"), (right, "candidate"))
-        )
     kind, sentence = say(left, right, ratio)
     return Comparison(
         reference=left,
@@ -97,9 +106,25 @@ def compare(reference: Sequence[Measured], candidate: Sequence[Measured], rates:
     )
 
 
+def ratio_between(reference: Sequence[Measured], candidate: Sequence[Measured]) -> Ratio:
+    """Compare by the rounds in which both took turns, where they did; else by processes, or by the samples of one each."""
+    pairs = in_rounds(reference, candidate)
+    if len(pairs) > 1:
+        return of_rounds(pairs)
+    return ratio_of(*([one for run in runs if (one := run.timed)] for runs in (reference, candidate)))
+
+
+def in_rounds(reference: Sequence[Measured], candidate: Sequence[Measured]) -> list[tuple[float, float]]:
+    """Pair the times of those that ran in the same round; none where a run belongs to no round, or two of a side to the same."""
+    sides = [{run.entry.round: run.timed for run in runs} for runs in (reference, candidate)]
+    if any("" in by_round or len(by_round) < len(runs) for by_round, runs in zip(sides, (reference, candidate), strict=True)):
+        return []
+    return [(one.ns, other.ns) for round_, one in sides[0].items() if one and (other := sides[1].get(round_))]
+
+
 def check_sides(reference: Sequence[Measured], candidate: Sequence[Measured]) -> None:
     if not (reference and candidate):
-        raise HeartbeatError("there is nothing to compare with", "Both sides hold at least one run.", "Name two runs.")
+        raise HeartbeatError(*NOTHING_TO_COMPARE)
     shared = {run.entry.path.resolve() for run in reference} & {run.entry.path.resolve() for run in candidate}
     if shared:
         name = min(shared).name

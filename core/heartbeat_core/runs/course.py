@@ -55,9 +55,9 @@ class Course(ABC):
         self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
         self.stopped = False
 
-    @property
-    def label(self) -> Label:
-        """Give what the recording of each leg is labelled with."""
+    def label_of(self, leg: Leg) -> Label:
+        """Give what the recording of a leg is labelled with."""
+        del leg
         return Label(0, group=self.group)
 
     @property
@@ -90,7 +90,7 @@ def carry_out(course: Course, begin: Callable[[Plan, Label], Source]) -> Iterato
     """
     while (leg := course.next()) is not None:
         try:
-            source = begin(leg.plan, course.label)
+            source = begin(leg.plan, course.label_of(leg))
         except HeartbeatError as error:
             course.refused(leg, error)
             yield Over(leg, None, error)

@@ -58,19 +58,18 @@ LOOKED_AT: tuple[tuple[str, bool, Callable[[Measured], Any]], ...] = (
 
 
 def differences(reference: Sequence[Measured], candidate: Sequence[Measured]) -> tuple[Difference, ...]:
-    """List what differs, that which makes it other work first."""
+    """List what differs, that which makes it other work first; a side that did several kinds of work differs from any other."""
     found = []
     for what, work, look in LOOKED_AT:
         left, right = (spell(look, runs) for runs in (reference, candidate))
-        if left != right:
-            found.append(Difference(what, left, right, work))
+        if left != right or (work and len(left) > 1):
+            found.append(Difference(what, ", ".join(left), ", ".join(right), work))
     return tuple(found)
 
 
-def spell(look: Callable[[Measured], Any], runs: Sequence[Measured]) -> str:
-    """Write what the runs of a side have there, once each."""
-    values = dict.fromkeys("unknown" if (value := look(run)) is None else str(value) for run in runs)
-    return ", ".join(values)
+def spell(look: Callable[[Measured], Any], runs: Sequence[Measured]) -> list[str]:
+    """Write what the runs of a side have there, once each, in an order that does not depend on theirs."""
+    return sorted({"unknown" if (value := look(run)) is None else str(value) for run in runs})
 
 
 def doubts(runs: Sequence[Measured]) -> tuple[str, ...]:

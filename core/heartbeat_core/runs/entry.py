@@ -20,7 +20,8 @@ class Entry:
 
     ``id`` is the shortest name that no other recording of the folder shares; ``problem`` says in words what is wrong with the
     file or the run, empty where nothing is. ``low_ns``..``high_ns`` hold the median with 95 % confidence. ``device`` is the
-    chip, the hardware or "cpu"; ``rehearsal`` runs of torch_xla were not on a TPU. ``group`` holds repeats together.
+    chip, the hardware or "cpu"; ``rehearsal`` runs of torch_xla were not on a TPU. ``group`` holds repeats together, ``round`` those
+    of them that took turns, and ``reference`` tells which had the plan that the others are held against.
     """
 
     path: Path
@@ -32,6 +33,8 @@ class Entry:
     note: str = ""
     tags: tuple[str, ...] = ()
     group: str = ""
+    round: str = ""
+    reference: bool = False
     started: datetime | None = None  # UTC
     host: str = ""
     device: str = ""

@@ -12,10 +12,11 @@ from typing import Any
 from heartbeat_core.beat.report import report_json
 from heartbeat_core.beat.stream import Samples
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.compare import NO_RATES, Comparison, compare
+from heartbeat_core.runs.compare import Comparison, compare_all
 from heartbeat_core.runs.recording import read_records
 from heartbeat_core.runs.side import APART, Measured, Side, by_plan, side_of
-from heartbeat_core.runs.side_words import side_table
+from heartbeat_core.runs.side_words import price_notes, side_table
+from heartbeat_core.runs.tariff import NO_RATES, Tariff
 
 FORMS = ("csv", "json", "md", "svg")
 ENTRY_COLUMNS = ("id", "name", "group", "started", "host", "device", "backend", "method", "precision", "threads", "n", "status")
@@ -37,16 +38,16 @@ class Exported:
         return tuple(run for side in self.sides for run in side)
 
 
-def gather(sides: Sequence[Sequence[Measured]], rates: Mapping[str, float] = NO_RATES) -> Exported:
+def gather(sides: Sequence[Sequence[Measured]], tariff: Tariff = NO_RATES) -> Exported:
     """Compare what is to be exported; a single side of runs that did not do the same is taken apart first."""
     parts = [tuple(side) for side in sides]
     if len(parts) == 1 and len(parts[0]) > 1:
         try:
             parts = [tuple(part) for part in by_plan(parts[0])]
         except HeartbeatError:
-            return Exported((parts[0],), (), (side_of(parts[0], rates),))  # they repeat one another
-    made = tuple(compare(parts[0], part, rates) for part in parts[1:])
-    tables = (made[0].reference, *(comparison.candidate for comparison in made)) if made else (side_of(parts[0], rates),)
+            return Exported((parts[0],), (), (side_of(parts[0], tariff),))  # they repeat one another
+    made = compare_all(parts, tariff) if len(parts) > 1 else ()
+    tables = (made[0].reference, *(comparison.candidate for comparison in made)) if made else (side_of(parts[0], tariff),)
     return Exported(tuple(parts), made, tables)
 
 
@@ -136,7 +137,7 @@ def to_markdown(exported: Exported) -> str:
         lines += [f"Why: {plain(comparison.why)}."] if comparison.why else []
         lines += [f"- {plain(warning)}" for warning in ("", *comparison.warnings) if warning]
     labels = dict.fromkeys(f"{run.entry.title}: {label}" for run in exported.runs for label in run.report.labels)
-    return "\n".join([*lines, "", *(f"- {plain(label)}" for label in labels)]) + "\n"
+    return "\n".join([*lines, "", *(f"- {plain(label)}" for label in (*labels, *price_notes(exported.tables)))]) + "\n"
 
 
 def markdown_row(cells: Sequence[str]) -> str:

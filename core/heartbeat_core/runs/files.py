@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from heartbeat_core.runs.lock import hold
+from heartbeat_core.runs.lock import hold, hold_soon
 
 SUFFIX = ".jsonl"
 # The folder may hold other files, and those are never removed.
@@ -20,11 +20,14 @@ def size_of(path: Path) -> int:
         return 0
 
 
-def remove(path: Path) -> bool:
-    """Remove a recording unless a program is writing it; tell whether it is gone by our hand. Raise OSError where it cannot be."""
+def remove(path: Path, *, patient: bool = False) -> bool:
+    """Remove a recording unless a program is writing it; tell whether it is gone by our hand. Raise OSError where it cannot be.
+
+    ``patient``: wait for one that has it but for a moment, to read or to label it.
+    """
     try:
         with path.open("rb") as file:
-            if not hold(file):
+            if not (hold_soon if patient else hold)(file):
                 return False
             path.unlink()
     except FileNotFoundError:

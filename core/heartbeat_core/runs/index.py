@@ -114,9 +114,12 @@ class Index:
         batch: list[tuple[str, Kept]] = []
         for count, name in enumerate(names, 1):
             summary = summarize_recording(self.folder / name, stamps[name].size, ceilings)
-            ceiling = ceiling_of(summary.ceiling_key, ceilings)
-            self.known[name] = Known(stamps[name], ceiling, summary.entry)
-            batch.append((name, Kept(stamps[name], ceiling, summary.entry.to_row())))
+            if summary.entry.status == "broken" and not (self.folder / name).exists():
+                self.known.pop(name, None)  # another program has just deleted it
+            else:
+                ceiling = ceiling_of(summary.ceiling_key, ceilings)
+                self.known[name] = Known(stamps[name], ceiling, summary.entry)
+                batch.append((name, Kept(stamps[name], ceiling, summary.entry.to_row())))
             if len(batch) == BATCH or count == len(names):
                 self.shelf.store(batch)
                 batch = []
@@ -165,8 +168,7 @@ class Index:
 
     def label(self, entry: Entry, change: Relabel) -> Entry:
         """Change what a run is called; raise HeartbeatError where its recording cannot take that."""
-        label = relabel(entry.path, change)
-        size = entry.path.stat().st_size
+        label, size = relabel(entry.path, change)
         return replace(entry, name=label.name, note=label.note, tags=label.tags, group=label.group, bytes=size)
 
     def delete(self, entry: Entry) -> None:
@@ -176,13 +178,23 @@ class Index:
                 f"{entry.path} is no recording", "It does not begin as a run does.", "Delete it by hand, if that is meant."
             )
         try:
-            gone = remove(entry.path)
+            gone = remove(entry.path, patient=True)
         except OSError as error:
             cause = os.strerror(error.errno or 0)
             raise HeartbeatError(f"{entry.path} cannot be deleted", cause, "Mend the rights of its folder.") from error
         if not gone and entry.path.exists():
             cause = "Its run goes on, here or in another program."
             raise HeartbeatError(f"{entry.title} is still being written", cause, "Delete it when the run is over.")
+
+    def delete_all(self, entries: Iterable[Entry]) -> list[tuple[Entry, HeartbeatError]]:
+        """Remove as many of these as can be; give those that stay, and why."""
+        failures: list[tuple[Entry, HeartbeatError]] = []
+        for entry in entries:
+            try:
+                self.delete(entry)
+            except HeartbeatError as error:
+                failures.append((entry, error))
+        return failures
 
 
 def stands(kept: Known | None, stamp: Stamp, ceilings: CeilingCache) -> bool:

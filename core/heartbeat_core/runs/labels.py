@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import FileIO
@@ -14,11 +13,10 @@ from pathlib import Path
 
 from heartbeat_core.beat.stream import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.lock import hold
+from heartbeat_core.runs.lock import hold_soon
 
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 2_000, 20
 ENDS = 65_536  # bytes
-TRIES, PAUSE_S = 25, 0.02
 RESERVED = "/,"
 TAG = re.compile(r"[^\s,]{1,40}")
 
@@ -65,8 +63,8 @@ class Relabel:
         return check_label(replace(label, name=name, note=note, tags=kept, group=group))
 
 
-def relabel(path: Path, change: Relabel) -> Label:
-    """Append the changed label to a recording; a last line that was cut off goes first. Return the label.
+def relabel(path: Path, change: Relabel) -> tuple[Label, int]:
+    """Append the changed label to a recording; a last line that was cut off goes first. Return the label and the size of the file.
 
     Raises HeartbeatError where the file is none of ours, is being written by a program, or cannot be written; it is then as it was.
     """
@@ -78,19 +76,13 @@ def relabel(path: Path, change: Relabel) -> Label:
             found = look_through(path)
             changed = change.applied_to(replace(found.label, at_ns=found.at_ns))
             append(file, found, encode(changed))
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError as error:
+        raise HeartbeatError(f"{path.name} is gone", "Another program has deleted it.", "Look again: heartbeat-tui runs list.") from error
     except OSError as error:
         remedy = "Free the disk, or check the rights of the file."
         raise HeartbeatError(f"{path.name} cannot be labelled", os.strerror(error.errno or 0), remedy) from error
-    return changed
-
-
-def hold_soon(file: FileIO) -> bool:
-    """Take the file for ourselves; another program that labels it lets go in a moment, one that records it does not."""
-    for _ in range(TRIES):
-        if hold(file):
-            return True
-        time.sleep(PAUSE_S)
-    return hold(file)
+    return changed, size
 
 
 @dataclass(frozen=True)

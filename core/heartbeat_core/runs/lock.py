@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from pathlib import Path
 from typing import IO
+
+TRIES, PAUSE_S = 25, 0.02
 
 
 def hold(file: IO[bytes], *, wait: bool = False) -> bool:
@@ -16,6 +19,15 @@ def hold(file: IO[bytes], *, wait: bool = False) -> bool:
     except OSError:
         return True
     return True
+
+
+def hold_soon(file: IO[bytes]) -> bool:
+    """Take the file for ourselves; another program that labels or reads it lets go in a moment, one that records it does not."""
+    for _ in range(TRIES):
+        if hold(file):
+            return True
+        time.sleep(PAUSE_S)
+    return hold(file)
 
 
 def is_held(path: Path) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from statistics import fmean, stdev, variance
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.beat.store import SampleStore, as_array
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.statistics import Statistics
 
 SURE_P = 0.05
+LEAST = 2  # processes of which an interval can be made
+TOO_FEW = "too few independent samples for an interval: it takes 6 on each side"
 MANN_WHITNEY, WELCH, POOLED = "Mann–Whitney", "Welch's t", "Student's t, the spread of both taken from the one that was repeated"
 
 
@@ -30,7 +32,8 @@ MANN_WHITNEY, WELCH, POOLED = "Mann–Whitney", "Welch's t", "Student's t, the s
 class Timed:
     """The time of one product in one process, ns, with its 95 % interval where there are samples enough for one.
 
-    ``worth`` is how many independent samples the ``samples`` are worth.
+    ``worth`` is how many independent samples the ``samples`` are worth; ``lacking`` says why there is no interval, where samples
+    enough would not make one.
     """
 
     ns: float
@@ -39,6 +42,21 @@ class Timed:
     worth: float
     samples: SampleStore | None = None
     products: int = 1  # that a sample spans
+    lacking: str = ""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value that holds with 95 % confidence between ``low`` and ``high``."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def half(self) -> float:
+        """Give half its width, relative to the value."""
+        return (self.high - self.low) / 2 / self.value
 
 
 @dataclass(frozen=True)
@@ -80,8 +98,7 @@ def of_samples(reference: Timed, candidate: Timed) -> Ratio:
     value = candidate.ns / reference.ns
     p_value = compare_samples(reference, candidate)
     if not (reference.low_ns and reference.high_ns and candidate.low_ns and candidate.high_ns):
-        lacking = "too few independent samples for an interval: it takes 6 on each side"
-        return Ratio(value, None, None, p_value, "sample", MANN_WHITNEY, lacking)
+        return Ratio(value, None, None, p_value, "sample", MANN_WHITNEY, reference.lacking or candidate.lacking or TOO_FEW)
     slowest = math.hypot(math.log(candidate.high_ns / candidate.ns), math.log(reference.ns / reference.low_ns))
     fastest = math.hypot(math.log(candidate.ns / candidate.low_ns), math.log(reference.high_ns / reference.ns))
     return Ratio(value, value * math.exp(-fastest), value * math.exp(slowest), p_value, "sample", MANN_WHITNEY)
@@ -149,7 +166,24 @@ def of_processes(reference: Sequence[float], candidate: Sequence[float]) -> Rati
     difference = fmean(candidate) - fmean(reference)
     few = min(len(reference), len(candidate)) < 2
     error, df = pooled_error(reference, candidate) if few else welch_error(reference, candidate)
-    test, value = POOLED if few else WELCH, math.exp(difference)
+    return by_student(difference, error, df, POOLED if few else WELCH)
+
+
+def of_rounds(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """Compare processes that took turns, by the times of reference and candidate in each round: a drift meets both alike.
+
+    Raises ValueError for fewer than two rounds.
+    """
+    if len(pairs) < LEAST:
+        raise ValueError("it takes two rounds to compare them")
+    logs = [math.log(candidate / reference) for reference, candidate in pairs]
+    error = math.sqrt(variance(logs) / len(logs))
+    return by_student(fmean(logs), error, len(logs) - 1, f"paired t over {len(logs)} rounds")
+
+
+def by_student(difference: float, error: float, df: float, test: str) -> Ratio:
+    """Make a ratio of the difference of two means of logarithms and its standard error."""
+    value = math.exp(difference)
     if error == 0:  # all times alike to the nanosecond
         return Ratio(value, value, value, 1.0 if difference == 0 else 0.0, "process", test)
     reach = quantile_95(df) * error
@@ -171,3 +205,12 @@ def pooled_error(reference: Sequence[float], candidate: Sequence[float]) -> tupl
     """Do the same where one side has a single process, which is taken to vary as the others do."""
     repeated = max(reference, candidate, key=len)
     return math.sqrt(variance(repeated) * (1 / len(reference) + 1 / len(candidate))), len(repeated) - 1
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """Give the geometric mean of independent values with its 95 % interval, by Student's t on the logarithms; None under two."""
+    if len(values) < LEAST:
+        return None
+    logs = [math.log(value) for value in values]
+    centre, reach = fmean(logs), quantile_95(len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
+    return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))

@@ -116,16 +116,22 @@ def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path]
         called = call(path) if path != keep else None
         if called:
             labelled.append((path, size, called))
-        elif path != keep and remove(path):
-            removed.append(path)
+        elif path != keep and take_away(path, removed):
             excess -= size
     gone: list[str] = []
     for path, size, called in labelled:
-        if excess > 0 and remove(path):
-            removed.append(path)
-            gone.append(called)
+        if excess > 0 and take_away(path, removed):
+            gone += [called] if path in removed else []
             excess -= size
     return removed, gone
+
+
+def take_away(path: Path, removed: list[Path]) -> bool:
+    """Remove a recording; tell whether its room is free, be it by another program that makes room as well."""
+    if remove(path):
+        removed.append(path)
+        return True
+    return not path.exists()
 
 
 def call(path: Path) -> str:

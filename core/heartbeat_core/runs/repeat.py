@@ -2,7 +2,8 @@
 
 Samples of one process share its memory layout, its placement and its moment; their interval says nothing of the next
 process. So here a process is one observation: the median of its samples. Candidates take turns in rounds, each round in
-a shuffled order, and are compared within their rounds, so that a drift of the machine meets all of them alike.
+a shuffled order, and are compared within their rounds, so that a drift of the machine meets all of them alike. Each recording says
+which round it belongs to, so that ``runs compare`` does the same.
 
 Sources: Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM (2013); Student, "The Probable Error of a
 Mean", Biometrika 6 (1908).
@@ -14,33 +15,21 @@ import math
 import random
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import median, stdev
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import Report
+from heartbeat_core.beat.stream import Label
 from heartbeat_core.beat.units import significant
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import Value, in_words, value_of, varied
+from heartbeat_core.runs.axes import Value, names_of, varied
 from heartbeat_core.runs.course import Course, Leg, ending_error
+from heartbeat_core.runs.ratio import LEAST, Interval, mean_interval, of_rounds
 from heartbeat_core.runs.student import quantile_95
 
-LEAST, MOST = 2, 100  # processes of a candidate
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value that holds with 95 % confidence between ``low`` and ``high``."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def half(self) -> float:
-        """Give half its width, relative to the value."""
-        return (self.high - self.low) / 2 / self.value
+MOST = 100  # processes of a candidate
 
 
 @dataclass(frozen=True)
@@ -112,11 +101,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class PairedRatio:
-    """How long the candidate takes, over the reference: from ``pairs`` rounds in which both were measured.
-
-    ``runs compare`` knows nothing of rounds: it takes the same processes as independent, and its interval is wider where
-    the machine drifted.
-    """
+    """How long the candidate takes, over the reference: from ``pairs`` rounds in which both were measured."""
 
     reference: str
     candidate: str
@@ -172,10 +157,12 @@ class Repeat(Course):
             raise HeartbeatError("a repeat needs an end", "Each process goes on until stopped.", "Give --iterations or --duration.")
         self.repeat = repeat
         self.seed = secrets.randbelow(10**9) if seed is None else seed
-        touched = tuple(dict.fromkeys(name for values in candidates for name in values))
-        reference = in_words({name: value_of(plan, name) for name in touched}) or "the plan"
-        self.candidates = [Candidate(reference, {}, plan)]
-        self.candidates += [Candidate(in_words(values), values, varied(plan, values)) for values in candidates]
+        self.token = secrets.token_hex(4)  # a group may be added to by another repeat
+        plans = [plan, *(varied(plan, values) for values in candidates)]
+        self.candidates = [
+            Candidate(name or "the plan", values, each)
+            for name, values, each in zip(names_of(plans), ({}, *candidates), plans, strict=True)
+        ]
         if len({candidate.plan for candidate in self.candidates}) < len(self.candidates):
             cause = "Two of them would be the same run."
             raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the plan has.")
@@ -195,6 +182,11 @@ class Repeat(Course):
         round_, index = self.turn
         candidate = self.candidates[index]
         return Leg(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.plan)
+
+    def label_of(self, leg: Leg) -> Label:
+        """Say which round the leg that was asked for last belongs to, and whether it has the plan given first."""
+        round_, index = self.turn
+        return replace(super().label_of(leg), round=f"{self.token}-{round_}", reference=index == 0)
 
     def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
@@ -234,19 +226,11 @@ def shuffled(candidates: int, repeat: int, seed: int) -> list[tuple[int, int]]:
 def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
     """Compare two candidates round by round; None where fewer than two rounds have both."""
     by_round = {process.round: process.ns for process in reference.measured}
-    ratios = [process.ns / base for process in candidate.measured if process.ns and (base := by_round.get(process.round))]
-    interval = mean_interval(ratios)
-    if interval is None:
+    pairs = [(base, process.ns) for process in candidate.measured if process.ns and (base := by_round.get(process.round))]
+    if len(pairs) < LEAST:
         return None
-    return PairedRatio(
-        reference.name, candidate.name, interval, len(ratios), reference.plan.workload.flops == candidate.plan.workload.flops
-    )
-
-
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Give the geometric mean of independent values with its 95 % interval, by Student's t on the logarithms; None under two."""
-    if len(values) < LEAST:
-        return None
-    logs = [math.log(value) for value in values]
-    centre, reach = fmean(logs), quantile_95(len(logs) - 1) * stdev(logs) / math.sqrt(len(logs))
-    return Interval(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach))
+    ratio = of_rounds(pairs)
+    assert ratio.low is not None
+    assert ratio.high is not None
+    same_work = reference.plan.workload.flops == candidate.plan.workload.flops
+    return PairedRatio(reference.name, candidate.name, Interval(ratio.value, ratio.low, ratio.high), len(pairs), same_work)

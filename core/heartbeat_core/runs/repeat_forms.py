@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from heartbeat_core.runs.repeat import Candidate, Interval, Repeated
+from heartbeat_core.runs.ratio import Interval
+from heartbeat_core.runs.repeat import Candidate, Repeated
 
 CONFIDENCE = "95 %, Student's t on the logarithms of the processes' medians"
 

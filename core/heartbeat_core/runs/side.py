@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from statistics import fmean, median
+from functools import cached_property
+from statistics import median
 from typing import Any
 
 from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.report import Report
 from heartbeat_core.beat.roofline import Floor
 from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.store import SampleStore
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.axes import names_of
 from heartbeat_core.runs.entry import Entry
-from heartbeat_core.runs.ratio import Timed, timed_of
+from heartbeat_core.runs.ratio import Timed, mean_interval, timed_of
 from heartbeat_core.runs.recording import load
+from heartbeat_core.runs.tariff import Tariff
 
 HOUR_NS = 3.6e12
 MILLION = 1e6
+ONE_READING = "the handbook's clock has one reading a run, and one reading has no interval"
 VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
 APART = ("cold", "compile", "transfer")
 
@@ -37,14 +41,15 @@ class Measured:
     def steady(self) -> SampleStore:
         return self.series.steady
 
-    @property
+    @cached_property
     def timed(self) -> Timed | None:
         """Give the time of a product, None where none was measured."""
         report, found = self.report, self.report.statistics
         if not found or not report.iteration_ns:
             return None
         if report.handbook:  # its first reading is its result; an interval would be of all readings
-            return Timed(report.iteration_ns, None, None, found.effective_n, self.steady, report.plan.products_per_sample)
+            products = report.plan.products_per_sample
+            return Timed(report.iteration_ns, None, None, found.effective_n, self.steady, products, ONE_READING)
         return timed_of(self.steady, found, report.plan.products_per_sample)
 
     def apart_ns(self, name: str) -> float | None:
@@ -73,12 +78,43 @@ def measured(entry: Entry, report: Report, series: Series) -> Measured:
     return Measured(entry, report, series)
 
 
+def measure_each(entries: Sequence[Entry], ceilings: CeilingCache) -> tuple[list[Measured], tuple[str, ...]]:
+    """Read the recordings of one side; of several those without figures are left out, as are the turns of a repeat that were cut short.
+
+    Return with the rest why each was left out. Raises HeartbeatError where nothing is left.
+    """
+    runs: list[Measured] = []
+    errors: list[HeartbeatError] = []
+    for entry in entries:
+        try:
+            if len(entries) > 1:
+                check_turn(entry)
+            runs.append(measure(entry, ceilings))
+        except HeartbeatError as error:
+            errors.append(error)
+    if errors and not runs:
+        raise errors[0]
+    return runs, tuple(map(left_out, errors))
+
+
+def check_turn(entry: Entry) -> None:
+    """Raise HeartbeatError for a turn of a repeat that did not end well: ``bench --repeat`` does not count it either."""
+    if entry.round and entry.status != "done":
+        raise HeartbeatError(f"{entry.title} does not count", entry.problem or f"its process was {entry.status}", exit_code=3)
+
+
+def left_out(error: HeartbeatError) -> str:
+    """Say why a run among several does without its figures."""
+    return f"left out: {error.title}: {error.cause.rstrip('.')}"
+
+
 @dataclass(frozen=True)
 class Side:
     """One side. Times are nanoseconds per product: the median of a run, of several the geometric mean of their medians.
 
-    ``low_ns``..``high_ns`` hold it with 95 % confidence, of several runs they are its least and greatest. ``device`` is "cpu", a
-    chip or other hardware; ``usd_per_million`` what a million products cost at ``usd_per_hour``, None where no rate is known.
+    ``low_ns``..``high_ns`` hold it with 95 % confidence, of several runs by what differs from process to process. ``device`` is "cpu", a
+    chip or other hardware; ``billed`` tells whether somebody pays for it by the hour, as for every TPU. ``usd_per_million`` is what a
+    million products cost at ``usd_per_hour``, None where no rate is known; ``price_source`` is empty where somebody gave the rate.
     """
 
     title: str
@@ -101,25 +137,25 @@ class Side:
     share: float | None
     verdict: str
     reason: str
+    billed: bool = False
     usd_per_hour: float | None = None
     usd_per_million: float | None = None
+    price_source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "ids": list(self.ids)}
 
 
-def side_of(runs: Sequence[Measured], rates: Mapping[str, float]) -> Side:
-    """Draw up a side of at least one run; ``rates`` are USD per hour by device, host or backend."""
+def side_of(runs: Sequence[Measured], tariff: Tariff, title: str = "") -> Side:
+    """Draw up a side of at least one run."""
     first = runs[0]
     report, entry = first.report, first.entry
     timed = [run.timed for run in runs]
-    times = [one.ns for one in timed if one]
-    ns = math.exp(fmean(math.log(value) for value in times)) if len(times) > 1 else times[0]
-    single = timed[0] if len(runs) == 1 else None
-    rate = rate_of(entry, rates)
+    ns, low_ns, high_ns = typical_of([one for one in timed if one])
+    price = tariff.of(entry, report.environment)
     worst = min(runs, key=lambda run: VERDICTS.index(run.report.verdict.kind)).report.verdict
     return Side(
-        title=title_of(runs),
+        title=title or title_of(runs),
         ids=tuple(run.entry.id for run in runs),
         device=entry.device or entry.backend,
         where=entry.where,
@@ -130,8 +166,8 @@ def side_of(runs: Sequence[Measured], rates: Mapping[str, float]) -> Side:
         n=sum(run.report.statistics.n for run in runs if run.report.statistics),
         worth=sum(one.worth for one in timed if one),
         ns=ns,
-        low_ns=single.low_ns if single else min(times),
-        high_ns=single.high_ns if single else max(times),
+        low_ns=low_ns,
+        high_ns=high_ns,
         apart_ns={name: middle([run.apart_ns(name) for run in runs]) for name in APART},
         flops_per_s=1e9 * report.plan.workload.flops / ns,
         bytes_per_s=1e9 * report.plan.workload.bytes / ns,
@@ -139,23 +175,57 @@ def side_of(runs: Sequence[Measured], rates: Mapping[str, float]) -> Side:
         share=report.floor.ns / ns if report.floor else None,
         verdict=worst.kind,
         reason=worst.reason,
-        usd_per_hour=rate,
-        usd_per_million=rate * ns * MILLION / HOUR_NS if rate is not None else None,
+        billed=bool(report.environment.get("chip")),
+        usd_per_hour=price.usd_per_hour if price else None,
+        usd_per_million=price.usd_per_hour * ns * MILLION / HOUR_NS if price else None,
+        price_source=price.source if price else "",
     )
 
 
+def typical_of(timed: Sequence[Timed]) -> tuple[float, float | None, float | None]:
+    """Give the time of one product and its interval: of a run by its samples, of several by how their medians differ."""
+    found = mean_interval([one.ns for one in timed])
+    return (found.value, found.low, found.high) if found else (timed[0].ns, timed[0].low_ns, timed[0].high_ns)
+
+
+def plan_key(entry: Entry, plan: Plan) -> tuple[Plan, str]:
+    """Tell what a run did and where: two runs of which it is the same repeat one another, however long each was."""
+    return replace(plan, iterations=1, duration_s=None, seed=0, calibrate=False), entry.where
+
+
 def by_plan(runs: Sequence[Measured]) -> list[list[Measured]]:
-    """Take apart runs that did not do the same, in the order in which each sort was first run.
+    """Take apart runs that did not do the same: first those that the others are to be held against, then in the order they first ran.
 
     Raises HeartbeatError where all of them did.
     """
-    sorts: dict[tuple[Any, ...], list[Measured]] = {}
+    sorts: dict[tuple[Plan, str], list[Measured]] = {}
     for run in sorted(runs, key=lambda run: (run.entry.started is None, run.entry.started, run.entry.path.name)):
-        plan = run.report.plan
-        sorts.setdefault((replace(plan, iterations=1, duration_s=None, calibrate=False), run.entry.where), []).append(run)
+        sorts.setdefault(plan_key(run.entry, run.report.plan), []).append(run)
     if len(sorts) < 2:
         raise HeartbeatError("there is nothing to compare with", "All these runs did the same.", "Name a second run, or a second group.")
-    return list(sorts.values())
+    return sorted(sorts.values(), key=lambda side: not is_reference(side))
+
+
+def is_reference(runs: Sequence[Measured]) -> bool:
+    """Tell whether these have the plan that the others of their group were made to be held against."""
+    return any(run.entry.reference for run in runs)
+
+
+def titles_of(sides: Sequence[Sequence[Measured]]) -> tuple[str, ...]:
+    """Call each side so that no two are called the same: within a group by what its plan does otherwise, else by its runs."""
+    plain = tuple(map(title_of, sides))
+    plans = names_of([side[0].report.plan for side in sides])
+    places = tuple(side[0].entry.where for side in sides)
+    folders = (side[0].entry.path.absolute().parent.name for side in sides)
+    groups = {run.entry.group for side in sides for run in side}
+    within = [plans, joined(plans, places)] if len(groups) == 1 and "" not in groups else []
+    beside = [plain, joined(plain, plans), joined(plain, places), joined(plain, folders)]
+    numbered = tuple(f"{title} ({number})" for number, title in enumerate(plain, 1))
+    return next((titles for titles in (*within, *beside) if all(titles) and len(set(titles)) == len(sides)), numbered)
+
+
+def joined(titles: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(", ".join(filter(None, pair)) for pair in zip(titles, more, strict=True))
 
 
 def title_of(runs: Sequence[Measured]) -> str:
@@ -165,13 +235,6 @@ def title_of(runs: Sequence[Measured]) -> str:
     groups = {run.entry.group for run in runs}
     group = groups.pop() if len(groups) == 1 else ""
     return group or f"{len(runs)} runs"
-
-
-def rate_of(entry: Entry, rates: Mapping[str, float]) -> float | None:
-    """Find what an hour of a run's machine costs: by its host, its chip or device, its backend, whatever is named first of these."""
-    folded = {name.casefold(): rate for name, rate in rates.items()}
-    found = (folded.get(name.casefold()) for name in (entry.host, entry.device, entry.backend) if name)
-    return next((rate for rate in found if rate is not None), None)
 
 
 def middle(values: Sequence[float | None]) -> float | None:

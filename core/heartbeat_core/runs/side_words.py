@@ -28,7 +28,7 @@ def side_table(sides: Sequence[Side]) -> list[Row]:
         ("of its limit", *(NOTHING if side.share is None else format_share(side.share) for side in sides)),
         ("verdict", *(f"{GLYPHS.get(side.verdict, '')} {side.verdict}" for side in sides)),
         *((name, *(or_nothing(side.apart_ns[name]) for side in sides)) for name in APART),
-        ("1 million products", *(usd(side) for side in sides)),
+        ("1 million products", *costs(sides)),
     ]
     return [("", *(side.title for side in sides)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]
 
@@ -37,8 +37,18 @@ def or_nothing(ns: float | None) -> str:
     return NOTHING if ns is None else format_ns(ns)
 
 
-def usd(side: Side) -> str:
-    """Say what a million products cost at the rate that was given."""
-    if side.usd_per_million is None or side.usd_per_hour is None:
-        return NOTHING
-    return f"${significant(side.usd_per_million)} at ${side.usd_per_hour:.2f}/h"
+def costs(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Say what a million products cost on each side; nothing of any where no rate is known and none is paid for by the hour."""
+    if not any(side.billed or side.usd_per_million is not None for side in sides):
+        return (NOTHING,) * len(sides)
+    return tuple(
+        "unknown rate"
+        if side.usd_per_million is None or side.usd_per_hour is None
+        else f"${significant(side.usd_per_million)} at ${side.usd_per_hour:.2f}/h"
+        for side in sides
+    )
+
+
+def price_notes(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Say what the rates that nobody gave are the price of, each once."""
+    return tuple(dict.fromkeys(f"${side.usd_per_hour:.2f}/h is for {side.price_source}" for side in sides if side.price_source))

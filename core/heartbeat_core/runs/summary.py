@@ -100,6 +100,8 @@ def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, stat
         note=label.note,
         tags=label.tags,
         group=label.group,
+        round=label.round,
+        reference=label.reference,
         started=time_of(started.time) or time_in_name(path),
         host=str(environment.get("host") or ""),
         device=device_of(environment),

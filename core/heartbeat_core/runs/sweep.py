@@ -98,6 +98,10 @@ class Swept:
         )
 
 
+class NoSweep(HeartbeatError):
+    """Runs that make no sweep together."""
+
+
 class Sweep(Course):
     """The course of a sweep. ``exact``: every point has the plan's own length; else one that takes about a second."""
 
@@ -160,16 +164,16 @@ class Sweep(Course):
 def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -> Swept:
     """Put a sweep together again from its recordings: what differs between their plans are its axes.
 
-    Raises HeartbeatError where a recording cannot be read, or where more differs than a sweep varies.
+    Raises NoSweep where nothing differs or more than a sweep varies, HeartbeatError where a recording cannot be read.
     """
     loaded = [load(path) for path in paths]
     plans = [each.series.plan for each in loaded]
     values = {name: tuple(dict.fromkeys(value_of(plan, name) for plan in plans)) for name in SWEPT}
     axes = tuple(Axis(name, ordered(found)) for name, found in values.items() if len(found) > 1)
     if not axes:
-        raise HeartbeatError("these runs are no sweep", "All of them have the same shape, dtype, precision and threads.", "Choose a sweep.")
+        raise NoSweep("these runs are no sweep", "All of them have the same shape, dtype, precision and threads.", "Choose a sweep.")
     if len(axes) > MOST_AXES or len({without_axes(plan) for plan in plans}) > 1:
-        raise HeartbeatError("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
+        raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
     points = []
     for each, plan in zip(loaded, plans, strict=True):
         report = each.report(ceilings)

@@ -3,19 +3,24 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured, Label, Record, Stage
+from heartbeat_core.beat.stream import CeilingMeasured, Ended, Label, Record, Stage
+from heartbeat_core.beat.units import significant
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.check import check
 from heartbeat_core.runs.compare import between, change, compare
 from heartbeat_core.runs.index import Index
-from heartbeat_core.runs.side import Measured, measure
+from heartbeat_core.runs.side import Measured, by_plan, measure, measure_each, titles_of
+from heartbeat_core.runs.side_words import costs, price_notes
+from heartbeat_core.runs.tariff import Tariff
+from heartbeat_core.vms.prices import Rates
 
 if TYPE_CHECKING:
     from tests.core.runs.conftest import Write
@@ -34,8 +39,10 @@ def steady(centre: float, n: int = 100, seed: int = 1, spread: float = 0.03) -> 
 def make(index: Index, write: Write, records: Records) -> Make:
     """Record a run of these steady times under a name, and read it."""
 
-    def made(name: str, times: Sequence[int], *more: Record, group: str = "", **options: Any) -> Measured:
-        path = write([*records(times, **options), *more, Label(9, name, group=group)])
+    def made(
+        name: str, times: Sequence[int], *more: Record, group: str = "", turn: str = "", reference: bool = False, **options: Any
+    ) -> Measured:
+        path = write([*records(times, **options), *more, Label(9, name, group=group, round=turn, reference=reference)])
         return measure(index.find(str(path)), index.ceilings)
 
     return made
@@ -118,7 +125,7 @@ def test_another_place_is_named_and_does_not_count_as_other_work(make: Make) -> 
 def test_cpu_against_tpu_says_why(make: Make) -> None:
     cpu = make("cpu", steady(1e8), CeilingMeasured(8, 2.2e11, 2e10), plan=Plan(HANDBOOK))
     tpu = make("tpu", steady(2e5), plan=Plan(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU")
-    found = compare([cpu], [tpu], {"V6E": 2.7})
+    found = compare([cpu], [tpu], Tariff({"V6E": 2.7}))
     assert found.why.startswith("CPU, 2 threads could do a product in 78.1 ms at best, limited by its arithmetic, and reaches ")
     assert "TPU v6e could do a product in 170 µs at best, limited by its memory, and reaches " in found.why
     assert found.why.endswith("the machines themselves make 459 ×")
@@ -200,3 +207,87 @@ def test_intervals_read_as_people_say_them(low: float, high: float, words: str) 
 def test_a_side_of_different_shapes_names_them_all(make: Make, tmp_path: Path) -> None:
     found = compare([make("a", steady(1e6)), make("b", steady(1e6), plan=Plan(MatMul(64)))], [make("c", steady(1e6))])
     assert "[128×4096]·[4096×16384], [64×4096]·[4096×16384] against" in found.warnings[0]
+    mixed, other = ([make("", steady(1e6 * batch), plan=Plan(MatMul(batch))) for batch in order] for order in ((1, 2), (2, 1)))
+    assert not compare(mixed, other).comparable
+
+
+BF16 = Plan(MatMul(dtype="bfloat16"))
+
+
+def test_processes_that_took_turns_are_compared_within_their_rounds(make: Make) -> None:
+    """The machine drifts by 30 % a round, which says nothing of either."""
+    drift = [1.3**number for number in range(4)]
+    before = [make("", steady(1e6 * d), group="g", turn=f"x-{n}", reference=True) for n, d in enumerate(drift)]
+    after = [make("", steady(1.1e6 * d), group="g", turn=f"x-{n}", plan=BF16) for n, d in enumerate(drift)]
+    found = compare(before, after)
+    assert (found.kind, found.ratio.test) == ("slower", "paired t over 4 rounds")
+    assert found.ratio.low is not None
+    assert found.ratio.low > 1.08
+    # one that is left out takes its round with it, and what took turns with nobody is compared as processes are
+    assert compare(before[1:], after).ratio.test == "paired t over 3 rounds"
+    assert compare([*before, make("", steady(1e6), group="g")], after).ratio.test == "Welch's t"
+    assert compare([*before, make("", steady(1e6), group="g", turn="x-1")], after).ratio.test == "Welch's t"
+
+
+def test_the_plan_given_first_is_the_reference_whatever_ran_first(make: Make) -> None:
+    runs = [make("", steady(2e6), group="g", turn="x-1", plan=BF16), make("", steady(1e6), group="g", turn="x-1", reference=True)]
+    first, second = by_plan(runs)
+    assert [run.report.plan.workload.dtype for run in (*first, *second)] == ["float32", "bfloat16"]
+
+
+@pytest.mark.parametrize(
+    ("plans", "names"),
+    [
+        ((Plan(threads=1), Plan()), ("1 thread", "torch's own threads")),
+        ((Plan(), BF16, Plan(threads=1)), ("float32, torch's own threads", "bfloat16", "1 thread")),
+        ((Plan(), Plan(method="handbook")), ("method synchronized", "method handbook")),
+        ((Plan(), Plan(warmup=2)), ("g (1)", "g (2)")),
+    ],
+)
+def test_the_plans_of_a_group_have_the_names_that_bench_gives_them(make: Make, plans: Sequence[Plan], names: Sequence[str]) -> None:
+    made = [[make("", steady(1e6), group="g", plan=plan) for _ in range(2)] for plan in plans]
+    assert titles_of(made) == tuple(names)
+
+
+def test_two_folders_of_runs_are_told_apart_by_name(make: Make, tmp_path: Path, index: Index) -> None:
+    sides = []
+    for name in ("baseline", "candidate"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            path = make("", steady(1e6, seed=number)).entry.path
+            path.rename(tmp_path / name / path.name)
+        sides.append([measure(entry, index.ceilings) for entry in index.find_all([f"{tmp_path / name}/"])])
+    assert titles_of(sides) == ("2 runs, baseline", "2 runs, candidate")
+
+
+def test_of_several_runs_those_without_figures_are_left_out_and_said(make: Make, write: Write, records: Records, index: Index) -> None:
+    whole = make("whole", steady(1e6), group="g", turn="x-1").entry
+    cut = write([*records()[:-1], Ended(5, "stopped"), Label(6, "cut", group="g", round="x-2")])
+    none = write([*records()[:2], Label(6, "none", group="g")])
+    entries = [whole, index.find(str(cut)), index.find(str(none))]
+    runs, notes = measure_each(entries, index.ceilings)
+    assert [run.entry.title for run in runs] == ["whole"]
+    assert [note.startswith(f"left out: {name} ") for note, name in zip(notes, ("cut", "none"), strict=True)] == [True, True]
+    assert len(measure_each([entries[1]], index.ceilings)[0]) == 1  # asked for by itself it is shown
+    with pytest.raises(HeartbeatError, match="cannot be compared"):
+        measure_each([entries[2]], index.ceilings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "usd", "words"),
+    [
+        ({"tpu_zone": "europe-west4-a", "tpu_provisioning": "spot"}, 1.1, "one chip of v6e, spot in europe-west4, by the list, 2026-11-20"),
+        ({}, 2.7, "one chip of v6e, on demand in us-central1, by the list, 2026-11-20"),
+        ({"tpu_zone": "europe-west4-a", "tpu_provisioning": "reserved"}, None, ""),
+    ],
+)
+def test_a_recording_that_knows_its_zone_is_priced_there(make: Make, environment: dict[str, str], usd: float | None, words: str) -> None:
+    kept = Rates(datetime(2026, 11, 20, tzinfo=timezone.utc), "the list", {"v6e us-central1 on-demand": 2.7, "v6e europe-west4 spot": 1.1})
+    tariff = Tariff({}, kept, lambda: "us-central1")
+    tpu = make("tpu", steady(2e5), plan=Plan(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU", **environment)
+    found = compare([make("cpu", steady(1e8))], [tpu], tariff)
+    assert (found.candidate.usd_per_hour, found.candidate.price_source) == (usd, words)
+    costs_ = costs((found.reference, found.candidate))
+    assert costs_[0] == "unknown rate"
+    assert costs_[1] == ("unknown rate" if usd is None else f"${significant(found.candidate.usd_per_million or 0)} at ${usd:.2f}/h")
+    assert price_notes((found.candidate,)) == ((f"${usd:.2f}/h is for {words}",) if usd else ())

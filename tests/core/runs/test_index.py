@@ -208,3 +208,25 @@ def test_a_file_that_is_no_recording_is_not_deleted_as_one(index: Index, tmp_pat
     with pytest.raises(HeartbeatError, match="is no recording"):
         index.delete(entry)
     assert notes.exists()
+
+
+def test_of_several_recordings_as_many_are_deleted_as_can_be(index: Index, folder: Path, write: Write, records: Records) -> None:
+    first, last = write(), write()
+    recording = Recording.create(folder, Plan(), 2**20)
+    recording.write(encode(records()[0]))
+    entries = sorted(index.entries(), key=lambda entry: entry.path.name)
+    last.unlink()  # another program was quicker
+    ((entry, error),) = index.delete_all(entries)
+    assert entry.path == recording.path
+    assert "still being written" in error.title
+    assert not first.exists()
+    assert recording.path.exists()
+    recording.close()
+
+
+def test_a_recording_that_another_program_deletes_meanwhile_is_said_to_be_gone(index: Index, write: Write) -> None:
+    path = write()
+    (entry,) = index.entries()
+    path.unlink()
+    with pytest.raises(HeartbeatError, match=f"{path.name} is gone"):
+        index.label(entry, Relabel(name="x"))

@@ -269,3 +269,20 @@ def test_a_report_is_held_against_the_ceiling_of_its_own_run(tmp_path: Path) -> 
     assert report.floor is not None
     assert report.floor.roof.measured_on == "2026-11-22"
     assert json.dumps(report_json(report, load(path).series), allow_nan=False)
+
+
+def test_two_programs_that_make_room_at_once_take_no_more_than_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from heartbeat_core.runs import recording
+
+    oldest, older, newest = (tmp_path / f"2026112{day}T120000Z-cpu-synchronized-00000{day}.jsonl" for day in (1, 2, 3))
+    for path in (oldest, older, newest):
+        path.write_bytes(b"".join(LINES))
+
+    def other_was_quicker(path: Path) -> bool:
+        path.unlink()
+        return False
+
+    monkeypatch.setattr(recording, "remove", other_was_quicker)
+    assert make_room(tmp_path, 2 * sum(map(len, LINES)), keep=newest) == ([], [])
+    assert not oldest.exists()
+    assert older.exists()

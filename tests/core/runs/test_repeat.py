@@ -21,7 +21,8 @@ from heartbeat_core.beat.series import Series
 from heartbeat_core.beat.stream import SCHEMA, Ended, Samples, Started
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.course import Begun, Over, carry_out
-from heartbeat_core.runs.repeat import Candidate, Process, Repeat, mean_interval, ratio_of, shuffled
+from heartbeat_core.runs.ratio import mean_interval
+from heartbeat_core.runs.repeat import Candidate, Process, Repeat, ratio_of, shuffled
 from heartbeat_core.runs.repeat_forms import repeat_json
 
 Begin = Callable[..., Run]

@@ -8,20 +8,26 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import Label
+from heartbeat_core.beat.stream import Label, Record
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.axes import parse_axes
 from heartbeat_core.runs.course import Begun, Over, carry_out
+from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.recording import Recording, load
 from heartbeat_core.runs.sweep import LEAST_SAMPLES, MOST_SAMPLES, Sweep, Swept, load_sweep
 from heartbeat_core.runs.sweep_forms import sweep_csv, sweep_json, sweep_markdown
+from heartbeat_core.runs.write import sweep_in
+
+if TYPE_CHECKING:
+    from tests.core.runs.conftest import Write
 
 Begin = Callable[..., Run]
 PLAN = Plan(iterations=100, warmup=1)
@@ -213,3 +219,27 @@ def test_a_real_sweep_proves_every_point(begin: Begin, small: Callable[..., Plan
     swept = course.swept()
     assert [point.values["batch"] for point in swept.measured] == [1, 2, 4, 8]
     assert all(point.report and point.report.proof and point.report.proof.passed for point in swept.measured)
+
+
+def test_a_sweep_with_a_broken_point_says_which(index: Index, write: Write, records: Callable[..., list[Record]]) -> None:
+    def point(batch: int) -> Path:
+        return write([*records(plan=Plan(MatMul(batch), iterations=30, warmup=1)), Label(6, group="s")])
+
+    paths = [point(batch) for batch in (1, 2, 4)]
+    entries = index.find_all(["s"])
+    swept = sweep_in(entries, index)
+    assert swept is not None
+    assert [point.values["batch"] for point in swept.points] == [1, 2, 4]
+    lines = paths[1].read_bytes().splitlines(keepends=True)
+    paths[1].write_bytes(lines[0] + b"rubbish\n" + b"".join(lines[1:]))
+    with pytest.raises(HeartbeatError, match=f"{paths[1].name}, line 2"):
+        sweep_in(entries, index)
+    paths[1].unlink()
+    with pytest.raises(HeartbeatError, match=f"{paths[1].name} cannot be read"):
+        sweep_in(entries, index)
+
+
+def test_runs_that_differ_in_more_than_a_sweep_varies_are_none(index: Index, write: Write, records: Callable[..., list[Record]]) -> None:
+    for batch, warmup in ((1, 1), (2, 2)):
+        write([*records(plan=Plan(MatMul(batch), warmup=warmup)), Label(6, group="s")])
+    assert sweep_in(index.find_all(["s"]), index) is None

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.runs.repeat import shuffled
+
 LONG_S = 60.0
 PROGRAM = [sys.executable, "-m", "heartbeat_tui", "bench"]
+RUNS = [sys.executable, "-m", "heartbeat_tui", "runs"]
 KNEE = (
     "start(); tell('environment', values={'host': 'h', 'threads': 1})\n"
     "batch = order['plan']['workload']['batch']; ns = max(9_000_000, 100_000 * batch)\n"
@@ -133,3 +136,46 @@ def test_ctrl_c_keeps_what_is_done(fake_worker: Callable[[str], str], course: li
     measured = made["points"] if "points" in made else made["candidates"][0]["processes"]
     assert len(measured) == 2
     assert all(each["median_ns"] for each in measured)
+
+
+DRIFT = (
+    "import pathlib; counter = pathlib.Path(sys.argv[0]).with_suffix('.count'); counter.touch()\n"
+    "turn = len(counter.read_text()); counter.write_text('x' * (turn + 1))\n"
+    "ns = round(1_000_000 * 1.2 ** turn * (0.5 if order['plan']['workload']['dtype'] == 'bfloat16' else 1))\n"
+    "start(); tell('environment', values={'host': 'h', 'threads': 2})\n"
+    "beat(0, 2 * ns, phase='cold'); beat(1, *[ns + index % 9 for index in range(30)])\n"
+    "tell('proof', row=3, error=1e-7, implies='float32', passed=True); tell('ended', reason='done')"
+)
+
+
+def test_runs_compare_says_of_a_repeat_what_bench_said(fake_bench: Bench) -> None:
+    """The machine slows down all the while, and the candidate ran first."""
+    seed = next(seed for seed in range(99) if shuffled(2, 4, seed)[0] == (1, 1))
+    done = fake_bench(DRIFT, "--repeat", "4", "--vs", "dtype=bfloat16", "--order-seed", str(seed), "--json", "--name", "night")
+    (said,) = json.loads(done.stdout)["comparisons"]
+    again = subprocess.run([*RUNS, "compare", "night", "--json"], capture_output=True, text=True, timeout=LONG_S, check=False)
+    made = json.loads(again.stdout)
+    (compared,) = made["comparisons"]
+    assert {name: compared["ratio"][name] for name in ("value", "low", "high")} == said["ratio"]
+    assert (said["reference"], said["candidate"]) == ("float32", "bfloat16")
+    assert (compared["reference"]["title"], compared["candidate"]["title"]) == ("float32", "bfloat16")
+    assert compared["kind"] == "faster"
+    assert "the reference is float32, the plan that was given first" in made["notes"]
+
+
+def test_both_clocks_are_recorded_as_one_group(fake_bench: Bench) -> None:
+    body = (
+        "start(); tell('environment', values={'host': 'h', 'threads': 1})\n"
+        "if order['plan']['method'] == 'handbook': beat(0, *[840_000] * 5);"
+        " [tell('handbook', products=100, total_ns=840_000, launched=1, fence_ns=121_000_000, idle_fence_ns=3_000) for _ in range(5)]\n"
+        "else: beat(0, 9_000_000, phase='cold'); beat(1, *[4_000_000] * 30)\n"
+        "tell('proof', row=3, error=1e-7, implies='float32', passed=True); tell('ended', reason='done')"
+    )
+    done = fake_bench(body, "--compare-methods", "--name", "clocks", "--tag", "quiet")
+    assert done.returncode == 0, done.stderr
+    listed = subprocess.run([*RUNS, "list", "--json"], capture_output=True, text=True, timeout=LONG_S, check=False)
+    entries = json.loads(listed.stdout)["runs"]
+    assert [(entry["method"], entry["group"], entry["tags"]) for entry in entries] == [
+        ("synchronized", "clocks", ["quiet"]),
+        ("handbook", "clocks", ["quiet"]),
+    ]

@@ -18,6 +18,7 @@ from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.stream import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.runs.export import FORMS
+from heartbeat_core.runs.lock import hold
 from heartbeat_core.runs.recording import load
 from heartbeat_core.runs.sift import SORTS
 from heartbeat_tui.commands import runs as command
@@ -133,6 +134,20 @@ def test_delete_asks_and_shows_what_goes(write: Write) -> None:
     assert not first.exists()
 
 
+def test_what_cannot_be_deleted_is_said_and_the_rest_goes(write: Write) -> None:
+    first, held, last = write(), write(), write()
+    held.write_bytes(held.read_bytes().splitlines(keepends=True)[0])
+    with held.open("rb") as file:
+        assert hold(file)
+        done = runs("delete", "000001", "000002", "000003", "--yes", "--json")
+    assert done.returncode == 1
+    made = json.loads(done.stdout)
+    assert made["deleted"] == [str(first), str(last)]
+    assert [failure["path"] for failure in made["failed"]] == [str(held)]
+    assert "still being written" in done.stderr
+    assert (first.exists(), held.exists(), last.exists()) == (False, True, False)
+
+
 def test_compare_says_the_factor_and_what_else_differs(write: Write) -> None:
     write(name="a")
     write(3.2e6, name="b")
@@ -158,6 +173,7 @@ def test_a_kept_price_is_used_and_said_unless_a_rate_is_given(write: Write, home
     done = runs("compare", "cpu", "tpu", env={**os.environ, "ZONE": "us-central1-b"})
     assert "$2.70/h" in done.stdout
     assert "one chip of v6e, on demand in us-central1, by Google's public price list, 2026-11-20" in done.stderr
+    assert "unknown rate" in done.stdout  # of the CPU
     given = runs("compare", "cpu", "tpu", "--rate", "v6e=1", "--rate", "cpu=1")
     assert "$1.00/h" in given.stdout
     assert given.stderr == ""
@@ -209,7 +225,7 @@ def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
         write(2e6, group="course", plan=Plan(warmup=1, precision="highest"))
     write(group="other")
     (made,) = json.loads(runs("compare", "course", "--json").stdout)["comparisons"]
-    assert (made["reference"]["title"], made["candidate"]["title"]) == ("course, default", "course, highest")
+    assert (made["reference"]["title"], made["candidate"]["title"]) == ("precision default", "precision highest")
     assert (made["reference"]["processes"], made["ratio"]["unit"], made["kind"]) == (2, "process", "slower")
     sifted = runs("check", "group:course precision:default", "group:course precision:highest", "--json")
     assert json.loads(sifted.stdout)["comparison"]["ratio"] == made["ratio"]

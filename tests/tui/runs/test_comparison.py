@@ -218,3 +218,14 @@ async def test_the_cost_is_worked_out_at_the_rates_that_are_given(hall: OpenHall
         row = next(line for line in shown.splitlines() if "a million cost" in line)
         assert "$2.70" in row
         assert "at $2.70/h" in row
+
+
+async def test_a_repeat_is_held_against_the_plan_it_was_given_whatever_ran_first(hall: OpenHall, folder: Folder) -> None:
+    for turn in range(1, 5):
+        plain = turn % 4 in (2, 3)  # the candidate runs first
+        label = Label(0, group="repeat", round=f"x-{(turn + 1) // 2}", reference=plain)
+        folder.add(day=turn, dtype="float32" if plain else "bfloat16", ns=8_000_000 if plain else 4_000_000, label=label)
+    async with hall() as stage:
+        shown = await compare(stage, "c")
+        assert "× faster: ▲ bfloat16 than ● float32" in shown
+        assert "paired t over 2 rounds" in shown

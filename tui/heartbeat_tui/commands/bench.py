@@ -91,12 +91,13 @@ def run(args: argparse.Namespace) -> int:
             from heartbeat_tui.commands.bench_on import together
 
             return together(args, launcher, plan)
-        if args.sweep or args.repeat is not None or args.vs:
-            from heartbeat_tui.commands import bench_course
+        from heartbeat_tui.commands import bench_course
 
+        if args.sweep or args.repeat is not None or args.vs:
             return (bench_course.sweep if args.sweep else bench_course.repeat)(args, launcher, plan)
         if args.source:
             label_of(args)
+            bench_course.refuse(args, "--from", ("stream", "compare_methods"))
             return report_again(args, launcher)
         if args.compare_methods:
             return compare(args, launcher, plan)
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     from heartbeat_core.beat.report import report_json
 
-    finished, interrupted = carry_out(args, launcher, plan)
+    finished, interrupted = carry_out(args, launcher, plan, label_of(args))
     report = finished.report()
     if args.json:
         print(json.dumps(report_json(report, finished.series), allow_nan=False))
@@ -137,17 +138,20 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
 
 
 def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
-    """Run the handbook's clock, then the fenced one, on the same work."""
-    from dataclasses import replace
-
+    """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
     from heartbeat_core.beat.clocks import explain_gap
     from heartbeat_core.beat.report import report_json
+    from heartbeat_core.runs.both_clocks import BothClocks
 
-    same = plan.with_iterations(plan.iterations or 100)
-    handbook, interrupted = carry_out(args, launcher, replace(same, method="handbook"))
-    if interrupted or not handbook.ending or not handbook.ending.clean:
-        return INTERRUPTED if interrupted else exit_code(handbook.report())
-    honest, interrupted = carry_out(args, launcher, replace(same, method="synchronized"))
+    course, interrupted = BothClocks(plan, group=args.name or ""), False
+    runs: list[Run] = []
+    while not interrupted and (leg := course.next()) is not None:
+        finished, interrupted = carry_out(args, launcher, leg.plan, label_in(args, course.label_of(leg)))
+        course.ended(leg, finished.report(), recording_of(finished))
+        runs.append(finished)
+    if len(runs) < course.total:
+        return INTERRUPTED if interrupted else exit_code(runs[0].report())
+    handbook, honest = runs
     reports = handbook.report(), honest.report()
     why = explain_gap(*reports)
     if args.json:
@@ -161,14 +165,14 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     return INTERRUPTED if interrupted else exit_code(reports[1])
 
 
-def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> tuple[Run, bool]:
+def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan, label: Label | None) -> tuple[Run, bool]:
     """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short.
 
     Raises OSError where the stream could not be printed.
     """
     from dataclasses import replace
 
-    stream, label, profile = StreamOut() if args.stream else None, label_of(args), profile_of(args)
+    stream, profile = StreamOut() if args.stream else None, profile_of(args)
     plan, save = replace(plan, calibrate=args.calibrate), False if args.no_save else None
     with (
         Interrupt() as interrupt,
@@ -195,6 +199,14 @@ def label_of(args: argparse.Namespace) -> Label | None:
     if args.no_save or args.source:
         raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
     return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
+
+
+def label_in(args: argparse.Namespace, label: Label) -> Label:
+    """Give the label of one run of several, with the note and tags that all of them are to have."""
+    from dataclasses import replace
+
+    wanted = label_of(args)
+    return replace(label, note=wanted.note, tags=wanted.tags) if wanted else label
 
 
 def check_profile(args: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, label_of, watch
+from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, label_in, label_of, watch
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], P
 
     from heartbeat_core.runs.course import Begun, carry_out
 
-    wanted = label_of(args)
+    label_of(args)  # which may refuse it, before anything runs
 
     def begin(plan: Plan, label: Label) -> Run:
-        label = replace(label, note=wanted.note, tags=wanted.tags) if wanted else label
+        label = label_in(args, label)
         plan = replace(plan, calibrate=True) if args.calibrate else prepare(plan)
         return launcher.start(plan, save=False if args.no_save else None, label=label)
 

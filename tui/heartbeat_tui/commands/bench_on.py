@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code
+from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, label_of
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from heartbeat_core.launch import Launcher
     from heartbeat_core.remote.together import Together
 
-ALONE = {"stream": "--stream", "compare_methods": "--compare-methods", "sweep": "--sweep", "repeat": "--repeat", "vs": "--vs"}
+ALONE = {
+    "source": "--from",
+    "stream": "--stream",
+    "compare_methods": "--compare-methods",
+    "sweep": "--sweep",
+    "repeat": "--repeat",
+    "vs": "--vs",
+}
 
 
 def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
@@ -26,8 +33,10 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     given = [flag for name, flag in ALONE.items() if getattr(args, name, None)]
     if given:
         raise HeartbeatError(f"{given[0]} is for one host", "NAME:all beats on several at once.", "Name one: --on NAME:0.")
+    wanted = label_of(args)
+    label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with Interrupt() as interrupt:
-        runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None)
+        runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None, label=label)
         try:
             watch(runs, interrupt)
         finally:

@@ -252,8 +252,9 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
 
 
 def delete_runs(args: argparse.Namespace) -> int:
-    """Delete what is named, having shown it; 1 where the user would rather not."""
+    """Delete what is named, having shown it; 1 where the user would rather not, or where some of it stays."""
     from heartbeat_core.beat.units import format_bytes
+    from heartbeat_tui.commands.complain import complain
     from heartbeat_tui.commands.runs_text import table_lines
 
     index = open_index()
@@ -262,13 +263,17 @@ def delete_runs(args: argparse.Namespace) -> int:
     say("\n".join(table_lines(entries)))
     if not agreed(args, f"Delete {what}, {format_bytes(sum(entry.bytes for entry in entries))}, for good?"):
         return 1
-    for entry in entries:
-        index.delete(entry)
+    failures = index.delete_all(entries)
+    kept = {entry.path for entry, _ in failures}
+    gone = [str(entry.path) for entry in entries if entry.path not in kept]
+    for _, error in failures:
+        complain(error)
     if args.json:
-        print_json({"deleted": [str(entry.path) for entry in entries]})
+        failed = [{"path": str(entry.path), "problem": f"{error.title}: {error.cause}"} for entry, error in failures]
+        print_json({"deleted": gone, "failed": failed})
     else:
-        say(f"{len(entries)} deleted.")
-    return 0
+        say(f"{len(gone)} of {len(entries)} deleted." if failures else f"{len(gone)} deleted.")
+    return 1 if failures else 0
 
 
 def measured(index: Index, text: str) -> list[Measured]:
@@ -278,30 +283,36 @@ def measured(index: Index, text: str) -> list[Measured]:
     return [measure(entry, index.ceilings) for entry in index.find_all(text.split(","))]
 
 
-def sides(index: Index, args: argparse.Namespace) -> list[list[Measured]]:
-    """Read the reference and the candidates; a group alone is taken apart by what was planned."""
-    from heartbeat_core.runs.side import by_plan
+def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[Measured]], list[str]]:
+    """Read the reference and the candidates; a group alone is taken apart by what was planned. Give what there is to note as well."""
+    from heartbeat_core.runs.side import by_plan, is_reference, measure_each, titles_of
 
-    reference = measured(index, args.reference)
+    read = [measure_each(index.find_all(text.split(",")), index.ceilings) for text in (args.reference, *args.candidates)]
+    notes = [line for _, lines in read for line in lines]
     if args.candidates:
-        return [reference, *(measured(index, text) for text in args.candidates)]
-    return by_plan(reference)
+        return [runs for runs, _ in read], notes
+    parts = by_plan(read[0][0])
+    unsaid = "what ran first: these recordings do not say which plan was given first"
+    why = "the plan that was given first" if is_reference(parts[0]) else unsaid
+    return parts, [*notes, f"the reference is {titles_of(parts)[0]}, {why}"]
 
 
 def compare_runs(args: argparse.Namespace) -> int:
     """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
-    from heartbeat_core.runs.compare import compare
-    from heartbeat_tui.commands.runs_rates import known_rates
+    from heartbeat_core.runs.compare import compare_all
+    from heartbeat_core.runs.side_words import price_notes
+    from heartbeat_tui.tariff import known_tariff
 
-    index = open_index()
-    reference, *candidates = sides(index, args)
-    rates = known_rates(args.rate, {run.entry.device for side in (reference, *candidates) for run in side})
-    made = [compare(reference, candidate, rates) for candidate in candidates]
+    parts, notes = sides(open_index(), args)
+    made = compare_all(parts, known_tariff(dict(args.rate)))
+    notes += price_notes([made[0].reference, *(comparison.candidate for comparison in made)])
     if args.json:
-        print_json({"comparisons": [comparison.to_json() for comparison in made]})
+        print_json({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
     else:
         from heartbeat_tui.commands.runs_text import comparison_lines
 
+        for note in notes:
+            say(f"note: {note}")
         print("\n".join(comparison_lines(made)))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 

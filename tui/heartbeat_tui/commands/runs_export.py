@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 def export_runs(args: argparse.Namespace, index: Index) -> int:
     """Write what is named, to stdout or to a new file."""
     from heartbeat_core.runs.write import in_form, keep
+    from heartbeat_tui.tariff import known_tariff
 
     form = form_of(args)
     sides = [index.find_all(text.split(",")) for text in args.sides]
-    text = in_form(sides, form, index, dict(args.rate))
+    text, left_out = in_form(sides, form, index, known_tariff(dict(args.rate)))
+    for line in left_out:
+        say(f"note: {line}")
     if args.output is None:
         sys.stdout.write(text)
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.interrupt import Interrupt
@@ -90,7 +91,7 @@ def carry_out(launcher: Launcher, step: Step) -> tuple[Report, Any, bool]:
         source: Source = launcher.replay(step.recording, speed=1e6).start()
     else:
         source = launcher.start(launcher.with_ceiling(step.plan), save=False)
-    with Interrupt() as interrupt:
+    with closing(source), Interrupt() as interrupt:
         while not source.wait(0.2):
             if interrupt.came:
                 source.close()

@@ -72,7 +72,7 @@ class ComparingDesk(RunsDesk):
         from heartbeat_tui.panes.comparison import ComparisonPane
 
         if self.archive is not None:
-            compared = await asyncio.to_thread(self.archive.compare, entries, {})
+            compared = await asyncio.to_thread(self.archive.compare, entries)
             await self.push_screen(self.prepared(ComparisonPane(self.tabs_of_runs, self.current_mode, compared)))
 
     async def latest(self) -> tuple[Entry, ...]:

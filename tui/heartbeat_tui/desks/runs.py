@@ -83,9 +83,9 @@ class RunsDesk(BeatDesk):
     async def export_runs(self, event: ExportRuns) -> None:
         """Write the file, and say where it lies."""
         if self.archive is not None:
-            await asyncio.to_thread(self.archive.export, event.entries, event.form, event.path)
-            size = event.path.stat().st_size
-            self.notify(f"{event.path.absolute()}, {size:,} bytes", title="Written", markup=False)
+            size, left_out = await asyncio.to_thread(self.archive.export, event.entries, event.form, event.path)
+            said = "\n".join((f"{event.path.absolute()}, {size:,} bytes", *left_out))
+            self.notify(said, title="Written", severity="warning" if left_out else "information", markup=False)
 
     # -- a whole run
 

@@ -12,8 +12,9 @@ from textual.content import Content
 from textual.widgets import Digits
 
 from heartbeat_core.beat.units import format_ns
+from heartbeat_core.runs.side_words import price_notes
 from heartbeat_tui.widgets.columns import fitted
-from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, side_ink, table, warnings, why
+from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, side_ink, table, why
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
 from heartbeat_tui.widgets.overlay import Curve, OverlayChart, marker_of
 from heartbeat_tui.widgets.scale import unit_for
@@ -55,9 +56,11 @@ class SidesTable(Lines):
     def on_resize(self) -> None:
         width = self.size.width
         if width:
-            doubts = [part for warning in warnings(self.compared.comparisons) for part in wrap(f"! {warning}", width - 1)]
+            doubts = [part for warning in self.compared.doubts for part in wrap(f"! {warning}", width - 1)]
             rows = table_lines(table(self.compared.comparisons), width)
-            self.set_lines([*rows, *([Content("")] if doubts else []), *(ink(doubt, "attention") for doubt in doubts)])
+            notes = [part for note in price_notes(self.compared.sides) for part in wrap(f"{note}.", width - 1)]
+            said = [*(ink(doubt, "attention") for doubt in doubts), *(ink(note, "quiet") for note in notes)]
+            self.set_lines([*rows, *([Content("")] if said else []), *said])
 
 
 class Distribution(Lines):
@@ -138,7 +141,7 @@ class ComparisonBody(Container):
 
     def doubts(self) -> list[Content]:
         """Say what makes it doubtful; all of it stands below the figures as well."""
-        found = warnings(self.compared.comparisons)
+        found = self.compared.doubts
         more = f" ({len(found) - 1} more below the figures)" if len(found) > FEW else ""
         return [ink(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_core.runs.compare import between, change, p_words
+from heartbeat_core.runs.side_words import costs
 from heartbeat_tui.widgets.overlay import COLOURS, marker_of
 from heartbeat_tui.widgets.words import MARKS, sentence
 
@@ -109,11 +110,6 @@ def spelled(differences: Iterable[Difference]) -> str:
     return ", ".join(f"{each.what} {each.reference} against {each.candidate}" for each in differences)
 
 
-def warnings(comparisons: Iterable[Comparison]) -> list[str]:
-    """List what makes the comparison doubtful, each once; they may begin with a name, which stays as it is."""
-    return list(dict.fromkeys(f"{warning.rstrip('.')}." for comparison in comparisons for warning in comparison.warnings))
-
-
 # -- both sides in figures
 
 
@@ -138,7 +134,7 @@ def table(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Piece]]]:
         ("moves", [(format_bytes_rate(side.bytes_per_s), "plain") for side in every]),
         ("of its limit", [(NOTHING if side.share is None else format_share(side.share), "plain") for side in every]),
         ("verdict", [(f"{MARKS[side.verdict][0]} {side.verdict}", MARKS[side.verdict][1]) for side in every]),
-        ("a million cost", [(cost(side), "plain") for side in every]),
+        ("a million cost", [(text, "plain") for text in costs(every)]),
     ]
     return [row for row in rows if any(text != NOTHING for text, _ in row[1])]
 
@@ -151,15 +147,8 @@ def ns_or_nothing(ns: float | None) -> str:
     return NOTHING if ns is None else format_ns(ns)
 
 
-def cost(side: Side) -> str:
-    """Say what a million products cost at a rate that somebody gave."""
-    if side.usd_per_million is None or side.usd_per_hour is None:
-        return NOTHING
-    return f"${significant(side.usd_per_million)} at ${side.usd_per_hour:.2f}/h"
-
-
-def comparison_text(comparisons: Sequence[Comparison]) -> str:
-    """Write the comparison as plain text, for the clipboard."""
+def comparison_text(comparisons: Sequence[Comparison], doubts: Iterable[str]) -> str:
+    """Write the comparison and what makes it doubtful as plain text, for the clipboard."""
     rows = table(comparisons)
     widths = [max(len(row[1][index][0]) for row in rows) for index in range(len(rows[0][1]))]
     lines = [
@@ -167,4 +156,4 @@ def comparison_text(comparisons: Sequence[Comparison]) -> str:
     ]
     for comparison in comparisons:
         lines += ["", f"{comparison.sentence}.", why(comparison)]
-    return "\n".join(line.rstrip() for line in [*lines, *(f"warning: {warning}" for warning in warnings(comparisons))]) + "\n"
+    return "\n".join(line.rstrip() for line in [*lines, *(f"warning: {warning}" for warning in doubts)]) + "\n"

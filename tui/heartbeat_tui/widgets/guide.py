@@ -131,6 +131,6 @@ def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
         keys.append(("n", "Finish", "lead('next')") if tour.last else ("n", "Next", "lead('next')"))
         if failed and tour.step.recording:
             keys.append(("v", "Replay a recording", "lead('replay')"))
-    if not tour.first:
+    if not tour.first and tour.phase != "running":
         keys.append(("b", "Back", "lead('back')"))
     return [*keys, ("esc", "Leave the tour", "lead('leave')")]

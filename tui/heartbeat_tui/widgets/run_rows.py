@@ -36,7 +36,8 @@ class RunRow:
         """Tell whether it is the head of a group in which no two runs did the same, as in a sweep."""
         plans = {(entry.workload, entry.precision, entry.threads) for entry in self.members}
         sites = {(entry.where.partition(",")[0], entry.method) for entry in self.members}
-        return self.is_head and len(plans) == len(self.members) and len(sites) == 1
+        turns = any(entry.round for entry in self.members)
+        return self.is_head and len(plans) == len(self.members) and len(sites) == 1 and not turns
 
     @property
     def entries(self) -> tuple[Entry, ...]:
