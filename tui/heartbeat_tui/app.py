@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -39,6 +40,9 @@ PANES: tuple[tuple[str, str, str], ...] = (
     ("3", "Heartbeat", "heartbeat"),
     ("4", "Runs", "runs"),
 )
+
+
+MOST_THREADS = 256  # made as they are needed
 
 
 class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsDesk):
@@ -112,6 +116,8 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         self.theme = self.chosen_theme if self.chosen_theme in self.available_themes else DARK.name
 
     def on_mount(self) -> None:
+        # asyncio's own executor has six threads on two cores: so many jobs at TPU VMs would keep all else waiting, leaving too
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="work"))
         if self.chosen_theme and self.theme != self.chosen_theme:
             self.tell(HeartbeatError(f"there is no theme {self.chosen_theme!r}", "", "ctrl+p, Theme lists them."))
         self.watch_beat()

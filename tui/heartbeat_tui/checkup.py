@@ -44,7 +44,7 @@ class Checkup:
         self.rounds = 0
         self.watched: Watch | None = None
         self.unwatch = threading.Event()
-        self.errand: CloudSession | None = None  # that asks what there is to choose from
+        self.errands: set[CloudSession] = set()  # that ask what there is to choose from
         self.closed = False
 
     # -- what is known
@@ -181,7 +181,10 @@ class Checkup:
             session = self.open().world.open_session()
         except CloudError as error:
             return Offers(problem=diagnose_exception(error, "call").title)
-        self.errand = session
+        with self.lock:
+            self.errands.add(session)
+            if self.closed:
+                session.cancel()
         try:
             note("projects", lambda: (each.id for each in search_projects(session)))
             if project:
@@ -190,6 +193,8 @@ class Checkup:
                 note("accelerator_types", lambda: list_accelerator_types(session, project, zone))
                 note("runtime_versions", lambda: list_runtime_versions(session, project, zone))
         finally:
+            with self.lock:
+                self.errands.discard(session)
             session.close()
         return Offers(**found, problem=problems[0] if problems else "")
 
@@ -204,8 +209,9 @@ class Checkup:
 
     def close(self) -> None:
         """End everything for good."""
-        self.closed = True
+        with self.lock:
+            self.closed = True
+            errands = tuple(self.errands)
         self.cancel()
-        errand = self.errand
-        if errand is not None:
+        for errand in errands:
             errand.cancel()

@@ -9,7 +9,7 @@ import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ EVERY_S = 5.0
 LONGEST_S = 60.0
 FRESH_S = 12.0  # for so long a row says what has changed
 MOST_LINES = 500
+SILENT = ("no answer now: as it was before", "attention")
 HURRIED = ("accepted", "arrived", "state", "done")  # steps that change what a look sees
 
 
@@ -146,7 +147,7 @@ class Fleet:
             self.session = None
         if not same:
             self.history = None
-            self.put(rows=None, nodes={}, queued={}, unreachable=(), seen=None, problem=None, unpriced="")
+            self.put(rows=None, nodes={}, queued={}, unreachable=(), seen=None, problem=None, unpriced="", elsewhere=())
         self.put(project=world.target.project.value or "", endpoint=world.endpoint)
 
     def took(self, look: Look, project: str) -> None:
@@ -155,9 +156,10 @@ class Fleet:
         from heartbeat_core.vms.look import History
 
         self.fails = 0
-        self.history = self.history or History()
-        for change in self.history.add(look):
+        history = self.history = self.history or History()
+        for change in history.add(look):
             self.note(change)
+        look = history.last or look
         nodes = {f"node/{node.zone}/{node.id}": node for node in look.nodes}
         queued = {f"queued/{each.zone}/{each.id}": each for each in look.queued}
         self.put(
@@ -170,7 +172,7 @@ class Fleet:
             queued_problem=diagnose_exception(look.queued_problem, "call") if look.queued_problem else None,
             wait_s=0.0,
             project=project,
-            log=tuple(self.log),
+            elsewhere=tuple(row for row in self.view().elsewhere if look.zone not in (EVERYWHERE, row.zone)),
         )
 
     def rows_of(self, look: Look) -> tuple[VmRow, ...]:
@@ -190,9 +192,12 @@ class Fleet:
             made[key] = (waiting, old[1] if old is not None and old[0] == waiting else queued_row(waiting))
         now = self.now()
         self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in made.items()}
-        return tuple(self.noted(row) for _, row in self.made.values())
+        return tuple(self.noted(row, look) for _, row in self.made.values())
 
-    def noted(self, row: VmRow) -> VmRow:
+    def noted(self, row: VmRow, look: Look) -> VmRow:
+        """Add what is to be said of a row: that it is old, or else what has changed a moment ago."""
+        if look.is_silent(row.kind, row.zone):
+            return replace(row, note=SILENT)
         change = self.changed.get(row.key)
         return row if change is None else replace(row, note=change[1:])
 
@@ -218,13 +223,15 @@ class Fleet:
         view = self.view()
         return view.rates is None and not view.unpriced and not self.closed
 
-    def price(self) -> None:
-        """Find what TPUs cost; why that cannot be told is in the view."""
+    def price(self, *, again: bool = False) -> None:
+        """Find what TPUs cost; why that cannot be told is in the view, and it is asked ``again`` only on demand."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_core.vms.prices import find_rates
 
         with self.pricing:
+            if again:
+                self.put(unpriced="")
             if not self.wants_prices or self.session is None:
                 return
             try:
@@ -234,7 +241,9 @@ class Fleet:
         with self.turn:
             now = self.now()
             self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in self.made.items()}
-            self.put(rows=tuple(self.noted(row) for _, row in self.made.values()))
+            look = self.history.last if self.history is not None else None
+            if look is not None:
+                self.put(rows=tuple(self.noted(row, look) for _, row in self.made.values()))
 
     def note(self, change: Transition) -> None:
         """Write down what has changed, for the log and for its row."""
@@ -243,7 +252,7 @@ class Fleet:
 
         kind = STATES.get(change.after or "", ("", "attention"))[1] if change.after else "quiet"
         in_log, in_row = change_words(change)
-        self.log.append(LogLine(change.at, change.name, in_log, kind))
+        self.write([LogLine(change.at, change.name, in_log, kind)])
         self.changed[key_of(change.kind, change.zone, change.name)] = (self.now(), in_row, kind)
 
     def failed(self, error: BaseException) -> None:
@@ -257,34 +266,39 @@ class Fleet:
         self.put(problem=problem, wait_s=wait_s)
 
     def show_zone(self, zone: str) -> None:
-        """List another zone from the next look on."""
+        """List another zone from the next look on; what is known of others is kept, for it goes on costing."""
+        view = self.view()
+        if view.zone != zone:
+            self.history = None
+            self.put(zone=zone, rows=None, seen=None, elsewhere=(*(view.rows or ()), *view.elsewhere))
+
+    def write(self, lines: Iterable[LogLine]) -> None:
         with self.lock:
-            if self.shown.zone == zone:
-                return
-        self.history = None
-        self.put(zone=zone, rows=None, seen=None)
+            self.log.extend(lines)
 
     def put(self, **changes: object) -> None:
+        """Show what has changed, beside the newest of log and jobs: whoever comes last must not show what was before."""
         with self.lock:
-            self.shown = replace(self.shown, **changes)  # type: ignore[arg-type]
+            self.shown = replace(self.shown, log=tuple(self.log), jobs=self.jobs.all(), **changes)  # type: ignore[arg-type]
         self.news()
 
     # -- for a new one
 
     def room(self, request: CreateRequest) -> tuple[Room, ...]:
-        """Say how much quota is left for it; empty where that cannot be told. For a thread."""
+        """Say how much quota is left for it, or why that cannot be told; empty where no quota of it is known. For a thread."""
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_core.vms.look import take_look
-        from heartbeat_core.vms.room import find_room
+        from heartbeat_core.vms.room import find_room, no_room
 
         session = self.session
         if session is None:
-            return ()
+            return no_room(request, "nobody was asked yet")
         try:
             errand = session.narrow()
             return find_room(errand, request, take_look(errand, request.project, EVERYWHERE))
-        except HeartbeatError:  # it is said to be not known
-            return ()
+        except HeartbeatError as error:
+            return no_room(request, diagnose_exception(error, "call").title)
 
     # -- jobs
 
@@ -297,8 +311,8 @@ class Fleet:
         newest = job.ended or (job.steps[-1] if job.steps else None)
         if newest is not self.told.get(job.id):  # an order to stop is no step
             self.told[job.id] = newest
-            self.log.extend(job_log(job, self.now()))
-        self.put(jobs=self.jobs.all(), log=tuple(self.log))
+            self.write(job_log(job, self.now()))
+        self.put()
 
     def take_hurry(self) -> bool:
         """Say once that a look is due at once."""

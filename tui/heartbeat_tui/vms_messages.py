@@ -80,7 +80,8 @@ class Job:
 class FleetView:
     """The TPU VMs at one moment; ``rows`` is None before the first answer and old where ``problem`` says why.
 
-    ``seen`` is when Google last answered, ``wait_s`` how long until it is asked again.
+    ``seen`` is when Google last answered, ``wait_s`` how long until it is asked again. ``elsewhere`` is what was known of other
+    zones when one alone came to be listed.
     """
 
     rows: tuple[VmRow, ...] | None = None
@@ -98,6 +99,7 @@ class FleetView:
     unpriced: str = ""  # why there are no prices
     endpoint: str | None = None
     jobs: tuple[Job, ...] = ()
+    elsewhere: tuple[VmRow, ...] = ()
 
 
 class VmsChanged(Message):

@@ -34,6 +34,7 @@ ANSWER_S = 2.0  # for a metrics server
 LOOK_S = 30.0  # for a look, the start of the Python included
 FAR_LOOK_S = 60.0  # the same, with a connection by ssh
 ERROR_LINES = 5
+LAST_WORDS_S = 1.0  # until what it said last has been read
 LONGEST_LINE = 2**20  # bytes; a look at 256 devices is a twentieth of it
 
 
@@ -108,11 +109,11 @@ class Watcher:
         listener = threading.Thread(target=self.listen, name="reader's stderr", daemon=True)
         listener.start()
         try:
-            yield from self.read(self.process)
+            yield from self.read(self.process, listener)
         finally:
             self.end(listener)
 
-    def read(self, process: subprocess.Popen[bytes]) -> Iterator[Look]:
+    def read(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> Iterator[Look]:
         assert process.stdin is not None
         assert process.stdout is not None
         count = 0
@@ -129,11 +130,12 @@ class Watcher:
             yield Look(failure=f"{error.title}. {error.cause}")
             return
         if not self.stopping.is_set() and (self.every_s or not count):
-            yield Look(failure=self.why_it_ended(process))
+            yield Look(failure=self.why_it_ended(process, listener))
 
-    def why_it_ended(self, process: subprocess.Popen[bytes]) -> str:
+    def why_it_ended(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> str:
         kill_worker(process)
         code = process.wait()
+        listener.join(LAST_WORDS_S)
         said = self.errors[-1] if self.errors else f"exit code {code}"
         return f"The reader ended: {said}"
 

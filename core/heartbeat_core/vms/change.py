@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.operations import Operation, OperationError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import Node, QueuedResource, get_node, get_queued_resource
+from heartbeat_core.cloud.tpu import GONE, Node, QueuedResource, get_node, get_queued_resource
 from heartbeat_core.cloud.tpu_changes import change_node, delete_node, delete_queued_resource
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import HeartbeatError
@@ -65,6 +66,14 @@ def carry_out(
         raise ended(error, errand, thing, action) from error
 
 
+def by_request(things: Iterable[Node | QueuedResource], action: Change) -> dict[str, list[Node | QueuedResource]]:
+    """Sort things by the request that changes them: one deletes a queued resource with all its nodes."""
+    found: dict[str, list[Node | QueuedResource]] = {}
+    for thing in things:
+        found.setdefault(wish_of("", thing, action).target, []).append(thing)
+    return found
+
+
 def wish_of(project: str, thing: Node | QueuedResource, action: Change) -> NodeChange | QueueDeletion:
     queued = thing.id if isinstance(thing, QueuedResource) else thing.queued_resource
     if action == "delete" and queued:
@@ -97,7 +106,9 @@ class NodeChange:
             if self.verb == "delete" and error.status == NOT_FOUND:
                 return Found(None, done=True)
             raise
-        return Found(node.state, node.state == WANTED.get(self.verb), None, node)
+        lost = self.verb != "delete" and node.state in GONE
+        why = OperationError(f"It came to be {node.state}.") if lost else None
+        return Found(node.state, node.state == WANTED.get(self.verb), why, node)
 
     def arrived(self, found: Found) -> bool:
         return found.done or found.state in UNDER_WAY[self.verb]

@@ -45,8 +45,8 @@ def create(
 
 
 @dataclass(frozen=True)
-class NodeWish:
-    """A node that is to be READY."""
+class Wanted:
+    """A node that is to be READY, or a queued resource that is to be ACTIVE."""
 
     request: CreateRequest
     verb: str = "create"
@@ -61,50 +61,25 @@ class NodeWish:
 
     @property
     def target(self) -> str:
-        return f"projects/{self.project}/locations/{self.zone}/nodes/{self.request.name}"
+        kind = "queuedResources" if self.request.queued else "nodes"
+        return f"projects/{self.project}/locations/{self.zone}/{kind}/{self.request.name}"
 
     def send(self, session: CloudSession) -> Operation:
-        return create_node(session, self.project, self.zone, self.request.name, self.request.body())
+        send = create_queued_resource if self.request.queued else create_node
+        return send(session, self.project, self.zone, self.request.name, self.request.body())
 
     def read(self, session: CloudSession) -> Found:
-        node = get_node(session, self.project, self.zone, self.request.name)
+        where = (session, self.project, self.zone, self.request.name)
+        if self.request.queued:
+            queued = get_queued_resource(*where)
+            why = queued.problem or f"The queued resource came to be {queued.state}."
+            return Found(queued.state, queued.state == "ACTIVE", OperationError(why) if queued.state in QUEUE_FAILED else None, queued)
+        node = get_node(*where)
         error = OperationError(f"It came to be {node.state} before it was READY.", 10) if node.state in GONE else None
         return Found(node.state, node.state == "READY", error, node)
 
     def arrived(self, found: Found) -> bool:
-        return found.node is not None
-
-
-@dataclass(frozen=True)
-class QueueWish:
-    """A queued resource that is to be ACTIVE."""
-
-    request: CreateRequest
-    verb: str = "create"
-
-    @property
-    def project(self) -> str:
-        return self.request.project
-
-    @property
-    def zone(self) -> str:
-        return self.request.zone
-
-    @property
-    def target(self) -> str:
-        return f"projects/{self.project}/locations/{self.zone}/queuedResources/{self.request.name}"
-
-    def send(self, session: CloudSession) -> Operation:
-        return create_queued_resource(session, self.project, self.zone, self.request.name, self.request.body())
-
-    def read(self, session: CloudSession) -> Found:
-        queued = get_queued_resource(session, self.project, self.zone, self.request.name)
-        why = queued.problem or f"The queued resource came to be {queued.state}."
-        error = OperationError(why) if queued.state in QUEUE_FAILED else None
-        return Found(queued.state, queued.state == "ACTIVE", error)
-
-    def arrived(self, found: Found) -> bool:
-        del found
+        del found  # there was none before
         return True
 
 
@@ -113,8 +88,7 @@ class Creation:
 
     def __init__(self, session: CloudSession, request: CreateRequest, on_step: OnStep, patience: Patience) -> None:
         self.session, self.request = session, request
-        wish = QueueWish(request) if request.queued else NodeWish(request)
-        self.errand = Errand(session, wish, on_step, patience)
+        self.errand = Errand(session, Wanted(request), on_step, patience)
 
     def carry_out(self, *, wait: bool = True) -> Node | QueuedResource:
         """Look whether the name is free, ask for it, and watch; raise VmError."""
@@ -123,9 +97,7 @@ class Creation:
             operation = self.errand.send()
             if operation is None:
                 raise self.not_arrived()
-            if wait:
-                self.errand.follow(operation)
-            return self.made()
+            return self.followed(operation) if wait else thing_of(self.errand.appear())
         except (OperationError, CloudError, Cancelled, TimeoutError) as error:
             raise self.ended(error) from error
 
@@ -133,8 +105,7 @@ class Creation:
         """Watch one that was asked for before; raise VmError."""
         self.errand.fate, self.errand.persistent = "going on", True
         try:
-            self.errand.follow(UNNAMED)
-            return self.made()
+            return self.followed(UNNAMED)
         except (OperationError, CloudError, Cancelled, TimeoutError) as error:
             raise self.ended(error) from error
 
@@ -143,6 +114,8 @@ class Creation:
         found = self.sight()
         if found is not None:
             raise self.taken(found)
+        if self.request.queued:  # its TPU VM will want the name as well
+            Creation(self.session, replace(self.request, queued=False), unheard, self.errand.patience).look()
 
     def sight(self) -> Found | None:
         """See what is there of that name, None for nothing; raise CloudError where that cannot be told."""
@@ -157,13 +130,11 @@ class Creation:
                 self.errand.pause()
         raise CloudError("timed out", "Whether there is one of that name already could not be found out.", service="tpu")
 
-    def made(self) -> Node | QueuedResource:
-        """Give what was made."""
-        request = self.request
+    def followed(self, operation: Operation) -> Node | QueuedResource:
+        """Watch until it is made, and give it."""
+        found = self.errand.follow(operation)
         self.errand.tell("done", self.errand.wish.target)
-        if not request.queued:
-            return self.errand.node or get_node(self.session, request.project, request.zone, request.name)
-        return get_queued_resource(self.session, request.project, request.zone, request.name)
+        return thing_of(found)
 
     def ended(self, error: BaseException) -> VmError:
         """Say how it ended, and what became of the TPU VM."""
@@ -204,16 +175,15 @@ class Creation:
             rest = self.errand.remains()
         except (CloudError, Cancelled):
             self.errand.fate = "unknown"
-            return self.left(diagnosis.title, COULD_NOT_TELL, diagnosis)
+            stopped = self.session.cancellation.cancelled
+            return self.left(diagnosis.title, INTERRUPTED if stopped else COULD_NOT_TELL, diagnosis)
         if rest is None:
             self.errand.fate = "nothing"
             return VmError(diagnosis.title, reason(diagnosis), "Nothing is left of it.", fate="nothing", diagnosis=diagnosis, again=again)
         self.errand.fate = "there"
         what = f"{'The queued resource' if self.request.queued else 'The TPU VM'} {self.request.name} is still there, {rest.state}"
         remedy = f"{what}{', and holds its quota' * self.request.queued}: delete it."
-        return VmError(
-            diagnosis.title, reason(diagnosis), remedy, fate="there", diagnosis=diagnosis, node=rest.node, commands=self.commands()
-        )
+        return VmError(diagnosis.title, reason(diagnosis), remedy, fate="there", diagnosis=diagnosis, commands=self.commands())
 
     def left(self, title: str, exit_code: int, diagnosis: Diagnosis | None = None) -> VmError:
         """Say what goes on without us, and how to see and to delete it."""
@@ -228,9 +198,7 @@ class Creation:
             state = f", {self.errand.state} when it was last seen" if self.errand.state else ""
             what = f"The creation of the {kind} {request.name} in {request.zone}"
             remedy = f"{what} goes on without us{state}, and it will cost. To see it, and to delete it:"
-        return VmError(
-            title, cause, remedy, fate=fate, exit_code=exit_code, diagnosis=diagnosis, node=self.errand.node, commands=self.commands()
-        )
+        return VmError(title, cause, remedy, fate=fate, exit_code=exit_code, diagnosis=diagnosis, commands=self.commands())
 
     def not_arrived(self) -> VmError:
         title = f"the request for {self.request.name} did not arrive"
@@ -242,9 +210,7 @@ class Creation:
     def taken(self, found: Found) -> VmError:
         kind = "queued resource" if self.request.queued else "TPU VM"
         title = f"there is already a {kind} {self.request.name} in {self.request.zone}"
-        return VmError(
-            title, f"It is {found.state}.", "Choose another name, or delete it first.", fate="nothing", exit_code=NO, node=found.node
-        )
+        return VmError(title, f"It is {found.state}.", "Choose another name, or delete it first.", fate="nothing", exit_code=NO)
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """Give gcloud's commands that look at what there may be, and delete it."""
@@ -254,9 +220,14 @@ class Creation:
             start = ("gcloud", "compute", "tpus", "queued-resources")
             return (*start, "describe", request.name, *where), (*start, "delete", request.name, *where, "--force")
         look = ("gcloud", "compute", "tpus", "tpu-vm", "describe", request.name, *where)
-        if self.errand.node:
-            return look, command_of("delete", self.errand.node, request.project)
+        if isinstance(self.errand.thing, Node):
+            return look, command_of("delete", self.errand.thing, request.project)
         return look, ("gcloud", "compute", "tpus", "tpu-vm", "delete", request.name, *where)
+
+
+def thing_of(found: Found) -> Node | QueuedResource:
+    assert found.thing is not None  # what was read of a creation
+    return found.thing
 
 
 def own_remedies(diagnosis: Diagnosis, request: CreateRequest) -> Iterator[Remedy]:
@@ -272,9 +243,9 @@ def own_remedies(diagnosis: Diagnosis, request: CreateRequest) -> Iterator[Remed
         else:
             yield remedy
     if diagnosis.id in OUT_OF_STOCK and not request.queued:
-        command = ("heartbeat-tui", "vms", "create", request.name, f"--accelerator-type={request.accelerator_type}", "--keep-trying")
+        command = (*request.own_command(), "--keep-trying", f"--zones={request.zone},<ZONES>")
         text = "Or go round several zones until one has capacity."
-        yield Remedy(text, (*command, "--zones=<ZONES>"), changes="creates a TPU VM as soon as there is one", costs=True)
+        yield Remedy(text, command, changes="creates a TPU VM as soon as there is one", costs=True)
 
 
 def reason(diagnosis: Diagnosis) -> str:

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.operations import Operation, OperationError, get_operation, list_operations
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import Node
+from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.steps import Fate, OnStep, Patience, Step, What
 
 T = TypeVar("T")
@@ -38,12 +38,15 @@ MISSING, LOST = Missing(), Lost()
 
 @dataclass(frozen=True)
 class Found:
-    """What was there: ``state`` is Google's word, ``done`` whether this is what was wanted, ``error`` why it will never be."""
+    """What was there: ``state`` is Google's word, ``done`` whether this is what was wanted, ``error`` why it will never be.
+
+    ``thing`` is all that Google said of it, None where it is gone.
+    """
 
     state: str | None
     done: bool
     error: OperationError | None = None
-    node: Node | None = None
+    thing: Node | QueuedResource | None = None
 
 
 class Wish(Protocol):
@@ -131,13 +134,13 @@ class Asker:
 
 
 class Errand(Asker):
-    """Carries out one wish; ``fate`` and ``node`` are what is known at any moment of what became of it."""
+    """Carries out one wish; ``fate`` and ``thing`` are what is known at any moment of what became of it."""
 
     def __init__(self, session: CloudSession, wish: Wish, on_step: OnStep, patience: Patience) -> None:
         super().__init__(session, on_step, patience)
         self.wish = wish
         self.fate: Fate = "nothing"
-        self.node: Node | None = None
+        self.thing: Node | QueuedResource | None = None
         self.state: str | None = None
 
     def operations(self) -> frozenset[str] | None:
@@ -260,14 +263,28 @@ class Errand(Asker):
 
     def see(self, found: Found) -> None:
         """Keep what is seen, and tell where its state changed."""
-        self.node = found.node or self.node
+        self.thing = found.thing or self.thing
         if found.state and found.state != self.state:
             self.state = found.state
             self.hurry()
             self.tell("state", found.state)
 
+    def appear(self) -> Found:
+        """See what has been taken on, which may show only after a moment. Raise CloudError, Cancelled."""
+        self.hurry()
+        began = time.monotonic()
+        while not isinstance(found := self.ask(self.read), Found):
+            if time.monotonic() - began >= self.patience.absent_s:
+                raise CloudError("timed out", "Google has taken it on, and it is not to be seen yet.", service="tpu")
+            self.pause()
+        self.see(found)
+        return found
+
     def remains(self) -> Found | None:
-        """See what an errand that failed has left: None where nothing is there. Raise CloudError, Cancelled."""
+        """See what an errand that failed has left: None where nothing is there. Raise CloudError, Cancelled.
+
+        What is still being made or deleted is waited for, for a while: it goes by itself.
+        """
         self.hurry()
         began = time.monotonic()
         while True:
@@ -275,7 +292,7 @@ class Errand(Asker):
             if isinstance(found, Missing):
                 return None
             late = time.monotonic() - began >= self.patience.absent_s
-            if isinstance(found, Found) and (late or found.state != "DELETING"):
+            if isinstance(found, Found) and (late or found.state not in ("DELETING", "CREATING")):
                 return found
             if late:
                 raise CloudError("timed out", "What is left of it could not be found out.", service="tpu")

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from heartbeat_core.cloud.cancellation import Cancelled, Deadline
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import GONE, Node
+from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import Creation, reason
@@ -51,6 +51,10 @@ def keep_trying(
     return Rounds(session, request, names, on_step, patience or Patience(), limit_s).carry_out()
 
 
+# A node of ours in one of these is being made or runs; in any other it does not become READY by itself.
+ON_ITS_WAY = ("CREATING", "STARTING", "RESTARTING", "REIMAGING", "REPAIRING", "READY")
+
+
 class Rounds:
     """The rounds through the zones; ``doubtful`` are those where a lost request is taken not to have arrived."""
 
@@ -72,14 +76,14 @@ class Rounds:
     def carry_out(self) -> Node:
         round_s = self.patience.round_s
         try:
-            if there := self.stray(self.all_zones):
-                return self.adopt(there)
+            if (there := self.stray(self.all_zones)) and (node := self.adopt(there)):
+                return self.alone(node)
             while True:
                 for zone in tuple(self.zones):
                     if self.late():
                         raise self.out_of_time()
-                    if there := self.stray(tuple(self.doubtful)):
-                        return self.adopt(there)
+                    if (there := self.stray(tuple(self.doubtful))) and (node := self.adopt(there)):
+                        return self.alone(node)
                     if node := self.try_in(zone):
                         return self.alone(node)
                 self.tell("waiting", f"{round_s:.0f} s")
@@ -116,31 +120,40 @@ class Rounds:
     def stray(self, zones: tuple[str, ...]) -> Node | None:
         """Look for a node of that name in ``zones``, until all have told; raise CloudError, Cancelled.
 
-        A zone that refuses to tell has none of ours, unless a request to it was lost.
+        A zone that refuses to tell has none of ours, unless a request to it was lost. Where none was lost, the time may run out.
         """
         for zone in zones:
             errand = self.creation(zone).errand
             try:
                 while isinstance(found := errand.ask(errand.read), Lost):
+                    if self.late() and not self.doubtful:
+                        raise self.out_of_time()
                     errand.pause()
             except CloudError as error:
                 if error.kind != "refused" or zone in self.doubtful:
                     raise
                 continue
-            if isinstance(found, Found) and found.node:
-                return found.node
+            if isinstance(found, Found) and isinstance(found.thing, Node):
+                return found.thing
         return None
 
-    def adopt(self, node: Node) -> Node:
-        """Watch a node that is there already, or raise VmError where it is another kind or will never be READY."""
-        if (node.accelerator_type, node.runtime_version) != (self.request.accelerator_type, self.request.runtime_version) or (
-            node.state in GONE
-        ):
-            raise self.creation(node.zone).taken(Found(node.state, done=False, node=node))
+    def adopt(self, node: Node) -> Node | None:
+        """Watch a node that is there already; give None where nothing comes of it, such as in a zone that had none left.
+
+        Raise VmError where it is another kind, or one that does not become READY by itself.
+        """
+        same = (node.accelerator_type, node.runtime_version) == (self.request.accelerator_type, self.request.runtime_version)
+        if not same or node.state not in ON_ITS_WAY:
+            raise self.creation(node.zone).taken(Found(node.state, done=False, thing=node))
         self.tell("there", f"{node.id} in {node.zone}, {node.state}")
-        made = self.creation(node.zone).watch()
+        try:
+            made = self.creation(node.zone).watch()
+        except VmError as error:
+            if error.fate != "nothing" or error.exit_code != NO:
+                raise
+            return None
         assert isinstance(made, Node)
-        return self.alone(made)
+        return made
 
     def alone(self, node: Node) -> Node:
         """Give the node if there is no other; raise VmError where a request that seemed lost came through after all."""
@@ -149,9 +162,7 @@ class Rounds:
             return node
         commands = self.creation(other.zone).commands()
         title = f"there are two TPU VMs called {node.id}, in {node.zone} and in {other.zone}"
-        raise VmError(
-            title, "A request that seemed lost came through late.", "Delete one of them:", fate="there", node=node, commands=commands
-        )
+        raise VmError(title, "A request that seemed lost came through late.", "Delete one of them:", fate="there", commands=commands)
 
     def creation(self, zone: str) -> Creation:
         return Creation(self.session, replace(self.request, zone=zone), self.on_step, self.patience)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
@@ -46,6 +46,10 @@ class Look:
     def queue_named(self, name: str, zone: str | None = None) -> tuple[QueuedResource, ...]:
         """Find the queued resources of that name."""
         return tuple(queued for queued in self.queued if queued.id == name and zone in (None, queued.zone))
+
+    def is_silent(self, kind: Kind, zone: str) -> bool:
+        """Say whether there may be more of that kind in that zone than is known."""
+        return zone in self.unreachable or (kind == "queued" and self.queued_problem is not None)
 
     def why_empty(self) -> str:
         """Say why there may be nothing to see here though somebody has TPUs."""
@@ -93,16 +97,15 @@ def states(look: Look) -> dict[Key, str]:
 def transitions(before: Look, after: Look, since: Mapping[Key, datetime] | None = None) -> tuple[Transition, ...]:
     """Find what changed between two looks, in the order of the names; ``since`` tells when each came into its state.
 
-    A zone that could not be reached in one of them tells nothing, and neither do queued resources that could not be listed.
+    What did not answer, a zone or the queued resources, does not tell what is not there.
     """
     old, new = states(before), states(after)
-    silent = {*before.unreachable, *after.unreachable}
-    mute = before.queued_problem is not None or after.queued_problem is not None
 
     def changed() -> Iterator[Transition]:
         for key in sorted({*old, *new}):
             kind, zone, name = key
-            if old.get(key) == new.get(key) or zone in silent or (mute and kind == "queued"):
+            unsure = (key not in old and before.is_silent(kind, zone)) or (key not in new and after.is_silent(kind, zone))
+            if old.get(key) == new.get(key) or unsure:
                 continue
             began = (since or {}).get(key)
             took_s = (after.at - began).total_seconds() if began and key in old else None
@@ -111,8 +114,21 @@ def transitions(before: Look, after: Look, since: Mapping[Key, datetime] | None 
     return tuple(changed())
 
 
+def carried_over(before: Look | None, look: Look) -> Look:
+    """Keep what was known of what did not answer this time: nothing is forgotten because its zone is silent."""
+    if before is None:
+        return look
+    there = states(look)
+    nodes = [node for node in before.nodes if ("node", node.zone, node.id) not in there and look.is_silent("node", node.zone)]
+    queued = [each for each in before.queued if ("queued", each.zone, each.id) not in there and look.is_silent("queued", each.zone)]
+    return replace(look, nodes=(*look.nodes, *nodes), queued=(*look.queued, *queued))
+
+
 class History:
-    """What changed since the first look, and when everything came into the state it is in, as far as that was seen."""
+    """What changed since the first look, and when everything came into the state it is in, as far as that was seen.
+
+    ``last`` is the newest look, with what was known before of what did not answer.
+    """
 
     def __init__(self) -> None:
         self.last: Look | None = None
@@ -120,6 +136,7 @@ class History:
 
     def add(self, look: Look) -> tuple[Transition, ...]:
         """Take in the next look; give what changed, nothing for the first."""
+        look = carried_over(self.last, look)
         found = transitions(self.last, look, self.since) if self.last else ()
         for change in found:
             key: Key = (change.kind, change.zone, change.name)

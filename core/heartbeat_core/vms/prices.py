@@ -76,6 +76,15 @@ def estimate(rates: Rates | None, accelerator_type: str | None, zone: str, provi
     return None if per_chip is None else Estimate(per_chip * kind.chips, per_chip, kind.chips, running=True, rates=rates)
 
 
+def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -> str:
+    """Say why the price list has none for it."""
+    if provisioning == "reserved":
+        return "reserved TPUs are paid for by contract"
+    if find_accelerator(accelerator_type) is None:
+        return f"how {accelerator_type} is priced is not known here"
+    return f"the price list has none for {accelerator_type}, {provisioning}, in {zone.rpartition('-')[0]}"
+
+
 def rate_of(rates: Rates | None, node: Node) -> Estimate | None:
     """Say what a node costs an hour while it runs, and whether it does."""
     found = estimate(rates, node.accelerator_type, node.zone, node.provisioning)

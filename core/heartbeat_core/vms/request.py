@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -144,9 +146,17 @@ class CreateRequest:
         else:
             start = ("tpu-vm", "create", self.name)
             kind = (f"--accelerator-type={self.accelerator_type}", f"--version={self.runtime_version}")
-        return ("gcloud", "compute", "tpus", *start, *where, *kind, *self.options())
+        script = (f"--metadata-from-file=startup-script={expanded(self.startup_script)}",) if self.startup_script else ()
+        return ("gcloud", "compute", "tpus", *start, *where, *kind, *self.options(), *script)
+
+    def own_command(self) -> tuple[str, ...]:
+        """Give our own command that asks for this, but for its zone and how it is waited for."""
+        kind = (f"--accelerator-type={self.accelerator_type}", f"--runtime-version={self.runtime_version}")
+        script = (f"--startup-script={expanded(self.startup_script)}",) if self.startup_script else ()
+        return ("heartbeat-tui", "vms", "create", self.name, f"--project={self.project}", *kind, *self.options(), *script)
 
     def options(self) -> Iterator[str]:
+        """Give the flags that gcloud and we have in common."""
         if self.provisioning != "on-demand":
             yield f"--{self.provisioning}"
         if not self.external_ip:
@@ -156,8 +166,6 @@ class CreateRequest:
                 yield f"--{flag}={value}"
         if self.labels:
             yield "--labels=" + ",".join(f"{key}={self.labels[key]}" for key in sorted(self.labels))
-        if self.startup_script:
-            yield f"--metadata-from-file=startup-script={self.startup_script}"
 
     def body(self) -> dict[str, Any]:
         """Make the body of the request, as gcloud does; raise HeartbeatError where the start-up script cannot be read."""
@@ -205,16 +213,26 @@ def near(name: str, names: Iterable[str]) -> str:
 
 def unreadable(path: str) -> HeartbeatError | None:
     try:
-        script = read_script(path)
+        read_script(path)
     except HeartbeatError as error:
         return error
-    if len(script.encode()) > MOST_SCRIPT_BYTES:
-        return HeartbeatError(f"the start-up script {path} is too long", f"It may have {MOST_SCRIPT_BYTES // 1024} KiB.")
     return HeartbeatError(f"{path!r} cannot be given to gcloud", "Its name holds a comma.", "Rename it.") if "," in path else None
 
 
 def read_script(path: str) -> str:
+    """Read a start-up script; raise HeartbeatError. What can be read but once, such as a pipe, is none: it is read again to be sent."""
+    file = Path(expanded(path))
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise HeartbeatError(f"the start-up script {path} is no file", "", "Name a file of text.")
+        if status.st_size > MOST_SCRIPT_BYTES:
+            raise HeartbeatError(f"the start-up script {path} is too long", f"It may have {MOST_SCRIPT_BYTES // 1024} KiB.")
+        return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise HeartbeatError(f"the start-up script {path} cannot be read", str(error), "Name a file of text.") from error
+
+
+def expanded(path: str) -> str:
+    """Write out a leading ~, which neither gcloud nor the shell does in the middle of a flag; a home that is not known stays as it is."""
+    return os.path.expanduser(path)  # noqa: PTH111  # that of pathlib raises for a home it does not know

@@ -56,6 +56,15 @@ class Room:
         return f"{where}: {self.left} {self.unit} left of {self.limit} ({self.held.sure}{doubt} in use), {self.needed} needed"
 
 
+def no_room(request: CreateRequest, problem: str) -> tuple[Room, ...]:
+    """Say why it cannot be told; empty where no quota of that type is known."""
+    kind = request.accelerator
+    quota_id = kind.quota_id(request.provisioning, "zone") if kind else None
+    if kind is None or quota_id is None:
+        return ()
+    return (Room("zone", request.zone, quota_id, kind.family.unit, kind.size, None, Held(0, 0, ()), problem),)
+
+
 def find_room(session: CloudSession, request: CreateRequest, look: Look) -> tuple[Room, ...]:
     """Ask for the quotas of the zone and of its region side by side; what cannot be told is told in the answer.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
-    from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.diagnosis.model import Diagnosis
 
 What = Literal[
@@ -77,7 +76,7 @@ class VmError(HeartbeatError):
     """Say how an errand ended: ``fate`` is what became of the TPU VM, ``commands`` look at it and delete it where there may be one.
 
     ``again`` says whether the same may well succeed later; ``doubtful`` that a lost request is taken not to have arrived, by its absence
-    alone. ``node`` is the last that was seen of it.
+    alone.
     """
 
     def __init__(  # noqa: PLR0913  # keywords, each told apart by those who meet it
@@ -89,12 +88,11 @@ class VmError(HeartbeatError):
         fate: Fate,
         exit_code: int = NO,
         diagnosis: Diagnosis | None = None,
-        node: Node | None = None,
         commands: tuple[tuple[str, ...], ...] = (),
         again: bool = False,
         doubtful: bool = False,
     ) -> None:
         super().__init__(title, cause, remedy, exit_code=exit_code)
         self.fate: Fate = fate
-        self.diagnosis, self.node, self.commands = diagnosis, node, commands
+        self.diagnosis, self.commands = diagnosis, commands
         self.again, self.doubtful = again, doubtful

@@ -19,7 +19,12 @@ NO_STATE = "?"  # Google names none
 ABSENT = "GONE"  # no word of Google's: what is wanted is that it is no longer there
 ENDS = ENDED | {"FAILED"}  # from these nothing comes back
 RESTS = frozenset({"STOPPED", "SUSPENDED", "HIDDEN"})  # from these it does when somebody wants it, which may just have been asked for
+OF_NODES = frozenset({
+    "CREATING", "READY", "RESTARTING", "REIMAGING", "REPAIRING", "STOPPING", "STOPPED", "STARTING", "DELETING", "PREEMPTED", "TERMINATED",
+    "HIDING", "HIDDEN", "UNHIDING",
+})  # fmt: skip
 OF_QUEUES = frozenset({"ACCEPTED", "PROVISIONING", "ACTIVE", "SUSPENDING", "SUSPENDED", "WAITING_FOR_RESOURCES", "FAILED"})
+STATES = OF_NODES | OF_QUEUES | {ABSENT}  # that are known here
 
 
 @dataclass(frozen=True)

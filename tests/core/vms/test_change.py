@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.actions import allowed, allowed_queued, command_of, costing
-from heartbeat_core.vms.change import carry_out
+from heartbeat_core.vms.change import by_request, carry_out
 from heartbeat_core.vms.steps import VmError
 
 PROJECT = "demo-project"
@@ -106,3 +106,39 @@ def test_states_allow_what_makes_sense_in_them() -> None:
     assert allowed_queued("DELETING") == frozenset()
     assert allowed_queued("WAITING_FOR_RESOURCES") == {"delete"}
     assert [costing(state) for state in ("READY", "STOPPED", "PREEMPTED", "DREAMING", None)] == [True, False, False, True, True]
+
+
+TWO = """
+[[queued]]
+id = "both"
+zone = "us-central1-b"
+accelerator_type = "v6e-1"
+runtime_version = "v2-alpha-tpuv6e"
+state = "ACTIVE"
+""" + "".join(
+    f"""
+[[nodes]]
+id = "{name}"
+zone = "us-central1-b"
+accelerator_type = "v6e-1"
+runtime_version = "v2-alpha-tpuv6e"
+queued_resource = "both"
+"""
+    for name in ("one", "two")
+)
+
+
+def test_what_one_request_deletes_is_told_from_what_takes_several(opened: Any) -> None:
+    cloud = opened("ready", TWO)
+    look = cloud.look()
+    (queue,), one, two = look.queued, cloud.node("one"), cloud.node("two")
+    assert list(by_request((one, two, queue), "delete").values()) == [[one, two, queue]]
+    assert list(by_request((one, two), "stop").values()) == [[one], [two]]
+
+
+def test_one_that_google_takes_back_meanwhile_is_not_waited_for(opened: Any) -> None:
+    cloud = opened("running", '[[edits]]\npath = ".*/nodes/stopped"\nreplace = { state = "PREEMPTED" }\n')
+    with pytest.raises(VmError) as caught:
+        change(cloud, "stopped", "start")
+    assert "PREEMPTED" in str(caught.value)
+    assert caught.value.exit_code == 1

@@ -118,3 +118,28 @@ def test_it_ends_when_its_time_is_over(opened: Any) -> None:
         keep_trying(cloud.session, cloud.request, (EMPTY,), cloud.steps.append, cloud.patience, limit_s=0.3)
     assert (caught.value.fate, caught.value.exit_code) == ("nothing", 1)
     assert cloud.names() == []
+
+
+def test_where_nothing_comes_of_one_that_was_there_it_goes_on(opened: Any) -> None:
+    cloud = opened("stockout", speed=40.0)  # somebody, such as we before, has asked for one where there is none left
+    path = f"/v2/projects/demo-project/locations/{EMPTY}/nodes"
+    cloud.session.post("tpu", path, cloud.request.body(), {"nodeId": "llm-tpu-vm"})
+    assert go(cloud, EMPTY, FULL).zone == FULL
+    assert "there" in cloud.told
+    assert cloud.names() == [(FULL, "llm-tpu-vm")]
+
+
+def test_one_that_does_not_become_ready_by_itself_is_not_waited_for(opened: Any) -> None:
+    cloud = opened("running")
+    with pytest.raises(VmError, match="there is already a TPU VM stopped") as caught:
+        go(cloud, EMPTY, FULL, name="stopped")
+    assert caught.value.cause == "It is STOPPED."
+    assert "sent" not in cloud.told
+
+
+def test_its_time_ends_too_where_nobody_answers(opened: Any, befall: Any) -> None:
+    cloud = opened("ready", befall("GET", "/nodes.*", "drop", times=10**6))
+    with pytest.raises(VmError, match="no zone had one within") as caught:
+        keep_trying(cloud.session, cloud.request, (EMPTY, FULL), cloud.steps.append, cloud.patience, limit_s=0.2)
+    assert caught.value.fate == "nothing"
+    assert "sent" not in cloud.told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.as_json import as_yaml, look_json
 from heartbeat_core.vms.look import History, Look, age_s, is_long_ready, moment, states, transitions
@@ -159,3 +161,26 @@ def test_yaml_gives_the_answer_back_and_nothing_a_terminal_obeys() -> None:
     assert lines == [
         "a:", "  b:", "    - 1", "    -", '      c: "x\\u001b[2Jy"', '      "yes": null', "  empty: []", '"on": "ü"',
     ]  # fmt: skip
+
+
+def test_a_silent_zone_forgets_nothing_and_tells_its_changes_once_it_answers() -> None:
+    history = History()
+    there = node("a", "READY", ZONES[0]), node("b", "READY", ZONES[1])
+    history.add(look(*there))
+    assert history.add(look(there[0], unreachable=(ZONES[1],))) == ()
+    assert history.last is not None
+    assert [(found.id, found.state) for found in history.last.nodes] == [("a", "READY"), ("b", "READY")]
+    changes = history.add(look(there[0], node("b", "PREEMPTED", ZONES[1])))
+    assert [(change.name, change.before, change.after) for change in changes] == [("b", "READY", "PREEMPTED")]
+    history.add(look(there[0], unreachable=(ZONES[1],)))
+    assert [(change.name, change.after) for change in history.add(look(there[0]))] == [("b", None)]
+    assert [found.id for found in history.last.nodes] == ["a"]
+
+
+def test_queued_resources_that_cannot_be_listed_for_a_while_are_kept() -> None:
+    history = History()
+    history.add(look(queued("q", "ACCEPTED")))
+    history.add(replace(look(), queued_problem=CloudError("timed out", "no answer", service="tpu")))
+    assert history.last is not None
+    assert [found.id for found in history.last.queued] == ["q"]
+    assert [(change.before, change.after) for change in history.add(look(queued("q", "ACTIVE")))] == [("ACCEPTED", "ACTIVE")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from heartbeat_core.cloud.chosen import Chosen
 from heartbeat_core.cloud.target import NOT_SET, Target
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.remember import first_request, last_request, remember
-from heartbeat_core.vms.request import CreateRequest, Offers, ask_offers
+from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, Offers, ask_offers
 from heartbeat_core.vms.room import find_room
 
 GOOD = CreateRequest("demo-project", "us-central1-b", "llm-tpu-vm", "v6e-1", "v2-alpha-tpuv6e")
@@ -119,3 +120,17 @@ def test_a_quota_that_cannot_be_read_is_not_known(opened: Any) -> None:
     rooms = find_room(cloud.session, cloud.request, cloud.look())
     assert [room.enough for room in rooms] == [None, None]
     assert all("not known" in str(room) for room in rooms)
+
+
+def test_a_start_up_script_is_a_file_that_can_be_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "start.sh").write_text("echo hello\n", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "long").write_bytes(b"#" * (MOST_SCRIPT_BYTES + 1))
+    at_home = replace(GOOD, startup_script="~/start.sh")
+    assert not at_home.problems()
+    # neither gcloud nor the shell writes out a ~ in the middle of a flag
+    assert f"--metadata-from-file=startup-script={tmp_path}/start.sh" in at_home.command()
+    assert f"--startup-script={tmp_path}/start.sh" in at_home.own_command()
+    for script in ("~/pipe", "~/long", "~/none", "~nobody-of-that-name/start.sh", str(tmp_path)):
+        assert "startup_script" in replace(GOOD, startup_script=script).problems()

@@ -201,6 +201,7 @@ def test_keep_trying_goes_round_the_zones_with_a_log() -> None:
         (["--zones", "us-central1-b"], "--zones is for --keep-trying"),
         (["--keep-trying", "--queued"], "cannot go with --queued"),
         (["--keep-trying", "--no-wait"], "cannot go with --no-wait"),
+        (["--keep-trying", "--zones", "us-central1-b,nowhere", "--dry-run"], "'nowhere' is no zone"),
         (["--labels", "x"], "is no list of labels"),
         (["--zone", "nowhere"], "is no zone"),
         (["--startup-script", "/nowhere/at-all"], "cannot be read"),
@@ -288,3 +289,46 @@ def test_without_a_project_it_says_how_to_name_one() -> None:
     done = vms("list", "--endpoint", "http://127.0.0.1:1")
     assert done.returncode == 2
     assert "no project was chosen" in done.stderr
+
+
+def test_the_zone_named_by_itself_is_the_first_of_those_gone_round(ready: EmulatorProcess) -> None:
+    done = vms("create", "--dry-run", "--keep-trying", "--zone", "us-east5-b", "--zones", "us-central1-b", *at(ready))
+    assert done.returncode == 0, done.stderr
+    assert "one of us-east5-b, us-central1-b" in done.stderr
+
+
+def test_a_cost_that_is_not_known_says_why(ready: EmulatorProcess) -> None:
+    done = vms("create", "--dry-run", "--reserved", *at(ready))
+    assert "cost        not known: reserved TPUs are paid for by contract" in done.stderr
+
+
+@pytest.mark.parametrize("verb", [["delete", "nope", "--queued", "--yes"], ["delete", "nope", "--yes"], ["watch", "nope"]])
+def test_where_queued_resources_could_not_be_listed_nothing_is_said_not_to_be_there(tmp_path: Path, verb: list[str]) -> None:
+    file = tmp_path / "queues.toml"
+    mishap = 'method = "GET"\npath = ".*/queuedResources.*"\nwhat = "forbid"\ntimes = 1000\n'
+    file.write_text(f'description = "t"\nextends = "running"\n[[faults.mishaps]]\n{mishap}', encoding="utf-8")
+    done = vms(*verb, "--demo", str(file))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "cannot be told" in done.stderr
+    assert "Queued resources could not be listed: " in done.stderr
+    assert "next: " in done.stderr
+
+
+def test_a_queued_resource_with_two_tpu_vms_is_deleted_once(tmp_path: Path) -> None:
+    kind = 'zone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
+    nodes = "".join(f'[[nodes]]\nid = "{name}"\nqueued_resource = "both"\n{kind}' for name in ("one", "two"))
+    file = tmp_path / "two.toml"
+    file.write_text(f'description = "t"\nextends = "ready"\n[[queued]]\nid = "both"\nstate = "ACTIVE"\n{kind}{nodes}', encoding="utf-8")
+    with start_emulator(str(file), speed=SPEED) as emulator:
+        done = vms("delete", "one", "two", "--yes", "--json", *at(emulator))
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("asked for both in us-central1-b") == 1
+        assert done.stderr.count("gcloud compute tpus queued-resources delete both") == 1
+        assert [result["ok"] for result in json.loads(done.stdout)["results"]] == [True, True]
+        assert states(emulator) == {}
+
+
+def test_a_state_that_is_mistyped_is_not_waited_for(running: EmulatorProcess) -> None:
+    done = vms("watch", "llm-tpu-vm", "--until", "redy", *at(running))
+    assert done.returncode == 2
+    assert "Did you mean READY?" in done.stderr

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.session import open_session as open_emulated
 from heartbeat_core.readiness.result import Result
 from heartbeat_tui.checkup import MOST_AFTER, Checkup
 from heartbeat_tui.messages import Watch
@@ -122,3 +125,30 @@ def test_what_there_is_to_choose_from_may_not_be_known(survey: Survey, wanted: t
     offers = Checkup(survey()).offers(*wanted)
     assert not offers.zones
     assert offers.problem
+
+
+def test_its_end_ends_every_question_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Semaphore(0)
+    sessions: list[CloudSession] = []
+
+    def open_session() -> CloudSession:
+        sessions.append(open_emulated(endpoint="http://127.0.0.1:1", environ={}))
+        return sessions[-1]
+
+    def search_projects(session: CloudSession) -> tuple[()]:
+        asked.release()
+        session.cancellation.event.wait(30)
+        return ()
+
+    monkeypatch.setattr("heartbeat_core.cloud.projects.search_projects", search_projects)
+    runner = SimpleNamespace(world=SimpleNamespace(open_session=open_session), cancel=lambda: None)
+    checkup = Checkup(lambda *_, **__: runner)  # type: ignore[arg-type]
+    asking = [threading.Thread(target=checkup.offers, args=("", "")) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+        assert asked.acquire(timeout=30)
+    checkup.close()
+    assert all(session.cancellation.cancelled for session in sessions)
+    for thread in asking:
+        thread.join(30)
+    assert not checkup.errands

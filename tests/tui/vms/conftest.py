@@ -108,6 +108,33 @@ class VmsStage:
         """Name what the footer offers."""
         return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show and active.enabled}
 
+    # -- what tests do again and again
+
+    async def point_at(self, key: str) -> None:
+        assert self.pane.list is not None
+        self.pane.list.point_at_key(key)
+        await self.settle()
+
+    async def ended(self) -> None:
+        """Let the jobs end: the emulator's clock is moved on as long as one is under way."""
+
+        def over() -> bool:
+            self.advance(5)
+            return not self.fleet.jobs.under_way()
+
+        await self.until(over)
+        await self.settle()
+
+    async def open_form(self) -> None:
+        await self.press("n")
+        await self.until(lambda: self.pane.form is not None and self.pane.form.rooms is not None and self.pane.form.offers is not None)
+        await self.settle()
+
+    def fill(self, **texts: str) -> None:
+        assert self.pane.form is not None
+        for name, text in texts.items():
+            self.pane.form.put(name, text)
+
 
 @asynccontextmanager
 async def open_vms(

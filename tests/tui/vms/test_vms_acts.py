@@ -214,7 +214,7 @@ async def test_a_name_that_is_taken_is_not_proposed(vms: Open) -> None:
         assert stage.pane.form.texts["name"] == "llm-tpu-vm-2"
         fill(stage, name="stopped")
         await stage.settle()
-        assert "There is one of that name already." in stage.words()
+        assert "There is one of that name already, in us-central1-b." in stage.words()
 
 
 async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from heartbeat_tui.fleet import Fleet
+from heartbeat_tui.vms_messages import Job
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
@@ -200,3 +205,39 @@ async def test_without_credentials_it_says_how_to_log_in(vms: Open, monkeypatch:
         assert "Press 1 for Readiness" in words
         assert "New…" not in stage.offered()
         assert "EMULATED" not in words
+
+
+async def test_what_is_in_a_zone_that_falls_silent_is_kept_and_said_to_be_old(vms: Open) -> None:
+    async with vms("running", size=(160, 50)) as stage:
+        history = stage.fleet.history
+        assert history is not None
+        assert history.last is not None
+        answered = tuple(node for node in history.last.nodes if node.zone != "us-east5-b")
+        stage.fleet.took(replace(history.last, nodes=answered, unreachable=("us-east5-b",)), "demo-project")
+        await stage.settle()
+        assert "no answer now: as it was before" in stage.row("elsewhere")
+        assert "us-east5-b did not answer" in stage.words()
+        await stage.press("q")
+        assert "4 TPU VMs run" in stage.words()
+
+
+async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with vms("running") as stage:
+        monkeypatch.setattr(stage.fleet, "take", lambda *_: 1 / 0)
+        await stage.press("r")
+        assert "ZeroDivisionError" in stage.words()
+        assert stage.app.next_look is not None
+
+
+def test_whoever_comes_last_shows_what_is_newest() -> None:
+    fleet = Fleet(lambda: None, lambda *_: None)  # type: ignore[arg-type, return-value]
+    jobs = [fleet.jobs.add(Job(0, "stop", f"node/z/{number}", str(number), "", (), fleet.now()), lambda *_: None) for number in range(8)]
+
+    def end(job: Job) -> None:
+        for _ in range(100):
+            fleet.jobs.update(job.id, stopping=True)
+        fleet.jobs.update(job.id, ended=fleet.now())
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        list(pool.map(end, jobs))
+    assert all(job.ended for job in fleet.view().jobs)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.cloud.chosen import Chosen
@@ -80,7 +81,7 @@ class StillFleet(Fleet):
             self.took(Look(at, "llm-dev", "-", nodes, (queued(),)), "llm-dev")
         return 3600.0
 
-    def price(self) -> None:
+    def price(self, *, again: bool = False) -> None:
         pass
 
 
@@ -116,6 +117,8 @@ def test_the_pane_looks_as_it_did(
         if keys == "n":
             while app.vms is None or app.vms.form is None or app.vms.form.rooms is None:  # asked for after a moment without typing
                 await pilot.pause(0.05)
+        for box in app.screen.query(Input):
+            box.cursor_blink = False  # a picture is taken at any moment
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

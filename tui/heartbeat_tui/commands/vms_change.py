@@ -60,16 +60,17 @@ def run(args: argparse.Namespace) -> int:
         for thing in things:
             if problem := refuse(thing, args.action):
                 raise problem
+        shown: set[str] = set()
         for thing in things:
-            show(place, look, thing, args.action)
+            show(place, look, thing, args.action, shown)
         if not args.yes and not all(agreed(thing, args.action) for thing in (things if args.action == "delete" else things[:1])):
             print("Nothing was changed.", file=sys.stderr)
             return 1
         return carry_out(args, place, things)
 
 
-def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any) -> None:
-    """Say on stderr what will be done, and by which command gcloud would."""
+def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any, shown: set[str]) -> None:
+    """Say on stderr what will be done, and by which command gcloud would, unless that was ``shown`` before."""
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.vms.actions import command_of
     from heartbeat_tui.commands.check_text import plain
@@ -85,7 +86,10 @@ def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any) ->
             print(plain(f"  It belongs to the queued resource {queue}, which is deleted{others}."), file=sys.stderr)
         elif held:
             print(plain(f"  Its TPU VMs are deleted as well: {', '.join(held)}."), file=sys.stderr)
-    print(f"  {plain(shlex.join(command_of(action, thing, place.project)))}", file=sys.stderr)
+    command = plain(shlex.join(command_of(action, thing, place.project)))
+    if command not in shown:
+        print(f"  {command}", file=sys.stderr)
+        shown.add(command)
 
 
 def agreed(thing: Node | QueuedResource, action: str) -> bool:
@@ -117,13 +121,17 @@ def carry_out(args: argparse.Namespace, place: Place, things: list[Node | Queued
 
 
 def change_all(args: argparse.Namespace, place: Place, things: list[Node | QueuedResource]) -> list[HeartbeatError | None]:
+    """Change them side by side, by one request what one request changes; give why it failed, for each."""
     from concurrent.futures import ThreadPoolExecutor
 
     from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.change import by_request
     from heartbeat_core.vms.change import carry_out as change
 
-    def one(thing: Node | QueuedResource) -> HeartbeatError | None:
-        progress = Progress(thing.id if len(things) > 1 else "")
+    groups = list(by_request(things, args.action).values())
+
+    def one(group: list[Node | QueuedResource]) -> HeartbeatError | None:
+        thing, progress = group[0], Progress(", ".join(thing.id for thing in group) if len(things) > 1 else "")
         try:
             change(place.session, place.project, thing, args.action, progress, patience_of(args), wait=not args.no_wait)
         except HeartbeatError as error:
@@ -131,7 +139,8 @@ def change_all(args: argparse.Namespace, place: Place, things: list[Node | Queue
         return None
 
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="change") as pool:
-        return list(pool.map(one, things))
+        ended = {id(thing): failure for group, failure in zip(groups, pool.map(one, groups), strict=True) for thing in group}
+    return [ended[id(thing)] for thing in things]
 
 
 def patience_of(args: argparse.Namespace) -> Patience:

@@ -75,13 +75,14 @@ def run(args: argparse.Namespace) -> int:
     check_usage(args)
     with open_place(args) as place:
         request = make_request(args, place)
-        zones = (args.zones or (request.zone,)) if args.keep_trying else ()
+        zones = tuple(dict.fromkeys((request.zone, *args.zones))) if args.keep_trying else ()
         show(place, request, zones)
         if args.dry_run:
             if args.json:
                 print(json.dumps(answer(place, request, None, None, Progress()), indent=1))
             return 0
         if not agreed(args, request):
+            print("Nothing was created.", file=sys.stderr)
             return 1
         remember_it(place, request)
         return carry_out(args, place, request, zones)
@@ -114,10 +115,11 @@ def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
     }
     changes |= {"queued": True} if args.queued else {}
     changes |= {"external_ip": False} if args.internal_ips else {}
-    changes |= {"zone": args.zones[0]} if args.zones else {}
+    changes |= {"zone": args.zones[0]} if args.zones and not args.zone else {}
     request = replace(request, project=place.project, **changes)
-    for problem in request.problems().values():
-        raise problem
+    for zone in (request.zone, *args.zones):
+        for problem in replace(request, zone=zone).problems().values():
+            raise problem
     return request
 
 
@@ -181,20 +183,21 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
         return exit_code([failure])
     assert made is not None
     if not args.json:
-        report(place, request, made)
+        report(args, place, made)
     return 0
 
 
-def report(place: Place, request: CreateRequest, made: Node | QueuedResource) -> None:
-    """Say on stdout what is there now, and on stderr what comes next."""
+def report(args: argparse.Namespace, place: Place, made: Node | QueuedResource) -> None:
+    """Say on stdout what is there now, and on stderr what comes next: of a demo nothing, for it ends here."""
     from heartbeat_tui.commands.check_text import plain
     from heartbeat_tui.commands.vms_text import first
 
-    where = f"--zone={made.zone} --project={place.project}"
+    where = f"--zone={made.zone} --project={place.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
     print(plain("  ".join((made.id, made.zone, made.state or "?", addresses))))
-    print(f"To connect:  heartbeat-tui vms ssh {request.name} {where}", file=sys.stderr)
-    print(f"It costs until:  heartbeat-tui vms delete {request.name} {where}", file=sys.stderr)
+    if getattr(args, "demo", None) is None:
+        print(f"To connect:  heartbeat-tui vms ssh {made.id} {where}", file=sys.stderr)
+        print(f"It costs until:  heartbeat-tui vms delete {made.id} {where}", file=sys.stderr)
 
 
 def answer(

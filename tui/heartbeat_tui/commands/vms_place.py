@@ -34,15 +34,18 @@ def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespa
             return run(args)
         except HeartbeatError as error:
             from heartbeat_core.cloud.errors import CloudError
+            from heartbeat_core.vms.steps import VmError
+            from heartbeat_tui.commands.vms_ending import complain_of
 
+            if isinstance(error, VmError):
+                complain_of(error)
+                return error.exit_code
             if not isinstance(error, CloudError):
                 raise
             if error.kind == "cancelled":  # nobody but Ctrl-C orders that here
                 raise KeyboardInterrupt from None
             from heartbeat_core.diagnosis.diagnose import diagnose_exception
             from heartbeat_core.vms.create import reason
-            from heartbeat_core.vms.steps import VmError
-            from heartbeat_tui.commands.vms_ending import complain_of
 
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
             found = diagnose_exception(error, "call", known)
@@ -100,13 +103,29 @@ def find_things(place: Place, look: Look, name: str, *, queued: bool = False) ->
     if found:
         zones = ", ".join(thing.zone for thing in found)
         raise HeartbeatError(f"there are {len(found)} called {name}", f"They are in {zones}.", "Say which: --zone ZONE.")
+    kind = "queued resource" if queued else "TPU VM"
+    if doubt := doubt_of(look, f"there is a {kind} {name}"):
+        raise doubt
     where = f"in {zone}" if zone else "in any zone"
-    silent = f" {', '.join(look.unreachable)} did not answer." if look.unreachable else ""
-    names = sorted({node.id for node in look.nodes} | {queued.id for queued in look.queued})
+    names = sorted({node.id for node in look.nodes if not queued} | {queued.id for queued in look.queued})
     remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else look.why_empty()
-    raise HeartbeatError(
-        f"there is no TPU VM {name} {where}", f"Project {place.project}.{silent}", remedy, exit_code=3 if look.unreachable else 1
-    )
+    raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {place.project}.", remedy, exit_code=1)
+
+
+def doubt_of(look: Look, what: str) -> HeartbeatError | None:
+    """Say why "no" would be too much to say where nothing was found: what did not answer may hold it. None where all answered."""
+    title = f"whether {what} cannot be told"
+    if look.unreachable:
+        return HeartbeatError(title, f"{', '.join(look.unreachable)} did not answer.", "Ask again, or name its zone: --zone.", exit_code=3)
+    if look.queued_problem is None:
+        return None
+    from heartbeat_core.diagnosis.diagnose import diagnose_exception
+    from heartbeat_core.vms.create import reason
+    from heartbeat_core.vms.steps import VmError
+
+    found = diagnose_exception(look.queued_problem, "call", {"project": look.project})
+    why = f"Queued resources could not be listed: {found.title}. {reason(found)}"
+    return VmError(title, why, "Mend that, and ask again.", fate="unknown", exit_code=3, diagnosis=found)
 
 
 def look_around(place: Place) -> Look:

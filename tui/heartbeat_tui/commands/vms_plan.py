@@ -40,7 +40,7 @@ def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, 
         yield from line("quota", f"{room}{'' if room.enough is not False else ': NOT ENOUGH, Google will refuse'}")
     if known.rooms and not any(known.rooms.values()):
         yield from line("quota", f"not known: the name of the quota for {request.accelerator_type} is not known here")
-    costs = {zone: cost(known.prices.get(zone), known.price_problem) for zone in places}
+    costs = {zone: cost(known.prices[zone]) for zone in places}
     for words in dict.fromkeys(costs.values()):
         where = ", ".join(zone for zone in places if costs[zone] == words)
         yield from line("cost", words if len(set(costs.values())) == 1 else f"{where}: {words}")
@@ -50,9 +50,9 @@ def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, 
         yield f"{'command':<{INDENT}}{plain(shlex.join(replace(request, zone=zone).command()))}"
 
 
-def cost(price: Estimate | None, problem: str) -> str:
-    if price is None:
-        return f"not known{': ' * bool(problem)}{problem}. A TPU VM costs as long as it is READY."
+def cost(price: Estimate | str) -> str:
+    if isinstance(price, str):
+        return f"not known: {price}. A TPU VM costs as long as it is READY."
     return (
         f"about ${price.per_hour:,.2f} an hour, ${24 * price.per_hour:,.2f} a day, while it runs "
         f"(estimate by {price.rates}: ${price.per_chip:,.4g} a chip; discounts, disk and traffic are not in it)"

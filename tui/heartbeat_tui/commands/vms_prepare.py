@@ -19,19 +19,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Prepared:
-    """What became known, by zone; ``notes`` say what could not be found out, ``price_problem`` why there is no price."""
+    """What became known, by zone; ``notes`` say what could not be found out."""
 
     offers: Offers
     rooms: Mapping[str, tuple[Room, ...]]
-    prices: Mapping[str, Estimate | None]
-    price_problem: str
+    prices: Mapping[str, Estimate | str]  # or why there is none
     notes: tuple[str, ...]
 
 
 def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
     """Ask for everything side by side; raise CloudError where that was cancelled, all else that fails is a note."""
     from heartbeat_core.vms.look import take_look
-    from heartbeat_core.vms.prices import estimate
+    from heartbeat_core.vms.prices import estimate, why_unpriced
     from heartbeat_core.vms.request import Offers, ask_offers
     from heartbeat_core.vms.room import find_room
 
@@ -48,8 +47,9 @@ def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> Pre
         found = noted(rooms, "the quota left", notes) or {}
         offers = noted(offered.result, f"what {request.zone} offers", notes) or Offers()
         rates, problem = priced.result()
-    prices = {zone: estimate(rates, request.accelerator_type, zone, request.provisioning) for zone in wishes}
-    return Prepared(offers, found, prices, problem, tuple(notes))
+    kind, model = request.accelerator_type, request.provisioning
+    prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in wishes}
+    return Prepared(offers, found, prices, tuple(notes))
 
 
 def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import duration
-from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, interruptible, look_around, open_place, told
+from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, doubt_of, interruptible, look_around, open_place, told
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.watch import Watched
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from heartbeat_core.vms.steps import Patience
     from heartbeat_core.vms.watch import watch
 
+    check_state(args.until)
     patience = Patience(total_s=args.timeout, absent_s=10.0)
     progress = Progress()
     with open_place(args) as place:
@@ -60,10 +61,22 @@ def run(args: argparse.Namespace) -> int:
     return EXIT[found.outcome]
 
 
+def check_state(until: str) -> None:
+    """Raise HeartbeatError for what looks like a state mistyped, which would be waited for in vain; Google may have new ones."""
+    from difflib import get_close_matches
+
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.watch import STATES
+
+    meant = [] if until in STATES else get_close_matches(until, sorted(STATES), n=1, cutoff=0.75)
+    if meant:
+        raise HeartbeatError(f"no state is called {until}", "It would be waited for in vain.", f"Did you mean {meant[0]}?")
+
+
 def zone_of(place: Place, name: str) -> str:
     """Find the zone of that name, or else take the one that would be meant.
 
-    Raise HeartbeatError where it is in several, or may be in one that did not answer.
+    Raise HeartbeatError where it is in several, or may be where nothing answered.
     """
     from heartbeat_core.errors import HeartbeatError
 
@@ -71,11 +84,8 @@ def zone_of(place: Place, name: str) -> str:
     zones = sorted({node.zone for node in look.named(name)} | {queued.zone for queued in look.queue_named(name)})
     if len(zones) > 1:
         raise HeartbeatError(f"there are {len(zones)} called {name}", f"They are in {', '.join(zones)}.", "Say which: --zone ZONE.")
-    if not zones and look.unreachable:
-        silent = ", ".join(look.unreachable)
-        raise HeartbeatError(
-            f"whether there is a TPU VM {name} cannot be told", f"{silent} did not answer.", "Name its zone: --zone ZONE.", exit_code=3
-        )
+    if not zones and (doubt := doubt_of(look, f"there is a TPU VM {name}")):
+        raise doubt
     return zones[0] if zones else place.target.zone.value or ""
 
 

@@ -87,22 +87,25 @@ class VmActsDesk(VmsDesk):
     @work(group="questions", exit_on_error=False)
     async def on_ask_change(self, event: AskChange) -> None:
         """Ask before anything is started, stopped or deleted, then do it to all of them at once."""
+        from heartbeat_core.vms.change import by_request
         from heartbeat_tui.widgets.vm_questions import change_question, may, things
 
         if self.fleet is None:
             return
         view = self.fleet.view()
         chosen = [thing for thing in things(view, event.keys) if may(thing, event.what)]
-        if not chosen or not await self.asked(change_question(event.what, chosen, view.project, view.rates)):
+        if not chosen or not await self.asked(change_question(event.what, chosen, view)):
             return
-        for thing in chosen:
-            self.do_job(self.fleet.jobs.change(event.what, thing, view.project))
+        for group in by_request(chosen, event.what).values():
+            self.do_job(self.fleet.jobs.change(event.what, group[0], view.project))
         if self.vms is not None:
             self.vms.unmark()
 
     async def asked(self, question: Question) -> bool:
         from heartbeat_tui.screens.vm_ask import Ask
 
+        if isinstance(self.screen, Ask):  # the key that asks came twice before the question was seen
+            return False
         emulated = self.fleet is not None and self.fleet.view().endpoint is not None
         screen: Ask = Ask(question.title, question.said, question.commands, yes=question.yes, typed=question.typed, emulated=emulated)
         return await self.push_screen_wait(screen) is True

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.top_line import Tabs
 
 
+UNEXPECTED_S = 60.0  # until the next look, after an error of our own
+
+
 class VmsDesk(Desk):
     """Without a ``fleet`` there is no TPU VMs pane."""
 
@@ -73,16 +76,19 @@ class VmsDesk(Desk):
     def look_at_vms(self) -> None:
         """Look in a thread; one that is due while another waits for its turn is left out."""
         if self.fleet is not None:
-            wait_s = self.fleet.look()
-            if self.is_running:
-                self.call_later(self.look_after, wait_s)
+            wait_s = UNEXPECTED_S
+            try:
+                wait_s = self.fleet.look()
+            finally:  # what is unexpected is told, and ends no watch
+                if self.is_running:
+                    self.call_later(self.look_after, wait_s)
             if self.fleet.view().nodes:  # without any there is nothing to price
                 self.fleet.price()
 
     @work(thread=True, group="looks", exit_on_error=False)
     def price_vms(self) -> None:
         if self.fleet is not None:
-            self.fleet.price()
+            self.fleet.price(again=True)
 
     def look_after(self, wait_s: float) -> None:
         """Look again after a while, if by then anybody sees it; the pane asks when it is shown again."""

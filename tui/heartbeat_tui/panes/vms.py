@@ -116,7 +116,7 @@ class VmsPane(Pane):
         self.view = view
         self.draw()
         if self.form is not None:
-            self.form.show_rates(view.rates)
+            self.form.show_prices(view.rates, view.unpriced)
         self.refresh_bindings()
 
     def draw(self) -> None:

@@ -36,6 +36,7 @@ class Ask(ModalScreen[bool]):
         Binding("enter", "yes", "Yes", tooltip="do it", id="ask.yes"),
         Binding("y", "copy", "Copy", tooltip="copy the commands", id="ask.copy"),
         Binding("escape", "no", "No", tooltip="leave it as it is", id="ask.no"),
+        *(Binding(key, f"scroll({by})", "Scroll", show=False) for key, by in (("up", -1), ("down", 1), ("pageup", -8), ("pagedown", 8))),
     ]
 
     def __init__(  # keywords, each a part of the question
@@ -72,6 +73,10 @@ class Ask(ModalScreen[bool]):
             self.query_one("#ask-label", Lines).set_lines([ink(f"type {self.typed} first:", "attention")])
             return
         self.answer(True)
+
+    def action_scroll(self, by: int) -> None:
+        """Show more of a long question; where a name is typed the keys of the field do not reach it."""
+        self.query_one("#ask-scroll").scroll_relative(y=by, animate=False)
 
     def action_no(self) -> None:
         self.answer(False)

@@ -83,7 +83,7 @@ class JobScreen(ModalScreen[None]):
         scroll = self.query_one("#job-scroll", VerticalScroll)
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y
         self.query_one("#job-steps", Lines).set_lines([content_of(line) for line in step_lines(job, now)])
-        self.query_one("#job-ending", Lines).set_lines([content_of(line) for line in ending_lines(job.ending)])
+        self.query_one("#job-ending", Lines).set_lines([content_of(line) for line in ending_lines(job)])
         if at_end:
             scroll.scroll_end(animate=False)
 

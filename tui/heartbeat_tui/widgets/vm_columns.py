@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from heartbeat_core.vms import notes
 from heartbeat_tui.vm_rows import Order, VmRow
+from heartbeat_tui.widgets.columns import GAP, Column, Layout, fitted
 
 Piece = tuple[str, str]  # text, ink
 NOTHING: Piece = ("–", "quiet")
-GAP = 2
 NARROW, NARROW_STATE, NARROW_NAME, WIDE_NAME = 100, 16, 16, 22  # below 100 a long state is cut: age and cost say more than its end
 MARKS = 3  # columns before the first: pointed at, marked
 
@@ -59,16 +59,7 @@ def health_cell(row: VmRow) -> Piece:
 
 def age_words(seconds: float | None) -> str:
     """Write an age in two units at most: "1m 40s", "3h 12m", "12d 4h"."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(max(0, int(seconds)), 60)  # clocks differ: nothing is younger than 0
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d {hours}h"
-    if hours:
-        return f"{hours}h {minutes:02}m"
-    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+    return "–" if seconds is None else notes.age_words(max(0.0, seconds))  # clocks differ: nothing is younger than 0
 
 
 def age_cell(row: VmRow, now: datetime) -> Piece:
@@ -103,18 +94,6 @@ def cells(row: VmRow, now: datetime) -> Mapping[str, Piece]:
     }
 
 
-@dataclass(frozen=True)
-class Column:
-    """``least`` and ``most`` are columns of the terminal; one of low ``worth`` goes first where there is no room for all."""
-
-    name: str
-    title: str
-    least: int
-    most: int
-    worth: int
-    right: bool = False
-
-
 COLUMNS = (
     Column("name", "NAME", 12, 40, 10),
     Column("zone", "ZONE", 13, 20, 4),
@@ -128,7 +107,6 @@ COLUMNS = (
     Column("so_far", "SINCE START", 11, 11, 3, right=True),
 )
 Widths = dict[str, int]
-Shown = tuple[tuple[Column, int], ...]  # with the width of each
 
 
 def needed(rows: Iterable[VmRow], before: Mapping[str, int]) -> Widths:
@@ -148,7 +126,7 @@ def needed(rows: Iterable[VmRow], before: Mapping[str, int]) -> Widths:
     return widths
 
 
-def layout(widths: Mapping[str, int], width: int) -> Shown:
+def layout(widths: Mapping[str, int], width: int) -> Layout:
     """Choose the columns there is room for, in their order; the name takes what would be lacking, down to its least."""
     if width < NARROW:
         widths = {**widths, "state": min(widths["state"], NARROW_STATE)}
@@ -167,13 +145,7 @@ def layout(widths: Mapping[str, int], width: int) -> Shown:
     return tuple((column, name if column.name == "name" else widths[column.name]) for column in COLUMNS if column.name in kept)
 
 
-def fitted(text: str, width: int, *, right: bool = False) -> str:
-    if len(text) > width:
-        text = f"{text[: max(0, width - 1)]}…"
-    return text.rjust(width) if right else text.ljust(width)
-
-
-def header_pieces(shown: Shown, order: Order) -> list[tuple[str, str, str]]:
+def header_pieces(shown: Layout, order: Order) -> list[tuple[str, str, str]]:
     """Write the titles as (text, ink, column), the one it is sorted by with its direction."""
     name, downward = order
     pieces: list[tuple[str, str, str]] = [(" " * MARKS, "", "")]
@@ -185,7 +157,7 @@ def header_pieces(shown: Shown, order: Order) -> list[tuple[str, str, str]]:
     return pieces
 
 
-def row_pieces(row: VmRow, shown: Shown, now: datetime, *, marked: bool, pointed: bool) -> list[Piece]:
+def row_pieces(row: VmRow, shown: Layout, now: datetime, *, marked: bool, pointed: bool) -> list[Piece]:
     """Write a row; what changed, or is being done to it, stands over the columns right of its state until it has been seen."""
     found = cells(row, now)
     said, skip = row.doing or row.note, 0
@@ -203,7 +175,7 @@ def row_pieces(row: VmRow, shown: Shown, now: datetime, *, marked: bool, pointed
     return pieces
 
 
-def covering(shown: Shown, length: int) -> tuple[int, int]:
+def covering(shown: Layout, length: int) -> tuple[int, int]:
     """Say how many columns so long a text stands over, and how much room they give."""
     room = -GAP
     for number, (_, width) in enumerate(shown, 1):

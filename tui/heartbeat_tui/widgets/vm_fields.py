@@ -136,8 +136,10 @@ def notes_of(texts: Mapping[str, str], project: str, offered: Offered | None, ta
     notes = {name: Note(in_a_line(problem), "failed") for name, problem in request.problems(offers).items()}
     if "zone" not in notes and offered and offered.zones and request.zone not in offered.zones:
         notes["zone"] = Note(f"No TPUs there, but in {some(offered.zones)}.", "attention")
-    if "name" not in notes and (request.zone, request.name) in taken:
-        notes["name"] = Note("There is one of that name already.", "failed")
+    if "name" not in notes:
+        zones = (request.zone, *zones_of(texts["zones"], request.zone))
+        if there := tuple(zone for zone in zones if (zone, request.name) in taken):
+            notes["name"] = Note(f"There is one of that name already, in {some(there)}.", "failed")
     if problem := zones_problem(texts, offered):
         notes["zones"] = problem
     return notes

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.cloud.accelerators import find_accelerator
-from heartbeat_core.vms.prices import estimate
+from heartbeat_core.vms.prices import estimate, why_unpriced
 from heartbeat_core.vms.request import ZONE, CreateRequest
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Note
@@ -73,7 +73,7 @@ class VmForm(Form):
         name = free_name(self.before["name"], self.before["zone"], self.taken)
         super().__init__({**self.before, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
         self.offers: Offers | None = None
-        self.rates: Rates | None = view.rates
+        self.rates, self.unpriced = view.rates, view.unpriced
         self.asked_zone = ""
         self.counted: Counted = ("", "", "")
         self.rooms: tuple[Room, ...] | None = None
@@ -107,8 +107,9 @@ class VmForm(Form):
             self.post_message(self.Wanted(request.project, request.zone))
         counted: Counted = (request.zone, request.accelerator_type, request.provisioning)
         if counted != self.counted:
-            self.counted, self.rooms = counted, None
-            if ZONE.fullmatch(request.zone) and find_accelerator(request.accelerator_type):
+            known = bool(ZONE.fullmatch(request.zone) and find_accelerator(request.accelerator_type))
+            self.counted, self.rooms = counted, None if known else ()
+            if known:
                 self.set_timer(QUIET_S, lambda: self.want_room(counted))
 
     def want_room(self, counted: Counted) -> None:
@@ -126,9 +127,10 @@ class VmForm(Form):
             self.rooms = rooms
             self.check()
 
-    def show_rates(self, rates: Rates | None) -> None:
-        if rates is not None and self.rates is None:
-            self.rates = rates
+    def show_prices(self, rates: Rates | None, unpriced: str) -> None:
+        """Take what TPUs cost, or why that is not known."""
+        if (rates, unpriced) != (self.rates, self.unpriced):
+            self.rates, self.unpriced = rates, unpriced
             self.check()
 
     # -- what is said
@@ -148,12 +150,14 @@ class VmForm(Form):
         return matching(name, text, self.offers)
 
     def cost(self) -> str:
-        """Say what it costs an hour, with where that is from."""
+        """Say what it costs an hour, with where that is from, or why that is not known."""
         request = self.request
         found = estimate(self.rates, request.accelerator_type, request.zone, request.provisioning)
         if found is None:
-            why = "reserved TPUs are paid for by contract" if request.provisioning == "reserved" else "no price was found for it"
-            return f"What it costs is not known: {why}."
+            why = why_unpriced(request.accelerator_type, request.zone, request.provisioning)
+            if self.rates is None and request.provisioning != "reserved":
+                why = self.unpriced
+            return f"What it costs is not known: {why}." if why else "Asking what it costs …"
         return f"About ${money(found.per_hour)}/h once it runs ({found.chips} × ${unit_price(found.per_chip)}; {rated(found.rates)})."
 
     def sentences(self) -> Sequence[Content]:
@@ -162,7 +166,7 @@ class VmForm(Form):
         if self.rooms is None:
             lines.append(ink("Asking how much quota is left for it …", "quiet"))
         elif not self.rooms:
-            lines.append(ink("How much quota is left for it is not known.", "quiet"))
+            lines.append(ink(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet"))
         lines += [content_of(room_line(room)) for room in self.rooms or ()]
         if self.offers is None:
             lines.append(ink(f"Asking what {request.zone} offers …", "quiet"))

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.vms_messages import LogLine
+from heartbeat_tui.vms_messages import LogLine, key_of
 from heartbeat_tui.widgets.vm_columns import STATES, age_words
+from heartbeat_tui.widgets.vm_questions import queue_of
 from heartbeat_tui.widgets.vm_words import Line, Piece, clock_time
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.steps import Step
-    from heartbeat_tui.vms_messages import Ending, FleetView, Job
+    from heartbeat_tui.vms_messages import FleetView, Job
 
 DOING: Mapping[str, str] = {"create": "creating", "start": "starting", "stop": "stopping", "delete": "deleting"}
 DONE: Mapping[str, str] = {"create": "created", "start": "started", "stop": "stopped", "delete": "deleted"}
@@ -82,10 +83,13 @@ def job_head(job: Job, now: datetime) -> Line:
     return ((f"✗ {job.name} was not {DONE[job.what]}: {job.ending.title}", "failed"),)
 
 
-def ending_lines(ending: Ending) -> list[Line]:
+def ending_lines(job: Job) -> list[Line]:
     """Say why it ended so, what became of the TPU VM, and what can be done."""
-    if ending.well:
+    ending = job.ending
+    if job.ended is None or (ending.well and job.what != "create"):
         return []
+    if ending.well:
+        return [((f"{job.name} costs from now on. In the list: i sets it up, b beats on it, c connects, D deletes it.", "strong"),)]
     lines: list[Line] = [((ending.cause, "plain"),)] if ending.cause else []
     if ending.remedy:
         lines += [(), ((ending.remedy, "strong"),)]
@@ -101,20 +105,35 @@ def doing(view: FleetView, now: datetime) -> Mapping[str, Piece]:
     """Say of each row what is being done to it, or what just went wrong with that."""
     found: dict[str, Piece] = {}
     for job in view.jobs:
+        keys = rows_of(job, view)
         if job.ended is None:
-            found[job.key] = f"{DOING[job.what]}, {age_words((now - job.begun).total_seconds())}", "beat"
+            found |= dict.fromkeys(keys, (f"{DOING[job.what]}, {age_words((now - job.begun).total_seconds())}", "beat"))
         elif job.ending.well or now - job.ended > timedelta(seconds=SHOWN_S):
-            found.pop(job.key, None)
+            for key in keys:
+                found.pop(key, None)
         elif job.ending.interrupted:
-            found[job.key] = "! no longer watched from here", "attention"
+            found |= dict.fromkeys(keys, ("! no longer watched from here", "attention"))
         else:
-            found[job.key] = f"✗ not {DONE[job.what]}: {job.ending.title}", "failed"
+            found |= dict.fromkeys(keys, (f"✗ not {DONE[job.what]}: {job.ending.title}", "failed"))
     return found
 
 
 def busy(view: FleetView) -> frozenset[str]:
     """Name the rows that something is being done to."""
-    return frozenset(job.key for job in view.jobs if job.ended is None)
+    return frozenset(key for job in view.jobs if job.ended is None for key in rows_of(job, view))
+
+
+def rows_of(job: Job, view: FleetView) -> tuple[str, ...]:
+    """Name the rows a job is about: one that goes round zones is where it has got to, and with a queued resource go its TPU VMs."""
+    if job.what == "create":
+        zone = next((step.detail for step in reversed(job.steps) if step.what == "zone"), None)
+        return (key_of("node", zone, job.name) if zone else job.key,)
+    thing = view.nodes.get(job.key) or view.queued.get(job.key)
+    queue = queue_of(thing) if thing is not None and job.what == "delete" else None
+    if thing is None or queue is None:
+        return (job.key,)
+    of_queue = [key for key, node in view.nodes.items() if (node.queued_resource, node.zone) == (queue, thing.zone)]
+    return tuple({job.key: None, **dict.fromkeys(of_queue), key_of("queued", thing.zone, queue): None})
 
 
 def job_log(job: Job, now: datetime) -> list[LogLine]:

@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_tui.vm_rows import Order, VmRow
+from heartbeat_tui.widgets.columns import Layout
 from heartbeat_tui.widgets.lines_list import LinesList
 from heartbeat_tui.widgets.text import ink
-from heartbeat_tui.widgets.vm_columns import Shown, Widths, header_pieces, layout, needed, row_pieces
+from heartbeat_tui.widgets.vm_columns import Widths, header_pieces, layout, needed, row_pieces
 
 
 def content_of(pieces: Sequence[tuple[str, str]]) -> Content:
@@ -41,7 +42,7 @@ class VmList(LinesList):
         self.marks: frozenset[str] = frozenset()
         self.order: Order = ("name", False)
         self.widths: Widths = {}
-        self.shown: Shown = ()
+        self.shown: Layout = ()
 
     @property
     def row(self) -> VmRow | None:

@@ -52,19 +52,36 @@ def may(thing: Thing | None, what: Change) -> bool:
     return what in (allowed_queued(thing.state) if isinstance(thing, QueuedResource) else allowed(thing.state))
 
 
-def change_question(what: Change, chosen: Sequence[Thing], project: str, rates: Rates | None) -> Question:
+def change_question(what: Change, chosen: Sequence[Thing], view: FleetView) -> Question:
     """Ask before ``what`` is done to the things chosen."""
+    rates = view.rates
     names = ", ".join(thing.id for thing in chosen)
     one = len(chosen) == 1
     said: list[Line] = [((f"{VERBS[what]} {name_of(thing)}, {thing.state}", "strong"), cost_of(thing, what, rates)) for thing in chosen]
     said += [(), ((COMES[what] if one else COMES[what].replace("It ", "Each ", 1), "plain"),)]
     if what == "delete":
-        owners = [thing.queued_resource for thing in chosen if isinstance(thing, Node) and thing.queued_resource]
-        said += [((OF_QUEUE.format(owner), "attention"),) for owner in dict.fromkeys(owners)]
-    commands = tuple(dict.fromkeys(shlex.join(command_of(what, thing, project)) for thing in chosen))
+        said += of_queues(chosen, view)
+    commands = tuple(dict.fromkeys(shlex.join(command_of(what, thing, view.project)) for thing in chosen))
     typed = "" if what != "delete" else chosen[0].id if one else f"delete {len(chosen)}"
     title = f"{VERBS[what]} {names}?" if one else f"{VERBS[what]} {len(chosen)} at once?"
     return Question(title, tuple(said), commands, f"{VERBS[what]} {'it' if one else f'all {len(chosen)}'}", typed)
+
+
+def of_queues(chosen: Sequence[Thing], view: FleetView) -> list[Line]:
+    """Say which queued resources are deleted, and which TPU VMs with them that were not chosen."""
+    lines: list[Line] = []
+    owners = {(queue_of(thing), thing.zone): isinstance(thing, QueuedResource) for thing in reversed(chosen) if queue_of(thing)}
+    for (queue, zone), itself in owners.items():
+        others = [node for node in view.nodes.values() if (node.queued_resource, node.zone) == (queue, zone) and node not in chosen]
+        if not itself:
+            lines.append(((OF_QUEUE.format(queue), "attention"),))
+        lines += [((f"With it goes {node.id}, {node.state}", "attention"), cost_of(node, "delete", view.rates)) for node in others]
+    return lines
+
+
+def queue_of(thing: Thing) -> str | None:
+    """Name the queued resource that is deleted where this is."""
+    return thing.id if isinstance(thing, QueuedResource) else thing.queued_resource
 
 
 def name_of(thing: Thing) -> str:
@@ -86,7 +103,8 @@ def create_question(request: CreateRequest, zones: Sequence[str], rooms: Sequenc
     said: list[Line] = [((request.gist(), "strong"),), ((cost, "attention"),), ((request.reach(), "plain"),), ()]
     said += [room_line(room) for room in rooms or ()]
     if not rooms:
-        said.append((("How much quota is left for it is not known.", "quiet"),))
+        why = "Google has not answered yet" if rooms is None else f"the quota of {request.accelerator_type} is not known here"
+        said.append(((f"How much quota is left for it is not known: {why}.", "quiet"),))
     said.append((("Quota is what you may have; whether there is one in stock shows only when it is asked for.", "quiet"),))
     if zones:
         rounds = f"Goes round {request.zone}, {', '.join(zones)} until one has it, and asks one zone at a time; stop it when you like."

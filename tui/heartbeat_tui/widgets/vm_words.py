@@ -20,6 +20,7 @@ Piece = tuple[str, str]  # text, ink
 Line = tuple[Piece, ...]
 EVERYWHERE = "-"
 MOST_NAMED = 3
+WAITING = ("CREATING", "ACCEPTED", "WAITING_FOR_RESOURCES", "PROVISIONING")  # queued resources that may come to cost by themselves
 STALE_S = 20.0  # an answer older than this is pointed out
 
 
@@ -200,7 +201,7 @@ def left_behind(view: FleetView) -> list[tuple[str, str]]:
     if under_way:
         then = "Google goes on with what it has taken on; nobody watches it from here."
         found.append((f"this is under way: {some(under_way)}", then))
-    costly = running(view.rows or ())
+    costly = running((*(view.rows or ()), *view.elsewhere))
     if costly:
         known = [row.per_hour for row in costly if row.per_hour is not None]
         more = " and more" if len(known) < len(costly) else ""
@@ -208,6 +209,10 @@ def left_behind(view: FleetView) -> list[tuple[str, str]]:
         seen_at = f", as of {clock_time(view.seen)}" if view.seen else ""
         what = f"{plural(len(costly), 'TPU VM')} {'runs' if len(costly) == 1 else 'run'}"
         found.append((what, f"{some([row.id for row in costly])}: {price}{seen_at}. Leaving stops none of them."))
+    waiting = [row.id for row in (*(view.rows or ()), *view.elsewhere) if row.kind == "queued" and row.state in WAITING]
+    if waiting:
+        then = f"{some(waiting)}: it costs from when there is capacity, watched or not."
+        found.append((f"{plural(len(waiting), 'queued resource')} {'waits' if len(waiting) == 1 else 'wait'}", then))
     return found
 
 

@@ -1,0 +1,173 @@
+"""What is easily forgotten: rows that belong together, what is not known, what else would go, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from heartbeat_tui.screens.vm_ask import Ask
+from heartbeat_tui.vms_messages import AskChange
+
+if TYPE_CHECKING:
+    from tests.tui.vms.conftest import Open
+
+NODE = "/v2/projects/demo-project/locations/us-central1-b/nodes"
+Scenario = Callable[[str], str]
+
+# -- what belongs together
+
+KIND = 'zone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
+TWO = f'extends = "ready"\n[[queued]]\nid = "both"\nstate = "ACTIVE"\n{KIND}' + "".join(
+    f'[[nodes]]\nid = "{name}"\nqueued_resource = "both"\n{KIND}' for name in ("one", "two")
+)
+
+
+async def test_two_tpu_vms_of_one_queued_resource_are_deleted_by_one_request(vms: Open, scenario: Scenario) -> None:
+    async with vms(scenario(TWO)) as stage:
+        for name in ("one", "two"):
+            await stage.point_at(f"node/us-central1-b/{name}")
+            await stage.press("space")
+        await stage.press("D")
+        assert stage.text().count("queued-resources delete both") == 1
+        await stage.type("delete 2")
+        await stage.press("enter")
+        await stage.until(lambda: "deleting, " in stage.row("two"))
+        assert "deleting, " in stage.row("one")
+        assert "deleting, " in stage.row("(queued) both")
+        assert "Delete…" not in stage.offered()
+        await stage.ended()
+        assert len(stage.fleet.jobs.all()) == 1
+        assert stage.names() == []
+
+
+async def test_what_goes_with_a_queued_resource_is_named_before(vms: Open, scenario: Scenario) -> None:
+    async with vms(scenario(TWO)) as stage:
+        await stage.point_at("queued/us-central1-b/both")
+        await stage.press("D")
+        assert "With it goes one, READY saves about $2.00/h" in stage.words()
+        assert "With it goes two, READY" in stage.words()
+        await stage.press("escape")
+        await stage.point_at("node/us-central1-b/one")
+        await stage.press("D")
+        assert "It belongs to the queued resource both" in stage.words()
+        assert "With it goes two, READY" in stage.words()
+
+
+async def test_one_that_goes_round_zones_is_shown_where_it_has_got_to(vms: Open, scenario: Scenario) -> None:
+    async with vms(scenario('extends = "ready"\nstockout = ["us-central1-b"]'), size=(160, 50)) as stage:
+        await stage.open_form()
+        stage.fill(zones="us-east5-b")
+        await stage.settle()
+        await stage.press("enter", "enter")
+
+        def there() -> bool:
+            stage.advance(5)
+            return any(row.zone == "us-east5-b" for row in stage.fleet.view().rows or ())
+
+        await stage.until(there)
+        await stage.press("escape", "r")
+        assert "creating, " in stage.row("llm-tpu-vm")
+        await stage.ended()
+
+
+async def test_what_is_not_listed_now_is_not_forgotten_on_leaving(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.point_at("node/us-east5-b/elsewhere")
+        await stage.press("z")
+        assert stage.names() == ["elsewhere"]
+        await stage.press("q")
+        assert "4 TPU VMs run" in stage.words()
+        await stage.press("n", "z", "q")
+        assert "4 TPU VMs run" in stage.words()
+
+
+# -- what is not known
+
+
+async def test_a_cost_or_a_quota_that_is_not_known_says_why(vms: Open, scenario: Scenario) -> None:
+    async with vms(scenario('extends = "ready"\n[faults]\nbroken = ["cloudbilling"]'), size=(160, 50)) as stage:
+        await stage.press("n")
+        await stage.until(lambda: "What it costs is not known: " in stage.words())
+        assert "no price" not in stage.words()
+        stage.fill(provisioning="reserved")
+        await stage.settle()
+        assert "reserved TPUs are paid for by contract" in stage.words()
+        stage.fill(provisioning="on-demand", zone="us-central2-b", accelerator_type="v4-8")
+        await stage.until(lambda: "the quota of v4-8 is not known here" in stage.words())
+        assert stage.surveyor.emulator is not None
+        stage.surveyor.emulator.process.kill()
+        stage.fill(zone="us-east5-b", accelerator_type="v6e-4")
+        await stage.until(lambda: "quota, zone us-east5-b: not known, " in stage.words())
+
+
+async def test_a_home_that_nobody_has_is_no_start_up_script(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await stage.open_form()
+        stage.fill(startup_script="~nobody-of-that-name/start.sh")
+        await stage.settle()
+        assert "cannot be read" in stage.words()
+
+
+async def test_once_it_is_there_it_says_what_comes_next(vms: Open) -> None:
+    async with vms("ready") as stage:
+        await stage.open_form()
+        await stage.press("enter", "enter")
+        await stage.until(stage.fleet.jobs.all)
+        await stage.ended()
+        assert "llm-tpu-vm costs from now on" in stage.words()
+        assert "i sets it up" in stage.words()
+
+
+async def test_a_name_that_another_of_the_zones_has_is_refused_too(vms: Open) -> None:
+    async with vms("running", size=(160, 50)) as stage:
+        await stage.open_form()
+        stage.fill(name="elsewhere", zones="us-east5-b")
+        await stage.settle()
+        assert "There is one of that name already, in us-east5-b." in stage.words()
+
+
+async def test_a_key_that_comes_twice_asks_once(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.point_at("node/us-central1-b/stopped")
+        for _ in range(2):
+            stage.app.post_message(AskChange("delete", ("node/us-central1-b/stopped",)))
+        await stage.until(lambda: isinstance(stage.app.screen, Ask))
+        await stage.settle()
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.app.screen, Ask))
+
+
+async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Open, scenario: Scenario) -> None:
+    node = 'id = "n"\ncopies = 30\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
+    async with vms(scenario(f'extends = "ready"\n[[nodes]]\n{node}state = "STOPPED"'), size=(80, 24)) as stage:
+        for _ in range(30):
+            await stage.pilot.press("space")
+        await stage.press("D")
+        assert "Delete n-0001 in us-central1-b" not in stage.words()
+        await stage.press(*["pageup"] * 12)
+        assert "Delete n-0001 in us-central1-b" in stage.words()
+        await stage.press("escape")
+
+
+async def test_leaving_says_which_queued_resources_may_come_to_cost(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.press("q")
+        assert "1 queued resource waits" in stage.words()
+        assert "it costs from when there is capacity" in stage.words()
+
+
+async def test_many_jobs_keep_neither_the_list_nor_the_leaving_waiting(vms: Open, scenario: Scenario) -> None:
+    count = min(32, (os.cpu_count() or 1) + 4) + 2  # more than asyncio has threads of its own
+    node = f'id = "n"\ncopies = {count}\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
+    async with vms(scenario(f'extends = "ready"\n[[nodes]]\n{node}state = "STOPPED"')) as stage:
+        for _ in range(count):
+            await stage.pilot.press("space")
+        await stage.press("D")
+        await stage.type(f"delete {count}")
+        await stage.press("enter")
+        await stage.until(lambda: all(node["state"] == "DELETING" for node in stage.ask("GET", NODE)["nodes"]))
+        await stage.press("r")
+        assert stage.text().count("DELETING") >= count
+        await stage.press("q", "y")
+        await stage.until(lambda: not stage.app.is_running)
