@@ -62,6 +62,16 @@ class Compared:
         edges = common_edges(statistics, most) or edges_for(statistics[number], max(4, most))
         return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.plan.products_per_sample)
 
+    def quantiles(self, number: int) -> dict[float, float]:
+        """Give those quantiles of a side's samples of which there are samples enough to tell them."""
+        from heartbeat_core.beat.statistics import summarize
+
+        first, *others = self.runs[number]
+        found = first.report.statistics
+        if others:
+            found = summarize(pooled(self.runs[number]), first.report.plan.products_per_sample)
+        return dict(found.quantiles) if found else {}
+
     def at(self, rates: Mapping[str, float]) -> Compared:
         """Work out the cost at these rates, US dollars an hour by device; for other devices the price list counts."""
         return hold(self.runs, self.snapshots, replace(self.tariff, given=rates), self.left_out)

@@ -229,3 +229,14 @@ async def test_a_repeat_is_held_against_the_plan_it_was_given_whatever_ran_first
         shown = await compare(stage, "c")
         assert "× faster: ▲ bfloat16 than ● float32" in shown
         assert "paired t over 2 rounds" in shown
+
+
+async def test_on_a_low_screen_the_arrows_scroll_the_figures(hall: OpenHall, folder: Folder) -> None:
+    for day in range(1, 4):
+        folder.add(day=day, ns=day * 3_000_000, label=Label(0, f"day {day}"))
+    async with hall(size=(80, 24)) as stage:
+        await compare(stage, "space", "space", "space", "c")
+        await stage.press("d")
+        assert "There is no room" not in stage.text()
+        await stage.press("end")
+        assert "verdict" in stage.text()

@@ -161,6 +161,9 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
         from heartbeat_tui.commands.bench_text import print_comparison
 
         print_comparison(*reports, why)
+        from heartbeat_tui.commands.course_text import console, print_group
+
+        print_group(console(), course.group, any(map(recording_of, runs)), "list {}")
     # the handbook's number is expected to be impossible: only the honest run decides
     return INTERRUPTED if interrupted else exit_code(reports[1])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -48,7 +50,7 @@ def print_sweep(swept: Swept) -> None:
         knee = curve.knee()
         for sentence in filter(None, (knee_gist(knee), knee_serving(knee), *knee_notes(knee)) if knee else ()):
             out.print(Text(f"{curve.name}: {sentence}" if curve.name else sentence))
-    print_group(out, swept.group, any(point.path for point in swept.points))
+    print_group(out, swept.group, any(point.path for point in swept.points), "export {} -o sweep.svg")
 
 
 def row(point: Point, swept: Swept) -> list[str]:
@@ -87,7 +89,8 @@ def print_repeat(repeated: Repeated) -> None:
     for ratio in repeated.ratios():
         work = "" if ratio.same_work else "; they compute different products"
         out.print(Text(f"{ratio.candidate} against {ratio.reference}: {ratio.sentence}{work}"), style="bold")
-    print_group(out, repeated.group, any(process.path for one in repeated.candidates for process in one.processes))
+    kept = any(process.path for one in repeated.candidates for process in one.processes)
+    print_group(out, repeated.group, kept, "compare {}" if len(repeated.candidates) > 1 else "list {}")
 
 
 def cells(one: Candidate) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ def sentences(one: Candidate) -> list[str]:
     return [*labels, *found]
 
 
-def print_group(out: Console, group: str, kept: bool) -> None:
+def print_group(out: Console, group: str, kept: bool, example: str) -> None:
+    """Name the group that the recordings make, and what can be done with it."""
     if kept:
-        example = f"runs export {group} -o sweep.svg" if group.startswith("sweep") else f"runs list {group}"
-        out.print(Text(f"recordings: group {group}; heartbeat-tui {example}"), soft_wrap=True)
+        out.print(Text(f"recordings: group {group}; heartbeat-tui runs {example.format(shlex.quote(group))}"), soft_wrap=True)

@@ -108,6 +108,11 @@ class ComparisonPane(ChartPane):
                 await self.body.remove()
                 await self.mount_body()
 
+    def action_details(self) -> None:
+        super().action_details()
+        if self.body is not None:
+            self.body.take_keys()
+
     def draw_anew(self) -> None:
         self.draw()
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.compared import Compared
 
 MARKED = (("median", 0.5), ("p95", 0.95))
-MOST_SIDES = 3  # whose distributions are drawn
+MOST_SIDES, MOST_NARROW = 3, 2  # whose distributions are drawn on a very wide screen, and on others
 FEW = 3  # doubts that there is room for above the chart
 Counts = Callable[[int, int], tuple["Bin", ...]]  # side, bins
 
@@ -109,11 +109,17 @@ class ComparisonBody(Container):
     .-low.-details #sides { display: block; height: 1fr; }
     #distributions { width: 4fr; }
     .-narrow #distributions { width: 100%; height: 2fr; }
+    .-many #distributions { display: none; }  /* there is room for two beside one another */
+    .-very-wide .-many #distributions { display: block; width: 7fr; }
     """
 
     def __init__(self, compared: Compared) -> None:
-        super().__init__()
+        super().__init__(classes="-many" if len(compared.sides) > MOST_NARROW else "")
         self.compared = compared
+
+    def take_keys(self) -> None:
+        """Let the arrows scroll the figures."""
+        self.query_one("#sides-table").focus()
 
     def compose(self) -> ComposeResult:
         first = self.compared.comparisons[0]
@@ -146,8 +152,7 @@ class ComparisonBody(Container):
         return [ink(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 
     def marks(self, number: int) -> dict[str, float]:
-        statistics = self.compared.snapshots[number][0].report.statistics
-        quantiles = dict(statistics.quantiles) if statistics else {}
+        quantiles = self.compared.quantiles(number)
         return {name: quantiles[q] for name, q in MARKED if q in quantiles}
 
     def show(self, *, log: bool, steady_only: bool) -> None:
