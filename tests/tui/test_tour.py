@@ -73,6 +73,23 @@ async def test_where_torch_xla_is_missing_a_recording_stands_in_and_says_so(thea
         assert "compiling took" in stage.text()
 
 
+async def test_on_a_low_screen_the_keys_stay_and_what_came_out_is_in_sight(theatre: Open) -> None:
+    async with theatre(steady, size=(80, 24)) as stage:
+        stage.app.open_tour(lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: None)  # type: ignore[arg-type, return-value]
+        await stage.press("g", "n", "n", "n")
+        assert "the tour, 2 of 6" in stage.text()
+        assert "another row costs next to nothing" in " ".join(stage.text().replace("│", " ").split())
+        assert "esc  Leave" in stage.text()
+        assert "A CPU fetches weights" not in stage.text()
+        await stage.press(*["up"] * 9)
+        assert "A CPU fetches weights" in stage.text()
+        await stage.press("n")
+        assert "the tour, 3 of 6" in stage.text()
+        shown = " ".join(stage.text().replace("│", " ").split())
+        for words in ("v Replay i Install torch_xla n Skip b Back esc Leave", "takes 8 GB on disk, and asks first."):
+            assert words in shown
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 18)])
 async def test_guide_and_chart_both_have_room_on_a_small_screen(theatre: Open, size: tuple[int, int]) -> None:
     async with theatre(steady, size=size) as stage:

@@ -17,7 +17,7 @@ from heartbeat_tui.widgets.text import Lines, ink
 if TYPE_CHECKING:
     from heartbeat_core.tour.tour import Tour
 
-INSTALL_SAYS = "4.3 GB to download, 8 GB on disk; it asks first"
+INSTALL_SAYS = "Installing it downloads 4.3 GB, takes 8 GB on disk, and asks first."
 
 
 class Guide(Vertical):
@@ -26,22 +26,26 @@ class Guide(Vertical):
     SCOPED_CSS = False  # how much room it takes depends on the classes of the screen
     DEFAULT_CSS = """
     Guide { height: auto; max-height: 60%; border: round $accent; border-title-color: $accent; padding: 0 1; }
-    Guide VerticalScroll { height: auto; scrollbar-size-vertical: 1; }
+    Guide VerticalScroll { height: auto; max-height: 52vh; scrollbar-size-vertical: 1; }  /* with room for the keys below */
     Guide #guide-keys { height: 1; }
     Guide #guide-body { height: auto; }
     Guide KeyButton { margin: 0 2 0 0; }
     Systolic { display: none; }
     .-tall Guide.-array Systolic { display: block; }
     .-low Guide { max-height: 50%; }
+    .-low Guide VerticalScroll { max-height: 35vh; }
     .-touring.-idle Idle { display: none; }
     .-touring.-idle Front { height: auto; }
     .-touring.-idle Guide { max-height: 100%; }
+    .-touring.-idle Guide VerticalScroll { max-height: 70vh; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "lead('next')", "Next", tooltip="run this step, or go on to the next", id="tour.next"),
         Binding("b", "lead('back')", "Back", tooltip="go back a step", id="tour.back"),
         Binding("v", "lead('replay')", "Recording", tooltip="replay a recording of this step, made elsewhere", id="tour.replay"),
         Binding("i", "lead('install')", "Install torch_xla", tooltip="build its environment; asks first", id="tour.install"),
+        Binding("up", "turn(-1)", "Up", show=False),
+        Binding("down", "turn(1)", "Down", show=False),
         Binding("escape", "lead('leave')", "Leave the tour", tooltip="go on without the guide", id="tour.leave"),
     ]
     can_focus = True
@@ -80,6 +84,9 @@ class Guide(Vertical):
             await keys.remove_children()
             await keys.mount(*(GuideKey(*each) for each in wanted))
         self.screen.refresh_bindings()
+        scroll = self.query_one(VerticalScroll)
+        turn = scroll.scroll_end if tour.phase == "after" else scroll.scroll_home  # to what came out, which is the news
+        self.call_after_refresh(turn, animate=False)  # once the run has made room for itself
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action != "lead":
@@ -88,6 +95,10 @@ class Guide(Vertical):
 
     def action_lead(self, way: str) -> None:
         self.post_message(self.Led(way))
+
+    def action_turn(self, lines: int) -> None:
+        """Scroll what does not fit on a low screen."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
         event.stop()
@@ -108,7 +119,7 @@ def guide_lines(tour: Tour) -> list[Content]:
     lines = [ink(step.words, "plain")]
     if phase == "before" and tour.lacks:
         stands_in = " A recording made elsewhere can stand in, and is labelled so." if step.recording else ""
-        return [*lines, Content(""), ink(f"{tour.lacks}{stands_in}", "attention")]
+        return [*lines, Content(""), ink(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
     if phase == "running":
         return [*lines, Content(""), Content.assemble(ink("look at  ", "beat"), step.look)]
     if phase == "after":
@@ -123,9 +134,9 @@ def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
         if not tour.lacks:
             keys.append(("n", "Run it", "lead('next')"))
         elif tour.step.recording:
-            keys.append(("v", "Replay a recording", "lead('replay')"))
+            keys.append(("v", "Replay", "lead('replay')"))
         if tour.lacks:
-            keys += [("i", f"Install torch_xla ({INSTALL_SAYS})", "lead('install')"), ("n", "Skip", "lead('next')")]
+            keys += [("i", "Install torch_xla", "lead('install')"), ("n", "Skip", "lead('next')")]
     elif tour.phase == "after":
         failed = tour.step.name in tour.reports and tour.reports[tour.step.name].iteration_ns is None
         keys.append(("n", "Finish", "lead('next')") if tour.last else ("n", "Next", "lead('next')"))
@@ -133,4 +144,4 @@ def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
             keys.append(("v", "Replay a recording", "lead('replay')"))
     if not tour.first and tour.phase != "running":
         keys.append(("b", "Back", "lead('back')"))
-    return [*keys, ("esc", "Leave the tour", "lead('leave')")]
+    return [*keys, ("esc", "Leave", "lead('leave')")]
