@@ -21,7 +21,8 @@ from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.spawner import Spawner
 from heartbeat_core.beat.workload import MatMul
-from heartbeat_core.remote.hosts import Host, ship
+from heartbeat_core.remote.calls import Calls
+from heartbeat_core.remote.hosts import Host, bring_engine
 from heartbeat_core.remote.place import There
 from heartbeat_core.remote.ssh import direct
 
@@ -75,7 +76,7 @@ def server() -> Iterator[Host]:
             )
             user = pwd.getpwuid(os.geteuid()).pw_name
             host = Host("loopback", 0, direct((*ssh, f"{user}@127.0.0.1")), os.environ, str(folder / "there"), sys.executable)
-            while ship(host, set_up=True)[0]:
+            while bring_engine(host, Calls())[0]:
                 sleep(0.1)
             yield host
         finally:

@@ -195,5 +195,10 @@ class Launcher:
 
         return CeilingCache(user_cache_path(APP) / "ceilings.json")
 
+    def give_up(self) -> None:
+        """Have a run that still waits for its hosts not begin: GivenUp is raised where it was started."""
+        if self.destination is not None:
+            self.destination.give_up()
+
     def close(self) -> None:
         self.spawner.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +14,6 @@ import pytest
 
 from heartbeat_core.runs.recording import load
 from heartbeat_core.settings import Settings, TelemetrySettings
-
-pytestmark = pytest.mark.xla
 
 LONG_S = 120.0
 GIB = 2**30
@@ -30,6 +30,7 @@ def metrics_port(xla_python: str) -> Iterator[int]:
     server.communicate()
 
 
+@pytest.mark.xla
 def test_the_chips_of_all_hosts_are_shown_without_any_set_up(cluster: Any, xla_python: str, metrics_port: int) -> None:
     done = cluster.command("chips", "--on", "slice:all", "--python", xla_python, "--port", str(metrics_port), "--json")
     assert done.returncode == 0, done.stderr
@@ -37,6 +38,7 @@ def test_the_chips_of_all_hosts_are_shown_without_any_set_up(cluster: Any, xla_p
     assert sorted(told) == ["slice:0", "slice:1"]
     assert {each["state"] for each in told.values()} == {"told"}
     assert {each["chips"][0]["used_bytes"] for each in told.values()} == {3 * GIB}
+    assert not cluster.folder.exists()  # the reader came along with its order
 
 
 def test_a_python_that_is_not_there_is_told(cluster: Any) -> None:
@@ -47,6 +49,7 @@ def test_a_python_that_is_not_there_is_told(cluster: Any) -> None:
     assert "/nonexistent/python" in told["problem"]["cause"]
 
 
+@pytest.mark.xla
 @pytest.mark.torch
 def test_a_run_on_a_host_is_told_of_the_chips_there(launcher: Callable[..., Any], small: Any, xla_python: str, metrics_port: int) -> None:
     there = launcher("vm", python=xla_python)
@@ -61,6 +64,7 @@ def test_a_run_on_a_host_is_told_of_the_chips_there(launcher: Callable[..., Any]
     assert load(run.path).series.gauges.figures() == figures
 
 
+@pytest.mark.xla
 def test_a_cut_connection_leaves_no_reader_behind(
     launcher: Callable[..., Any], cluster: Any, xla_python: str, metrics_port: int, watch_process: Callable[[int], Callable[[], bool]]
 ) -> None:
@@ -82,3 +86,25 @@ def readers_below(pid: int) -> list[int]:
     """List the processes below one, the leaves of its tree: what ssh runs for us."""
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [leaf for child in children for leaf in (readers_below(child) or [child])]
+
+
+def test_a_network_that_falls_silent_ends_the_looks(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from heartbeat_core.remote import ssh
+    from heartbeat_core.telemetry.watcher import Reader, Watcher
+
+    assert ssh.OPTIONS[5:9] == ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
+    hasty = tuple(option.replace("ServerAliveInterval=5", "ServerAliveInterval=1") for option in ssh.OPTIONS)
+    monkeypatch.setattr(ssh, "OPTIONS", hasty)
+    (host,) = cluster.destination("vm").hosts()
+    looks = Watcher(Reader(host.python, on_host=host.command, environ=host.environ, limit_s=LONG_S), 0.05).looks()
+    assert not next(looks).failure
+    held = cluster.sshds[0].connections()
+    for connection in held:
+        os.kill(connection, signal.SIGSTOP)  # nothing comes, and nothing is closed
+    try:
+        *_, last = looks
+        assert last.state == "broken"
+        assert "not responding" in str(last.failure)
+    finally:
+        for connection in held:
+            os.kill(connection, signal.SIGKILL)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -11,6 +13,8 @@ from urllib.request import Request, urlopen
 import pytest
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.calls import Calls
+from heartbeat_core.remote.hosts import bring_engine
 from heartbeat_core.remote.shipping import pack
 
 
@@ -93,3 +97,19 @@ def test_a_stopped_vm_is_refused_with_what_starts_it(cluster: Any) -> None:
     assert refused.returncode == 1
     assert "stopping is STOPPED" in refused.stderr
     assert "vms start stopping --zone us-central1-b" in refused.stderr
+
+
+def test_engines_nobody_comes_with_any_more_are_removed_but_never_one_in_use(cluster: Any) -> None:
+    (host,) = cluster.destination("vm").hosts()
+    engines = {name: cluster.folder / f"engine-{name}" for name in ("forgotten", "part-abandoned", "used", "fresh", pack().digest)}
+    for name, folder in engines.items():
+        folder.mkdir(exist_ok=True)
+        if name != "fresh":
+            os.utime(folder, (0, 0))
+    program = [sys.executable, "-c", "import sys; sys.stdin.read()", str(engines["used"])]  # as a worker's command names its own
+    with subprocess.Popen(program, stdin=subprocess.PIPE) as user:
+        bring_engine(host, Calls())
+        assert {name for name, folder in engines.items() if folder.exists()} == {"used", "fresh", pack().digest}
+        user.communicate()
+    bring_engine(host, Calls())
+    assert not engines["used"].exists()

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 
 from heartbeat_core.beat.environments import XLA_PACKAGES
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.hosts import Host, hosts_of, reach
+from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
 from heartbeat_core.remote.setup import Done, look_at_device, set_up
 from heartbeat_core.remote.setup_steps import HAS_PINS, HAS_ROOM, Step, tpu_steps
 
@@ -26,7 +28,7 @@ def host(cluster: Any) -> Host:
     destination = cluster.destination("vm", python="")
     node = destination.find()
     hosts = hosts_of(node, "demo-project", destination.on, endpoint=cluster.url, remote=destination.remote)
-    reach(hosts, node, "demo-project", destination.remote, set_up=False)
+    reach(hosts, node, "demo-project", destination.remote, partial(bring_engine, set_up=False))
     (host,) = hosts
     return host
 
@@ -180,22 +182,23 @@ from heartbeat_core.remote.hosts import Host
 from heartbeat_core.remote.setup_steps import Step
 from heartbeat_tui.commands.vms_setup import set_up_one
 from concurrent.futures import ThreadPoolExecutor
-step = Step("long", "a long one", commands=(("sh", "-c", "echo begun; exec sleep 45"),))
+step = Step("long", "a long one", commands=(("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more
 with ThreadPoolExecutor(max_workers=1) as pool:
     list(pool.map(lambda host: set_up_one(host, (step,)), [Host(**json.loads(sys.argv[1]))]))
 """
 
 
-def test_ctrl_c_ends_the_step_under_way_instead_of_waiting_for_it(host: Host) -> None:
+def test_ctrl_c_ends_the_step_under_way_here_and_there(host: Host, watch_process: Callable[[int], Callable[[], bool]]) -> None:
     told = json.dumps({**vars(host), "environ": dict(host.environ)})
     command = [sys.executable, "-c", UNENDING, told]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as program:
         assert program.stderr is not None
         try:
-            assert "begun" in program.stderr.readline()
+            gone = watch_process(int(program.stderr.readline().split()[-1]))
             os.killpg(program.pid, signal.SIGINT)  # as a terminal does
             _, said = program.communicate(timeout=30)
         finally:
             program.kill()
     assert program.returncode
     assert "KeyboardInterrupt" in said
+    assert gone()

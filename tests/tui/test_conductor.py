@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
+
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.stream import Label
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.runs.axes import parse_axes
 from heartbeat_tui.conductor import Conductor
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Stand
+
+    from heartbeat_core.beat.source import Source
 
 PLAN = Plan()
 
@@ -108,3 +117,34 @@ def test_a_run_is_forgotten_only_when_it_is_over(make_stand: type[Stand]) -> Non
     conductor.close()
     conductor.clear()
     assert conductor.run is None
+
+
+def test_the_end_does_not_wait_for_a_connection_that_does_not_come_about(make_stand: type[Stand]) -> None:
+    asked, given_up = threading.Event(), threading.Event()
+
+    def begin(_plan: Plan) -> Source:
+        asked.set()
+        assert given_up.wait(60)
+        raise HeartbeatError("given up", exit_code=130)
+
+    conductor = Conductor(begin)
+    conductor.give_up = given_up.set
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        start = pool.submit(conductor.start, PLAN)
+        assert asked.wait(60)
+        conductor.close()
+        with pytest.raises(HeartbeatError, match="given up"):
+            start.result()
+    assert conductor.run is None
+
+
+def test_giving_up_a_point_of_a_sweep_gives_up_the_sweep() -> None:
+    asked: list[Plan] = []
+
+    def begin(plan: Plan, _label: Label) -> Source:
+        asked.append(plan)
+        raise HeartbeatError("given up", exit_code=130)
+
+    with pytest.raises(HeartbeatError, match="given up"):
+        Conductor(begin).sweep(PLAN, parse_axes(["batch=1,2,4"]))
+    assert len(asked) == 1

@@ -100,15 +100,28 @@ async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
         await stage.settle()
         assert cast("BeatOn", asked[0]).node is NODE
         assert [run.plan.backend for run in stage.stand.runs] == ["xla"]
-        await stage.press("c")
-        assert "on slice:all" in stage.text().splitlines()[0]
         assert "Here" in stage.offered()
         await stage.press("o")
         await stage.settle()
         assert asked[1] is None
+        assert "Start" in stage.offered()  # what beat there is no figure of this machine's
         assert "on slice:all" not in stage.text()
         await stage.press("space")
         assert [run.plan.backend for run in stage.stand.runs] == ["xla", "cpu"]
+
+
+async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(100)) as stage:
+        stage.app.go_to = lambda _event: ("slice:all", "xla")
+        await stage.press("space")
+        for answer, backends in (("n", ["cpu"]), ("y", ["cpu", "xla"])):
+            stage.app.post_message(BeatOn(NODE, "p", None))
+            await stage.settle()
+            assert "A run is on its way" in stage.text()
+            await stage.press(answer)
+            await stage.settle()
+            assert [run.plan.backend for run in stage.stand.runs] == backends
+        assert stage.stand.runs[0].orders == ["close"]
 
 
 async def test_what_forbids_to_go_there_is_said_and_nothing_changes(theatre: Open) -> None:

@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.course import Course, Leg
     from heartbeat_core.runs.sweep import Swept
 
+INTERRUPTED = 130
 REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
 
 
 class Conductor:
     """Starts runs, hands out snapshots of them, and sees them to their end.
 
-    ``begin`` is given a plan, and for the leg of a course the label of its recording too.
+    ``begin`` is given a plan, and for the leg of a course the label of its recording too; ``give_up`` has one that still waits
+    for a connection raise HeartbeatError.
     """
+
+    give_up: Callable[[], object] = staticmethod(lambda: None)
 
     def __init__(self, begin: Callable[..., Source], clock: Callable[[], float] = monotonic) -> None:
         self.begin, self.clock = begin, clock
@@ -83,6 +87,8 @@ class Conductor:
             try:
                 self.change(lambda leg=leg: self.begin(leg.plan, course.label_of(leg)))  # type: ignore[misc]
             except HeartbeatError as error:
+                if error.exit_code == INTERRUPTED:
+                    raise
                 course.refused(leg, error)
                 self.told, refused = self.told + 1, error
             else:
@@ -197,9 +203,10 @@ class Conductor:
             self.run.resume()
 
     def stop(self) -> None:
-        """Ask the run to end; what was to follow is given up."""
+        """Ask the run to end, or give up the one that is to begin; what was to follow is given up."""
         if self.course is not None:
             self.course.stop()
+        self.give_up()
         if self.run is not None:
             self.run.stop()
 
@@ -210,11 +217,15 @@ class Conductor:
 
     def close(self) -> None:
         """End the run, by force if it does not listen, and wait until it is gone."""
-        with self.changing:
+        while not self.changing.acquire(timeout=0.1):
+            self.give_up()
+        try:
             if self.course is not None:
                 self.course.stop()
             if self.run is not None:
                 self.run.close()
+        finally:
+            self.changing.release()
 
 
 def charts_of(run: Source) -> Callable[[int, bool], ChartData]:

@@ -80,6 +80,7 @@ def make_app(
         reduced_motion=chosen.reduced_motion,
     )
     app.go_to, app.remote = go_to, launcher.settings.remote
+    app.conductor.give_up = launcher.give_up
     app.settings = launcher.settings
     app.pane.newcomer = not (aimed or launcher.settings.sources or any(launcher.recordings().glob("*.jsonl")))
     if launcher.destination is not None:

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.calls import Calls, GivenUp
 from heartbeat_core.remote.hosts import Host, On, find_node, hosts_of, reach
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.settings import RemoteSettings
+
+
+FIND_S = 120.0  # far more than a list of nodes may take
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Destination:
     find: Callable[[], Node]
     found: Found | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    calls: Calls = field(default_factory=Calls, repr=False)  # of the last time the hosts were asked for
 
     @property
     def label(self) -> str:
@@ -45,18 +50,25 @@ class Destination:
     def hosts(self) -> tuple[Host, ...]:
         """Give the hosts, each reached just now; one that moved since the last run is found anew. Raise HeartbeatError."""
         with self.lock:
+            self.calls = calls = Calls()
             if self.found is not None:
                 try:
-                    reach(self.found.hosts, self.found.node, self.project, self.remote)
+                    reach(self.found.hosts, self.found.node, self.project, self.remote, calls=calls)
+                except GivenUp:
+                    raise
                 except HeartbeatError:
                     self.found = None  # it may have been created again, at another address
                 else:
                     return self.found.hosts
-            node = self.find()
-            hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote)
-            reach(hosts, node, self.project, self.remote)
+            node = calls.wait_for(self.find, FIND_S)
+            hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote, calls=calls)
+            reach(hosts, node, self.project, self.remote, calls=calls)
             self.found = Found(node, hosts)
             return hosts
+
+    def give_up(self) -> None:
+        """Have whoever waits for the hosts raise GivenUp; from any thread, harmless where nobody does."""
+        self.calls.end()
 
 
 def destination_of(

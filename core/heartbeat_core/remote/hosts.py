@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from heartbeat_core.beat.interpreter import GUARD, module_command
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, list_nodes
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.calls import Calls
 from heartbeat_core.remote.connect import check_state, choose_way, endpoint_of, gcloud_environ, refuse_made_up
 from heartbeat_core.remote.shipping import NOT_SET_UP, TOO_OLD, pack
 from heartbeat_core.remote.ssh import NOTHING, Vm, Worker, direct, read_dry_run, split_flags
@@ -73,12 +75,12 @@ class Host:
         guard = module_command(self.python, GUARD, pack().package(self.folder))
         return self.command([*guard, str(SILENCE_S), str(GRACE_S), *(["alone"] if self.alone else [])])
 
-    def run(self, argv: Sequence[str], stdin: bytes = b"", limit_s: float = SHIP_S) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        self, argv: Sequence[str], stdin: bytes = b"", limit_s: float = SHIP_S, calls: Calls | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run a command there to its end; raise HeartbeatError where ssh cannot be started or nothing comes back in time."""
         try:
-            return subprocess.run(
-                self.command(argv), input=stdin, capture_output=True, timeout=limit_s, env=dict(self.environ), check=False
-            )
+            return (calls or Calls()).run(self.command(argv), self.environ, limit_s, stdin)
         except subprocess.TimeoutExpired as error:
             raise cannot_reach(self.label, f"no answer within {limit_s:.0f} s") from error
         except OSError as error:
@@ -104,7 +106,16 @@ def find_node(session: CloudSession, project: str, name: str, zone: str | None =
     )
 
 
-def hosts_of(node: Node, project: str, on: On, *, endpoint: str | None, remote: RemoteSettings, every: bool = False) -> tuple[Host, ...]:
+def hosts_of(  # what has to be known, each by its name
+    node: Node,
+    project: str,
+    on: On,
+    *,
+    endpoint: str | None,
+    remote: RemoteSettings,
+    every: bool = False,
+    calls: Calls | None = None,
+) -> tuple[Host, ...]:
     """Ask gcloud how it would reach the hosts that ``on`` names, the first where it names none, or all where ``every``.
 
     Raise HeartbeatError for a state in which none can answer, a host that is not there, or where gcloud refuses.
@@ -116,7 +127,8 @@ def hosts_of(node: Node, project: str, on: On, *, endpoint: str | None, remote: 
     refuse_made_up(node, first, endpoint)
     environ = gcloud_environ(endpoint)
     worker = on.worker or 0
-    said = ask_gcloud(vm.gcloud("all" if everyone else worker, "--quiet", f"--command={NOTHING}", "--dry-run"), environ, ASK_S)
+    question = vm.gcloud("all" if everyone else worker, "--quiet", f"--command={NOTHING}", "--dry-run")
+    said = ask_gcloud(question, environ, ASK_S, calls or Calls())
     # beside them stands what ssh-keygen prints where there was no key yet
     lines = [line for line in said.splitlines() if line.rstrip().endswith(f" -- {NOTHING}")]
     try:
@@ -136,13 +148,10 @@ def hosts_of(node: Node, project: str, on: On, *, endpoint: str | None, remote: 
     )
 
 
-def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: float) -> str:
+def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: float, calls: Calls) -> str:
     """Run gcloud and give what it prints; raise HeartbeatError."""
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=dict(environ), timeout=limit_s,
-            check=False,
-        )  # fmt: skip
+        done = calls.run(command, environ, limit_s)
     except FileNotFoundError as error:
         raise HeartbeatError(
             "gcloud is not installed", "TPU VMs are reached through it.", "https://cloud.google.com/sdk/docs/install", exit_code=3
@@ -150,35 +159,52 @@ def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: floa
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HeartbeatError("gcloud does not answer", str(error), "Try it by hand: gcloud info.", exit_code=3) from error
     if done.returncode:
-        raise gcloud_failed(done.stderr)
-    return done.stdout
+        raise gcloud_failed(done.stderr.decode("utf-8", "replace"))
+    return done.stdout.decode("utf-8", "replace")
 
 
-def reach(hosts: tuple[Host, ...], node: Node, project: str, remote: RemoteSettings, *, set_up: bool = True) -> None:
+Arrive = Callable[[Host, Calls], tuple[int, str]]  # what is done at a host first; gives its exit code, and what was said
+
+
+def reach(  # what has to be known, each by its name
+    hosts: tuple[Host, ...], node: Node, project: str, remote: RemoteSettings, arrive: Arrive | None = None, *, calls: Calls | None = None
+) -> None:
     """Bring the engine to every host; where one does not know our key, have gcloud propagate it, once, and try again.
 
-    ``set_up``: their interpreter must be there. Raise HeartbeatError for the first that cannot be used.
+    ``arrive`` is what is done there instead. Raise HeartbeatError for the first that cannot be used.
     """
+    calls, arrive = calls or Calls(), arrive or bring_engine
     with ThreadPoolExecutor(max_workers=min(16, len(hosts))) as pool:
-        answers = list(pool.map(lambda host: ship(host, set_up=set_up), hosts))
-        if any(DENIED in said for _, said in answers):
-            vm = Vm(node.id, node.zone, project, choose_way(node, endpoint_of(node, 0), remote.way), split_flags(remote.ssh_flags))
-            worker: Worker = hosts[0].worker if len(hosts) == 1 else "all"
-            # gcloud's ssh asks nothing either: nobody is there to answer
-            ask_gcloud(vm.gcloud(worker, "--quiet", "--ssh-flag=-oBatchMode=yes", f"--command={NOTHING}"), hosts[0].environ, PROPAGATE_S)
-            answers = list(pool.map(lambda host: ship(host, set_up=set_up), hosts))
+        try:
+            answers = list(pool.map(arrive, hosts, repeat(calls)))
+            if any(DENIED in said for _, said in answers):
+                vm = Vm(node.id, node.zone, project, choose_way(node, endpoint_of(node, 0), remote.way), split_flags(remote.ssh_flags))
+                worker: Worker = hosts[0].worker if len(hosts) == 1 else "all"
+                # gcloud's ssh asks nothing either: nobody is there to answer
+                command = vm.gcloud(worker, "--quiet", "--ssh-flag=-oBatchMode=yes", f"--command={NOTHING}")
+                ask_gcloud(command, hosts[0].environ, PROPAGATE_S, calls)
+                answers = list(pool.map(arrive, hosts, repeat(calls)))
+        except BaseException:
+            calls.end()  # Ctrl-C, or a host that failed: nobody waits for the others
+            raise
     for host, (code, said) in zip(hosts, answers, strict=True):
-        check_shipped(host, code, said)
+        check_arrived(host, code, said)
 
 
-def ship(host: Host, *, set_up: bool) -> tuple[int, str]:
-    """Bring the engine to a host; return the exit code and what was said."""
+def bring_engine(host: Host, calls: Calls, *, set_up: bool = True) -> tuple[int, str]:
+    """Bring the engine to a host; where ``set_up``, its interpreter must be there already."""
     engine = pack()
-    done = host.run(engine.command(host.folder, host.python if set_up else ""), engine.data)
+    done = host.run(engine.command(host.folder, host.python if set_up else ""), engine.data, calls=calls)
     return done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")
 
 
-def check_shipped(host: Host, code: int, said: str) -> None:
+def bring_nothing(host: Host, calls: Calls, *, set_up: bool = True) -> tuple[int, str]:
+    """Only see whether a host can be reached, and where ``set_up``, whether its interpreter is there."""
+    done = host.run(("test", "-x", host.python) if set_up else (NOTHING,), calls=calls)
+    return NOT_SET_UP if done.returncode == 1 else done.returncode, done.stderr.decode("utf-8", "replace")
+
+
+def check_arrived(host: Host, code: int, said: str) -> None:
     if code == NOT_SET_UP:
         raise HeartbeatError(
             f"{host.label} is not set up", f"There is no {host.python} on it.", f"heartbeat-tui vms setup {host.name}", exit_code=3

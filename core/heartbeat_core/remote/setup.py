@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BufferedReader
 from time import monotonic
-from typing import Literal, cast
+from typing import IO, Literal, cast
 
 from heartbeat_core.beat.devices import Device, understand
 from heartbeat_core.beat.plan import BackendName, Plan
@@ -23,6 +23,35 @@ from heartbeat_core.remote.place import PULSE_S
 from heartbeat_core.remote.setup_steps import Argv, Step
 from heartbeat_core.remote.troubles import cannot_reach
 
+# Runs a command there and ends it with the connection, which a silent one would not notice. What is root's cannot be ended, and
+# goes on to its end, its words unheard: half a system package is worse than one too many.
+TIED = """
+import os, signal, subprocess, sys, threading
+try:
+    own = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    child = subprocess.Popen(sys.argv[1:], **own)
+except OSError as error:
+    print(sys.argv[1] + ": " + str(error.strerror))
+    sys.exit(127)
+def end():
+    while os.read(0, 4096):
+        pass
+    try:
+        os.killpg(child.pid, signal.SIGTERM)
+    except OSError:
+        pass
+threading.Thread(target=end, daemon=True).start()
+while True:
+    data = child.stdout.read1(65536)
+    if not data:
+        break
+    try:
+        os.write(1, data)
+    except OSError:
+        pass
+code = child.wait()
+os._exit(code if code >= 0 else 128 - code)
+"""
 LAST_LINES = 40
 PROBE_S = 300.0  # the first import of torch, from a disk that has not been read yet
 
@@ -72,14 +101,14 @@ def take(host: Host, step: Step, on_line: OnLine) -> Done:
 
 
 def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
-    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends ssh too.
+    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends it there too.
 
-    It stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, and nobody waits for pip's end.
+    Ssh stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, and nobody waits for pip's end.
     """
     last: deque[str] = deque(maxlen=LAST_LINES)
     process = subprocess.Popen(
-        host.command(argv),
-        stdin=subprocess.DEVNULL,
+        host.command(("python3", "-c", TIED, *argv)),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=dict(host.environ),
@@ -95,6 +124,7 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
         if process.poll() is None:
             process.kill()
             process.wait()
+        cast("IO[bytes]", process.stdin).close()
 
 
 def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatError:

@@ -12,10 +12,12 @@ from pathlib import Path
 import heartbeat_core
 
 NOT_SET_UP, TOO_OLD = 90, 91  # exit codes of UNPACK
+KEPT_S = 86400  # for how long an engine stays that nobody comes with
 # Runs under whatever python3 the machine has, 3.6 upwards: folder, digest, and the interpreter that must be there, if any. What
-# is half unpacked has another name; of two that unpack at once one comes too late and finds it done.
+# is half unpacked has another name; of two that unpack at once one comes too late and finds it done. Other engines go where nobody
+# came with them for a day and no process names them; who has just come, and starts a guard now, has touched his.
 UNPACK = f"""
-import io, os, shutil, sys, tarfile, tempfile
+import glob, io, os, shutil, sys, tarfile, tempfile, time
 folder, digest, python = sys.argv[1:4]
 data = sys.stdin.buffer.read()
 home = os.path.join(folder, "engine-" + digest)
@@ -34,6 +36,21 @@ if not os.path.isdir(home):
         shutil.rmtree(part)
         if not os.path.isdir(home):
             raise
+os.utime(home)
+named = b""
+for path in glob.glob("/proc/[0-9]*/cmdline"):
+    try:
+        with open(path, "rb") as file:
+            named += file.read()
+    except OSError:
+        pass
+for other in glob.glob(os.path.join(folder, "engine-*")):
+    try:
+        old = os.stat(other).st_mtime < time.time() - {KEPT_S}
+    except OSError:
+        continue
+    if old and named and other.rpartition("engine-")[2].encode() not in named:
+        shutil.rmtree(other, ignore_errors=True)
 if python and not os.access(python, os.X_OK):
     sys.exit({NOT_SET_UP})
 if sys.version_info < (3, 8):

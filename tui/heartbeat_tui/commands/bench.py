@@ -178,7 +178,7 @@ def carry_out(args: argparse.Namespace, launcher: Launcher, plan: Plan, label: L
     stream, profile = StreamOut() if args.stream else None, profile_of(args)
     plan, save = replace(plan, calibrate=args.calibrate), False if args.no_save else None
     with (
-        Interrupt() as interrupt,
+        Interrupt(launcher.give_up) as interrupt,
         launcher.start(plan, save=save, sinks=(stream,) if stream else (), label=label, profile=profile) as finished,
     ):
         watch(finished, stream, interrupt)

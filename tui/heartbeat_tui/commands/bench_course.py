@@ -93,7 +93,7 @@ def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], P
         plan = replace(plan, calibrate=True) if args.calibrate else prepare(plan)
         return launcher.start(plan, save=False if args.no_save else None, label=label)
 
-    with Interrupt() as interrupt:
+    with Interrupt(launcher.give_up) as interrupt:
         for news in carry_out(course, begin):
             if isinstance(news, Begun):
                 if interrupt.came:

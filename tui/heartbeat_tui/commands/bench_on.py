@@ -35,7 +35,7 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
         raise HeartbeatError(f"{given[0]} is for one host", "NAME:all beats on several at once.", "Name one: --on NAME:0.")
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
-    with Interrupt() as interrupt:
+    with Interrupt(launcher.give_up) as interrupt:
         runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None, label=label)
         try:
             watch(runs, interrupt)

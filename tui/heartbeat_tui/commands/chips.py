@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import duration
@@ -73,25 +74,24 @@ def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
     launcher = Launcher(load_settings(), python=args.python or "")
     try:
         ports = tuple(args.port)
-        readers = {host.label: launcher.reader(ports, host) for host in hosts(args, launcher.settings)} or {"": launcher.reader(ports)}
+        return {host.label: launcher.reader(ports, host) for host in hosts(args, launcher.settings)} or {"": launcher.reader(ports)}
     finally:
         launcher.close()
-    return {name: replace(reader, python=args.python or reader.python) for name, reader in readers.items()}
 
 
 def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
-    """Find the hosts that ``--on`` names and bring them our key; with a Python named they need not be set up."""
+    """Find the hosts that ``--on`` names and bring them our key, nothing else: the reader comes along with its order."""
     from heartbeat_tui.commands.on_flags import make_destination
 
     destination = make_destination(args, settings)
     if destination is None:
         return ()
-    from heartbeat_core.remote.hosts import hosts_of, reach
+    from heartbeat_core.remote.hosts import bring_nothing, hosts_of, reach
 
     node, project, remote = destination.find(), destination.project, settings.remote
     found = hosts_of(node, project, destination.on, endpoint=destination.endpoint, remote=remote)
-    reach(found, node, project, remote, set_up=not args.python)
-    return found
+    reach(found, node, project, remote, partial(bring_nothing, set_up=not args.python))
+    return tuple(replace(host, python=args.python or host.python) for host in found)
 
 
 def show_live(looks: Iterator[tuple[str, Look]], last: dict[str, Look]) -> None:

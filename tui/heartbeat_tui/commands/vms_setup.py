@@ -7,6 +7,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.vms_place import add_place_flags, open_place, told
@@ -36,7 +37,7 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Set every host up; return 0 where each has a TPU."""
-    from heartbeat_core.remote.hosts import find_node, hosts_of, parse_on, reach
+    from heartbeat_core.remote.hosts import bring_engine, find_node, hosts_of, parse_on, reach
     from heartbeat_core.remote.setup_steps import tpu_steps
     from heartbeat_core.settings import load_settings
 
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         node = find_node(place.session, place.project, on.name, place.chosen_zone)
         hosts = hosts_of(node, place.project, on, endpoint=place.session.endpoint, remote=remote, every=True)
         print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
-        reach(hosts, node, place.project, remote, set_up=False)
+        reach(hosts, node, place.project, remote, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
         label = place.label

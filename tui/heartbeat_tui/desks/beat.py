@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.source import Source
     from heartbeat_tui.messages import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot
 
+STOPPED = "It is stopped; what it has measured is kept."
 TICK_S = 0.125
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
 SLOW_BEAT_S, SLOW_FRAME_S = 0.1, 0.375  # a frame falls into less than half of the beats up to 0.18 s: the median is of the others
@@ -109,14 +110,30 @@ class BeatDesk(Desk):
         self.conduct(partial(self.conductor.sweep, event.plan, event.axes))
 
     async def on_beat_on(self, event: BeatOn) -> None:
-        """Go to the Heartbeat pane, and start to beat there."""
+        """Go to the Heartbeat pane, and start to beat there; a run that is on its way is asked about first."""
+        if self.conductor.active:
+            self.beat_instead(event)
+        else:
+            await self.beat_there(event)
+
+    @work(group="questions", exit_on_error=False)
+    async def beat_instead(self, event: BeatOn) -> None:
+        from heartbeat_tui.screens.confirm import Confirm
+
+        question = Confirm(f"A run is on its way. Beat on {event.node.id} instead?", STOPPED, "Stop it and beat there", "Let it beat")
+        if await self.push_screen_wait(question):
+            await self.beat_there(event)
+
+    async def beat_there(self, event: BeatOn) -> None:
         if await self.gone_to(event):
             await self.switch_mode("heartbeat")
+            await self.pane.close_form()
+            self.clear_run()
             self.pane.action_begin()
 
     async def on_beat_here(self) -> None:
         if await self.gone_to(None):
-            self.on_clear_run()
+            self.clear_run()
 
     async def gone_to(self, event: BeatOn | None) -> bool:
         """Have runs go there; tell whether they will. In a thread: it may look around first."""
@@ -149,6 +166,10 @@ class BeatDesk(Desk):
         self.look_at_once()
 
     def on_clear_run(self) -> None:
+        self.clear_run()
+
+    def clear_run(self) -> None:
+        """Forget a run that has ended. No handler, for what is called by such a name here is another desk's of the same name."""
         self.conductor.clear()
         self.pane.show(None)
 
@@ -171,7 +192,7 @@ class BeatDesk(Desk):
             give_way()
 
     def unfinished(self) -> tuple[Unfinished, ...]:
-        run = Unfinished("a run is on its way", "It is stopped; what it has measured is kept.")
+        run = Unfinished("a run is on its way", STOPPED)
         return (*([run] if self.conductor.active else []), *super().unfinished())
 
     def close_desk(self) -> None:

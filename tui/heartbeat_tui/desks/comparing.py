@@ -119,7 +119,7 @@ class ComparingDesk(RunsDesk):
         detail = plan_sentence(plan) + rehearsal
         question = Confirm(f"There is no run {name}{there}. Make it now?", detail, "Make it", "Not now")
         if await self.push_screen_wait(question):
-            self.on_clear_run()
+            self.clear_run()
             self.pair_wanted = True
             await self.switch_mode("heartbeat")
             self.pane.plan = plan

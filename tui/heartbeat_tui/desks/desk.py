@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.panes.pane import Pane
 
 P = TypeVar("P", bound="Pane")
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Desk(App[None]):
 
     def tell(self, error: BaseException) -> None:
         """Say what went wrong: what a HeartbeatError explains, anything else by its name."""
+        if isinstance(error, HeartbeatError) and error.exit_code == INTERRUPTED:
+            self.notify(error.title, markup=False)  # as was wished
+            return
         if isinstance(error, HeartbeatError):
             title, text = error.title, "\n".join(part for part in (error.cause, error.remedy) if part)
         else:

@@ -132,11 +132,12 @@ class RunsDesk(BeatDesk):
         await self.switch_mode("heartbeat")
         self.pane.action_begin()
 
-    def on_clear_run(self) -> None:
+    def clear_run(self) -> None:
         """Let the Heartbeat pane beat again after a replay chosen here."""
         if self.replayed_here:
             self.replay, self.replayed_here, self.pane.replaying = None, False, False
-            self.pane.refresh_bindings()
+        super().clear_run()
+        self.pane.refresh_bindings()
 
     # -- deleting
 

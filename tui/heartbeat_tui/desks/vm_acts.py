@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.screens.vm_ask import Ask
     from heartbeat_tui.screens.vm_job import JobScreen
+    from heartbeat_tui.screens.vm_setup import SetUp
     from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, Job, SetUpVm, ShowJob, StopJob
     from heartbeat_tui.widgets.vm_form import VmForm
     from heartbeat_tui.widgets.vm_questions import Question
@@ -28,6 +29,7 @@ class VmActsDesk(VmsDesk):
     """Creates, starts, stops, deletes, and opens connections."""
 
     job_screen: JobScreen | None = None
+    set_up: SetUp | None = None
 
     # -- the form
 
@@ -167,10 +169,13 @@ class VmActsDesk(VmsDesk):
 
     def on_beat_on_vm(self, event: BeatOnVm) -> None:
         """Have the Heartbeat pane beat there, on all hosts at once where there are several."""
-        view = self.fleet.view() if self.fleet is not None else None
-        node = view.nodes.get(event.key) if view is not None else None
-        if view is not None and node is not None and view.project:
-            self.post_message(BeatOn(node, view.project, None))
+        try:
+            node, _ = self.connection(event.key)
+        except HeartbeatError as error:
+            self.tell(error)
+            return
+        if self.fleet is not None:
+            self.post_message(BeatOn(node, self.fleet.view().project, None))
 
     async def on_set_up_vm(self, event: SetUpVm) -> None:
         """Show the command of ours that sets it up, and run that once it is confirmed."""
@@ -185,13 +190,16 @@ class VmActsDesk(VmsDesk):
             view = self.fleet.view()
             at = (f"--endpoint={view.endpoint}",) if view.endpoint else ()
             arguments = ("vms", "setup", node.id, f"--project={view.project}", f"--zone={node.zone}", *at)
-            await self.push_screen(SetUp(node.id, len(node.endpoints), arguments, emulated=bool(at)))
+            self.set_up = SetUp(node.id, len(node.endpoints), arguments, emulated=bool(at))
+            await self.push_screen(self.set_up)
 
     # -- leaving
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """Say what is still under way, and what still runs and costs."""
         found = list(super().unfinished())
+        if self.set_up is not None and self.set_up.state == "running":
+            found.append(Unfinished(f"{self.set_up.vm} is being set up", "That is ended; the next time goes on from there."))
         if self.fleet is not None:
             from heartbeat_tui.widgets.vm_words import left_behind
 

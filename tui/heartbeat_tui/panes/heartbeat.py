@@ -91,9 +91,13 @@ class HeartbeatPane(ChartPane):
             self.front = front
             self.draw()
         self.refresh_bindings()  # the footer waits for these
+        if self.state != "idle":
+            await self.fill_body()
 
     async def fill_body(self) -> None:
-        """Mount what only a run fills."""
+        """Mount what only a run fills, below what ``fill`` mounts: a run may begin before the pane was ever seen."""
+        if self.front is None:
+            return
         if self.sweep_shown:
             from heartbeat_tui.widgets.sweep_body import SweepBody
 
@@ -179,7 +183,8 @@ class HeartbeatPane(ChartPane):
             labels = (f"sweep: point {len(swept.points) + 1} of {swept.total}", *labels)
         self.show_labels(*labels)
         if self.front is not None:
-            self.front.show(self.plan, report)
+            begins = f"connecting to {self.where} …" if self.where else "starting …"
+            self.front.show(self.plan, report, begins if self.waiting else "")
             self.draw_heart()
         if self.snapshot is None:
             return
@@ -228,7 +233,7 @@ class HeartbeatPane(ChartPane):
             "begin_too": state == "idle",
             "pause": state == "beating",
             "resume": state == "paused",
-            "stop": state in ("starting", "beating", "paused") and not self.waiting,
+            "stop": state in ("beating", "paused") or (state == "starting" and (not self.waiting or bool(self.where))),
             "again": state == "ended",
             "edit": state in ("idle", "ended") and not self.replaying,
             "compare": state in ("idle", "ended") and not self.replaying,

@@ -56,9 +56,9 @@ class Front(Container):
         yield PlanLine()
         yield Idle(newcomer=self.newcomer)
 
-    def show(self, plan: Plan, report: Report | None) -> None:
+    def show(self, plan: Plan, report: Report | None, waiting: str = "") -> None:
         self.query_one(Head).show(report)
-        self.query_one(PlanLine).show(report.plan if report else plan, report)
+        self.query_one(PlanLine).show(report.plan if report else plan, report, waiting)
         if report is None:
             self.query_one(Idle).show(plan)
 

@@ -41,9 +41,11 @@ class PlanLine(LiveLines):
 
     plan: Plan | None = None
     report: Report | None = None
+    waiting = ""
 
-    def show(self, plan: Plan, report: Report | None) -> None:
-        self.plan, self.report = plan, report
+    def show(self, plan: Plan, report: Report | None, waiting: str = "") -> None:
+        """Show the plan; ``waiting`` says what a run waits for that has not begun yet."""
+        self.plan, self.report, self.waiting = plan, report, waiting
         self.on_resize()
 
     def on_resize(self) -> None:
@@ -51,10 +53,11 @@ class PlanLine(LiveLines):
             self.set_lines([self.drawn(self.plan, self.size.width)])
 
     def drawn(self, plan: Plan, width: int) -> Content:
-        if self.report is None:
+        if self.report is None and not self.waiting:
             return ink(" " + plan_line(plan, {}, width - 2), "quiet")
-        share, words = how_far(self.report)
-        left = " " + plan_line(plan, self.report.environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
+        share, words = (None, self.waiting) if self.waiting or self.report is None else how_far(self.report)
+        environment = self.report.environment if self.report is not None else {}
+        left = " " + plan_line(plan, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
         length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
         done, rest = progress(share or 0.0, length)
         space = " " * (width - len(left) - length - len(words) - 3)
