@@ -102,7 +102,7 @@ def compare(
         differences=differ,
         warnings=(*(difference.sentence for difference in differ if difference.work), *doubts((*reference, *candidate)), *of_one(ratio)),
         apart=tuple(Apart(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
-        why=explain(left, right) if left.where != right.where else "",
+        why=why(left, right, rehearsed=rehearsed_here(reference[0], candidate[0])) if left.where != right.where else "",
     )
 
 
@@ -189,12 +189,23 @@ def p_words(p_value: float | None) -> str:
     return "p < 0.0001" if p_value < 1e-4 else f"p = {significant(p_value, 2)}"
 
 
-def explain(reference: Side, candidate: Side) -> str:
-    """Say in one sentence why two devices differ: what limits each, and how near each comes to its limit."""
+def rehearsed_here(reference: Measured, candidate: Measured) -> bool:
+    """Tell whether torch_xla rehearsed on the very processor that the other run had."""
+    hosts = {(run.report.environment.get("host"), run.report.environment.get("cpu")) for run in (reference, candidate)}
+    return len(hosts) == 1 and {run.entry.rehearsal for run in (reference, candidate)} == {True, False}
+
+
+def why(reference: Side, candidate: Side, *, rehearsed: bool) -> str:
+    """Say in one sentence why two devices differ: what limits each, and how near each comes to its limit.
+
+    A machine explains nothing where both had the same one, ``rehearsed``.
+    """
+    if rehearsed and "cpu" in (reference.device, candidate.device):
+        return "both ran on the same processor: what lies between them is torch against torch_xla, and no word on a TPU"
     slow, fast = sorted((reference, candidate), key=lambda side: -side.ns)
     if slow.floor is None or fast.floor is None:
         unknown = slow if slow.floor is None else fast
-        return f"no limit of {unknown.where} is known to hold it against: bench --calibrate measures one"
+        return f"no limit of {unknown.where} is known to hold the time against: bench --calibrate measures one"
     limits = f"{limit(slow, slow.floor)}; {limit(fast, fast.floor)}"
     apart = significant(slow.floor.ns / fast.floor.ns)
     return f"{limits}: of the {significant(slow.ns / fast.ns)} × between the two, the machines themselves make {apart} ×"

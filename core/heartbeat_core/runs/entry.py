@@ -66,7 +66,7 @@ class Entry:
     def where(self) -> str:
         """Say in a few words where it ran."""
         if self.rehearsal:
-            return "torch_xla on the CPU, a rehearsal"
+            return "torch_xla on the CPU (a rehearsal)"
         if self.backend == "xla":
             return "TPU" if self.device in ("", "TPU") else f"TPU {self.device}"
         if self.backend == "cpu" and self.threads:

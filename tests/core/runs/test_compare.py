@@ -136,8 +136,15 @@ def test_cpu_against_tpu_says_why(make: Make) -> None:
 def test_a_rehearsal_is_called_one(make: Make) -> None:
     found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=Plan(backend="xla"), hardware="CPU", rehearsal=True)])
     assert "b is a rehearsal on the CPU: not a TPU" in found.warnings
-    assert "a rehearsal" in found.candidate.where
-    assert "no limit of" in found.why
+    assert "(a rehearsal)" in found.candidate.where
+    assert found.why.startswith("both ran on the same processor: ")
+    assert found.why.endswith("no word on a TPU")
+
+
+def test_a_rehearsal_elsewhere_is_held_against_what_is_known_of_either_machine(make: Make) -> None:
+    plan = Plan(backend="xla")
+    found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=plan, hardware="CPU", rehearsal=True, host="other")])
+    assert found.why.startswith("no limit of torch_xla on the CPU (a rehearsal) is known")
 
 
 def test_what_came_before_the_steady_state_stands_apart(make: Make) -> None:

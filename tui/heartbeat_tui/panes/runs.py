@@ -58,7 +58,7 @@ class RunsPane(Pane):
         key("escape", "back", "Back", "show all runs again, then take the marks away"),
         key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
         key("c", "compare", "Compare", "hold all that are marked against the first of them, or this one against the last of its kind"),
-        key("t", "devices", "CPU and TPU", "the latest run on a CPU against the latest on a TPU; where one is missing, offer to make it"),
+        key("t", "devices", "CPU/TPU", "the latest run on a CPU against the latest on a TPU; where one is missing, offer to make it"),
         key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
         key("n", "name", "Name …", "give it a name, a note and tags"),
         key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.gauges import DutyColumn
     from heartbeat_core.beat.series import ChartData
 
+TITLE, SHORT_TITLE = "latency per iteration", "latency"
 MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}
 ROWS_PER_TICK = 4
 BAND = "duty"
@@ -234,7 +235,9 @@ class LatencyChart(Widget):
                 data = chart(2 * width, steady_only)  # two dots in a cell
                 before, self.picture = self.picture, draw(data, width, height, log=log, expected=expected, median_ns=median_ns)
                 unit = f", {self.picture.unit}" if self.picture.unit else ""
-                retitle(self, f"latency per iteration{unit} ({'log' if log else 'linear'})", chips)
+                scale = f"{unit} ({'log' if log else 'linear'})"
+                title = TITLE if len(TITLE + scale) <= width - 2 else SHORT_TITLE
+                retitle(self, f"{title}{scale}", chips)
                 refresh_rows(self, before.lines, self.picture.lines)
 
         self.redraw = redraw
@@ -243,7 +246,7 @@ class LatencyChart(Widget):
     def clear(self) -> None:
         """Show nothing."""
         self.redraw, self.picture = None, NOTHING
-        self.border_title, self.border_subtitle = "latency per iteration", ""
+        self.border_title, self.border_subtitle = TITLE, ""
         self.refresh()
 
     def on_resize(self) -> None:

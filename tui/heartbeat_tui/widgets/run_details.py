@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.report import Report
     from heartbeat_tui.messages import Snapshot
 
-LABEL = 12  # cells
+LABEL, WIDER_LABEL = 12, 13  # cells
 SKIPPED = frozenset({"rehearsal", "features"})  # said elsewhere, or longer than its worth
 
 
-def fact_lines(facts: Sequence[tuple[str, Piece]], width: int) -> list[Content]:
+def fact_lines(facts: Iterable[tuple[str, Piece]], width: int, label_width: int = LABEL) -> list[Content]:
     """Write each fact beside its label, what does not fit below it."""
     lines = []
     for label, (text, kind) in facts:
-        for number, part in enumerate(wrap(text, max(10, width - LABEL)) or [""]):
-            lines.append(Content.assemble(ink(("" if number else label).ljust(LABEL), "quiet"), ink(part, kind)))
+        for number, part in enumerate(wrap(text, max(10, width - label_width)) or [""]):
+            lines.append(Content.assemble(ink(("" if number else label).ljust(label_width), "quiet"), ink(part, kind)))
     return lines
 
 
-def environment_lines(report: Report) -> list[Content]:
+def environment_of(report: Report) -> list[tuple[str, Piece]]:
     """List where it ran, and how long what was done besides the beats took."""
-    lines = [
-        Content.assemble(ink(f"{name.replace('_', ' '):<13}", "quiet"), ink(str(value), "plain"))
+    facts: list[tuple[str, Piece]] = [
+        (name.replace("_", " "), (str(value), "plain"))
         for name, value in report.environment.items()
         if value not in (None, "", {}, []) and name not in SKIPPED
     ]
     done = " · ".join(f"{name} {format_ns(ns)}" for name, ns in report.stages.items() if ns is not None)
-    return [*lines, *([Content.assemble(ink(f"{'besides':<13}", "quiet"), ink(done, "plain"))] if done else [])]
+    return [*facts, *([("besides", (done, "plain"))] if done else [])]
 
 
 class RunDetails(Horizontal):
@@ -52,7 +52,7 @@ class RunDetails(Horizontal):
     DEFAULT_CSS = """
     RunDetails { height: 10; }
     RunDetails .panel { height: 1fr; }
-    RunDetails VerticalScroll { scrollbar-size-vertical: 1; }
+    RunDetails VerticalScroll { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     RunDetails #run-facts { width: 3fr; }
     RunDetails LatencyChart { width: 2fr; min-width: 28; }
     RunDetails #run-environment { width: 2fr; display: none; }
@@ -70,10 +70,12 @@ class RunDetails(Horizontal):
             yield Lines(id="run-environment-lines")
 
     facts: Sequence[tuple[str, Piece]] = ()
+    environment: Sequence[tuple[str, Piece]] = ()
 
     def draw_facts(self) -> None:
-        width = self.query_one("#run-facts").scrollable_content_region.width
-        self.query_one("#run-facts-lines", Lines).set_lines(fact_lines(self.facts, width))
+        for name, facts, label in (("run-facts", self.facts, LABEL), ("run-environment", self.environment, WIDER_LABEL)):
+            width = self.query_one(f"#{name}").scrollable_content_region.width
+            self.query_one(f"#{name}-lines", Lines).set_lines(fact_lines(facts, width, label))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw_facts)
@@ -82,12 +84,11 @@ class RunDetails(Horizontal):
         """Show what is known; without a ``snapshot`` the chart stays empty."""
         box = self.query_one("#run-facts", VerticalScroll)
         box.border_title = title
-        self.facts = facts
+        self.facts, self.environment = facts, environment_of(snapshot.report) if snapshot is not None else ()
         self.draw_facts()
-        chart, environment = self.query_one(LatencyChart), self.query_one("#run-environment-lines", Lines)
+        chart = self.query_one(LatencyChart)
         if snapshot is None:
             chart.clear()
-            environment.set_lines([])
             return
         statistics = snapshot.report.statistics
         chart.show(
@@ -98,4 +99,3 @@ class RunDetails(Horizontal):
             median_ns=statistics.median_ns if statistics else None,
             chips=chip_line(snapshot.report),
         )
-        environment.set_lines(environment_lines(snapshot.report))

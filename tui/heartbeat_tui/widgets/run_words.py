@@ -32,7 +32,7 @@ SHORT = {"float32": "f32", "bfloat16": "bf16", "synchronized": "synced", "accele
 VERDICT = Column("verdict", "VERDICT", 12, 12, 7)
 COLUMNS = (
     Column("name", "RUN", 16, 44, 9),
-    Column("when", "WHEN", 11, 11, 4),
+    Column("when", "WHEN", 8, 11, 4),
     Column("device", "DEVICE", 10, 22, 8),
     Column("shape", "SHAPE", 14, 18, 6),
     Column("dtype", "DTYPE", 5, 8, 5),
@@ -166,6 +166,7 @@ def wanted_widths(rows: Sequence[RunRow], now: datetime) -> dict[str, int]:
             ("dtype", len(entry.workload.dtype) if entry.workload else 0),
             ("method", len(entry.method)),
             ("median", 18 if row.is_head else 0),
+            ("when", len(when_words(entry.started, now))),
             ("verdict", len(entry.verdict) + 2),
             ("tags", sum(map(len, entry.tags)) + len(entry.tags)),
         ):
@@ -175,7 +176,10 @@ def wanted_widths(rows: Sequence[RunRow], now: datetime) -> dict[str, int]:
 
 def columns_for(rows: Sequence[RunRow], width: int, now: datetime) -> Layout:
     """Choose the columns there is room for."""
-    return lay_out(NARROW_COLUMNS if width < NARROW else COLUMNS, wanted_widths(rows, now), width - LEFT)
+    wanted = wanted_widths(rows, now)
+    columns = NARROW_COLUMNS if width < NARROW else COLUMNS
+    timed = (replace(column, least=wanted["when"]) if column.name == "when" else column for column in columns)  # half a time is none
+    return lay_out(tuple(timed), wanted, width - LEFT)
 
 
 def heading_pieces(shown: Layout, order: Order) -> list[tuple[str, str, str]]:

@@ -41,14 +41,16 @@ class TopLine(Horizontal):
     def __init__(self, tabs: Tabs, current: str, labels: Sequence[str] = ()) -> None:
         super().__init__()
         self.tabs, self.current, self.labels = tabs, current, labels
+        self.set_class(bool(labels), "-labelled")
 
     def compose(self) -> ComposeResult:
-        yield Lines(classes="tab").with_text(ink(" heartbeat  ", "strong"))
+        yield Lines(classes="tab", id="title").with_text(ink(" heartbeat  ", "strong"))
         for key, title, mode in self.tabs:
             yield Tab(key, title, mode, current=mode == self.current)
         yield Lines(id="labels").with_text(line_of(self.labels))
 
     def show(self, labels: Sequence[str]) -> None:
+        self.set_class(bool(labels), "-labelled")
         self.query_one("#labels", Lines).set_lines([line_of(labels)])
 
 
