@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from heartbeat_tui.screens.vm_ask import Ask
 from heartbeat_tui.vms_messages import AskChange
 
@@ -171,3 +173,33 @@ async def test_many_jobs_keep_neither_the_list_nor_the_leaving_waiting(vms: Open
         assert stage.text().count("DELETING") >= count
         await stage.press("q", "y")
         await stage.until(lambda: not stage.app.is_running)
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_the_keys_at_the_foot_are_whole_on_a_narrow_screen(vms: Open, under_way: bool) -> None:
+    async with vms("running", size=(80, 24)) as stage:
+        if under_way:
+            await stage.point_at("node/us-central1-b/stopped")
+            await stage.press("S", "enter")
+            await stage.until(stage.fleet.jobs.under_way)
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
+        foot = stage.text().splitlines()[-1]
+        for key in ("n New…", "c Connect", "b Beat here", "S Stop", "D Delete…", "? Help", "q Quit", *["p Progress"] * under_way):
+            assert f"{key} " in f"{foot} "
+        await stage.pilot.resize_terminal(160, 50)
+        await stage.settle()
+        assert "space Mark" in stage.text()
+        await stage.ended()
+
+
+async def test_a_stop_that_is_no_longer_watched_is_not_said_to_have_stopped_it(vms: Open) -> None:
+    async with vms("running") as stage:
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
+        await stage.press("S", "enter")
+        await stage.until(lambda: "STOPPING" in stage.row("llm-tpu-vm"))
+        await stage.press("p", "x")
+        await stage.until(lambda: not stage.fleet.jobs.under_way())
+        await stage.settle()
+        assert "no longer watched from here after" in stage.words()
+        assert "! stopped" not in stage.words()
+        assert "tpu-vm stop llm-tpu-vm" in stage.words()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE = "-"
 TICK_S = 1.0
+SPARE = ("mark", "seek", "choose", "set_up", "beat")  # keys that a narrow screen leaves to the help
 
 
 def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -92,8 +93,7 @@ class VmsPane(Pane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        from textual.widgets import Footer
-
+        from heartbeat_tui.widgets.foot import Foot
         from heartbeat_tui.widgets.text import Lines
         from heartbeat_tui.widgets.vm_list import VmList
         from heartbeat_tui.widgets.vm_panels import VmHead, VmLog, VmNotices
@@ -102,7 +102,7 @@ class VmsPane(Pane):
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
             await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
-            await self.mount(Footer(show_command_palette=False, compact=True))
+            await self.mount(Foot(SPARE))
             self.head, self.notices, self.list, self.log_panel = head, notices, rows, log
             rows.focus()
             self.draw()

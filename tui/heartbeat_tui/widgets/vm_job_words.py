@@ -79,7 +79,8 @@ def job_head(job: Job, now: datetime) -> Line:
     if job.ending.well:
         return ((f"✓ {job.name} {DONE[job.what]} in {took}", "ok"),)
     if job.ending.interrupted:
-        return ((f"! stopped after {took}", "attention"),)
+        words = "stopped" if job.what == "create" and not job.ending.goes_on else "no longer watched from here"  # a VM may stop as well
+        return ((f"! {words} after {took}", "attention"),)
     return ((f"✗ {job.name} was not {DONE[job.what]}: {job.ending.title}", "failed"),)
 
 

@@ -199,7 +199,7 @@ def left_behind(view: FleetView) -> list[tuple[str, str]]:
     found = []
     under_way = [f"{job.what} {job.name}" for job in view.jobs if job.ended is None]
     if under_way:
-        then = "Google goes on with what it has taken on; nobody watches it from here."
+        then = "Google goes on with what it has taken on; nobody watches it from here, or asks further zones."
         found.append((f"this is under way: {some(under_way)}", then))
     costly = running((*(view.rows or ()), *view.elsewhere))
     if costly:
