@@ -9,7 +9,7 @@ from typing import Any, Literal
 from heartbeat_core.beat.roofline import Floor
 from heartbeat_core.beat.units import format_ns, format_share, significant
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.differences import Difference, differences, doubts
+from heartbeat_core.runs.differences import Difference, differences, doubts, mixed
 from heartbeat_core.runs.ratio import Ratio, of_rounds, ratio_of
 from heartbeat_core.runs.side import APART, Measured, Side, side_of, titles_of
 from heartbeat_core.runs.tariff import NO_RATES, Tariff
@@ -93,6 +93,12 @@ def compare(
     ratio = ratio_between(reference, candidate)
     differ = differences(reference, candidate)
     kind, sentence = say(left, right, ratio)
+    for side, parts in ((left, mixed(reference)), (right, mixed(candidate))):
+        if parts:
+            kind, sentence = (
+                "cannot tell",
+                f"{side.title} did several kinds of work, which differ in {', '.join(parts)}: compare one of them",
+            )
     return Comparison(
         reference=left,
         candidate=right,

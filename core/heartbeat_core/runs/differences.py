@@ -67,6 +67,11 @@ def differences(reference: Sequence[Measured], candidate: Sequence[Measured]) ->
     return tuple(found)
 
 
+def mixed(runs: Sequence[Measured]) -> tuple[str, ...]:
+    """Name what the runs of a side did not all do alike, so that their times have no common middle."""
+    return tuple(what for what, work, look in LOOKED_AT if work and len(spell(look, runs)) > 1)
+
+
 def spell(look: Callable[[Measured], Any], runs: Sequence[Measured]) -> list[str]:
     """Write what the runs of a side have there, once each, in an order that does not depend on theirs."""
     return sorted({"unknown" if (value := look(run)) is None else str(value) for run in runs})

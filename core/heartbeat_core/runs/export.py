@@ -132,10 +132,12 @@ def to_markdown(exported: Exported) -> str:
     """Write a table of the sides, then what comparing them says."""
     head, *rows = side_table(exported.tables)
     lines = [markdown_row(head), "|---" + "|---:" * (len(head) - 1) + "|", *(markdown_row(row) for row in rows)]
+    said: set[str] = set()
     for comparison in exported.comparisons:
         lines += ["", f"**{plain(comparison.sentence)}.**"]
         lines += [f"Why: {plain(comparison.why)}."] if comparison.why else []
-        lines += [f"- {plain(warning)}" for warning in ("", *comparison.warnings) if warning]
+        lines += [f"- {plain(warning)}" for warning in comparison.warnings if warning not in said]
+        said |= set(comparison.warnings)
     labels = dict.fromkeys(f"{run.entry.title}: {label}" for run in exported.runs for label in run.report.labels)
     return "\n".join([*lines, "", *(f"- {plain(label)}" for label in (*labels, *price_notes(exported.tables)))]) + "\n"
 

@@ -219,7 +219,7 @@ def titles_of(sides: Sequence[Sequence[Measured]]) -> tuple[str, ...]:
     folders = (side[0].entry.path.absolute().parent.name for side in sides)
     groups = {run.entry.group for side in sides for run in side}
     within = [plans, joined(plans, places)] if len(groups) == 1 and "" not in groups else []
-    beside = [plain, joined(plain, plans), joined(plain, places), joined(plain, folders)]
+    beside = [plain, plans, joined(plain, plans), joined(plain, places), joined(plain, folders)]
     numbered = tuple(f"{title} ({number})" for number, title in enumerate(plain, 1))
     return next((titles for titles in (*within, *beside) if all(titles) and len(set(titles)) == len(sides)), numbered)
 

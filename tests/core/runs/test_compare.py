@@ -215,7 +215,10 @@ def test_a_side_of_different_shapes_names_them_all(make: Make, tmp_path: Path) -
     found = compare([make("a", steady(1e6)), make("b", steady(1e6), plan=Plan(MatMul(64)))], [make("c", steady(1e6))])
     assert "[128×4096]·[4096×16384], [64×4096]·[4096×16384] against" in found.warnings[0]
     mixed, other = ([make("", steady(1e6 * batch), plan=Plan(MatMul(batch))) for batch in order] for order in ((1, 2), (2, 1)))
-    assert not compare(mixed, other).comparable
+    refused = compare(mixed, other)
+    assert not refused.comparable
+    assert refused.kind == "cannot tell"
+    assert "did several kinds of work, which differ in shape" in refused.sentence
 
 
 BF16 = Plan(MatMul(dtype="bfloat16"))
