@@ -145,3 +145,23 @@ def test_one_of_all_that_is_lost_does_not_end_the_others(launcher: Any, endless:
     assert [line.shown for line in runs.hosts()] == [True, False]
     runs.choose(1)
     assert runs.report().ending.kind == "lost"
+
+
+def test_a_sweep_goes_there_point_by_point(cluster: Any) -> None:
+    plan = [
+        "--backend=cpu",
+        "--threads=1",
+        "--hidden=64",
+        "--intermediate=64",
+        "--iterations=20",
+        "--no-save",
+        f"--python={sys.executable}",
+    ]
+    done = cluster.command("bench", "--on", "slice:1", "--sweep", "batch=1,8", "--json", *plan)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["environment"]["tpu_worker"] == 1
+    assert [(point["batch"], point["n"]) for point in answer["points"]] == [(1, 20), (8, 20)]
+    refused = cluster.command("bench", "--on", "slice:all", "--sweep", "batch=1,8", *plan)
+    assert refused.returncode == 2
+    assert "--sweep is for one host" in refused.stderr

@@ -181,6 +181,7 @@ async def test_a_connection_that_does_not_come_about_can_be_given_up(
             await stage.until_it_says("given up")
             assert "connecting" not in stage.words()
             assert "Start" in stage.offered()
+            assert "on the CPU of vm" in stage.words()
         else:
             await stage.pilot.press("q")
             await stage.until_it_says("Leave")

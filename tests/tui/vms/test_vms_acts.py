@@ -221,14 +221,14 @@ async def test_a_name_that_is_taken_is_not_proposed(vms: Open) -> None:
 
 
 async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> None:
-    async with vms("ready") as stage:
+    async with vms("running") as stage:
         await open_form(stage)
         fill(stage, name="first", labels="team=llm")
         await stage.settle()
         await stage.press("enter")
         assert "Create first?" in stage.text()
         assert "--labels=team=llm" in stage.words()
-        assert not stage.ask("GET", NODE).get("nodes")
+        before = stage.ask("GET", NODE)["nodes"]
         await stage.press("enter")
         await stage.until(lambda: "◐ CREATING" in stage.words())
         assert isinstance(stage.app.screen, JobScreen)
@@ -238,7 +238,8 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
         assert "● READY" in words
         await stage.press("escape")
         assert "● READY" in stage.row("first")
-        assert len(stage.ask("GET", NODE)["nodes"]) == 1
+        assert stage.pane.pointed_key == "node/us-central1-b/first"  # which the keys just named are for
+        assert len(stage.ask("GET", NODE)["nodes"]) == len(before) + 1
 
 
 async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,6 +45,20 @@ class Desk(App[None]):
             title, text = "Something unexpected went wrong", f"{type(error).__name__}: {error}"
             self.log.error(text)
         self.notify(text, title=title, severity="error", timeout=10, markup=False)
+
+    def step_aside(self, command: Sequence[str], environ: Mapping[str, str]) -> int:
+        """Give a command the terminal and return its exit code; what one that failed has said stays in sight until Enter.
+
+        Raise HeartbeatError where it cannot start, SuspendNotSupported where there is no terminal.
+        """
+        from heartbeat_core.readiness.remedy_runner import run_in_terminal
+
+        with self.suspend():
+            code = run_in_terminal(command, environ)
+            if code:
+                with contextlib.suppress(EOFError, KeyboardInterrupt):
+                    input(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
+        return code
 
     def prepared(self, pane: P) -> P:
         """Tell a pane what it must know of the program."""

@@ -95,11 +95,8 @@ class ReadinessDesk(Desk):
 
     async def on_in_terminal(self, event: InTerminal) -> None:
         """Step aside for a command that talks to people, and look at what came of it."""
-        from heartbeat_core.readiness.remedy_runner import run_in_terminal
-
         try:
-            with self.suspend():
-                code = run_in_terminal(event.command, event.environ)
+            code = self.step_aside(event.command, event.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
             self.tell(error)
             return

@@ -96,11 +96,8 @@ class TourDesk(BeatDesk):
 
     def install(self) -> None:
         """Step aside for the installer, which says the size and asks."""
-        from heartbeat_core.readiness.remedy_runner import run_in_terminal
-
         try:
-            with self.suspend():
-                run_in_terminal(INSTALL, os.environ)
+            self.step_aside(INSTALL, os.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
             self.tell(error)
 

@@ -83,6 +83,7 @@ class VmActsDesk(VmsDesk):
             remember(event.request)
         self.fleet.last_request = event.request
         job = self.fleet.jobs.create(event.request, event.zones)
+        self.vms.coming = job.key
         self.do_job(job)
         await self.show_job(job.id)
 
@@ -154,12 +155,9 @@ class VmActsDesk(VmsDesk):
 
     def on_connect_vm(self, event: ConnectVm) -> None:
         """Step aside for gcloud's own ssh, and come back after it."""
-        from heartbeat_core.readiness.remedy_runner import run_in_terminal
-
         try:
             node, connection = self.connection(event.key)
-            with self.suspend():
-                code = run_in_terminal(connection.command, connection.environ)
+            code = self.step_aside(connection.command, connection.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
             self.tell(error)
             return

@@ -184,7 +184,7 @@ class HeartbeatPane(ChartPane):
         self.show_labels(*labels)
         if self.front is not None:
             begins = f"connecting to {self.where} …" if self.where else "starting …"
-            self.front.show(self.plan, report, begins if self.waiting else "")
+            self.front.show(self.plan, report, begins if self.waiting else "", self.where)
             self.draw_heart()
         if self.snapshot is None:
             return

@@ -83,6 +83,7 @@ class VmsPane(Pane):
         self.order: Order = ("name", False)
         self.sought = ""
         self.marks: frozenset[str] = frozenset()
+        self.coming = ""  # the row to point at as soon as it is there
         self.head: VmHead | None = None
         self.notices: VmNotices | None = None
         self.list: VmList | None = None
@@ -133,6 +134,9 @@ class VmsPane(Pane):
         rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in self.view.rows or ())
         self.list.show(rows, self.marks, self.order)
+        if self.coming in self.list.keys:
+            self.list.point_at_key(self.coming)
+            self.coming = ""
         self.head.show(self.view, len(rows))
         self.notices.show(self.view)
         self.log_panel.show(self.view)

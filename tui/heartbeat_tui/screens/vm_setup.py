@@ -40,6 +40,9 @@ class SetUp(ModalScreen[None]):
     SetUp #setup-command { background: $panel; padding: 0 1; }
     SetUp #setup-output { display: none; height: 14; margin-top: 1; padding: 0 1; background: $background; scrollbar-size-vertical: 1; }
     SetUp.-running #setup-output { display: block; }
+    SetUp.-low.-running #setup { height: 100%; }
+    SetUp.-low.-running #setup-output { height: 1fr; }
+    SetUp.-low.-running #setup-what { display: none; }
     SetUp #setup-state { margin-top: 1; }
     SetUp #setup-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
     """

@@ -56,11 +56,11 @@ class Front(Container):
         yield PlanLine()
         yield Idle(newcomer=self.newcomer)
 
-    def show(self, plan: Plan, report: Report | None, waiting: str = "") -> None:
+    def show(self, plan: Plan, report: Report | None, waiting: str = "", vm: str = "") -> None:
         self.query_one(Head).show(report)
         self.query_one(PlanLine).show(report.plan if report else plan, report, waiting)
         if report is None:
-            self.query_one(Idle).show(plan)
+            self.query_one(Idle).show(plan, vm)
 
     def turn_heart(self, now: float) -> None:
         for heart in self.query(Heart):  # none while the screen is built or taken down

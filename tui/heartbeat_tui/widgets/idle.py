@@ -46,5 +46,5 @@ class Idle(Container):
             yield KeyButton("e", "Change the plan", "edit")
             yield KeyButton("g", "Take the tour", "tour")
 
-    def show(self, plan: Plan) -> None:
-        self.query_one("#idle-plan", Lines).set_lines([ink(plan_sentence(plan), "strong"), ink(work_in_words(plan), "quiet")])
+    def show(self, plan: Plan, vm: str = "") -> None:
+        self.query_one("#idle-plan", Lines).set_lines([ink(plan_sentence(plan, vm), "strong"), ink(work_in_words(plan), "quiet")])

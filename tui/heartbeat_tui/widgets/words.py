@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.report import Report
     from heartbeat_tui.messages import Snapshot
 
+THERE = {"cpu": "the CPU", "xla": "torch_xla's device", "accelerator": "torch's accelerator"}
 WHERE = {"cpu": "this machine's CPU", "xla": "torch_xla's device", "accelerator": "torch's accelerator"}
 HOW = {
     "synchronized": "each waited for",
@@ -39,14 +40,15 @@ def length_in_words(plan: Plan) -> str:
     return "products until stopped" if plan.duration_s is None else f"{plan.duration_s:g} seconds of products"
 
 
-def plan_sentence(plan: Plan) -> str:
-    """Say what a run would do: "100 products [128×4096]·[4096×16384], float32, on …"."""
+def plan_sentence(plan: Plan, vm: str = "") -> str:
+    """Say what a run would do, here or on a TPU VM: "100 products [128×4096]·[4096×16384], float32, on …"."""
     how = HOW[plan.method].format(window=plan.window, repeats=plan.repeats)
     warm = f", after {plan.warmup} warm-up beats" if plan.warmup > 1 else ", after 1 warm-up beat" if plan.warmup else ", without warm-up"
     threads = f" with {plan.threads} thread{'' if plan.threads == 1 else 's'}" if plan.threads else ""
     precision = "" if plan.precision == "default" else f" at {plan.precision} precision"
     work = plan.workload
-    return f"{length_in_words(plan)} {work.shape}, {work.dtype}{precision}, on {WHERE[plan.backend]}{threads}, {how}{warm}."
+    where = WHERE[plan.backend] if not vm else f"{THERE[plan.backend]} of {vm}"
+    return f"{length_in_words(plan)} {work.shape}, {work.dtype}{precision}, on {where}{threads}, {how}{warm}."
 
 
 def plan_line(plan: Plan, environment: Mapping[str, Any], width: int) -> str:
