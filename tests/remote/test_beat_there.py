@@ -37,6 +37,8 @@ def test_a_run_over_ssh_is_a_run_like_any_other(launcher: Any, small: Any) -> No
     report = run.report()
     assert (report.ending.kind, report.statistics.n, report.proof.passed) == ("done", 200, True), report.ending
     assert (report.environment["tpu_vm"], report.environment["tpu_worker"]) == ("vm", 0)
+    told = tuple(report.environment[name] for name in ("tpu_type", "tpu_zone", "tpu_provisioning"))
+    assert told == ("v6e-1", "us-central1-b", "on-demand")
     assert report.labels == ("on vm",)
     again = load(run.path).report(launcher("vm").ceilings())
     assert again.statistics == report.statistics
@@ -113,7 +115,7 @@ def test_what_does_not_fit_there_is_refused_there(launcher: Any, small: Any) -> 
 def test_all_hosts_beat_at_once_headless(cluster: Any, tmp_path: Path) -> None:
     plan = ["--backend=cpu", "--threads=1", "--batch=8", "--hidden=64", "--intermediate=64", "--iterations=50"]
     plan.append(f"--python={sys.executable}")
-    done = cluster.command("bench", "--on", "slice:all", "--json", *plan)
+    done = cluster.command("bench", "--on", "slice:all", "--json", "--name", "both", "--tag", "slice", *plan)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["schema"] == 1
@@ -121,7 +123,9 @@ def test_all_hosts_beat_at_once_headless(cluster: Any, tmp_path: Path) -> None:
     for number, host in enumerate(answer["hosts"]):
         assert host["report"]["environment"]["tpu_worker"] == number
         assert host["report"]["statistics"]["n"] == 50
-        assert Path(host["recording"]).exists()
+        label = load(Path(host["recording"])).series.label
+        assert label is not None
+        assert (label.group, label.name, label.tags) == ("both", "", ("slice",))
     assert answer["spread"]["slowest_ns"] >= answer["spread"]["fastest_ns"]
     text = cluster.command("bench", "--on", "slice:all", "--no-save", *plan)
     assert text.returncode == 0, text.stderr
