@@ -174,9 +174,9 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         await asyncio.to_thread(self.close_desk)
 
     async def action_help(self) -> None:
-        from heartbeat_tui.screens.help import Help, key_lines
+        from heartbeat_tui.screens.help import Help, key_rows
 
-        await self.push_screen(Help(key_lines(self, self.screen.active_bindings.values()), self.current_mode))
+        await self.push_screen(Help(key_rows(self, self.screen.active_bindings.values()), self.current_mode))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the panes there are, and the settings where they came from a file."""

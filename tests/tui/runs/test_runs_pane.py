@@ -116,7 +116,7 @@ async def test_a_run_opens_whole_and_closes_again(hall: OpenHall, folder: Folder
         shown = stage.text()
         assert "recorded on 2025-11-22" in shown
         assert "where one beat goes" in shown
-        assert {"Back", "Linear", "Steady only"} <= stage.offered()
+        assert {"Back", "Linear", "Steady"} <= stage.offered()
         assert not {"Start", "Again", "Plan", "Clear"} & stage.offered()
         await stage.press("z", "l", "escape")
         assert isinstance(stage.app.screen, RunsPane)

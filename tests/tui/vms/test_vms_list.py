@@ -188,7 +188,8 @@ async def test_help_says_what_the_words_of_the_pane_mean(vms: Open) -> None:
 async def test_without_a_project_it_says_which_pane_chooses_one(vms: Open) -> None:
     async with vms("no-project") as stage:
         words = stage.words()
-        assert "Press 1 for Readiness" in words
+        assert words.count("Press 1 for Readiness") == 1
+        assert words.count("no project was chosen") == 1
         assert "New…" not in stage.offered()
 
 

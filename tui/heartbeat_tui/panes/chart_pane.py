@@ -12,7 +12,7 @@ def chart_keys(pane: str) -> tuple[Binding, ...]:
     return tuple(
         Binding(keys, action, label, tooltip=tooltip, id=f"{pane}.{action}")
         for keys, action, label, tooltip in (
-            ("z", "zoom", "Steady only", "show the steady state alone"),
+            ("z", "zoom", "Steady", "show the steady state alone"),
             ("z", "unzoom", "Whole run", "show the first beats and the warm-up as well"),
             ("l", "linear", "Linear", "draw latencies on a linear scale"),
             ("l", "log", "Log", "draw latencies on a logarithmic scale"),

@@ -60,6 +60,7 @@ class HeartbeatPane(ChartPane):
         key("y", "copy", "Copy", "copy the figures as text", show=False),
         key("v", "versus", "Compare", "hold this run against the last one of its kind, or the reference chosen in the Runs pane"),
         key("c", "clear", "Clear", "forget this run; its recording stays"),
+        key("c", "clear_too", "Clear", "forget this run; its recording stays", show=False),
     ]
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
@@ -245,7 +246,8 @@ class HeartbeatPane(ChartPane):
             "here": bool(self.where) and state in ("idle", "ended"),
             "tour": state == "idle" and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
-            "clear": state == "ended",
+            "clear": state == "ended" and roomy,
+            "clear_too": state == "ended" and not roomy,
         }
         return offered.get(action, True)
 
@@ -299,6 +301,8 @@ class HeartbeatPane(ChartPane):
 
     def action_clear(self) -> None:
         self.post_message(ClearRun())
+
+    action_clear_too = action_clear
 
     def draw_anew(self) -> None:
         """Draw the chart at once; the footer, whose labels lay out the whole screen anew, follows."""

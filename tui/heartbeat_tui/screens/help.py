@@ -66,8 +66,8 @@ VMS = (
 OF_PANES = {"readiness": READINESS, "vms": VMS, "heartbeat": WORDS, "runs": RUNS}
 
 
-def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]:
-    """List each command of ours once, with its keys and what it does now; those of the app come last."""
+def key_rows(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
+    """List each command of ours once, its keys and what it does now; those of the app come last."""
     keys: dict[str, list[str]] = {}
     texts: dict[str, str] = {}
     for active in bindings:
@@ -77,7 +77,7 @@ def key_lines(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[Content]
             keys.setdefault(name, []).append(app.get_key_display(binding))
             texts.setdefault(name, binding.tooltip or binding.description)
     ordered = sorted(keys, key=lambda name: name.startswith("app.") or name == "quit")
-    return [Content.assemble(ink(f"{', '.join(keys[name]):>12}  ", "beat"), sentence(texts[name])) for name in ordered]
+    return [(", ".join(keys[name]), sentence(texts[name])) for name in ordered]
 
 
 class Help(ModalScreen[None]):
@@ -91,16 +91,23 @@ class Help(ModalScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "Close", key_display="esc")]
 
-    def __init__(self, keys: list[Content], mode: str = "heartbeat") -> None:
+    def __init__(self, keys: list[tuple[str, str]], mode: str = "heartbeat") -> None:
         super().__init__()
         self.keys, self.words = keys, OF_PANES.get(mode, WORDS)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="panel") as box:
             box.border_title = "help"
-            yield Lines().with_text(ink("Keys that work now", "strong"), *self.keys, Content(""), ink("Words", "strong"))
-            for word, says in self.words:
-                with Horizontal(classes="word"):
-                    yield Lines(classes="term").with_text(ink(word, "beat"))
-                    yield Lines().with_text(ink(says, "plain"))
+            yield Lines().with_text(ink("Keys that work now", "strong"))
+            yield from rows_of(self.keys)
+            yield Lines().with_text(Content(""), ink("Words", "strong"))
+            yield from rows_of(self.words)
             yield Lines().with_text(Content(""), ink("Esc closes. ctrl+p finds every command by name.", "quiet"))
+
+
+def rows_of(pairs: Iterable[tuple[str, str]]) -> ComposeResult:
+    """Set keys or words beside what they mean, which wraps in a column of its own."""
+    for term, says in pairs:
+        with Horizontal(classes="word"):
+            yield Lines(classes="term").with_text(ink(term, "beat"))
+            yield Lines().with_text(ink(says, "plain"))

@@ -97,7 +97,7 @@ class ComparisonBody(Container):
     .-low.-details #ratio-doubts { display: none; }
     .-tall #ratio-why { margin: 1 1 0 1; }
     OverlayChart { height: 3fr; }
-    #sides { height: 2fr; min-height: 12; }
+    #sides { width: 100%; height: 2fr; min-height: 12; }  /* 1fr would leave room for the margins of the others */
     #sides .panel { height: 1fr; }
     .distribution { width: 2fr; text-wrap: nowrap; }
     #sides-table { width: 4fr; scrollbar-size-vertical: 1; }

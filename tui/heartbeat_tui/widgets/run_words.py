@@ -178,8 +178,13 @@ def columns_for(rows: Sequence[RunRow], width: int, now: datetime) -> Layout:
     """Choose the columns there is room for."""
     wanted = wanted_widths(rows, now)
     columns = NARROW_COLUMNS if width < NARROW else COLUMNS
-    timed = (replace(column, least=wanted["when"]) if column.name == "when" else column for column in columns)  # half a time is none
-    return lay_out(tuple(timed), wanted, width - LEFT)
+    tagged = any(entry.tags for row in rows[:TELLING] for entry in row.entries)
+    kept = tuple(
+        replace(column, least=wanted["when"]) if column.name == "when" else column  # half a time is none
+        for column in columns
+        if tagged or column.name != "tags"
+    )
+    return lay_out(kept, wanted, width - LEFT)
 
 
 def heading_pieces(shown: Layout, order: Order) -> list[tuple[str, str, str]]:

@@ -128,6 +128,9 @@ def forgotten_words(rows: list[VmRow], now: datetime) -> str:
     return f"! {oldest.id}, created {age} ago{so_far}, and {len(rows) - 1} more have been READY for long. Are they still needed?"
 
 
+READINESS = "Press 1 for Readiness"
+
+
 def problem_lines(problem: Diagnosis) -> list[Line]:
     """Say what went wrong, why, and what mends it."""
     lines: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), ()]
@@ -135,9 +138,11 @@ def problem_lines(problem: Diagnosis) -> list[Line]:
         lines.append(((remedy.text, "plain"),))
         if remedy.shell or remedy.page:
             lines.append(((f"  {remedy.shell or remedy.page}", "command"),))
-    if problem.evidence:
+    if problem.evidence and not problem.evidence.startswith(problem.title):  # our own errors say no more than stands above
         lines += [(), ((f"It said: {problem.evidence}", "quiet"),)]
-    return [*lines, (), (("Press 1 for Readiness, which checks account, project and permissions one by one.", "strong"),)]
+    if not any(remedy.text.startswith(READINESS) for remedy in problem.remedies):
+        lines += [(), ((f"{READINESS}, which checks account, project and permissions one by one.", "strong"),)]
+    return lines
 
 
 def empty_lines(view: FleetView, sought: str) -> list[Line]:
