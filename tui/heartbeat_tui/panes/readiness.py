@@ -35,7 +35,7 @@ class ReadinessPane(Pane):
     DEFAULT_CSS = """
     ReadinessPane #checks-panel { width: 1fr; height: 1fr; padding: 0; }
     ReadinessPane #details { width: 1fr; height: 1fr; }
-    ReadinessPane #halves { height: 1fr; }
+    ReadinessPane #halves { width: 100%; height: 1fr; }  /* 1fr would leave room for the margin of the head */
     ReadinessPane.-form #halves { display: none; }
     ReadinessPane.-tall ReadinessHead { margin: 1 1; }
     ReadinessPane.-narrow #checks-panel, ReadinessPane.-narrow #details { width: 1fr; }

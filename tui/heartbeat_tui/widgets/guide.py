@@ -46,7 +46,7 @@ class Guide(Vertical):
         Binding("i", "lead('install')", "Install torch_xla", tooltip="build its environment; asks first", id="tour.install"),
         Binding("up", "turn(-1)", "Up", show=False),
         Binding("down", "turn(1)", "Down", show=False),
-        Binding("escape", "lead('leave')", "Leave the tour", tooltip="go on without the guide", id="tour.leave"),
+        Binding("escape", "lead('leave')", "Leave", tooltip="leave the tour, and go on without the guide", id="tour.leave"),
     ]
     can_focus = True
 
