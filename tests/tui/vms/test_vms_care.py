@@ -147,6 +147,7 @@ async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Op
             await stage.pilot.press("space")
         await stage.press("D")
         assert "Delete n-0001 in us-central1-b" not in stage.words()
+        assert "enter Delete all 30 escape Leave it" in stage.words()
         await stage.press(*["pageup"] * 12)
         assert "Delete n-0001 in us-central1-b" in stage.words()
         await stage.press("escape")
@@ -203,3 +204,24 @@ async def test_a_stop_that_is_no_longer_watched_is_not_said_to_have_stopped_it(v
         assert "no longer watched from here after" in stage.words()
         assert "! stopped" not in stage.words()
         assert "tpu-vm stop llm-tpu-vm" in stage.words()
+
+
+async def test_why_it_failed_is_seen_first_on_a_low_screen(vms: Open) -> None:
+    async with vms("stockout", size=(80, 24)) as stage:
+        await stage.open_form()
+        await stage.press("enter", "enter")
+        await stage.until(stage.fleet.jobs.all)
+        await stage.ended()
+        assert "✗ llm-tpu-vm was not created: there is no TPU of this kind left" in stage.words()
+        assert "This is capacity, not quota" in stage.words()
+        assert "escape Back y Copy" in stage.words()
+        await stage.press("end")
+        await stage.until(lambda: "--keep-trying" in stage.words())
+        assert "✗ llm-tpu-vm was not created" in stage.words()
+
+
+async def test_the_keys_of_a_long_description_are_in_sight(vms: Open) -> None:
+    async with vms("running", size=(80, 24)) as stage:
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
+        await stage.press("enter")
+        assert "y Copy escape Back" in stage.words()

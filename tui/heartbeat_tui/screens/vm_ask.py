@@ -24,7 +24,7 @@ class Ask(ModalScreen[bool]):
     Ask { align: center middle; background: $background 60%; }
     Ask #ask { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
     Ask #ask { border-subtitle-color: $text-warning; }
-    Ask #ask-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Ask #ask-scroll { height: auto; max-height: 74vh; scrollbar-size-vertical: 1; }
     Ask #ask-said { margin: 1 0; }
     Ask #ask-commands { background: $panel; padding: 0 1; }
     Ask #ask-row { height: 1; margin-top: 1; }

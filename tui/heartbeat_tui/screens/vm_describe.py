@@ -26,7 +26,7 @@ class Describe(ModalScreen[None]):
     Describe #describe { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
     Describe #describe { border-subtitle-color: $text-warning; }
     Describe #describe-meaning { margin: 1 0; }
-    Describe #describe-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Describe #describe-scroll { height: auto; max-height: 74vh; scrollbar-size-vertical: 1; }
     Describe #describe-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -26,7 +26,9 @@ class JobScreen(ModalScreen[None]):
     JobScreen { align: center middle; background: $background 60%; }
     JobScreen #job { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
     JobScreen #job { border-subtitle-color: $text-warning; }
-    JobScreen #job-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; margin: 1 0; }
+    JobScreen #job-scroll { height: auto; max-height: 62vh; scrollbar-size-vertical: 1; margin-bottom: 1; }
+    JobScreen.-tall #job-scroll { max-height: 70vh; }
+    JobScreen #job-head { margin-top: 1; }
     JobScreen #job-command { background: $panel; padding: 0 1; }
     JobScreen #job-steps { margin-top: 1; }
     JobScreen #job-ending { margin-top: 1; }
@@ -43,6 +45,7 @@ class JobScreen(ModalScreen[None]):
     def __init__(self, number: int, view: FleetView, now: Callable[[], datetime]) -> None:
         super().__init__()
         self.number, self.view, self.now = number, view, now
+        self.turned_to = 0  # the job whose ending was brought into sight
 
     @property
     def job(self) -> Job:
@@ -51,8 +54,8 @@ class JobScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel", id="job") as box:
             box.border_subtitle = "DEMO" if self.view.endpoint else ""
+            yield Lines(id="job-head")
             with VerticalScroll(id="job-scroll"):
-                yield Lines(id="job-head")
                 yield Lines(id="job-gist")
                 yield Lines(id="job-command")
                 yield Lines(id="job-steps")
@@ -84,8 +87,11 @@ class JobScreen(ModalScreen[None]):
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y
         self.query_one("#job-steps", Lines).set_lines([content_of(line) for line in step_lines(job, now)])
         self.query_one("#job-ending", Lines).set_lines([content_of(line) for line in ending_lines(job)])
-        if at_end:
+        if job.ended is None and at_end:
             scroll.scroll_end(animate=False)
+        elif job.ended is not None and self.turned_to != job.id:  # once: from then on it stays where the reader wants it
+            self.turned_to = job.id
+            self.call_after_refresh(scroll.scroll_to_widget, self.query_one("#job-ending"), top=True, animate=False)
 
     async def draw_keys(self) -> None:
         keys = self.query_one("#job-keys", Horizontal)
