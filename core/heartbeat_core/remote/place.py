@@ -12,7 +12,7 @@ from heartbeat_core.beat.place import START_LIMIT_S
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.series import Series
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.hosts import LOST, Host
+from heartbeat_core.remote.hosts import LOST, SILENCE_S, Host
 from heartbeat_core.remote.troubles import cannot_reach, told
 
 KEPT = "The samples received until then are kept."
@@ -82,5 +82,5 @@ class There:
         error = cannot_reach(self.host.label, "\n".join(gone.stderr))
         if series.started is None:
             return Ending("unavailable", error.title, error.cause, error.remedy)
-        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {60:.0f} s."
+        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
         return Ending("lost", f"the connection to {self.host.label} was lost", cause, "See what became of it: heartbeat-tui vms list.")

@@ -422,3 +422,18 @@ async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open
         await stage.press("escape")
         assert dialog.command_run.process is None
         assert dialog not in stage.app.screen_stack
+
+
+async def test_leaving_says_that_a_set_up_is_under_way_and_ends_it(vms: Open) -> None:
+    async with vms("ready") as stage:
+        stage.app.set_up = dialog = SetUp(
+            "llm-tpu-vm", 1, ("emulator", "--port=0"), emulated=True
+        )  # a command that ends only when it is told to
+        await stage.app.push_screen(dialog)
+        await stage.press("enter")
+        await stage.until(lambda: dialog.command_run.process is not None and dialog.output)
+        await stage.press("ctrl+q")
+        await stage.until(lambda: "llm-tpu-vm is being set up" in stage.words())
+        await stage.press("y")
+    assert dialog.command_run.process is not None
+    assert dialog.command_run.process.wait(30)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print_steps(steps)
         return 0
     on = parse_on(args.name)
-    with open_place(args) as place:
+    with ended_like_ctrl_c(), open_place(args) as place:
         node = find_node(place.session, place.project, on.name, place.chosen_zone)
         hosts = hosts_of(node, place.project, on, endpoint=place.session.endpoint, remote=remote, every=True)
         print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
@@ -57,6 +60,16 @@ def run(args: argparse.Namespace) -> int:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
         label = place.label
     return tell(results, label, as_json=args.json)
+
+
+@contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Take an order to end, which the screen gives, as Ctrl-C: whatever leads there ends with us, and with it what runs there."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def flags_text(flags: list[str] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -51,10 +52,14 @@ class Desk(App[None]):
 
         Raise HeartbeatError where it cannot start, SuspendNotSupported where there is no terminal.
         """
+        import termios
+
         from heartbeat_core.readiness.remedy_runner import run_in_terminal
 
         with self.suspend():
             code = run_in_terminal(command, environ)
+            if sys.__stdin__ is not None and sys.__stdin__.isatty():
+                termios.tcflush(sys.__stdin__, termios.TCIFLUSH)  # what was typed at the command is for no pane
             if code:
                 with contextlib.suppress(EOFError, KeyboardInterrupt):
                     input(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
