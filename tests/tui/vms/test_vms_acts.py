@@ -15,7 +15,7 @@ from heartbeat_tui.screens.vm_setup import SetUp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.tui.vms.conftest import Open, VmsStage
+    from tests.tui.vms.conftest import Open
 
     from heartbeat_tui.messages import BeatOn
 
@@ -24,31 +24,13 @@ NODE = "/v2/projects/demo-project/locations/us-central1-b/nodes"
 Scenario = Callable[[str], str]
 
 
-async def point_at(stage: VmsStage, key: str) -> None:
-    assert stage.pane.list is not None
-    stage.pane.list.point_at_key(key)
-    await stage.settle()
-
-
-async def ended(stage: VmsStage) -> None:
-    """Let the jobs end: the emulator's clock is moved on as long as one is under way."""
-    jobs = stage.fleet.jobs
-
-    def over() -> bool:
-        stage.advance(5)
-        return not jobs.under_way()
-
-    await stage.until(over)
-    await stage.settle()
-
-
 # -- describe
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_enter_describes_it_as_yaml_with_what_it_means(vms: Open, size: tuple[int, int]) -> None:
     async with vms("running", size=size) as stage:
-        await point_at(stage, "node/us-central1-b/wrong-runtime")
+        await stage.point_at("node/us-central1-b/wrong-runtime")
         await stage.press("enter")
         words = stage.words()
         assert "tpu-ubuntu2204-base has no driver for v6e-1" in words
@@ -62,7 +44,7 @@ async def test_enter_describes_it_as_yaml_with_what_it_means(vms: Open, size: tu
 
 async def test_a_description_follows_what_happens(vms: Open) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.point_at("node/us-central1-b/stopped")
         await stage.press("enter")
         assert "○ STOPPED" in stage.words()
         stage.ask("POST", f"{NODE}/stopped:start", {})
@@ -76,27 +58,27 @@ async def test_a_description_follows_what_happens(vms: Open) -> None:
 
 async def test_only_what_the_state_allows_is_offered(vms: Open) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
         assert {"Stop", "Delete…", "Connect"} <= stage.offered()
         assert "Start" not in stage.offered()
-        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.point_at("node/us-central1-b/stopped")
         assert {"Start", "Delete…"} <= stage.offered()
         assert not {"Stop", "Connect"} & stage.offered()
-        await point_at(stage, "queued/us-central1-b/waiting")
+        await stage.point_at("queued/us-central1-b/waiting")
         assert "Delete…" in stage.offered()
         assert not {"Start", "Stop", "Connect"} & stage.offered()
 
 
 async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(vms: Open) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
         await stage.press("S")
         assert "gcloud compute tpus tpu-vm stop llm-tpu-vm --project=demo-project --zone=us-central1-b" in stage.words()
         assert "saves about $2.00/h" in stage.words()
         await stage.press("enter")
         await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"))
         assert "Stop" not in stage.offered()
-        await ended(stage)
+        await stage.ended()
         assert "○ STOPPED" in stage.row("llm-tpu-vm")
         assert "✓ stopped" in stage.text()
         assert "$12.00/h running now" in stage.text()
@@ -104,7 +86,7 @@ async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(v
 
 async def test_leaving_the_question_changes_nothing(vms: Open) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
         await stage.press("S", "escape")
         assert stage.ask("GET", f"{NODE}/llm-tpu-vm")["state"] == "READY"
         assert not stage.fleet.jobs.all()
@@ -112,7 +94,7 @@ async def test_leaving_the_question_changes_nothing(vms: Open) -> None:
 
 async def test_to_delete_the_name_is_typed(vms: Open) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.point_at("node/us-central1-b/stopped")
         await stage.press("D")
         assert "gone for good" in stage.words()
         assert "tpu-vm delete stopped --project=demo-project" in stage.words()
@@ -122,7 +104,7 @@ async def test_to_delete_the_name_is_typed(vms: Open) -> None:
         assert stage.ask("GET", f"{NODE}/stopped")["state"] == "STOPPED"
         await stage.type("ped")
         await stage.press("enter")
-        await ended(stage)
+        await stage.ended()
         assert "stopped" not in stage.names()
         assert "DELETING → gone" in stage.text()
 
@@ -130,7 +112,7 @@ async def test_to_delete_the_name_is_typed(vms: Open) -> None:
 async def test_several_are_marked_and_deleted_at_once(vms: Open) -> None:
     async with vms("running") as stage:
         for key in ("node/us-central1-b/stopped", "node/us-central1-b/preempted", "queued/us-central1-b/forgotten"):
-            await point_at(stage, key)
+            await stage.point_at(key)
             await stage.press("space")
         assert "3 marked" in stage.text()
         await stage.press("D")
@@ -138,7 +120,7 @@ async def test_several_are_marked_and_deleted_at_once(vms: Open) -> None:
         assert "queued-resources delete forgotten" in stage.words()
         await stage.type("delete 3")
         await stage.press("enter")
-        await ended(stage)
+        await stage.ended()
         assert not {"stopped", "preempted", "forgotten"} & set(stage.names())
         assert "marked" not in stage.text()
 
@@ -146,7 +128,7 @@ async def test_several_are_marked_and_deleted_at_once(vms: Open) -> None:
 async def test_a_refusal_is_said_on_the_row_and_explained(vms: Open, scenario: Scenario) -> None:
     node = '{ id = "stopped", zone = "us-central1-b", accelerator_type = "v6e-1", runtime_version = "v2-alpha-tpuv6e", state = "STOPPED" }'
     async with vms(scenario(f'extends = "no-tpu-admin"\nnodes = [{node}]'), size=(160, 50)) as stage:
-        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.point_at("node/us-central1-b/stopped")
         await stage.press("S", "enter")
         await stage.until(lambda: not stage.fleet.jobs.under_way())
         await stage.settle()
@@ -161,7 +143,7 @@ async def test_a_refusal_is_said_on_the_row_and_explained(vms: Open, scenario: S
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_form_is_filled_and_shows_cost_quota_and_command(vms: Open, size: tuple[int, int]) -> None:
     async with vms("ready", size=size) as stage:
-        await open_form(stage)
+        await stage.open_form()
         words = stage.words()
         assert "llm-tpu-vm" in words
         assert "v2-alpha-tpuv6e" in words
@@ -171,22 +153,10 @@ async def test_the_form_is_filled_and_shows_cost_quota_and_command(vms: Open, si
         assert "--accelerator-type=v6e-1 --version=v2-alpha-tpuv6e" in words
 
 
-async def open_form(stage: VmsStage) -> None:
-    await stage.press("n")
-    await stage.until(lambda: stage.pane.form is not None and stage.pane.form.rooms is not None and stage.pane.form.offers is not None)
-    await stage.settle()
-
-
-def fill(stage: VmsStage, **texts: str) -> None:
-    assert stage.pane.form is not None
-    for name, text in texts.items():
-        stage.pane.form.put(name, text)
-
-
 async def test_wrong_pairings_are_refused_with_the_reason_as_one_types(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
-        fill(stage, runtime_version="tpu-ubuntu2204-base")
+        await stage.open_form()
+        stage.fill(runtime_version="tpu-ubuntu2204-base")
         await stage.settle()
         assert "has no driver for v6e-1" in stage.words()
         assert "1 field to mend first" in stage.words()
@@ -196,34 +166,34 @@ async def test_wrong_pairings_are_refused_with_the_reason_as_one_types(vms: Open
 
 async def test_the_runtime_goes_with_the_type_and_the_zone_offers_its_own(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
-        fill(stage, accelerator_type="v5litepod-4")
+        await stage.open_form()
+        stage.fill(accelerator_type="v5litepod-4")
         await stage.settle()
         assert stage.pane.form is not None
         assert stage.pane.form.texts["runtime_version"] == "v2-alpha-tpuv5-lite"
-        fill(stage, accelerator_type="v4-8")
+        stage.fill(accelerator_type="v4-8")
         await stage.settle()
         assert "us-central1-b does not offer v4-8" in " ".join(stage.words().split())
         await stage.pilot.click("#field-accelerator_type")
-        fill(stage, accelerator_type="v6")
+        stage.fill(accelerator_type="v6")
         await stage.settle()
         assert "v6e-1, v6e-4" in stage.words()
 
 
 async def test_a_name_that_is_taken_is_not_proposed(vms: Open) -> None:
     async with vms("running") as stage:
-        await open_form(stage)
+        await stage.open_form()
         assert stage.pane.form is not None
         assert stage.pane.form.texts["name"] == "llm-tpu-vm-2"
-        fill(stage, name="stopped")
+        stage.fill(name="stopped")
         await stage.settle()
         assert "There is one of that name already, in us-central1-b." in stage.words()
 
 
 async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> None:
     async with vms("running") as stage:
-        await open_form(stage)
-        fill(stage, name="first", labels="team=llm")
+        await stage.open_form()
+        stage.fill(name="first", labels="team=llm")
         await stage.settle()
         await stage.press("enter")
         assert "Create first?" in stage.text()
@@ -232,7 +202,7 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
         await stage.press("enter")
         await stage.until(lambda: "◐ CREATING" in stage.words())
         assert isinstance(stage.app.screen, JobScreen)
-        await ended(stage)
+        await stage.ended()
         words = stage.words()
         assert "✓ first created in" in words
         assert "● READY" in words
@@ -244,7 +214,7 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
 
 async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
+        await stage.open_form()
         await stage.press("enter", "enter")
         await stage.until(lambda: "◐ CREATING" in stage.words())
         await stage.press("escape")
@@ -252,7 +222,7 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
         await stage.press("3", "2")
         await stage.press("p")
         assert "◐ creating llm-tpu-vm" in stage.words()
-        await ended(stage)
+        await stage.ended()
         assert "✓ llm-tpu-vm created" in stage.words()
 
 
@@ -266,10 +236,10 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
 )
 async def test_what_google_refuses_ends_in_its_own_diagnosis(vms: Open, state: str, said: str, helps: str) -> None:
     async with vms(state, size=(160, 50)) as stage:
-        await open_form(stage)
+        await stage.open_form()
         await stage.press("enter", "enter")
         await stage.until(stage.fleet.jobs.all)
-        await ended(stage)
+        await stage.ended()
         assert said in stage.words()
         assert helps in stage.words()
         assert "was not created" in stage.words()
@@ -279,8 +249,8 @@ async def test_what_google_refuses_ends_in_its_own_diagnosis(vms: Open, state: s
 async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open, scenario: Scenario) -> None:
     zones = '["us-central1-b", "us-east5-b"]'
     async with vms(scenario(f'extends = "ready"\nstockout = {zones}'), size=(160, 50)) as stage:
-        await open_form(stage)
-        fill(stage, zones="us-east5-b")
+        await stage.open_form()
+        stage.fill(zones="us-east5-b")
         await stage.settle()
         await stage.press("enter")
         assert "Goes round us-central1-b, us-east5-b until one has it" in stage.words()
@@ -302,11 +272,11 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
 
 async def test_a_queued_one_waits_in_one_zone(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
-        fill(stage, queued="yes", zones="us-east5-b")
+        await stage.open_form()
+        stage.fill(queued="yes", zones="us-east5-b")
         await stage.settle()
         assert "A queued resource waits in one zone" in stage.words()
-        fill(stage, zones="")
+        stage.fill(zones="")
         await stage.settle()
         assert "queued-resources create llm-tpu-vm" in stage.words()
         await stage.press("escape")
@@ -315,8 +285,8 @@ async def test_a_queued_one_waits_in_one_zone(vms: Open) -> None:
 
 async def test_no_external_address_says_how_it_is_reached(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
-        fill(stage, external_ip="no")
+        await stage.open_form()
+        stage.fill(external_ip="no")
         await stage.settle()
         assert "--internal-ips" in stage.words()
         assert "--tunnel-through-iap" in stage.words()
@@ -328,7 +298,7 @@ async def test_no_external_address_says_how_it_is_reached(vms: Open) -> None:
 @pytest.mark.parametrize("key", ["c", "b", "i"])
 async def test_nothing_is_connected_to_that_is_made_up(vms: Open, key: str) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
         await stage.press(key)
         assert "llm-tpu-vm is emulated: there is no machine behind it" in stage.words()
         assert stage.app.current_mode == "vms"
@@ -351,7 +321,7 @@ async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None
 
 async def test_leaving_says_what_is_under_way(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
+        await stage.open_form()
         await stage.press("enter", "enter")
         await stage.until(lambda: "◐ CREATING" in stage.words())
         await stage.press("escape", "q")
@@ -368,7 +338,7 @@ async def test_with_nothing_running_leaving_asks_nothing(vms: Open) -> None:
 
 async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
     async with vms("ready") as stage:
-        await open_form(stage)
+        await stage.open_form()
         await stage.type("xdsn")
         assert isinstance(stage.app.focused, Input)
         assert "xdsn" in stage.app.focused.value
@@ -392,10 +362,10 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path
             return "llm-tpu-vm", "cpu"
 
         stage.app.go_to = go_to
-        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.point_at("node/us-central1-b/stopped")
         await stage.press("b")
         assert not asked
-        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
         await stage.press("b")
         await stage.until(lambda: stage.app.current_mode == "heartbeat")
         (event,) = asked
@@ -405,9 +375,9 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path
 
 async def test_set_up_is_offered_where_it_can_be(vms: Open) -> None:
     async with vms("running") as stage:
-        await point_at(stage, "node/us-central1-b/llm-tpu-vm")
+        await stage.point_at("node/us-central1-b/llm-tpu-vm")
         assert {"Beat here", "Set up"} <= stage.offered()
-        await point_at(stage, "node/us-central1-b/stopped")
+        await stage.point_at("node/us-central1-b/stopped")
         assert not {"Beat here", "Set up", "Connect"} & stage.offered()
 
 
