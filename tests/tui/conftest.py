@@ -1,15 +1,18 @@
-"""A run that beats when it is told to, for tests of the terminal half."""
+"""The app as a test drives it, and a run that beats when it is told to."""
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
 from array import array
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, ClassVar
 
 import pytest
 from textual.pilot import Pilot
+from textual.worker import WorkerFailed
 
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
@@ -20,6 +23,68 @@ from heartbeat_tui.app import HeartbeatApp
 
 MS = 1_000_000
 NO_LABEL = Label(0)
+PATIENCE_S = 30.0
+KEYS = {
+    "-": "minus", ".": "full_stop", " ": "space", "@": "at", "/": "slash", "=": "equals_sign", ",": "comma", "_": "underscore", ";": "semicolon",
+}  # fmt: skip
+
+
+class Driven:
+    """An app and the pilot that drives it; ``ERRANDS`` are the groups of workers that are waited for after each key."""
+
+    ERRANDS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, app: HeartbeatApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def type(self, text: str) -> None:
+        for letter in text:
+            await self.pilot.press(KEYS.get(letter, letter))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let all errands end, one leading to the next, and everything be drawn."""
+        for _ in range(4):
+            await self.pilot.pause()
+            errands = [worker for worker in self.app.workers if worker.group in self.ERRANDS and not worker.is_finished]
+            if errands:
+                with suppress(WorkerFailed):
+                    await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
+            self.look()
+        await self.pilot.pause()
+
+    def look(self) -> None:
+        """Have drawn what is drawn by the clock."""
+
+    def text(self) -> str:
+        """Give what the screen shows, line by line."""
+        return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
+
+    def words(self) -> str:
+        return " ".join(self.text().replace("│", " ").split())
+
+    def line(self, word: str) -> str:
+        """Give the first line of the screen that holds a word."""
+        return next(line for line in self.text().splitlines() if word in line)
+
+    def offered(self) -> set[str]:
+        """Name what the footer offers."""
+        return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show and active.enabled}
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Show moments alike everywhere."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 class FakeRun(Source):
@@ -129,39 +194,22 @@ class Stand:
         return self.runs[-1]
 
 
-class Theatre:
-    """An app on fake runs, and the pilot that drives it."""
+class Theatre(Driven):
+    """An app on fake runs."""
+
+    ERRANDS = ("run",)
 
     def __init__(self, app: HeartbeatApp, stand: Stand, pilot: Pilot[None]) -> None:
-        self.app, self.stand, self.pilot = app, stand, pilot
+        super().__init__(app, pilot)
+        self.stand = stand
 
     @property
     def run(self) -> FakeRun:
         return self.stand.runs[-1]
 
-    async def press(self, *keys: str) -> None:
-        for key in keys:
-            await self.pilot.press(key)
-            await self.settle()
-
-    async def settle(self) -> None:
-        """Let workers end and everything be drawn that there is to draw."""
-        for _ in range(3):
-            await self.pilot.pause()
-            beginning = [worker for worker in self.app.workers if worker.group == "run"]
-            if beginning:
-                await self.app.workers.wait_for_complete(beginning)
-            self.app.conductor.not_before = 0.0
-            self.app.look()
-        await self.pilot.pause()
-
-    def text(self) -> str:
-        """Give what the screen shows, line by line."""
-        return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
-
-    def offered(self) -> set[str]:
-        """Name what the footer offers."""
-        return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show}
+    def look(self) -> None:
+        self.app.conductor.not_before = 0.0
+        self.app.look()
 
 
 Play = Callable[[FakeRun], object]

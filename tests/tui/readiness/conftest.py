@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tui.conftest import PATIENCE_S, Driven
 from textual.pilot import Pilot
-from textual.worker import WorkerFailed
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.cloud.chosen import Chosen
@@ -32,7 +31,6 @@ from heartbeat_tui.panes.readiness import ReadinessPane
 from heartbeat_tui.surveyor import chosen_here
 from heartbeat_tui.widgets.text import Lines
 
-PATIENCE_S = 30.0
 WORDS = {"project": "llm-dev", "zone": "us-central1-b", "service": "cloudquotas.googleapis.com", "service_account": "tpu@llm-dev.iam"}
 QUOTA = {**WORDS, "quota_id": "TPUV6EPerProjectPerZoneForTPUAPI", "value": "1"}
 TARGET = Target(
@@ -172,57 +170,25 @@ class FakeSurveyor:
         return self.runners[-1]
 
 
-class ReadinessStage:
-    """An app on its Readiness pane, and the pilot that drives it."""
+class ReadinessStage(Driven):
+    """An app on its Readiness pane."""
 
-    def __init__(self, app: HeartbeatApp, pilot: Pilot[None]) -> None:
-        self.app, self.pilot = app, pilot
+    ERRANDS = ("checks", "offers", "remedy")
 
     @property
     def pane(self) -> ReadinessPane:
         assert self.app.readiness is not None
         return self.app.readiness
 
-    async def press(self, *keys: str) -> None:
-        for key in keys:
-            await self.pilot.press(key)
-            await self.settle()
-
-    async def type(self, text: str) -> None:
-        for letter in text:
-            await self.pilot.press({"@": "at", "-": "minus", ".": "full_stop", " ": "space", ";": "semicolon"}.get(letter, letter))
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Let all errands end, one leading to the next, and everything be drawn."""
-        for _ in range(4):
-            await self.pilot.pause()
-            errands = [worker for worker in self.app.workers if worker.group in ("checks", "offers", "remedy")]
-            if errands:
-                with suppress(WorkerFailed):
-                    await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
-        await self.pilot.pause()
-
     async def wait(self, event: threading.Event) -> None:
         """Wait for what a thread says, then let it be drawn."""
         assert await asyncio.to_thread(event.wait, PATIENCE_S)
         await self.pilot.pause()
 
-    def text(self) -> str:
-        """Give what the screen shows, line by line."""
-        return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
-
-    def words(self) -> str:
-        return " ".join(self.text().replace("│", " ").split())
-
     def details(self) -> str:
         """Give what is said of the check pointed at, its lines joined."""
         lines = [self.pane.query_one(name, Lines).content.plain for name in ("#details-question", "#details-text")]
         return " ".join(" ".join(lines).split())
-
-    def offered(self) -> set[str]:
-        """Name what the footer offers."""
-        return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show and active.enabled}
 
 
 @asynccontextmanager
@@ -257,13 +223,3 @@ def survey() -> Callable[..., FakeSurveyor]:
 @pytest.fixture
 def answers() -> tuple[Result, ...]:
     return ANSWERS
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Show moments alike everywhere."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()

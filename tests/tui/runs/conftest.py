@@ -74,16 +74,7 @@ class Folder:
 class Hall(Theatre):
     """The app on a folder of recordings."""
 
-    async def settle(self) -> None:
-        """Let everything be read and drawn that there is."""
-        for _ in range(4):
-            await self.pilot.pause()
-            busy = [worker for worker in self.app.workers if worker.group in ("runs", "run") and not worker.is_finished]
-            if busy:
-                await self.app.workers.wait_for_complete(busy)
-            self.app.conductor.not_before = 0.0
-            self.app.look()
-        await self.pilot.pause()
+    ERRANDS = ("runs", "run")
 
     async def open(self) -> None:
         """Wait for what is being opened over the list."""

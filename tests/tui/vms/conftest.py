@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tui.conftest import PATIENCE_S, Driven
 from textual.pilot import Pilot
-from textual.worker import WorkerFailed
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.settings import Settings
@@ -24,17 +23,18 @@ from heartbeat_tui.fleet import Fleet
 from heartbeat_tui.panes.vms import VmsPane
 from heartbeat_tui.surveyor import Surveyor
 
-PATIENCE_S = 30.0
 SWIFT = Patience(poll_s=0.02, growth=1.0, longest_poll_s=0.02, absent_s=2.0, settle_s=5.0, round_s=0.1, longest_round_s=0.1)
 NEVER_S = 3600.0  # the next look by itself: tests ask for theirs
-KEYS = {"-": "minus", ".": "full_stop", " ": "space", "@": "at", "/": "slash", "=": "equals_sign", ",": "comma", "_": "underscore"}
 
 
-class VmsStage:
-    """An app on its TPU VMs pane, the emulator it asks, and the pilot that drives it."""
+class VmsStage(Driven):
+    """An app on its TPU VMs pane, and the emulator it asks."""
+
+    ERRANDS = ("looks", "offers")
 
     def __init__(self, app: HeartbeatApp, pilot: Pilot[None], surveyor: Surveyor) -> None:
-        self.app, self.pilot, self.surveyor = app, pilot, surveyor
+        super().__init__(app, pilot)
+        self.surveyor = surveyor
 
     @property
     def pane(self) -> VmsPane:
@@ -45,26 +45,6 @@ class VmsStage:
     def fleet(self) -> Fleet:
         assert self.app.fleet is not None
         return self.app.fleet
-
-    async def press(self, *keys: str) -> None:
-        for key in keys:
-            await self.pilot.press(key)
-            await self.settle()
-
-    async def type(self, text: str) -> None:
-        for letter in text:
-            await self.pilot.press(KEYS.get(letter, letter))
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Let all errands end, one leading to the next, and everything be drawn."""
-        for _ in range(4):
-            await self.pilot.pause()
-            errands = [worker for worker in self.app.workers if worker.group in ("looks", "offers")]
-            if errands:
-                with suppress(WorkerFailed):
-                    await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
-        await self.pilot.pause()
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait until something is so."""
@@ -84,17 +64,6 @@ class VmsStage:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
-    def text(self) -> str:
-        """Give what the screen shows, line by line."""
-        return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
-
-    def words(self) -> str:
-        return " ".join(self.text().replace("│", " ").split())
-
-    def line(self, word: str) -> str:
-        """Give the first line of the screen that holds a word."""
-        return next(line for line in self.text().splitlines() if word in line)
-
     def row(self, name: str) -> str:
         """Give the line of the list that tells of this one."""
         return next(line for line in self.text().splitlines() if line.startswith("│") and f" {name} " in line)
@@ -103,10 +72,6 @@ class VmsStage:
         """Name the rows shown, in their order."""
         assert self.pane.list is not None
         return [row.id for row in self.pane.list.rows]
-
-    def offered(self) -> set[str]:
-        """Name what the footer offers."""
-        return {active.binding.description for active in self.app.screen.active_bindings.values() if active.binding.show and active.enabled}
 
     # -- what tests do again and again
 
@@ -182,13 +147,3 @@ def scenario(tmp_path: Path) -> Callable[[str], str]:
         return str(file)
 
     return write
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Show moments alike everywhere."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
