@@ -14,7 +14,8 @@ from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import BackendName, Plan
 from heartbeat_core.beat.spawner import Spawner
 from heartbeat_core.beat.workload import MatMul
-from heartbeat_core.settings import APP, Settings
+from heartbeat_core.folders import cache_folder, data_folder
+from heartbeat_core.settings import Settings
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.beside import Witness
@@ -173,27 +174,21 @@ class Launcher:
 
     def index(self) -> Index:
         """Give the list of all recordings."""
-        from platformdirs import user_cache_path
-
         from heartbeat_core.runs.index import Index
 
-        return Index(self.recordings(), user_cache_path(APP) / "runs", self.ceilings())
+        return Index(self.recordings(), cache_folder() / "runs", self.ceilings())
 
     def recordings(self) -> Path:
         """Name the folder of recordings."""
         folder = self.settings.recordings.folder
         if folder:
             return Path(folder).expanduser()
-        from platformdirs import user_data_path
-
-        return user_data_path(APP) / "recordings"
+        return data_folder() / "recordings"
 
     def ceilings(self) -> CeilingCache:
-        from platformdirs import user_cache_path
-
         from heartbeat_core.beat.ceilings import CeilingCache
 
-        return CeilingCache(user_cache_path(APP) / "ceilings.json")
+        return CeilingCache(cache_folder() / "ceilings.json")
 
     def give_up(self) -> None:
         """Have a run that still waits for its hosts not begin: GivenUp is raised where it was started."""

@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from heartbeat_core.beat.plan import LONGEST_RUN, BackendName, Method, Precision
 from heartbeat_core.beat.workload import LARGEST_DIMENSION, Dtype
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.folders import APP, config_folder
 
-APP = "heartbeat-tui"
 PREFIX = "HEARTBEAT_"
 FILE_VARIABLE = "HEARTBEAT_SETTINGS"
 # Variables with our prefix that are no settings.
@@ -248,9 +248,7 @@ def settings_file(environ: Mapping[str, str]) -> Path:
     """Name the settings file, whether it exists or not."""
     if named := environ.get(FILE_VARIABLE):
         return Path(named).expanduser()
-    from platformdirs import user_config_path  # here, to keep it off the way to --help
-
-    return user_config_path(APP) / "settings.toml"
+    return config_folder() / "settings.toml"
 
 
 def read_toml(path: Path, *, must_exist: bool) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.folders import write_whole
 from heartbeat_core.settings import FILE_VARIABLE, KEYS, Settings, known, read_toml
 
 DEFAULTS = Settings()
@@ -62,7 +61,7 @@ def write_settings(path: Path, changes: Mapping[str, str]) -> None:
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
         for key, value in values.items():
             put(document, key, value)
-        replace_file(path, tomlkit.dumps(document))
+        write_whole(path, tomlkit.dumps(document))
     except (OSError, TOMLKitError) as error:
         raise HeartbeatError(
             f"the settings file {path} cannot be written", str(error), f"Mend that, or name another file by {FILE_VARIABLE}."
@@ -85,19 +84,3 @@ def put(document: Any, key: str, value: object) -> None:
         table.pop(name, None)
     else:
         table[name] = value
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file by way of another one, so that it is never seen half written; a link stays a link."""
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        if path.exists():
-            Path(name).chmod(path.stat().st_mode & 0o777)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

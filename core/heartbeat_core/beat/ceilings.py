@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.stream import CeilingMeasured
+from heartbeat_core.folders import write_whole
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,7 @@ class CeilingCache:
         """Keep a ceiling; raise OSError where the file cannot be written."""
         ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, day.isoformat())
         kept = {**self.read(), key: asdict(ceiling)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(kept, indent=1))
-        partial.replace(self.path)
+        write_whole(self.path, json.dumps(kept, indent=1))
         return ceiling
 
     def read(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.folders import cache_folder
 
 SCHEMA = 1
 NAME = "xla-2.9-py"
@@ -134,17 +135,11 @@ class Installed:
     torch_xla: str
 
 
-def user_cache() -> Path:
-    from platformdirs import user_cache_path  # here, to keep it off the way to --help
-
-    return user_cache_path("heartbeat-tui")
-
-
 @dataclass(frozen=True)
 class XlaEnvironment:
     """The torch_xla environments below ``root``, one for each version of Python that was used."""
 
-    root: Path = field(default_factory=user_cache)
+    root: Path = field(default_factory=cache_folder)
     requirements: tuple[str, ...] = XLA_REQUIREMENTS
     packages: tuple[str, ...] = XLA_PACKAGES
     needed_bytes: int = NEEDED_BYTES

@@ -18,6 +18,7 @@ from typing import Literal, cast
 
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.folders import emulated_gcloud_folder
 
 END_LIMIT_S = 5.0  # from the order to end until it is ended by force
 # Colours, titles and cursor movements, then what is left of controls: none of them may reach the screen.
@@ -130,11 +131,9 @@ def remedy_environ(endpoint: str | None, folder: Path | None = None) -> dict[str
     """
     if endpoint is None:
         return dict(os.environ)
-    from platformdirs import user_cache_path
-
     from heartbeat_core.emulator.process import gcloud_environment
 
-    folder = folder or user_cache_path("heartbeat-tui") / "emulator-gcloud"
+    folder = folder or emulated_gcloud_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")},

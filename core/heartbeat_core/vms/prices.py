@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.fields import rows, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node
+from heartbeat_core.folders import cache_folder, write_whole
 from heartbeat_core.vms.actions import costing
 from heartbeat_core.vms.look import age_s, moment
 
@@ -127,9 +127,7 @@ def find_rates(session: CloudSession, cache: Path | None = None, *, fresh: timed
 
 
 def cache_file() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("heartbeat-tui") / "prices.json"
+    return cache_folder() / "prices.json"
 
 
 def load(path: Path) -> Rates | None:
@@ -148,11 +146,8 @@ def load(path: Path) -> Rates | None:
 def save(path: Path, rates: Rates) -> None:
     """Keep rates; where that cannot be done they are fetched again next time."""
     table = {"at": f"{rates.at:%Y-%m-%dT%H:%M:%SZ}", "source": rates.source, "currency": CURRENCY, "per_chip": dict(rates.per_chip)}
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(table, indent=1), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, json.dumps(table, indent=1))
 
 
 def read_skus(skus: tuple[Mapping[str, Any], ...]) -> PerChip:

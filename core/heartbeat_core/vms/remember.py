@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.chosen import Chosen
 from heartbeat_core.cloud.target import Target
+from heartbeat_core.folders import state_folder, write_whole
 from heartbeat_core.vms.request import CreateRequest
 
 SCHEMA = 1
@@ -68,18 +68,12 @@ def last_request(path: Path | None = None) -> CreateRequest | None:
 
 def remember(request: CreateRequest, path: Path | None = None) -> None:
     """Keep a request; where that cannot be done the next one is described again."""
-    path = path or state_file()
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({"schema": SCHEMA, "create": asdict(request)}, indent=1), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path or state_file(), json.dumps({"schema": SCHEMA, "create": asdict(request)}, indent=1))
 
 
 def state_file() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("heartbeat-tui") / "last-vm.json"
+    return state_folder() / "last-vm.json"
 
 
 KINDS = {field.name: {"bool": bool, "Mapping[str, str]": dict}.get(str(field.type), str) for field in fields(CreateRequest)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from heartbeat_tui.commands.plan_flags import duration
@@ -51,14 +50,12 @@ def run(args: argparse.Namespace) -> int:
 
 def announce(url: str, name: str, description: str) -> None:
     """Print the address and the lines that point gcloud and heartbeat-tui at it."""
-    from platformdirs import user_cache_path
-
     from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
+    from heartbeat_core.folders import emulated_gcloud_folder
 
     print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui asks it when this is set:\n")
     print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a configuration apart from your own:\n")
-    config: Path = user_cache_path("heartbeat-tui") / "emulator-gcloud"
-    for variable, value in gcloud_environment(url, config).items():
+    for variable, value in gcloud_environment(url, emulated_gcloud_folder()).items():
         print(f"  export {variable}={quote(value)}")
     print("\nCtrl-C ends it; what was changed in it is forgotten.", flush=True)
 
