@@ -176,7 +176,7 @@ def make(entry: Entry, known: Words, found: Words, evidence: str) -> Diagnosis:
         fill(entry.title, own),
         fill(entry.cause, own),
         shortened(evidence),
-        tuple(remedy(words) for remedy in entry.remedies),
+        entry.remedies_for(words),
         entry.link,
     )
 

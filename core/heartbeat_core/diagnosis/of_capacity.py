@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.entry import DOCS, Entry, say
+from heartbeat_core.diagnosis.entry import DOCS, Entry
 
 QUOTA = f"{DOCS}/quota"
 ZONES = f"{DOCS}/regions-zones"
@@ -23,8 +23,7 @@ ENTRIES = (
             r"\bZONE_RESOURCE_POOL_EXHAUSTED",
             r"\bSTOCKOUT\b",
         ),
-        (),
-        QUEUED,
+        link=QUEUED,
     ),
     Entry(
         "quota-region-zero",
@@ -32,8 +31,7 @@ ENTRIES = (
         "Zone and region have quotas of their own, and both hold: a grant for the zone alone is not enough.",
         (do.quota_page, do.request_quota),
         (r"Quota limit '(?P<quota_id>\w+PerRegion\w*)' has been exceeded\.? Limit: 0\b(?: in region (?P<region>[\w-]*\w))?",),
-        (),
-        QUOTA,
+        link=QUOTA,
     ),
     Entry(
         "quota-zone-zero",
@@ -41,8 +39,7 @@ ENTRIES = (
         "New projects start without TPUs: quota has to be asked for, by zone and by kind.",
         (do.request_quota, do.create_spot, do.list_types),
         (r"Quota limit '(?P<quota_id>\w+PerZone\w*)'(?: has been exceeded\.?|.{0,40}?) Limit: 0\b(?: in zone (?P<zone>[\w-]*\w))?",),
-        (),
-        QUOTA,
+        link=QUOTA,
     ),
     Entry(
         "quota-exhausted",
@@ -83,8 +80,7 @@ ENTRIES = (
                 r"in location \"(?P<zone>[\w-]+)\""
             ),
         ),
-        (),
-        ZONES,
+        link=ZONES,
     ),
     Entry(
         "zone-lacks-type",
@@ -96,17 +92,14 @@ ENTRIES = (
             r"accelerator type, \"(?P<accelerator_type>[\w-]+)\", could not be found .{0,80}for \"(?P<zone>[\w-]+)\"",
             r"The requested zone \"(?P<zone>[\w-]+)\" is not supported",
         ),
-        (),
-        ZONES,
+        link=ZONES,
     ),
     Entry(
         "capacity-or-quota",
         "there was too little of something",
         "It was refused while it was being made, without a word of a quota: most likely there is no such TPU left in the zone just now.",
         (do.list_types, do.create_spot, do.queue, do.quota_page),
-        (),
-        (),
-        QUEUED,
+        link=QUEUED,
     ),
     Entry(
         "too-many",
@@ -119,7 +112,7 @@ ENTRIES = (
         "reservation",
         "there is no such reservation",
         "A reserved TPU comes out of a reservation of the project's, in that zone and of that type.",
-        (say("Leave --reserved away, or ask Google for a reservation."),),
+        ("Leave --reserved away, or ask Google for a reservation.",),
         (r"reservation .{0,120}(?:not found|does not exist)",),
     ),
 )

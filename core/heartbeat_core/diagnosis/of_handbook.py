@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.entry import Entry, say
+from heartbeat_core.diagnosis.entry import Entry
 from heartbeat_core.diagnosis.model import Remedy, Words
 
 ONE_DASH = r"(?<![\w-])-(?P<flag>project|zone|accelerator-type|version)"
@@ -62,7 +62,7 @@ ENTRIES = (
         "gcloud-missing",
         "gcloud is not installed",
         "The shell finds no program of that name.",
-        (say("Install it: https://docs.cloud.google.com/sdk/docs/install"),),
+        ("Install it: https://docs.cloud.google.com/sdk/docs/install",),
         (r"gcloud: (?:command )?not found", r"No such file or directory: '?gcloud\b"),
         (),
         "https://docs.cloud.google.com/sdk/docs/install",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.entry import DOCS, Entry, say
+from heartbeat_core.diagnosis.entry import DOCS, Entry
 from heartbeat_core.diagnosis.model import Remedy, Words
 
 TROUBLE = f"{DOCS}/troubleshooting/trouble-shooting"
@@ -53,28 +53,27 @@ ENTRIES = (
         "without a driver for its chips.",
         (do.delete_vm, create_fitting),
         (r"No GPU/TPU found, falling back to CPU", r"Failed to get global TPU topology"),
-        (),
-        f"{DOCS}/runtimes",
+        link=f"{DOCS}/runtimes",
     ),
     Entry(
         "tpu-maybe-in-use",
         "there may be a TPU here, and it could not be used",
         "Often it is simply in use by another process; else libtpu, or a jaxlib for TPUs, is not installed.",
-        (do.holder, say('If nobody holds it, install JAX for TPUs: pip install "jax[tpu]".')),
+        (do.holder, 'If nobody holds it, install JAX for TPUs: pip install "jax[tpu]".'),
         (r"A Google TPU may be present on this machine",),
     ),
     Entry(
         "tpu-metadata",
         "the metadata server says nothing of a TPU",
         "libtpu asks it which TPU this VM has. Off Google Cloud, or on a VM that is no TPU VM, there is no answer.",
-        (say("Off Google Cloud, with a TPU all the same: set TPU_SKIP_MDS_QUERY=1 and TPU_ACCELERATOR_TYPE=v6e-1, or whatever it is."),),
+        ("Off Google Cloud, with a TPU all the same: set TPU_SKIP_MDS_QUERY=1 and TPU_ACCELERATOR_TYPE=v6e-1, or whatever it is.",),
         (r"Failed to get TPU metadata",),
     ),
     Entry(
         "metadata-unreachable",
         "the metadata server cannot be reached",
         "Off Google Cloud there is none; in a container, its network does not lead there.",
-        (say("Run the container on the host's network: docker run --network=host."),),
+        ("Run the container on the host's network: docker run --network=host.",),
         (
             r"HTTPConnectionPool\(host='(?:metadata\.google\.internal|169\.254\.169\.254)'",
             r"metadata\.google\.internal.{0,200}(?:refused|unreachable|timed out)",
@@ -86,8 +85,7 @@ ENTRIES = (
         "torch_xla is built for one release of torch, and does not say so to pip.",
         (do.install_pair, do.built_for_you),
         (r"_XLAC[\w.-]*\.so: undefined symbol", r"undefined symbol: _ZN\w*(?:torch|c10|at)\w*"),
-        (),
-        PJRT,
+        link=PJRT,
     ),
     Entry(
         "openblas",
@@ -100,14 +98,14 @@ ENTRIES = (
         "libpython",
         "Python's own library is not found",
         "With conda it lies in conda's lib folder, where the loader does not look.",
-        (say('Let the loader look there: export LD_LIBRARY_PATH="$CONDA_PREFIX/lib:$LD_LIBRARY_PATH".'),),
+        ('Let the loader look there: export LD_LIBRARY_PATH="$CONDA_PREFIX/lib:$LD_LIBRARY_PATH".',),
         (r"libpython3[\w.]*\.so[\w.]*: cannot open shared object file",),
     ),
     Entry(
         "libtpu-metrics",
         "the TPU has nothing to tell yet",
         "libtpu tells its figures from within a program that uses the TPU; none has loaded one.",
-        (say("Start a program on the TPU first: heartbeat-tui bench --backend xla --until-stopped."),),
+        ("Start a program on the TPU first: heartbeat-tui bench --backend xla --until-stopped.",),
         (r"Libtpu metrics unavailable",),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.entry import DOCS, Entry, say
+from heartbeat_core.diagnosis.entry import DOCS, Entry
 
 ADC = "https://docs.cloud.google.com/docs/authentication/provide-credentials-adc"
 QUOTA_PROJECT = "https://docs.cloud.google.com/docs/authentication/adc-troubleshooting/user-creds"
@@ -33,8 +33,7 @@ ENTRIES = (
             r"in project (?:764086051850|32555940559) before or it is disabled",
             r"\bprojects/(?:764086051850|32555940559)\b",
         ),
-        (),
-        QUOTA_PROJECT,
+        link=QUOTA_PROJECT,
     ),
     Entry(
         "quota-project-unset",
@@ -46,8 +45,7 @@ ENTRIES = (
             r"end user credentials .{0,80}without a quota project",
             r"quota project .{0,40}not set",
         ),
-        (),
-        QUOTA_PROJECT,
+        link=QUOTA_PROJECT,
     ),
     Entry(
         "api-disabled",
@@ -79,7 +77,7 @@ ENTRIES = (
         "project-suspended",
         "Google has suspended the project",
         "A suspended project can do nothing, whoever asks.",
-        (say("Read the message Google sent to the project's owners, and appeal in the console if it is wrong."),),
+        ("Read the message Google sent to the project's owners, and appeal in the console if it is wrong.",),
         (r"\bCONSUMER_SUSPENDED\b", r"consumer .{0,80}has been suspended"),
         ("CONSUMER_SUSPENDED",),
     ),
@@ -111,8 +109,7 @@ ENTRIES = (
         "Compute Engine API is enabled, and it may have been deleted.",
         (do.enable("compute.googleapis.com"), do.pass_service_account),
         (r"Service account \"?(?P<missing_account>[^\" ]+?)\"? does not exist",),
-        (),
-        f"{DOCS}/setup-gcp-account",
+        link=f"{DOCS}/setup-gcp-account",
     ),
     Entry(
         "project-denied",
@@ -150,7 +147,7 @@ ENTRIES = (
         "location-policy",
         "an organization's policy keeps resources out of this place",
         "The project belongs to an organization that allows certain locations only.",
-        (say("Choose a location that the policy allows, or ask whoever administers the organization."),),
+        ("Choose a location that the policy allows, or ask whoever administers the organization.",),
         (r"\bLOCATION_POLICY_VIOLATED\b", r"constraints/gcp\.resourceLocations"),
         ("LOCATION_POLICY_VIOLATED",),
     ),
@@ -158,7 +155,7 @@ ENTRIES = (
         "scopes",
         "this VM's token is not for this API",
         "A VM's service account acts within the access scopes the VM was created with, whatever roles it has.",
-        (say("Create the VM with --scopes=cloud-platform, or use credentials of your own on it."), do.login_adc),
+        ("Create the VM with --scopes=cloud-platform, or use credentials of your own on it.", do.login_adc),
         (r"\bACCESS_TOKEN_SCOPE_INSUFFICIENT\b", r"insufficient authentication scopes"),
         ("ACCESS_TOKEN_SCOPE_INSUFFICIENT",),
         "https://docs.cloud.google.com/compute/docs/access/service-accounts",
@@ -179,15 +176,14 @@ ENTRIES = (
         "the credentials file that is named cannot be used",
         "GOOGLE_APPLICATION_CREDENTIALS names it, and as long as that is set programs look nowhere else: logging in does not mend it.",
         (
-            say("Correct the path or the file."),
-            say("Or do without: unset GOOGLE_APPLICATION_CREDENTIALS, then gcloud auth application-default login."),
+            "Correct the path or the file.",
+            "Or do without: unset GOOGLE_APPLICATION_CREDENTIALS, then gcloud auth application-default login.",
         ),
         (
             r"\(from GOOGLE_APPLICATION_CREDENTIALS\) cannot be (?:read|used)",
             r"DefaultCredentialsError\W{1,3}(?:File .{1,300} was not found|\(?'File .{1,300} (?:was not found|is not a valid json))",
         ),
-        (),
-        ADC,
+        link=ADC,
     ),
     Entry(
         "credentials-missing",
@@ -227,7 +223,7 @@ ENTRIES = (
         "permission",
         "a permission is missing[: {permission}]",
         "Your account has no role that holds it, here or above.",
-        (say("Have somebody who administers the project grant a role that holds it."), do.list_accounts),
+        ("Have somebody who administers the project grant a role that holds it.", do.list_accounts),
         (
             r"Permission '?\"?(?P<permission>[a-z]\w+\.[\w.]*\w)'?\"? (?:is )?(?:denied|required|missing)",
             r"[Rr]equired '?\"?(?P<permission>[a-z]\w+\.\w+\.\w+)'?\"? permission",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heartbeat_core.diagnosis.entry import DOCS, Entry, say
+from heartbeat_core.diagnosis.entry import DOCS, Entry
 
 CONNECT = f"{DOCS}/managing-tpus-tpu-vm"
 IAP = "https://docs.cloud.google.com/iap/docs/using-tcp-forwarding"
@@ -13,8 +13,8 @@ ENTRIES = (
         "the host's key has changed",
         "Another machine answers at that address than before: a TPU VM that was created again, or somebody in between.",
         (
-            say("If you created it again: remove its line from ~/.ssh/google_compute_known_hosts, and connect once more."),
-            say("If you did not, find out who answers before you log in."),
+            "If you created it again: remove its line from ~/.ssh/google_compute_known_hosts, and connect once more.",
+            "If you did not, find out who answers before you log in.",
         ),
         (r"REMOTE HOST IDENTIFICATION HAS CHANGED", r"Host key verification failed"),
     ),
@@ -24,18 +24,17 @@ ENTRIES = (
         "gcloud writes the key into the node's metadata, and the VM reads it from there within a minute; OS Login, or a key that is "
         "locked, prevents it.",
         (
-            say("Connect once by hand with `heartbeat-tui vms ssh NAME`, so that gcloud brings the key there."),
-            say("With OS Login you need roles/compute.osLogin on the project."),
+            "Connect once by hand with `heartbeat-tui vms ssh NAME`, so that gcloud brings the key there.",
+            "With OS Login you need roles/compute.osLogin on the project.",
         ),
         (r"Permission denied \((?:publickey|password|keyboard-interactive|gssapi)",),
-        (),
-        CONNECT,
+        link=CONNECT,
     ),
     Entry(
         "ssh-refused",
         "nothing listens for ssh there",
         "The machine at [{address} ]answers and has no ssh server on that port[, {port}]: it may still be starting, or use another port.",
-        (say("Wait a minute and try again; for another port set remote.ssh_flags = '-p 2222'."),),
+        ("Wait a minute and try again; for another port set remote.ssh_flags = '-p 2222'.",),
         (r"connect to host (?P<address>\S+) port (?P<port>\d+): Connection refused",),
     ),
     Entry(
@@ -44,34 +43,32 @@ ENTRIES = (
         "Nothing came back from [{address}, ]port {port}: mostly a firewall that lets no ssh in, or an address that is not reachable "
         "from here.",
         (
-            say("Let ssh in: gcloud compute firewall-rules create allow-ssh --allow=tcp:22 --direction=INGRESS (for the VM's network)."),
-            say("Without an external address, use Google's tunnel: --way iap."),
+            "Let ssh in: gcloud compute firewall-rules create allow-ssh --allow=tcp:22 --direction=INGRESS (for the VM's network).",
+            "Without an external address, use Google's tunnel: --way iap.",
         ),
         (r"connect to (?:host|address) (?P<address>\S+) port (?P<port>\d+): (?:Connection|Operation) timed out",),
-        (),
-        CONNECT,
+        link=CONNECT,
     ),
     Entry(
         "ssh-no-route",
         "there is no way to the TPU VM's address",
         "No network leads to [{address} ]from here: an internal address outside of its network, or no network at all.",
-        (say("Check the network. From outside, use the external address or Google's tunnel: --way iap."),),
+        ("Check the network. From outside, use the external address or Google's tunnel: --way iap.",),
         (r"connect to host (?P<address>\S+) port \d+: (?:No route to host|Network is unreachable)", r"ssh: Could not resolve hostname"),
     ),
     Entry(
         "ssh-tunnel",
         "Google's tunnel did not open",
         "The tunnel (IAP) needs the role roles/iap.tunnelResourceAccessor, and a firewall rule that lets 35.235.240.0/20 in on port 22.",
-        (say("See what lacks: gcloud compute start-iap-tunnel shows the reason with --troubleshoot."),),
+        ("See what lacks: gcloud compute start-iap-tunnel shows the reason with --troubleshoot.",),
         (r"Error while connecting \[40\d\d:", r"Failed to connect to TPU\.", r"IAP.{0,40}(?:denied|not authorized)"),
-        (),
-        IAP,
+        link=IAP,
     ),
     Entry(
         "ssh-lost",
         "the connection to the TPU VM was lost",
         "It was there, and then nothing came any more: the network, the VM (preempted, stopped, restarted), or its ssh server.",
-        (say("See what became of it: heartbeat-tui vms list. Then run it again."),),
+        ("See what became of it: heartbeat-tui vms list. Then run it again.",),
         (
             r"Connection to \S+ closed by remote host",
             r"client_loop: send disconnect",
@@ -84,21 +81,21 @@ ENTRIES = (
         "disk-full",
         "the disk is full",
         "What is being written does not fit; torch and torch_xla take 8 GB, and twice as much while they are being installed.",
-        (say("Free some space (df -h shows where), or set remote.folder to a larger disk."),),
+        ("Free some space (df -h shows where), or set remote.folder to a larger disk.",),
         (r"No space left on device", r"Disk quota exceeded"),
     ),
     Entry(
         "apt-lock",
         "another package manager is at work",
         "A new VM updates itself first, and holds apt's lock meanwhile.",
-        (say("Wait a few minutes, and run the same command again."),),
+        ("Wait a few minutes, and run the same command again.",),
         (r"Could not get lock /var/lib/(?:dpkg|apt)\S*", r"Unable to acquire the dpkg frontend lock"),
     ),
     Entry(
         "vm-offline",
         "the TPU VM cannot reach the internet",
         "Packages come from PyPI and Ubuntu's servers. A VM without an external address needs Cloud NAT to get there.",
-        (say("Give its network Cloud NAT, or create the VM with an external address."),),
+        ("Give its network Cloud NAT, or create the VM with an external address.",),
         (
             r"Temporary failure resolving",
             r"Could not connect to \S+(?:ubuntu|debian)\S*",
@@ -110,14 +107,14 @@ ENTRIES = (
         "sudo-password",
         "sudo asks for a password there",
         "System packages are installed by root, and this account may not act as root without a word.",
-        (say("Install them by hand, in a shell there: `heartbeat-tui vms ssh NAME` opens one."),),
+        ("Install them by hand, in a shell there: `heartbeat-tui vms ssh NAME` opens one.",),
         (r"sudo: a password is required", r"\S+ is not in the sudoers file"),
     ),
     Entry(
         "no-venv",
         "the Python there makes no virtual environments",
         "Debian and Ubuntu keep the module venv in a package of its own.",
-        (say("sudo apt-get install python3-venv, on the TPU VM."),),
+        ("sudo apt-get install python3-venv, on the TPU VM.",),
         (r"ensurepip is not available", r"No module named '?(?:venv|ensurepip)"),
     ),
 )

@@ -265,7 +265,7 @@ def test_an_entry_is_whole(entry: Entry) -> None:
     assert entry.link is None or entry.link.startswith("https://")
     for pattern in entry.patterns:
         compiled(pattern)
-    for remedy in (make({}) for make in entry.remedies):
+    for remedy in entry.remedies_for({}):
         assert remedy.text.endswith((".", ":", ']"', "com", "install", "stopped"))
         assert remedy.command is None or all(remedy.command)
 

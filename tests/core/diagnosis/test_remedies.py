@@ -24,7 +24,7 @@ OTHERS = (do.create_project, do.create_service_agent, do.create_service_account,
 
 
 def all_remedies() -> dict[tuple[str, ...], Remedy]:
-    made = [make(WORDS) for make in (*(make for entry in CATALOGUE for make in entry.remedies), *OTHERS)]
+    made = [*(remedy for entry in CATALOGUE for remedy in entry.remedies_for(WORDS)), *(make(WORDS) for make in OTHERS)]
     return {remedy.command: remedy for remedy in made if remedy.command}
 
 
