@@ -76,8 +76,7 @@ def files_of(profiled: Profiled) -> list[ProfileFile]:
     found: list[ProfileFile] = []
     for end, what, how in KINDS:
         for name, size in profiled.files.items():
-            # trace.json.gz ends as a longer kind does, so the first kind that fits has it
-            if name.endswith(end) and isinstance(size, int) and all(str(file.path) != str(folder / name) for file in found):
+            if name.endswith(end) and isinstance(size, int):
                 path = folder / name
                 found.append(ProfileFile(path, size, what, how.format(path=path, folder=folder)))
     return found

@@ -14,6 +14,8 @@ SERVICE = "tpu"
 PAGE = {"pageSize": "1000"}
 EVERYWHERE = "-"
 GONE = frozenset({"DELETING", "PREEMPTED", "TERMINATED"})
+# To nodes in these gcloud refuses to connect (googlecloudsdk/command_lib/compute/tpus/tpu_vm/ssh.py).
+CLOSED = frozenset({*GONE, "STOPPED", "STOPPING", "HIDDEN"})
 HOLDING = frozenset({"SUSPENDED", "FAILED"})  # queued resources that have no node and keep its quota
 
 

@@ -69,6 +69,11 @@ class Diagnosis:
         """Say whether the catalogue knew the failure."""
         return self.id != UNKNOWN
 
+    @property
+    def advice(self) -> str:
+        """Give the first remedy in a line: its command, else its words; empty where there is none."""
+        return next((remedy.shell or remedy.text for remedy in self.remedies), "")
+
     def to_json(self) -> dict[str, Any]:
         return {
             "id": self.id,

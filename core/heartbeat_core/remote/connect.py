@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from heartbeat_core.cloud.endpoint import is_loopback
-from heartbeat_core.cloud.tpu import Endpoint, Node
+from heartbeat_core.cloud.tpu import CLOSED, Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.readiness.remedy_runner import remedy_environ
 from heartbeat_core.remote.ssh import Route, Vm, Way
 
-# As gcloud sees them (googlecloudsdk/command_lib/compute/tpus/tpu_vm/ssh.py): it refuses the first and warns of the second.
-CLOSED = frozenset({"STOPPED", "STOPPING", "DELETING", "HIDDEN", "PREEMPTED", "TERMINATED"})
+# As gcloud sees them: it refuses those in CLOSED, and warns of these.
 DOUBTFUL = frozenset({"CREATING", "STARTING", "REPAIRING", "HIDING", "UNHIDING"})
-# What helps against each of the first.
+# What helps against each of CLOSED.
 OPENED_BY = {
     "STOPPED": "Start it: heartbeat-tui vms start {name} --zone {zone}",
     "STOPPING": "Wait until it is STOPPED, then start it: heartbeat-tui vms start {name} --zone {zone}",
@@ -128,4 +126,4 @@ def gcloud_environ(endpoint: str | None) -> dict[str, str]:
         home = Path(environ["CLOUDSDK_CONFIG"]) / "home"
         home.mkdir(parents=True, exist_ok=True)
         environ["HOME"] = str(home)
-    return environ if endpoint is not None else dict(os.environ)
+    return environ

@@ -137,8 +137,7 @@ def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatE
     title = f"{host.label}, {step.name}: {step.problem or 'it failed'}"
     if found is None:
         return HeartbeatError(title, words, step.remedy, exit_code=1)
-    remedy = found.remedies[0].shell or found.remedies[0].text if found.remedies else step.remedy
-    return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", remedy, exit_code=1)
+    return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
 
 
 def look_at_device(host: Host, backend: BackendName = "xla") -> Device:

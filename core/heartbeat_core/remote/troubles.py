@@ -17,22 +17,17 @@ def told(said: str) -> str:
 
 def cannot_reach(label: str, said: str) -> HeartbeatError:
     """Explain why a host could not be reached."""
-    words = told(said)
-    found = diagnose_text(words)
-    if found is None:
-        remedy = "Try it by hand: heartbeat-tui vms ssh NAME."
-        return HeartbeatError(f"{label} cannot be reached", words or "ssh said nothing.", remedy, exit_code=3)
-    remedy = found.remedies[0].shell or found.remedies[0].text
-    return HeartbeatError(f"{label} cannot be reached: {found.title}", f"{found.cause} ssh said: {words}", remedy, exit_code=3)
+    return explained(f"{label} cannot be reached", "ssh", said)
 
 
 def gcloud_failed(said: str) -> HeartbeatError:
     """Explain why gcloud refused to name the way, or could not bring the key there."""
+    return explained("gcloud does not connect", "gcloud", said)
+
+
+def explained(title: str, speaker: str, said: str) -> HeartbeatError:
     words = told(said)
     found = diagnose_text(words)
     if found is None:
-        return HeartbeatError(
-            "gcloud does not connect", words or "It said nothing.", "Try it by hand: heartbeat-tui vms ssh NAME.", exit_code=3
-        )
-    remedy = found.remedies[0].shell or found.remedies[0].text
-    return HeartbeatError(f"gcloud does not connect: {found.title}", f"{found.cause} gcloud said: {words}", remedy, exit_code=3)
+        return HeartbeatError(title, words or f"{speaker} said nothing.", "Try it by hand: heartbeat-tui vms ssh NAME.", exit_code=3)
+    return HeartbeatError(f"{title}: {found.title}", f"{found.cause} {speaker} said: {words}", found.advice, exit_code=3)

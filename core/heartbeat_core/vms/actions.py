@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from heartbeat_core.cloud.tpu import Node, QueuedResource
+from heartbeat_core.cloud.tpu import CLOSED, Node, QueuedResource
 
 Action = Literal["start", "stop", "delete", "ssh", "beat"]
 Change = Literal["start", "stop", "delete"]
 
-# gcloud refuses to connect to nodes in these.
-DEAF = frozenset({"STOPPED", "STOPPING", "DELETING", "HIDDEN", "PREEMPTED", "TERMINATED"})
 # In these nothing runs that would be charged by the chip; whatever is not known here is taken to cost.
 IDLE = frozenset({"CREATING", "STOPPED", "STARTING", "PREEMPTED", "TERMINATED", "HIDDEN"})
 
@@ -20,7 +18,7 @@ def allowed(state: str | None) -> frozenset[Action]:
     if state == "DELETING":
         return frozenset()
     found: set[Action] = {"delete"}
-    if state not in DEAF:
+    if state not in CLOSED:
         found.add("ssh")
     if state == "READY":
         found |= {"stop", "beat"}
