@@ -46,7 +46,7 @@ class VmActsDesk(VmsDesk):
             return
         self.price_vms()
         last = last_request() if world.endpoint is None else self.fleet.last_request
-        await self.vms.open_form(start_of(world.target, last))
+        await self.vms.ask_for_new(start_of(world.target, last))
 
     def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
         self.find_vm_offers(event.project, event.zone)

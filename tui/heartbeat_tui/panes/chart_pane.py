@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.panes.pane import Pane, pane_key
 
 
 def chart_keys(pane: str) -> tuple[Binding, ...]:
     """Make the bindings; their ids begin with the name of the pane."""
     return tuple(
-        Binding(keys, action, label, tooltip=tooltip, id=f"{pane}.{action}")
-        for keys, action, label, tooltip in (
+        pane_key(pane, *key)
+        for key in (
             ("z", "zoom", "Steady", "show the steady state alone"),
             ("z", "unzoom", "Whole run", "show the first beats and the warm-up as well"),
             ("l", "linear", "Linear", "draw latencies on a linear scale"),
@@ -23,12 +23,13 @@ def chart_keys(pane: str) -> tuple[Binding, ...]:
 
 
 class ChartPane(Pane):
-    """``draw_anew`` draws what a key has changed."""
+    """Draws a whole run or its steady state, on a linear scale or a logarithmic one."""
 
     steady_only, log_scale = False, True
 
     def draw_anew(self) -> None:
-        raise NotImplementedError
+        """Draw what a key has changed."""
+        self.draw()
 
     def chart_offers(self, *, charted: bool, detailed: bool) -> dict[str, bool]:
         """Tell which of the keys do something: with a chart, and with more to show than there is room for."""

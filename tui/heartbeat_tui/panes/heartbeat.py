@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_tui.messages import (
@@ -23,10 +24,10 @@ from heartbeat_tui.messages import (
     TakeTour,
 )
 from heartbeat_tui.panes.chart_pane import ChartPane, chart_keys
+from heartbeat_tui.panes.pane import pane_key
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import BackendName
-    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.front import Front
     from heartbeat_tui.widgets.guide import Guide
     from heartbeat_tui.widgets.plan_form import PlanForm
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.sweep_body import SweepBody
     from heartbeat_tui.widgets.sweep_form import SweepForm
 
-
-def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
-    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"heartbeat.{action}")
+key = partial(pane_key, "heartbeat")
 
 
 class HeartbeatPane(ChartPane):
@@ -72,7 +71,6 @@ class HeartbeatPane(ChartPane):
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.sweep_body: SweepBody | None = None
-        self.form: PlanForm | SweepForm | None = None
         self.errand: Callable[[], Begin | CompareClocks | BeginSweep] = lambda: Begin(self.plan)  # what was asked for last
         self.asked_sweep = False  # what is waited for
         self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
@@ -166,7 +164,6 @@ class HeartbeatPane(ChartPane):
     def refresh_state(self) -> None:
         """Lay out what belongs to the state of the run, then draw."""
         self.set_class(self.state == "idle", "-idle")
-        self.set_class(self.form is not None, "-form")
         self.set_class(self.clocks_shown, "-clocks")
         self.set_class(self.hosts_shown, "-hosts")
         self.set_class(self.sweep_shown, "-sweep")
@@ -219,25 +216,21 @@ class HeartbeatPane(ChartPane):
 
     # -- what can be done now
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done in this state."""
-        del parameters
+    def offered(self) -> dict[str, bool]:
         state, swept = self.state, self.sweep_shown
         charted = self.snapshot is not None and not swept
         free = state in ("idle", "ended") and not self.replaying
         roomy = not charted or self.app.size.width >= 100  # which the footer needs for all keys of a run that is over
         detailed = (charted or swept) and self.low and not self.clocks_shown
-        if self.form is not None and action in OFFERED:
-            return False
-        offered = {
+        return {
             "begin": state == "idle",
             "begin_too": state == "idle",
             "pause": state == "beating",
             "resume": state == "paused",
             "stop": state in ("beating", "paused") or (state == "starting" and (not self.waiting or bool(self.where))),
             "again": state == "ended",
-            "edit": state in ("idle", "ended") and not self.replaying,
-            "compare": state in ("idle", "ended") and not self.replaying,
+            "edit": free,
+            "compare": free,
             "sweep": free and roomy,
             "sweep_too": free and not roomy,
             **self.chart_offers(charted=charted, detailed=detailed),
@@ -249,7 +242,6 @@ class HeartbeatPane(ChartPane):
             "clear": state == "ended" and roomy,
             "clear_too": state == "ended" and not roomy,
         }
-        return offered.get(action, True)
 
     # -- what the keys do
 
@@ -274,8 +266,7 @@ class HeartbeatPane(ChartPane):
     async def action_sweep(self) -> None:
         from heartbeat_tui.widgets.sweep_form import SweepForm
 
-        if self.form is None:
-            await self.open_form(SweepForm(self.plan, self.swept_before))
+        await self.open_form(SweepForm(self.plan, self.swept_before))
 
     action_sweep_too = action_sweep
 
@@ -339,21 +330,11 @@ class HeartbeatPane(ChartPane):
         # Input and Select cost 40 ms to import; the first frame does without
         from heartbeat_tui.widgets.plan_form import PlanForm
 
-        if self.form is None:
-            await self.open_form(PlanForm(self.plan))
+        await self.open_form(PlanForm(self.plan))
 
-    async def open_form(self, form: PlanForm | SweepForm) -> None:
-        self.form = form
-        await self.query_one("#pane").mount(form)
-        self.refresh_state()
-
-    async def close_form(self) -> None:
-        if self.form is not None:
-            form, self.form = self.form, None
-            await form.remove()
-            if self.guide is not None:
-                self.guide.focus()
-            self.refresh_state()
+    def refocus(self) -> None:
+        if self.guide is not None:
+            self.guide.focus()
 
     # -- news from the widgets
 
@@ -368,12 +349,3 @@ class HeartbeatPane(ChartPane):
         self.plan = event.plan
         await self.close_form()
         self.action_begin()
-
-    async def on_form_closed(self, event: Form.Closed) -> None:
-        event.stop()
-        await self.close_form()
-
-
-OFFERED = frozenset(
-    binding.action for binding in HeartbeatPane.BINDINGS if isinstance(binding, Binding)
-)  # while a form is open, its keys are letters

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.messages import Snapshot
 
 LOOKING = frozenset({"zoom", "unzoom", "linear", "log", "details", "chart", "copy"})  # what needs no run on its way
-BEATING = frozenset(binding.action for binding in HeartbeatPane.BINDINGS if isinstance(binding, Binding)) - LOOKING
+BEATING = HeartbeatPane.OWN - LOOKING
 
 
 class KeptRunPane(HeartbeatPane):

@@ -1,10 +1,12 @@
-"""What all panes have in common: the line at the top, a body that comes after the first frame, and a least size."""
+"""What all panes have in common: the line at the top, a body that comes after the first frame, keys, forms and a least size."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
@@ -12,17 +14,31 @@ from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.top_line import Tab, TopLine
 
+if TYPE_CHECKING:
+    from heartbeat_tui.widgets.form import Form
+
 LEAST = (60, 18)  # columns and rows
 
 
+def pane_key(pane: str, keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"{pane}.{action}")
+
+
 class Pane(Screen[None]):
-    """``fill`` mounts what the first frame does without; ``labels`` stand at the right of the top line."""
+    """``fill`` mounts what the first frame does without, ``draw`` shows what there is, ``offered`` says what can be done now."""
+
+    OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.OWN = cls.OWN | {binding.action for binding in cls.BINDINGS if isinstance(binding, Binding)}
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, *, classes: str = "") -> None:
         super().__init__(classes=classes)
         self.tabs, self.mode = tuple(tabs), mode
         self.banner: tuple[str, ...] = ()  # what holds for the whole program, such as DEMO
         self.awake = True
+        self.form: Form | None = None
         self.early: Callable[[], bool] = lambda: False  # before the program's first frame, after which the app fills its pane
 
     def compose(self) -> ComposeResult:
@@ -36,6 +52,42 @@ class Pane(Screen[None]):
 
     async def fill(self) -> None:
         raise NotImplementedError
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        raise NotImplementedError
+
+    def offered(self) -> dict[str, bool]:
+        """Say of actions whether they can be done in this state; whatever is not named can."""
+        return {}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        return action not in self.OWN or (self.form is None and self.offered().get(action, True))
+
+    async def open_form(self, form: Form, *, before: int | None = None) -> None:
+        """Put a form into the pane; one that is open stays."""
+        if self.form is None:
+            self.form = form
+            self.add_class("-form")
+            await self.query_one("#pane").mount(form, before=before)
+            self.refresh_bindings()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.remove_class("-form")
+            self.refocus()
+            self.draw()
+            self.refresh_bindings()
+
+    def refocus(self) -> None:
+        """Focus what had the focus before a form."""
+
+    async def on_form_closed(self, event: Form.Closed) -> None:
+        event.stop()
+        await self.close_form()
 
     def mode_offered(self, mode: str) -> bool:
         """Tell whether there is a pane of this mode."""

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from heartbeat_tui.messages import Aim, AskChecks, Checklist, Mend, StopChecks
-from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.panes.list_pane import ListPane
+from heartbeat_tui.panes.pane import pane_key
 
 if TYPE_CHECKING:
-    from textual.widgets import Input
-
     from heartbeat_core.readiness.result import Result
     from heartbeat_tui.messages import Offered
     from heartbeat_tui.widgets.check_details import CheckDetails
     from heartbeat_tui.widgets.checklist import ChecklistView
-    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.readiness_head import ReadinessHead
     from heartbeat_tui.widgets.readiness_words import Fold, Row
-    from heartbeat_tui.widgets.sought import Sought
     from heartbeat_tui.widgets.target_form import TargetForm
 
 
-def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
-    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"readiness.{action}")
+key = partial(pane_key, "readiness")
 
 
-class ReadinessPane(Pane):
+class ReadinessPane(ListPane):
     """Draws the checklist it is shown, and asks the app for what its keys mean."""
 
     DEFAULT_CSS = """
@@ -42,6 +39,8 @@ class ReadinessPane(Pane):
     ReadinessPane.-narrow #details, ReadinessPane.-narrow.-details #checks-panel { display: none; }
     ReadinessPane.-narrow.-details #details { display: block; }
     """
+    PANEL = "#checks-panel"
+    MAY_BE_SOUGHT = "words of a check, or fail"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the checks"),
         key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
@@ -59,11 +58,9 @@ class ReadinessPane(Pane):
         super().__init__(tabs, "readiness")
         self.checklist: Checklist | None = None
         self.folds: dict[str, Fold] = {}
-        self.sought = ""
         self.head: ReadinessHead | None = None
         self.list: ChecklistView | None = None
         self.details: CheckDetails | None = None
-        self.seeker: Sought | None = None
         self.form: TargetForm | None = None
 
     async def fill(self) -> None:
@@ -139,19 +136,15 @@ class ReadinessPane(Pane):
         """Tell whether there is room for one thing at a time."""
         return self.app.size.width < 110
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done in this state."""
-        del parameters
-        if action not in OFFERED:
-            return True
-        if self.form is not None or self.checklist is None:  # the keys are letters, or there is nothing yet to act on
-            return self.form is None and action == "ask_all" and self.list is not None
+    def offered(self) -> dict[str, bool]:
+        if self.checklist is None:  # there is nothing yet to act on
+            return {**dict.fromkeys(self.OWN, False), "ask_all": self.list is not None}
         from heartbeat_tui.widgets.readiness_words import command_of
 
         row, result = self.row, self.result
         opened = self.has_class("-details") and self.narrow
-        offered = {
-            "back": opened or bool(self.sought) or self.seeker is not None or not self.at_list,
+        return {
+            "back": opened or self.seeking or not self.at_list,
             "fix": bool(result and result.remedies),
             "copy": command_of(result) is not None,
             "ask": bool(row and row.check),
@@ -160,7 +153,6 @@ class ReadinessPane(Pane):
             "next": self.checklist.readiness.next is not None,
             "seek": self.seeker is None and not opened,
         }
-        return offered.get(action, True)
 
     @property
     def at_list(self) -> bool:
@@ -179,10 +171,8 @@ class ReadinessPane(Pane):
         if not self.at_list and self.seeker is None:
             self.remove_class("-details")
         else:
-            await self.close_seeker()
-            self.sought = ""
-        if self.list is not None:
-            self.list.focus()
+            await self.stop_seeking()
+        self.refocus()
         self.draw()
         self.refresh_bindings()
 
@@ -219,39 +209,12 @@ class ReadinessPane(Pane):
         if self.list is not None and following is not None:
             self.list.point_at_key(following.id)
 
-    async def action_seek(self) -> None:
-        # Input costs 30 ms to import; the first frame does without
-        from heartbeat_tui.widgets.sought import Sought
-
-        if self.seeker is None:
-            self.seeker = Sought(self.sought)
-            await self.query_one("#checks-panel").mount(self.seeker)
-            self.seeker.focus()
-            self.refresh_bindings()
-
-    async def close_seeker(self) -> None:
-        if self.seeker is not None:
-            seeker, self.seeker = self.seeker, None
-            await seeker.remove()
-
     async def action_target(self) -> None:
         from heartbeat_tui.widgets.target_form import TargetForm
 
         target = self.checklist.readiness.target if self.checklist else None
-        if self.form is None and target is not None:
-            self.form = TargetForm(target)
-            await self.query_one("#pane").mount(self.form)
-            self.add_class("-form")
-            self.refresh_bindings()
-
-    async def close_form(self) -> None:
-        if self.form is not None:
-            form, self.form = self.form, None
-            await form.remove()
-            self.remove_class("-form")
-            if self.list is not None:
-                self.list.focus()
-            self.refresh_bindings()
+        if target is not None:
+            await self.open_form(TargetForm(target))
 
     # -- news from the widgets
 
@@ -267,35 +230,13 @@ class ReadinessPane(Pane):
         self.draw()
         self.refresh_bindings()
 
-    def on_descendant_focus(self) -> None:
-        self.refresh_bindings()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self.sought = event.value
-        self.draw()
-
-    async def on_input_submitted(self) -> None:
-        if not self.sought:
-            await self.close_seeker()
-        if self.list is not None:
-            self.list.focus()
-
     async def on_target_form_accepted(self, event: TargetForm.Accepted) -> None:
         event.stop()
         await self.close_form()
         if event.choices:
             self.post_message(Aim(event.choices))
 
-    async def on_form_closed(self, event: Form.Closed) -> None:
-        event.stop()
-        await self.close_form()
-
     def on_offered(self, event: Offered) -> None:
         """Complete the form from what there is."""
         if self.form is not None:
             self.form.offer(event.project, event.zone, event.offers)
-
-
-OFFERED = frozenset(
-    binding.action for binding in ReadinessPane.BINDINGS if isinstance(binding, Binding)
-)  # while a form is open, its keys are letters

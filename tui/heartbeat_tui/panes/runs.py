@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 
-from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.panes.list_pane import ListPane
+from heartbeat_tui.panes.pane import pane_key
 from heartbeat_tui.runs_messages import (
     CompareDevices,
     CompareRuns,
@@ -26,24 +28,19 @@ from heartbeat_tui.runs_messages import (
 )
 
 if TYPE_CHECKING:
-    from textual.widgets import Input
-
     from heartbeat_core.runs.entry import Entry
     from heartbeat_tui.compared import Sight
     from heartbeat_tui.widgets.export_form import ExportForm
-    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.label_form import LabelForm
     from heartbeat_tui.widgets.run_details import RunDetails
     from heartbeat_tui.widgets.run_list import RunList
     from heartbeat_tui.widgets.run_rows import Order, RunRow
-    from heartbeat_tui.widgets.sought import Sought
 
 
-def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
-    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"runs.{action}")
+key = partial(pane_key, "runs")
 
 
-class RunsPane(Pane):
+class RunsPane(ListPane):
     """Draws the runs it is shown, and asks the app for what its keys mean; ``sight`` gives what has been read of one."""
 
     DEFAULT_CSS = """
@@ -54,6 +51,8 @@ class RunsPane(Pane):
     RunsPane.-empty #runs-empty { display: block; }
     RunsPane.-empty RunList, RunsPane.-empty RunDetails, RunsPane.-form RunDetails { display: none; }
     """
+    PANEL = "#runs-panel"
+    MAY_BE_SOUGHT = "words of a run, such as bfloat16 128x4096, or tag:slow"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "show all runs again, then take the marks away"),
         key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
@@ -75,14 +74,12 @@ class RunsPane(Pane):
         self.sight = sight
         self.runs = KeptRuns()
         self.order: Order = ("when", True)
-        self.sought = self.misread = ""
+        self.misread = ""
         self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
         self.unfolded: frozenset[str] = frozenset()
         self.list: RunList | None = None
         self.details: RunDetails | None = None
-        self.seeker: Sought | None = None
-        self.form: Form | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then read."""
@@ -198,17 +195,11 @@ class RunsPane(Pane):
             return tuple(entries[name] for name in self.marks)
         return self.row.entries if self.row is not None else ()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done in this state."""
-        del parameters
-        if action not in OFFERED:
-            return True
-        if self.form is not None:  # the keys are letters
-            return False
+    def offered(self) -> dict[str, bool]:
         row = self.row
         single = row is not None and not row.is_head and row.entry.readable
-        offered = {
-            "back": bool(self.sought or self.marks) or self.seeker is not None,
+        return {
+            "back": self.seeking or bool(self.marks),
             "mark": row is not None,
             "compare": len(self.compared) > 1 or single,
             "replay": single,
@@ -220,19 +211,16 @@ class RunsPane(Pane):
             "seek": bool(self.runs.entries) and (self.seeker is None or not self.seeker.has_focus),
             "sort": bool(self.runs.entries),
         }
-        return offered.get(action, True)
 
     # -- what the keys do
 
     async def action_back(self) -> None:
         """Show all runs again; where all are shown, take the marks away."""
-        if self.sought or self.seeker is not None:
-            await self.close_seeker()
-            self.sought = ""
+        if self.seeking:
+            await self.stop_seeking()
         else:
             self.marks = {}
-        if self.list is not None:
-            self.list.focus()
+        self.refocus()
         self.draw()
 
     def action_mark(self) -> None:
@@ -291,22 +279,6 @@ class RunsPane(Pane):
         self.order = following(self.order)
         self.draw()
 
-    async def action_seek(self) -> None:
-        # Input costs 30 ms to import; the first frame does without
-        from heartbeat_tui.widgets.sought import Sought
-
-        if self.seeker is None:
-            self.seeker = Sought(self.sought)
-            self.seeker.placeholder = "filter: words of a run, such as bfloat16 128x4096, or tag:slow"
-            await self.query_one("#runs-panel").mount(self.seeker)
-        self.seeker.focus()
-        self.refresh_bindings()
-
-    async def close_seeker(self) -> None:
-        if self.seeker is not None:
-            seeker, self.seeker = self.seeker, None
-            await seeker.remove()
-
     async def action_name(self) -> None:
         from heartbeat_tui.widgets.label_form import LabelForm
 
@@ -317,22 +289,6 @@ class RunsPane(Pane):
         from heartbeat_tui.widgets.export_form import ExportForm
 
         await self.open_form(ExportForm(self.compared or self.meant))
-
-    async def open_form(self, form: Form) -> None:
-        if self.form is None:
-            self.form = form
-            self.add_class("-form")
-            await self.query_one("#pane").mount(form)
-            self.refresh_bindings()
-
-    async def close_form(self) -> None:
-        if self.form is not None:
-            form, self.form = self.form, None
-            await form.remove()
-            self.remove_class("-form")
-            if self.list is not None:
-                self.list.focus()
-            self.refresh_bindings()
 
     # -- news from the widgets
 
@@ -367,19 +323,6 @@ class RunsPane(Pane):
         self.order = turned(self.order, event.column)
         self.draw()
 
-    def on_descendant_focus(self) -> None:
-        self.refresh_bindings()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self.sought = event.value
-        self.draw()
-
-    async def on_input_submitted(self) -> None:
-        if not self.sought:
-            await self.close_seeker()
-        if self.list is not None:
-            self.list.focus()
-
     async def on_label_form_accepted(self, event: LabelForm.Accepted) -> None:
         event.stop()
         await self.close_form()
@@ -389,12 +332,3 @@ class RunsPane(Pane):
         event.stop()
         await self.close_form()
         self.post_message(ExportRuns(event.entries, event.form, event.path))
-
-    async def on_form_closed(self, event: Form.Closed) -> None:
-        event.stop()
-        await self.close_form()
-
-
-OFFERED = frozenset(
-    binding.action for binding in RunsPane.BINDINGS if isinstance(binding, Binding)
-)  # while a form is open, its keys are letters

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 
-from heartbeat_tui.panes.pane import Pane
+from heartbeat_tui.panes.list_pane import ListPane
+from heartbeat_tui.panes.pane import pane_key
 from heartbeat_tui.vms_messages import AskChange, BeatOnVm, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from textual.timer import Timer
-    from textual.widgets import Input
 
     from heartbeat_core.vms.actions import Change
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.room import Room
     from heartbeat_tui.messages import Offers
     from heartbeat_tui.vm_rows import Order, VmRow
-    from heartbeat_tui.widgets.form import Form
-    from heartbeat_tui.widgets.sought import Sought
     from heartbeat_tui.widgets.vm_fields import Start
     from heartbeat_tui.widgets.vm_form import VmForm
     from heartbeat_tui.widgets.vm_list import VmList
@@ -35,11 +34,10 @@ TICK_S = 1.0
 SPARE = ("mark", "seek", "choose", "set_up", "beat")  # keys that a narrow screen leaves to the help
 
 
-def key(keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
-    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"vms.{action}")
+key = partial(pane_key, "vms")
 
 
-class VmsPane(Pane):
+class VmsPane(ListPane):
     """Draws the view it is shown, and asks the app for what its keys mean."""
 
     DEFAULT_CSS = """
@@ -58,6 +56,8 @@ class VmsPane(Pane):
     VmsPane.-tall #vms-notices { margin-bottom: 1; }
     VmsPane.-tall VmLog { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
     """
+    PANEL = "#vms-panel"
+    MAY_BE_SOUGHT = "words of name, zone, type, state or label"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the whole list"),
         key("n", "new", "New…", "create a TPU VM"),
@@ -81,14 +81,12 @@ class VmsPane(Pane):
         self.now = now
         self.view = FleetView()
         self.order: Order = ("name", False)
-        self.sought = ""
         self.marks: frozenset[str] = frozenset()
         self.coming = ""  # the row to point at as soon as it is there
         self.head: VmHead | None = None
         self.notices: VmNotices | None = None
         self.list: VmList | None = None
         self.log_panel: VmLog | None = None
-        self.seeker: Sought | None = None
         self.form: VmForm | None = None
         self.ticker: Timer | None = None
 
@@ -189,17 +187,13 @@ class VmsPane(Pane):
     def pointed_key(self) -> str:
         return self.row.key if self.row else ""
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done in this state."""
-        del parameters
-        if action not in OFFERED:
-            return True
-        if self.list is None or self.form is not None:  # nothing there yet, or the keys are letters
-            return False
+    def offered(self) -> dict[str, bool]:
+        if self.list is None:
+            return dict.fromkeys(self.OWN, False)
         from heartbeat_core.vms.actions import allowed
 
-        offered = {
-            "back": bool(self.sought) or self.seeker is not None or bool(self.marks),
+        return {
+            "back": self.seeking or bool(self.marks),
             "mark": self.row is not None,
             "new": bool(self.view.project) and self.view.rows is not None,
             "connect": self.row is not None and "ssh" in allowed(self.row.state) and self.row.kind == "node",
@@ -214,7 +208,6 @@ class VmsPane(Pane):
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
         }
-        return offered.get(action, True)
 
     def targets(self, what: Change) -> tuple[str, ...]:
         """Name the rows a key acts on: those marked, else the one pointed at; of these what its state allows, and nothing else does."""
@@ -228,31 +221,13 @@ class VmsPane(Pane):
     # -- what the keys do
 
     async def action_back(self) -> None:
-        if self.sought or self.seeker is not None:
-            await self.close_seeker()
-            self.sought = ""
+        if self.seeking:
+            await self.stop_seeking()
+            self.refocus()
         else:
             self.marks = frozenset()
         self.draw()
         self.refresh_bindings()
-
-    async def action_seek(self) -> None:
-        # Input costs 30 ms to import; the first frame does without
-        from heartbeat_tui.widgets.sought import Sought
-
-        if self.seeker is None:
-            self.seeker = Sought(self.sought)
-            self.seeker.placeholder = "filter: words of name, zone, type, state or label"
-            await self.query_one("#vms-panel").mount(self.seeker)
-            self.seeker.focus()
-            self.refresh_bindings()
-
-    async def close_seeker(self) -> None:
-        if self.seeker is not None:
-            seeker, self.seeker = self.seeker, None
-            await seeker.remove()
-        if self.list is not None:
-            self.list.focus()
 
     def action_new(self) -> None:
         self.post_message(NewVm())
@@ -287,28 +262,10 @@ class VmsPane(Pane):
 
     # -- the form
 
-    async def open_form(self, start: Start) -> None:
+    async def ask_for_new(self, start: Start) -> None:
         from heartbeat_tui.widgets.vm_form import VmForm
 
-        if self.form is None:
-            self.form = VmForm(start, self.view)
-            await self.query_one("#pane").mount(self.form)
-            self.add_class("-form")
-            self.refresh_bindings()
-
-    async def close_form(self) -> None:
-        if self.form is not None:
-            form, self.form = self.form, None
-            await form.remove()
-            self.remove_class("-form")
-            if self.list is not None:
-                self.list.focus()
-            self.draw()
-            self.refresh_bindings()
-
-    async def on_form_closed(self, event: Form.Closed) -> None:
-        event.stop()
-        await self.close_form()
+        await self.open_form(VmForm(start, self.view))
 
     def offer(self, zone: str, offers: Offers) -> None:
         if self.form is not None:
@@ -353,17 +310,3 @@ class VmsPane(Pane):
     def on_vm_list_sorted(self, event: VmList.Sorted) -> None:
         self.order = (event.column, self.order == (event.column, False))
         self.draw()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self.sought = event.value
-        self.draw()
-        self.refresh_bindings()
-
-    async def on_input_submitted(self) -> None:
-        if not self.sought:
-            await self.close_seeker()
-        if self.list is not None:
-            self.list.focus()
-
-
-OFFERED = frozenset(binding.action for binding in VmsPane.BINDINGS if isinstance(binding, Binding))

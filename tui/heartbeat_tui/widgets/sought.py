@@ -12,5 +12,5 @@ class Sought(Input):
     Sought { dock: bottom; height: 1; background: $panel; }
     """
 
-    def __init__(self, value: str) -> None:
-        super().__init__(value, placeholder="filter: words of a check, or fail", compact=True)
+    def __init__(self, value: str, hint: str) -> None:
+        super().__init__(value, placeholder=f"filter: {hint}", compact=True)
