@@ -146,13 +146,12 @@ class VmsPane(ListPane):
         self.draw_empty(rows)
 
     def draw_empty(self, rows: tuple[VmRow, ...]) -> None:
-        from heartbeat_tui.widgets.text import Lines
-        from heartbeat_tui.widgets.vm_list import content_of
+        from heartbeat_tui.widgets.text import Lines, inked
         from heartbeat_tui.widgets.vm_words import empty_lines
 
         self.set_class(not rows, "-empty")
         if not rows:
-            self.query_one("#vms-empty", Lines).set_lines([content_of(line) for line in empty_lines(self.view, self.sought)])
+            self.query_one("#vms-empty", Lines).set_lines([inked(line) for line in empty_lines(self.view, self.sought)])
 
     def tick(self) -> None:
         """Let ages grow, as long as somebody looks."""

@@ -16,10 +16,9 @@ from textual.widgets import Input
 
 from heartbeat_core.readiness.remedy_runner import RemedyRun, filled, manner_of
 from heartbeat_tui.messages import InTerminal, Mended
-from heartbeat_tui.widgets.checklist import content_of
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.readiness_words import STATUS_INKS, STATUS_WORDS, costs, labelled
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, ink, inked
 
 if TYPE_CHECKING:
     from textual.content import Content
@@ -162,9 +161,9 @@ class RemedyScreen(ModalScreen[None]):
         width = effects.size.width or 60
         changes = labelled("changes", remedy.changes or "nothing", width, ink="quiet")
         price = labelled("costs", costs(remedy).removeprefix("costs "), width, ink=money)
-        effects.set_lines([content_of(line) for line in (*changes, *price)])
+        effects.set_lines([inked(line) for line in (*changes, *price)])
         runs = labelled("runs", self.how(), width, ink="attention" if self.emulated else "quiet")
-        how.set_lines([content_of(line) for line in runs])
+        how.set_lines([inked(line) for line in runs])
         show("#remedy-state", Lines).set_lines([self.said])
 
     def how(self) -> str:

@@ -12,8 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from heartbeat_tui.widgets.key_button import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
-from heartbeat_tui.widgets.vm_list import content_of
+from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_words import Line
 
 
@@ -50,7 +49,7 @@ class Ask(ModalScreen[bool]):
             box.border_title = self.question
             box.border_subtitle = "DEMO" if self.emulated else ""
             with VerticalScroll(id="ask-scroll", can_focus=False):
-                yield Lines(id="ask-said").with_text(*(content_of(line) for line in self.said))
+                yield Lines(id="ask-said").with_text(*(inked(line) for line in self.said))
                 yield Lines(id="ask-commands").with_text(*(ink(command, "command") for command in self.commands))
                 if self.typed:
                     with Horizontal(id="ask-row"):

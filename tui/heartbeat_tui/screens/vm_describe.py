@@ -13,8 +13,7 @@ from textual.screen import ModalScreen
 
 from heartbeat_tui.vms_messages import FleetView
 from heartbeat_tui.widgets.key_button import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
-from heartbeat_tui.widgets.vm_list import content_of
+from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_meaning import meaning, yaml_of, yaml_pieces
 
 
@@ -64,8 +63,8 @@ class Describe(ModalScreen[None]):
         self.view = view
         now = self.now()
         self.text = yaml_of(thing, view.rates, now)
-        self.query_one("#describe-meaning", Lines).set_lines([content_of(line) for line in meaning(thing, view.rates, now)])
-        self.query_one("#describe-text", Lines).set_lines([content_of(yaml_pieces(line)) for line in self.text.splitlines()])
+        self.query_one("#describe-meaning", Lines).set_lines([inked(line) for line in meaning(thing, view.rates, now)])
+        self.query_one("#describe-text", Lines).set_lines([inked(yaml_pieces(line)) for line in self.text.splitlines()])
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(self.text)

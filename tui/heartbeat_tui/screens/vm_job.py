@@ -14,9 +14,8 @@ from textual.screen import ModalScreen
 
 from heartbeat_tui.vms_messages import FleetView, Job, StopJob
 from heartbeat_tui.widgets.key_button import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_job_words import ending_lines, job_head, step_lines
-from heartbeat_tui.widgets.vm_list import content_of
 
 
 class JobScreen(ModalScreen[None]):
@@ -79,14 +78,14 @@ class JobScreen(ModalScreen[None]):
         job, now = self.job, self.now()
         others = f" ({[each.id for each in self.view.jobs].index(job.id) + 1} of {len(self.view.jobs)})" if len(self.view.jobs) > 1 else ""
         self.query_one("#job").border_title = f"{job.what} {job.name}{others}"
-        self.query_one("#job-head", Lines).set_lines([content_of(job_head(job, now))])
+        self.query_one("#job-head", Lines).set_lines([inked(job_head(job, now))])
         gist = f"{job.gist}; else in {', '.join(job.zones)}" if job.zones else job.gist
         self.query_one("#job-gist", Lines).set_lines([ink(gist, "quiet")])
         self.query_one("#job-command", Lines).set_lines([ink(shlex.join(job.command), "command")])
         scroll = self.query_one("#job-scroll", VerticalScroll)
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y
-        self.query_one("#job-steps", Lines).set_lines([content_of(line) for line in step_lines(job, now)])
-        self.query_one("#job-ending", Lines).set_lines([content_of(line) for line in ending_lines(job)])
+        self.query_one("#job-steps", Lines).set_lines([inked(line) for line in step_lines(job, now)])
+        self.query_one("#job-ending", Lines).set_lines([inked(line) for line in ending_lines(job)])
         if job.ended is None and at_end:
             scroll.scroll_end(animate=False)
         elif job.ended is not None and self.turned_to != job.id:  # once: from then on it stays where the reader wants it

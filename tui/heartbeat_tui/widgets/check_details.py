@@ -7,10 +7,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_tui.messages import Checklist
-from heartbeat_tui.widgets.checklist import content_of
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.readiness_words import Row, details
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, ink, inked
 
 
 class CheckDetails(Vertical):
@@ -54,7 +53,7 @@ class CheckDetails(Vertical):
         width = scroll.scrollable_content_region.width
         if self.shown is not None and width:
             row, checklist = self.shown
-            lines: list[Content] = [content_of(line) for line in details(row, checklist, width - 1)]
+            lines: list[Content] = [inked(line) for line in details(row, checklist, width - 1)]
             self.query_one("#details-text", Lines).set_lines(lines)
 
     def on_resize(self) -> None:

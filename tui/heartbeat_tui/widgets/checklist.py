@@ -9,16 +9,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 
-from heartbeat_tui.widgets.readiness_words import Line, Row, row_line
-from heartbeat_tui.widgets.text import INKS, Lines, ink
-
-
-def content_of(line: Line) -> Content:
-    return Content.assemble(*(ink(text, kind) if kind else text for text, kind in line))
+from heartbeat_tui.widgets.readiness_words import Row, row_line
+from heartbeat_tui.widgets.text import INKS, Lines, inked
 
 
 class ChecklistView(VerticalScroll):
@@ -94,7 +89,7 @@ class ChecklistView(VerticalScroll):
         names = min(names, 20 if width >= 54 else max(14, width // 3))
         lines = []
         for index, row in enumerate(self.rows):
-            content = content_of(row_line(row, width, names))
+            content = inked(row_line(row, width, names))
             lines.append(content.stylize(INKS["cursor" if self.has_focus else "pointed"]) if index == self.cursor else content)
         self.query_one("#rows", Lines).set_lines(lines)
 

@@ -18,7 +18,7 @@ from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, side_i
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
 from heartbeat_tui.widgets.overlay import Curve, OverlayChart, marker_of
 from heartbeat_tui.widgets.scale import unit_for
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, ink, inked
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.histogram import Bin
@@ -31,17 +31,13 @@ FEW = 3  # doubts that there is room for above the chart
 Counts = Callable[[int, int], tuple["Bin", ...]]  # side, bins
 
 
-def content_of(pieces: Sequence[Piece]) -> Content:
-    return Content.assemble(*(ink(text, kind) for text, kind in pieces))
-
-
 def table_lines(rows: Sequence[tuple[str, list[Piece]]], width: int) -> list[Content]:
     """Set the rows in columns of equal width, numbers at the right."""
     label = max(len(name) for name, _ in rows) + 1
     columns = len(rows[0][1])
     room = max(6, (width - label - 1) // columns - 2)
     return [
-        content_of([(name.ljust(label), "quiet"), *((f"  {fitted(text, room, right=True)}", kind) for text, kind in cells)])
+        inked([(name.ljust(label), "quiet"), *((f"  {fitted(text, room, right=True)}", kind) for text, kind in cells)])
         for name, cells in rows
     ]
 
@@ -127,8 +123,8 @@ class ComparisonBody(Container):
         classes = f"-{first.kind}" if " " not in first.kind else ""
         with Horizontal(id="ratio", classes=classes if head.number else f"{classes} -wordless"):
             yield Digits(head.number)
-            yield Lines().with_text(*map(content_of, head.lines))
-        yield Lines(id="ratio-gist").with_text(content_of(gist(first)))
+            yield Lines().with_text(*map(inked, head.lines))
+        yield Lines(id="ratio-gist").with_text(inked(gist(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-doubts").with_text(*self.doubts())
         yield OverlayChart(classes="panel")
@@ -143,7 +139,7 @@ class ComparisonBody(Container):
     def reasons(self) -> list[Content]:
         """Say why, and how the other candidates stand."""
         first, *others = self.compared.comparisons
-        return [ink(why(first), "plain"), *(content_of(gist(comparison, number)) for number, comparison in enumerate(others, 2))]
+        return [ink(why(first), "plain"), *(inked(gist(comparison, number)) for number, comparison in enumerate(others, 2))]
 
     def doubts(self) -> list[Content]:
         """Say what makes it doubtful; all of it stands below the figures as well."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from heartbeat_tui.messages import Checklist
-from heartbeat_tui.widgets.checklist import content_of
 from heartbeat_tui.widgets.readiness_words import headline, justified, progress, who
-from heartbeat_tui.widgets.text import Lines
+from heartbeat_tui.widgets.text import Lines, inked
 
 
 class ReadinessHead(Lines):
@@ -24,7 +23,7 @@ class ReadinessHead(Lines):
         tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
         first = justified(list(headline(checklist)), tail, width)
         second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
-        self.set_lines([content_of(first), content_of(second)])
+        self.set_lines([inked(first), inked(second)])
 
     def on_resize(self) -> None:
         self.show(self.shown)

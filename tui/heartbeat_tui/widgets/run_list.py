@@ -14,7 +14,7 @@ from heartbeat_tui.widgets.columns import Layout
 from heartbeat_tui.widgets.lines_list import LinesList
 from heartbeat_tui.widgets.run_rows import NEWEST, Order, RunRow
 from heartbeat_tui.widgets.run_words import columns_for, heading_pieces, row_pieces
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import inked
 
 OPEN = "show the whole run or sweep, or unfold the group; right and left unfold and fold any"
 
@@ -82,13 +82,13 @@ class RunList(LinesList):
 
     def draw_heading(self, width: int) -> Content:
         del width
-        return Content.assemble(*(ink(text, kind) if kind else text for text, kind, _ in heading_pieces(self.shown, self.order)))
+        return inked((text, kind) for text, kind, _ in heading_pieces(self.shown, self.order))
 
     def draw_row(self, index: int, width: int) -> Content:
         del width
         row = self.rows[index]
         pieces = row_pieces(row, self.shown, self.now(), pointed=index == self.cursor, mark=self.marks.get(row.key, ""))
-        return Content.assemble(*(ink(text, kind) for text, kind in pieces))
+        return inked(pieces)
 
     def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
         event.stop()

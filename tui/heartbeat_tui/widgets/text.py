@@ -33,6 +33,11 @@ def ink(text: str, kind: str) -> Content:
     return Content.styled(text, INKS[kind])
 
 
+def inked(pieces: Iterable[tuple[str, str]]) -> Content:
+    """Make one line of pieces, each a text and its ink; one without an ink is plain."""
+    return Content.assemble(*(ink(text, kind) if kind else text for text, kind in pieces))
+
+
 class Lines(Widget):
     """Some lines of text, wrapped to the width."""
 

@@ -16,10 +16,9 @@ from heartbeat_core.vms.request import ZONE, CreateRequest
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Note
 from heartbeat_tui.widgets.target_fields import runtime_for, some
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import ink, inked
 from heartbeat_tui.widgets.vm_columns import money, unit_price
 from heartbeat_tui.widgets.vm_fields import FIELDS, LISTED, Start, free_name, matching, notes_of, request_of, zones_of
-from heartbeat_tui.widgets.vm_list import content_of
 from heartbeat_tui.widgets.vm_questions import room_line
 from heartbeat_tui.widgets.vm_words import rated
 
@@ -167,7 +166,7 @@ class VmForm(Form):
             lines.append(ink("Asking how much quota is left for it …", "quiet"))
         elif not self.rooms:
             lines.append(ink(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet"))
-        lines += [content_of(room_line(room)) for room in self.rooms or ()]
+        lines += [inked(room_line(room)) for room in self.rooms or ()]
         if self.offers is None:
             lines.append(ink(f"Asking what {request.zone} offers …", "quiet"))
         elif self.offers.problem:

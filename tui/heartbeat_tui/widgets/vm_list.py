@@ -13,12 +13,8 @@ from textual.message import Message
 from heartbeat_tui.vm_rows import Order, VmRow
 from heartbeat_tui.widgets.columns import Layout
 from heartbeat_tui.widgets.lines_list import LinesList
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import inked
 from heartbeat_tui.widgets.vm_columns import Widths, header_pieces, layout, needed, row_pieces
-
-
-def content_of(pieces: Sequence[tuple[str, str]]) -> Content:
-    return Content.assemble(*(ink(text, kind) if kind else text for text, kind in pieces))
 
 
 class VmList(LinesList):
@@ -79,12 +75,12 @@ class VmList(LinesList):
 
     def draw_heading(self, width: int) -> Content:
         del width
-        return content_of([(text, kind) for text, kind, _ in header_pieces(self.shown, self.order)])
+        return inked([(text, kind) for text, kind, _ in header_pieces(self.shown, self.order)])
 
     def draw_row(self, index: int, width: int) -> Content:
         del width
         row = self.rows[index]
-        return content_of(row_pieces(row, self.shown, self.now(), marked=row.key in self.marks, pointed=index == self.cursor))
+        return inked(row_pieces(row, self.shown, self.now(), marked=row.key in self.marks, pointed=index == self.cursor))
 
     def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
         event.stop()

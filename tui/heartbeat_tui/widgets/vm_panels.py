@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from heartbeat_tui.vms_messages import FleetView
-from heartbeat_tui.widgets.text import Lines, ink
-from heartbeat_tui.widgets.vm_list import content_of
+from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_words import head_line, log_lines, notices
 
 
@@ -30,7 +29,7 @@ class VmHead(Lines):
     def draw(self) -> None:
         width = self.content_size.width
         if width:
-            self.set_lines([content_of(head_line(self.view, self.now(), width, self.count))])
+            self.set_lines([inked(head_line(self.view, self.now(), width, self.count))])
 
     def on_resize(self) -> None:
         self.draw()
@@ -48,7 +47,7 @@ class VmNotices(Lines):
         self.now = now
 
     def show(self, view: FleetView) -> None:
-        lines = [content_of(line) for line in notices(view, self.now())]
+        lines = [inked(line) for line in notices(view, self.now())]
         self.display = bool(lines)
         self.set_lines(lines)
 
@@ -72,7 +71,7 @@ class VmLog(Lines):
     def draw(self) -> None:
         height = self.content_size.height
         if height:
-            self.set_lines([content_of(line) for line in log_lines(self.view, height)] or [ink("", "quiet")])
+            self.set_lines([inked(line) for line in log_lines(self.view, height)] or [ink("", "quiet")])
 
     def on_resize(self) -> None:
         self.draw()
