@@ -10,7 +10,6 @@ from heartbeat_tui.panes.pane import Pane
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from heartbeat_tui.widgets.checklist import ChecklistView
     from heartbeat_tui.widgets.lines_list import LinesList
     from heartbeat_tui.widgets.sought import Sought
 
@@ -23,7 +22,7 @@ class ListPane(Pane):
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str) -> None:
         super().__init__(tabs, mode)
-        self.list: LinesList | ChecklistView | None = None
+        self.list: LinesList | None = None
         self.seeker: Sought | None = None
         self.sought = ""
 

@@ -71,7 +71,7 @@ class ReadinessPane(ListPane):
         from heartbeat_tui.widgets.checklist import ChecklistView
         from heartbeat_tui.widgets.readiness_head import ReadinessHead
 
-        head, checks, details = ReadinessHead(), ChecklistView(id="checks"), CheckDetails()
+        head, checks, details = ReadinessHead(), ChecklistView(), CheckDetails()
         panel = Vertical(checks, classes="panel", id="checks-panel")
         panel.border_title = "checks"
         with self.app.batch_update():
@@ -218,11 +218,11 @@ class ReadinessPane(ListPane):
 
     # -- news from the widgets
 
-    def on_checklist_view_pointed(self) -> None:
+    def on_lines_list_pointed(self) -> None:
         self.draw_details()
         self.refresh_bindings()
 
-    def on_checklist_view_chosen(self) -> None:
+    def on_lines_list_chosen(self) -> None:
         self.open_details()
 
     def on_checklist_view_folded(self, event: ChecklistView.Folded) -> None:

@@ -146,7 +146,6 @@ class LinesList(ScrollView, can_focus=True):
         self.refresh(Region(0, index + self.head_lines - self.scroll_offset.y, self.size.width, 1))
 
     def on_click(self, event: events.Click) -> None:
-        """Point at what is clicked; clicked again it is chosen."""
         offset = event.get_content_offset(self)
         if offset is None:
             return
@@ -158,8 +157,12 @@ class LinesList(ScrollView, can_focus=True):
             return
         again = index == self.cursor
         self.point_at(index)
+        self.clicked(again=again)
+
+    def clicked(self, *, again: bool) -> None:
+        """Choose the row pointed at where it was so before the click."""
         if again:
-            self.post_message(self.Chosen())
+            self.action_choose()
 
     def action_move(self, by: int) -> None:
         self.point_at(self.cursor + by)
