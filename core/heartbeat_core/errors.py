@@ -1,6 +1,8 @@
-"""The one exception that people see."""
+"""The one exception that people see, and the exit codes of commands beside 0, yes, and 2, bad usage."""
 
 from __future__ import annotations
+
+NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
 
 
 class HeartbeatError(Exception):

@@ -10,11 +10,10 @@ import sys
 from importlib import import_module
 
 from heartbeat_core import __version__
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_tui.commands.complain import complain
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
-COULD_NOT_TELL, INTERRUPTED = 3, 130
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is named
     "bench": "time the product without a screen",

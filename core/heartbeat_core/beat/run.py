@@ -24,6 +24,7 @@ from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
 from heartbeat_core.beat.stream import CeilingMeasured, Chips, Environment, Record, decode, not_ours
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.foreign import plain
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -178,7 +179,7 @@ class Run(Source):
         assert self.process.stderr is not None
         for line in self.process.stderr:
             # what libraries say may hold colours and worse, and ends up on a screen
-            text = "".join(character if character.isprintable() else " " for character in line.decode("utf-8", "replace")).strip()
+            text = plain(line.decode("utf-8", "replace")).strip()
             if text:
                 self.stderr.append(text)
 

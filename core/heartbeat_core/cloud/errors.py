@@ -9,11 +9,10 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from heartbeat_core.cloud.fields import rows, table, text
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
 
 Kind = Literal["refused", "unreachable", "cut", "timed out", "garbled", "no credentials", "cancelled"]
 
-COULD_NOT_TELL = 3
 LONGEST_MESSAGE = 2000
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 SECRETS = re.compile(

@@ -13,6 +13,7 @@ from heartbeat_core.diagnosis import of_capacity, of_handbook, of_machines, of_p
 from heartbeat_core.diagnosis.entry import Entry
 from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Origin, Remedy, Words
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.foreign import plain
 
 # In the order in which they are tried: what tells most comes first, what says little by itself last.
 CATALOGUE: tuple[Entry, ...] = (
@@ -68,11 +69,11 @@ class Found:
 
 
 def search(text: str) -> Found | None:
-    plain = clean(text)
+    cleaned = clean(text)
     for entry in CATALOGUE:
         for pattern in entry.patterns:
-            if match := compiled(pattern).search(plain):
-                return Found(entry, {name: value for name, value in match.groupdict().items() if value}, evidence_of(plain, match))
+            if match := compiled(pattern).search(cleaned):
+                return Found(entry, {name: value for name, value in match.groupdict().items() if value}, evidence_of(cleaned, match))
     return None
 
 
@@ -194,8 +195,7 @@ def clean(text: str) -> str:
     """Make one line of a text, of a very long one its two ends: no colours and control characters, plain quotes, single blanks."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
-    plain = COLOURS.sub("", text).translate(QUOTES)
-    return " ".join("".join(char if char.isprintable() else " " for char in plain).split())
+    return " ".join(plain(COLOURS.sub("", text).translate(QUOTES)).split())
 
 
 def evidence_of(text: str, match: re.Match[str]) -> str:

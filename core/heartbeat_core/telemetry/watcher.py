@@ -18,6 +18,7 @@ from pathlib import Path
 
 from heartbeat_core.beat.interpreter import kill_worker
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.foreign import plain
 from heartbeat_core.telemetry.look import Look, look_from_json
 
 # What runs under the other Python, each before what imports it. It is sent along, so nothing of ours need be there.
@@ -144,7 +145,7 @@ class Watcher:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             # what libraries and ssh say may hold colours and worse, and ends up on a screen
-            text = "".join(character if character.isprintable() else " " for character in line.decode("utf-8", "replace")).strip()
+            text = plain(line.decode("utf-8", "replace")).strip()
             if text:
                 self.errors.append(text)
 

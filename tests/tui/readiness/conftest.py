@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
-from textual.pilot import Pilot
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.cloud.chosen import Chosen

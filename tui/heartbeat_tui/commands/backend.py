@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_tui.commands.talk import agreed, say
+
 if TYPE_CHECKING:
     from heartbeat_core.beat.environments import Installed, XlaEnvironment
 
@@ -131,18 +133,6 @@ def describe(name: str, environment: XlaEnvironment) -> dict[str, Any]:
     return {"backend": name, "python": None, "source": source}
 
 
-def agreed(args: argparse.Namespace, question: str) -> bool:
-    """Ask on a terminal, yes only where "y" or "yes" is typed; without one, raise HeartbeatError unless --yes was given."""
-    from heartbeat_core.errors import HeartbeatError
-
-    if args.yes:
-        return True
-    if not sys.stdin.isatty():
-        raise HeartbeatError("there is no terminal to ask on", question, "Give --yes to go ahead without being asked.")
-    say(f"{question} [y/N] ", end="")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
     """Give what takes pip's lines: a bar of bytes and the latest line on a terminal, else the lines as they come."""
@@ -170,7 +160,3 @@ def progress(total: int) -> Iterator[Callable[[str], None]]:
             bar.update(task, description=line)
 
         yield on_line
-
-
-def say(text: str, end: str = "\n") -> None:
-    print(text, file=sys.stderr, end=end, flush=True)

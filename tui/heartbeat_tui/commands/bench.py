@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.errors import INTERRUPTED
 from heartbeat_tui.commands.interrupt import Interrupt
 from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
 
-INTERRUPTED = 130
 DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible verdict or a failed proof, 3 where the backend cannot run."
 
 
@@ -114,9 +114,10 @@ def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     if args.json:
         print(json.dumps(report_json(report, finished.series), allow_nan=False))
     elif not args.stream:
+        from heartbeat_core.runs.course import kept_at
         from heartbeat_tui.commands.bench_text import print_report
 
-        print_report(report, recording_of(finished))
+        print_report(report, kept_at(finished))
     return INTERRUPTED if interrupted else exit_code(report)
 
 
@@ -142,12 +143,13 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     from heartbeat_core.beat.clocks import explain_gap
     from heartbeat_core.beat.report import report_json
     from heartbeat_core.runs.both_clocks import BothClocks
+    from heartbeat_core.runs.course import kept_at
 
     course, interrupted = BothClocks(plan, group=args.name or ""), False
     runs: list[Run] = []
     while not interrupted and (leg := course.next()) is not None:
         finished, interrupted = carry_out(args, launcher, leg.plan, label_in(args, course.label_of(leg)))
-        course.ended(leg, finished.report(), recording_of(finished))
+        course.ended(leg, finished.report(), kept_at(finished))
         runs.append(finished)
     if len(runs) < course.total:
         return INTERRUPTED if interrupted else exit_code(runs[0].report())
@@ -158,12 +160,11 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
         both = {"handbook": report_json(reports[0], handbook.series), "synchronized": report_json(reports[1], honest.series)}
         print(json.dumps({"schema": 1, **both, "explanation": why}, allow_nan=False))
     elif not args.stream:
-        from heartbeat_tui.commands.bench_text import print_comparison
+        from heartbeat_tui.commands.bench_text import console_of, print_comparison
+        from heartbeat_tui.commands.course_text import WIDTH, print_group
 
         print_comparison(*reports, why)
-        from heartbeat_tui.commands.course_text import console, print_group
-
-        print_group(console(), course.group, any(map(recording_of, runs)), "list {}")
+        print_group(console_of(WIDTH), course.group, any(map(kept_at, runs)), "list {}")
     # the handbook's number is expected to be impossible: only the honest run decides
     return INTERRUPTED if interrupted else exit_code(reports[1])
 
@@ -244,13 +245,6 @@ def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
         show_progress(run, look_around)
     while not run.wait(0.2):
         look_around()
-
-
-def recording_of(run: Run) -> Path | None:
-    """Find the file that a run was recorded in; one that told nothing has none."""
-    from heartbeat_core.runs.recording import Recording
-
-    return next((sink.path for sink in run.sinks if isinstance(sink, Recording) and sink.written), None)
 
 
 def complain_of(report: Report) -> None:

@@ -7,7 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, label_in, label_of, watch
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED
+from heartbeat_tui.commands.bench import complain_of, exit_code, label_in, label_of, watch
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from heartbeat_core.launch import Launcher
     from heartbeat_core.runs.course import Course, Leg
 
-COULD_NOT_TELL = 3
 PROCESSES = 5  # where only --vs is given
 ALONE = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
 

@@ -7,8 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.commands.bench import INTERRUPTED, complain_of, exit_code, label_of
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError
+from heartbeat_tui.commands.bench import complain_of, exit_code, label_of
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from heartbeat_core.beat.report import Report, steady_s, wanted
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.stream import Profiled
 from heartbeat_core.beat.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.runs.entry import GLYPHS
 from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.source import HostLine
     from heartbeat_core.remote.together import Together
 
-GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}
 WIDTH = 100
 Row = tuple[str, str, str]
+
+
+def console_of(width: int = WIDTH) -> Console:
+    """Give what prints to stdout: as wide as the terminal, ``width`` where there is none."""
+    return Console(width=None if Console().is_terminal else width, highlight=False)
 
 
 def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
@@ -62,7 +67,7 @@ def show_progress_of_hosts(runs: Together, meanwhile: Callable[[], None]) -> Non
 
 def print_report(report: Report, recording: Path | None) -> None:
     """Print the handbook's own lines, then the honest table, and where the recording lies."""
-    console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
+    console = console_of()
     plan, environment = report.plan, report.environment
     count = environment.get("threads")
     threads = f", {count} thread{'s' if count != 1 else ''}" if count else ""
@@ -184,7 +189,7 @@ def start_rows(report: Report) -> Iterator[Row]:
 
 def print_hosts(plan: Plan, runs: Together) -> None:
     """Print a line a host, the recordings, and how far the hosts lie apart."""
-    console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
+    console = console_of()
     console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend} · {plan.method} · {runs.labels[0]}"))
     table = Table("host", "median", "95 % interval", "p95", "verdict", box=None, padding=(0, 2, 0, 0))
     for line in runs.hosts():
@@ -216,7 +221,7 @@ def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:
 
 def print_comparison(handbook: Report, honest: Report, why: str) -> None:
     """Print both clocks side by side and why they differ."""
-    console = Console(width=WIDTH if not Console().is_terminal else None, highlight=False)
+    console = console_of()
     table = Table("", "the handbook's clock", "the fenced clock", box=None, padding=(0, 2))
     pairs = [("per iteration", *(format_ns(r.iteration_ns or 0) for r in (handbook, honest)))]
     pairs += [("throughput", *(format_rate(r.flops_per_s or 0) for r in (handbook, honest)))]

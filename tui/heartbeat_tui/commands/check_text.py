@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from heartbeat_core.foreign import plain
 from heartbeat_core.readiness.result import GLYPHS, GROUPS, Result, count
+from heartbeat_tui.commands.talk import folded
 
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_core.readiness.result import Readiness
 
-WIDTH = 110
 INDENT = " " * 10
 OPEN = ("fail", "warn", "unknown")
 MOST_REMEDIES = 4
 HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.googleapis\.com")  # the same failure at another API is the same
-
-
-def plain(text: str) -> str:
-    """Make one line of foreign text, without anything a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def words_of(status: str) -> str:
@@ -76,8 +71,7 @@ def details(result: Result) -> Iterator[str]:
 
 
 def lines(label: str, text: str) -> Iterator[str]:
-    for number, line in enumerate(wrap(plain(text), WIDTH, break_long_words=False, break_on_hyphens=False)):
-        yield f"    {label if number == 0 else '':<{len(INDENT)}}{line}"
+    return folded(text, f"    {label:<{len(INDENT)}}", f"    {INDENT}")
 
 
 def consequences(remedy: Remedy) -> str:

@@ -10,22 +10,20 @@ from rich.text import Text
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.units import NOTHING, format_ns, significant
+from heartbeat_core.runs.entry import GLYPHS
 from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
 from heartbeat_core.runs.repeat import Candidate, Repeated
 from heartbeat_core.runs.sweep import Point, Swept
 from heartbeat_core.runs.sweep_forms import TITLES, point_cells
-from heartbeat_tui.commands.bench_text import GLYPHS, WIDTH
+from heartbeat_tui.commands.bench_text import console_of
 
 HALF = 0.001  # less of a spread is written as this
-
-
-def console() -> Console:
-    return Console(width=max(WIDTH, 110) if not Console().is_terminal else None, highlight=False)
+WIDTH = 110
 
 
 def print_sweep(swept: Swept) -> None:
     """Print the table of points, then what each curve says."""
-    out = console()
+    out = console_of(WIDTH)
     if not swept.points:
         out.print("Nothing was measured.")
         return
@@ -71,7 +69,7 @@ def headline(plan: Plan, varied: set[str]) -> str:
 
 def print_repeat(repeated: Repeated) -> None:
     """Print both levels of spread for each candidate, then how they compare."""
-    out = console()
+    out = console_of(WIDTH)
     plan = repeated.reference.plan
     out.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend} · {plan.method} · warm-up {plan.warmup}"))
     order = f"; order shuffled in each round, seed {repeated.seed}" if len(repeated.candidates) > 1 else ""

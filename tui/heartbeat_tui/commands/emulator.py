@@ -50,17 +50,13 @@ def run(args: argparse.Namespace) -> int:
 
 def announce(url: str, name: str, description: str) -> None:
     """Print the address and the lines that point gcloud and heartbeat-tui at it."""
+    import shlex
+
     from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
     from heartbeat_core.folders import emulated_gcloud_folder
 
     print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui asks it when this is set:\n")
     print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a configuration apart from your own:\n")
     for variable, value in gcloud_environment(url, emulated_gcloud_folder()).items():
-        print(f"  export {variable}={quote(value)}")
+        print(f"  export {variable}={shlex.quote(value)}")
     print("\nCtrl-C ends it; what was changed in it is forgotten.", flush=True)
-
-
-def quote(value: str) -> str:
-    import shlex
-
-    return shlex.quote(value)

@@ -8,11 +8,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
+from heartbeat_tui.commands.talk import folded
+
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
 
 SCHEMA = 1
-NOT_KNOWN = 3
 CHUNK = 1_000_000  # bytes
 WIDTH = 100
 INDENT = " " * 10
@@ -33,7 +35,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain one text; return 0 where the catalogue knows it, 3 otherwise. Raise HeartbeatError where there is none."""
     from heartbeat_core.diagnosis.diagnose import LONGEST, diagnose_text
-    from heartbeat_core.errors import HeartbeatError
 
     words: list[str] = args.text
     as_json = args.json or words[-1:] == ["--json"]  # the rest of the line is the text, but that one is meant for us
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         print("The first line of the error, or the line that names a cause, may be known where a whole log is not.")
         if len(text) > LONGEST:
             print(f"It is long: only its first and its last {LONGEST // 2:,} characters were looked at.")
-    return 0 if diagnosis else NOT_KNOWN
+    return 0 if diagnosis else COULD_NOT_TELL
 
 
 def read_stdin() -> str:
@@ -99,7 +100,4 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
 
 
 def show(label: str, text: str) -> None:
-    from textwrap import fill
-
-    first = f"{label:<{len(INDENT)}}"
-    print(fill(text, WIDTH, initial_indent=first, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False))
+    print("\n".join(folded(text, f"{label:<{len(INDENT)}}", INDENT, WIDTH - len(INDENT))))

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.backend import agreed, say
+from heartbeat_core.errors import COULD_NOT_TELL
+from heartbeat_tui.commands.talk import agreed, say
 
 if TYPE_CHECKING:
     from heartbeat_core.runs.index import Index
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.side import Measured
 
 SCHEMA = 1
-COULD_NOT_TELL = 3
 SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
 FORMS = ("csv", "json", "md", "svg")  # likewise
 RUN = "an id or the beginning of one, a name, a path, or: last"

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.commands.backend import say
+from heartbeat_tui.commands.talk import say
 
 if TYPE_CHECKING:
     from heartbeat_core.runs.index import Index

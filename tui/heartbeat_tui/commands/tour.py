@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.errors import INTERRUPTED
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from heartbeat_core.tour.steps import Step
     from heartbeat_core.tour.tour import Tour
 
-INTERRUPTED = 130
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, why a systolic array, XLA cold and warm, and what the clock
 missed. Where torch_xla is missing, a recording stands in and is labelled so. Exit 3 where a step could not be run."""
 

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import duration
+from heartbeat_tui.commands.talk import confirmed
 from heartbeat_tui.commands.vms_ending import complain_of, error_json, exit_code
 from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, find_things, interruptible, look_around, open_place, told
 
@@ -72,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
 def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any, shown: set[str]) -> None:
     """Say on stderr what will be done, and by which command gcloud would, unless that was ``shown`` before."""
     from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.foreign import plain
     from heartbeat_core.vms.actions import command_of
-    from heartbeat_tui.commands.check_text import plain
 
     queue = thing.queued_resource if isinstance(thing, Node) else thing.id
     kinds = thing.accelerator_type if isinstance(thing, Node) else ", ".join(thing.accelerator_types)
@@ -97,8 +98,7 @@ def agreed(thing: Node | QueuedResource, action: str) -> bool:
     if action == "delete":
         print(f"Type {thing.id} to delete it: ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip() == thing.id
-    print(f"{action[:1].upper()}{action[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirmed(f"{action[:1].upper()}{action[1:]}?")
 
 
 def carry_out(args: argparse.Namespace, place: Place, things: list[Node | QueuedResource]) -> int:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.commands.plan_flags import duration
+from heartbeat_tui.commands.talk import confirmed
 from heartbeat_tui.commands.vms_ending import complain_of, error_json, exit_code
 from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, interruptible, open_place, told
 
@@ -140,11 +141,8 @@ def show(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> None:
 
 def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
     """Ask on the terminal, unless --yes was given."""
-    if args.yes:
-        return True
     what = "Queue for it" if request.queued else "Create it"
-    print(f"{what}? It costs from when it is there until it is deleted. [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return args.yes or confirmed(f"{what}? It costs from when it is there until it is deleted.")
 
 
 def remember_it(place: Place, request: CreateRequest) -> None:
@@ -189,7 +187,7 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
 
 def report(args: argparse.Namespace, place: Place, made: Node | QueuedResource) -> None:
     """Say on stdout what is there now, and on stderr what comes next: of a demo nothing, for it ends here."""
-    from heartbeat_tui.commands.check_text import plain
+    from heartbeat_core.foreign import plain
     from heartbeat_tui.commands.vms_text import first
 
     where = f"--zone={made.zone} --project={place.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"

@@ -5,15 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED
+from heartbeat_core.foreign import plain
+from heartbeat_tui.commands.talk import folded
 
 if TYPE_CHECKING:
     from heartbeat_core.errors import HeartbeatError
 
-WIDTH = 110
 MOST_REMEDIES = 4
-INTERRUPTED, COULD_NOT_TELL = 130, 3
 
 
 def exit_code(failures: Iterable[HeartbeatError]) -> int:
@@ -25,12 +26,12 @@ def exit_code(failures: Iterable[HeartbeatError]) -> int:
 def complain_of(error: HeartbeatError, name: str = "") -> None:
     """Say on stderr what happened, why, what became of the TPU VM, and what to do next."""
     from heartbeat_core.vms.steps import VmError
-    from heartbeat_tui.commands.check_text import consequences, plain
+    from heartbeat_tui.commands.check_text import consequences
 
     print(plain(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
     for part in (error.cause, error.remedy):
-        for line in wrap(plain(part), WIDTH, break_long_words=False, break_on_hyphens=False):
-            print(f"  {line}", file=sys.stderr)
+        for line in folded(part, "  ", "  "):
+            print(line, file=sys.stderr)
     if not isinstance(error, VmError):
         return
     for command in error.commands:

@@ -208,7 +208,7 @@ class Progress:
         self.steps: list[Step] = []
 
     def __call__(self, step: Step) -> None:
-        from heartbeat_tui.commands.check_text import plain
+        from heartbeat_core.foreign import plain
 
         self.steps.append(step)
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""

@@ -5,18 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from heartbeat_core.foreign import plain
 from heartbeat_core.vms.request import WORDS
-from heartbeat_tui.commands.check_text import plain
+from heartbeat_tui.commands.talk import WIDTH, folded
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.prices import Estimate
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.commands.vms_prepare import Prepared
 
-WIDTH, INDENT = 110, 12
+INDENT = 12
 
 
 def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, label: str) -> Iterator[str]:
@@ -60,5 +60,4 @@ def cost(price: Estimate | str) -> str:
 
 
 def line(label: str, text: str) -> Iterator[str]:
-    for number, part in enumerate(wrap(plain(text), WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)):
-        yield f"{label if number == 0 else '':<{INDENT}}{part}"
+    return folded(text, f"{label:<{INDENT}}", " " * INDENT, WIDTH - INDENT)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.tpu import EVERYWHERE
+from heartbeat_core.foreign import plain
 from heartbeat_core.vms.actions import costing
 from heartbeat_core.vms.look import age_s
 from heartbeat_core.vms.notes import age_words, notes_on, notes_on_queued
 from heartbeat_core.vms.prices import cost_so_far, rate_of
 from heartbeat_core.vms.request import WORDS
-from heartbeat_tui.commands.check_text import plain
+from heartbeat_tui.commands.talk import folded
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.prices import Rates
 
 NONE = "–"
-WIDTH = 110
 NARROW = ("NAME", "ZONE", "TYPE", "STATE", "HEALTH", "MODEL", "AGE", "EXTERNAL IP", "$/H", "$ AT MOST")
 WIDE = ("CHIPS", "RUNTIME", "TOPOLOGY", "INTERNAL IP", "SERVICE ACCOUNT")
 QUEUED = ("QUEUED", "ZONE", "TYPE", "STATE", "MODEL", "AGE", "TPU VM")
@@ -46,7 +45,7 @@ def list_lines(look: Look, rates: Rates | None, label: str, problem: str, *, wid
         yield f"\n! queued resources could not be listed: {plain(str(look.queued_problem))}"
     if not look.nodes and not look.queued:
         yield ""
-        yield from folded(look.why_empty())
+        yield from folded(look.why_empty(), rest="  ")
 
 
 def note_lines(look: Look) -> Iterator[str]:
@@ -62,7 +61,7 @@ def note_lines(look: Look) -> Iterator[str]:
         yield ""
     for note, names in whose.items():
         more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        yield from folded(f"{', '.join(names[:3])}{more}: {note}")
+        yield from folded(f"{', '.join(names[:3])}{more}: {note}", rest="  ")
 
 
 def headline(look: Look) -> str:
@@ -130,8 +129,3 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         ).rstrip()
     if any(row[heads.index("$/H")].endswith("*") for row in cells if "$/H" in heads):
         yield "* not charged by the chip in this state"
-
-
-def folded(text: str) -> Iterator[str]:
-    for number, line in enumerate(wrap(plain(text), WIDTH, break_long_words=False, break_on_hyphens=False)):
-        yield f"{'' if number == 0 else '  '}{line}"

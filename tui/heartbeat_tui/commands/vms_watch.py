@@ -7,6 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.errors import INTERRUPTED
 from heartbeat_tui.commands.plan_flags import duration
 from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, doubt_of, interruptible, look_around, open_place, told
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.watch import Watched
 
 EXIT = {"reached": 0, "ended": 1, "gone": 1, "timed out": 3}
-INTERRUPTED = 130
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -90,7 +90,7 @@ def zone_of(place: Place, name: str) -> str:
 
 
 def sentence(name: str, zone: str, until: str, found: Watched) -> str:
-    from heartbeat_tui.commands.check_text import plain
+    from heartbeat_core.foreign import plain
 
     words = {
         "reached": f"{name} in {zone} is {until}",
