@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from heartbeat_core.readiness.runner import Runner
 
 Names = tuple[str, ...]
+MOST_AFTER = 6  # looks at what waited for a check that was mended: much of that can never be told
 # Seconds between two looks at a check that is being mended: an API takes minutes to be enabled everywhere.
-MOST_AFTER = 6  # looks at what waited for it: much of that can never be told
 DELAYS = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, *[30.0] * 20)
 
 

@@ -160,8 +160,8 @@ class Fleet:
         for change in history.add(look):
             self.note(change)
         look = history.last or look
-        nodes = {f"node/{node.zone}/{node.id}": node for node in look.nodes}
-        queued = {f"queued/{each.zone}/{each.id}": each for each in look.queued}
+        nodes = {key_of("node", node.zone, node.id): node for node in look.nodes}
+        queued = {key_of("queued", each.zone, each.id): each for each in look.queued}
         self.put(
             rows=self.rows_of(look),
             nodes=nodes,

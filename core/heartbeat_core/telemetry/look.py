@@ -15,7 +15,6 @@ from heartbeat_core.errors import HeartbeatError
 # told: every value of every chip; partial: some; idle: nobody uses the chip, so nobody serves its metrics; silent: somebody
 # uses it and serves none; refused, timeout: a server that does not answer so; the rest: there is nothing to ask, or to ask with.
 State = Literal["told", "partial", "idle", "silent", "refused", "timeout", "no tpu", "no library", "broken"]
-PORT = 8431
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from heartbeat_core.beat.holders import driver_files, metrics_ports, unreadable,
 from heartbeat_core.beat.lifeline import die_with
 from heartbeat_core.beat.pci import PciTpu, scan_tpus
 
-PORT = 8431
+PORT = 8431  # libtpu's own
 NICE = 10  # the beat comes first
 CONNECT_S = 1.0
 

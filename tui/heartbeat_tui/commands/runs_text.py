@@ -6,14 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.units import (
-    NOTHING,
-    format_bytes,
-    format_count,
-    format_ns,
-    format_share,
-)
+from heartbeat_core.beat.units import NOTHING, format_bytes, format_count, format_ns, format_share
 from heartbeat_core.runs.entry import GLYPHS, Entry
+from heartbeat_tui.widgets.columns import cut
 
 if TYPE_CHECKING:
     from heartbeat_core.runs.check import Checked
@@ -64,10 +59,6 @@ def cells(entry: Entry) -> tuple[str, ...]:
         entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
         cut(" ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))), 40),
     )
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def label_lines(entry: Entry) -> Iterator[str]:

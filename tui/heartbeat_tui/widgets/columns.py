@@ -44,8 +44,11 @@ def lay_out(columns: Sequence[Column], wanted: Mapping[str, int], width: int) ->
     return tuple((column, widths[column.name]) for column in columns if column.name in widths)
 
 
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: max(0, most - 1)]}…"[:most]
+
+
 def fitted(text: str, width: int, *, right: bool = False) -> str:
     """Cut or pad a text to ``width`` cells."""
-    if len(text) > width:
-        text = f"{text[: max(0, width - 1)]}…"[:width]
+    text = cut(text, width)
     return text.rjust(width) if right else text.ljust(width)

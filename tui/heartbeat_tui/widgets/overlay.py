@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from heartbeat_tui.widgets.braille import BLANK, Canvas, Run
 from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Bar, Picture, bars, cell_row
+from heartbeat_tui.widgets.columns import cut
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
 if TYPE_CHECKING:
@@ -161,10 +162,6 @@ def legend(curves: Sequence[Curve], width: int) -> tuple[Run, ...]:
     names = {curve.number: curve.name for curve in curves}
     most = max(6, width // len(names) - 4)
     return tuple((f"{marker_of(number)} {cut(name, most)}  ", kind_of(number)) for number, name in names.items())
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def foot(steady_only: bool, cut_off: bool, room: int) -> str:
