@@ -7,19 +7,18 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Center, Vertical
-from textual.screen import ModalScreen
 
+from heartbeat_tui.screens.modal import Modal
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Modal[bool]):
     """Ask; True where the answer is yes."""
 
     DEFAULT_CSS = """
-    Confirm { align: center middle; background: $background 60%; }
-    Confirm .panel { background: $surface; width: 64; max-width: 90%; height: auto; padding: 1 2; }
-    Confirm .keys { height: 1; margin-top: 1; layout: horizontal; align: center middle; width: 100%; }
+    Confirm .panel { width: 64; max-width: 90%; }
+    Confirm .keys { margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "answer(True)", "Yes"),
@@ -37,9 +36,5 @@ class Confirm(ModalScreen[bool]):
                 yield KeyButton("y", self.yes, "answer(True)")
                 yield KeyButton("n", self.no, "answer(False)")
 
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
-
     def action_answer(self, yes: bool) -> None:
-        self.app.call_later(self.dismiss, yes)  # by way of the app: a screen cannot wait for its own end
+        self.answer(yes)

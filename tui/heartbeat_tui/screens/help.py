@@ -9,8 +9,8 @@ from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from heartbeat_tui.screens.modal import Modal
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.words import sentence
 
@@ -80,12 +80,11 @@ def key_rows(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[tuple[str
     return [(", ".join(keys[name]), sentence(texts[name])) for name in ordered]
 
 
-class Help(ModalScreen[None]):
+class Help(Modal[None]):
     """Keys at the left, words at the right."""
 
     DEFAULT_CSS = """
-    Help { align: center middle; background: $background 60%; }
-    Help .panel { background: $surface; width: 84; max-width: 90%; height: auto; max-height: 90%; padding: 1 2; }
+    Help .panel { width: 84; max-width: 90%; max-height: 90%; }
     Help .word { height: auto; }
     Help .term { width: 12; margin-right: 2; text-align: right; }
     """

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from heartbeat_core.readiness.remedy_runner import RemedyRun, filled, manner_of
 from heartbeat_tui.messages import InTerminal, Mended
+from heartbeat_tui.screens.command import CommandScreen
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.readiness_words import STATUS_INKS, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.text import Lines, ink, inked
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from heartbeat_core.readiness.result import Result
     from heartbeat_tui.messages import Checklist
 
-MOST_LINES = 500  # of output kept
 EXAMPLES = {
     "<EMAIL>": "an address where Google can reach you",
     "<JUSTIFICATION>": "what you need it for, in a sentence",
@@ -39,30 +35,22 @@ EXAMPLES = {
 MakeRun = Callable[..., RemedyRun]
 
 
-class RemedyScreen(ModalScreen[None]):
+class RemedyScreen(CommandScreen):
     """Shows first, runs only when confirmed, and then exactly what it showed."""
 
     DEFAULT_CSS = """
-    RemedyScreen { align: center middle; background: $background 60%; }
-    RemedyScreen #remedy { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
-    RemedyScreen #remedy-scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
     RemedyScreen .remedy-row { height: auto; }
     RemedyScreen .remedy-label { width: 10; }
     RemedyScreen #remedy-text { margin: 1 0; }
-    RemedyScreen #remedy-command { background: $panel; padding: 0 1; margin-bottom: 1; }
+    RemedyScreen .command { margin-bottom: 1; }
     RemedyScreen Input { width: 1fr; background: $panel; }
     RemedyScreen #remedy-blanks { height: auto; margin-top: 1; }
     RemedyScreen .remedy-label-wide { width: 16; }
-    RemedyScreen #remedy { border-subtitle-color: $text-warning; }
-    RemedyScreen #remedy-output {
-        display: none; height: auto; min-height: 3; max-height: 14; margin-top: 1; padding: 0 1;
-        background: $background; scrollbar-size-vertical: 1;
-    }
-    RemedyScreen.-running #remedy-output { display: block; }
     RemedyScreen.-running #remedy-blanks, RemedyScreen.-running #remedy-how { display: none; }
     RemedyScreen #remedy-state { margin-top: 1; }
-    RemedyScreen #remedy-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
     """
+    DONE = "done"
+    CANCELLED = "cancelled: what it had done by then is done"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "run", "Run", tooltip="run exactly this command", id="remedy.run"),
         Binding("y", "copy", "Copy", tooltip="copy the command", id="remedy.copy"),
@@ -71,45 +59,29 @@ class RemedyScreen(ModalScreen[None]):
         Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
     ]
 
-    class News(Message):
-        """There is more output; many of these are as good as the last one."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RemedyScreen.News)
-
-    class Over(Message):
-        """The command has ended, or could not start."""
-
-        def __init__(self, code: int | None, error: Exception | None = None) -> None:
-            super().__init__()
-            self.code, self.error = code, error
-
     def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = RemedyRun) -> None:
         super().__init__()
         self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
         self.number = 0
         self.values: dict[str, str] = {}
-        self.command_run: RemedyRun | None = None
-        self.state = "shown"  # shown, running, ended
         self.code: int | None = None
         self.status: str = result.status
         self.said: Content = ink("", "plain")
-        self.output: deque[str] = deque(maxlen=MOST_LINES)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel", id="remedy") as box:
+        with Vertical(classes="panel") as box:
             box.border_title = "what mends it"
             box.border_subtitle = "DEMO" if self.emulated else ""
-            with VerticalScroll(id="remedy-scroll", can_focus=False):
+            with VerticalScroll(classes="scroll", can_focus=False):
                 yield Lines(id="remedy-text")
-                yield Lines(id="remedy-command")
+                yield Lines(id="remedy-command", classes="command")
                 yield Lines(id="remedy-effects")
                 yield Lines(id="remedy-how")
                 yield Vertical(id="remedy-blanks")
-                with VerticalScroll(id="remedy-output"):
-                    yield Lines(id="remedy-lines")
+                with VerticalScroll(id="output"):
+                    yield Lines(id="lines")
                 yield Lines(id="remedy-state")
-            yield Horizontal(id="remedy-keys")
+            yield Horizontal(classes="keys")
 
     async def on_mount(self) -> None:
         await self.show_remedy()
@@ -175,8 +147,7 @@ class RemedyScreen(ModalScreen[None]):
         return manner.reason or "exactly as shown, with your own gcloud and your own account."
 
     async def draw_keys(self) -> None:
-        """Offer as buttons what the keys do now."""
-        keys = self.query_one("#remedy-keys", Horizontal)
+        keys = self.query_one(".keys", Horizontal)
         wanted = []
         if self.state == "shown":
             if self.way != "copy":
@@ -247,56 +218,14 @@ class RemedyScreen(ModalScreen[None]):
         if self.way == "terminal":
             self.post_message(InTerminal(command, self.environ, self.result.id))
             return
-        self.state = "running"
-        self.add_class("-running")
         self.set_focus(None)
-        self.say("running …", "beat")
-        await self.draw_keys()
-        self.command_run = self.make_run(command, self.line, self.environ)
-        self.carry_out(self.command_run)
+        await self.begin(self.make_run(command, self.line, self.environ))
 
-    @work(thread=True, group="remedy", exit_on_error=False)
-    def carry_out(self, run: RemedyRun) -> None:
-        """Run the command in a thread; whatever comes of it is said on the screen."""
-        try:
-            self.post_message(self.Over(run.run()))
-        except Exception as error:  # noqa: BLE001  # said where it was asked for
-            self.post_message(self.Over(None, error))
-
-    def line(self, text: str) -> None:
-        """Take a line of output, from the thread that reads it."""
-        self.output.append(text)
-        self.post_message(self.News())
-
-    def on_remedy_screen_news(self) -> None:
-        self.query_one("#remedy-lines", Lines).set_lines([ink(line, "plain") for line in tuple(self.output)])
-        self.query_one("#remedy-output", VerticalScroll).scroll_end(animate=False)
-
-    async def on_remedy_screen_over(self, event: Over) -> None:
-        """Say how it ended; where it ended well, have the check watched."""
-        self.state, self.code = "ended", event.code
-        if event.code is None:
-            self.say(f"✗ {event.error}", "failed")
-        elif self.command_run is not None and self.command_run.cancelled:
-            self.say("! cancelled: what it had done by then is done", "attention")
-        elif event.code:
-            self.say(f"✗ it ended with code {event.code}; its last words are above", "failed")
-        else:
-            self.say("✓ done", "ok")
-        await self.draw_keys()
+    async def on_command_screen_over(self, event: CommandScreen.Over) -> None:
+        """Have the check watched, once the command has ended well."""
+        self.code = event.code
         if event.code is not None:
             self.app.post_message(Mended(self.result.id, event.code))
-
-    async def action_close(self) -> None:
-        if self.state == "running" and self.command_run is not None:
-            self.say("cancelling …", "attention")
-            self.command_run.cancel()
-        else:
-            await self.dismiss(None)
-
-    def on_unmount(self) -> None:
-        if self.command_run is not None:
-            self.command_run.cancel()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -310,7 +239,3 @@ class RemedyScreen(ModalScreen[None]):
             self.focus_next(Input)
         else:
             await self.action_run()
-
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)

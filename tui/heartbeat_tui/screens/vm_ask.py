@@ -8,28 +8,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from heartbeat_tui.screens.modal import Modal
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_words import Line
 
 
-class Ask(ModalScreen[bool]):
+class Ask(Modal[bool]):
     """``said`` is what comes of it, ``commands`` gcloud's that do the same; ``typed`` must be typed first, where it is not empty."""
 
     DEFAULT_CSS = """
-    Ask { align: center middle; background: $background 60%; }
-    Ask #ask { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
-    Ask #ask { border-subtitle-color: $text-warning; }
-    Ask #ask-scroll { height: auto; max-height: 74vh; scrollbar-size-vertical: 1; }
+    Ask .scroll { max-height: 74vh; }
     Ask #ask-said { margin: 1 0; }
-    Ask #ask-commands { background: $panel; padding: 0 1; }
     Ask #ask-row { height: 1; margin-top: 1; }
     Ask #ask-label { width: auto; margin-right: 1; }
     Ask Input { width: 1fr; background: $panel; }
-    Ask #ask-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "yes", "Yes", tooltip="do it", id="ask.yes"),
@@ -45,17 +40,17 @@ class Ask(ModalScreen[bool]):
         self.question, self.said, self.commands, self.yes, self.typed, self.emulated = title, said, commands, yes, typed, emulated
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel", id="ask") as box:
+        with Vertical(classes="panel") as box:
             box.border_title = self.question
             box.border_subtitle = "DEMO" if self.emulated else ""
-            with VerticalScroll(id="ask-scroll", can_focus=False):
+            with VerticalScroll(id="ask-scroll", classes="scroll", can_focus=False):
                 yield Lines(id="ask-said").with_text(*(inked(line) for line in self.said))
-                yield Lines(id="ask-commands").with_text(*(ink(command, "command") for command in self.commands))
+                yield Lines(classes="command").with_text(*(ink(command, "command") for command in self.commands))
                 if self.typed:
                     with Horizontal(id="ask-row"):
                         yield Lines(id="ask-label").with_text(ink(f"type {self.typed} to go on:", "strong"))
                         yield Input(compact=True, id="ask-typed")
-            with Horizontal(id="ask-keys"):
+            with Horizontal(classes="keys"):
                 yield KeyButton("enter", self.yes, "yes")
                 if not self.typed:
                     yield KeyButton("y", "Copy", "copy")
@@ -80,18 +75,9 @@ class Ask(ModalScreen[bool]):
     def action_no(self) -> None:
         self.answer(False)
 
-    def answer(self, yes: bool) -> None:
-        """Close by way of the app: a screen cannot wait for its own end."""
-        self.app.call_later(self.dismiss, yes)
-
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard("\n".join(self.commands))
-        self.notify("\n".join(self.commands), title="On the clipboard", markup=False)
+        self.copy("\n".join(self.commands))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_yes()
-
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)

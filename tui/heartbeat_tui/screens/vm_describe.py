@@ -9,24 +9,20 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 
+from heartbeat_tui.screens.modal import Modal
 from heartbeat_tui.vms_messages import FleetView
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_meaning import meaning, yaml_of, yaml_pieces
 
 
-class Describe(ModalScreen[None]):
+class Describe(Modal[None]):
     """What it means first, then every field."""
 
     DEFAULT_CSS = """
-    Describe { align: center middle; background: $background 60%; }
-    Describe #describe { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
-    Describe #describe { border-subtitle-color: $text-warning; }
     Describe #describe-meaning { margin: 1 0; }
-    Describe #describe-scroll { height: auto; max-height: 74vh; scrollbar-size-vertical: 1; }
-    Describe #describe-keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
+    Describe .scroll { max-height: 74vh; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", tooltip="copy the YAML", id="describe.copy"),
@@ -39,13 +35,13 @@ class Describe(ModalScreen[None]):
         self.text = ""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel", id="describe") as box:
+        with Vertical(classes="panel") as box:
             box.border_title = self.key.rpartition("/")[2]
             box.border_subtitle = "DEMO" if self.view.endpoint else ""
-            with VerticalScroll(id="describe-scroll"):
+            with VerticalScroll(id="describe-scroll", classes="scroll"):
                 yield Lines(id="describe-meaning")
                 yield Lines(id="describe-text")
-            with Horizontal(id="describe-keys"):
+            with Horizontal(classes="keys"):
                 yield KeyButton("y", "Copy", "copy")
                 yield KeyButton("escape", "Back", "dismiss")
 
@@ -67,9 +63,4 @@ class Describe(ModalScreen[None]):
         self.query_one("#describe-text", Lines).set_lines([inked(yaml_pieces(line)) for line in self.text.splitlines()])
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(self.text)
-        self.notify(f"{self.key.rpartition('/')[2]} as YAML", title="On the clipboard", markup=False)
-
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
+        self.copy(self.text, f"{self.key.rpartition('/')[2]} as YAML")

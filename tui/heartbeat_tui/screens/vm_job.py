@@ -10,28 +10,24 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 
+from heartbeat_tui.screens.modal import Modal
 from heartbeat_tui.vms_messages import FleetView, Job, StopJob
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink, inked
 from heartbeat_tui.widgets.vm_job_words import ending_lines, job_head, step_lines
 
 
-class JobScreen(ModalScreen[None]):
+class JobScreen(Modal[None]):
     """One job at a time; tab goes to the next."""
 
     DEFAULT_CSS = """
-    JobScreen { align: center middle; background: $background 60%; }
-    JobScreen #job { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; padding: 0 2; }
-    JobScreen #job { border-subtitle-color: $text-warning; }
-    JobScreen #job-scroll { height: auto; max-height: 62vh; scrollbar-size-vertical: 1; margin-bottom: 1; }
-    JobScreen.-tall #job-scroll { max-height: 70vh; }
+    JobScreen .scroll { max-height: 62vh; margin-bottom: 1; }
+    JobScreen.-tall .scroll { max-height: 70vh; }
     JobScreen #job-head { margin-top: 1; }
-    JobScreen #job-command { background: $panel; padding: 0 1; }
     JobScreen #job-steps { margin-top: 1; }
     JobScreen #job-ending { margin-top: 1; }
-    JobScreen #job-keys { height: 1; margin-bottom: 1; width: 100%; layout: horizontal; align: center middle; }
+    JobScreen .keys { margin: 0 0 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop", tooltip="stop this; what Google has taken on goes on", id="job.stop"),
@@ -54,12 +50,12 @@ class JobScreen(ModalScreen[None]):
         with Vertical(classes="panel", id="job") as box:
             box.border_subtitle = "DEMO" if self.view.endpoint else ""
             yield Lines(id="job-head")
-            with VerticalScroll(id="job-scroll"):
+            with VerticalScroll(id="job-scroll", classes="scroll"):
                 yield Lines(id="job-gist")
-                yield Lines(id="job-command")
+                yield Lines(id="job-command", classes="command")
                 yield Lines(id="job-steps")
                 yield Lines(id="job-ending")
-            yield Horizontal(id="job-keys")
+            yield Horizontal(classes="keys")
 
     async def on_mount(self) -> None:
         self.query_one("#job-scroll").focus()
@@ -93,7 +89,7 @@ class JobScreen(ModalScreen[None]):
             self.call_after_refresh(scroll.scroll_to_widget, self.query_one("#job-ending"), top=True, animate=False)
 
     async def draw_keys(self) -> None:
-        keys = self.query_one("#job-keys", Horizontal)
+        keys = self.query_one(".keys", Horizontal)
         await keys.remove_children()
         under_way = self.job.ended is None
         buttons = [KeyButton("escape", "Back, it goes on" if under_way else "Back", "dismiss"), KeyButton("y", "Copy", "copy")]
@@ -121,10 +117,4 @@ class JobScreen(ModalScreen[None]):
         """Copy what helps now."""
         ending = self.job.ending
         helping = [shlex.join(command) for command in ending.commands] + [remedy.shell for remedy in ending.remedies if remedy.shell]
-        text = "\n".join(helping or [shlex.join(self.job.command)])
-        self.app.copy_to_clipboard(text)
-        self.notify(text, title="On the clipboard", markup=False)
-
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
+        self.copy("\n".join(helping or [shlex.join(self.job.command)]))
