@@ -390,7 +390,7 @@ async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open
         assert "heartbeat-tui vms setup llm-tpu-vm --project=demo-project" in stage.words()
         assert "on each of its 2 hosts" in stage.words()
         await stage.press("escape")
-        assert dialog.command_run.process is None
+        assert dialog.command_run is None
         assert dialog not in stage.app.screen_stack
 
 

@@ -45,9 +45,8 @@ class SetUp(CommandScreen):
 
     def __init__(self, name: str, hosts: int, arguments: tuple[str, ...], *, emulated: bool = False) -> None:
         super().__init__()
-        self.vm, self.hosts, self.emulated = name, hosts, emulated
+        self.vm, self.hosts, self.arguments, self.emulated = name, hosts, arguments, emulated
         self.shown = shlex.join(("heartbeat-tui", *arguments))
-        self.command_run = RemedyRun((sys.executable, "-m", "heartbeat_tui", *arguments), self.line)
 
     def compose(self) -> ComposeResult:
         several = f" on each of its {self.hosts} hosts" if self.hosts > 1 else ""
@@ -80,8 +79,7 @@ class SetUp(CommandScreen):
         self.query_one("#setup-state", Lines).set_lines([ink(text, kind)])
 
     async def action_run(self) -> None:
-        if self.command_run is not None:
-            await self.begin(self.command_run)
+        await self.begin(RemedyRun((sys.executable, "-m", "heartbeat_tui", *self.arguments), self.line))
 
     def action_copy(self) -> None:
         self.copy(self.shown)
