@@ -200,10 +200,25 @@ class Field:
         return (warm + "─ steady ").ljust(self.width - len(end), "─")[: self.width - len(end)] + end
 
 
-class LatencyChart(Widget):
-    """The chart as a widget: it asks for as many columns as it can show, and draws once for each change."""
+class PictureWidget(Widget):
+    """Shows ``picture``; the style of a kind of ink is the component class ``INKS--kind``."""
 
     ALLOW_SELECT = False
+    INKS: ClassVar[str]
+    picture = NOTHING
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self.picture.lines):
+            return Strip.blank(width, self.rich_style)
+        segments = [Segment(text, self.get_component_rich_style(f"{self.INKS}--{kind}")) for text, kind in self.picture.lines[y]]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+
+class LatencyChart(PictureWidget):
+    """The chart as a widget: it asks for as many columns as it can show, and draws once for each change."""
+
+    INKS = "chart"
     DEFAULT_CSS = """
     LatencyChart { border-subtitle-color: $text; }
     .chart--axis, .chart--warm, .chart--median { color: $text-muted; }
@@ -214,7 +229,6 @@ class LatencyChart(Widget):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{kind}" for kind in ("axis", "steady", "cold", "warm", "compile", "median", "duty")}
 
-    picture = NOTHING
     redraw: Callable[[], None] | None = None
 
     def show(
@@ -252,10 +266,3 @@ class LatencyChart(Widget):
     def on_resize(self) -> None:
         if self.redraw is not None:
             self.redraw()
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        if y >= len(self.picture.lines):
-            return Strip.blank(width, self.rich_style)
-        segments = [Segment(text, self.get_component_rich_style(f"chart--{kind}")) for text, kind in self.picture.lines[y]]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)

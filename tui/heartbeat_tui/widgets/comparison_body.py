@@ -14,9 +14,9 @@ from textual.widgets import Digits
 from heartbeat_core.beat.units import format_ns
 from heartbeat_core.runs.side_words import price_notes
 from heartbeat_tui.widgets.columns import fitted
-from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, side_ink, table, why
+from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, table, why
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
-from heartbeat_tui.widgets.overlay import Curve, OverlayChart, marker_of
+from heartbeat_tui.widgets.overlay import Curve, OverlayChart, ink_of, marker_of
 from heartbeat_tui.widgets.scale import unit_for
 from heartbeat_tui.widgets.text import Lines, ink, inked
 
@@ -72,7 +72,7 @@ class Distribution(Lines):
             bins = self.bins(self.number, height)
             unit = f", {unit_for(bins[-1].low_ns)[1]}" if bins else ""
             self.border_title = f"{marker_of(self.number)} {self.side.title}{unit}"
-            self.set_lines(draw_histogram(bins, width, self.marks, side_ink(self.number)) or [ink("There is no room for it.", "quiet")])
+            self.set_lines(draw_histogram(bins, width, self.marks, ink_of(self.number)) or [ink("There is no room for it.", "quiet")])
 
 
 class ComparisonBody(Container):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_core.runs.compare import between, change, p_words
 from heartbeat_core.runs.side_words import costs
-from heartbeat_tui.widgets.overlay import COLOURS, marker_of
+from heartbeat_tui.widgets.overlay import marker_of
 from heartbeat_tui.widgets.words import MARKS, sentence
 
 if TYPE_CHECKING:
@@ -30,13 +30,9 @@ class Headline:
     lines: tuple[tuple[Piece, ...], ...]
 
 
-def side_ink(number: int) -> str:
-    return f"run-{number % COLOURS}"
-
-
 def side_name(side: Side, number: int) -> Piece:
     """Name a side with its marker."""
-    return f"{marker_of(number)} {side.title}", side_ink(number)
+    return f"{marker_of(number)} {side.title}", ink_of(number)
 
 
 def headline(comparison: Comparison, number: int = 1) -> Headline:
@@ -58,10 +54,10 @@ def times(comparison: Comparison, number: int) -> tuple[Piece, ...]:
     """Say what both take, and where."""
     this, that = comparison.candidate, comparison.reference
     return (
-        (f"{marker_of(number)} {format_ns(this.ns)}", side_ink(number)),
+        (f"{marker_of(number)} {format_ns(this.ns)}", ink_of(number)),
         (f" on {this.where}", "plain"),
         (" · ", "quiet"),
-        (f"{marker_of(0)} {format_ns(that.ns)}", side_ink(0)),
+        (f"{marker_of(0)} {format_ns(that.ns)}", ink_of(0)),
         (f" on {that.where}", "plain"),
     )
 

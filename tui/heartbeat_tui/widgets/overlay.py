@@ -6,12 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
-from textual.strip import Strip
-from textual.widget import Widget
-
 from heartbeat_tui.widgets.braille import BLANK, Canvas, Run
-from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Bar, Picture, bars, cell_row
+from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Bar, Picture, PictureWidget, bars, cell_row
 from heartbeat_tui.widgets.columns import cut
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
@@ -34,7 +30,7 @@ class Curve:
     chart: Callable[[int, bool], ChartData]
 
 
-def kind_of(number: int) -> str:
+def ink_of(number: int) -> str:
     """Name the ink of a run: there are four, and eight markers."""
     return f"run-{number % COLOURS}"
 
@@ -146,10 +142,10 @@ def composed(numbers: Sequence[int], drawn: Sequence[Canvas], marks: Sequence[di
                 every |= some
             most = max(some.bit_count() for some in dots)
             leading = [number for number, some in zip(numbers, dots, strict=True) if some.bit_count() == most]
-            text, kind = chr(BLANK + every), kind_of(leading[x % len(leading)])
+            text, kind = chr(BLANK + every), ink_of(leading[x % len(leading)])
         for number, places in zip(numbers, marks, strict=True):
             if (x, y) in places:
-                text, kind = places[x, y], kind_of(number)
+                text, kind = places[x, y], ink_of(number)
         if runs and runs[-1][1] == kind:
             runs[-1] = (runs[-1][0] + text, kind)
         else:
@@ -161,7 +157,7 @@ def legend(curves: Sequence[Curve], width: int) -> tuple[Run, ...]:
     """Name every run beside its marker; names are cut where there is no room for all."""
     names = {curve.number: curve.name for curve in curves}
     most = max(6, width // len(names) - 4)
-    return tuple((f"{marker_of(number)} {cut(name, most)}  ", kind_of(number)) for number, name in names.items())
+    return tuple((f"{marker_of(number)} {cut(name, most)}  ", ink_of(number)) for number, name in names.items())
 
 
 def foot(steady_only: bool, cut_off: bool, room: int) -> str:
@@ -171,10 +167,10 @@ def foot(steady_only: bool, cut_off: bool, room: int) -> str:
     return left.ljust(room - len(right), "─")[: max(0, room - len(right))] + right
 
 
-class OverlayChart(Widget):
+class OverlayChart(PictureWidget):
     """The chart as a widget: drawn once for each change and each size."""
 
-    ALLOW_SELECT = False
+    INKS = "overlay"
     DEFAULT_CSS = """
     OverlayChart .overlay--axis { color: $text-muted; }
     OverlayChart .overlay--run-0 { color: $series-a; }
@@ -182,9 +178,8 @@ class OverlayChart(Widget):
     OverlayChart .overlay--run-2 { color: $series-c; }
     OverlayChart .overlay--run-3 { color: $series-d; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"overlay--axis", *(f"overlay--{kind_of(number)}" for number in range(COLOURS))}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"overlay--axis", *(f"overlay--{ink_of(number)}" for number in range(COLOURS))}
 
-    picture = NOTHING
     curves: tuple[Curve, ...] = ()
     in_log = steady_only = True
 
@@ -203,10 +198,3 @@ class OverlayChart(Widget):
 
     def on_resize(self) -> None:
         self.draw()
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        if y >= len(self.picture.lines):
-            return Strip.blank(width, self.rich_style)
-        segments = [Segment(text, self.get_component_rich_style(f"overlay--{kind}")) for text, kind in self.picture.lines[y]]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -7,12 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.segment import Segment
-from textual.strip import Strip
-from textual.widget import Widget
-
 from heartbeat_tui.widgets.braille import Canvas, Run
-from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Picture
+from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Picture, PictureWidget
 from heartbeat_tui.widgets.overlay import marker_of
 from heartbeat_tui.widgets.scale import Scale
 
@@ -146,10 +142,10 @@ def log_scale(values: Sequence[float], rows: int, *, room: float = 1.3) -> Scale
     return Scale(low, high, True, tuple(ticks[::every]))
 
 
-class PlotChart(Widget):
+class PlotChart(PictureWidget):
     """A plot as a widget: made anew at each size; what makes it is given, and gives None where there is nothing to draw."""
 
-    ALLOW_SELECT = False
+    INKS = "plot"
     DEFAULT_CSS = """
     PlotChart .plot--axis, PlotChart .plot--roof { color: $text-muted; }
     PlotChart .plot--series-0 { color: $accent; text-style: bold; }
@@ -162,7 +158,6 @@ class PlotChart(Widget):
         "plot--axis", "plot--roof", "plot--knee", *(f"plot--series-{number}" for number in range(SERIES))
     }  # fmt: skip
 
-    picture = NOTHING
     make: Callable[[int, int], Plot | None] | None = None
 
     def show(self, make: Callable[[int, int], Plot | None], title: str) -> None:
@@ -175,10 +170,3 @@ class PlotChart(Widget):
             plot = self.make(width, height)
             self.picture = draw(plot, width, height) if plot else NOTHING
             self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        if y >= len(self.picture.lines):
-            return Strip.blank(width, self.rich_style)
-        segments = [Segment(text, self.get_component_rich_style(f"plot--{kind}")) for text, kind in self.picture.lines[y]]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
