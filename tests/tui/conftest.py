@@ -25,8 +25,16 @@ MS = 1_000_000
 NO_LABEL = Label(0)
 PATIENCE_S = 30.0
 KEYS = {
-    "-": "minus", ".": "full_stop", " ": "space", "@": "at", "/": "slash", "=": "equals_sign", ",": "comma", "_": "underscore", ";": "semicolon",
-}  # fmt: skip
+    "-": "minus",
+    ".": "full_stop",
+    " ": "space",
+    "@": "at",
+    "/": "slash",
+    "=": "equals_sign",
+    ",": "comma",
+    "_": "underscore",
+    ";": "semicolon",
+}
 
 
 class Driven:
@@ -197,7 +205,7 @@ class Stand:
 class Theatre(Driven):
     """An app on fake runs."""
 
-    ERRANDS = ("run",)
+    ERRANDS: ClassVar[tuple[str, ...]] = ("run",)
 
     def __init__(self, app: HeartbeatApp, stand: Stand, pilot: Pilot[None]) -> None:
         super().__init__(app, pilot)

@@ -17,7 +17,7 @@ class SettingsScreen(Modal[Mapping[str, str]]):
     """Ask; what is to be written where it was accepted, nothing where it was left."""
 
     DEFAULT_CSS = """
-    SettingsScreen SettingsForm { width: 110; height: 90%; }
+    SettingsScreen .panel { width: 110; height: 90%; }
     """
 
     def __init__(self, settings: Settings, file: Path) -> None:
