@@ -11,7 +11,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 from heartbeat_tui.messages import Clocks, Snapshot
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from heartbeat_core.runs.course import Course, Leg
     from heartbeat_core.runs.sweep import Swept
 
-INTERRUPTED = 130
 REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
 
 

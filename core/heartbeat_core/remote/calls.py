@@ -9,10 +9,9 @@ from typing import TypeVar
 
 from heartbeat_core.beat.interpreter import kill_worker
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 
 T = TypeVar("T")
-INTERRUPTED = 130
 
 
 class GivenUp(HeartbeatError):

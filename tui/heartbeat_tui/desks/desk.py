@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from textual.app import App
 
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 from heartbeat_core.settings import RemoteSettings
 
 if TYPE_CHECKING:
     from heartbeat_tui.panes.pane import Pane
 
 P = TypeVar("P", bound="Pane")
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
