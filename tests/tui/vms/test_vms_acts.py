@@ -401,9 +401,10 @@ async def test_leaving_says_that_a_set_up_is_under_way_and_ends_it(vms: Open) ->
         )  # a command that ends only when it is told to
         await stage.app.push_screen(dialog)
         await stage.press("enter")
-        await stage.until(lambda: dialog.command_run.process is not None and dialog.output)
+        await stage.until(lambda: bool(dialog.output))
         await stage.press("ctrl+q")
         await stage.until(lambda: "llm-tpu-vm is being set up" in stage.words())
         await stage.press("y")
+    assert dialog.command_run is not None
     assert dialog.command_run.process is not None
     assert dialog.command_run.process.wait(30)
