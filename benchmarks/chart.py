@@ -14,8 +14,8 @@ from benchmarks.terminal import COLUMNS, ROWS
 from textual.app import App, ComposeResult
 
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Phase, Samples
 from heartbeat_core.beat.series import ChartData, Series
-from heartbeat_core.beat.stream import Phase, Samples
 from heartbeat_tui.widgets.chart import LatencyChart
 
 ROUNDS = 150

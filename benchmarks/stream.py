@@ -18,9 +18,10 @@ from benchmarks.paced import PARTS, row
 
 from heartbeat_core.beat.place import Here
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Samples
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.stream import Samples, decode
+from heartbeat_core.beat.stream import decode
 from heartbeat_core.beat.workload import MatMul
 
 WARMUP, STEADY = 5, 1_000_000

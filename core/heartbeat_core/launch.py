@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.beside import Witness
     from heartbeat_core.beat.ceilings import CeilingCache
     from heartbeat_core.beat.place import Place
+    from heartbeat_core.beat.records import Label
     from heartbeat_core.beat.run import Run, Sink
     from heartbeat_core.beat.source import Source
-    from heartbeat_core.beat.stream import Label
     from heartbeat_core.remote.destination import Destination
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.remote.together import Together

@@ -17,8 +17,8 @@ from textual.worker import WorkerFailed
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
 from heartbeat_core.beat.source import Source
-from heartbeat_core.beat.stream import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
 from heartbeat_tui.app import HeartbeatApp
 
 MS = 1_000_000

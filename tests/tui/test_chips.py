@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from heartbeat_core.beat.envelope import Column
 from heartbeat_core.beat.gauges import DutyColumn
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import ChipReading, Chips
 from heartbeat_core.beat.series import ChartData
-from heartbeat_core.beat.stream import ChipReading, Chips
 from heartbeat_core.telemetry.look import Answer, Look
 from heartbeat_tui.commands import chips as command
 from heartbeat_tui.widgets.chart import draw

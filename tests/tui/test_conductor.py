@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import Label
+from heartbeat_core.beat.records import Label
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.axes import parse_axes
 from heartbeat_tui.conductor import Conductor

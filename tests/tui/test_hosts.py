@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import Label
+from heartbeat_core.beat.records import Label
 from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host

@@ -7,8 +7,8 @@ from textual.widgets import Input
 
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Stage
 from heartbeat_core.beat.source import Source
-from heartbeat_core.beat.stream import Stage
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.app import HeartbeatApp
 

@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import Samples
+from heartbeat_core.beat.records import Samples
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_tui.widgets.bars import bar, progress
 from heartbeat_tui.widgets.heart import pace

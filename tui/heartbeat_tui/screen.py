@@ -14,8 +14,8 @@ from heartbeat_tui.surveyor import Surveyor
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import BackendName, Plan
+    from heartbeat_core.beat.records import Label
     from heartbeat_core.beat.source import Source
-    from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
     from heartbeat_tui.messages import BeatOn
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from time import monotonic_ns
 from typing import Any, Protocol
 
-from heartbeat_core.beat.stream import ChipReading, Chips, encode
+from heartbeat_core.beat.records import ChipReading, Chips
+from heartbeat_core.beat.stream import encode
 
 Told = tuple[tuple[ChipReading, ...], str | None]  # the readings, and what is missing
 

@@ -9,7 +9,7 @@ from time import perf_counter_ns
 
 from heartbeat_core.beat.backends.base import Backend
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured
+from heartbeat_core.beat.records import CeilingMeasured
 from heartbeat_core.beat.workload import ITEM_BYTES
 
 SQUARE = 2048

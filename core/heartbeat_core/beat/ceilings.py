@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured
+from heartbeat_core.beat.records import CeilingMeasured
 from heartbeat_core.folders import write_whole
 
 

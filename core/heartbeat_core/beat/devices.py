@@ -13,7 +13,8 @@ from typing import Any
 from heartbeat_core.beat.interpreter import kill_worker, spawn_worker
 from heartbeat_core.beat.pci import PciTpu, scan_tpus
 from heartbeat_core.beat.plan import BACKENDS, BackendName, Plan
-from heartbeat_core.beat.stream import Environment, Failed, StreamError, decode
+from heartbeat_core.beat.records import Environment, Failed
+from heartbeat_core.beat.stream import StreamError, decode
 
 LIMIT_S = 60.0
 

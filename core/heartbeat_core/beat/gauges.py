@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
 
-from heartbeat_core.beat.stream import ChipReading, Chips
+from heartbeat_core.beat.records import ChipReading, Chips
 
 T = TypeVar("T", int, float)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.beat.stream import Health
+from heartbeat_core.beat.records import Health
 
 CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")

@@ -14,7 +14,7 @@ from typing import Protocol
 from heartbeat_core.beat.backends.base import Backend
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.recorder import Recorder
-from heartbeat_core.beat.stream import HandbookClock
+from heartbeat_core.beat.records import HandbookClock
 
 
 class Control(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.stream import Profiled
+from heartbeat_core.beat.records import Profiled
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import random
 from typing import Any
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import Proof
+from heartbeat_core.beat.records import Proof
 
 IMPLIES = (  # errors up to here, relative to max|reference|, imply
     (5e-6, "float32"),

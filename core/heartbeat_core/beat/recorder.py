@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from heartbeat_core.beat.stream import Pause, Phase, Samples
+from heartbeat_core.beat.records import Pause, Phase, Samples
 
 FLUSH_NS = 33_000_000
 CAPACITY = 8192  # samples; at 1e5 a second a flush holds 3,300

@@ -11,9 +11,9 @@ from heartbeat_core.beat.chips import chip_by_name
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.gauges import ChipFigures
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import HandbookClock, Health, Profiled, Proof
 from heartbeat_core.beat.roofline import Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import HandbookClock, Health, Profiled, Proof
 from heartbeat_core.beat.verdict import Verdict, judge
 
 if TYPE_CHECKING:

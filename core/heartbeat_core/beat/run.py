@@ -19,10 +19,11 @@ from heartbeat_core.beat.interpreter import kill_worker
 from heartbeat_core.beat.memory import ensure_fits
 from heartbeat_core.beat.place import Here, Place
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import CeilingMeasured, Chips, Environment, Record
 from heartbeat_core.beat.report import get_ready
 from heartbeat_core.beat.source import Source
 from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.stream import CeilingMeasured, Chips, Environment, Record, decode, not_ours
+from heartbeat_core.beat.stream import decode, not_ours
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.foreign import plain
 

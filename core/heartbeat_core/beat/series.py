@@ -9,8 +9,7 @@ from typing import Any
 from heartbeat_core.beat.envelope import Column, Envelope
 from heartbeat_core.beat.gauges import DutyColumn, Gauges
 from heartbeat_core.beat.plan import Plan, plan_of_recording
-from heartbeat_core.beat.store import SampleStore
-from heartbeat_core.beat.stream import (
+from heartbeat_core.beat.records import (
     CeilingMeasured,
     Chips,
     Ended,
@@ -26,8 +25,9 @@ from heartbeat_core.beat.stream import (
     Samples,
     Stage,
     Started,
-    StreamError,
 )
+from heartbeat_core.beat.store import SampleStore
+from heartbeat_core.beat.stream import StreamError
 
 LEAST_OF_WARMUP = 12  # a twelfth of the chart's columns are its own, where it has so many samples
 MARKED_COMPILES = 500  # compile iterations remembered one by one

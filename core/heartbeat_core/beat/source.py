@@ -11,9 +11,9 @@ from pathlib import Path
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Record
 from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.series import ChartData, Series
-from heartbeat_core.beat.stream import Record
 
 
 @dataclass(frozen=True)

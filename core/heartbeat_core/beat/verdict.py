@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context
 from typing import Literal
 
+from heartbeat_core.beat.records import HandbookClock, Proof
 from heartbeat_core.beat.roofline import Floor
 from heartbeat_core.beat.steady import SteadyState
-from heartbeat_core.beat.stream import HandbookClock, Proof
 from heartbeat_core.beat.units import format_bytes, format_ns, format_share, significant
 from heartbeat_core.beat.workload import MatMul
 

@@ -32,19 +32,8 @@ from heartbeat_core.beat.plan import Plan, plan_from_json
 from heartbeat_core.beat.profile import take_profile
 from heartbeat_core.beat.proof import choose_row, prove
 from heartbeat_core.beat.recorder import Recorder
-from heartbeat_core.beat.stream import (
-    SCHEMA,
-    Chips,
-    Ended,
-    Environment,
-    Failed,
-    Pause,
-    Record,
-    Samples,
-    Stage,
-    Started,
-    encode,
-)
+from heartbeat_core.beat.records import Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started
+from heartbeat_core.beat.stream import SCHEMA, encode
 from heartbeat_core.errors import HeartbeatError
 
 DRIVER = "the driver"

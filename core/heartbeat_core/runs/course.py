@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Label
 from heartbeat_core.beat.report import Report
 from heartbeat_core.beat.source import Source
-from heartbeat_core.beat.stream import Label
 from heartbeat_core.errors import HeartbeatError
 
 

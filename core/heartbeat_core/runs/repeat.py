@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median, stdev
 
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Label
 from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.stream import Label
 from heartbeat_core.beat.units import significant
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.axes import Value, names_of, varied

@@ -12,8 +12,8 @@ import pytest
 from heartbeat_core.beat.backends.accelerator import Accelerator
 from heartbeat_core.beat.backends.base import BackendUnavailable
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import ChipReading
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import ChipReading
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from heartbeat_core.beat.beside import Told
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import ChipReading, Chips, Ended, Started
 from heartbeat_core.beat.report import report_json
-from heartbeat_core.beat.stream import ChipReading, Chips, Ended, Started, decode
+from heartbeat_core.beat.stream import decode
 from heartbeat_core.runs.recording import Recording, load
 from heartbeat_core.runs.replay import Replay
 

@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured
+from heartbeat_core.beat.records import CeilingMeasured
 from heartbeat_core.beat.workload import MatMul
 
 ENVIRONMENT = {"host": "h", "cpu": "EPYC", "device": "cpu", "precision": "float32 as it is", "threads": 2}

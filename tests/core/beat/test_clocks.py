@@ -6,9 +6,9 @@ import pytest
 
 from heartbeat_core.beat.clocks import explain_gap
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import HandbookClock, Samples
 from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import HandbookClock, Samples
 
 MS = 10**6
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.beat.gauges import MOST, DutyColumn, Gauges
-from heartbeat_core.beat.stream import ChipReading, Chips
+from heartbeat_core.beat.records import ChipReading, Chips
 
 GIB = 2**30
 percent = st.none() | st.floats(0, 100)

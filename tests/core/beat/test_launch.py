@@ -15,7 +15,7 @@ from heartbeat_core import launch
 from heartbeat_core.beat.ceilings import ceiling_key
 from heartbeat_core.beat.environments import XlaEnvironment
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured
+from heartbeat_core.beat.records import CeilingMeasured
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launch import Launcher

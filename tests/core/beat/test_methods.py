@@ -14,7 +14,7 @@ from heartbeat_core.beat.backends.base import Backend
 from heartbeat_core.beat.methods import measure, parts_of
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.recorder import Recorder
-from heartbeat_core.beat.stream import HandbookClock, Pause, Samples
+from heartbeat_core.beat.records import HandbookClock, Pause, Samples
 
 BEAT_NS = 1_000_000
 

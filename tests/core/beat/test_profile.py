@@ -14,9 +14,10 @@ import pytest
 from heartbeat_core.beat.backends.base import Backend
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.profile import BEATS, files_of, prepare_folder, take_profile
+from heartbeat_core.beat.records import Profiled
 from heartbeat_core.beat.report import report_json
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import Profiled, decode, encode
+from heartbeat_core.beat.stream import decode, encode
 from heartbeat_core.errors import HeartbeatError
 
 Begin = Callable[..., Run]

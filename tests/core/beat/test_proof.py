@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.proof import FLOAT32, choose_row, prove
-from heartbeat_core.beat.stream import Proof
+from heartbeat_core.beat.records import Proof
 from heartbeat_core.beat.workload import MatMul
 
 pytestmark = pytest.mark.torch

@@ -6,7 +6,7 @@ import pytest
 
 from heartbeat_core.beat import recorder as module
 from heartbeat_core.beat.recorder import CAPACITY, Recorder
-from heartbeat_core.beat.stream import Pause, Samples
+from heartbeat_core.beat.records import Pause, Samples
 
 NEVER = 2**62
 

@@ -9,9 +9,9 @@ import pytest
 from heartbeat_core.beat.ceilings import Ceiling
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Environment, HandbookClock, Health, Pause, Phase, Proof, Record, Samples, Stage
 from heartbeat_core.beat.report import SAMPLES_SHOWN, Report, report_json, report_of
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import Environment, HandbookClock, Health, Pause, Phase, Proof, Record, Samples, Stage
 
 MS, S = 10**6, 10**9
 CEILING = Ceiling(1e12, 2e10, "2026-11-22")

@@ -10,22 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import PHASES, Environment, HandbookClock, Pause, Phase, Samples, Stage, Started, Unknown
 from heartbeat_core.beat.report import report_json, report_of
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import (
-    KINDS,
-    PHASES,
-    SCHEMA,
-    Environment,
-    HandbookClock,
-    Pause,
-    Phase,
-    Samples,
-    Stage,
-    Started,
-    Unknown,
-    decode,
-)
+from heartbeat_core.beat.stream import KINDS, SCHEMA, decode
 from heartbeat_core.errors import HeartbeatError
 
 

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.stream import (
-    KINDS,
+from heartbeat_core.beat.records import (
     PHASES,
-    SCHEMA,
     CeilingMeasured,
     ChipReading,
     Chips,
@@ -29,11 +27,9 @@ from heartbeat_core.beat.stream import (
     Samples,
     Stage,
     Started,
-    StreamError,
     Unknown,
-    decode,
-    encode,
 )
+from heartbeat_core.beat.stream import KINDS, SCHEMA, StreamError, decode, encode
 
 whole = st.integers(-(2**63), 2**63 - 1)
 real = st.floats(allow_nan=False, allow_infinity=False) | whole

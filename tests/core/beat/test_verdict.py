@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from heartbeat_core.beat.chips import chip_by_name
 from heartbeat_core.beat.plan import Precision
+from heartbeat_core.beat.records import HandbookClock, Proof
 from heartbeat_core.beat.roofline import Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.beat.steady import SteadyState
-from heartbeat_core.beat.stream import HandbookClock, Proof
 from heartbeat_core.beat.verdict import Verdict, judge
 from heartbeat_core.beat.workload import Dtype, MatMul
 

@@ -21,7 +21,7 @@ from heartbeat_core.beat.host import HealthWatch
 from heartbeat_core.beat.lifeline import Lifeline
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.recorder import Recorder
-from heartbeat_core.beat.stream import (
+from heartbeat_core.beat.records import (
     ChipReading,
     Chips,
     Ended,
@@ -34,8 +34,8 @@ from heartbeat_core.beat.stream import (
     Samples,
     Stage,
     Started,
-    decode,
 )
+from heartbeat_core.beat.stream import decode
 from heartbeat_core.beat.worker import Output, tell_health
 
 LONG_S = 60.0

@@ -69,7 +69,7 @@ def test_on_names_a_vm_and_which_of_its_hosts() -> None:
 
 def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
     from heartbeat_core.beat.ending import Exit
-    from heartbeat_core.beat.stream import Failed, Started
+    from heartbeat_core.beat.records import Failed, Started
     from heartbeat_core.remote.hosts import Host
 
     there = There(Host("vm", 0, ("ssh", "host"), {}, "f", "f/venv/bin/python"))

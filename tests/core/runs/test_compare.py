@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured, Ended, Label, Record, Stage
+from heartbeat_core.beat.records import CeilingMeasured, Ended, Label, Record, Stage
 from heartbeat_core.beat.units import significant
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import CeilingMeasured, Ended, Failed, Label, Record, Samples, encode
+from heartbeat_core.beat.records import CeilingMeasured, Ended, Failed, Label, Record, Samples
+from heartbeat_core.beat.stream import encode
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.index import Index

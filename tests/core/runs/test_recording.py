@@ -10,21 +10,10 @@ import pytest
 
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import CeilingMeasured, Ended, Environment, Failed, Label, Proof, Record, Samples, Started
 from heartbeat_core.beat.report import report_json
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import (
-    SCHEMA,
-    CeilingMeasured,
-    Ended,
-    Environment,
-    Failed,
-    Label,
-    Proof,
-    Record,
-    Samples,
-    Started,
-    encode,
-)
+from heartbeat_core.beat.stream import SCHEMA, encode
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.recording import Recording, load, make_room, read_records
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Ended, Samples, Started
 from heartbeat_core.beat.report import Report, report_of
 from heartbeat_core.beat.run import Run
 from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import SCHEMA, Ended, Samples, Started
+from heartbeat_core.beat.stream import SCHEMA
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.course import Begun, Over, carry_out
 from heartbeat_core.runs.ratio import mean_interval

@@ -14,8 +14,8 @@ import pytest
 
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.beat.plan import Plan
+from heartbeat_core.beat.records import Label, Record
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import Label, Record
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.axes import parse_axes

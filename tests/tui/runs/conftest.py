@@ -14,7 +14,8 @@ from tests.tui.conftest import Stand, Theatre
 
 from heartbeat_core.beat.ceilings import CeilingCache
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
+from heartbeat_core.beat.records import Ended, Environment, Label, Proof, Record, Samples, Stage, Started
+from heartbeat_core.beat.stream import SCHEMA, encode
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.replay import Replay

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.stream import Label
+from heartbeat_core.beat.records import Label
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.lock import hold
 from heartbeat_tui.archive import Archive

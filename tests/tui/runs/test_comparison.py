@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import Input
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import Label
+from heartbeat_core.beat.records import Label
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.panes.comparison import ComparisonPane
 from heartbeat_tui.panes.runs import RunsPane

@@ -11,7 +11,7 @@ from tests.tui.runs.conftest import Hall
 from textual.pilot import Pilot
 
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import Label
+from heartbeat_core.beat.records import Label
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:

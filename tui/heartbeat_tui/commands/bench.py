@@ -14,9 +14,9 @@ from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, mak
 
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.records import Label
     from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.run import Run
-    from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
 
 DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible verdict or a failed proof, 3 where the backend cannot run."
@@ -197,7 +197,7 @@ def label_of(args: argparse.Namespace) -> Label | None:
     """Give what the recording is to be called; raise HeartbeatError where none would be kept."""
     if not (args.name or args.note or args.tag):
         return None
-    from heartbeat_core.beat.stream import Label
+    from heartbeat_core.beat.records import Label
     from heartbeat_core.errors import HeartbeatError
 
     if args.no_save or args.source:

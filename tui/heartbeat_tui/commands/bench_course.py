@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.beat.records import Label
     from heartbeat_core.beat.report import Report
     from heartbeat_core.beat.run import Run
-    from heartbeat_core.beat.stream import Label
     from heartbeat_core.launch import Launcher
     from heartbeat_core.runs.course import Course, Leg
 

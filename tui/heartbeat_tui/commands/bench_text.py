@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from heartbeat_core.beat.profile import files_of
+from heartbeat_core.beat.records import Profiled
 from heartbeat_core.beat.report import Report, steady_s, wanted
 from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import Profiled
 from heartbeat_core.beat.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_core.runs.entry import GLYPHS
 from heartbeat_tui.widgets.chip_words import chip_rows

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.plan_flags import duration
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.stream import ChipReading
+    from heartbeat_core.beat.records import ChipReading
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.settings import Settings
     from heartbeat_core.telemetry.look import Look

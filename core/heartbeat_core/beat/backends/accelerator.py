@@ -8,7 +8,7 @@ from typing import Any
 from heartbeat_core.beat.backends.base import Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
 from heartbeat_core.beat.pci import scan_tpus
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.stream import ChipReading
+from heartbeat_core.beat.records import ChipReading
 
 CUDA_PRECISION = {"default": "highest", "high": "high", "highest": "highest"}  # of torch.set_float32_matmul_precision
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.beat.proof import COARSEST, FLOAT32
-from heartbeat_core.beat.stream import ChipReading
+from heartbeat_core.beat.records import ChipReading
 from heartbeat_core.errors import HeartbeatError
 
 
