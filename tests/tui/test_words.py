@@ -12,12 +12,17 @@ from heartbeat_core.beat.records import Samples
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_tui.widgets.bars import bar, progress
 from heartbeat_tui.widgets.heart import pace
-from heartbeat_tui.widgets.words import clock, figures, figures_text, meaning, plan_line, plan_sentence
+from heartbeat_tui.widgets.words import clock, figures, figures_text, meaning, plan_line, plan_sentence, sentence
 
 if TYPE_CHECKING:
     from tests.tui.conftest import FakeRun
 
 Make = Callable[[Plan], "FakeRun"]
+
+
+def test_a_sentence_leaves_the_names_of_programs_as_they_are() -> None:
+    assert sentence("no TPU is here") == "No TPU is here."
+    assert sentence("torch_xla is not installed.") == "torch_xla is not installed."
 
 
 def test_a_plan_in_plain_words() -> None:

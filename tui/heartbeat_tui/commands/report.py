@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 MOST_RUNS = 5  # the last ones are looked at for errors
 PACKAGES = (
-    "torch", "torch_xla", "libtpu", "tpu-info", "jax", "numpy", "textual", "rich", "plotext", "textual-plotext", "google-auth",
-    "google-api-core", "google-cloud-tpu", "requests", "starlette", "uvicorn",
+    "torch", "torch_xla", "libtpu", "tpu-info", "jax", "numpy", "textual", "rich", "google-auth", "requests", "starlette", "uvicorn",
 )  # fmt: skip
 
 

@@ -177,14 +177,12 @@ def wanted_widths(rows: Sequence[RunRow], now: datetime) -> dict[str, int]:
 def columns_for(rows: Sequence[RunRow], width: int, now: datetime) -> Layout:
     """Choose the columns there is room for."""
     wanted = wanted_widths(rows, now)
-    columns = NARROW_COLUMNS if width < NARROW else COLUMNS
-    tagged = any(entry.tags for row in rows[:TELLING] for entry in row.entries)
-    kept = tuple(
-        replace(column, least=wanted["when"]) if column.name == "when" else column  # half a time is none
-        for column in columns
-        if tagged or column.name != "tags"
-    )
-    return lay_out(kept, wanted, width - LEFT)
+    *columns, tags = NARROW_COLUMNS if width < NARROW else COLUMNS
+    whole = [replace(column, least=wanted["when"]) if column.name == "when" else column for column in columns]  # half a time is none
+    shown = lay_out(whole, wanted, width - LEFT)
+    left = width - LEFT - sum(cells + GAP for _, cells in shown)
+    tagged = len(shown) == len(columns) and any(entry.tags for row in rows[:TELLING] for entry in row.entries)
+    return (*shown, (tags, min(left, wanted["tags"], tags.most))) if tagged and left >= tags.least else shown
 
 
 def heading_pieces(shown: Layout, order: Order) -> list[tuple[str, str, str]]:

@@ -173,9 +173,10 @@ def meaning(report: Report) -> list[tuple[str, str]]:
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter and end with a full stop."""
+    """Begin with a capital letter, but for a name such as torch_xla, and end with a full stop."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+    first = text[:1] if "_" in text.partition(" ")[0] else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
 
 
 def cold_sentence(report: Report) -> str:
