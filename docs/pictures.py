@@ -155,7 +155,10 @@ def wanted() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--size", default="120x40", help="columns and rows of the terminal")
     parser.add_argument("--theme", default="", help="heartbeat-light, or another that ctrl+p, Theme lists")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if unknown := sorted(set(args.names) - {picture.name for picture in PICTURES}):
+        parser.error(f"there is no picture {', '.join(unknown)}")
+    return args
 
 
 def furnish(home: Path, found: Path | None) -> None:

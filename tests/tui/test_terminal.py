@@ -117,3 +117,28 @@ def test_a_killed_worker_is_told_and_the_screen_goes_on(beating: Terminal) -> No
     beating.type(b"q")
     beating.drain()
     assert beating.program.wait(PATIENCE_S) == 0
+
+
+def test_ctrl_c_at_the_prompt_of_a_failed_command_ends_the_prompt_alone() -> None:
+    """asyncio's own handler would end the app once Enter is pressed."""
+    program = """
+import asyncio
+from heartbeat_tui.desks.desk import wait_for_enter
+async def main():
+    wait_for_enter("asked")
+    print("came back", flush=True)
+    await asyncio.sleep(0)
+    print("goes on", flush=True)
+asyncio.run(main())
+"""
+    terminal, inner = os.openpty()
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=inner, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    with process.stdout as said:
+        assert said.read(5) == b"asked"
+        while not select.select([said], [], [], 2)[0]:  # one that comes just before it waits is not heard
+            process.send_signal(signal.SIGINT)
+        assert said.read() == b"came back\ngoes on\n"
+    assert process.wait() == 0
+    os.close(terminal)
+    os.close(inner)

@@ -13,6 +13,7 @@ import pytest
 
 from heartbeat_core.runs.replay import Replay
 from heartbeat_core.tour.steps import STEPS
+from heartbeat_tui.messages import Begin
 
 if TYPE_CHECKING:
     from tests.tui.conftest import FakeRun, Open
@@ -71,6 +72,14 @@ async def test_where_torch_xla_is_missing_a_recording_stands_in_and_says_so(thea
         await stage.settle()
         assert "REPLAY" in stage.text()
         assert "compiling took" in stage.text()
+
+
+async def test_what_was_done_before_the_tour_is_not_what_is_done_again_in_it(theatre: Open) -> None:
+    async with theatre(steady) as stage:
+        await stage.press("m")
+        stage.app.open_tour(lambda backend: "", lambda path: Replay(path).start())
+        await stage.press("c", "g")
+        assert isinstance(stage.app.pane.errand(), Begin)
 
 
 async def test_on_a_low_screen_the_keys_stay_and_what_came_out_is_in_sight(theatre: Open) -> None:

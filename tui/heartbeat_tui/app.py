@@ -140,7 +140,7 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         """Be the one door through which the end of every worker comes."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self.tell(event.worker.error)
-        if event.worker.group == "run" and event.worker.is_finished:
+        if event.worker.group == "run" and event.worker.is_finished and not self.conducting():
             self.conducted()
 
     # -- leaving, help and commands

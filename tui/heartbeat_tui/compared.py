@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -91,9 +92,11 @@ def compare_read(sights: Sequence[tuple[Entry, Sight]], tariff: Tariff) -> Compa
     runs: dict[object, list[Measured]] = {}
     snapshots: dict[object, list[Snapshot]] = {}
     errors: list[HeartbeatError] = []
+    turns = Counter(entry.group for entry, _ in sights if entry.group)
     for entry, sight in sights:
         try:
-            check_turn(entry)
+            if turns[entry.group] > 1:
+                check_turn(entry)
             if isinstance(sight, HeartbeatError):
                 raise sight
             run = measured(entry, sight.snapshot.report, sight.series)
@@ -108,7 +111,8 @@ def compare_read(sights: Sequence[tuple[Entry, Sight]], tariff: Tariff) -> Compa
     if errors and not runs:
         raise errors[0]
     if len(runs) < 2:
-        why = "Those chosen repeat one another." if len(sights) > 1 else "One run alone is chosen."
+        rest = sum(map(len, runs.values()))
+        why = "Those chosen repeat one another." if rest > 1 else f"One run alone is {'left' if errors else 'chosen'}."
         why = " ".join((why, *(f"{left_out(error)}." for error in errors)))
         raise HeartbeatError("there is nothing to compare with", why, "Mark runs that differ: space marks one.")
     return hold(tuple(map(tuple, runs.values())), tuple(map(tuple, snapshots.values())), tariff, tuple(map(left_out, errors)))

@@ -172,7 +172,9 @@ class Fleet:
             queued_problem=diagnose_exception(look.queued_problem, "call") if look.queued_problem else None,
             wait_s=0.0,
             project=project,
-            elsewhere=tuple(row for row in self.view().elsewhere if look.zone not in (EVERYWHERE, row.zone)),
+            elsewhere=tuple(
+                row for row in self.view().elsewhere if look.zone not in (EVERYWHERE, row.zone) or look.is_silent(row.kind, row.zone)
+            ),
         )
 
     def rows_of(self, look: Look) -> tuple[VmRow, ...]:

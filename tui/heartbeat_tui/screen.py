@@ -55,6 +55,7 @@ def make_app(
         return launcher.begin(plan, label)
 
     def go_to(event: BeatOn | None) -> tuple[str, BackendName]:
+        launcher.give_up()  # what still connects could not be reached any more
         if event is None:
             launcher.destination = None
             return "", launcher.backend()

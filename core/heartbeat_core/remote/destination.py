@@ -58,6 +58,7 @@ class Destination:
                     raise
                 except HeartbeatError:
                     self.found = None  # it may have been created again, at another address
+                    self.calls = calls = Calls()  # a try that failed has ended its own
                 else:
                     return self.found.hosts
             node = calls.wait_for(self.find, FIND_S)

@@ -210,7 +210,8 @@ def check_arrived(host: Host, code: int, said: str) -> None:
             f"{host.label} is not set up", f"There is no {host.python} on it.", f"heartbeat-tui vms setup {host.name}", exit_code=3
         )
     if code == TOO_OLD:
-        raise HeartbeatError(f"the Python of {host.label} is too old", "It is older than 3.8.", "Take a newer runtime.", exit_code=3)
+        why = f"{host.python} is older than 3.10."
+        raise HeartbeatError(f"the Python of {host.label} is too old", why, "Name a newer one in remote.python.", exit_code=3)
     if code == LOST:
         raise cannot_reach(host.label, said)
     if code:

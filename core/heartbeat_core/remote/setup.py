@@ -87,7 +87,7 @@ def take(host: Host, step: Step, on_line: OnLine) -> Done:
         code, said = run(host, step.check, lambda _: None)
         if code == 0:
             return Done(step, "there", monotonic() - begun, said[-1] if said else "")
-        if not step.commands:
+        if not step.commands or code == LOST or code < 0:  # no answer says nothing of what is there
             raise failed(host, step, code, said)
     for command in step.commands:
         code, said = run(host, command, on_line)
@@ -130,7 +130,7 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
 def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatError:
     """Explain a step that failed: the connection, what is known of its words, or the words alone."""
     text = "\n".join(said)
-    if code == LOST:
+    if code == LOST or code < 0:  # ssh itself was ended
         return cannot_reach(host.label, text)
     words = " / ".join(said[-3:])[:400] or f"It ended with code {code}."
     found = diagnose_text(text)

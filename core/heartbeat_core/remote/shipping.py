@@ -17,7 +17,7 @@ KEPT_S = 86400  # for how long an engine stays that nobody comes with
 # is half unpacked has another name; of two that unpack at once one comes too late and finds it done. Other engines go where nobody
 # came with them for a day and no process names them; who has just come, and starts a guard now, has touched his.
 UNPACK = f"""
-import glob, io, os, shutil, sys, tarfile, tempfile, time
+import glob, io, os, shutil, subprocess, sys, tarfile, tempfile, time
 folder, digest, python = sys.argv[1:4]
 data = sys.stdin.buffer.read()
 home = os.path.join(folder, "engine-" + digest)
@@ -53,7 +53,8 @@ for other in glob.glob(os.path.join(folder, "engine-*")):
         shutil.rmtree(other, ignore_errors=True)
 if python and not os.access(python, os.X_OK):
     sys.exit({NOT_SET_UP})
-if sys.version_info < (3, 8):
+fits = "import sys; sys.exit({TOO_OLD} if sys.version_info < (3, 10) else 0)"
+if python and subprocess.call([python, "-c", fits]) == {TOO_OLD}:
     sys.exit({TOO_OLD})
 """
 

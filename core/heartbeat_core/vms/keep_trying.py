@@ -96,7 +96,10 @@ class Rounds:
                 raise self.stopped() from None
             found = diagnose_exception(error, "call", self.request.words())
             fate: Fate = "unknown" if self.doubtful else "nothing"
-            raise VmError(found.title, reason(found), self.open_ends(), fate=fate, diagnosis=found) from error
+            code = COULD_NOT_TELL if self.doubtful else NO
+            raise VmError(
+                found.title, reason(found), self.open_ends(), fate=fate, exit_code=code, diagnosis=found, commands=self.commands()
+            ) from error
 
     def try_in(self, zone: str) -> Node | None:
         """Ask in one zone; give the node, None where it is worth asking again later. Raise VmError where it is not."""
@@ -175,15 +178,17 @@ class Rounds:
         return self.deadline is not None and not self.deadline.left_s
 
     def out_of_time(self) -> VmError:
-        commands = tuple(command for zone in sorted(self.doubtful) for command in self.creation(zone).commands())
         title = f"no zone had one within {self.limit_s:g} s"
         fate: Fate = "unknown" if self.doubtful else "nothing"
-        return VmError(title, "", self.open_ends(), fate=fate, exit_code=COULD_NOT_TELL if self.doubtful else NO, commands=commands)
+        return VmError(title, "", self.open_ends(), fate=fate, exit_code=COULD_NOT_TELL if self.doubtful else NO, commands=self.commands())
 
     def stopped(self) -> VmError:
-        commands = tuple(command for zone in sorted(self.doubtful) for command in self.creation(zone).commands())
         fate: Fate = "unknown" if self.doubtful else "nothing"
-        return VmError("interrupted", "", self.open_ends(), fate=fate, exit_code=INTERRUPTED, commands=commands)
+        return VmError("interrupted", "", self.open_ends(), fate=fate, exit_code=INTERRUPTED, commands=self.commands())
+
+    def commands(self) -> tuple[tuple[str, ...], ...]:
+        """Give what looks at one that may still come, and deletes it."""
+        return tuple(command for zone in sorted(self.doubtful) for command in self.creation(zone).commands())
 
     def open_ends(self) -> str:
         where = f" It may still come in {', '.join(sorted(self.doubtful))}, where a request was lost." if self.doubtful else ""

@@ -10,7 +10,7 @@ import sys
 from array import array
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -38,7 +38,16 @@ def write(home: Path) -> Write:
     """Record a run of about ``centre`` ns where the program looks for recordings."""
     count = 0
 
-    def make(centre: float = 1e6, *, name: str = "", group: str = "", plan: Plan | None = None, **environment: str) -> Path:
+    def make(
+        centre: float = 1e6,
+        *,
+        name: str = "",
+        group: str = "",
+        turn: str = "",
+        status: Literal["done", "stopped"] = "done",
+        plan: Plan | None = None,
+        **environment: str,
+    ) -> Path:
         nonlocal count
         count += 1
         folder = home / "xdg_data_home" / "heartbeat-tui" / "recordings"
@@ -50,8 +59,8 @@ def write(home: Path) -> Write:
             Samples(2, "cold", 0, {"total": array("q", [9_000_000])}),
             Samples(3, "steady", 1, {"total": array("q", [round(centre * (1 + 0.03 * chance.random())) for _ in range(100)])}),
             Proof(4, 3, 1e-7, "float32", passed=True),
-            Ended(5, "done"),
-            Label(5, name, group=group),
+            Ended(5, status),
+            Label(5, name, group=group, round=turn),
         ]
         path = folder / f"202611{count:02}T120000Z-cpu-synchronized-{count:06x}.jsonl"
         path.write_bytes(b"".join(map(encode, lines)))
@@ -188,6 +197,16 @@ def test_check_answers_by_its_exit_code(write: Write, centre: float, code: int, 
     assert done.returncode == code
     assert words in done.stdout
     assert json.loads(runs("check", "a", "b", "--json").stdout)["max_slowdown"] == 0.05
+
+
+def test_check_cannot_tell_where_a_turn_was_cut_short(write: Write) -> None:
+    write(name="base")
+    write(group="cand", turn="x-1")
+    write(group="cand", turn="x-2", status="stopped", name="cut")
+    done = runs("check", "base", "cand")
+    assert done.returncode == 3
+    assert "cut does not count" in done.stderr
+    assert runs("check", "base", "cut").returncode == 0  # asked for by itself
 
 
 def test_check_cannot_tell_of_other_work(write: Write) -> None:

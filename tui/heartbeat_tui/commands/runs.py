@@ -49,7 +49,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "candidates",
         nargs="*",
         metavar="CANDIDATE",
-        help="the same; none: of the group REFERENCE, those with the plan of its first run are it",
+        help="the same; none: of the group REFERENCE, those with the plan that bench was given first are it",
     )
     add_rate(comparing)
     checking = add(
@@ -278,9 +278,12 @@ def delete_runs(args: argparse.Namespace) -> int:
 
 def measured(index: Index, text: str) -> list[Measured]:
     """Read the runs that one side names."""
-    from heartbeat_core.runs.side import measure
+    from heartbeat_core.runs.side import check_turn, measure
 
-    return [measure(entry, index.ceilings) for entry in index.find_all(text.split(","))]
+    entries = index.find_all(text.split(","))
+    for entry in entries if len(entries) > 1 else ():
+        check_turn(entry)
+    return [measure(entry, index.ceilings) for entry in entries]
 
 
 def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[Measured]], list[str]]:

@@ -53,7 +53,8 @@ class BeatDesk(Desk):
         if self.conductor.over():
             self.run_ended()
         if self.conductor.due:
-            self.conduct(self.conductor.follow)
+            if not self.conductor.changing.locked():  # who is at it already may wait for a connection
+                self.conduct(self.conductor.follow)
             return
         if not self.pane.awake or self.pane.waiting or self.conductor.resting:
             return
@@ -85,11 +86,12 @@ class BeatDesk(Desk):
 
     def tidy(self, snapshot: Snapshot) -> None:
         """Leave what is there once a run beats out of later collections: one of everything keeps a key waiting for 70 ms."""
-        beats = snapshot.report.state == "beating"
-        if beats and not self.tidied and not self.is_headless:
+        state = snapshot.report.state
+        if state == "beating" and not self.tidied and not self.is_headless:
+            gc.unfreeze()  # a run and its watchdog name each other: frozen, those before would stay for ever
             gc.collect()
             gc.freeze()
-        self.tidied = beats
+        self.tidied = state == "beating" or (self.tidied and state == "paused")
 
     def run_ended(self) -> None:
         """Do what is due when a run has ended, whichever pane is shown."""
@@ -111,7 +113,7 @@ class BeatDesk(Desk):
 
     async def on_beat_on(self, event: BeatOn) -> None:
         """Go to the Heartbeat pane, and start to beat there; a run that is on its way is asked about first."""
-        if self.conductor.active:
+        if self.conductor.active or self.pane.waiting:
             self.beat_instead(event)
         else:
             await self.beat_there(event)
@@ -177,6 +179,10 @@ class BeatDesk(Desk):
     def conduct(self, change: Callable[[], None]) -> None:
         """Start or change the run in a thread: both wait for processes."""
         change()
+
+    def conducting(self) -> bool:
+        """Tell whether a run is being started or changed."""
+        return any(worker.group == "run" and not worker.is_finished for worker in self.workers)
 
     def conducted(self) -> None:
         """Look at what has come of that."""

@@ -131,6 +131,11 @@ class ComparingDesk(RunsDesk):
         there = self.archive.open(pair.there).snapshot.report.plan if pair.there is not None else self.pane.plan
         return replace(there, backend=pair.lacking, threads=None, calibrate=False)
 
+    def conducted(self) -> None:
+        super().conducted()
+        if self.conductor.run is None:  # it never began
+            self.pair_wanted = False
+
     def run_ended(self) -> None:
         """Show the pair once it is complete."""
         super().run_ended()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,13 +56,19 @@ class Desk(App[None]):
 
         from heartbeat_core.readiness.remedy_runner import run_in_terminal
 
+        code = 0
+        refused: HeartbeatError | None = None
         with self.suspend():
-            code = run_in_terminal(command, environ)
+            try:
+                code = run_in_terminal(command, environ)
+            except HeartbeatError as error:  # raised in here, it would keep Textual from taking the terminal back
+                refused = error
             if sys.__stdin__ is not None and sys.__stdin__.isatty():
                 termios.tcflush(sys.__stdin__, termios.TCIFLUSH)  # what was typed at the command is for no pane
             if code:
-                with contextlib.suppress(EOFError, KeyboardInterrupt):
-                    input(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
+                wait_for_enter(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
+        if refused is not None:
+            raise refused
         return code
 
     def prepared(self, pane: P) -> P:
@@ -81,3 +88,13 @@ class Desk(App[None]):
 
     def close_desk(self) -> None:
         """End what this desk owns, and wait until it is gone; called in a thread."""
+
+
+def wait_for_enter(question: str) -> None:
+    """Wait in the terminal for Enter, or Ctrl-C: asyncio's own way to take that would end the app."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with contextlib.suppress(EOFError, KeyboardInterrupt):
+            input(question)
+    finally:
+        signal.signal(signal.SIGINT, before)

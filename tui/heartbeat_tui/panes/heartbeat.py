@@ -146,7 +146,7 @@ class HeartbeatPane(ChartPane):
             self.refresh_state()
 
     def show_plan(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan, self.errand = plan, lambda: Begin(self.plan)
         self.draw()
 
     @property

@@ -241,7 +241,7 @@ class RunsPane(ListPane):
 
     @property
     def compared(self) -> tuple[Entry, ...]:
-        """Give the runs to be compared: the reference first where it is among them, else the oldest; empty for the one pointed at."""
+        """Give the runs to be compared, the reference first; empty for the one pointed at."""
         from heartbeat_tui.pairs import to_compare
 
         return to_compare(self.meant, self.reference, self.runs.entries or ())

@@ -251,7 +251,9 @@ class VmsPane(ListPane):
 
     def action_progress(self) -> None:
         """Show the newest job of the row pointed at, else the newest of all."""
-        of_row = [job for job in self.view.jobs if job.key == self.pointed_key]
+        from heartbeat_tui.widgets.vm_job_words import rows_of
+
+        of_row = [job for job in self.view.jobs if self.pointed_key in rows_of(job, self.view)]
         self.post_message(ShowJob((of_row or self.view.jobs)[-1].id))
 
     def unmark(self) -> None:
