@@ -116,3 +116,9 @@ def test_a_scale_holds_its_values_and_its_ticks(low: float, factor: float, log: 
     assert 0 <= scale.at(low) <= scale.at(high) <= 1
     assert len(scale.ticks) <= 2 * ticks + 2
     assert all(scale.low * (1 - 1e-9) <= tick <= scale.high * (1 + 1e-9) for tick in scale.ticks)
+
+
+@pytest.mark.parametrize(("low", "high"), [(107.13, 210.0), (1.0713, 2.1), (107.13, 300.0)])
+def test_few_ticks_are_round_as_many_are(low: float, high: float) -> None:
+    for ticks in range(2, 8):
+        assert all(float(f"{tick:.3g}") == pytest.approx(tick) for tick in scale_for(low, high, True, ticks).ticks)

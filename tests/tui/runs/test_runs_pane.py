@@ -122,6 +122,27 @@ async def test_a_run_opens_whole_and_closes_again(hall: OpenHall, folder: Folder
         assert isinstance(stage.app.screen, RunsPane)
 
 
+async def test_a_narrow_list_looks_after_a_run_was_opened_as_it_did_before(hall: OpenHall, folder: Folder) -> None:
+    """The widgets of an open run bring their styles with them, which are for them alone."""
+    folder.add()
+    async with hall(size=(80, 24)) as stage:
+        before = stage.text()
+        assert "first beat" in before
+        await stage.press("enter")
+        await stage.open()
+        await stage.press("escape")
+        await stage.open()
+        assert stage.text() == before
+
+
+async def test_the_keys_at_the_foot_are_whole_on_a_narrow_screen(hall: OpenHall, folder: Folder) -> None:
+    folder.add()
+    async with hall(size=(80, 24)) as stage:
+        await stage.press("space")
+        foot = stage.text().splitlines()[-1]
+        assert all(f"{key} " in f"{foot} " for key in ("esc Back", "space Mark", "c Compare", "? Help", "q Quit"))
+
+
 async def test_a_replay_plays_in_the_heartbeat_pane_until_it_is_cleared(hall: OpenHall, folder: Folder) -> None:
     folder.add(ns=200_000)
     async with hall() as stage:

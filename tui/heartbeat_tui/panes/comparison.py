@@ -40,9 +40,7 @@ class ComparisonPane(ChartPane):
 
     async def fill(self) -> None:
         await self.mount_body()
-        from textual.widgets import Footer
-
-        await self.mount(Footer(show_command_palette=False, compact=True))
+        await self.mount_foot()
         self.show_labels(*([REHEARSAL] if any(side.rehearsal for side in self.compared.sides) else []))
         self.refresh_bindings()
 

@@ -41,6 +41,7 @@ key = partial(pane_key, "heartbeat")
 class HeartbeatPane(ChartPane):
     """Draws the snapshots it is shown, and asks the app for what its keys mean."""
 
+    SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("space", "begin", "Start", "start a run as planned"),
         key("enter", "begin_too", "Start", "start a run as planned", show=False),
@@ -51,7 +52,6 @@ class HeartbeatPane(ChartPane):
         key("e", "edit", "Plan", "change the plan"),
         key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
         key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
-        key("w", "sweep_too", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond", show=False),
         *chart_keys("heartbeat"),
         key("h", "next_host", "Host", "show the charts of the next host"),
         key("o", "here", "Here", "let runs stay on this machine again"),
@@ -59,7 +59,6 @@ class HeartbeatPane(ChartPane):
         key("y", "copy", "Copy", "copy the figures as text", show=False),
         key("v", "versus", "Compare", "hold this run against the last one of its kind, or the reference chosen in the Runs pane"),
         key("c", "clear", "Clear", "forget this run; its recording stays"),
-        key("c", "clear_too", "Clear", "forget this run; its recording stays", show=False),
     ]
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
@@ -79,14 +78,12 @@ class HeartbeatPane(ChartPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
-        from textual.widgets import Footer
-
         from heartbeat_tui.widgets.front import Front
 
         front = Front(newcomer=self.newcomer)
         with self.app.batch_update():
             await self.query_one("#pane").mount(front)
-            await self.mount(Footer(show_command_palette=False, compact=True))
+            await self.mount_foot()
             self.front = front
             self.draw()
         self.refresh_bindings()  # the footer waits for these
@@ -220,7 +217,6 @@ class HeartbeatPane(ChartPane):
         state, swept = self.state, self.sweep_shown
         charted = self.snapshot is not None and not swept
         free = state in ("idle", "ended") and not self.replaying
-        roomy = not charted or self.app.size.width >= 100  # which the footer needs for all keys of a run that is over
         detailed = (charted or swept) and self.low and not self.clocks_shown
         return {
             "begin": state == "idle",
@@ -231,16 +227,14 @@ class HeartbeatPane(ChartPane):
             "again": state == "ended",
             "edit": free,
             "compare": free,
-            "sweep": free and roomy,
-            "sweep_too": free and not roomy,
+            "sweep": free,
             **self.chart_offers(charted=charted, detailed=detailed),
             "copy": self.snapshot is not None,
             "next_host": self.hosts_shown,
             "here": bool(self.where) and state in ("idle", "ended"),
             "tour": state == "idle" and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
-            "clear": state == "ended" and roomy,
-            "clear_too": state == "ended" and not roomy,
+            "clear": state == "ended",
         }
 
     # -- what the keys do
@@ -268,8 +262,6 @@ class HeartbeatPane(ChartPane):
 
         await self.open_form(SweepForm(self.plan, self.swept_before))
 
-    action_sweep_too = action_sweep
-
     def action_next_host(self) -> None:
         self.post_message(ShowHost(1))
 
@@ -292,8 +284,6 @@ class HeartbeatPane(ChartPane):
 
     def action_clear(self) -> None:
         self.post_message(ClearRun())
-
-    action_clear_too = action_clear
 
     def draw_anew(self) -> None:
         """Draw the chart at once; the footer, whose labels lay out the whole screen anew, follows."""

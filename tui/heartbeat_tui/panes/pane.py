@@ -28,6 +28,7 @@ class Pane(Screen[None]):
     """``fill`` mounts what the first frame does without, ``draw`` shows what there is, ``offered`` says what can be done now."""
 
     OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
+    SPARE: ClassVar[tuple[str, ...]] = ()  # those that a narrow screen leaves to the help, in this order
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -49,6 +50,12 @@ class Pane(Screen[None]):
     def on_mount(self) -> None:
         if not self.early():
             self.call_after_refresh(self.fill)
+
+    async def mount_foot(self) -> None:
+        """Mount the line of keys, which waits for its bindings."""
+        from heartbeat_tui.widgets.foot import Foot
+
+        await self.mount(Foot(self.SPARE))
 
     async def fill(self) -> None:
         raise NotImplementedError

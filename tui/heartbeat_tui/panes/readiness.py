@@ -41,6 +41,7 @@ class ReadinessPane(ListPane):
     """
     PANEL = "#checks-panel"
     MAY_BE_SOUGHT = "words of a check, or fail"
+    SPARE: ClassVar[tuple[str, ...]] = ("seek", "ask_all", "ask_group", "copy")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the checks"),
         key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
@@ -65,8 +66,6 @@ class ReadinessPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        from textual.widgets import Footer
-
         from heartbeat_tui.widgets.check_details import CheckDetails
         from heartbeat_tui.widgets.checklist import ChecklistView
         from heartbeat_tui.widgets.readiness_head import ReadinessHead
@@ -76,7 +75,7 @@ class ReadinessPane(ListPane):
         panel.border_title = "checks"
         with self.app.batch_update():
             await self.query_one("#pane").mount(head, Horizontal(panel, details, id="halves"))
-            await self.mount(Footer(show_command_palette=False, compact=True))
+            await self.mount_foot()
             self.head, self.list, self.details = head, checks, details
             checks.focus()
             self.draw()

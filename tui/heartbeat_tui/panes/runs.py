@@ -53,6 +53,7 @@ class RunsPane(ListPane):
     """
     PANEL = "#runs-panel"
     MAY_BE_SOUGHT = "words of a run, such as bfloat16 128x4096, or tag:slow"
+    SPARE: ClassVar[tuple[str, ...]] = ("seek", "name", "replay")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "show all runs again, then take the marks away"),
         key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
@@ -83,8 +84,6 @@ class RunsPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then read."""
-        from textual.widgets import Footer
-
         from heartbeat_tui.widgets.run_details import RunDetails
         from heartbeat_tui.widgets.run_list import RunList
         from heartbeat_tui.widgets.text import Lines
@@ -93,7 +92,7 @@ class RunsPane(ListPane):
         panel = Vertical(runs, Lines(id="runs-empty"), classes="panel", id="runs-panel")
         with self.app.batch_update():
             await self.query_one("#pane").mount(Lines(id="runs-news"), panel, details)
-            await self.mount(Footer(show_command_palette=False, compact=True))
+            await self.mount_foot()
             self.list, self.details = runs, details
             runs.focus()
             self.draw()

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 EVERYWHERE = "-"
 TICK_S = 1.0
-SPARE = ("mark", "seek", "choose", "set_up", "beat")  # keys that a narrow screen leaves to the help
-
-
 key = partial(pane_key, "vms")
 
 
@@ -58,6 +55,7 @@ class VmsPane(ListPane):
     """
     PANEL = "#vms-panel"
     MAY_BE_SOUGHT = "words of name, zone, type, state or label"
+    SPARE: ClassVar[tuple[str, ...]] = ("mark", "seek", "choose", "set_up", "beat")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the whole list"),
         key("n", "new", "New…", "create a TPU VM"),
@@ -92,7 +90,6 @@ class VmsPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        from heartbeat_tui.widgets.foot import Foot
         from heartbeat_tui.widgets.text import Lines
         from heartbeat_tui.widgets.vm_list import VmList
         from heartbeat_tui.widgets.vm_panels import VmHead, VmLog, VmNotices
@@ -101,7 +98,7 @@ class VmsPane(ListPane):
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
             await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
-            await self.mount(Foot(SPARE))
+            await self.mount_foot()
             self.head, self.notices, self.list, self.log_panel = head, notices, rows, log
             rows.focus()
             self.draw()

@@ -26,8 +26,8 @@ class RunBody(Container):
     RunBody { height: 1fr; }
     #charts { height: 1fr; layout: horizontal; }
     #charts .panel { height: 1fr; }
-    LatencyChart { width: 2fr; }
-    Histogram { width: 1fr; min-width: 30; text-wrap: nowrap; }
+    #charts LatencyChart { width: 2fr; }
+    #charts Histogram { width: 1fr; min-width: 30; text-wrap: nowrap; }
     #below { height: 10; layout: horizontal; }
     #below .panel { height: 1fr; width: 2fr; }
     #below #meaning { width: 3fr; scrollbar-size-vertical: 1; }
@@ -45,14 +45,14 @@ class RunBody(Container):
 
     /* narrow but tall: one below the other */
     .-narrow #charts { layout: vertical; }
-    .-narrow LatencyChart { width: 100%; height: 3fr; }
-    .-narrow Histogram { width: 100%; height: 2fr; }
+    .-narrow #charts LatencyChart { width: 100%; height: 3fr; }
+    .-narrow #charts Histogram { width: 100%; height: 2fr; }
 
     /* low: one thing at a time */
-    .-low #below, .-low.-narrow Histogram, .-low.-details LatencyChart { display: none; }
+    .-low #below, .-low.-narrow #charts Histogram, .-low.-details #charts LatencyChart { display: none; }
     .-low #gist { display: block; }
     .-low.-details #gist, .-low.-clocks #gist { display: none; }
-    .-low.-details Histogram { display: block; width: 100%; height: 1fr; }
+    .-low.-details #charts Histogram { display: block; width: 100%; height: 1fr; }
     .-low.-details #below { display: block; height: 11; }
     """
 

@@ -33,13 +33,11 @@ def scale_for(low: float, high: float, log: bool, ticks: int) -> Scale:
     if high - low < 0.02 * high:  # a flat series keeps its noise small
         middle = (low + high) / 2
         low, high = min(low, 0.99 * middle), max(high, 1.01 * middle)
-    if log and high > 2 * low:
-        bottom, top = log_floor(low), log_ceiling(high)
-        return Scale(bottom, top, True, spread(log_steps(bottom, top), ticks))
     step = round_step((high - low) / max(1, ticks - 1))
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
-    if log and bottom <= 0:
-        bottom = low
+    if log and (high > 2 * low or bottom <= 0):
+        bottom, top = log_floor(low), log_ceiling(high)
+        return Scale(bottom, top, True, spread(log_steps(bottom, top), ticks))
     count = round((top - bottom) / step)
     return Scale(bottom, top, log, tuple(bottom + step * i for i in range(count + 1)))
 
