@@ -57,7 +57,7 @@ class Stage:
         self.surveyor = Surveyor(Settings(), {}, demo=scenario(folder))
         checkup = Checkup(self.surveyor)
         self.fleet = Fleet(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S)
-        self.app = HeartbeatApp(Plan(), no_run, checkup=checkup, fleet=self.fleet, mode="vms", reduced_motion=True)
+        self.app = HeartbeatApp(Plan(), no_run, checkup=lambda: checkup, fleet=lambda: self.fleet, mode="vms", reduced_motion=True)
 
     @property
     def pane(self) -> VmsPane:

@@ -6,7 +6,6 @@ A key is its section and its name, ``beat.iterations``; its variable is ``HEARTB
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -255,18 +254,20 @@ def read_toml(path: Path, *, must_exist: bool) -> dict[str, Any]:
     """Read a file of TOML, empty where it is missing and need not exist."""
     import sys
 
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        table: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+        text = path.read_bytes()
     except FileNotFoundError as error:
         if not must_exist:
             return {}
         raise HeartbeatError(f"there is no settings file {path}", str(error), f"Write it, or unset {FILE_VARIABLE}.") from error
     except OSError as error:
         raise HeartbeatError(f"the settings file {path} cannot be read", str(error), "Mend its permissions or move it away.") from error
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        table: dict[str, Any] = tomllib.loads(text.decode())
     except ValueError as error:  # not UTF-8, or not TOML
         raise HeartbeatError(f"the settings file {path} is not TOML", str(error), "Correct that line, or move the file away.") from error
     return table
@@ -323,4 +324,6 @@ def build(section: type[Any], values: Mapping[str, object], prefix: str = "", **
 
 def toml_value(value: object) -> str:
     """Write one value: JSON's text is TOML's, but for DEL, which TOML wants escaped."""
+    import json
+
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

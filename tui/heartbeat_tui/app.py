@@ -49,7 +49,7 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
     Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs, without an ``archive`` none of
-    the runs. ``banner`` is shown at all times.
+    the runs; each is made when its pane is first gone to. ``banner`` is shown at all times.
     """
 
     TITLE = "heartbeat"
@@ -84,9 +84,9 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         *,
         start: bool = False,
         replay: Callable[[], Source] | None = None,
-        checkup: Checkup | None = None,
-        fleet: Fleet | None = None,
-        archive: Archive | None = None,
+        checkup: Callable[[], Checkup] | None = None,
+        fleet: Callable[[], Fleet] | None = None,
+        archive: Callable[[], Archive] | None = None,
         mode: str = "heartbeat",
         banner: tuple[str, ...] = (),
         theme: str = "",
@@ -112,8 +112,9 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
             self.animation_level = "none"
         for own in THEMES:
             self.register_theme(own)
-        # before anything is drawn: a theme set later has every style worked out twice
-        self.theme = self.chosen_theme if self.chosen_theme in self.available_themes else DARK.name
+        self.set_reactive(HeartbeatApp.theme, DARK.name)  # unwatched: nothing has a style yet that would have to be worked out anew
+        if self.chosen_theme in self.available_themes:
+            self.theme = self.chosen_theme
 
     def on_mount(self) -> None:
         # asyncio's own executor has six threads on two cores: so many jobs at TPU VMs would keep all else waiting, leaving too

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from heartbeat_tui.messages import Checklist, Offers, Watch
+from heartbeat_tui.checks_messages import Checklist, Offers, Watch
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.room import Room
     from heartbeat_core.vms.steps import Patience
-    from heartbeat_tui.messages import Offers
+    from heartbeat_tui.checks_messages import Offers
     from heartbeat_tui.vm_rows import VmRow
     from heartbeat_tui.vms_messages import Job
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.archive import Archive
-from heartbeat_tui.checkup import Checkup
-from heartbeat_tui.fleet import Fleet
-from heartbeat_tui.surveyor import Surveyor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from heartbeat_core.beat.plan import BackendName, Plan
     from heartbeat_core.beat.records import Label
     from heartbeat_core.beat.source import Source
     from heartbeat_core.launch import Launcher
+    from heartbeat_tui.archive import Archive
+    from heartbeat_tui.checkup import Checkup
+    from heartbeat_tui.fleet import Fleet
     from heartbeat_tui.messages import BeatOn
 
 
@@ -46,10 +48,32 @@ def make_app(
 
         load_scenario(demo)
     chosen, cloud = launcher.settings.screen, launcher.settings.cloud
-    surveyor = Surveyor(launcher.settings, flags or {}, demo=demo)
     aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
 
-    checkup = Checkup(surveyor)
+    stack = ExitStack()  # of what is made on the way
+
+    @cache
+    def checkup() -> Checkup:  # asked for by two panes, each when it is first gone to
+        from heartbeat_tui.checkup import Checkup
+        from heartbeat_tui.surveyor import Surveyor
+
+        surveyor = Surveyor(launcher.settings, flags or {}, demo=demo)
+        stack.callback(surveyor.close)
+        return Checkup(surveyor)
+
+    def fleet() -> Fleet:
+        from heartbeat_tui.fleet import Fleet
+
+        own = checkup()
+        return Fleet(lambda: own.open().world, own.offers)
+
+    def play(path: Path) -> Source:
+        return launcher.replay(path).start()
+
+    def archive() -> Archive:
+        from heartbeat_tui.archive import Archive
+
+        return Archive(launcher.index, launcher.ceilings, play, saving=launcher.settings.recordings.save)
 
     def begin(plan: Plan, label: Label | None = None) -> Source:
         return launcher.begin(plan, label)
@@ -61,7 +85,7 @@ def make_app(
             return "", launcher.backend()
         from heartbeat_core.remote.destination import destination_of
 
-        world, remote = checkup.open().world, launcher.settings.remote
+        world, remote = checkup().open().world, launcher.settings.remote
         launcher.destination = destination_of(event.node, event.project, event.worker, world.open_session, world.endpoint, remote)
         return launcher.destination.label, launcher.backend()
 
@@ -71,10 +95,8 @@ def make_app(
         start=start,
         replay=replay,
         checkup=checkup,
-        fleet=Fleet(lambda: checkup.open().world, checkup.offers),
-        archive=Archive(
-            launcher.index, launcher.ceilings, lambda path: launcher.replay(path).start(), saving=launcher.settings.recordings.save
-        ),
+        fleet=fleet,
+        archive=archive,
         mode="readiness" if aimed and not start and replay is None and launcher.destination is None else "heartbeat",
         banner=() if demo is None else (f"DEMO: emulated, scenario {demo}",),
         theme=chosen.theme,
@@ -86,8 +108,6 @@ def make_app(
     app.pane.newcomer = not (aimed or launcher.settings.sources or any(launcher.recordings().glob("*.jsonl")))
     if launcher.destination is not None:
         app.pane.where = launcher.destination.label
-    app.open_tour(launcher.lacks, lambda path: launcher.replay(path).start(), at_once=tour)
-    try:
+    app.open_tour(launcher.lacks, play, at_once=tour)
+    with stack:
         yield app
-    finally:
-        surveyor.close()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.chips import CHIPS, Chip, chip_by_pci
+if TYPE_CHECKING:
+    from heartbeat_core.beat.chips import Chip
 
 GOOGLE = 0x1AE0
 UNNAMED_TPU = 0x0056  # a TPU to torch_xla and JAX, without a public name
-# Google's vendor id alone says little: the network and the disks of every Compute Engine VM carry it too.
-TPU_DEVICES = frozenset({device for chip in CHIPS for device, _ in chip.pci_ids} | {UNNAMED_TPU})
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,18 @@ def scan_tpus(root: Path = Path("/sys/bus/pci/devices")) -> tuple[PciTpu, ...]:
         folders = sorted(root.iterdir())
     except OSError:
         return ()
-    found = []
-    for folder in folders:
-        device = read_id(folder / "device")
-        if read_id(folder / "vendor") == GOOGLE and device in TPU_DEVICES:
-            found.append(PciTpu(folder.name, f"0x{device:04x}", chip_by_pci(device, read_id(folder / "subsystem_device"))))
-    return tuple(found)
+    googles = [folder for folder in folders if read_id(folder / "vendor") == GOOGLE]
+    return tuple(tpu for tpu in map(tpu_at, googles) if tpu is not None)
+
+
+def tpu_at(folder: Path) -> PciTpu | None:
+    """Say which TPU a device of Google's is; the network and the disks of every Compute Engine VM are Google's too."""
+    from heartbeat_core.beat.chips import CHIPS, chip_by_pci
+
+    device = read_id(folder / "device")
+    if device not in {known for chip in CHIPS for known, _ in chip.pci_ids} | {UNNAMED_TPU}:
+        return None
+    return PciTpu(folder.name, f"0x{device:04x}", chip_by_pci(device, read_id(folder / "subsystem_device")))
 
 
 def read_id(path: Path) -> int:

@@ -196,7 +196,7 @@ async def open_readiness(
 ) -> AsyncIterator[ReadinessStage]:
     """Open the app on its Readiness pane."""
     checkup = Checkup(survey or FakeSurveyor(), delays=delays)
-    app = HeartbeatApp(Plan(), lambda plan: None, checkup=checkup, mode="readiness", reduced_motion=True, **options)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(Plan(), lambda plan: None, checkup=lambda: checkup, mode="readiness", reduced_motion=True, **options)  # type: ignore[arg-type, return-value]
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = ReadinessStage(app, pilot)
         if settle:

@@ -13,8 +13,8 @@ import pytest
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.session import open_session as open_emulated
 from heartbeat_core.readiness.result import Result
+from heartbeat_tui.checks_messages import Watch
 from heartbeat_tui.checkup import MOST_AFTER, Checkup
-from heartbeat_tui.messages import Watch
 
 if TYPE_CHECKING:
     from tests.tui.readiness.conftest import FakeRunner, FakeSurveyor

@@ -36,7 +36,7 @@ def test_the_pane_looks_as_it_did(
     app = HeartbeatApp(
         Plan(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        checkup=Checkup(survey()),
+        checkup=lambda: Checkup(survey()),
         mode="readiness",
         banner=("DEMO: emulated, scenario fresh",),
         theme=theme,

@@ -19,7 +19,7 @@ async def fill(pane):  # it is called after the first frame
     print(*sys.modules)
 
 ReadinessPane.fill = fill
-app = HeartbeatApp(Plan(), None, checkup=Checkup(None), mode="readiness")
+app = HeartbeatApp(Plan(), None, checkup=lambda: Checkup(None), mode="readiness")
 
 async def main():
     async with app.run_test() as pilot:

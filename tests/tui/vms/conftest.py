@@ -112,8 +112,8 @@ async def open_vms(
     app = HeartbeatApp(
         Plan(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        checkup=checkup,
-        fleet=fleet,
+        checkup=lambda: checkup,
+        fleet=lambda: fleet,
         mode=options.pop("mode", "vms"),
         reduced_motion=True,
         **options,

@@ -19,8 +19,8 @@ from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource
 from heartbeat_core.vms.look import Look
 from heartbeat_core.vms.prices import Rates
 from heartbeat_tui.app import HeartbeatApp
+from heartbeat_tui.checks_messages import Offers
 from heartbeat_tui.fleet import Fleet
-from heartbeat_tui.messages import Offers
 
 Compare = Callable[..., bool]
 NOW = datetime(2026, 11, 22, 12, 4, 33, tzinfo=timezone.utc)
@@ -103,7 +103,7 @@ def test_the_pane_looks_as_it_did(
 ) -> None:
     monkeypatch.setattr("heartbeat_core.vms.remember.last_request", lambda: None)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
-    app = HeartbeatApp(Plan(), lambda plan: None, fleet=fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(Plan(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
         for key in ("", *keys.split()):

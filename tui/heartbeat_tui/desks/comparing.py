@@ -11,7 +11,6 @@ from textual import work
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.runs import RunsDesk
-from heartbeat_tui.pairs import find_pair, kin_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +48,8 @@ class ComparingDesk(RunsDesk):
 
     @work(group="open", exclusive=True, exit_on_error=False)
     async def compare_with_kin(self, path: Path, reference: str | None = None) -> None:
+        from heartbeat_tui.pairs import kin_of
+
         entries = await self.latest()
         entry = next((each for each in entries if each.path == path), None)
         if entry is None:
@@ -77,10 +78,11 @@ class ComparingDesk(RunsDesk):
 
     async def latest(self) -> tuple[Entry, ...]:
         """List the runs as they are now."""
-        if self.archive is None:
+        archive = self.open_archive()
+        if archive is None:
             return ()
-        await asyncio.to_thread(self.archive.read)
-        return self.archive.entries or ()
+        await asyncio.to_thread(archive.read)
+        return archive.entries or ()
 
     # -- CPU and TPU
 
@@ -90,6 +92,8 @@ class ComparingDesk(RunsDesk):
     @work(group="open", exclusive=True, exit_on_error=False)
     async def compare_devices(self, *, offer: bool = True) -> None:
         """Show the pair; where one is missing, offer to make it, unless that was just tried."""
+        from heartbeat_tui.pairs import find_pair
+
         pair = find_pair(await self.latest())
         if pair.cpu is not None and pair.xla is not None:
             await self.show_comparison((pair.cpu, pair.xla))

@@ -10,12 +10,12 @@ from textual import work
 from textual.app import SuspendNotSupported
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.checks_messages import ChecksChanged, Mended, Offered
 from heartbeat_tui.desks.desk import Desk
-from heartbeat_tui.messages import ChecksChanged, Mended, Offered
 
 if TYPE_CHECKING:
+    from heartbeat_tui.checks_messages import Aim, AskChecks, InTerminal, Mend
     from heartbeat_tui.checkup import Checkup
-    from heartbeat_tui.messages import Aim, AskChecks, InTerminal, Mend
     from heartbeat_tui.panes.readiness import ReadinessPane
     from heartbeat_tui.screens.remedy import RemedyScreen
     from heartbeat_tui.widgets.target_form import TargetForm
@@ -23,19 +23,18 @@ if TYPE_CHECKING:
 
 
 class ReadinessDesk(Desk):
-    """Without a ``checkup`` there is no Readiness pane."""
+    """There is no ``checkup`` before the Readiness pane was gone to."""
 
     checkup: Checkup | None = None
     readiness: ReadinessPane | None = None
     mending: RemedyScreen | None = None
 
-    def open_readiness(self, tabs: Tabs, checkup: Checkup) -> None:
-        self.checkup = checkup
-        checkup.news = self.told
-
+    def open_readiness(self, tabs: Tabs, make_checkup: Callable[[], Checkup]) -> None:
         def make() -> ReadinessPane:
             from heartbeat_tui.panes.readiness import ReadinessPane
 
+            self.checkup = make_checkup()
+            self.checkup.news = self.told
             self.readiness = ReadinessPane(tabs)
             return self.readiness
 

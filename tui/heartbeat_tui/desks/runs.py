@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from heartbeat_tui.desks.beat import BeatDesk
-from heartbeat_tui.runs_messages import RunsChanged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,27 +24,37 @@ NAMED = 5  # of those to be deleted, one by one
 
 
 class RunsDesk(BeatDesk):
-    """Without an ``archive`` there is no Runs pane."""
+    """There is no ``archive`` before the Runs pane was gone to, or a run compared."""
 
+    make_archive: Callable[[], Archive] | None = None
     archive: Archive | None = None
     runs_pane: RunsPane | None = None
     replayed_here = False  # what the Heartbeat pane plays was chosen in the Runs pane
 
-    def open_runs(self, tabs: Tabs, archive: Archive) -> None:
-        self.archive = archive
-        archive.news = self.told_of_runs
-        self.tabs_of_runs = tabs
+    def open_runs(self, tabs: Tabs, make_archive: Callable[[], Archive]) -> None:
+        self.make_archive, self.tabs_of_runs = make_archive, tabs
 
         def make() -> RunsPane:
             from heartbeat_tui.panes.runs import RunsPane
 
+            archive = self.open_archive()
+            assert archive is not None
             self.runs_pane = RunsPane(tabs, archive.sight)
             return self.runs_pane
 
         self.offer_mode("runs", make)
 
+    def open_archive(self) -> Archive | None:
+        """Give the owner of the runs, made when it is first asked for; None where no runs are kept."""
+        if self.archive is None and self.make_archive is not None:
+            self.archive = self.make_archive()
+            self.archive.news = self.told_of_runs
+        return self.archive
+
     def told_of_runs(self) -> None:
         """Take news from the threads that read."""
+        from heartbeat_tui.runs_messages import RunsChanged
+
         if self.is_running:
             self.post_message(RunsChanged())
 

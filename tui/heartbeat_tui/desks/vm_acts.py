@@ -11,7 +11,6 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.desk import Unfinished
 from heartbeat_tui.desks.vms import VmsDesk
 from heartbeat_tui.messages import BeatOn
-from heartbeat_tui.vms_messages import FleetView
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node
@@ -146,9 +145,9 @@ class VmActsDesk(VmsDesk):
         from heartbeat_core.remote.connect import connect
         from heartbeat_core.remote.ssh import split_flags
 
-        view = self.fleet.view() if self.fleet is not None else FleetView()
-        node = view.nodes.get(key)
-        if node is None:
+        view = self.fleet.view() if self.fleet is not None else None
+        node = view.nodes.get(key) if view is not None else None
+        if view is None or node is None:
             raise HeartbeatError(f"{key.rpartition('/')[2]} is gone", "", "Press r to look again.")
         flags = split_flags(self.remote.ssh_flags)
         return node, connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)

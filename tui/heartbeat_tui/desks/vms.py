@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from heartbeat_tui.desks.desk import Desk
-from heartbeat_tui.vms_messages import VmsChanged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.timer import Timer
 
     from heartbeat_tui.fleet import Fleet
@@ -23,27 +24,28 @@ UNEXPECTED_S = 60.0  # until the next look, after an error of our own
 
 
 class VmsDesk(Desk):
-    """Without a ``fleet`` there is no TPU VMs pane."""
+    """There is no ``fleet`` before the TPU VMs pane was gone to."""
 
     fleet: Fleet | None = None
     vms: VmsPane | None = None
     describing: Describe | None = None
     next_look: Timer | None = None
 
-    def open_vms(self, tabs: Tabs, fleet: Fleet) -> None:
-        self.fleet = fleet
-        fleet.news = self.fleet_told
-
+    def open_vms(self, tabs: Tabs, make_fleet: Callable[[], Fleet]) -> None:
         def make() -> VmsPane:
             from heartbeat_tui.panes.vms import VmsPane
 
-            self.vms = VmsPane(tabs, fleet.now)
+            self.fleet = make_fleet()
+            self.fleet.news = self.fleet_told
+            self.vms = VmsPane(tabs, self.fleet.now)
             return self.vms
 
         self.offer_mode("vms", make)
 
     def fleet_told(self) -> None:
         """Take news from the threads that ask."""
+        from heartbeat_tui.vms_messages import VmsChanged
+
         if self.is_running:
             self.post_message(VmsChanged())
 

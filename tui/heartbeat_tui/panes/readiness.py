@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from heartbeat_tui.messages import Aim, AskChecks, Checklist, Mend, StopChecks
+from heartbeat_tui.checks_messages import Aim, AskChecks, Checklist, Mend, StopChecks
 from heartbeat_tui.panes.list_pane import ListPane
 from heartbeat_tui.panes.pane import pane_key
 
 if TYPE_CHECKING:
     from heartbeat_core.readiness.result import Result
-    from heartbeat_tui.messages import Offered
+    from heartbeat_tui.checks_messages import Offered
     from heartbeat_tui.widgets.check_details import CheckDetails
     from heartbeat_tui.widgets.checklist import ChecklistView
     from heartbeat_tui.widgets.readiness_head import ReadinessHead

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.actions import Change
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.room import Room
-    from heartbeat_tui.messages import Offers
+    from heartbeat_tui.checks_messages import Offers
     from heartbeat_tui.vm_rows import Order, VmRow
     from heartbeat_tui.widgets.vm_fields import Start
     from heartbeat_tui.widgets.vm_form import VmForm

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
 from heartbeat_core.readiness.remedy_runner import RemedyRun, filled, manner_of
-from heartbeat_tui.messages import InTerminal, Mended
+from heartbeat_tui.checks_messages import InTerminal, Mended
 from heartbeat_tui.screens.command import CommandScreen
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.readiness_words import STATUS_INKS, STATUS_WORDS, costs, labelled
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_core.readiness.result import Result
-    from heartbeat_tui.messages import Checklist
+    from heartbeat_tui.checks_messages import Checklist
 
 EXAMPLES = {
     "<EMAIL>": "an address where Google can reach you",

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
-from heartbeat_tui.messages import Checklist
+from heartbeat_tui.checks_messages import Checklist
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.readiness_words import Row, details
 from heartbeat_tui.widgets.text import Lines, ink, inked

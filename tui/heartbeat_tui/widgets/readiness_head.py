@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heartbeat_tui.messages import Checklist
+from heartbeat_tui.checks_messages import Checklist
 from heartbeat_tui.widgets.readiness_words import headline, justified, progress, who
 from heartbeat_tui.widgets.text import Lines, inked
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_core.readiness.check import Check
     from heartbeat_core.readiness.result import Evidence
-    from heartbeat_tui.messages import Checklist, Watch
+    from heartbeat_tui.checks_messages import Checklist, Watch
 
 Piece = tuple[str, str]  # text, ink
 Line = tuple[Piece, ...]

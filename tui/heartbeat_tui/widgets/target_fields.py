@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits
 from heartbeat_core.cloud.target import PROVISIONING, Target
-from heartbeat_tui.messages import Offers
+from heartbeat_tui.checks_messages import Offers
 from heartbeat_tui.widgets.form_fields import Field, Note
 
 FIELDS = (

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.cloud.target import Target
-from heartbeat_tui.messages import Offers
+from heartbeat_tui.checks_messages import Offers
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Field, Note
 from heartbeat_tui.widgets.readiness_words import came_from

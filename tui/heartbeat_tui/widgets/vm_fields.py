@@ -14,7 +14,7 @@ from heartbeat_tui.widgets.target_fields import some
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target
-    from heartbeat_tui.messages import Offers as Offered
+    from heartbeat_tui.checks_messages import Offers as Offered
 
 YES, NO = "yes", "no"
 FIELDS = (

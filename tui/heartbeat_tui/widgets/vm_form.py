@@ -25,7 +25,7 @@ from heartbeat_tui.widgets.vm_words import rated
 if TYPE_CHECKING:
     from heartbeat_core.vms.prices import Rates
     from heartbeat_core.vms.room import Room
-    from heartbeat_tui.messages import Offers
+    from heartbeat_tui.checks_messages import Offers
     from heartbeat_tui.vms_messages import FleetView
 
 QUIET_S = 0.5  # of typing, before the quota is asked for
