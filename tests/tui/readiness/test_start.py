@@ -1,4 +1,4 @@
-"""Nothing of Google's, and nothing of the checks, stands between the command and the first frame."""
+"""Nothing of Google's, of the checks, or of the panes that are not shown stands between the command and the first frame."""
 
 from __future__ import annotations
 
@@ -10,28 +10,40 @@ import pytest
 IMPORTED = "import sys; import heartbeat_tui.screen; print(*sys.modules)"
 FRAME = """
 import asyncio, sys
-from heartbeat_core.beat.plan import Plan
-from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checkup import Checkup
-from heartbeat_tui.panes.readiness import ReadinessPane
+from importlib import import_module
+from heartbeat_core.launch import Launcher
+from heartbeat_core.settings import Settings
+from heartbeat_tui.screen import make_app
 
 async def fill(pane):  # it is called after the first frame
     print(*sys.modules)
 
-ReadinessPane.fill = fill
-app = HeartbeatApp(Plan(), None, checkup=lambda: Checkup(None), mode="readiness")
+async def main(pane, project):
+    getattr(import_module(f"heartbeat_tui.panes.{pane.lower()}"), f"{pane}Pane").fill = fill
+    launcher = Launcher(Settings())
+    with make_app(launcher, launcher.plan(), flags={"project": project}) as app:
+        async with app.run_test() as pilot:
+            await pilot.pause()
+    launcher.close()
 
-async def main():
-    async with app.run_test() as pilot:
-        await pilot.pause()
-
-asyncio.run(main())
 """
+READINESS, HEARTBEAT = FRAME + "asyncio.run(main('Readiness', 'hearts'))", FRAME + "asyncio.run(main('Heartbeat', None))"
 
 
-@pytest.mark.parametrize("program", [pytest.param(IMPORTED, id="import"), pytest.param(FRAME, id="first frame of Readiness")])
+def modules_of(program: str) -> list[str]:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("program", [pytest.param(IMPORTED, id="import"), pytest.param(READINESS, id="first frame of Readiness")])
 def test_the_first_frame_comes_before_cloud_and_checks(program: str) -> None:
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    loaded = modules_of(program)
     assert "heartbeat_tui.app" in loaded
     late = ("google", "requests", "heartbeat_core.cloud", "heartbeat_core.readiness", "heartbeat_core.diagnosis", "heartbeat_core.emulator")
     assert not [name for name in loaded if name.startswith(late)]
+
+
+def test_the_heartbeat_comes_before_what_stands_behind_the_other_panes() -> None:
+    loaded = modules_of(HEARTBEAT)
+    assert "heartbeat_tui.panes.heartbeat" in loaded
+    late = ("archive", "checks_messages", "checkup", "compared", "fleet", "jobs", "pairs", "panes.r", "panes.v", "runs_", "surveyor", "vm")
+    assert not [name for name in loaded if name.startswith(tuple(f"heartbeat_tui.{each}" for each in late))]

@@ -10,11 +10,10 @@ from textual import work
 from textual.app import SuspendNotSupported
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.checks_messages import ChecksChanged, Mended, Offered
 from heartbeat_tui.desks.desk import Desk
 
 if TYPE_CHECKING:
-    from heartbeat_tui.checks_messages import Aim, AskChecks, InTerminal, Mend
+    from heartbeat_tui.checks_messages import Aim, AskChecks, InTerminal, Mend, Mended
     from heartbeat_tui.checkup import Checkup
     from heartbeat_tui.panes.readiness import ReadinessPane
     from heartbeat_tui.screens.remedy import RemedyScreen
@@ -42,6 +41,8 @@ class ReadinessDesk(Desk):
 
     def told(self) -> None:
         """Take news from the threads of the checks."""
+        from heartbeat_tui.checks_messages import ChecksChanged
+
         if self.is_running:
             self.post_message(ChecksChanged())
 
@@ -79,6 +80,8 @@ class ReadinessDesk(Desk):
 
     @work(thread=True, group="offers", exit_on_error=False)
     def find_offers(self, project: str, zone: str) -> None:
+        from heartbeat_tui.checks_messages import Offered
+
         if self.checkup is not None and self.readiness is not None:
             offers = self.checkup.offers(project, zone)
             self.readiness.post_message(Offered(project, zone, offers))
@@ -94,6 +97,8 @@ class ReadinessDesk(Desk):
 
     async def on_in_terminal(self, event: InTerminal) -> None:
         """Step aside for a command that talks to people, and look at what came of it."""
+        from heartbeat_tui.checks_messages import Mended
+
         try:
             code = self.step_aside(event.command, event.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
