@@ -41,7 +41,7 @@ key = partial(pane_key, "heartbeat")
 class HeartbeatPane(ChartPane):
     """Draws the snapshots it is shown, and asks the app for what its keys mean."""
 
-    SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour")
+    SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour", "linear", "log", "zoom", "unzoom")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("space", "begin", "Start", "start a run as planned"),
         key("enter", "begin_too", "Start", "start a run as planned", show=False),
@@ -311,9 +311,9 @@ class HeartbeatPane(ChartPane):
         if self.guide is not None:
             await self.guide.remove()
         self.guide = guide
-        self.set_class(guide is not None, "-touring")
         if guide is not None:
             await self.query_one("#pane").mount(guide, before=0)
+        self.set_class(guide is not None, "-touring")  # which means something to the styles that came with the guide
         self.refresh_state()
 
     async def action_edit(self) -> None:

@@ -26,18 +26,17 @@ class Guide(Vertical):
     SCOPED_CSS = False  # how much room it takes depends on the classes of the screen
     DEFAULT_CSS = """
     Guide { height: auto; max-height: 60%; border: round $accent; border-title-color: $accent; padding: 0 1; }
-    Guide VerticalScroll { height: auto; max-height: 52vh; scrollbar-size-vertical: 1; }  /* with room for the keys below */
-    Guide #guide-keys { height: 1; }
+    Guide VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Guide #guide-keys { height: 1; dock: bottom; }
     Guide #guide-body { height: auto; }
     Guide KeyButton { margin: 0 2 0 0; }
     Systolic { display: none; }
     .-tall Guide.-array Systolic { display: block; }
-    .-low Guide { max-height: 50%; }
-    .-low Guide VerticalScroll { max-height: 35vh; }
-    .-touring.-idle Idle { display: none; }
-    .-touring.-idle Front { height: auto; }
-    .-touring.-idle Guide { max-height: 100%; }
-    .-touring.-idle Guide VerticalScroll { max-height: 70vh; }
+    .-low Guide { max-height: 44%; }
+    .-touring #idle-keys, .-touring #idle-ways, .-touring #idle-welcome { display: none; }  /* the guide has its own */
+    .-low.-touring.-idle Idle { display: none; }
+    .-low.-touring.-idle Front { height: auto; }
+    .-low.-touring.-idle Guide { max-height: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "lead('next')", "Next", tooltip="run this step, or go on to the next", id="tour.next"),
