@@ -204,14 +204,25 @@ async def test_leaving_ends_the_checks_under_way(readiness: Open, survey: Survey
     assert fake.runner.cancelled
 
 
-async def test_an_error_while_looking_around_is_told(readiness: Open) -> None:
-    def broken(choices: Any, **callbacks: Any) -> Any:
-        raise HeartbeatError("'x' is no endpoint", "It is one base URL.", "Give one such as http://127.0.0.1:8080.")
+async def test_an_error_while_looking_around_is_told(readiness: Open, survey: Survey) -> None:
+    whole = survey()
+    broken = True
 
-    async with readiness(broken) as stage:
+    def around(choices: Any, **callbacks: Any) -> Any:
+        if broken:
+            raise HeartbeatError("'x' is no endpoint", "It is one base URL.", "Give one such as http://127.0.0.1:8080.")
+        return whole(choices, **callbacks)
+
+    async with readiness(around) as stage:
+        assert "nothing could be checked" in stage.text()
         assert "'x' is no endpoint" in stage.text()
-        assert "looking around" in stage.text()
+        assert "Give one such as http://127.0.0.1:8080." in stage.text()
         assert "All" in stage.offered()
+        broken = False
+        await stage.press("R")
+        assert "could be checked" not in stage.text()
+        assert "no endpoint" not in stage.text()
+        assert whole.runners
 
 
 async def test_the_banner_is_shown_in_every_pane(readiness: Open) -> None:

@@ -73,7 +73,12 @@ class ReadinessDesk(Desk):
     @work(thread=True, group="checks", exit_on_error=False)
     def check(self, errand: Callable[[], None]) -> None:
         """Ask in a thread, which goes on whichever pane is shown."""
-        errand()
+        try:
+            errand()
+        except HeartbeatError as error:
+            if self.readiness is None or self.checkup is None or self.checkup.checklist() is not None:
+                raise
+            self.call_later(self.readiness.show, None, error)
 
     def on_target_form_wanted(self, event: TargetForm.Wanted) -> None:
         self.find_offers(event.project, event.zone)

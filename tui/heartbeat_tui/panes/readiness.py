@@ -14,6 +14,7 @@ from heartbeat_tui.panes.list_pane import ListPane
 from heartbeat_tui.panes.pane import pane_key
 
 if TYPE_CHECKING:
+    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.readiness.result import Result
     from heartbeat_tui.checks_messages import Offered
     from heartbeat_tui.widgets.check_details import CheckDetails
@@ -32,6 +33,9 @@ class ReadinessPane(ListPane):
     DEFAULT_CSS = """
     ReadinessPane #checks-panel { width: 1fr; height: 1fr; padding: 0; }
     ReadinessPane #details { width: 1fr; height: 1fr; }
+    ReadinessPane #checks-problem { display: none; height: 1fr; padding: 1 2; }
+    ReadinessPane.-failed #checks-problem { display: block; }
+    ReadinessPane.-failed ChecklistView { display: none; }
     ReadinessPane #halves { width: 100%; height: 1fr; }  /* 1fr would leave room for the margin of the head */
     ReadinessPane.-form #halves { display: none; }
     ReadinessPane.-tall ReadinessHead { margin: 1 1; }
@@ -58,6 +62,7 @@ class ReadinessPane(ListPane):
     def __init__(self, tabs: Iterable[tuple[str, str, str]]) -> None:
         super().__init__(tabs, "readiness")
         self.checklist: Checklist | None = None
+        self.problem: HeartbeatError | None = None  # why there is no checklist
         self.folds: dict[str, Fold] = {}
         self.head: ReadinessHead | None = None
         self.list: ChecklistView | None = None
@@ -69,9 +74,10 @@ class ReadinessPane(ListPane):
         from heartbeat_tui.widgets.check_details import CheckDetails
         from heartbeat_tui.widgets.checklist import ChecklistView
         from heartbeat_tui.widgets.readiness_head import ReadinessHead
+        from heartbeat_tui.widgets.text import Lines
 
         head, checks, details = ReadinessHead(), ChecklistView(), CheckDetails()
-        panel = Vertical(checks, classes="panel", id="checks-panel")
+        panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
         panel.border_title = "checks"
         with self.app.batch_update():
             await self.query_one("#pane").mount(head, Horizontal(panel, details, id="halves"))
@@ -84,8 +90,9 @@ class ReadinessPane(ListPane):
 
     # -- what is shown
 
-    def show(self, checklist: Checklist | None) -> None:
-        self.checklist = checklist
+    def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None:
+        """Show the checks, or why there is nothing yet to check."""
+        self.checklist, self.problem = checklist, problem
         self.draw()
         self.refresh_bindings()
 
@@ -94,9 +101,13 @@ class ReadinessPane(ListPane):
         self.show_labels(*self.emulated)
         if self.head is None or self.list is None:
             return
-        from heartbeat_tui.widgets.readiness_words import rows_of
+        from heartbeat_tui.widgets.readiness_words import problem_lines, rows_of
+        from heartbeat_tui.widgets.text import Lines, inked
 
-        self.head.show(self.checklist)
+        self.head.show(self.checklist, failed=self.problem is not None)
+        self.set_class(self.problem is not None, "-failed")
+        if self.problem is not None:
+            self.query_one("#checks-problem", Lines).set_lines([inked(line) for line in problem_lines(self.problem)])
         if self.checklist is not None and self.checklist.checks:
             self.list.show(rows_of(self.checklist, self.folds, self.sought))
             self.draw_details()

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.events import Resize
 from textual.widgets import Footer
 
-
 STAYING = ("help", "quit")
 
 

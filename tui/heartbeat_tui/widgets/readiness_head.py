@@ -14,16 +14,18 @@ class ReadinessHead(Lines):
     ReadinessHead { height: 2; margin: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     shown: Checklist | None = None
+    failed = False
 
-    def show(self, checklist: Checklist | None) -> None:
-        self.shown = checklist
+    def show(self, checklist: Checklist | None, *, failed: bool = False) -> None:
+        """Show how far the checks are; without any, that one is still looking around, or could not."""
+        self.shown, self.failed = checklist, failed
         width = self.content_size.width
         if not width:
             return
         tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
-        first = justified(list(headline(checklist)), tail, width)
+        first = justified(list(headline(checklist, failed=failed)), tail, width)
         second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
         self.set_lines([inked(first), inked(second)])
 
     def on_resize(self) -> None:
-        self.show(self.shown)
+        self.show(self.shown, failed=self.failed)

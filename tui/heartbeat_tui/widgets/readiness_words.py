@@ -14,6 +14,7 @@ from heartbeat_core.readiness.result import GLYPHS, SECTIONS, Result, Status, co
 if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.diagnosis.model import Remedy
+    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.readiness.check import Check
     from heartbeat_core.readiness.result import Evidence
     from heartbeat_tui.checks_messages import Checklist, Watch
@@ -161,8 +162,16 @@ def justified(head: list[Piece], tail: list[Piece], width: int) -> Line:
 # -- the head
 
 
-def headline(checklist: Checklist | None) -> Line:
+def problem_lines(problem: HeartbeatError) -> list[Line]:
+    """Say why nothing could be checked, and what to do."""
+    said: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), (), ((problem.remedy, "plain"),)]
+    return [*said, (), (("Then press R to look again.", "quiet"),)]
+
+
+def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
     """Say how far one is: ready, how many steps are left, or that it cannot be told."""
+    if checklist is None and failed:
+        return (("✗ nothing could be checked", "failed"),)
     if checklist is None:
         return ((f"{ASKING} looking around …", "quiet"),)
     readiness, total = checklist.readiness, len(checklist.checks)
