@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_tui.app import HeartbeatApp
@@ -52,8 +51,7 @@ def make_app(
 
     stack = ExitStack()  # of what is made on the way
 
-    @cache
-    def checkup() -> Checkup:  # asked for by two panes, each when it is first gone to
+    def checkup() -> Checkup:
         from heartbeat_tui.checkup import Checkup
         from heartbeat_tui.surveyor import Surveyor
 
@@ -64,7 +62,7 @@ def make_app(
     def fleet() -> Fleet:
         from heartbeat_tui.fleet import Fleet
 
-        own = checkup()
+        own = app.open_checkup()
         return Fleet(lambda: own.open().world, own.offers)
 
     def play(path: Path) -> Source:
@@ -85,7 +83,7 @@ def make_app(
             return "", launcher.backend()
         from heartbeat_core.remote.destination import destination_of
 
-        world, remote = checkup().open().world, launcher.settings.remote
+        world, remote = app.open_checkup().open().world, launcher.settings.remote
         launcher.destination = destination_of(event.node, event.project, event.worker, world.open_session, world.endpoint, remote)
         return launcher.destination.label, launcher.backend()
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
+
+from heartbeat_core.launch import Launcher
+from heartbeat_core.settings import Settings
+from heartbeat_tui.screen import make_app
 
 IMPORTED = "import sys; import heartbeat_tui.screen; print(*sys.modules)"
 FRAME = """
@@ -47,3 +52,16 @@ def test_the_heartbeat_comes_before_what_stands_behind_the_other_panes() -> None
     assert "heartbeat_tui.panes.heartbeat" in loaded
     late = ("archive", "checks_messages", "checkup", "compared", "fleet", "jobs", "pairs", "panes.r", "panes.v", "runs_", "surveyor", "vm")
     assert not [name for name in loaded if name.startswith(tuple(f"heartbeat_tui.{each}" for each in late))]
+
+
+async def test_leaving_ends_what_the_tpu_vms_ask_though_nobody_went_to_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heartbeat_tui.fleet.Fleet.look", lambda fleet: 60.0)
+    launcher = Launcher(Settings())
+    with closing(launcher), make_app(launcher, launcher.plan()) as app:
+        async with app.run_test() as pilot:
+            assert app.checkup is None
+            await pilot.press("2")
+            await pilot.pause()
+        assert app.readiness is None
+        assert app.checkup is not None
+        assert app.checkup.closed

@@ -22,22 +22,32 @@ if TYPE_CHECKING:
 
 
 class ReadinessDesk(Desk):
-    """There is no ``checkup`` before the Readiness pane was gone to."""
+    """There is no ``checkup`` before the Readiness pane was gone to, or that of the TPU VMs, which asks of the same world."""
 
+    make_checkup: Callable[[], Checkup] | None = None
     checkup: Checkup | None = None
     readiness: ReadinessPane | None = None
     mending: RemedyScreen | None = None
 
     def open_readiness(self, tabs: Tabs, make_checkup: Callable[[], Checkup]) -> None:
+        self.make_checkup = make_checkup
+
         def make() -> ReadinessPane:
             from heartbeat_tui.panes.readiness import ReadinessPane
 
-            self.checkup = make_checkup()
-            self.checkup.news = self.told
+            self.open_checkup()
             self.readiness = ReadinessPane(tabs)
             return self.readiness
 
         self.offer_mode("readiness", make)
+
+    def open_checkup(self) -> Checkup:
+        """Give the owner of the checks, made when it is first asked for, and closed with this desk."""
+        if self.checkup is None:
+            assert self.make_checkup is not None
+            self.checkup = self.make_checkup()
+            self.checkup.news = self.told
+        return self.checkup
 
     def told(self) -> None:
         """Take news from the threads of the checks."""
