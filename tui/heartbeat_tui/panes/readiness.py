@@ -35,7 +35,7 @@ class ReadinessPane(ListPane):
     ReadinessPane #details { width: 1fr; height: 1fr; }
     ReadinessPane #checks-problem { display: none; height: 1fr; padding: 1 2; }
     ReadinessPane.-failed #checks-problem { display: block; }
-    ReadinessPane.-failed ChecklistView { display: none; }
+    ReadinessPane.-failed ChecklistView, ReadinessPane.-failed #details { display: none; }
     ReadinessPane #halves { width: 100%; height: 1fr; }  /* 1fr would leave room for the margin of the head */
     ReadinessPane.-form #halves { display: none; }
     ReadinessPane.-tall ReadinessHead { margin: 1 1; }
@@ -107,6 +107,7 @@ class ReadinessPane(ListPane):
         self.head.show(self.checklist, failed=self.problem is not None)
         self.set_class(self.problem is not None, "-failed")
         if self.problem is not None:
+            self.remove_class("-details")  # of a check that is no more
             self.query_one("#checks-problem", Lines).set_lines([inked(line) for line in problem_lines(self.problem)])
         if self.checklist is not None and self.checklist.checks:
             self.list.show(rows_of(self.checklist, self.folds, self.sought))
