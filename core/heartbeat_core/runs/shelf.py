@@ -22,7 +22,7 @@ from heartbeat_core.runs.entry import Entry
 T = TypeVar("T")
 
 PATIENCE_S = 2.0  # for another program that writes
-SUFFIXES = ("", "-wal", "-shm", "-journal")
+SUFFIXES = ("", "-journal")
 # Another version may summarize otherwise.
 VERSION = zlib.crc32(repr((2, __version__, [field.name for field in fields(Entry)])).encode()) & 0x7FFFFFFF
 TABLE = "CREATE TABLE recordings (file TEXT PRIMARY KEY, mtime_ns INT, size INT, ceiling TEXT, entry TEXT) WITHOUT ROWID"
@@ -96,9 +96,9 @@ class Shelf:
     def connect(self) -> sqlite3.Connection:
         """Open the file, empty where another version made it; raise sqlite3.Error or OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # No WAL: going over to it, SQLite tells programs that do so at once "locked" without a wait.
         database = sqlite3.connect(self.path, timeout=PATIENCE_S)
         try:
-            database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
             if database.execute("PRAGMA user_version").fetchone() != (VERSION,):
                 with database:
