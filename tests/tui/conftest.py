@@ -167,7 +167,12 @@ class FakeRun(Source):
         self.order("resume", paused=False)
 
     def stop(self) -> None:
+        self.stopping = True
         self.order("stop", paused=False)
+
+    def kill(self) -> None:
+        self.orders.append("kill")
+        self.over(Ending("stopped"))
 
     def order(self, word: str, *, paused: bool) -> None:
         self.orders.append(word)

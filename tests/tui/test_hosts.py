@@ -63,6 +63,11 @@ async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theat
         assert "on slice:0" in stage.text().splitlines()[0]
         await stage.press("s")
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
+        runs[0].over(Ending("stopped"))
+        await stage.settle()
+        stage.app.pane.lose_patience()
+        await stage.press("s")
+        assert runs[1].orders == ["stop", "kill"]
 
 
 async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -> None:

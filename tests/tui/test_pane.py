@@ -94,6 +94,25 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
         assert "space  Start" in stage.text()
 
 
+async def test_a_run_that_goes_on_after_a_stop_can_be_ended_at_once(theatre: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heartbeat_tui.panes.heartbeat.PATIENCE_S", 3600.0)
+    async with theatre(live) as stage:
+        await stage.press("space", "s", "s")  # twice by mistake: its proof still counts
+        assert stage.run.orders == ["stop"]
+        assert "stopping" in stage.text()
+        assert not {"Stop", "End now", "Pause"} & stage.offered()
+    monkeypatch.setattr("heartbeat_tui.panes.heartbeat.PATIENCE_S", 0.01)
+    async with theatre(live) as stage:
+        await stage.press("space", "s")
+        while "End now" not in stage.offered():
+            await stage.settle()
+        assert "Pressed again, s" in " ".join(stage.text().split())
+        await stage.press("s")
+        assert stage.run.orders == ["stop", "kill"]
+        assert "stopped · 68" in stage.text()
+        assert "Again" in stage.offered()
+
+
 async def test_zoom_and_scale(theatre: Open) -> None:
     async with theatre(over) as stage:
         await stage.press("space")

@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.beat.ending import Ending
 from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Samples
+from heartbeat_core.beat.records import Samples, Stage
 from heartbeat_core.beat.workload import MatMul
 from heartbeat_tui.widgets.bars import bar, progress
 from heartbeat_tui.widgets.heart import pace
@@ -60,6 +60,27 @@ def test_the_first_beat_is_compared_with_the_steady_ones(fake_run: Make) -> None
     said = [text for text, _ in meaning(fake_run(Plan()).open().warm_up().beat(100).done().report())]
     assert any("The first beat took 6.3" in text for text in said), said
     assert "press m" in said[-1]
+
+
+def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None:
+    def said(run: FakeRun) -> str:
+        return " ".join(text for text, _ in meaning(run.report()))
+
+    run = fake_run(Plan())
+    assert "Starting the worker …" in said(run)
+    run.tell(Stage(1, "import"))
+    assert "Loading torch …" in said(run)
+    run.open()
+    assert "The first beat …" in said(run)
+    assert "Pressed again, s" not in said(run)
+    run.stop()
+    assert "Stopping when the beat under way is over. Pressed again, s waits" in said(run)
+    run.over(Ending("stopped"))
+    assert "It ended before its first beat did: nothing was measured." in said(run)
+    handbook = fake_run(Plan(method="handbook", iterations=100)).open()
+    assert "The handbook's loop over 100 products, which says nothing before its end …" in said(handbook)
+    handbook.stop()
+    assert "Stopping when the handbook's loop is over." in said(handbook)
 
 
 @pytest.mark.parametrize(("cold_ms", "said"), [(30, "took 3.00× as long"), (10_200, "took 1,020× as long")])

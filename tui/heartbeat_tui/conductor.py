@@ -201,13 +201,16 @@ class Conductor:
         if self.run is not None:
             self.run.resume()
 
-    def stop(self) -> None:
-        """Ask the run to end, or give up the one that is to begin; what was to follow is given up."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ask the run to end, or give up the one that is to begin; what was to follow is given up.
+
+        ``at_once`` does not wait for the beat under way, nor for the proof.
+        """
         if self.course is not None:
             self.course.stop()
         self.give_up()
         if self.run is not None:
-            self.run.stop()
+            (self.run.kill if at_once else self.run.stop)()
 
     def clear(self) -> None:
         """Forget a run that has ended."""

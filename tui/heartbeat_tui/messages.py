@@ -91,7 +91,11 @@ class ResumeRun(Message):
 
 
 class StopRun(Message):
-    """End the run now; its samples stay."""
+    """End the run after the beat under way, or at once; its samples stay."""
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        super().__init__()
+        self.at_once = at_once
 
 
 class ClearRun(Message):

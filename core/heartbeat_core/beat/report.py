@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heartbeat_core.beat.statistics import Statistics
     from heartbeat_core.beat.steady import SteadyState
 
-State = Literal["starting", "beating", "paused", "finishing", "ended"]
+State = Literal["starting", "beating", "paused", "stopping", "finishing", "ended"]
 
 SAMPLES_SHOWN = 100_000  # more are left out of the JSON, with a note
 LAST_STAGES = ("proof", "calibrate", "profile")
@@ -101,6 +101,7 @@ def report_of(
     *,
     ceiling: Ceiling | None = None,
     paused: bool = False,
+    stopping: bool = False,
     ending: Ending | None = None,
     labels: tuple[str, ...] = (),
 ) -> Report:
@@ -121,7 +122,7 @@ def report_of(
     return Report(
         plan=plan,
         environment=dict(series.environment),
-        state=state_of(series, paused, ending),
+        state=state_of(series, ending, paused=paused, stopping=stopping),
         stage=series.stage,
         count=series.count,
         wanted=wanted(plan),
@@ -166,13 +167,15 @@ def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     return summarize(series.steady, series.plan.products_per_sample), steady_state(series.steady)
 
 
-def state_of(series: Series, paused: bool, ending: Ending | None) -> State:
+def state_of(series: Series, ending: Ending | None, *, paused: bool, stopping: bool) -> State:
     if ending is not None:
         return "ended"
-    if not series.count:
-        return "starting"
     if series.stage in LAST_STAGES:
         return "finishing"
+    if stopping:
+        return "stopping"
+    if not series.count:
+        return "starting"
     return "paused" if paused else "beating"
 
 

@@ -205,6 +205,7 @@ class Run(Source):
 
     def stop(self) -> None:
         """Ask the worker to end after the beat under way, with the proof."""
+        self.stopping = True
         self.order(b"stop", paused=False)
 
     def kill(self) -> None:

@@ -37,7 +37,7 @@ class Source(ABC):
         self.series = Series(plan=plan)
         self.labels = labels
         self.version = 0
-        self.paused = False
+        self.paused = self.stopping = False
         self.ending: Ending | None = None
         self.ceiling: Ceiling | None = None
         self.notes: list[str] = []
@@ -70,7 +70,8 @@ class Source(ABC):
     def report(self) -> Report:
         """Draw up the report of this moment."""
         with self.changed:
-            return report_of(self.series, ceiling=self.ceiling, paused=self.paused, ending=self.ending, labels=self.labels)
+            how = {"paused": self.paused, "stopping": self.stopping}
+            return report_of(self.series, ceiling=self.ceiling, ending=self.ending, labels=self.labels, **how)
 
     def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
         """Draw up what a chart of so many columns shows."""
@@ -113,6 +114,10 @@ class Source(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Ask for the end; what has come stays."""
+
+    def kill(self) -> None:
+        """End it without waiting for the beat under way; what has come stays."""
+        self.stop()
 
     @abstractmethod
     def close(self) -> None:

@@ -126,6 +126,10 @@ class Together(Source):
         for run in self.runs:
             run.stop()
 
+    def kill(self) -> None:
+        for run in self.runs:
+            run.kill()
+
     def close(self) -> None:
         """End all of them; each is asked before any is waited for."""
         for run in self.runs:

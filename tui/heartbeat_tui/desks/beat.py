@@ -20,7 +20,7 @@ from heartbeat_tui.panes.heartbeat import HeartbeatPane
 if TYPE_CHECKING:
     from heartbeat_core.beat.plan import BackendName
     from heartbeat_core.beat.source import Source
-    from heartbeat_tui.messages import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot
+    from heartbeat_tui.messages import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot, StopRun
 
 STOPPED = "It is stopped; what it has measured is kept."
 TICK_S = 0.125
@@ -163,8 +163,8 @@ class BeatDesk(Desk):
         self.conductor.resume()
         self.look_at_once()
 
-    def on_stop_run(self) -> None:
-        self.conductor.stop()
+    def on_stop_run(self, event: StopRun) -> None:
+        self.conductor.stop(at_once=event.at_once)
         self.look_at_once()
 
     def on_clear_run(self) -> None:

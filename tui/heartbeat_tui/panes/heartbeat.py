@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.sweep_body import SweepBody
     from heartbeat_tui.widgets.sweep_form import SweepForm
 
+PATIENCE_S = 1.0  # before a run that is to stop may be ended without its proof: a key pressed twice must not
+
 key = partial(pane_key, "heartbeat")
 
 
@@ -47,7 +49,8 @@ class HeartbeatPane(ChartPane):
         key("enter", "begin_too", "Start", "start a run as planned", show=False),
         key("space", "pause", "Pause", "pause the run after this beat"),
         key("space", "resume", "Resume", "go on with the run"),
-        key("s", "stop", "Stop", "end the run now and keep its samples"),
+        key("s", "stop", "Stop", "end the run after this beat and keep its samples"),
+        key("s", "stop_at_once", "End now", "wait neither for this beat nor for the proof; the samples stay"),
         key("r", "again", "Again", "the same again: the run, both clocks or the whole sweep"),
         key("e", "edit", "Plan", "change the plan"),
         key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
@@ -75,6 +78,7 @@ class HeartbeatPane(ChartPane):
         self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
         self.guide: Guide | None = None
         self.where = ""  # the TPU VM that runs go to, empty for this machine
+        self.impatient = False  # it was to stop some time ago
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -119,7 +123,9 @@ class HeartbeatPane(ChartPane):
         if self.snapshot is None:
             return "idle"
         state = self.snapshot.report.state
-        return "beating" if state == "ended" and self.hosts_shown and self.snapshot.going else state
+        if state == "ended" and self.snapshot.going:  # of several hosts, the one that is shown
+            return "stopping" if any(host.report.state == "stopping" for host in self.snapshot.hosts) else "beating"
+        return state
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, or that there is no run."""
@@ -131,7 +137,7 @@ class HeartbeatPane(ChartPane):
             self.draw()
 
     def wait_for_run(self, waiting: bool) -> None:
-        self.waiting = waiting
+        self.waiting, self.impatient = waiting, False
         self.asked_sweep = self.asked_sweep and waiting
         self.refresh_state()
 
@@ -224,6 +230,7 @@ class HeartbeatPane(ChartPane):
             "pause": state == "beating",
             "resume": state == "paused",
             "stop": state in ("beating", "paused") or (state == "starting" and (not self.waiting or bool(self.where))),
+            "stop_at_once": self.impatient and state in ("stopping", "finishing"),
             "again": state == "ended",
             "edit": free,
             "compare": free,
@@ -276,6 +283,15 @@ class HeartbeatPane(ChartPane):
 
     def action_stop(self) -> None:
         self.post_message(StopRun())
+        self.set_timer(PATIENCE_S, self.lose_patience)
+
+    def lose_patience(self) -> None:
+        """Offer an end without the proof, where the run has still not come to its own."""
+        self.impatient = self.state in ("stopping", "finishing")
+        self.refresh_bindings()
+
+    def action_stop_at_once(self) -> None:
+        self.post_message(StopRun(at_once=True))
 
     def action_versus(self) -> None:
         from heartbeat_tui.runs_messages import CompareRunMade

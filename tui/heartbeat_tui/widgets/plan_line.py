@@ -22,12 +22,13 @@ SHORTEST, LONGEST = 8, 24  # cells of the bar
 def how_far(report: Report) -> tuple[float | None, str]:
     """Give the share done, None where the end is not known, and its words with the time left."""
     if report.state == "starting":
-        return 0.0, "starting …"
+        begun = report.stages.get("transfer") is not None
+        return 0.0, "starting …" if not begun else "in the loop …" if report.plan.method == "handbook" else "first beat …"
     if report.state == "ended":
         kind = report.ending.kind if report.ending else "done"
         return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
     left = clock(report.remaining_s) if report.remaining_s is not None else clock(report.elapsed_s)
-    if report.state in ("paused", "finishing"):
+    if report.state in ("paused", "stopping", "finishing"):
         left = report.state
     if report.wanted:
         return report.count / report.wanted, f"{format_count(report.count)}/{format_count(report.wanted)}  {left}"

@@ -152,7 +152,12 @@ def meaning(report: Report) -> list[tuple[str, str]]:
         lines.append((f"✗ {sentence(ending.title)}", "failed"))
         lines += [(sentence(part), "plain") for part in (ending.cause, ending.remedy) if part]
     if report.state in ("starting", "finishing"):
-        lines.append((f"{sentence(STAGES.get(report.stage or '', 'starting the worker'))[:-1]} …", "quiet"))
+        lines.append((f"{sentence(doing(report))[:-1]} …", "quiet"))
+    if report.state == "stopping":
+        under_way = "the handbook's loop" if report.plan.method == "handbook" else "the beat under way"
+        lines.append((f"Stopping when {under_way} is over. Pressed again, s waits neither for that nor for the proof.", "quiet"))
+    if ending is not None and ending.clean and not report.count:
+        lines.append(("It ended before its first beat did: nothing was measured.", "plain"))
     if report.iteration_ns is not None:
         glyph, ink = MARKS[verdict.kind]
         lines.append((f"{glyph} {verdict.kind.capitalize()}: {verdict.reason.rstrip('.')}.", ink))
@@ -170,6 +175,17 @@ def meaning(report: Report) -> list[tuple[str, str]]:
     if report.plan.method == "synchronized" and ending is not None and ending.clean and report.statistics:
         lines.append(("The handbook's clock on the same work: press m to see the difference.", "quiet"))
     return lines
+
+
+def doing(report: Report) -> str:
+    """Say what a run does before its first beat is over, or after its last."""
+    if report.stage is not None:
+        return STAGES.get(report.stage, report.stage)
+    if report.stages.get("transfer") is None:
+        return "starting the worker"
+    if report.plan.method == "handbook":
+        return f"the handbook's loop over {length_in_words(report.plan)}, which says nothing before its end"
+    return "the first beat"
 
 
 def sentence(text: str) -> str:
