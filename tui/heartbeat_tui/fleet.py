@@ -15,7 +15,8 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from heartbeat_tui.jobs import Jobs
-from heartbeat_tui.vms_messages import FleetView, LogLine, key_of
+from heartbeat_tui.vm_rows import key_of
+from heartbeat_tui.vms_messages import FleetView, LogLine
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession

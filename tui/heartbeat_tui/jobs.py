@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.vms_messages import Ending, Job, key_of
+from heartbeat_tui.vm_rows import key_of
+from heartbeat_tui.vms_messages import Ending, Job
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.cancellation import Cancellation

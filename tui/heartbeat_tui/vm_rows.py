@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.vms.look import LONG_READY, Kind, moment
-from heartbeat_tui.vms_messages import key_of
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
+
+
+def key_of(kind: str, zone: str, name: str) -> str:
+    """Name a row of the list: nodes and queued resources of one name are two."""
+    return f"{kind}/{zone}/{name}"
 
 
 @dataclass(frozen=True)

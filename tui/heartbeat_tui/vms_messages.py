@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 What = Literal["create", "start", "stop", "delete"]
 
 
-def key_of(kind: str, zone: str, name: str) -> str:
-    """Name a row of the list: nodes and queued resources of one name are two."""
-    return f"{kind}/{zone}/{name}"
-
-
 @dataclass(frozen=True)
 class LogLine:
     """Something that happened to a node or a queued resource: when, to which, what; ``kind`` is an ink."""

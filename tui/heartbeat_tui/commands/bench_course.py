@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED
-from heartbeat_tui.commands.bench import complain_of, exit_code, label_in, label_of, watch
+from heartbeat_tui.commands.bench_run import complain_of, exit_code, label_in, label_of, refuse, watch
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
@@ -68,16 +68,6 @@ def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
         return INTERRUPTED
     reports = [process.report for one in repeated.candidates for process in one.measured]
     return judged(reports, some_missing=any(not one.measured for one in repeated.candidates))
-
-
-def refuse(args: argparse.Namespace, what: str, others: tuple[str, ...]) -> None:
-    """Raise HeartbeatError for flags that make no sense together."""
-    from heartbeat_core.errors import HeartbeatError
-
-    names = {"source": "from"}
-    found = [f"--{names.get(name, name).replace('_', '-')}" for name in others if getattr(args, name)]
-    if found:
-        raise HeartbeatError(f"{what} and {found[0]} are given", "They are different kinds of run.", "Give one of them.")
 
 
 def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], Plan], launcher: Launcher) -> bool:

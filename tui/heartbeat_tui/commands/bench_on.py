@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.bench import complain_of, exit_code, label_of
+from heartbeat_tui.commands.bench_run import complain_of, exit_code, label_of
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:

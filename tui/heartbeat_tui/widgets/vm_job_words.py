@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.vms_messages import LogLine, key_of
+from heartbeat_tui.vm_rows import key_of
+from heartbeat_tui.vms_messages import LogLine
 from heartbeat_tui.widgets.vm_columns import STATES, age_words
 from heartbeat_tui.widgets.vm_questions import queue_of
 from heartbeat_tui.widgets.vm_words import Line, Piece, clock_time
