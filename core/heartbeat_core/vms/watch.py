@@ -28,6 +28,14 @@ STATES = OF_NODES | OF_QUEUES | {ABSENT}  # that are known here
 
 
 @dataclass(frozen=True)
+class State:
+    """A state, and whether it is that of a node."""
+
+    name: str
+    of_node: bool
+
+
+@dataclass(frozen=True)
 class Watched:
     """How the wait ended; ``state`` is the last one seen, None where it was never seen."""
 
@@ -56,8 +64,8 @@ def watch(
     while True:
         found = asker.ask(lambda: state_of(session, project, zone, name, queue_first=until in OF_QUEUES))
         now = time.monotonic()
-        if isinstance(found, str) and found != state:
-            state, still_since = found, now
+        if isinstance(found, State) and found.name != state:
+            state, still_since = found.name, now
             asker.hurry()
             asker.tell("state", state)
         still = now - still_since >= asker.patience.absent_s
@@ -68,7 +76,7 @@ def watch(
         asker.pause(due)
 
 
-def judge(found: str | Missing | Lost, until: str, *, seen: bool, still: bool) -> Outcome | None:
+def judge(found: State | Missing | Lost, until: str, *, seen: bool, still: bool) -> Outcome | None:
     """Say whether the wait is over; ``still`` says that nothing has changed for a while, ``seen`` that there was something once."""
     if isinstance(found, Lost):
         return None
@@ -76,26 +84,30 @@ def judge(found: str | Missing | Lost, until: str, *, seen: bool, still: bool) -
         if until == ABSENT:
             return "reached"
         return "gone" if seen or still else None  # it may not be seen yet right after it was asked for
-    if found == until:
+    if found.name == until:
         return "reached"
     if until == ABSENT:
         return None
-    return "ended" if found in ENDS or (found in RESTS and still) else None
+    without_queue = found.of_node and until in OF_QUEUES  # nobody asked for it by way of one
+    return "ended" if found.name in ENDS or (still and (without_queue or found.name in RESTS)) else None
 
 
-def state_of(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> str:
-    """Read the state of the node of that name or, as long as there is none, of the queued resource; raise CloudError."""
+def state_of(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> State:
+    """Read the state of the node of that name or, as long as there is none, of the queued resource; raise CloudError.
 
-    def of_node() -> str | None:
-        return get_node(session, project, zone, name).state
+    With ``queue_first`` it is the other way round.
+    """
 
-    def of_queue() -> str | None:
-        return get_queued_resource(session, project, zone, name).state
+    def of_node() -> State:
+        return State(get_node(session, project, zone, name).state or NO_STATE, of_node=True)
+
+    def of_queue() -> State:
+        return State(get_queued_resource(session, project, zone, name).state or NO_STATE, of_node=False)
 
     first, second = (of_queue, of_node) if queue_first else (of_node, of_queue)
     try:
-        return first() or NO_STATE
+        return first()
     except CloudError as error:
         if error.status != NOT_FOUND:
             raise
-    return second() or NO_STATE
+    return second()

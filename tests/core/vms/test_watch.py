@@ -40,6 +40,7 @@ def test_a_creation_is_watched_to_its_end(opened: Any) -> None:
         ("waiting", "ACTIVE", "timed out"),
         ("waiting", "WAITING_FOR_RESOURCES", "reached"),
         ("llm-tpu-vm", "HIBERNATING", "timed out"),
+        ("llm-tpu-vm", "ACTIVE", "ended"),  # it has no queued resource
     ],
 )
 def test_it_ends_where_there_is_nothing_more_to_come(opened: Any, name: str, until: str, outcome: str) -> None:

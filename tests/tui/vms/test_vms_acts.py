@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 from textual.widgets import Input
 
 from heartbeat_tui.screens.vm_job import JobScreen
-from heartbeat_tui.screens.vm_setup import SetUp
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.tui.vms.conftest import Open
-
-    from heartbeat_tui.messages import BeatOn
-
 SIZES = [(80, 24), (120, 40), (160, 50)]
 NODE = "/v2/projects/demo-project/locations/us-central1-b/nodes"
 Scenario = Callable[[str], str]
@@ -77,7 +70,7 @@ async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(v
         assert "saves about $2.00/h" in stage.words()
         await stage.press("enter")
         await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"))
-        assert "Stop" not in stage.offered()
+        assert not {"Stop", "Connect", "Beat here", "Set up"} & stage.offered()
         await stage.ended()
         assert "○ STOPPED" in stage.row("llm-tpu-vm")
         assert "✓ stopped" in stage.text()
@@ -295,15 +288,6 @@ async def test_no_external_address_says_how_it_is_reached(vms: Open) -> None:
 # -- connect, and leaving
 
 
-@pytest.mark.parametrize("key", ["c", "b", "i"])
-async def test_nothing_is_connected_to_that_is_made_up(vms: Open, key: str) -> None:
-    async with vms("running") as stage:
-        await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        await stage.press(key)
-        assert "llm-tpu-vm is emulated: there is no machine behind it" in stage.words()
-        assert stage.app.current_mode == "vms"
-
-
 async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.press("q")
@@ -343,68 +327,3 @@ async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
         assert isinstance(stage.app.focused, Input)
         assert "xdsn" in stage.app.focused.value
         assert stage.pane.form is not None
-
-
-REAL = """
-extends = "running"
-addresses = ["127.0.0.1"]
-"""
-
-
-async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path: Path) -> None:
-    scenario = tmp_path / "real.toml"
-    scenario.write_text(REAL)
-    async with vms(str(scenario)) as stage:
-        asked: list[BeatOn | None] = []
-
-        def go_to(event: BeatOn | None) -> tuple[str, Literal["cpu"]]:
-            asked.append(event)
-            return "llm-tpu-vm", "cpu"
-
-        stage.app.go_to = go_to
-        await stage.point_at("node/us-central1-b/stopped")
-        await stage.press("b")
-        assert not asked
-        await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        await stage.press("b")
-        await stage.until(lambda: stage.app.current_mode == "heartbeat")
-        (event,) = asked
-        assert event is not None
-        assert (event.node.id, event.project, event.worker) == ("llm-tpu-vm", "demo-project", None)
-
-
-async def test_set_up_is_offered_where_it_can_be(vms: Open) -> None:
-    async with vms("running") as stage:
-        await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        assert {"Beat here", "Set up"} <= stage.offered()
-        await stage.point_at("node/us-central1-b/stopped")
-        assert not {"Beat here", "Set up", "Connect"} & stage.offered()
-
-
-async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open) -> None:
-    async with vms("running") as stage:
-        arguments = ("vms", "setup", "llm-tpu-vm", "--project=demo-project", "--zone=us-central1-b")
-        dialog = SetUp("llm-tpu-vm", 2, arguments, emulated=True)
-        await stage.app.push_screen(dialog)
-        await stage.pilot.pause()
-        assert "heartbeat-tui vms setup llm-tpu-vm --project=demo-project" in stage.words()
-        assert "on each of its 2 hosts" in stage.words()
-        await stage.press("escape")
-        assert dialog.command_run is None
-        assert dialog not in stage.app.screen_stack
-
-
-async def test_leaving_says_that_a_set_up_is_under_way_and_ends_it(vms: Open) -> None:
-    async with vms("ready") as stage:
-        stage.app.set_up = dialog = SetUp(
-            "llm-tpu-vm", 1, ("emulator", "--port=0"), emulated=True
-        )  # a command that ends only when it is told to
-        await stage.app.push_screen(dialog)
-        await stage.press("enter")
-        await stage.until(lambda: bool(dialog.output))
-        await stage.press("ctrl+q")
-        await stage.until(lambda: "llm-tpu-vm is being set up" in stage.words())
-        await stage.press("y")
-    assert dialog.command_run is not None
-    assert dialog.command_run.process is not None
-    assert dialog.command_run.process.wait(30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -186,15 +186,14 @@ class VmsPane(ListPane):
     def offered(self) -> dict[str, bool]:
         if self.list is None:
             return dict.fromkeys(self.OWN, False)
-        from heartbeat_core.vms.actions import allowed
-
+        usable = self.usable()
         return {
             "back": self.seeking or bool(self.marks),
             "mark": self.row is not None,
             "new": bool(self.view.project) and self.view.rows is not None,
-            "connect": self.row is not None and "ssh" in allowed(self.row.state) and self.row.kind == "node",
-            "beat": self.row is not None and "beat" in allowed(self.row.state) and self.row.kind == "node",
-            "set_up": self.row is not None and "beat" in allowed(self.row.state) and self.row.kind == "node",
+            "connect": "ssh" in usable,
+            "beat": "beat" in usable,
+            "set_up": "beat" in usable,
             "stop": bool(self.targets("stop")),
             "start": bool(self.targets("start")) and not self.targets("stop"),
             "delete": bool(self.targets("delete")),
@@ -204,6 +203,14 @@ class VmsPane(ListPane):
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
         }
+
+    def usable(self) -> Container[str]:
+        """Name what can be done on the node pointed at: nothing while it is changed from here, whatever Google still says of it."""
+        from heartbeat_core.vms.actions import allowed
+        from heartbeat_tui.widgets.vm_job_words import busy
+
+        free = self.row is not None and self.row.kind == "node" and self.row.key not in busy(self.view)
+        return allowed(self.row.state) if free and self.row is not None else ()
 
     def targets(self, what: Change) -> tuple[str, ...]:
         """Name the rows a key acts on: those marked, else the one pointed at; of these what its state allows, and nothing else does."""
