@@ -263,6 +263,22 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
         assert any("there is no TPU of this kind left in us-central1-b" in text for text in tried)
 
 
+async def test_what_a_further_zone_has_is_pointed_at(vms: Open, scenario: Scenario) -> None:
+    node = 'id = "another"\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\nstate = "READY"'
+    async with vms(scenario(f'extends = "ready"\nstockout = ["us-central1-b"]\n[[nodes]]\n{node}'), size=(160, 50)) as stage:
+        assert stage.pane.pointed_key == "node/us-central1-b/another"
+        await stage.open_form()
+        stage.fill(zones="us-east5-b")
+        await stage.settle()
+        await stage.press("enter", "enter")
+        await stage.ended()
+        await stage.press("escape")
+        assert stage.pane.pointed_key == "node/us-east5-b/llm-tpu-vm"
+        await stage.press("up")
+        await stage.press("r")
+        assert stage.pane.pointed_key == "node/us-central1-b/another"  # and is left alone from then on
+
+
 async def test_a_queued_one_waits_in_one_zone(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()

@@ -82,7 +82,7 @@ class VmActsDesk(VmsDesk):
             remember(event.request)
         self.fleet.last_request = event.request
         job = self.fleet.jobs.create(event.request, event.zones)
-        self.vms.coming = job.key
+        self.vms.follow(job.id)
         self.do_job(job)
         await self.show_job(job.id)
 

@@ -80,7 +80,7 @@ class VmsPane(ListPane):
         self.view = FleetView()
         self.order: Order = ("name", False)
         self.marks: frozenset[str] = frozenset()
-        self.coming = ""  # the row to point at as soon as it is there
+        self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
         self.head: VmHead | None = None
         self.notices: VmNotices | None = None
         self.list: VmList | None = None
@@ -129,9 +129,7 @@ class VmsPane(ListPane):
         rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in self.view.rows or ())
         self.list.show(rows, self.marks, self.order)
-        if self.coming in self.list.keys:
-            self.list.point_at_key(self.coming)
-            self.coming = ""
+        self.point_at_coming()
         self.head.show(self.view, len(rows))
         self.notices.show(self.view)
         self.log_panel.show(self.view)
@@ -172,6 +170,24 @@ class VmsPane(ListPane):
     def on_screen_suspend(self) -> None:
         """Rest where another pane is shown; a question over this one lets it go on."""
         self.awake = self.app.current_mode == self.mode
+
+    def follow(self, job: int) -> None:
+        """Point at what that job creates as soon as it is there, and anew where it has got to another zone."""
+        self.coming = job, ""
+        self.draw()
+
+    def point_at_coming(self) -> None:
+        from heartbeat_tui.widgets.vm_job_words import rows_of
+
+        job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
+        if job is None or self.coming is None or self.list is None:
+            return
+        (key,) = rows_of(job, self.view)
+        if key != self.coming[1] and key in self.list.keys:
+            self.list.point_at_key(key)
+            self.coming = job.id, key
+        if job.ended is not None and (key == self.coming[1] or not job.ending.well):
+            self.coming = None
 
     # -- what can be done now
 
