@@ -108,7 +108,7 @@ ENTRIES = (
         "sudo asks for a password there",
         "System packages are installed by root, and this account may not act as root without a word.",
         ("Install them by hand, in a shell there: `heartbeat-tui vms ssh NAME` opens one.",),
-        (r"sudo: a password is required", r"\S+ is not in the sudoers file"),
+        (r"sudo: a password is required", r"is not in the sudoers file"),
     ),
     Entry(
         "no-venv",
