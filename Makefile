@@ -10,7 +10,7 @@ python = $(or $(PYTHON$(1)),$(firstword $(wildcard $(HOME)/.pyenv/versions/$(1:3
 PIP := -m pip --disable-pip-version-check install -q
 
 # By the chips' own numbers: Google's network cards and disks share the vendor's.
-TPU := $(shell PYTHONPATH=core "$(PYTHON)" -c 'from heartbeat_core.beat.pci import scan_tpus; print("yes" if scan_tpus() else "")' 2> /dev/null)
+TPU := $(shell PYTHONPATH=core "$(PYTHON)" -c 'from heartbeat_core.benchmark.tpu_chips import scan_tpus; print("yes" if scan_tpus() else "")' 2> /dev/null)
 ifeq ($(TPU),yes)
 EXTRA := tpu
 PINS := constraints-tpu.txt

@@ -13,9 +13,9 @@ from benchmarks.figure import Figure, finish, interleave, quiet, ratio
 from benchmarks.terminal import COLUMNS, ROWS
 from textual.app import App, ComposeResult
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Phase, Samples
-from heartbeat_core.beat.series import ChartData, Series
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Phase, Samples
+from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_tui.widgets.chart import LatencyChart
 
 ROUNDS = 150

@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from benchmarks.figure import ROOT, Figure, finish, interleave, program, quiet, ratio
 from benchmarks.terminal import Terminal
 
-from heartbeat_core.beat.records import Ended, Samples
+from heartbeat_core.benchmark.protocol import Ended, Samples
 from heartbeat_core.runs.recording import read_records
 
 WARMUP = 5

@@ -10,8 +10,7 @@ from time import monotonic, sleep
 from benchmarks.figure import Figure, finish, program
 from benchmarks.terminal import Terminal
 
-from heartbeat_core.beat.records import Samples
-from heartbeat_core.beat.stream import StreamError, decode
+from heartbeat_core.benchmark.protocol import Samples, StreamError, decode
 
 MILLION = 1_000_000
 SAMPLES = 3 * MILLION

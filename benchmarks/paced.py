@@ -8,8 +8,8 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import Any
 
-from heartbeat_core.beat import worker
-from heartbeat_core.beat.backends import cpu
+from heartbeat_core.benchmark import worker
+from heartbeat_core.benchmark.backends import cpu
 
 SPACING_NS = 10_000  # from one beat to the next
 PARTS = ("trace", "compile", "dispatch", "wait")

@@ -11,10 +11,8 @@ import os
 import sys
 from time import perf_counter_ns, thread_time_ns
 
-from heartbeat_core.beat.methods import repeat
-from heartbeat_core.beat.recorder import Recorder
-from heartbeat_core.beat.records import Pause, Samples
-from heartbeat_core.beat.stream import encode
+from heartbeat_core.benchmark.protocol import Pause, Samples, encode
+from heartbeat_core.benchmark.timing import Recorder, repeat
 
 TURNS = 350  # about 3 µs: more would drown the difference in noise, less would fill batches as no device does
 SAMPLES = 20_000  # in each loop

@@ -16,11 +16,10 @@ from time import sleep
 
 from benchmarks.figure import Figure, finish, interleave, quiet, ratio
 
-from heartbeat_core.beat.place import Here, Place
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.target import Here, Place
 from heartbeat_core.remote.calls import Calls
 from heartbeat_core.remote.hosts import Host, bring_engine
 from heartbeat_core.remote.place import There

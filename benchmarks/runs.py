@@ -20,9 +20,8 @@ from time import perf_counter
 
 from benchmarks.figure import Figure, finish, program, quiet
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.records import Ended, Environment, Proof, Record, Samples, Started
-from heartbeat_core.beat.stream import encode
+from heartbeat_core.benchmark.protocol import Ended, Environment, Proof, Record, Samples, Started, encode
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.runs.check import check
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.recording import load, read_records

@@ -16,13 +16,11 @@ from pathlib import Path
 from benchmarks.figure import ROOT, Figure, finish, quiet
 from benchmarks.paced import PARTS, row
 
-from heartbeat_core.beat.place import Here
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Samples
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.stream import decode
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.protocol import Samples, decode
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.target import Here
 
 WARMUP, STEADY = 5, 1_000_000
 ROUNDS = 15

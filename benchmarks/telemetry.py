@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from benchmarks.figure import ROOT, Figure, finish
 
-from heartbeat_core.beat.environments import XlaEnvironment
+from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 from heartbeat_core.telemetry.watcher import Reader, Watcher
 
 SERVER = ROOT / "tests/xla/metrics_server.py"

@@ -18,8 +18,8 @@ from benchmarks.terminal import COLUMNS, ROWS
 from textual._compositor import CompositorUpdate
 from textual.widget import Widget
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.source import Source
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.run import Source
 from heartbeat_core.settings import Settings
 from heartbeat_core.vms.look import take_look
 from heartbeat_tui.app import HeartbeatApp

@@ -21,7 +21,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from heartbeat_core.beat.environments import XlaEnvironment
+from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 from heartbeat_core.folders import APP
 from heartbeat_core.launch import Launcher
 from heartbeat_core.settings import load_settings

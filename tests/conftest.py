@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.environments import XlaEnvironment
-from heartbeat_core.beat.place import Here
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.target import Here
+from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
 XLA_PYTHON = os.environ.get("HEARTBEAT_BACKENDS_XLA_PYTHON") or str(XlaEnvironment().find() or "")  # before the folders change
 PATIENCE_S = 60.0  # far more than any of this takes

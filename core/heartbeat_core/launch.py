@@ -10,20 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.pci import scan_tpus
-from heartbeat_core.beat.plan import BackendName, Plan
-from heartbeat_core.beat.spawner import Spawner
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import BackendName, MatMul, Plan
+from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.tpu_chips import scan_tpus
 from heartbeat_core.folders import cache_folder, data_folder
 from heartbeat_core.settings import Settings
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.beside import Witness
-    from heartbeat_core.beat.ceilings import CeilingCache
-    from heartbeat_core.beat.place import Place
-    from heartbeat_core.beat.records import Label
-    from heartbeat_core.beat.run import Run, Sink
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.benchmark.roofline import CeilingCache
+    from heartbeat_core.benchmark.run import Run, Sink, Source, Witness
+    from heartbeat_core.benchmark.target import Place
     from heartbeat_core.remote.destination import Destination
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.remote.together import Together
@@ -71,7 +68,7 @@ class Launcher:
         if configured:
             return str(Path(configured).expanduser())
         if backend == "xla":
-            from heartbeat_core.beat.environments import XlaEnvironment
+            from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
             managed = XlaEnvironment().find()
             return str(managed) if managed else None
@@ -101,7 +98,7 @@ class Launcher:
         """
         if host is None and self.destination is not None:
             host = self.destination.hosts()[0]
-        from heartbeat_core.beat.run import Run
+        from heartbeat_core.benchmark.run import Run
         from heartbeat_core.runs.recording import Recording
 
         kept, recording = self.settings.recordings, None
@@ -116,7 +113,7 @@ class Launcher:
     def place(self, plan: Plan, host: Host | None) -> Place:
         """Say where a run takes place."""
         if host is None:
-            from heartbeat_core.beat.place import Here
+            from heartbeat_core.benchmark.target import Here
 
             return Here(self.interpreter(plan.backend))
         from heartbeat_core.remote.place import There
@@ -186,7 +183,7 @@ class Launcher:
         return data_folder() / "recordings"
 
     def ceilings(self) -> CeilingCache:
-        from heartbeat_core.beat.ceilings import CeilingCache
+        from heartbeat_core.benchmark.roofline import CeilingCache
 
         return CeilingCache(cache_folder() / "ceilings.json")
 

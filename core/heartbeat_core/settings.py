@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from heartbeat_core.beat.plan import LONGEST_RUN, BackendName, Method, Precision
-from heartbeat_core.beat.workload import LARGEST_DIMENSION, Dtype
+from heartbeat_core.benchmark.config import LARGEST_DIMENSION, LONGEST_RUN, BackendName, Dtype, Method, Precision
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.folders import APP, config_folder
 

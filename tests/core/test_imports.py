@@ -14,9 +14,9 @@ import heartbeat_core
 ROOT = Path(heartbeat_core.__file__).parent
 NEVER = {"heartbeat_tui", "rich", "textual", "torch", "torch_xla"}
 # These compute with NumPy and are themselves imported only when there is something to compute.
-NUMERIC = {"heartbeat_core.beat.statistics", "heartbeat_core.beat.steady"}
+NUMERIC = {"heartbeat_core.benchmark.statistics"}
 # These run under another Python, which has the standard library and torch alone.
-WORKERS = {f"heartbeat_core.beat.{name}" for name in ("worker", "methods", "proof", "stream", "plan", "workload", "pci")}
+WORKERS = {f"heartbeat_core.benchmark.{name}" for name in ("worker", "timing", "verification", "protocol", "config", "tpu_chips")}
 READER = "heartbeat_core.telemetry.reader"
 IMPORT = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*{name.partition('.')[0] for name in sys.modules})"
 
@@ -33,7 +33,7 @@ def test_a_module_imports_alone_and_brings_nothing_heavy(module: str) -> None:
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert not loaded & NEVER
     assert module in NUMERIC or "numpy" not in loaded
-    if module in WORKERS | {READER} or module.startswith("heartbeat_core.beat.backends"):
+    if module in WORKERS | {READER} or module.startswith("heartbeat_core.benchmark.backends"):
         assert not loaded - sys.stdlib_module_names - {"heartbeat_core", *at_start()}
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
 from heartbeat_core.launch import Launcher
 from heartbeat_core.remote.destination import Destination

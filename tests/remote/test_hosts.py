@@ -38,7 +38,7 @@ def test_gcloud_brings_the_key_there_once_and_then_plain_ssh_leads_there(
         assert done.stdout == b"two words|$HOME|'|"
         assert host.run(["cat"], b"over stdin\n").stdout == b"over stdin\n"
         assert host.run(["sh", "-c", "exit 7"]).returncode == 7
-    assert (cluster.folder / f"engine-{pack().digest}" / "heartbeat_core" / "beat" / "worker.py").exists()
+    assert (cluster.folder / f"engine-{pack().digest}" / "heartbeat_core" / "benchmark" / "worker.py").exists()
     assert destination.hosts() is hosts  # reached again, not found again
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.pilot import Pilot
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.launch import Launcher
 from heartbeat_core.runs.recording import load
 from heartbeat_core.settings import BeatSettings, Settings
@@ -22,7 +22,7 @@ from heartbeat_tui.screen import make_app
 if TYPE_CHECKING:
     from tests.remote.conftest import Cluster
 
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.report import Report
 
 PATIENCE_S = 120.0
 VM, SLICE = "node/us-central1-b/vm", "node/us-central1-a/slice"

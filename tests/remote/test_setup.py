@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.environments import XLA_PACKAGES
+from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
 from heartbeat_core.remote.setup import Done, look_at_device, set_up

@@ -14,11 +14,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
-from heartbeat_core.beat.ceilings import Ceiling
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
-from heartbeat_core.beat.source import Source
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
+from heartbeat_core.benchmark.roofline import Ceiling
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_tui.app import HeartbeatApp
 
 MS = 1_000_000

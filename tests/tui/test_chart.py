@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.envelope import Column
-from heartbeat_core.beat.histogram import Bin
-from heartbeat_core.beat.series import ChartData
+from heartbeat_core.benchmark.series import ChartData, Column
+from heartbeat_core.benchmark.statistics import Bin
 from heartbeat_tui.widgets.chart import draw
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
 from heartbeat_tui.widgets.scale import scale_for

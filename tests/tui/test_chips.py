@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.envelope import Column
-from heartbeat_core.beat.gauges import DutyColumn
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import ChipReading, Chips
-from heartbeat_core.beat.series import ChartData
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import ChipReading, Chips
+from heartbeat_core.benchmark.series import ChartData, Column, DutyColumn
 from heartbeat_core.telemetry.look import Answer, Look
 from heartbeat_tui.commands import chips as command
 from heartbeat_tui.widgets.chart import draw

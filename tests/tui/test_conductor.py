@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.parameters import parse_axes
+from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import parse_axes
 from heartbeat_tui.conductor import Conductor
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Stand
 
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.run import Source
 
 PLAN = Plan()
 

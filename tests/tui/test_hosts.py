@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host

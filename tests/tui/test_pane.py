@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Stage
-from heartbeat_core.beat.source import Source
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Stage
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.app import HeartbeatApp
 

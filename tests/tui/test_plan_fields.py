@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
 from heartbeat_tui.widgets.plan_fields import plan_of, texts_of
 
 PLAN = Plan()

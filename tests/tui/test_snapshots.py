@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.pilot import Pilot
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:

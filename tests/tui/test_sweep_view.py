@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.roofline import roof_of_ceiling
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import parse_axes
+from heartbeat_core.benchmark.roofline import roof_of_ceiling
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import parse_axes
 from heartbeat_tui.conductor import Conductor
 from heartbeat_tui.widgets.plot import Mark, Plot, Rule, draw, log_scale
 from heartbeat_tui.widgets.scale import Scale

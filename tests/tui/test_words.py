@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Samples, Stage
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import Samples, Stage
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_tui.widgets.bars import bar, progress
 from heartbeat_tui.widgets.heart import pace
 from heartbeat_tui.widgets.words import clock, figures, figures_text, meaning, plan_line, plan_sentence, sentence

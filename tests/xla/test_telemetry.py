@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.chips import CHIPS
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import ChipReading
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import ChipReading
+from heartbeat_core.benchmark.tpu_chips import CHIPS
 from heartbeat_core.runs.recording import Recording, load
 from heartbeat_core.telemetry.look import Look
 from heartbeat_core.telemetry.watcher import Reader, Watcher

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.devices import look
-from heartbeat_core.beat.place import Here
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.spawner import Spawner
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.devices import look
+from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.target import Here
 
 pytestmark = pytest.mark.xla
 

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.comparing import ComparingDesk
 from heartbeat_tui.desks.desk import Unfinished
@@ -28,7 +28,7 @@ from heartbeat_tui.panes.pane import Pane
 from heartbeat_tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.archive import Archive
     from heartbeat_tui.checkup import Checkup
     from heartbeat_tui.fleet import Fleet

@@ -19,8 +19,8 @@ from heartbeat_tui.messages import Snapshot
 from heartbeat_tui.runs_messages import KeptRuns
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.ceilings import CeilingCache
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.roofline import CeilingCache
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_core.runs.entry import Entry
     from heartbeat_core.runs.index import Index
     from heartbeat_core.runs.labels import Relabel
@@ -228,7 +228,7 @@ class Archive:
 
 def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
     """Make of a recording what a live run is shown by."""
-    from heartbeat_core.beat.histogram import histogram
+    from heartbeat_core.benchmark.statistics import histogram
 
     report, series = loaded.report(ceilings), loaded.series
     statistics = report.statistics

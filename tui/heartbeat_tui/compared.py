@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.histogram import Bin
-    from heartbeat_core.beat.series import Series
-    from heartbeat_core.beat.store import SampleStore
+    from heartbeat_core.benchmark.samples import SampleStore
+    from heartbeat_core.benchmark.series import Series
+    from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.runs.compare import Comparison
     from heartbeat_core.runs.entry import Entry
     from heartbeat_core.runs.side import Measured, Side
@@ -57,7 +57,7 @@ class Compared:
 
     def bins(self, number: int, most: int) -> tuple[Bin, ...]:
         """Count the steady samples of a side; sides near enough to one another have the same bins."""
-        from heartbeat_core.beat.histogram import common_edges, counted, edges_for
+        from heartbeat_core.benchmark.statistics import common_edges, counted, edges_for
 
         statistics = [found for side in self.runs if (found := side[0].report.statistics)]  # a side without them is none
         edges = common_edges(statistics, most) or edges_for(statistics[number], max(4, most))
@@ -65,7 +65,7 @@ class Compared:
 
     def quantiles(self, number: int) -> dict[float, float]:
         """Give those quantiles of a side's samples of which there are samples enough to tell them."""
-        from heartbeat_core.beat.statistics import summarize
+        from heartbeat_core.benchmark.statistics import summarize
 
         first, *others = self.runs[number]
         found = first.report.statistics
@@ -131,7 +131,7 @@ def hold(
 
 def pooled(runs: Sequence[Measured]) -> SampleStore:
     """Put the samples of runs that repeat one another together; past their limit only the first run's are shown."""
-    from heartbeat_core.beat.store import SampleStore
+    from heartbeat_core.benchmark.samples import SampleStore
 
     if len(runs) == 1 or not all(run.steady.exact for run in runs):
         return runs[0].steady

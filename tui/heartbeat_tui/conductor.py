@@ -15,12 +15,12 @@ from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 from heartbeat_tui.messages import Clocks, Snapshot
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.histogram import Bin
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.report import Report
-    from heartbeat_core.beat.series import ChartData
-    from heartbeat_core.beat.source import Source
-    from heartbeat_core.runs.axes import Axis
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.parameters import Axis
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import Source
+    from heartbeat_core.benchmark.series import ChartData
+    from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.runs.course import Course, Leg
     from heartbeat_core.runs.sweep import Swept
 
@@ -239,7 +239,7 @@ def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]
 
     def bins(most: int) -> tuple[Bin, ...]:
         # NumPy takes 80 ms to import, and nothing needs it before there are samples
-        from heartbeat_core.beat.histogram import histogram
+        from heartbeat_core.benchmark.statistics import histogram
 
         if report.statistics is None:
             return ()

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.histogram import Bin
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.report import Report
-    from heartbeat_core.beat.series import ChartData
-    from heartbeat_core.beat.source import HostLine
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.parameters import Axis
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import HostLine
+    from heartbeat_core.benchmark.series import ChartData
+    from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.runs.axes import Axis
     from heartbeat_core.runs.sweep import Swept
 
 

@@ -11,9 +11,9 @@ from heartbeat_tui.app import HeartbeatApp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.beat.plan import BackendName, Plan
-    from heartbeat_core.beat.records import Label
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.config import BackendName, Plan
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launch import Launcher
     from heartbeat_tui.archive import Archive
     from heartbeat_tui.checkup import Checkup

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from heartbeat_core.beat.holders import driver_files, unreadable, users_of
-from heartbeat_core.beat.pci import PciTpu, scan_tpus
+from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, scan_tpus, unreadable, users_of
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy

@@ -59,7 +59,7 @@ def demo_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def xla_python(settings: Settings) -> Path | None:
     """Name the interpreter with torch_xla: the one set, or that of the environment built for it; None for neither."""
-    from heartbeat_core.beat.environments import XlaEnvironment
+    from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
     named = settings.backends.xla.python
     if not named:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from heartbeat_core.beat.interpreter import kill_worker
+from heartbeat_core.benchmark.process import kill_worker
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 

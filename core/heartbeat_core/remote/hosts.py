@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import repeat
 
-from heartbeat_core.beat.interpreter import GUARD, module_command
+from heartbeat_core.benchmark.process import GUARD, module_command
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, list_nodes
 from heartbeat_core.errors import HeartbeatError

@@ -6,11 +6,10 @@ import subprocess
 from dataclasses import dataclass, replace
 from typing import Any
 
-from heartbeat_core.beat.ending import Ending, Exit, explain
-from heartbeat_core.beat.guard import OUT_OF_MEMORY
-from heartbeat_core.beat.place import START_LIMIT_S
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.series import Series
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
+from heartbeat_core.benchmark.target import START_LIMIT_S, Ending, Exit, explain
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import LOST, SILENCE_S, Host
 from heartbeat_core.remote.troubles import cannot_reach, told

@@ -13,8 +13,8 @@ from io import BufferedReader
 from time import monotonic
 from typing import IO, Literal, cast
 
-from heartbeat_core.beat.devices import Device, understand
-from heartbeat_core.beat.plan import BackendName, Plan
+from heartbeat_core.benchmark.config import BackendName, Plan
+from heartbeat_core.benchmark.devices import Device, understand
 from heartbeat_core.diagnosis.diagnose import diagnose_text
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.readiness.remedy_runner import lines_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from heartbeat_core.beat.environments import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
+from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
 
 Argv = tuple[str, ...]
 

@@ -81,7 +81,7 @@ def pack() -> Engine:
     own = Path(heartbeat_core.__file__).parent
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path in (own / "__init__.py", own / "errors.py", *sorted((own / "beat").rglob("*.py"))):
+        for path in (own / "__init__.py", own / "errors.py", *sorted((own / "benchmark").rglob("*.py"))):
             data = path.read_bytes()
             entry = tarfile.TarInfo(f"heartbeat_core/{path.relative_to(own).as_posix()}")
             entry.size = len(data)

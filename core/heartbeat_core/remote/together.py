@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.series import ChartData
-from heartbeat_core.beat.source import HostLine, Source
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.run import HostLine, Run, Source
+from heartbeat_core.benchmark.series import ChartData
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
 

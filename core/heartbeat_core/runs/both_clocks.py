@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.report import Report
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.report import Report
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.course import Course, Leg
 

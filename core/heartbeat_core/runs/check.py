@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from heartbeat_core.beat.units import significant
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.compare import Comparison, change, compare
 from heartbeat_core.runs.side import Measured
+from heartbeat_core.units import significant
 
 Answer = Literal["regression", "no regression", "cannot tell"]
 EXIT_CODES: dict[Answer, int] = {"no regression": 0, "regression": 1, "cannot tell": 3}

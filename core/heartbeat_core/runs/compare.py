@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from heartbeat_core.beat.roofline import Floor
-from heartbeat_core.beat.units import format_ns, format_share, significant
+from heartbeat_core.benchmark.roofline import Floor
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.differences import Difference, differences, doubts, mixed
 from heartbeat_core.runs.ratio import Ratio, of_rounds, ratio_of
 from heartbeat_core.runs.side import APART, Measured, Side, side_of, titles_of
 from heartbeat_core.runs.tariff import NO_RATES, Tariff
+from heartbeat_core.units import format_ns, format_share, significant
 
 Kind = Literal["faster", "slower", "same", "cannot tell"]
 NOTHING_TO_COMPARE = "there is nothing to compare with", "Both sides hold at least one run.", "Name two runs."

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.source import Source
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.run import Source
 from heartbeat_core.errors import HeartbeatError
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from heartbeat_core.beat.workload import Dtype, MatMul
+from heartbeat_core.benchmark.config import Dtype, MatMul
 
 GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}  # of verdicts
 Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "broken", "empty"]

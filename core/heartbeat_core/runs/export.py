@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.beat.records import Samples
-from heartbeat_core.beat.report import report_json
+from heartbeat_core.benchmark.protocol import Samples
+from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.compare import Comparison, compare_all
 from heartbeat_core.runs.recording import read_records

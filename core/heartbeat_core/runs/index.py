@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry, entry_of_row
 from heartbeat_core.runs.files import OURS, SUFFIX, remove

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from heartbeat_core.beat.roofline import Roof
-from heartbeat_core.beat.workload import ITEM_BYTES, MatMul
+from heartbeat_core.benchmark.config import ITEM_BYTES, MatMul
+from heartbeat_core.benchmark.roofline import Roof
 
 Kind = Literal["knee", "memory", "compute", "edge", "unclear", "few"]
 

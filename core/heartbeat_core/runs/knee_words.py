@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from heartbeat_core.beat.units import format_bytes, format_bytes_rate, format_rate, format_share, significant
 from heartbeat_core.runs.knee import LEAST_POINTS, Knee
+from heartbeat_core.units import format_bytes, format_bytes_rate, format_rate, format_share, significant
 
 SLOW = 0.25  # of memory's speed: a flat line this far below it is set by something else
 FAST = 1.1  # times memory's speed: only caches are faster

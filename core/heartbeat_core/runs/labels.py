@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
-from heartbeat_core.beat.records import Label, Record, Started
-from heartbeat_core.beat.stream import StreamError, decode, encode
+from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.lock import hold_soon
 

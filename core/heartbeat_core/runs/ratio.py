@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from statistics import fmean, stdev, variance
 from typing import TYPE_CHECKING, Literal
 
-from heartbeat_core.beat.store import SampleStore, as_array
+from heartbeat_core.benchmark.samples import SampleStore, as_array
 from heartbeat_core.runs.student import quantile_95, two_sided_p
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from heartbeat_core.beat.statistics import Statistics
+    from heartbeat_core.benchmark.statistics import Statistics
 
 SURE_P = 0.05
 LEAST = 2  # processes of which an interval can be made
@@ -108,7 +108,7 @@ def compare_samples(reference: Timed, candidate: Timed) -> float | None:
     """Give Mann and Whitney's two-sided p; z is shrunk by what the samples are worth. None where there are no samples."""
     if not reference.samples or not candidate.samples:
         return None
-    from heartbeat_core.beat.steady import mann_whitney
+    from heartbeat_core.benchmark.statistics import mann_whitney
 
     first, last = (times_of(timed) for timed in (reference, candidate))
     counted = 1 / len(first) + 1 / len(last)
@@ -122,7 +122,7 @@ def timed_of(samples: SampleStore, found: Statistics, products: int) -> Timed:
     A machine that others use is now slow and now quick for many samples on end. The interval is widened by all of that which can be
     seen in whether samples lie above or below the median, for its error depends on nothing else.
     """
-    from heartbeat_core.beat.statistics import interval_ranks
+    from heartbeat_core.benchmark.statistics import interval_ranks
 
     worth = min(found.effective_n, effective_n_of_median(samples))
     ranks, ordered = interval_ranks(found.n, worth), samples.ordered()

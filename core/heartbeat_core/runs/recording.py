@@ -11,13 +11,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
 
-from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
-from heartbeat_core.beat.ending import Ending, Exit, explain
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label, Record, Started
-from heartbeat_core.beat.report import Report, report_of
-from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import StreamError, decode, encode
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
+from heartbeat_core.benchmark.report import Report, report_of
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.target import Ending, Exit, explain
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.files import OURS, SUFFIX, remove, size_of
 from heartbeat_core.runs.labels import check_label, last_label

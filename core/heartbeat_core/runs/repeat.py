@@ -19,15 +19,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, stdev
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.units import significant
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.parameters import Value, names_of, varied
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.report import Report
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import Value, names_of, varied
 from heartbeat_core.runs.course import Course, Leg, ending_error
 from heartbeat_core.runs.ratio import LEAST, Interval, mean_interval, of_rounds
 from heartbeat_core.runs.student import quantile_95
+from heartbeat_core.units import significant
 
 MOST = 100  # processes of a candidate
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from heartbeat_core.beat.ceilings import Ceiling, CeilingCache, ceiling_key
-from heartbeat_core.beat.ending import Ending, Exit, explain
-from heartbeat_core.beat.plan import plan_of_recording
-from heartbeat_core.beat.records import CeilingMeasured, Environment, Record, Started
-from heartbeat_core.beat.source import Source
+from heartbeat_core.benchmark.config import plan_of_recording
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.target import Ending, Exit, explain
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.recording import read_records
 

@@ -8,15 +8,13 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.roofline import Floor
-from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.store import SampleStore
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import names_of
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.roofline import CeilingCache, Floor
+from heartbeat_core.benchmark.samples import SampleStore
+from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import names_of
 from heartbeat_core.runs.entry import Entry
 from heartbeat_core.runs.ratio import Timed, mean_interval, timed_of
 from heartbeat_core.runs.recording import load

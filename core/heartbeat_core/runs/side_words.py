@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_core.runs.entry import GLYPHS
 from heartbeat_core.runs.side import APART, Side
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 
 Row = tuple[str, ...]
 

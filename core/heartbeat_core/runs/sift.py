@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry
 

@@ -8,10 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.beat.ceilings import CeilingCache, ceiling_key
-from heartbeat_core.beat.records import Label, Samples
-from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import NewerSchema
+from heartbeat_core.benchmark.protocol import Label, NewerSchema, Samples
+from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
+from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry, Status
 from heartbeat_core.runs.files import OURS

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from heartbeat_core.beat.units import format_count, format_ns
 from heartbeat_core.runs.compare import Comparison
 from heartbeat_core.runs.side import Measured
 from heartbeat_core.runs.svg import SERIES, Picture, Scale, log_scale, short, wrapped
+from heartbeat_core.units import format_count, format_ns
 
 WIDTH, TOP, BOTTOM = 960, 64, 360
 LEFT, MIDDLE, RIGHT = 76, 650, 936  # of the latencies, between, and of the distributions

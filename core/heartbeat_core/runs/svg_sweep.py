@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heartbeat_core.beat.roofline import Roof
-from heartbeat_core.beat.units import format_count, format_ns, format_rate, significant
+from heartbeat_core.benchmark.roofline import Roof
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.knee_words import knee_gist, knee_serving
 from heartbeat_core.runs.svg import SERIES, Picture, Scale, log_scale, short, wrapped
 from heartbeat_core.runs.sweep import Curve, Point, Swept
+from heartbeat_core.units import format_count, format_ns, format_rate, significant
 
 WIDTH, TOP, BOTTOM = 960, 64, 360
 LEFT, LEFT_END, RIGHT, RIGHT_END = 92, 470, 570, 936

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.roofline import Roof
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Axis, Value, grid, in_words, value_of, varied
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.roofline import CeilingCache, Roof
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import MOST_AXES, SWEPT, Axis, Value, grid, in_words, value_of, varied
 from heartbeat_core.runs.course import Course, Leg, ending_error
 from heartbeat_core.runs.knee import Knee, Measured, find_knee
 from heartbeat_core.runs.recording import load

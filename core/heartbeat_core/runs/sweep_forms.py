@@ -8,10 +8,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_core.runs.knee import Knee
 from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
 from heartbeat_core.runs.sweep import Curve, Point, Swept
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 COLUMNS = (
     "median_ns",

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from heartbeat_core.beat.chips import chip_by_name
-from heartbeat_core.beat.holders import Holder
-from heartbeat_core.beat.records import ChipReading
+from heartbeat_core.benchmark.protocol import ChipReading
+from heartbeat_core.benchmark.tpu_chips import Holder, chip_by_name
 from heartbeat_core.errors import HeartbeatError
 
 # told: every value of every chip; partial: some; idle: nobody uses the chip, so nobody serves its metrics; silent: somebody

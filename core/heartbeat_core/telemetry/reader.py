@@ -21,9 +21,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from heartbeat_core.beat.holders import driver_files, metrics_ports, unreadable, users_of
-from heartbeat_core.beat.lifeline import die_with
-from heartbeat_core.beat.pci import PciTpu, scan_tpus
+from heartbeat_core.benchmark.control import die_with
+from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, metrics_ports, scan_tpus, unreadable, users_of
 
 PORT = 8431  # libtpu's own
 NICE = 10  # the beat comes first

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from heartbeat_core.beat.interpreter import kill_worker
+from heartbeat_core.benchmark.process import kill_worker
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.foreign import plain
 from heartbeat_core.telemetry.look import Look, look_from_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from heartbeat_core.beat.beside import Told
+from heartbeat_core.benchmark.run import Told
 from heartbeat_core.telemetry.look import Look
 from heartbeat_core.telemetry.watcher import Reader, Watcher
 

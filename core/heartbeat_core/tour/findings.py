@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from heartbeat_core.beat.chips import chip_by_name
-from heartbeat_core.beat.clocks import explain_gap
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.roofline import floor, roof_of_chip
-from heartbeat_core.beat.units import format_bytes_rate, format_ns, format_rate, format_share, significant
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul
+from heartbeat_core.benchmark.report import Report, explain_gap
+from heartbeat_core.benchmark.roofline import floor, roof_of_chip
+from heartbeat_core.benchmark.tpu_chips import chip_by_name
+from heartbeat_core.units import format_bytes_rate, format_ns, format_rate, format_share, significant
 
 NOT_RUN = "It has not been run."
 LAPTOP_MS = 30, 50  # the handbook, section 1.1

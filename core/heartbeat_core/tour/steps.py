@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heartbeat_core.beat.plan import BackendName, Plan
-from heartbeat_core.beat.report import Report
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import BackendName, MatMul, Plan
+from heartbeat_core.benchmark.report import Report
 from heartbeat_core.tour.findings import after_cold, after_cpu, after_honest, after_one_row, after_warm, summary
 
 Reports = Mapping[str, Report]  # by the name of the step that made them

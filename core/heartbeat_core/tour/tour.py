@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.report import Report
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.report import Report
 from heartbeat_core.tour.steps import STEPS, Step
 
 Phase = Literal["before", "running", "after"]

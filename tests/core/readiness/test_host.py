@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat import holders
+from heartbeat_core.benchmark import tpu_chips as holders
 from heartbeat_core.cloud.metadata import Metadata
 from heartbeat_core.readiness import host
 from heartbeat_core.readiness.host import CHECKS
@@ -142,7 +142,7 @@ def test_the_processes_of_others_are_counted() -> None:
     program = f"""
 import os
 from pathlib import Path
-from heartbeat_core.beat.holders import unreadable
+from heartbeat_core.benchmark.tpu_chips import unreadable
 if os.geteuid() == 0:
     os.setuid({NOBODY})
 print(unreadable(Path("/")))

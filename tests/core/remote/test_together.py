@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.report import report_of
-from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.source import HostLine
-from heartbeat_core.beat.statistics import Statistics, summarize
-from heartbeat_core.beat.store import SampleStore
+from heartbeat_core.benchmark.report import report_of
+from heartbeat_core.benchmark.run import HostLine
+from heartbeat_core.benchmark.samples import SampleStore
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.statistics import Statistics, summarize
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import On, parse_on
 from heartbeat_core.remote.place import There
@@ -68,8 +68,8 @@ def test_on_names_a_vm_and_which_of_its_hosts() -> None:
 
 
 def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
-    from heartbeat_core.beat.ending import Exit
-    from heartbeat_core.beat.records import Failed, Started
+    from heartbeat_core.benchmark.protocol import Failed, Started
+    from heartbeat_core.benchmark.target import Exit
     from heartbeat_core.remote.hosts import Host
 
     there = There(Host("vm", 0, ("ssh", "host"), {}, "f", "f/venv/bin/python"))

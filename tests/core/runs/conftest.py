@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Ended, Environment, Proof, Record, Samples, Started
-from heartbeat_core.beat.stream import SCHEMA, encode
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Proof, Record, Samples, Started, encode
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.runs.index import Index
 
 PLAN = Plan(iterations=30, warmup=1)

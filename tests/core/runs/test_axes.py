@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import Axis, grid, in_words, parse_axes, parse_axis, parse_candidate, value_of, varied
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import Axis, grid, in_words, parse_axes, parse_axis, parse_candidate, value_of, varied
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import CeilingMeasured, Ended, Label, Record, Stage
-from heartbeat_core.beat.units import significant
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Label, Record, Stage
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.check import check
 from heartbeat_core.runs.compare import between, change, compare
@@ -20,6 +18,7 @@ from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.side import Measured, by_plan, measure, measure_each, titles_of
 from heartbeat_core.runs.side_words import costs, price_notes
 from heartbeat_core.runs.tariff import Tariff
+from heartbeat_core.units import significant
 from heartbeat_core.vms.prices import Rates
 
 if TYPE_CHECKING:

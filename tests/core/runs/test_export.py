@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import CeilingMeasured, Label, Record, Samples
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Label, Record, Samples
 from heartbeat_core.runs.export import FORMS, export, gather
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.side import Measured, measure

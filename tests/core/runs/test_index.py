@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import CeilingMeasured, Ended, Failed, Label, Record, Samples
-from heartbeat_core.beat.stream import encode
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Failed, Label, Record, Samples, encode
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.labels import Relabel
@@ -124,7 +122,7 @@ def test_a_recording_being_written_is_running_until_its_program_is_gone(index: I
 def test_a_verdict_follows_the_ceiling_of_this_machine(index: Index, open_index: Open, write: Write, records: Records) -> None:
     from datetime import date
 
-    from heartbeat_core.beat.ceilings import ceiling_key
+    from heartbeat_core.benchmark.roofline import ceiling_key
 
     write(records())
     before = index.entries()[0]

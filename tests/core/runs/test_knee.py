@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.chips import chip_by_name
-from heartbeat_core.beat.roofline import Roof, floor, roof_of_ceiling, roof_of_chip
-from heartbeat_core.beat.workload import Dtype, MatMul
+from heartbeat_core.benchmark.config import Dtype, MatMul
+from heartbeat_core.benchmark.roofline import Roof, floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.runs.knee import Measured, batch_at, envelope, find_knee
 from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.records import Ended, Label, Record
-from heartbeat_core.beat.stream import encode
+from heartbeat_core.benchmark.protocol import Ended, Label, Record, encode
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.entry import Entry, entry_of_row
 from heartbeat_core.runs.index import Index

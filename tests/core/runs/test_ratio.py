@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.statistics import summarize
-from heartbeat_core.beat.store import SampleStore
+from heartbeat_core.benchmark.samples import SampleStore
+from heartbeat_core.benchmark.statistics import summarize
 from heartbeat_core.runs.ratio import Ratio, Timed, effective_n_of_median, of_processes, ratio_of, timed_of
 from heartbeat_core.runs.student import incomplete_beta, quantile_95, two_sided_p
 

@@ -8,12 +8,23 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import CeilingMeasured, Ended, Environment, Failed, Label, Proof, Record, Samples, Started
-from heartbeat_core.beat.report import report_json
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.stream import SCHEMA, encode
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import (
+    SCHEMA,
+    CeilingMeasured,
+    Ended,
+    Environment,
+    Failed,
+    Label,
+    Proof,
+    Record,
+    Samples,
+    Started,
+    encode,
+)
+from heartbeat_core.benchmark.report import report_json
+from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.recording import Recording, load, make_room, read_records
 

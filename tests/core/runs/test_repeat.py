@@ -13,13 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.ending import Ending
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Ended, Samples, Started
-from heartbeat_core.beat.report import Report, report_of
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.series import Series
-from heartbeat_core.beat.stream import SCHEMA
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Samples, Started
+from heartbeat_core.benchmark.report import Report, report_of
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.target import Ending
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.course import Begun, Over, carry_out
 from heartbeat_core.runs.ratio import mean_interval

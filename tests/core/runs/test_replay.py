@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import CeilingMeasured, Ended, Environment, Record, Samples, Started
-from heartbeat_core.beat.stream import SCHEMA, encode
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import SCHEMA, CeilingMeasured, Ended, Environment, Record, Samples, Started, encode
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.recording import load
 from heartbeat_core.runs.replay import Replay

@@ -24,7 +24,7 @@ LONG_S = 120.0
 LIST = """
 import json, sys
 from pathlib import Path
-from heartbeat_core.beat.ceilings import CeilingCache
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.runs.index import Index
 folder, caches = map(Path, sys.argv[1:])
 sys.stdin.readline()

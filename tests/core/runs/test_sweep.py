@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label, Record
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import parse_axes
+from heartbeat_core.benchmark.protocol import Label, Record
+from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import parse_axes
 from heartbeat_core.runs.course import Begun, Over, carry_out
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.recording import Recording, load

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.records import ChipReading
+from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.telemetry.look import Answer, Look, look_from_json
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.report import Report
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.runs.recording import load
 from heartbeat_core.tour.steps import STEPS, Step
 from heartbeat_core.tour.tour import Tour

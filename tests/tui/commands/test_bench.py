@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.beat.records import Ended, Samples
-from heartbeat_core.beat.stream import decode
+from heartbeat_core.benchmark.protocol import Ended, Samples, decode
 from heartbeat_core.runs.recording import load
 
 LONG_S = 60.0

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core import __version__
-from heartbeat_core.beat.plan import BACKENDS, METHODS, PRECISIONS
-from heartbeat_core.beat.workload import DTYPES
+from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
 from heartbeat_tui.commands import plan_flags

@@ -14,10 +14,8 @@ from typing import Any, Literal
 
 import pytest
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Ended, Environment, Label, Proof, Record, Samples, Started
-from heartbeat_core.beat.stream import SCHEMA, encode
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
 from heartbeat_core.runs.export import FORMS
 from heartbeat_core.runs.lock import hold
 from heartbeat_core.runs.recording import load

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.cloud.chosen import Chosen
 from heartbeat_core.cloud.credentials import Principal
 from heartbeat_core.cloud.errors import CloudError

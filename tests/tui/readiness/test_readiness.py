@@ -241,7 +241,7 @@ async def test_help_knows_the_keys_of_this_pane(readiness: Open) -> None:
 
 
 async def test_without_a_checkup_there_is_no_such_pane() -> None:
-    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.benchmark.config import Plan
 
     app = HeartbeatApp(Plan(), lambda plan: None)  # type: ignore[arg-type, return-value]
     async with app.run_test() as pilot:

@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 from tests.tui.conftest import Stand, Theatre
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Ended, Environment, Label, Proof, Record, Samples, Stage, Started
-from heartbeat_core.beat.stream import SCHEMA, encode
-from heartbeat_core.beat.workload import MatMul
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.runs.index import Index
 from heartbeat_core.runs.replay import Replay
 from heartbeat_tui.app import HeartbeatApp

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from heartbeat_core.beat.ceilings import CeilingCache
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.lock import hold
 from heartbeat_tui.archive import Archive

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.panes.comparison import ComparisonPane
 from heartbeat_tui.panes.runs import RunsPane

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.beat.records import Samples
-from heartbeat_core.beat.series import ChartData, Series
+from heartbeat_core.benchmark.protocol import Samples
+from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_tui.widgets.chart import Picture
 from heartbeat_tui.widgets.overlay import LEAST, Curve, draw
 

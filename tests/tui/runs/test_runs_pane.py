@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Input, Select
 
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.runs.labels import last_label
 from heartbeat_tui.panes.kept_run import KeptRunPane
 from heartbeat_tui.panes.runs import RunsPane

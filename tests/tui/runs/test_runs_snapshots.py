@@ -10,8 +10,8 @@ from tests.tui.conftest import Stand
 from tests.tui.runs.conftest import Hall
 from textual.pilot import Pilot
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:

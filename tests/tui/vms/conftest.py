@@ -14,7 +14,7 @@ import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
 from textual.pilot import Pilot
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.settings import Settings
 from heartbeat_core.vms.steps import Patience
 from heartbeat_tui.app import HeartbeatApp

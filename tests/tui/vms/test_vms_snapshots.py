@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.cloud.chosen import Chosen
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource

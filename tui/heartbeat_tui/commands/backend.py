@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.talk import agreed, say
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.environments import Installed, XlaEnvironment
+    from heartbeat_core.benchmark.xla_environment import Installed, XlaEnvironment
 
 SCHEMA = 1
 SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)")
@@ -56,7 +56,7 @@ def add(
 
 def install_backend(args: argparse.Namespace) -> int:
     """Build the environment, having said what it takes; 1 where the user would rather not."""
-    from heartbeat_core.beat.environments import DOWNLOAD_BYTES, INSTALLED_BYTES, XlaEnvironment, describe_python, in_gb
+    from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, XlaEnvironment, describe_python, in_gb
 
     environment = XlaEnvironment()
     base = describe_python(args.python)
@@ -85,7 +85,7 @@ def report(args: argparse.Namespace, installed: Installed, what: str) -> int:
 
 def remove_backend(args: argparse.Namespace) -> int:
     """Delete every torch_xla environment; 1 where the user would rather not."""
-    from heartbeat_core.beat.environments import XlaEnvironment
+    from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
     environment = XlaEnvironment()
     folders = environment.folders()
@@ -103,8 +103,8 @@ def remove_backend(args: argparse.Namespace) -> int:
 
 def list_backends(args: argparse.Namespace) -> int:
     """Show the interpreter of each backend and where that was decided."""
-    from heartbeat_core.beat.environments import XlaEnvironment
-    from heartbeat_core.beat.plan import BACKENDS
+    from heartbeat_core.benchmark.config import BACKENDS
+    from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
     environment = XlaEnvironment()
     rows = [describe(name, environment) for name in BACKENDS]

@@ -14,10 +14,10 @@ from heartbeat_tui.commands.interrupt import Interrupt
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.records import Label
-    from heartbeat_core.beat.report import Report
-    from heartbeat_core.beat.run import Run
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import Run
     from heartbeat_core.launch import Launcher
     from heartbeat_core.runs.course import Course, Leg
 
@@ -27,7 +27,7 @@ ALONE = ("stream", "compare_methods", "source", "profile")  # what a course cann
 
 def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     """Run a sweep; return 1 where a point is impossible, 3 where none could be measured."""
-    from heartbeat_core.runs.axes import parse_axes
+    from heartbeat_core.benchmark.parameters import parse_axes
     from heartbeat_core.runs.sweep import Sweep
     from heartbeat_core.runs.sweep_forms import sweep_json
 
@@ -49,7 +49,7 @@ def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
 def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     """Run candidates in several processes each; return 1 where one is impossible, 3 where one could not be measured."""
-    from heartbeat_core.runs.axes import parse_candidate
+    from heartbeat_core.benchmark.parameters import parse_candidate
     from heartbeat_core.runs.repeat import Repeat
     from heartbeat_core.runs.repeat_forms import repeat_json
 
@@ -109,7 +109,7 @@ def tell(course: Course, leg: Leg, text: str) -> None:
 
 
 def in_short(report: Report) -> str:
-    from heartbeat_core.beat.units import format_ns, format_rate
+    from heartbeat_core.units import format_ns, format_rate
 
     if report.iteration_ns is None:
         return "no figures"

@@ -12,7 +12,7 @@ from heartbeat_tui.commands.bench_run import complain_of, exit_code, label_of
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.benchmark.config import Plan
     from heartbeat_core.launch import Launcher
     from heartbeat_core.remote.together import Together
 
@@ -74,7 +74,7 @@ def together_json(runs: Together) -> dict[str, Any]:
     """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
     from dataclasses import asdict
 
-    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.benchmark.report import report_json
     from heartbeat_core.remote.together import spread_of
 
     spread = spread_of(runs.hosts())

@@ -12,10 +12,10 @@ from heartbeat_core.errors import INTERRUPTED
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.records import Label
-    from heartbeat_core.beat.report import Report
-    from heartbeat_core.beat.run import Run
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import Run
     from heartbeat_core.launch import Launcher
 
 
@@ -39,7 +39,7 @@ class StreamOut:
 
 
 def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
-    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.benchmark.report import report_json
 
     finished, interrupted = carry_out(args, launcher, plan, label_of(args))
     report = finished.report()
@@ -55,7 +55,7 @@ def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     """Report on a recording as if it had just been made."""
-    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.benchmark.report import report_json
     from heartbeat_core.runs.recording import load
 
     label_of(args)  # which refuses one
@@ -74,8 +74,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
 
 def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
-    from heartbeat_core.beat.clocks import explain_gap
-    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.benchmark.report import explain_gap, report_json
     from heartbeat_core.runs.both_clocks import BothClocks
     from heartbeat_core.runs.course import kept_at
 
@@ -131,7 +130,7 @@ def label_of(args: argparse.Namespace) -> Label | None:
     """Give what the recording is to be called; raise HeartbeatError where none would be kept."""
     if not (args.name or args.note or args.tag):
         return None
-    from heartbeat_core.beat.records import Label
+    from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.errors import HeartbeatError
 
     if args.no_save or args.source:
@@ -151,7 +150,7 @@ def profile_of(args: argparse.Namespace) -> Path | None:
     """Make the folder for a profile; raise HeartbeatError where it is not to be had."""
     if args.profile is None:
         return None
-    from heartbeat_core.beat.profile import prepare_folder
+    from heartbeat_core.benchmark.profiling import prepare_folder
 
     return prepare_folder(args.profile)
 

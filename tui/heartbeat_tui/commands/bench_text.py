@@ -12,17 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from heartbeat_core.beat.profile import files_of
-from heartbeat_core.beat.records import Profiled
-from heartbeat_core.beat.report import Report, steady_s, wanted
-from heartbeat_core.beat.run import Run
-from heartbeat_core.beat.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.benchmark.profiling import files_of
+from heartbeat_core.benchmark.protocol import Profiled
+from heartbeat_core.benchmark.report import Report, steady_s, wanted
+from heartbeat_core.benchmark.run import Run
 from heartbeat_core.runs.entry import GLYPHS
+from heartbeat_core.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.source import HostLine
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.run import HostLine
     from heartbeat_core.remote.together import Together
 
 WIDTH = 100

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.plan_flags import duration
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.records import ChipReading
+    from heartbeat_core.benchmark.protocol import ChipReading
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.settings import Settings
     from heartbeat_core.telemetry.look import Look
@@ -154,7 +154,7 @@ def lines(look: Look, host: str = "") -> list[str]:
 
 
 def chip_line(chip: ChipReading) -> str:
-    from heartbeat_core.beat.units import NOTHING, format_bytes, format_share
+    from heartbeat_core.units import NOTHING, format_bytes, format_share
 
     used, total, duty = chip.used_bytes, chip.total_bytes, chip.duty_percent
     share = format_share(used / total) if used is not None and total else ""

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.units import NOTHING, format_ns, significant
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.runs.entry import GLYPHS
 from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
 from heartbeat_core.runs.repeat import Candidate, Repeated
 from heartbeat_core.runs.sweep import Point, Swept
 from heartbeat_core.runs.sweep_forms import TITLES, point_cells
+from heartbeat_core.units import NOTHING, format_ns, significant
 from heartbeat_tui.commands.bench_text import console_of
 
 HALF = 0.001  # less of a spread is written as this

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.devices import Device, Inventory
+    from heartbeat_core.benchmark.devices import Device, Inventory
 
 SHOWN = (
     "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
@@ -29,7 +29,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the backends; return 0 where at least one can run, 3 otherwise."""
-    from heartbeat_core.beat.devices import take_inventory
+    from heartbeat_core.benchmark.devices import take_inventory
     from heartbeat_core.launch import Launcher
     from heartbeat_core.settings import load_settings
 

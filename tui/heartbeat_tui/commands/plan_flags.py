@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
+    from heartbeat_core.benchmark.config import Plan
     from heartbeat_core.launch import Launcher
 
 # Spelled out here, for --help must not import the engine; a test holds them against it.
@@ -20,7 +20,7 @@ SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "int
 
 def duration(text: str) -> float:
     """Read "30s", "1.5m", "250ms" or plain seconds; raise ArgumentTypeError."""
-    from heartbeat_core.beat.units import parse_duration
+    from heartbeat_core.units import parse_duration
 
     seconds = parse_duration(text)
     if not seconds:

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def look_at_devices(launcher: Launcher) -> dict[str, Any]:
-    from heartbeat_core.beat.devices import take_inventory
+    from heartbeat_core.benchmark.devices import take_inventory
     from heartbeat_tui.commands.devices import inventory_json
 
     return inventory_json(take_inventory(launcher.interpreter, sys.executable))
@@ -101,7 +101,7 @@ def versions() -> dict[str, Any]:
 
 def last_errors(folder: Path) -> list[dict[str, Any]]:
     """Give the ends of the last runs that did not end well, the latest first."""
-    from heartbeat_core.beat.ending import Exit, explain
+    from heartbeat_core.benchmark.target import Exit, explain
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.runs.files import OURS
     from heartbeat_core.runs.recording import load

@@ -201,7 +201,7 @@ def show_run(args: argparse.Namespace) -> int:
 
             print("\n".join(label_lines(entry)))
         return COULD_NOT_TELL
-    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.benchmark.report import report_json
     from heartbeat_core.runs.recording import load
 
     loaded = load(entry.path)
@@ -253,7 +253,7 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
 
 def delete_runs(args: argparse.Namespace) -> int:
     """Delete what is named, having shown it; 1 where the user would rather not, or where some of it stays."""
-    from heartbeat_core.beat.units import format_bytes
+    from heartbeat_core.units import format_bytes
     from heartbeat_tui.commands.complain import complain
     from heartbeat_tui.commands.runs_text import table_lines
 

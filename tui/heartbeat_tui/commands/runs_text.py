@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.units import NOTHING, format_bytes, format_count, format_ns, format_share
 from heartbeat_core.runs.entry import GLYPHS, Entry
+from heartbeat_core.units import NOTHING, format_bytes, format_count, format_ns, format_share
 from heartbeat_tui.widgets.columns import cut
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from heartbeat_core.errors import INTERRUPTED
 from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.report import Report
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launch import Launcher
     from heartbeat_core.tour.steps import Step
     from heartbeat_core.tour.tour import Tour
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def without_screen(launcher: Launcher, *, as_json: bool) -> int:
     """Run all steps; print each as it ends, or all of them as one object."""
-    from heartbeat_core.beat.report import report_json
+    from heartbeat_core.benchmark.report import report_json
     from heartbeat_core.tour.tour import Tour
 
     tour, told, series = Tour(), [], None

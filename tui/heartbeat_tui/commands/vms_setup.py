@@ -17,7 +17,7 @@ from heartbeat_tui.commands.vms_place import add_place_flags, open_place, told
 from heartbeat_tui.commands.vms_ssh import add_way_flags
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.devices import Device
+    from heartbeat_core.benchmark.devices import Device
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.remote.setup import Done

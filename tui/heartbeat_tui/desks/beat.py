@@ -18,8 +18,8 @@ from heartbeat_tui.desks.desk import Desk, Unfinished
 from heartbeat_tui.panes.heartbeat import HeartbeatPane
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import BackendName
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.config import BackendName
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.messages import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot, StopRun
 
 STOPPED = "It is stopped; what it has measured is kept."
@@ -193,7 +193,7 @@ class BeatDesk(Desk):
     def give_way(self) -> None:
         """Let the beat go first on the cores; a test has none to give way to."""
         if not self.is_headless:
-            from heartbeat_core.beat.spawner import give_way
+            from heartbeat_core.benchmark.process import give_way
 
             give_way()
 

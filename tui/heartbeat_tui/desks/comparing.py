@@ -15,7 +15,7 @@ from heartbeat_tui.desks.runs import RunsDesk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.beat.plan import BackendName, Plan
+    from heartbeat_core.benchmark.config import BackendName, Plan
     from heartbeat_core.runs.entry import Entry
     from heartbeat_tui.pairs import Pair
     from heartbeat_tui.runs_messages import CompareRuns, CompareWithLast

@@ -156,7 +156,7 @@ class RunsDesk(BeatDesk):
     @work(group="delete", exclusive=True, exit_on_error=False)
     async def delete_runs(self, entries: tuple[Entry, ...]) -> None:
         """Say what goes, and delete it where that is wished."""
-        from heartbeat_core.beat.units import format_bytes
+        from heartbeat_core.units import format_bytes
         from heartbeat_tui.screens.confirm import Confirm
 
         if self.archive is None or not entries:

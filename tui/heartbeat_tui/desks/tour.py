@@ -15,8 +15,8 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.desks.beat import BeatDesk
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import BackendName, Plan
-    from heartbeat_core.beat.source import Source
+    from heartbeat_core.benchmark.config import BackendName, Plan
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_core.tour.tour import Tour
     from heartbeat_tui.messages import Snapshot
     from heartbeat_tui.widgets.guide import Guide

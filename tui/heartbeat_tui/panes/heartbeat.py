@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_tui.messages import (
     BeatHere,
     Begin,
@@ -27,7 +27,7 @@ from heartbeat_tui.panes.chart_pane import ChartPane, chart_keys
 from heartbeat_tui.panes.pane import pane_key
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import BackendName
+    from heartbeat_core.benchmark.config import BackendName
     from heartbeat_tui.widgets.front import Front
     from heartbeat_tui.widgets.guide import Guide
     from heartbeat_tui.widgets.plan_form import PlanForm

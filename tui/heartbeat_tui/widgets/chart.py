@@ -20,8 +20,7 @@ from heartbeat_tui.widgets.live import refresh_rows, retitle
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.gauges import DutyColumn
-    from heartbeat_core.beat.series import ChartData
+    from heartbeat_core.benchmark.series import ChartData, DutyColumn
 
 TITLE, SHORT_TITLE = "latency per iteration", "latency"
 MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.units import NOTHING, format_bytes, format_share
+from heartbeat_core.units import NOTHING, format_bytes, format_share
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.gauges import ChipFigures
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.series import ChipFigures
 
 Row = tuple[str, str, str]  # name, value, what there is to say about it
 

@@ -8,14 +8,14 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
 
-from heartbeat_core.beat.clocks import explain_gap
-from heartbeat_core.beat.units import format_ns, format_rate
+from heartbeat_core.benchmark.report import explain_gap
+from heartbeat_core.units import format_ns, format_rate
 from heartbeat_tui.messages import Clocks
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.words import MARKS
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.report import Report
 
 
 BEFORE = "The handbook's loop runs first, then the same work with every product waited for."

@@ -11,8 +11,8 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Digits
 
-from heartbeat_core.beat.units import format_ns
 from heartbeat_core.runs.side_words import price_notes
+from heartbeat_core.units import format_ns
 from heartbeat_tui.widgets.columns import fitted
 from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, table, why
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
@@ -21,7 +21,7 @@ from heartbeat_tui.widgets.scale import unit_for
 from heartbeat_tui.widgets.text import Lines, ink, inked
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.histogram import Bin
+    from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.runs.side import Side
     from heartbeat_tui.compared import Compared
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_core.runs.compare import between, change, p_words
 from heartbeat_core.runs.side_words import costs
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.widgets.overlay import ink_of, marker_of
 from heartbeat_tui.widgets.words import MARKS, sentence
 

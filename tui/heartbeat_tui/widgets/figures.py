@@ -9,13 +9,13 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Digits
 
-from heartbeat_core.beat.units import NOTHING
+from heartbeat_core.units import NOTHING
 from heartbeat_tui.widgets.live import LiveLines
 from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.words import Figures, figures, split_unit
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.report import Report
 
 
 WIDE = 92  # cells from which the columns stand further apart

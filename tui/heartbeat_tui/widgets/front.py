@@ -13,8 +13,8 @@ from heartbeat_tui.widgets.idle import Idle
 from heartbeat_tui.widgets.plan_line import PlanLine
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.report import Report
 
 
 class Front(Container):

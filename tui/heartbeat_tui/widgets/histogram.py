@@ -13,7 +13,7 @@ from heartbeat_tui.widgets.scale import unit_for
 from heartbeat_tui.widgets.text import ink
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.histogram import Bin
+    from heartbeat_core.benchmark.statistics import Bin
 
 MARK_CELLS = 14
 FEW = 3  # bars too short to be told apart have their count written beside them

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from heartbeat_core.beat.units import NOTHING, format_ns
+from heartbeat_core.units import NOTHING, format_ns
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.words import MARKS
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.source import HostLine
+    from heartbeat_core.benchmark.run import HostLine
 
 MOST = 8  # lines; of a larger slice those around the one that is shown
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Center, Container, Vertical
 
-from heartbeat_core.beat.plan import Plan
-from heartbeat_core.beat.units import format_bytes, scaled
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.units import format_bytes, scaled
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
 from heartbeat_tui.widgets.words import plan_sentence

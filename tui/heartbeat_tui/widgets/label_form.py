@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.beat.records import Label
+from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.runs.labels import Relabel, check_label
 from heartbeat_tui.widgets.form import Form, form_bindings

@@ -9,7 +9,7 @@ from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.words import meaning
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.report import Report
 
 
 class Meaning(LiveLines):

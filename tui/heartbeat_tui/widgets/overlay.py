@@ -12,7 +12,7 @@ from heartbeat_tui.widgets.columns import cut
 from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.series import ChartData
+    from heartbeat_core.benchmark.series import ChartData
 
 MARKERS = "●▲■◆✚○△□"
 COLOURS = 4

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from heartbeat_core.beat.plan import BACKENDS, METHODS, PRECISIONS, Plan
-from heartbeat_core.beat.units import parse_duration
-from heartbeat_core.beat.workload import DTYPES, MatMul
+from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, MatMul, Plan
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.units import parse_duration
 from heartbeat_tui.widgets.form_fields import Field
 
 SHAPE = ("batch", "hidden", "intermediate")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from heartbeat_core.beat.units import format_count
+from heartbeat_core.units import format_count
 from heartbeat_tui.widgets.bars import progress
 from heartbeat_tui.widgets.live import LiveLines
 from heartbeat_tui.widgets.text import ink
 from heartbeat_tui.widgets.words import clock, plan_line
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.report import Report
 
 SHORTEST, LONGEST = 8, 24  # cells of the bar
 

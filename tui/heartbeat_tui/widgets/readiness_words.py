@@ -8,8 +8,8 @@ from datetime import datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
-from heartbeat_core.beat.units import scaled
 from heartbeat_core.readiness.result import GLYPHS, SECTIONS, Result, Status, count, group_of
+from heartbeat_core.units import scaled
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_tui.messages import Snapshot
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.chip_words import chip_line

@@ -10,14 +10,14 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 
-from heartbeat_core.beat.units import format_ns
+from heartbeat_core.units import format_ns
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.chip_words import chip_line
 from heartbeat_tui.widgets.run_words import Piece
 from heartbeat_tui.widgets.text import Lines, ink
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.report import Report
     from heartbeat_tui.messages import Snapshot
 
 LABEL, WIDER_LABEL = 12, 13  # cells

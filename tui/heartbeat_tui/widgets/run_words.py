@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heartbeat_core.beat.units import NOTHING, format_bytes, format_ns, format_rate
+from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate
 from heartbeat_tui.widgets.columns import GAP, Column, Layout, fitted, lay_out
 from heartbeat_tui.widgets.run_rows import Order, RunRow
 from heartbeat_tui.widgets.words import MARKS, sentence
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.workload import MatMul
+    from heartbeat_core.benchmark.config import MatMul
     from heartbeat_core.runs.entry import Entry
     from heartbeat_tui.runs_messages import KeptRuns
 

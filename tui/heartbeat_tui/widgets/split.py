@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
-from heartbeat_core.beat.units import format_ns
+from heartbeat_core.units import format_ns
 from heartbeat_tui.widgets.bars import bar
 from heartbeat_tui.widgets.live import LiveLines
 from heartbeat_tui.widgets.text import ink

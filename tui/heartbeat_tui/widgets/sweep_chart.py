@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heartbeat_core.beat.roofline import floor
-from heartbeat_core.runs.axes import varied
+from heartbeat_core.benchmark.parameters import varied
+from heartbeat_core.benchmark.roofline import floor
 from heartbeat_core.runs.knee import Knee
 from heartbeat_core.runs.sweep import Curve, Swept
 from heartbeat_tui.widgets.plot import Mark, Plot, Rule, log_scale

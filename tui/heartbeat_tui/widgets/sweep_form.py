@@ -10,9 +10,9 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.beat.plan import Plan
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.parameters import SWEPT, Axis, grid, parse_axes, varied
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.axes import SWEPT, Axis, grid, parse_axes, varied
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Field, Note
 from heartbeat_tui.widgets.text import ink

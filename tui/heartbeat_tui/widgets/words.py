@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.beat.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
-    from heartbeat_core.beat.plan import Plan
-    from heartbeat_core.beat.report import Report
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.report import Report
     from heartbeat_tui.messages import Snapshot
 
 THERE = {"cpu": "the CPU", "xla": "torch_xla's device", "accelerator": "torch's accelerator"}

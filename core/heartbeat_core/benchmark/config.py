@@ -1,0 +1,220 @@
+"""What a run is asked to do: the plan the worker reads on its stdin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from heartbeat_core.errors import HeartbeatError
+
+Dtype = Literal["float32", "bfloat16"]
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+ITEM_BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2}
+
+LARGEST_DIMENSION = 2**20
+PROOF_CHUNK_BYTES = 32 * 2**20  # of the weights in float64, held at a time by the proof
+
+
+@dataclass(frozen=True)
+class MatMul:
+    """The product [batch, hidden] x [hidden, intermediate] of a transformer's feed-forward layer."""
+
+    batch: int = 128
+    hidden: int = 4096
+    intermediate: int = 16384
+    dtype: Dtype = "float32"
+
+    def __post_init__(self) -> None:
+        """Raise HeartbeatError where a dimension or the dtype makes no sense."""
+        for name, value in (("batch", self.batch), ("hidden", self.hidden), ("intermediate", self.intermediate)):
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_DIMENSION:
+                raise HeartbeatError(
+                    f"{name} is {value!r}",
+                    f"A dimension of the product is a whole number from 1 to {LARGEST_DIMENSION:,}.",
+                    f"Give --{name} such a number; the handbook's shape is 128, 4096, 16384.",
+                )
+        if self.dtype not in DTYPES:
+            raise HeartbeatError(
+                f"dtype is {self.dtype!r}", "The beat is timed in float32 or bfloat16.", f"Use --dtype {DTYPES[0]} or {DTYPES[1]}."
+            )
+
+    @property
+    def flops(self) -> int:
+        """Count floating-point operations: a multiplication and an addition for each of batch*hidden*intermediate."""
+        return 2 * self.batch * self.hidden * self.intermediate
+
+    @property
+    def input_bytes(self) -> int:
+        return self.batch * self.hidden * ITEM_BYTES[self.dtype]
+
+    @property
+    def weight_bytes(self) -> int:
+        return self.hidden * self.intermediate * ITEM_BYTES[self.dtype]
+
+    @property
+    def output_bytes(self) -> int:
+        return self.batch * self.intermediate * ITEM_BYTES[self.dtype]
+
+    @property
+    def bytes(self) -> int:
+        """Count the bytes that must move at least: both operands read once, the result written once."""
+        return self.input_bytes + self.weight_bytes + self.output_bytes
+
+    @property
+    def intensity(self) -> float:
+        """Give the arithmetic intensity, FLOP per byte."""
+        return self.flops / self.bytes
+
+    @property
+    def shape(self) -> str:
+        return f"[{self.batch}×{self.hidden}]·[{self.hidden}×{self.intermediate}]"
+
+    @property
+    def proof_columns(self) -> int:
+        """Count the columns of the weights that the proof turns into float64 at a time."""
+        return min(self.intermediate, max(1, PROOF_CHUNK_BYTES // (8 * self.hidden)))
+
+    def peak_bytes(self, *, operand_copies: int, results: int) -> int:
+        """Count the memory a run needs at its peak, in bytes.
+
+        The operands, once for each copy (the host's and the device's); the results alive at once, with the one being
+        made; float32 randoms before they become ``dtype``; the chunk of the proof in float64.
+        """
+        operands = operand_copies * (self.input_bytes + self.weight_bytes)
+        outputs = (results + 1) * self.output_bytes
+        drawing = 0 if self.dtype == "float32" else 4 * self.hidden * self.intermediate
+        proof = 8 * self.hidden * (self.proof_columns + 1)
+        return max(operands + drawing, operands + outputs + proof)
+
+
+BackendName = Literal["cpu", "xla", "accelerator"]
+Method = Literal["synchronized", "pipelined", "handbook"]
+Precision = Literal["default", "high", "highest"]
+BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
+METHODS: tuple[Method, ...] = get_args(Method)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+LONGEST_READING = 100_000  # products; nothing can be asked of the handbook's loop before it has ended
+LONGEST_RUN = 10**12  # iterations; far beyond a year of the quickest product
+LARGEST_WINDOW = 16  # torch_xla starts to block between 20 and 50 products in flight
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: what is multiplied, where, how the clock is read and for how long.
+
+    The run ends after ``iterations`` or after ``duration_s`` seconds, whichever is given; with neither it goes on
+    until stopped. ``handbook`` times ``iterations`` products at once and repeats that ``repeats`` times.
+    """
+
+    workload: MatMul = MatMul()
+    backend: BackendName = "cpu"
+    method: Method = "synchronized"
+    warmup: int = 5
+    iterations: int | None = 100
+    duration_s: float | None = None
+    precision: Precision = "default"
+    threads: int | None = None
+    window: int = 10
+    repeats: int = 5
+    seed: int = 0
+    calibrate: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise HeartbeatError where the plan cannot be carried out."""
+        one_of("backend", self.backend, BACKENDS)
+        one_of("method", self.method, METHODS)
+        one_of("precision", self.precision, PRECISIONS)
+        whole("warmup", self.warmup, 0, LONGEST_RUN)
+        whole("window", self.window, 1, LARGEST_WINDOW)
+        whole("repeats", self.repeats, 1, 10_000)
+        whole("seed", self.seed, 0, 2**63 - 1)
+        if self.iterations is not None:
+            whole("iterations", self.iterations, 1, LONGEST_RUN)
+        if self.threads is not None:
+            whole("threads", self.threads, 1, 4096)
+        if self.duration_s is not None and not (math.isfinite(self.duration_s) and self.duration_s > 0):
+            raise HeartbeatError(f"duration is {self.duration_s!r}", "A run lasts more than 0 seconds.", "Try --duration 30s.")
+        if self.iterations is not None and self.duration_s is not None:
+            raise HeartbeatError(
+                "both iterations and duration are given", "A run has one end.", "Give --iterations or --duration, not both."
+            )
+        if self.method == "handbook" and self.iterations is None:
+            raise HeartbeatError(
+                "the handbook's clock needs a number of iterations",
+                "It is read once before the loop and once after it.",
+                "Give --iterations 100.",
+            )
+        if self.method == "handbook" and self.iterations is not None and self.iterations > LONGEST_READING:
+            raise HeartbeatError(
+                f"{self.iterations:,} products are too many for the handbook's clock",
+                f"Its loop cannot be stopped before all of them have run; {LONGEST_READING:,} is the most taken here.",
+                "Give fewer iterations, or --method pipelined, which can be stopped at any time.",
+            )
+
+    @property
+    def products_per_sample(self) -> int:
+        """Count the products between two reads of the clock."""
+        if self.method == "handbook":
+            return self.iterations or 1
+        return self.window if self.method == "pipelined" else 1
+
+    @property
+    def samples_wanted(self) -> int | None:
+        """Count the samples after the warm-up, None where time or the user ends the run."""
+        if self.method == "handbook":
+            return self.repeats
+        if self.iterations is None:
+            return None
+        return math.ceil(self.iterations / self.products_per_sample)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def with_iterations(self, iterations: int) -> Plan:
+        return replace(self, iterations=iterations, duration_s=None)
+
+
+def plan_from_json(data: object) -> Plan:
+    """Read a plan; raise HeartbeatError where it is empty, of the wrong form or names something unknown."""
+    if not isinstance(data, dict) or not data:
+        raise HeartbeatError("the plan is empty", "A worker beats only to a plan it was given.", "Start runs with heartbeat-tui bench.")
+    known = {field.name for field in fields(Plan)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        cause = f"Known are {', '.join(sorted(known))}."
+        raise HeartbeatError(f"the plan names {', '.join(unknown)}", cause, "Use one version on both sides.")
+    workload = data.get("workload", {})
+    try:
+        return Plan(**{**data, "workload": MatMul(**workload)})
+    except (TypeError, OverflowError) as error:
+        raise HeartbeatError("the plan is not well formed", str(error), "Use one version on both sides.") from error
+
+
+def plan_of_recording(data: object) -> tuple[Plan, tuple[str, ...]]:
+    """Read the plan of a run that is over; return it with the names in it that this version does not know, and leaves out.
+
+    Raises HeartbeatError where what is left is no plan.
+    """
+    if not isinstance(data, dict):
+        return plan_from_json(data), ()
+    known = {field.name for field in fields(Plan)}
+    left = {name: value for name, value in data.items() if name in known}
+    unknown = [str(name) for name in data if name not in known]
+    work = left.get("workload")
+    if isinstance(work, dict):
+        dimensions = {field.name for field in fields(MatMul)}
+        unknown += [f"workload.{name}" for name in work if name not in dimensions]
+        left["workload"] = {name: value for name, value in work.items() if name in dimensions}
+    return plan_from_json(left), tuple(unknown)
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise HeartbeatError(f"{name} is {value!r}", f"It is one of {', '.join(allowed)}.", f"Try --{name} {allowed[0]}.")
+
+
+def whole(name: str, value: int, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise HeartbeatError(f"{name} is {value!r}", f"It is a whole number from {least:,} to {most:,}.", f"Try --{name} {least}.")

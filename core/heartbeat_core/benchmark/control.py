@@ -1,0 +1,71 @@
+"""The worker's tie to whoever started it: its orders, and its death when that one is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.timing import Recorder
+
+PR_SET_PDEATHSIG = 1
+GRACE_S = 3.0
+
+
+def die_with(parent: int | None) -> None:
+    """Have the kernel kill this process when its parent dies, even while a library holds the interpreter's lock.
+
+    Linux only; elsewhere the end of stdin alone has to do. ``parent`` closes the gap before the call took effect; it
+    need not be the very next of kin, for --python may name a script that starts the real one.
+    """
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent and not Path(f"/proc/{parent}").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Lifeline:
+    """Read orders from stdin, a line each: pause, resume, stop. Its end is an order to stop, and to be gone soon."""
+
+    def __init__(self, orders: BinaryIO) -> None:
+        self.attention = False
+        self.stopped = False
+        self.paused = False
+        self.changed = threading.Condition()
+        self.finished = threading.Event()
+        self.orders = orders
+        threading.Thread(target=self.listen, name="orders", daemon=True).start()
+
+    def listen(self) -> None:
+        for line in self.orders:
+            order = line.strip()
+            with self.changed:
+                self.paused = order == b"pause"
+                self.stopped = self.stopped or order == b"stop"
+                self.attention = True
+                self.changed.notify_all()
+        with self.changed:
+            self.stopped = self.attention = True
+            self.changed.notify_all()
+        if not self.finished.wait(GRACE_S):
+            os._exit(1)
+
+    def proceed(self, recorder: Recorder) -> bool:
+        """Sit out a pause; tell whether to go on."""
+        with self.changed:
+            if self.paused and not self.stopped:
+                recorder.flush()
+                start = perf_counter_ns()
+                self.changed.wait_for(lambda: self.stopped or not self.paused)
+                recorder.paused(start)
+            self.attention = self.stopped
+            return not self.stopped

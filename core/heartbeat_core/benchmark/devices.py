@@ -1,0 +1,94 @@
+"""What this machine can beat on: each backend looked at in a child process that is killed when it hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from subprocess import Popen, TimeoutExpired
+from typing import Any
+
+from heartbeat_core.benchmark.config import BACKENDS, BackendName, Plan
+from heartbeat_core.benchmark.process import kill_worker, spawn_worker
+from heartbeat_core.benchmark.protocol import Environment, Failed, StreamError, decode
+from heartbeat_core.benchmark.tpu_chips import PciTpu, scan_tpus
+
+LIMIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Device:
+    """One backend on this machine: ``found`` says what is there, or ``problem`` and ``remedy`` why it cannot run."""
+
+    backend: BackendName
+    python: str
+    found: dict[str, Any]
+    problem: str = ""
+    cause: str = ""
+    remedy: str = ""
+
+    @property
+    def usable(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All backends, and the TPU chips that the PCI bus shows."""
+
+    devices: tuple[Device, ...]
+    tpus: tuple[PciTpu, ...]
+
+
+def take_inventory(interpreter: Callable[[BackendName], str | None], own_python: str, limit_s: float = LIMIT_S) -> Inventory:
+    """Look at every backend at once; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
+    started: list[Popen[bytes]] = []
+    with ThreadPoolExecutor(len(BACKENDS)) as pool:
+        looks = [pool.submit(look, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
+        try:
+            return Inventory(tuple(each.result() for each in looks), scan_tpus())
+        except KeyboardInterrupt:
+            for process in started:
+                kill_worker(process)
+            raise
+
+
+def look(backend: BackendName, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
+    """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is told of the child."""
+    try:
+        process = spawn_worker(python)
+        started(process)
+    except OSError as error:
+        return Device(backend, python, {}, f"{python} cannot be started", str(error), f"Check --python and backends.{backend}.python.")
+    order = json.dumps({"probe": Plan(backend=backend).to_json(), "parent": os.getpid()}).encode() + b"\n"
+    try:
+        output, errors = process.communicate(order, timeout=limit_s)
+    except TimeoutExpired:
+        end(process)
+        return Device(
+            backend, python, {}, f"no answer within {limit_s:.0f} s", "The device or its driver hangs.", "See who holds it; reboot the VM."
+        )
+    return understand(backend, python, output, errors, process.returncode)
+
+
+def end(process: Popen[bytes]) -> None:
+    kill_worker(process)
+    process.communicate()
+
+
+def understand(backend: BackendName, python: str, output: bytes, errors: bytes, returncode: int) -> Device:
+    """Read the child's answer; one that broke off is a problem of its own."""
+    try:
+        for line in output.splitlines():
+            record = decode(line)
+            if isinstance(record, Environment):
+                return Device(backend, python, record.values)
+            if isinstance(record, Failed):
+                return Device(backend, python, {}, record.title, record.cause, record.remedy)
+    except StreamError as error:
+        return Device(backend, python, {}, error.title, error.cause, error.remedy)
+    words = errors.decode("utf-8", "replace").strip().splitlines()
+    cause = words[-1] if words else f"exit code {returncode}"
+    return Device(backend, python, {}, "the look at the device broke off", cause, "Try the same Python by hand.")

@@ -1,0 +1,389 @@
+"""What a run tells, record by record.
+
+Every record says when it was made, ``at_ns``: nanoseconds since the worker started, by its own monotonic clock.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import sys
+from array import array
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+from heartbeat_core.errors import HeartbeatError
+
+Phase = Literal["cold", "warm-up", "steady"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first record: the plan as the worker understood it."""
+
+    type: ClassVar[str] = "started"
+    at_ns: int
+    schema: int
+    version: str
+    pid: int
+    time: str  # ISO 8601, UTC
+    plan: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step before or after the beats: begun where ``ns`` is None, then done in ``ns`` nanoseconds.
+
+    Names: import, device, allocate, transfer, proof, calibrate, profile.
+    """
+
+    type: ClassVar[str] = "stage"
+    at_ns: int
+    name: str
+    ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where the run takes place: host, processor, versions, device, precision, threads."""
+
+    type: ClassVar[str] = "environment"
+    at_ns: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Consecutive samples of one phase, in nanoseconds, int64.
+
+    ``start`` is the number of the first one in the run, from 0. ``columns`` holds "total" and, where the backend tells
+    its steps apart, "trace", "compile", "dispatch", "wait". A sample spans the plan's ``products_per_sample``.
+    """
+
+    type: ClassVar[str] = "samples"
+    at_ns: int
+    phase: Phase
+    start: int
+    columns: dict[str, array[int]]
+
+    def __len__(self) -> int:
+        return len(self.columns["total"])
+
+
+@dataclass(frozen=True)
+class HandbookClock:
+    """What the counters said about one reading of the handbook's clock, after the fence.
+
+    ``launched`` of the ``products`` traced were ever handed to the device; ``fence_ns`` is how much longer the device
+    worked after the clock had stopped, ``idle_fence_ns`` what the same fence costs on an idle device.
+    """
+
+    type: ClassVar[str] = "handbook"
+    at_ns: int
+    products: int
+    total_ns: int
+    launched: int
+    fence_ns: int
+    idle_fence_ns: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where nothing was to be multiplied."""
+        if self.products < 1:
+            raise ValueError("a reading of the clock spans at least one product")
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether the work was over when the clock stopped: the fence then costs little more than an idle one.
+
+        Measured on the CPU: 22 to 38 µs against 16 to 20. A v6e needs 170 µs for the handbook's product, and that must show.
+        """
+        return self.fence_ns <= 3 * self.idle_fence_ns + 50_000
+
+
+@dataclass(frozen=True)
+class Health:
+    """What else the machine was doing, since the beats began: ``switches`` are involuntary context switches."""
+
+    type: ClassVar[str] = "health"
+    at_ns: int
+    switches: int
+    load: float | None  # 1 minute
+    steal_percent: float | None
+    clock_mhz: float | None
+
+
+@dataclass(frozen=True)
+class ChipReading:
+    """One device of a chip: its memory in bytes and the share of time it was at work, None for what was not told."""
+
+    device: int
+    used_bytes: int | None
+    total_bytes: int | None
+    duty_percent: float | None
+
+
+@dataclass(frozen=True)
+class Chips:
+    """What the chips told beside the beat, and who told it; ``problem`` says why some or all of it is missing."""
+
+    type: ClassVar[str] = "chips"
+    at_ns: int
+    source: str
+    readings: tuple[ChipReading, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """The beat was paused before the sample ``before``, for ``ns`` nanoseconds."""
+
+    type: ClassVar[str] = "pause"
+    at_ns: int
+    before: int
+    ns: int
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One row of the last result against float64: ``error`` is max|row - reference| / max|reference|.
+
+    ``executed`` of the ``expected`` products were executed by the device's own counter; None where it has none.
+    """
+
+    type: ClassVar[str] = "proof"
+    at_ns: int
+    row: int
+    error: float | None  # None where the row holds NaN or infinity
+    implies: str
+    passed: bool
+    executed: int | None = None
+    expected: int | None = None
+
+
+@dataclass(frozen=True)
+class CeilingMeasured:
+    """The best this machine was seen to do, by the same backend."""
+
+    type: ClassVar[str] = "ceiling"
+    at_ns: int
+    flops_per_s: float
+    bytes_per_s: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where it would hold nothing."""
+        if not (self.flops_per_s > 0 and self.bytes_per_s > 0):
+            raise ValueError("a ceiling is more than 0")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The worker could not go on. ``kind``: plan, backend, memory, error."""
+
+    type: ClassVar[str] = "failed"
+    at_ns: int
+    kind: str
+    title: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last record. ``reason``: done, stopped."""
+
+    type: ClassVar[str] = "ended"
+    at_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """A profile was taken after the run: ``files`` are paths within ``folder`` and their bytes; ``problem`` says what it lacks."""
+
+    type: ClassVar[str] = "profile"
+    at_ns: int
+    folder: str
+    files: dict[str, Any]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What people call a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
+
+    ``group`` holds together runs that repeat one another, ``round`` those of them that took turns; ``reference`` is the plan given first.
+    """
+
+    type: ClassVar[str] = "label"
+    at_ns: int
+    name: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    round: str = ""
+    reference: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A record of a kind that this version does not know: kept, not understood."""
+
+    type: ClassVar[str] = "unknown"
+    at_ns: int
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+Record: TypeAlias = (
+    Started
+    | Stage
+    | Environment
+    | Samples
+    | HandbookClock
+    | Health
+    | Chips
+    | Pause
+    | Proof
+    | CeilingMeasured
+    | Profiled
+    | Failed
+    | Ended
+    | Label
+    | Unknown
+)
+
+
+SCHEMA = 1
+KINDS: dict[str, type[Any]] = {kind.type: kind for kind in get_args(Record) if kind is not Unknown}
+
+# Each field by name, annotation and whether it must be given: looked up once, for a long run has a record every 33 ms.
+FIELDS: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {
+    kind: tuple((f.name, str(f.type), f.default is MISSING) for f in fields(kind)) for kind in (*KINDS.values(), ChipReading)
+}
+
+JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "dict[str, Any]": dict,
+    "dict[str, array[int]]": dict,
+    "tuple[str, ...]": list,
+    "tuple[ChipReading, ...]": list,
+}
+
+
+class StreamError(HeartbeatError):
+    """A line that is no record of ours."""
+
+
+class NewerSchema(StreamError):
+    """A stream that only a newer version can read."""
+
+
+def encode(record: Record) -> bytes:
+    """Make one line of JSON, with its line feed."""
+    values = record.values if isinstance(record, Unknown) else {"type": record.type, **vars(record)}
+    if isinstance(record, Samples):
+        values["columns"] = {name: pack(column) for name, column in record.columns.items()}
+    return json.dumps(values, separators=(",", ":"), allow_nan=False, default=vars).encode() + b"\n"
+
+
+def decode(line: bytes) -> Record:
+    """Read one line; raise StreamError where it is no record, ignore what a newer version has added."""
+    try:
+        values = JSON.decode(line.decode())
+        kind, at_ns = values["type"], values["at_ns"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise not_ours(line, error) from error
+    if not fits(at_ns, "int"):
+        raise not_ours(line, "at_ns is not a whole number")
+    record = KINDS.get(kind) if isinstance(kind, str) else None
+    if record is None:
+        return Unknown(at_ns, values)
+    try:
+        known = known_values(record, values)
+        if record is Samples:
+            known["columns"] = unpack_columns(known["columns"])
+        elif record is Label:
+            known["tags"] = texts(known.get("tags", ()))
+        elif record is Chips:
+            known["readings"] = tuple(ChipReading(**known_values(ChipReading, each)) for each in known["readings"])
+        made: Record = record(**known)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise not_ours(line, error) from error
+    if isinstance(made, Started) and made.schema > SCHEMA:
+        raise NewerSchema(f"the stream has schema {made.schema!r}", f"This version reads schema {SCHEMA}.", "Update heartbeat-tui.")
+    return made
+
+
+def known_values(record: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Pick what the fields of a kind of record take; raise KeyError where one is missing, TypeError where one is of another type."""
+    known: dict[str, Any] = {}
+    for name, annotation, needed in FIELDS[record]:
+        if needed or name in values:
+            known[name] = values[name]
+            if not fits(known[name], annotation):
+                raise TypeError(f"{name} is not of the type {annotation}")
+    return known
+
+
+def fits(value: object, annotation: str) -> bool:
+    """Tell whether a value out of JSON is what the field of a record is annotated with."""
+    if value is None:
+        return annotation.endswith(" | None")
+    base = annotation.removesuffix(" | None")
+    if isinstance(value, bool) and base != "bool":  # True is an int to Python
+        return False
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return False
+    return value in PHASES if base == "Phase" else isinstance(value, JSON_TYPES[base])
+
+
+def finite(text: str) -> float:
+    """Read a number; raise ValueError for NaN and infinity, which are no JSON and break every sum."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
+JSON = json.JSONDecoder(parse_float=finite, parse_constant=finite)  # made once: it costs more than to read a line with it
+
+
+def pack(column: array[int]) -> str:
+    if sys.byteorder == "big":
+        column = array("q", column)
+        column.byteswap()
+    return base64.b64encode(column).decode()
+
+
+def unpack(text: str) -> array[int]:
+    column = array("q")
+    column.frombytes(base64.b64decode(text, validate=True))
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def unpack_columns(packed: dict[str, str]) -> dict[str, array[int]]:
+    columns = {name: unpack(text) for name, text in packed.items()}
+    if len({len(column) for column in columns.values()}) != 1 or "total" not in columns:
+        raise ValueError("the columns of a samples record differ in length, or lack the total")
+    return columns
+
+
+def texts(values: Iterable[Any]) -> tuple[str, ...]:
+    found = tuple(values)
+    if not all(isinstance(value, str) for value in found):
+        raise TypeError("a tag is not a text")
+    return found
+
+
+def not_ours(line: bytes, why: object) -> StreamError:
+    shown = line[:80].decode("utf-8", "backslashreplace").strip()
+    detail = "not base64" if isinstance(why, binascii.Error) else str(why)
+    return StreamError(f"the stream holds a line that is no record: {shown!r}", detail, "Something else writes to the worker's output.")

@@ -1,0 +1,406 @@
+"""A run: starts a worker, reads its stream, owns its life and death."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from time import monotonic_ns
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.host import ensure_fits
+from heartbeat_core.benchmark.process import Spawner, kill_worker
+from heartbeat_core.benchmark.protocol import CeilingMeasured, ChipReading, Chips, Environment, Record, decode, encode, not_ours
+from heartbeat_core.benchmark.report import Report, get_ready, report_of
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.series import ChartData, Series
+from heartbeat_core.benchmark.target import Ending, Exit, Here, Place
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.foreign import plain
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class HostLine:
+    """One host of several that beat at once, and whether it is the one whose charts are shown."""
+
+    name: str
+    report: Report
+    shown: bool = False
+
+
+class Source(ABC):
+    """A run as its watchers see it. One thread brings it forward, any other may look or give orders.
+
+    ``version`` rises with all news; ``ending`` stays None until the run is over; ``notes`` say what went wrong beside it.
+    ``path`` is where it is recorded, None where nothing is kept.
+    """
+
+    def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
+        self.plan = plan
+        self.series = Series(plan=plan)
+        self.labels = labels
+        self.version = 0
+        self.paused = self.stopping = False
+        self.ending: Ending | None = None
+        self.ceiling: Ceiling | None = None
+        self.notes: list[str] = []
+        self.path: Path | None = None
+        self.changed = threading.Condition()
+        self.watchers: list[Callable[[], None]] = []  # told of all news, with the lock held
+
+    def took(self, record: Record) -> None:
+        """Bring the series forward by one record."""
+        with self.changed:
+            self.series.apply(record)
+            self.noticed(record)
+            self.news()
+
+    def noticed(self, record: Record) -> None:
+        """Act on a record that means more to this source; the lock is held."""
+        del record
+
+    def over(self, ending: Ending) -> None:
+        with self.changed:
+            self.ending = ending
+            self.news()
+
+    def news(self) -> None:
+        self.version += 1
+        self.changed.notify_all()
+        for watcher in self.watchers:
+            watcher()
+
+    def report(self) -> Report:
+        """Draw up the report of this moment."""
+        with self.changed:
+            how = {"paused": self.paused, "stopping": self.stopping}
+            return report_of(self.series, ceiling=self.ceiling, ending=self.ending, labels=self.labels, **how)
+
+    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
+        """Draw up what a chart of so many columns shows."""
+        with self.changed:
+            return self.series.chart(columns, steady_only=steady_only)
+
+    def shown(self) -> Source:
+        """Give the run whose samples are looked at: of several at once the chosen one, else this."""
+        return self
+
+    def choose(self, index: int) -> None:
+        """Show another of several at once."""
+        del index
+
+    def hosts(self) -> tuple[HostLine, ...]:
+        """Give a line for each of several hosts that beat at once, none for a single run."""
+        return ()
+
+    def spread(self) -> str:
+        """Say how far several hosts lie apart, nothing for a single run."""
+        return ""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; tell whether it came."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.ending is not None, timeout_s)
+
+    def wait_for_news(self, version: int, timeout_s: float) -> int:
+        """Wait until there is more than ``version``; return the version there is."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.version > version or self.ending is not None, timeout_s)
+            return self.version
+
+    @abstractmethod
+    def pause(self) -> None: ...
+
+    @abstractmethod
+    def resume(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ask for the end; what has come stays."""
+
+    def kill(self) -> None:
+        """End it without waiting for the beat under way; what has come stays."""
+        self.stop()
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it if it goes on, and return when it is over."""
+
+
+Told = tuple[tuple[ChipReading, ...], str | None]  # the readings, and what is missing
+
+
+class Witness(Protocol):
+    """Somebody who looks at the chips that a run is on."""
+
+    source: str
+
+    def concerns(self, environment: Mapping[str, Any]) -> bool:
+        """Tell whether there is anything to see where the run takes place."""
+
+    def tell(self) -> Iterator[Told]:
+        """Look, time and again, until ``stop``; the thread that calls this is the one that the looking depends on."""
+
+    def stop(self) -> None:
+        """See to it that ``tell`` ends now."""
+
+
+class Beside:
+    """Listens to a witness in a thread of its own, from when the run knows where it takes place to its end."""
+
+    def __init__(self, witness: Witness, take: Callable[[Chips, bytes], None]) -> None:
+        self.witness, self.take = witness, take
+        self.lag_ns: int | None = None  # our clock less the worker's: the least seen, for lines may come late and never early
+        self.thread: threading.Thread | None = None
+
+    def heard(self, at_ns: int) -> None:
+        """Note that the worker told something now that it dated so."""
+        lag_ns = monotonic_ns() - at_ns
+        self.lag_ns = lag_ns if self.lag_ns is None else min(lag_ns, self.lag_ns)
+
+    def begin(self, environment: Mapping[str, Any]) -> None:
+        if self.thread is None and self.witness.concerns(environment):
+            self.thread = threading.Thread(target=self.listen, name="chips", daemon=True)
+            self.thread.start()
+
+    def listen(self) -> None:
+        """Pass on the readings, and each problem once: one that lasts would fill the recording."""
+        before: str | None = None
+        for readings, problem in self.witness.tell():
+            if readings or problem != before:
+                record = Chips(monotonic_ns() - (self.lag_ns or 0), self.witness.source, readings, problem)
+                self.take(record, encode(record))
+            before = problem
+
+    def end(self) -> None:
+        """End the looking, and return when nothing more will be taken."""
+        if self.thread is not None:
+            self.witness.stop()
+            self.thread.join()
+
+
+EXIT_LIMIT_S = 10.0
+GRACE_S = 3.0  # for a stopped run to finish its beat and its proof
+STDERR_LINES = 40
+HERE = Here()
+LONGEST_LINE = 2**22  # bytes; the longest of ours, 8,192 samples in five columns, is a tenth of it
+
+
+class Sink(Protocol):
+    """Takes the stream as it comes: a recording on disk, a pipe."""
+
+    def write(self, line: bytes) -> str | None:
+        """Take a line; return a note where it was refused."""
+
+    def close(self) -> list[str]:
+        """Take no more; return notes on what went wrong."""
+
+
+class Run(Source):
+    """One worker and what it has told; its reader thread brings the series forward, anyone may draw up a report."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        spawner: Spawner,
+        *,
+        place: Place = HERE,
+        sinks: tuple[Sink, ...] = (),
+        ceilings: CeilingCache | None = None,
+        witness: Witness | None = None,
+        profile: Path | None = None,
+        start_limit_s: float | None = None,
+    ) -> None:
+        """Start the run; ``profile`` is a folder for a look at a few more beats.
+
+        Raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed.
+        """
+        super().__init__(plan, place.labels)
+        self.place, self.sinks, self.ceilings, self.profile = place, sinks, ceilings, profile
+        self.start_limit_s = start_limit_s or place.start_limit_s
+        self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
+        self.beside = Beside(witness, self.take) if witness else None
+        self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self.timed_out = self.ended_by_us = False
+        self.oom_kills = place.oom_kills()
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close_sinks)
+            ensure_fits(plan, place.available_bytes())
+            try:
+                self.process = spawner.call(self.spawn)
+            except OSError as error:
+                raise place.cannot_start(plan, error) from error
+            failed.pop_all()
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start worker and readers; the threads made here have the spawner's priority, so the stream is never kept waiting."""
+        process = self.place.spawn()
+        self.process = process
+        profile = {"profile": str(self.profile)} if self.profile else {}
+        self.send({"plan": self.plan.to_json(), **self.place.order(), **profile})
+        self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
+        self.watchdog.daemon = True
+        self.watchdog.start()
+        self.listener = threading.Thread(target=self.listen, name="stderr", daemon=True)
+        self.listener.start()
+        threading.Thread(target=self.read, name="stream", daemon=True).start()
+        if self.place.pulse_s is not None:
+            threading.Thread(target=self.pulse, args=(self.place.pulse_s,), name="pulse", daemon=True).start()
+        return process
+
+    def pulse(self, every_s: float) -> None:
+        """Let whoever guards the worker know that somebody is still there."""
+        while not self.wait(every_s):
+            self.write(b"\n")
+
+    def read(self) -> None:
+        """Take the stream line by line until it ends, then say how it ended."""
+        assert self.process.stdout is not None
+        rubbish: HeartbeatError | None = None
+        try:
+            get_ready()  # the worker is still importing torch
+            while line := self.process.stdout.readline(LONGEST_LINE):
+                if len(line) == LONGEST_LINE:
+                    raise not_ours(line, f"It is longer than {LONGEST_LINE:,} bytes.")
+                if not line.endswith(b"\n"):
+                    break  # the worker died in the middle of it
+                self.take(decode(line), line)
+        except HeartbeatError as error:
+            rubbish = error
+            kill_worker(self.process)
+        finally:  # whatever happens, nobody waits for ever for an end
+            self.watchdog.cancel()
+            self.finish(rubbish)
+
+    def take(self, record: Record, line: bytes) -> None:
+        with self.taking:
+            if isinstance(record, Chips) and (self.paused or self.series.ended or self.series.failed):
+                return  # of a beat that is not
+            self.took(record)
+            self.notes += [note for sink in self.sinks if (note := sink.write(line))]
+
+    def noticed(self, record: Record) -> None:
+        if self.beside and not isinstance(record, Chips):
+            self.beside.heard(record.at_ns)
+        if isinstance(record, Environment):
+            self.watchdog.cancel()
+            if self.beside:
+                self.beside.begin(record.values)
+            if self.ceilings:
+                self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
+        elif isinstance(record, CeilingMeasured):
+            self.store_ceiling(record)
+
+    def finish(self, rubbish: HeartbeatError | None) -> None:
+        """Wait for the worker to be gone, and close the books."""
+        if self.beside:
+            self.beside.end()
+        lingered = False
+        try:
+            self.process.wait(EXIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            lingered = True
+        kill_worker(self.process)  # or what it has left behind
+        self.process.wait()
+        self.listener.join(EXIT_LIMIT_S)
+        self.close_pipes()
+        oom_kills = self.place.oom_kills()
+        gone = Exit(
+            returncode=None if lingered else self.process.returncode,
+            stderr=tuple(self.stderr),
+            rubbish=rubbish,
+            timed_out_s=self.start_limit_s if self.timed_out else None,
+            ended_by_us=self.ended_by_us,
+            kernel_killed=oom_kills is not None and self.oom_kills is not None and oom_kills > self.oom_kills,
+        )
+        self.close_sinks()
+        self.over(self.place.explain(self.series, gone))
+
+    def close_sinks(self) -> None:
+        self.notes += [note for sink in self.sinks for note in sink.close()]
+
+    def close_pipes(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            with contextlib.suppress(BrokenPipeError):  # an order the worker did not live to read
+                if pipe:
+                    pipe.close()
+
+    def listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            # what libraries say may hold colours and worse, and ends up on a screen
+            text = plain(line.decode("utf-8", "replace")).strip()
+            if text:
+                self.stderr.append(text)
+
+    def give_up(self) -> None:
+        self.timed_out = True
+        kill_worker(self.process)
+
+    def store_ceiling(self, measured: CeilingMeasured) -> None:
+        today = datetime.now(timezone.utc).astimezone().date()
+        self.ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, today.isoformat())
+        if self.ceilings:
+            try:
+                self.ceilings.store(ceiling_key(self.plan, self.series.environment), measured, today)
+            except OSError as error:
+                self.notes.append(f"the ceiling could not be kept: {error}")
+
+    def pause(self) -> None:
+        self.order(b"pause", paused=True)
+
+    def resume(self) -> None:
+        self.order(b"resume", paused=False)
+
+    def stop(self) -> None:
+        """Ask the worker to end after the beat under way, with the proof."""
+        self.stopping = True
+        self.order(b"stop", paused=False)
+
+    def kill(self) -> None:
+        """End the worker at once; what has come stays."""
+        self.ended_by_us = True
+        if self.ending is None:
+            kill_worker(self.process)
+
+    def order(self, word: bytes, *, paused: bool) -> None:
+        with self.changed:
+            if self.ending is not None:
+                return
+            self.paused = paused
+            self.news()
+        self.write(word + b"\n")
+
+    def send(self, order: dict[str, object]) -> None:
+        self.write(json.dumps(order).encode() + b"\n")
+
+    def write(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it is gone; read() says how
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+
+    def close(self) -> None:
+        """End the run if it goes on: politely, then surely."""
+        self.stop()
+        if not self.wait(GRACE_S):
+            self.kill()
+            self.wait(EXIT_LIMIT_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,417 @@
+"""What a run has told so far: its records, reduced to samples, figures and an envelope for a chart."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, TypeVar
+
+from heartbeat_core.benchmark.config import Plan, plan_of_recording
+from heartbeat_core.benchmark.protocol import (
+    CeilingMeasured,
+    ChipReading,
+    Chips,
+    Ended,
+    Environment,
+    Failed,
+    HandbookClock,
+    Health,
+    Label,
+    Pause,
+    Profiled,
+    Proof,
+    Record,
+    Samples,
+    Stage,
+    Started,
+    StreamError,
+)
+from heartbeat_core.benchmark.samples import SampleStore
+
+MOST_BUCKETS = 2048  # buckets
+EMPTY_LOW, EMPTY_HIGH = 2**63 - 1, -1
+
+
+@dataclass(frozen=True)
+class Column:
+    """The samples numbered ``first`` to ``last`` lie between ``low_ns`` and ``high_ns``, both reached."""
+
+    first: int
+    last: int
+    low_ns: int
+    high_ns: int
+
+
+class Envelope:
+    """Buckets of equally many consecutive sample numbers, at most 2048: when there are more, neighbours merge.
+
+    Adding a sample costs the same however many there are, and so does reading. Numbers may be skipped (compile
+    iterations are drawn apart); they cost no more than the samples around them.
+    """
+
+    def __init__(self) -> None:
+        self._origin = 0
+        self._next = 0
+        self._width = 1
+        self._lows: array[int] = array("q")
+        self._highs: array[int] = array("q")
+
+    def __len__(self) -> int:
+        return len(self._lows)
+
+    def extend(self, samples: array[int], start: int) -> None:
+        """Add samples numbered from ``start``; raise ValueError where that goes back."""
+        if not samples:
+            return
+        if not self._lows:
+            self._origin = self._next = start
+        if start < self._next:
+            raise ValueError(f"sample {start:,} comes after sample {self._next - 1:,}")
+        taken = 0
+        while taken < len(samples):
+            bucket = (start + taken - self._origin) // self._width
+            if bucket >= MOST_BUCKETS:
+                self._merge()
+                continue
+            self._reach(bucket)
+            end = min(len(samples), self._origin + (bucket + 1) * self._width - start)
+            part = samples[taken:end]
+            low, high = min(part), max(part)
+            self._lows[bucket] = min(self._lows[bucket], low)
+            self._highs[bucket] = max(self._highs[bucket], high)
+            taken = end
+        self._next = start + len(samples)
+
+    def columns(self, most: int) -> tuple[Column, ...]:
+        """Give at most ``most`` columns, in order; raise ValueError where that is less than one.
+
+        A column is a whole number of buckets counted from the first, so columns stay put until more buckets must share one.
+        """
+        if most < 1:
+            raise ValueError(f"{most} columns hold nothing")
+        group = -(-len(self._lows) // most)
+        columns = []
+        for bucket in range(0, len(self._lows), group or 1):
+            low, high = min(self._lows[bucket : bucket + group]), max(self._highs[bucket : bucket + group])
+            if high == EMPTY_HIGH:
+                continue
+            first = self._origin + bucket * self._width
+            columns.append(Column(first, min(first + group * self._width, self._next) - 1, low, high))
+        return tuple(columns)
+
+    def _reach(self, bucket: int) -> None:
+        missing = bucket + 1 - len(self._lows)
+        if missing > 0:
+            self._lows.extend([EMPTY_LOW] * missing)
+            self._highs.extend([EMPTY_HIGH] * missing)
+
+    def _merge(self) -> None:
+        """Halve the buckets and double their width."""
+        if len(self._lows) % 2:
+            self._reach(len(self._lows))
+        self._lows = array("q", map(min, self._lows[::2], self._lows[1::2]))
+        self._highs = array("q", map(max, self._highs[::2], self._highs[1::2]))
+        self._width *= 2
+
+
+T = TypeVar("T", int, float)
+
+MOST_STRETCHES = 512  # stretches kept for the band; beyond, neighbours merge: more than any chart is wide
+PER_MILLE = 1000  # the duty cycle's median is exact to a tenth of a percent
+
+
+@dataclass(frozen=True)
+class DutyColumn:
+    """The mean duty cycle of the busiest device while the samples ``first`` to ``last`` were taken, None where it was not told."""
+
+    first: int
+    last: int
+    percent: float | None
+
+
+@dataclass(frozen=True)
+class DeviceFigures:
+    """One device: the last reading, the most memory seen in use, and the median duty cycle while it beat."""
+
+    device: int
+    used_bytes: int | None
+    total_bytes: int | None
+    duty_percent: float | None
+    peak_bytes: int | None
+    median_duty_percent: float | None
+
+
+@dataclass(frozen=True)
+class ChipFigures:
+    """What ``source`` told in ``readings`` readings; ``problem`` is what it last said is missing."""
+
+    source: str
+    devices: tuple[DeviceFigures, ...]
+    readings: int
+    problem: str | None
+
+    @property
+    def peak_bytes(self) -> int | None:
+        return greatest(device.peak_bytes for device in self.devices)
+
+    @property
+    def busiest(self) -> DeviceFigures | None:
+        """Give the device that worked most, by its median where there is one; the fullest where no duty cycle is told."""
+
+        def work(device: DeviceFigures) -> tuple[float, float, float]:
+            return device.median_duty_percent or -1, device.duty_percent or -1, device.peak_bytes or -1
+
+        return max(self.devices, key=work, default=None)
+
+
+@dataclass
+class Device:
+    last: ChipReading
+    peak_bytes: int | None
+    duties: array[int]  # how often each tenth of a percent was told while it beat
+
+
+@dataclass
+class Stretch:
+    """Readings up to the sample before ``end``: how many told a duty cycle, and their sum."""
+
+    end: int
+    count: int
+    total: float
+
+
+class Gauges:
+    """Takes the readings of a run. Not thread-safe: its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self.source = ""
+        self.problem: str | None = None
+        self.readings = 0
+        self.devices: dict[int, Device] = {}
+        self.stretches: list[Stretch] = []
+
+    def take(self, record: Chips, samples: int, *, beating: bool) -> None:
+        """Take one record, told when there were so many samples."""
+        self.source, self.problem = record.source, record.problem
+        self.readings += bool(record.readings)
+        for reading in record.readings:
+            device = self.devices.setdefault(reading.device, Device(reading, None, array("q", bytes(8 * (PER_MILLE + 1)))))
+            device.last = reading
+            device.peak_bytes = greatest((device.peak_bytes, reading.used_bytes))
+            if beating and reading.duty_percent is not None:
+                device.duties[round(10 * min(100.0, max(0.0, reading.duty_percent)))] += 1
+        if beating:
+            self.stretch(samples, greatest(reading.duty_percent for reading in record.readings))
+
+    def stretch(self, samples: int, percent: float | None) -> None:
+        told = Stretch(samples, 0 if percent is None else 1, percent or 0.0)
+        if self.stretches and self.stretches[-1].end == samples:  # a sample that takes long
+            self.stretches[-1] = merged(self.stretches[-1], told)
+        else:
+            self.stretches.append(told)
+        if len(self.stretches) > MOST_STRETCHES:
+            pairs = zip(self.stretches[::2], self.stretches[1::2], strict=False)
+            self.stretches = [merged(*pair) for pair in pairs] + self.stretches[len(self.stretches) & ~1 :]
+
+    def columns(self) -> tuple[DutyColumn, ...]:
+        """Give the band stretch by stretch, in order; none where no duty cycle was ever told."""
+        if not any(stretch.count for stretch in self.stretches):
+            return ()
+        starts = [0, *(stretch.end for stretch in self.stretches)]
+        return tuple(
+            DutyColumn(start, stretch.end - 1, stretch.total / stretch.count if stretch.count else None)
+            for start, stretch in zip(starts, self.stretches, strict=False)
+        )
+
+    def figures(self) -> ChipFigures | None:
+        """Draw up the figures; None where nothing was told."""
+        if not self.source:
+            return None
+        devices = tuple(figures_of(device) for _, device in sorted(self.devices.items()))
+        return ChipFigures(self.source, devices, self.readings, self.problem)
+
+
+def merged(first: Stretch, second: Stretch) -> Stretch:
+    return Stretch(second.end, first.count + second.count, first.total + second.total)
+
+
+def figures_of(device: Device) -> DeviceFigures:
+    last = device.last
+    return DeviceFigures(
+        last.device, last.used_bytes, last.total_bytes, last.duty_percent, device.peak_bytes, median_percent(device.duties)
+    )
+
+
+def median_percent(duties: array[int]) -> float | None:
+    """Find the median of what was counted by tenths of a percent: the lower of the two in the middle."""
+    half = (sum(duties) + 1) // 2
+    below = accumulate(duties)
+    return next(tenths / 10 for tenths, count in enumerate(below) if count >= half) if half else None
+
+
+def greatest(values: Iterable[T | None]) -> T | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+LEAST_OF_WARMUP = 12  # a twelfth of the chart's columns are its own, where it has so many samples
+MARKED_COMPILES = 500  # compile iterations remembered one by one
+KEPT_CLOCKS = 1000  # readings of the handbook's clock kept
+WARMUP_KEPT = 100_000
+SPLIT_EXACT = 100_000  # samples of each part kept exactly
+
+
+# Records of which the last one counts, and where it is kept.
+KEPT: dict[type[Record], str] = {
+    Health: "health",
+    Proof: "proof",
+    CeilingMeasured: "ceiling",
+    Profiled: "profiled",
+    Failed: "failed",
+    Ended: "ended",
+}
+
+
+@dataclass(frozen=True)
+class ChartData:
+    """What a chart of N columns draws, in nanoseconds per sample; never more than N columns.
+
+    ``boundary`` is the number of the first steady sample; ``products`` how many products a sample spans. ``duty`` is
+    what the chips told beside them, in stretches of its own; there is none without telemetry.
+    """
+
+    warm: tuple[Column, ...]
+    steady: tuple[Column, ...]
+    compiles: tuple[tuple[int, int], ...]
+    boundary: int | None
+    products: int
+    duty: tuple[DutyColumn, ...] = ()
+
+
+@dataclass
+class Series:
+    """The state of one run, brought forward record by record. Not thread-safe: its owner holds a lock."""
+
+    plan: Plan = field(default_factory=Plan)
+    started: Started | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, int | None] = field(default_factory=dict)
+    cold_ns: int | None = None
+    warmup: SampleStore = field(default_factory=lambda: SampleStore(limit=WARMUP_KEPT))
+    steady: SampleStore = field(default_factory=SampleStore)
+    parts: dict[str, SampleStore] = field(default_factory=dict)
+    warm_envelope: Envelope = field(default_factory=Envelope)
+    steady_envelope: Envelope = field(default_factory=Envelope)
+    compiles: list[tuple[int, int]] = field(default_factory=list)
+    compile_count: int = 0
+    compile_ns: int = 0
+    boundary: int | None = None
+    count: int = 0
+    last_ns: int | None = None
+    last_at_ns: int = 0
+    first_beat_at_ns: int | None = None
+    steady_from_ns: int | None = None
+    paused_ns: int = 0
+    clocks: list[HandbookClock] = field(default_factory=list)
+    health: Health | None = None
+    gauges: Gauges = field(default_factory=Gauges)
+    proof: Proof | None = None
+    ceiling: CeilingMeasured | None = None
+    profiled: Profiled | None = None
+    failed: Failed | None = None
+    ended: Ended | None = None
+    label: Label | None = None
+    unknown: tuple[str, ...] = ()  # what the plan names that this version does not know
+
+    def apply(self, record: Record) -> None:
+        """Take one record; raise HeartbeatError where it cannot be what a worker measured."""
+        if isinstance(record, Label):  # no part of the run: it may come long after
+            self.label = record
+            return
+        if isinstance(record, Chips):  # by another clock, brought near this one: no time of the run's
+            self.gauges.take(record, self.count, beating=self.count > 0 and self.stage is None)
+            return
+        self.last_at_ns = record.at_ns
+        name = KEPT.get(type(record))
+        if name is not None:
+            setattr(self, name, record)
+        elif isinstance(record, Samples):
+            try:
+                self.take_samples(record)
+            except ValueError as error:
+                raise StreamError("the stream holds samples that cannot be", str(error), "Run it again.") from error
+        elif isinstance(record, Started):
+            self.started = record
+            self.plan, self.unknown = plan_of_recording(record.plan)
+        elif isinstance(record, Environment):
+            self.environment = record.values
+        elif isinstance(record, Stage):
+            self.stages[record.name] = record.ns
+        elif isinstance(record, HandbookClock):
+            if len(self.clocks) < KEPT_CLOCKS:
+                self.clocks.append(record)
+        elif isinstance(record, Pause):
+            self.paused_ns += record.ns
+
+    def take_samples(self, record: Samples) -> None:
+        total = record.columns["total"]
+        if not total:
+            return
+        if record.start < self.count:
+            raise ValueError(f"sample {record.start:,} comes after sample {self.count - 1:,}")
+        if self.first_beat_at_ns is None:
+            self.first_beat_at_ns = record.at_ns - sum(total)
+        self.count = record.start + len(total)
+        self.last_ns = total[-1]
+        compile_ns = record.columns.get("compile")
+        compiling = [i for i, ns in enumerate(compile_ns) if ns] if compile_ns and any(compile_ns) else []
+        if compile_ns:
+            for i in compiling:
+                self.compile_count += 1
+                self.compile_ns += compile_ns[i]
+                if len(self.compiles) < MARKED_COMPILES:
+                    self.compiles.append((record.start + i, total[i]))
+        if record.phase == "steady":
+            self.take_steady(record, total, compiling)
+        else:
+            if record.phase == "cold":
+                self.cold_ns = total[0]
+            else:
+                self.warmup.extend(total)
+            self.warm_envelope.extend(total, record.start)
+
+    def take_steady(self, record: Samples, total: array[int], compiling: list[int]) -> None:
+        """Take steady samples; those that compiled are marked on the chart and left out of the statistics."""
+        if self.boundary is None:
+            self.boundary = record.start
+            self.steady_from_ns = record.at_ns - sum(total)
+        self.steady_envelope.extend(total, record.start)
+        parts = {name: column for name, column in record.columns.items() if name != "total"}
+        if compiling:
+            left_out = set(compiling)
+            keep = [i for i in range(len(total)) if i not in left_out]
+            total = array("q", [total[i] for i in keep])
+            parts = {name: array("q", [column[i] for i in keep]) for name, column in parts.items()}
+        self.steady.extend(total)
+        for name, column in parts.items():
+            if name not in self.parts:
+                self.parts[name] = SampleStore(limit=SPLIT_EXACT)
+            self.parts[name].extend(column)
+
+    @property
+    def stage(self) -> str | None:
+        """Name the step that is under way before or after the beats."""
+        return next((name for name, ns in reversed(self.stages.items()) if ns is None), None)
+
+    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
+        """Draw up at most ``columns`` columns in all, shared between the phases by their samples."""
+        warm_count = 0 if steady_only else self.count if self.boundary is None else self.boundary
+        # a short warm-up beside a long run still has its samples told apart
+        least = min(warm_count, max(1, columns // LEAST_OF_WARMUP))
+        share = max(least, round(columns * warm_count / self.count)) if warm_count and self.count else 0
+        share = min(share, columns - 1) if len(self.steady_envelope) else share
+        warm = self.warm_envelope.columns(share) if share else ()
+        steady = self.steady_envelope.columns(max(1, columns - share)) if len(self.steady_envelope) else ()
+        compiles = tuple(mark for mark in self.compiles if not steady_only or mark[0] >= (self.boundary or 0))
+        return ChartData(warm, steady, compiles, self.boundary, self.plan.products_per_sample, self.gauges.columns())

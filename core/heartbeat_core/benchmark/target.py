@@ -1,0 +1,168 @@
+"""How a run ended, told apart and explained."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.host import available_bytes, kernel_oom_kills
+from heartbeat_core.benchmark.process import spawn_worker
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.errors import HeartbeatError
+
+Kind = Literal["done", "stopped", "refused", "unavailable", "failed", "out of memory", "crashed", "killed", "rubbish", "lost", "timed out"]
+
+FAILED_KINDS: dict[str, Kind] = {"plan": "refused", "backend": "unavailable", "memory": "out of memory"}
+EXIT_CODES: dict[Kind, int] = {"done": 0, "stopped": 0, "refused": 2, "unavailable": 3, "timed out": 3}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """``kind`` for programs; title, cause and remedy for people, empty where all went well."""
+
+    kind: Kind
+    title: str = ""
+    cause: str = ""
+    remedy: str = ""
+
+    @property
+    def clean(self) -> bool:
+        return self.kind in ("done", "stopped")
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES.get(self.kind, 1)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What the operating system and the reader of the stream know of a worker's end."""
+
+    returncode: int | None
+    stderr: tuple[str, ...] = ()
+    rubbish: HeartbeatError | None = None
+    timed_out_s: float | None = None
+    ended_by_us: bool = False  # it did not end in time when asked to
+    kernel_killed: bool = False  # the kernel's count of processes killed for memory rose while it ran
+
+
+def explain(series: Series, gone: Exit) -> Ending:
+    """Tell the endings apart; what the worker said of itself counts most."""
+    if gone.timed_out_s is not None:
+        return Ending(
+            "timed out",
+            f"the device did not answer within {gone.timed_out_s:.0f} s",
+            f"The worker was still busy with the step {series.stage or 'start'!r} and was ended." + last_words(gone),
+            "Run `heartbeat-tui devices`; another process may hold the device.",
+        )
+    if gone.rubbish is not None:
+        return Ending("rubbish", gone.rubbish.title, gone.rubbish.cause, gone.rubbish.remedy)
+    if series.failed is not None:
+        failed = series.failed
+        return Ending(FAILED_KINDS.get(failed.kind, "failed"), failed.title, failed.cause, failed.remedy)
+    if series.ended is not None:
+        return Ending("stopped" if series.ended.reason == "stopped" else "done")
+    if gone.ended_by_us:
+        return Ending("stopped")
+    return explain_death(gone)
+
+
+def explain_death(gone: Exit) -> Ending:
+    """Explain a worker that ended without a last word."""
+    kept = "The samples received until then are kept."
+    code = gone.returncode
+    if gone.kernel_killed and code == -signal.SIGKILL:
+        return Ending(
+            "out of memory", "the kernel ended the worker: the machine ran out of memory", kept, "Make the product smaller, or free memory."
+        )
+    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP):
+        name = signal.Signals(-code).name
+        return Ending("killed", f"something ended the worker from outside ({name})", kept, "Run it again; look for who sends signals.")
+    if code is not None and code < 0:
+        return Ending(
+            "crashed", f"the worker crashed ({signal_name(-code)})", kept + last_words(gone), "Run it again; try `heartbeat-tui devices`."
+        )
+    title = "the stream ended early" if code in (0, None) else f"the worker ended with exit code {code}"
+    kind: Kind = "lost" if code in (0, None) else "crashed"
+    return Ending(kind, title, kept + last_words(gone), "Run it again; try `heartbeat-tui devices`.")
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def last_words(gone: Exit) -> str:
+    return " Its last words: " + " / ".join(gone.stderr[-3:]) if gone.stderr else ""
+
+
+START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
+
+
+class Place(Protocol):
+    """Starts a worker, and knows how its end is to be read."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Say where that is, unless it goes without saying."""
+
+    @property
+    def start_limit_s(self) -> float:
+        """Give the seconds after which a device that has not answered never will."""
+
+    @property
+    def pulse_s(self) -> float | None:
+        """Say how often whoever guards the worker wants a sign of life, None for nobody."""
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the worker, or what carries its stream; raise OSError."""
+
+    def order(self) -> dict[str, Any]:
+        """Give what the order holds besides the plan."""
+
+    def available_bytes(self) -> int | None:
+        """Give the memory there is for it, None where only the worker can tell."""
+
+    def oom_kills(self) -> int | None:
+        """Read how many processes the kernel there has killed for memory, None where that cannot be told from here."""
+
+    def cannot_start(self, plan: Plan, error: OSError) -> HeartbeatError:
+        """Explain why ``spawn`` raised."""
+
+    def explain(self, series: Series, gone: Exit) -> Ending:
+        """Tell how the run ended."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """This machine, under our own Python or under ``python``."""
+
+    python: str | None = None
+    labels: tuple[str, ...] = ()
+    start_limit_s: float = START_LIMIT_S
+    pulse_s: float | None = None  # the worker sees to its own life
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        return spawn_worker(self.python)
+
+    def order(self) -> dict[str, Any]:
+        return {"parent": os.getpid()}
+
+    def available_bytes(self) -> int | None:
+        return available_bytes()
+
+    def oom_kills(self) -> int | None:
+        return kernel_oom_kills()
+
+    def cannot_start(self, plan: Plan, error: OSError) -> HeartbeatError:
+        remedy = f"Check --python and backends.{plan.backend}.python."
+        return HeartbeatError(f"{self.python or 'this Python'} cannot be started", str(error), remedy, exit_code=3)
+
+    def explain(self, series: Series, gone: Exit) -> Ending:
+        return explain(series, gone)

@@ -1,0 +1,236 @@
+"""Which files the TPU's chips have below /dev, and who holds them, read from /proc alone. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LOCK = Path("tmp/libtpu_lockfile")
+LONGEST_COMMAND = 80
+OUR_WORKER = b"heartbeat_core.benchmark.worker"
+PORTS_VARIABLE = "TPU_RUNTIME_METRICS_PORTS"  # libtpu's: one port for each of its processes on a host
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that has a chip open, or libtpu's lock."""
+
+    pid: int
+    owner: str
+    command: str
+    held: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} of {self.owner}, {self.command} ({self.held})"
+
+
+def driver_files(root: Path) -> tuple[Path, ...]:
+    """List the chips' devices: /dev/vfio/N from v5e on, /dev/accelN before."""
+    found = [*(root / "dev/vfio").glob("[0-9]*"), *(root / "dev").glob("accel[0-9]*"), *(root / "dev/accel").glob("accel[0-9]*")]
+    return tuple(sorted(found))
+
+
+def users_of(root: Path, devices: Iterable[Path]) -> tuple[Holder, ...]:
+    """Find the processes that hold one of ``devices`` open or libtpu's lock; those that may not be looked into are left out."""
+    wanted = {f"/{device.relative_to(root)}" for device in devices}
+    found: dict[int, Holder] = {}
+    for pid in pids(root):
+        with contextlib.suppress(OSError):  # gone, or another user's
+            for descriptor in (root / f"proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    target = str(descriptor.readlink())
+                    if target in wanted:
+                        found.setdefault(pid, describe(root, pid, target))
+    for pid in lock_holders(root):
+        found.setdefault(pid, describe(root, pid, f"/{LOCK}"))
+    return tuple(found[pid] for pid in sorted(found))
+
+
+def lock_holders(root: Path) -> Iterator[int]:
+    """Find who holds libtpu's lock: that its file exists proves nothing, and /proc/locks is everybody's to read."""
+    try:
+        inode = (root / LOCK).stat().st_ino
+        lines = (root / "proc/locks").read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:  # 1: POSIX  ADVISORY  WRITE 1234 08:01:5678 0 EOF
+        words = line.split()
+        if "->" not in words and len(words) >= 6 and words[-3].rpartition(":")[2] == str(inode) and words[-4].isdigit():
+            yield int(words[-4])
+
+
+def pids(root: Path) -> list[int]:
+    try:
+        return [int(folder.name) for folder in (root / "proc").iterdir() if folder.name.isdigit()]
+    except OSError:
+        return []
+
+
+def describe(root: Path, pid: int, held: str) -> Holder:
+    owner, command = "an unknown user", "of an unknown command"
+    folder = root / f"proc/{pid}"
+    with contextlib.suppress(OSError):
+        owner = user_name(folder.stat().st_uid)
+        line = (folder / "cmdline").read_bytes()
+        words = line.replace(b"\0", b" ").decode("utf-8", "replace").split()
+        command = "a heartbeat of heartbeat-tui" if OUR_WORKER in line else " ".join(words)[:LONGEST_COMMAND] or command
+    return Holder(pid, owner, command, held)
+
+
+def metrics_ports(root: Path, pid: int) -> tuple[int, ...]:
+    """Read from a process's environment which ports libtpu was told to serve its metrics on, where it was and is ours to see."""
+    try:
+        variables = (root / f"proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ()
+    value = next((each for each in variables if each.startswith(PORTS_VARIABLE.encode() + b"=")), b"").decode("ascii", "replace")
+    return tuple(int(word) for word in value.partition("=")[2].split(",") if word.strip().isdigit())
+
+
+def user_name(uid: int) -> str:
+    import pwd  # here: there is none on Windows
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def unreadable(root: Path) -> int:
+    """Count the processes whose open files are not ours to see; threads of the kernel have none."""
+    count = 0
+    for pid in pids(root):
+        try:
+            os.scandir(root / f"proc/{pid}/fd").close()
+        except PermissionError:
+            with contextlib.suppress(OSError):
+                count += bool((root / f"proc/{pid}/cmdline").read_bytes())
+        except OSError:
+            continue  # it has ended
+    return count
+
+
+GB = 10**9
+GIB = 2**30
+MIB = 2**20
+TERA = 1e12
+GIGA = 1e9
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One generation: FLOP/s, bytes and bytes/s of a whole chip.
+
+    ``devices_per_chip`` is how many devices a framework sees on it. ``on_chip_bytes`` is the memory a program can keep
+    data in instead of HBM, None where no source was found. ``pci_ids`` are (device, subsystem device), the latter None
+    where any will do.
+    """
+
+    name: str
+    title: str
+    bf16_flops: float
+    int8_flops: float | None
+    hbm_bytes: int
+    bytes_per_s: float
+    on_chip_bytes: int | None
+    devices_per_chip: int
+    device_kinds: tuple[str, ...]
+    pci_ids: tuple[tuple[int, int | None], ...]
+    source: str
+
+
+DOCS = "https://docs.cloud.google.com/tpu/docs/"
+JAX = "https://github.com/jax-ml/jax/blob/main/jax/_src/pallas/mosaic/tpu_info.py"
+
+# Device kinds and on-chip (vector) memory: JAX, at the address above. PCI ids: tpu_info/device.py of the package tpu-info.
+CHIPS: tuple[Chip, ...] = (
+    Chip("v2", "TPU v2", 46 * TERA, None, 16 * GB, 716 * GIGA, None, 2, ("TPU v2",), ((0x0027, 0x004E),), JAX),
+    Chip("v3", "TPU v3", 123 * TERA, None, 32 * GIB, 900 * GIGA, None, 2, ("TPU v3",), ((0x0027, 0x004F),), DOCS + "v3"),
+    Chip("v4", "TPU v4", 275 * TERA, 275 * TERA, 32 * GIB, 1230 * GIGA, None, 1, ("TPU v4",), ((0x005E, None),), DOCS + "v4"),
+    Chip(
+        "v5e", "TPU v5e", 197 * TERA, 393 * TERA, 16 * GB, 819 * GIGA, 128 * MIB, 1,
+        ("TPU v5 lite", "TPU v5e"), ((0x0063, None),), DOCS + "v5e",
+    ),
+    Chip(
+        "v5p", "TPU v5p", 459 * TERA, 918 * TERA, 95 * GB, 2765 * GIGA, None, 1,
+        ("TPU v5", "TPU v5p"), ((0x0062, None),), DOCS + "v5p",
+    ),
+    Chip(
+        "v6e", "TPU v6e (Trillium)", 918 * TERA, 1836 * TERA, 32 * GB, 1638 * GIGA, 128 * MIB, 1,
+        ("TPU v6 lite", "TPU v6e"), ((0x006F, None),), DOCS + "v6e",
+    ),
+    Chip(
+        "7x", "TPU7x (Ironwood)", 2307 * TERA, None, 192 * GIB, 7380 * GIGA, None, 2,
+        ("TPU7x",), ((0x0076, None),), DOCS + "tpu7x",
+    ),
+)  # fmt: skip
+
+
+def chip_by_name(name: str) -> Chip | None:
+    """Find a generation by the name it has here, in any case, with or without "TPU" before it: v6e, tpu7x."""
+    wanted = name.lower().removeprefix("tpu").strip(" -_")
+    return next((chip for chip in CHIPS if chip.name == wanted), None)
+
+
+def chip_by_device_kind(kind: str) -> Chip | None:
+    """Find a generation by the kind that PJRT reports of a device: "TPU v6 lite"."""
+    wanted = kind.strip().lower()
+    return next((chip for chip in CHIPS for known in chip.device_kinds if known.lower() == wanted), None)
+
+
+def chip_by_pci(device: int, subsystem: int | None = None) -> Chip | None:
+    """Find a generation by its PCI device id; v2 and v3 share theirs and differ by the subsystem's."""
+    for chip in CHIPS:
+        for known_device, known_subsystem in chip.pci_ids:
+            if device == known_device and known_subsystem in (None, subsystem):
+                return chip
+    return None
+
+
+GOOGLE = 0x1AE0
+UNNAMED_TPU = 0x0056  # a TPU to torch_xla and JAX, without a public name
+
+
+@dataclass(frozen=True)
+class PciTpu:
+    """A TPU on the bus at ``address``; ``chip`` is None where its generation is not known here.
+
+    Each PCI function is one of these; chips are counted by ``slot``, for a 7x shows one function for each of its cores.
+    """
+
+    address: str
+    device: str
+    chip: Chip | None
+
+    @property
+    def slot(self) -> str:
+        return self.address.partition(".")[0]
+
+
+def scan_tpus(root: Path = Path("/sys/bus/pci/devices")) -> tuple[PciTpu, ...]:
+    """List the TPUs on the bus by address; none where there is no bus to read, as on macOS."""
+    try:
+        folders = sorted(root.iterdir())
+    except OSError:
+        return ()
+    googles = [folder for folder in folders if read_id(folder / "vendor") == GOOGLE]
+    return tuple(tpu for tpu in map(tpu_at, googles) if tpu is not None)
+
+
+def tpu_at(folder: Path) -> PciTpu | None:
+    """Say which TPU a device of Google's is; the network and the disks of every Compute Engine VM are Google's too."""
+    device = read_id(folder / "device")
+    if device not in {known for chip in CHIPS for known, _ in chip.pci_ids} | {UNNAMED_TPU}:
+        return None
+    return PciTpu(folder.name, f"0x{device:04x}", chip_by_pci(device, read_id(folder / "subsystem_device")))
+
+
+def read_id(path: Path) -> int:
+    """Read one id of a device; -1 where it is gone, not ours to read, or no number."""
+    try:
+        return int(path.read_text("ascii").strip(), 16)
+    except (OSError, ValueError):
+        return -1

@@ -1,0 +1,210 @@
+"""The child process that beats: an order on stdin, records on stdout.
+
+The first line of stdin is the order, ``{"plan": {…}, "parent": PID}``, or ``{"probe": {…}}`` for a look at the device
+alone; ``place`` in it goes into the record of the environment. Needs the standard library and torch, so it may run under
+another Python than the dashboard, or on another host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, BinaryIO
+
+from heartbeat_core import __version__
+from heartbeat_core.benchmark.backends import load_backend
+from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable
+from heartbeat_core.benchmark.config import Plan, plan_from_json
+from heartbeat_core.benchmark.control import Lifeline, die_with
+from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe_host, ensure_fits
+from heartbeat_core.benchmark.profiling import take_profile
+from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
+from heartbeat_core.benchmark.timing import Recorder, calibrate, measure, parts_of
+from heartbeat_core.benchmark.verification import choose_row, prove
+from heartbeat_core.errors import HeartbeatError
+
+DRIVER = "the driver"
+HEALTH_NS = 1_000_000_000
+
+
+class Output:
+    """The stream, and the clock that its records are dated by."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.origin = perf_counter_ns()
+        self.tell_health: Callable[[], None] | None = None
+        self.health_due = 0
+
+    def now(self) -> int:
+        return perf_counter_ns() - self.origin
+
+    def send(self, record: Record) -> None:
+        self.file.write(encode(record))
+        self.file.flush()
+
+    def send_samples(self, record: Samples | Pause) -> None:
+        """Send samples, and about once a second what else the machine is doing."""
+        self.send(record)
+        if self.tell_health and record.at_ns >= self.health_due:
+            self.health_due = record.at_ns + HEALTH_NS
+            self.tell_health()
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.send(Stage(self.now(), name))
+        start = perf_counter_ns()
+        yield
+        self.send(Stage(self.now(), name, perf_counter_ns() - start))
+
+
+def main() -> None:
+    """Carry out one order; exit 0 where the stream ends with a record that says how it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it says stop
+    output = Output(private_stdout())
+    try:
+        carry_out(output)
+    except BrokenPipeError:
+        os._exit(1)  # nobody reads any more
+    # Not by way of the interpreter's own end: it would abort on the thread that waits for orders, and torch_xla may
+    # take seconds to take itself down.
+    os._exit(0)
+
+
+def carry_out(output: Output) -> None:
+    """Do what the order says, and tell any failure in the stream."""
+    try:
+        order = read_order(sys.stdin.buffer.readline())
+        die_with(order.get("parent"))
+        if "probe" in order:
+            probe(plan_from_json(order["probe"]), output, told(order))
+        else:
+            run(plan_from_json(order.get("plan")), output, told(order), order.get("profile"))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one door through which every failure reaches the parent
+        output.send(failure(error, output.now()))
+
+
+def private_stdout() -> BinaryIO:
+    """Keep stdout for the stream alone; what libraries print goes to stderr."""
+    private = os.fdopen(os.dup(1), "wb")  # buffered, for it writes a line to its end whatever interrupts it
+    os.dup2(2, 1)
+    return private
+
+
+def read_order(line: bytes) -> dict[str, Any]:
+    try:
+        order = json.loads(line or b"{}")
+    except ValueError as error:
+        raise HeartbeatError("the order is not JSON", str(error), "Start runs with `heartbeat-tui bench`.") from error
+    return order if isinstance(order, dict) else {}
+
+
+def told(order: dict[str, Any]) -> dict[str, Any]:
+    """Take what whoever sent us here knows of the place and we cannot find out: the name of the TPU VM."""
+    place = order.get("place")
+    return place if isinstance(place, dict) else {}
+
+
+def probe(plan: Plan, output: Output, place: dict[str, Any]) -> None:
+    """Say what the device is, without beating."""
+    backend = load_backend(plan.backend)
+    found = backend.open(plan)
+    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **place, **found}))
+    output.send(Ended(output.now(), "done"))
+
+
+def run(plan: Plan, output: Output, place: dict[str, Any], profile: str | None = None) -> None:
+    """Beat as planned, prove the result, and say how it went; at last take a profile into the folder named."""
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    output.send(Started(output.now(), SCHEMA, __version__, os.getpid(), started, plan.to_json()))
+    lifeline = Lifeline(sys.stdin.buffer)
+    with output.stage("import"):
+        backend = load_backend(plan.backend)
+    with output.stage("device"):
+        found = backend.open(plan)
+    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **place, **found}))
+    inputs, weights = allocate(backend, plan, output)
+    recorder = Recorder(parts_of(backend, plan), output.send_samples, output.now)
+    before = backend.executed()
+    gc.collect()
+    gc.freeze()  # a full collection with torch imported takes 40 ms, after this 2 µs
+    watch = HealthWatch()
+    output.tell_health = lambda: tell_health(backend, watch, output)
+    complete = measure(backend, plan, recorder, lifeline, output.send)
+    recorder.flush()
+    output.tell_health()
+    with output.stage("proof"):
+        row = choose_row(plan)
+        executed = backend.executed()
+        proof = prove(plan, inputs, weights, backend.row(row), row, at_ns=output.now(), most=backend.error_bound)
+        if executed is not None and before is not None:
+            proof = replace(proof, executed=executed - before, expected=expected_products(plan, recorder.taken))
+    output.send(replace(proof, at_ns=output.now()))
+    if plan.calibrate and complete:
+        with output.stage("calibrate"):
+            ceiling = calibrate(backend, plan, at_ns=output.now())
+        output.send(replace(ceiling, at_ns=output.now()))
+    if profile and complete:
+        with output.stage("profile"):
+            profiled = take_profile(backend, Path(profile), output.now())
+        output.send(replace(profiled, at_ns=output.now()))
+    lifeline.finished.set()
+    output.send(Ended(output.now(), "done" if complete else "stopped"))
+
+
+def tell_health(backend: Backend, watch: HealthWatch, output: Output) -> None:
+    """Say how the machine fares, and where the device's driver tells this process, its memory as well."""
+    output.send(watch.read(output.now()))
+    reading = backend.chip_reading()
+    if reading is not None:
+        output.send(Chips(output.now(), DRIVER, (reading,)))
+
+
+def allocate(backend: Backend, plan: Plan, output: Output) -> tuple[Any, Any]:
+    """Draw both operands as the handbook does, then bring them to the device; both steps are timed apart."""
+    work, torch = plan.workload, backend.torch
+    device_memory = backend.device_memory()
+    if device_memory is not None:
+        ensure_fits(plan, device_memory, where="the device")
+    ensure_fits(plan, available_bytes(), operand_copies=backend.host_copies())
+    with output.stage("allocate"):
+        torch.manual_seed(plan.seed)
+        dtype = getattr(torch, work.dtype)
+        inputs = torch.randn(work.batch, work.hidden, dtype=torch.float32).to(dtype)
+        weights = torch.randn(work.hidden, work.intermediate, dtype=torch.float32).to(dtype)
+    with output.stage("transfer"):
+        backend.place(inputs, weights)
+    return inputs, weights
+
+
+def expected_products(plan: Plan, samples: int) -> int:
+    """Count the products that were asked of the device."""
+    warmup = plan.warmup if plan.method == "handbook" else 0
+    return samples * plan.products_per_sample + warmup
+
+
+def failure(error: Exception, at_ns: int) -> Failed:
+    """Tell a failure in the stream: what happened, why, what to do."""
+    if isinstance(error, BackendUnavailable):
+        return Failed(at_ns, "backend", error.title, error.cause, error.remedy)
+    if isinstance(error, HeartbeatError):
+        return Failed(at_ns, "plan", error.title, error.cause, error.remedy)
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
+        return Failed(at_ns, "memory", "the run needs more memory than there is", text, "Make the product smaller, or free memory.")
+    return Failed(at_ns, "error", "the run failed on its device", text, "Run `heartbeat-tui devices` to see what works here.")
+
+
+if __name__ == "__main__":
+    main()

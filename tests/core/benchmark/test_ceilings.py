@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import CeilingMeasured
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+
+ENVIRONMENT = {"host": "h", "cpu": "EPYC", "device": "cpu", "precision": "float32 as it is", "threads": 2}
+MEASURED = CeilingMeasured(0, 1e12, 5e10)
+DAY = date(2026, 11, 22)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CeilingCache:
+    return CeilingCache(tmp_path / "deep" / "ceilings.json")
+
+
+def test_a_ceiling_is_kept_with_its_day(cache: CeilingCache) -> None:
+    key = ceiling_key(Plan(), ENVIRONMENT)
+    cache.store(key, MEASURED, DAY)
+    cache.store("another", CeilingMeasured(0, 1.0, 1.0), DAY)
+    assert CeilingCache(cache.path).load(key) == Ceiling(1e12, 5e10, "2026-11-22")
+    assert [path.name for path in cache.path.parent.iterdir()] == ["ceilings.json"]  # nothing half written is left
+
+
+@pytest.mark.parametrize(
+    ("plan", "environment"),
+    [
+        (Plan(MatMul(dtype="bfloat16")), ENVIRONMENT),
+        (Plan(backend="xla"), ENVIRONMENT),
+        (Plan(), {**ENVIRONMENT, "threads": 1}),
+        (Plan(), {**ENVIRONMENT, "cpu": "Xeon"}),
+        (Plan(), {**ENVIRONMENT, "precision": "float32 in TF32 (high)"}),
+        (Plan(), {**ENVIRONMENT, "hardware": "TPU"}),
+    ],
+)
+def test_a_ceiling_holds_for_what_it_was_measured_on_alone(cache: CeilingCache, plan: Plan, environment: dict[str, Any]) -> None:
+    cache.store(ceiling_key(Plan(), ENVIRONMENT), MEASURED, DAY)
+    assert cache.load(ceiling_key(plan, environment)) is None
+
+
+def test_it_knows_for_which_plans_something_was_measured(cache: CeilingCache) -> None:
+    assert not cache.knows(Plan())
+    cache.store(ceiling_key(Plan(), ENVIRONMENT), MEASURED, DAY)
+    assert cache.knows(Plan())
+    assert cache.knows(Plan(MatMul(8, 8, 8)))  # the shape does not matter
+    assert cache.knows(Plan(threads=2))
+    assert not cache.knows(Plan(threads=1))
+    assert not cache.knows(Plan(backend="xla"))
+    assert not cache.knows(Plan(MatMul(dtype="bfloat16")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "rubbish",
+        "[]",
+        '{"key": 5}',
+        '{"key": []}',
+        '{"key": {"flops_per_s": 1}}',
+        '{"key": {"flops_per_s": "many", "bytes_per_s": 1, "measured_on": ""}}',
+        '{"key": {"flops_per_s": 0, "bytes_per_s": 1, "measured_on": ""}}',
+        '{"key": {"flops_per_s": NaN, "bytes_per_s": 1, "measured_on": ""}}',
+        '{"key": {"flops_per_s": Infinity, "bytes_per_s": 1, "measured_on": ""}}',
+    ],
+)
+def test_what_cannot_be_read_counts_as_not_measured_and_is_written_over(cache: CeilingCache, text: str) -> None:
+    cache.path.parent.mkdir()
+    cache.path.write_text(text)
+    assert cache.load("key") is None
+    cache.store("key", MEASURED, DAY)
+    assert cache.load("key") == Ceiling(1e12, 5e10, "2026-11-22")
+
+
+def test_bytes_that_are_no_text_count_as_not_measured(cache: CeilingCache) -> None:
+    cache.path.parent.mkdir()
+    cache.path.write_bytes(b"\xff\xfe{")
+    assert cache.load("key") is None

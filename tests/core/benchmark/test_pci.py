@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heartbeat_core.benchmark.tpu_chips import scan_tpus
+
+
+def plug(root: Path, address: str, vendor: str, device: str, subsystem: str = "0x0000") -> None:
+    folder = root / address
+    folder.mkdir(parents=True)
+    for name, value in (("vendor", vendor), ("device", device), ("subsystem_device", subsystem)):
+        (folder / name).write_text(value + "\n")
+
+
+def test_tpus_are_found_by_address(tmp_path: Path) -> None:
+    plug(tmp_path, "0000:00:05.0", "0x1ae0", "0x006f")
+    plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x006f")
+    found = scan_tpus(tmp_path)
+    assert [(tpu.address, tpu.device, tpu.chip and tpu.chip.name) for tpu in found] == [
+        ("0000:00:04.0", "0x006f", "v6e"),
+        ("0000:00:05.0", "0x006f", "v6e"),
+    ]
+
+
+def test_a_compute_engine_vm_without_a_tpu_has_none(tmp_path: Path) -> None:
+    """Its network (gVNIC) and its disk carry Google's vendor id too; taking them for a TPU would cost 639 s of waiting."""
+    plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x0042")
+    plug(tmp_path, "0000:00:05.0", "0x1ae0", "0x001f")
+    plug(tmp_path, "0000:00:06.0", "0x10de", "0x006f")
+    assert scan_tpus(tmp_path) == ()
+
+
+@pytest.mark.parametrize(("subsystem", "name"), [("0x004e", "v2"), ("0x004f", "v3"), ("0x1234", None)])
+def test_v2_and_v3_are_told_apart_or_not_at_all(tmp_path: Path, subsystem: str, name: str | None) -> None:
+    plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x0027", subsystem)
+    (tpu,) = scan_tpus(tmp_path)
+    assert (tpu.chip and tpu.chip.name) == name
+
+
+def test_the_functions_of_one_chip_share_a_slot(tmp_path: Path) -> None:
+    plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x0076")
+    plug(tmp_path, "0000:00:04.1", "0x1ae0", "0x0076")
+    assert {tpu.slot for tpu in scan_tpus(tmp_path)} == {"0000:00:04"}
+
+
+def test_a_device_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    plug(tmp_path, "0000:00:04.0", "0x1ae0", "garbage")
+    (tmp_path / "0000:00:05.0").mkdir()
+    plug(tmp_path, "0000:00:06.0", "0x1ae0", "0x0063")
+    (tmp_path / "0000:00:07.0").mkdir()
+    (tmp_path / "0000:00:07.0" / "vendor").write_bytes(b"\xff\xfe")
+    assert [tpu.address for tpu in scan_tpus(tmp_path)] == ["0000:00:06.0"]
+
+
+def test_without_a_bus_there_is_no_tpu(tmp_path: Path) -> None:
+    assert scan_tpus(tmp_path / "absent") == ()

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_core.benchmark.config import MatMul, Precision
+from heartbeat_core.benchmark.roofline import floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.tpu_chips import CHIPS, Chip, chip_by_name
+
+HANDBOOK = MatMul()
+# ms of a device, by Google's figures shared equally among the devices of a chip
+FLOORS = {"v2": 0.779, "v3": 0.620, "v4": 0.227, "v5e": 0.341, "v5p": 0.101, "v6e": 0.170, "7x": 0.076}
+
+
+def chip(name: str) -> Chip:
+    found = chip_by_name(name)
+    assert found is not None
+    return found
+
+
+def test_every_chip_has_its_known_floor_for_the_handbooks_shape() -> None:
+    assert {chip.name for chip in CHIPS} == set(FLOORS)
+    for one in CHIPS:
+        least = floor(HANDBOOK, roof_of_chip(one, "float32"))
+        assert least.bound == "memory"
+        assert round(least.ns * one.devices_per_chip / 1e6, 3) == FLOORS[one.name]
+
+
+def test_a_hard_roof_is_that_of_a_whole_chip() -> None:
+    """Half a chip's roof would call possible numbers impossible, could a device borrow from its neighbour."""
+    ironwood = chip("7x")
+    roof = roof_of_chip(ironwood, "bfloat16")
+    assert (roof.flops_per_s, roof.bytes_per_s, roof.devices) == (2307e12, 7380e9, 2)
+
+
+@pytest.mark.parametrize(("precision", "passes"), [("default", 1), ("high", 3), ("highest", 6)])
+def test_precision_costs_passes_in_float32_alone(precision: Precision, passes: int) -> None:
+    assert roof_of_chip(chip("v6e"), "float32", precision).flops_per_s == pytest.approx(918e12 / passes)
+    assert roof_of_chip(chip("v6e"), "bfloat16", precision).flops_per_s == 918e12
+
+
+def test_the_handbooks_shape_in_six_passes_is_bound_by_arithmetic_on_v5e() -> None:
+    least = floor(HANDBOOK, roof_of_chip(chip("v5e"), "float32", "highest"))
+    assert least.bound == "compute"
+    assert least.ns == least.compute_ns == pytest.approx(1e9 * HANDBOOK.flops * 6 / 197e12)
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 5000), st.floats(1, 1e16), st.floats(1, 1e13))
+def test_a_floor_is_the_longer_of_its_two_times(batch: int, hidden: int, wide: int, flops: float, bandwidth: float) -> None:
+    work = MatMul(batch, hidden, wide)
+    least = floor(work, roof_of_ceiling(flops, bandwidth, "2026-11-22"))
+    assert least.ns == max(least.compute_ns, least.memory_ns)
+    assert (least.bound == "compute") == (work.intensity >= flops / bandwidth) or least.compute_ns == pytest.approx(least.memory_ns)
+
+
+def test_a_measured_ceiling_is_soft_and_says_when() -> None:
+    roof = roof_of_ceiling(2e12, 3e10, "2026-11-22")
+    assert not roof.hard
+    assert roof.source == "measured on this machine on 2026-11-22"
+    assert roof.measured_on == "2026-11-22"
+
+
+@pytest.mark.parametrize(("flops", "bandwidth"), [(0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (float("nan"), 1.0)])
+def test_an_empty_ceiling_is_refused(flops: float, bandwidth: float) -> None:
+    with pytest.raises(ValueError, match="holds nothing"):
+        roof_of_ceiling(flops, bandwidth, "2026-11-22")

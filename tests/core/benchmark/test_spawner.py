@@ -1,0 +1,82 @@
+"""Workers beat at the priority the program began with, whoever gives way. In programs of their own: priority is not given back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from heartbeat_core.benchmark.process import GIVE_WAY, Spawner
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness belongs to a thread on Linux alone")
+
+# Become a program without the right to raise a priority, as a user's is: prctl(PR_CAPBSET_DROP, CAP_SYS_NICE).
+UNPRIVILEGED = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(24, 23, 0, 0, 0)
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+"""
+TWO_RUNS = """
+import json, os
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.process import Spawner, give_way
+spawner = Spawner()
+give_way()
+try:
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    may_take_back = True
+    give_way()
+except PermissionError:
+    may_take_back = False
+told = []
+for _ in range(2):
+    with Run(Plan(), spawner) as run:
+        run.wait(60)
+        told.append(run.report().environment.get("nice"))
+spawner.close()
+print(json.dumps({"workers": told, "own": os.getpriority(os.PRIO_PROCESS, 0), "may_take_back": may_take_back}))
+"""
+# Just enough of torch for the worker to say what it is, and then to fail.
+LITTLE_TORCH = """
+__version__ = "0"
+def device(name): return name
+def get_num_threads(): return 1
+def set_num_threads(count): pass
+def matmul(first, second): raise AssertionError
+"""
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_every_worker_beats_at_the_first_niceness_also_the_second_runs(fake_torch: Callable[..., None], privileged: bool) -> None:
+    if privileged and os.geteuid() != 0:
+        pytest.skip("not privileged")
+    fake_torch(torch=LITTLE_TORCH)
+    first = os.getpriority(os.PRIO_PROCESS, 0)
+    command = [sys.executable, "-c", *([] if privileged else [UNPRIVILEGED]), TWO_RUNS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert told == {"workers": [first, first], "own": max(first, GIVE_WAY), "may_take_back": privileged}
+
+
+def test_all_calls_are_made_by_one_thread_that_lives_on() -> None:
+    import threading
+
+    with Spawner() as spawner:
+        threads = {spawner.call(threading.get_ident) for _ in range(5)}
+        assert len(threads) == 1
+        assert threading.get_ident() not in threads
+
+
+def test_what_goes_wrong_in_a_call_reaches_the_caller() -> None:
+    def fail() -> None:
+        raise OSError("no such file")
+
+    with Spawner() as spawner, pytest.raises(OSError, match="no such file"):
+        spawner.call(fail)

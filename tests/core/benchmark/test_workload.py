@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from heartbeat_core.benchmark.config import LARGEST_DIMENSION, MatMul
+from heartbeat_core.errors import HeartbeatError
+
+
+def test_the_handbooks_product_counts_its_work() -> None:
+    work = MatMul()
+    assert work.flops == 17_179_869_184
+    assert work.weight_bytes == 256 * 2**20
+    assert work.bytes == (128 * 4096 + 4096 * 16384 + 128 * 16384) * 4
+    assert work.intensity == pytest.approx(61.6, abs=0.1)
+    assert work.shape == "[128×4096]·[4096×16384]"
+
+
+def test_bfloat16_halves_the_bytes_and_keeps_the_arithmetic() -> None:
+    assert 2 * MatMul(dtype="bfloat16").bytes == MatMul().bytes
+    assert MatMul(dtype="bfloat16").flops == MatMul().flops
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value"), [("batch", 0), ("hidden", -1), ("intermediate", LARGEST_DIMENSION + 1), ("batch", 1.5), ("hidden", True)]
+)
+def test_an_absurd_dimension_is_refused_by_name(dimension: str, value: Any) -> None:
+    with pytest.raises(HeartbeatError, match=dimension) as refused:
+        MatMul(**{dimension: value})
+    assert f"--{dimension}" in refused.value.remedy
+
+
+def test_an_unknown_dtype_is_refused() -> None:
+    with pytest.raises(HeartbeatError, match="float16"):
+        MatMul(dtype="float16")  # type: ignore[arg-type]
+
+
+def test_the_proof_holds_the_weights_in_chunks() -> None:
+    work = MatMul()
+    assert 8 * work.hidden * work.proof_columns <= 32 * 2**20
+    assert MatMul(1, 1, 1).proof_columns == 1
+    assert MatMul(1, LARGEST_DIMENSION, 8).proof_columns >= 1
+
+
+def test_the_peak_counts_copies_results_and_the_drawing() -> None:
+    work = MatMul(dtype="bfloat16")
+    one = work.peak_bytes(operand_copies=1, results=1)
+    assert work.peak_bytes(operand_copies=2, results=1) == one + work.input_bytes + work.weight_bytes
+    # the randoms are drawn in float32: twice the size of what they become
+    assert one >= 3 * work.weight_bytes
+    tall = MatMul(2**14, 16, 2**14)
+    assert tall.peak_bytes(operand_copies=1, results=10) - tall.peak_bytes(operand_copies=1, results=1) == 9 * tall.output_bytes
