@@ -17,11 +17,11 @@ from time import perf_counter
 
 from benchmarks.figure import Figure, finish, interleave, program, quiet, ratio
 
+from heartbeat_core.checks.environment import demo_environ, look_around
+from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits
 from heartbeat_core.emulator.process import gcloud_environment, start_emulator
-from heartbeat_core.readiness.checklist import CHECKS
-from heartbeat_core.readiness.runner import Runner
-from heartbeat_core.readiness.world import demo_environ, look_around
 
 ROUNDS = 3
 LATENCY_S = 0.15

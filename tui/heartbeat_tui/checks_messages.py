@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from heartbeat_core.readiness.check import Check
-    from heartbeat_core.readiness.result import Readiness, Result
+    from heartbeat_core.checks.check import Check
+    from heartbeat_core.checks.result import Readiness, Result
 
 
 @dataclass(frozen=True)

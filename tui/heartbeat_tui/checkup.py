@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from heartbeat_tui.checks_messages import Checklist, Offers, Watch
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Result
+    from heartbeat_core.checks.runner import Runner
     from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.readiness.result import Result
-    from heartbeat_core.readiness.runner import Runner
 
 Names = tuple[str, ...]
 MOST_AFTER = 6  # looks at what waited for a check that was mended: much of that can never be told

@@ -19,10 +19,10 @@ from heartbeat_tui.vm_rows import key_of
 from heartbeat_tui.vms_messages import FleetView, LogLine
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.context import World
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis
-    from heartbeat_core.readiness.context import World
     from heartbeat_core.vms.look import History, Look, Transition
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.room import Room

@@ -16,10 +16,10 @@ from heartbeat_tui.vm_rows import key_of
 from heartbeat_tui.vms_messages import Ending, Job
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.context import World
     from heartbeat_core.cloud.cancellation import Cancellation
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.readiness.context import World
     from heartbeat_core.vms.actions import Change
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.steps import OnStep, Patience, Step

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Result
+    from heartbeat_core.checks.runner import Runner
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.emulator.process import EmulatorProcess
-    from heartbeat_core.readiness.result import Result
-    from heartbeat_core.readiness.runner import Runner
     from heartbeat_core.settings import Settings
 
 CHOSEN_HERE = "chosen here"
@@ -57,10 +57,10 @@ class Surveyor:
 
     def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner:
         """Look around and make a runner of all checks; raise HeartbeatError where the scenario or an endpoint is none."""
-        from heartbeat_core.cloud.chosen import Chosen
-        from heartbeat_core.readiness.checklist import checks_for
-        from heartbeat_core.readiness.runner import Runner
-        from heartbeat_core.readiness.world import demo_environ, look_around
+        from heartbeat_core.checks.environment import demo_environ, look_around
+        from heartbeat_core.checks.registry import checks_for
+        from heartbeat_core.checks.runner import Runner
+        from heartbeat_core.cloud.gcloud_config import Chosen
         from heartbeat_core.settings import CloudSettings
 
         if self.demo is None:
@@ -101,6 +101,6 @@ class Surveyor:
 
 def chosen_here(target: Target, choices: Mapping[str, str]) -> Target:
     """Put what was chosen on the screen in the place of what was found."""
-    from heartbeat_core.cloud.chosen import Chosen
+    from heartbeat_core.cloud.gcloud_config import Chosen
 
     return replace(target, **{name: Chosen(value or None, CHOSEN_HERE) for name, value in choices.items()})

@@ -18,7 +18,7 @@ def known_tariff(given: Mapping[str, float] | None = None) -> Tariff:
 
 def target_region() -> str:
     """Name the region of the target, empty where there is none."""
-    from heartbeat_core.cloud.gcloud import read_gcloud
+    from heartbeat_core.cloud.gcloud_config import read_gcloud
     from heartbeat_core.cloud.target import choose_target
     from heartbeat_core.settings import load_settings
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.fields import last, real, rows, segment, text
+from heartbeat_core.cloud.json_fields import last, real, rows, segment, text
 from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "compute"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 
-from heartbeat_core.cloud.fields import rows, table, text
+from heartbeat_core.cloud.json_fields import rows, table, text
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
 
 Kind = Literal["refused", "unreachable", "cut", "timed out", "garbled", "no credentials", "cancelled"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.fields import flag, segment, text
+from heartbeat_core.cloud.json_fields import flag, segment, text
 from heartbeat_core.cloud.projects import Policy, ask_permissions, policy_of
 from heartbeat_core.cloud.session import CloudSession
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from heartbeat_core.cloud.fields import last
+from heartbeat_core.cloud.json_fields import last
 
 HOST = "metadata.google.internal"
 ADDRESS = "169.254.169.254"  # asked first: where there is no such server, resolving its name can take long

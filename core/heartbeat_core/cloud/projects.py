@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.fields import has, labels, last, rows, segment, text, texts, whole
+from heartbeat_core.cloud.json_fields import flag, has, labels, last, rows, segment, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 
-SERVICE = "cloudresourcemanager"
+RESOURCE_MANAGER = "cloudresourcemanager"
 MOST_PERMISSIONS = 100  # that one call takes
 
 
@@ -70,24 +70,24 @@ class Policy:
 
 def get_project(session: CloudSession, project: str) -> Project:
     """Read a project; a 403 means that it is missing or out of reach, which Google does not tell apart."""
-    return project_of(session.get(SERVICE, f"/v3/projects/{segment(project)}"), project)
+    return project_of(session.get(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}"), project)
 
 
 def search_projects(session: CloudSession, query: str = "state:ACTIVE") -> tuple[Project, ...]:
     """List the projects one may see, for completion."""
-    found = session.list(SERVICE, "/v3/projects:search", "projects", {"query": query} if query else None)
+    found = session.list(RESOURCE_MANAGER, "/v3/projects:search", "projects", {"query": query} if query else None)
     return tuple(project_of(item) for item in found.items)
 
 
 def granted_permissions(session: CloudSession, project: str, permissions: Iterable[str]) -> frozenset[str]:
     """Ask which of ``permissions`` one has on the project, inherited ones and those of groups and custom roles included."""
-    return ask_permissions(session, SERVICE, f"/v3/projects/{segment(project)}", permissions)
+    return ask_permissions(session, RESOURCE_MANAGER, f"/v3/projects/{segment(project)}", permissions)
 
 
 def get_policy(session: CloudSession, project: str) -> Policy:
     """Read who holds which role on the project itself."""
     body = {"options": {"requestedPolicyVersion": 3}}
-    return policy_of(session.ask(SERVICE, f"/v3/projects/{segment(project)}:getIamPolicy", body))
+    return policy_of(session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body))
 
 
 def ask_permissions(session: CloudSession, service: str, resource: str, permissions: Iterable[str]) -> frozenset[str]:
@@ -122,3 +122,61 @@ def policy_of(answer: Any) -> Policy:
 
 def condition_of(row: Any) -> Condition:
     return Condition(text(row, "condition", "title"), text(row, "condition", "expression"))
+
+
+SERVICE_USAGE = "serviceusage"
+NAMES = tuple(
+    f"{name}.googleapis.com" for name in ("tpu", "compute", "iam", "cloudquotas", "cloudbilling", "cloudresourcemanager", "serviceusage")
+)
+
+
+@dataclass(frozen=True)
+class Api:
+    """``state`` is ENABLED, DISABLED or whatever Google says."""
+
+    name: str
+    state: str | None
+
+    @property
+    def enabled(self) -> bool | None:
+        return {"ENABLED": True, "DISABLED": False}.get(self.state or "")
+
+
+def get_api(session: CloudSession, project: str, name: str) -> Api:
+    """Read the state of one API, such as "tpu.googleapis.com"."""
+    return api_of(session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services/{segment(name)}"), name)
+
+
+def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) -> dict[str, Api]:
+    """Read the state of up to 30 APIs in one call; one that is not in the answer is not in the dictionary."""
+    wanted = [f"projects/{project}/services/{name}" for name in names]
+    answer = session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services:batchGet", {"names": wanted})
+    found = [api_of(row) for row in rows(answer, "services")]
+    return {api.name: api for api in found}
+
+
+def api_of(answer: Any, asked: str = "") -> Api:
+    return Api(last(text(answer, "name")) or text(answer, "config", "name") or asked, text(answer, "state"))
+
+
+BILLING = "cloudbilling"
+
+
+@dataclass(frozen=True)
+class Billing:
+    """``enabled`` is False without an account and with a closed one, None where Google does not say."""
+
+    enabled: bool | None
+    account: str | None
+
+
+def get_billing(session: CloudSession, project: str) -> Billing:
+    """Read how the project pays."""
+    return billing_of(session.get(BILLING, f"/v1/projects/{segment(project)}/billingInfo"))
+
+
+def billing_of(answer: Any) -> Billing:
+    account = last(text(answer, "billingAccountName")) or None
+    said = flag(answer, "billingEnabled")
+    # JSON may leave out what is false: where a project is named and no account, that is an answer too
+    return Billing(False if said is None and account is None and text(answer, "projectId") else said, account)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from heartbeat_core.cloud.accelerators import Scope
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.fields import dig, flag, labels, rows, segment, text, texts, whole
+from heartbeat_core.cloud.json_fields import dig, flag, labels, rows, segment, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "cloudquotas"

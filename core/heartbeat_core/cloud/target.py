@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, find_accelerator
-from heartbeat_core.cloud.chosen import Chosen
-from heartbeat_core.cloud.gcloud import GcloudConfig
+from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig
 from heartbeat_core.cloud.metadata import Metadata
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import PREFIX, Settings

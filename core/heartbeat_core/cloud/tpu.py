@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, Scope, find_accelerator
-from heartbeat_core.cloud.fields import flag, has, labels, last, rows, segment, text, texts, whole
+from heartbeat_core.cloud.errors import ERROR_INFO, redact
+from heartbeat_core.cloud.json_fields import flag, has, labels, last, rows, segment, table, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.errors import HeartbeatError
 
 SERVICE = "tpu"
 PAGE = {"pageSize": "1000"}
@@ -231,3 +233,85 @@ def zone_of(name: str) -> str:
     """Read the zone in "projects/p/locations/z/nodes/n", empty where there is none."""
     parts = name.split("/")
     return parts[parts.index("locations") + 1] if "locations" in parts[:-1] else ""
+
+
+class OperationError(HeartbeatError):
+    """What an operation ended with: ``code`` is gRPC's number, ``reason`` and ``metadata`` are those of google.rpc.ErrorInfo."""
+
+    def __init__(
+        self, message: str, code: int | None = None, *, reason: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        self.message, self.code = redact(message), code
+        self.reason, self.metadata = reason, dict(metadata or {})
+        super().__init__("the operation failed", self.message, exit_code=1)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """``target`` names the resource it is about; ``error`` is None while it runs and where it went well."""
+
+    name: str
+    done: bool
+    verb: str | None
+    target: str | None
+    created: str | None
+    ended: str | None
+    detail: str | None
+    error: OperationError | None
+
+
+def get_operation(session: CloudSession, name: str) -> Operation:
+    """Read one operation by its full name."""
+    path = "/".join(segment(part) for part in name.split("/"))
+    return operation_of(session.get(SERVICE, f"/v2/{path}"))
+
+
+def list_operations(session: CloudSession, project: str, zone: str) -> tuple[Operation, ...]:
+    """List the operations of a zone, those that have ended included for as long as Google keeps them."""
+    found = session.list(SERVICE, f"{place(project, zone)}/operations", "operations", PAGE)
+    return tuple(operation_of(item) for item in found.items)
+
+
+def operation_of(answer: Any) -> Operation:
+    return Operation(
+        name=text(answer, "name") or "",
+        done=flag(answer, "done") or False,
+        verb=text(answer, "metadata", "verb"),
+        target=text(answer, "metadata", "target"),
+        created=text(answer, "metadata", "createTime"),
+        ended=text(answer, "metadata", "endTime"),
+        detail=text(answer, "metadata", "statusDetail"),
+        error=error_of(answer.get("error")) if has(answer, "error") else None,
+    )
+
+
+def error_of(status: Any) -> OperationError:
+    """Read a google.rpc.Status."""
+    info = next((detail for detail in rows(status, "details") if detail.get("@type") == ERROR_INFO), {})
+    metadata = {key: value for key, value in table(info, "metadata").items() if isinstance(value, str)}
+    return OperationError(
+        text(status, "message") or "Google does not say why", whole(status, "code"), reason=text(info, "reason"), metadata=metadata
+    )
+
+
+def create_node(session: CloudSession, project: str, zone: str, node: str, body: Mapping[str, Any]) -> Operation:
+    """Ask for a TPU VM; the node's id is all that tells one request from another: this API has no id of requests."""
+    return operation_of(session.post(SERVICE, f"{place(project, zone)}/nodes", body, {"nodeId": node}))
+
+
+def create_queued_resource(session: CloudSession, project: str, zone: str, queued: str, body: Mapping[str, Any]) -> Operation:
+    """Ask for a TPU VM as soon as there is one."""
+    return operation_of(session.post(SERVICE, f"{place(project, zone)}/queuedResources", body, {"queuedResourceId": queued}))
+
+
+def change_node(session: CloudSession, project: str, zone: str, node: str, verb: Literal["start", "stop"]) -> Operation:
+    return operation_of(session.post(SERVICE, f"{place(project, zone)}/nodes/{segment(node)}:{verb}", {}))
+
+
+def delete_node(session: CloudSession, project: str, zone: str, node: str) -> Operation:
+    return operation_of(session.delete(SERVICE, f"{place(project, zone)}/nodes/{segment(node)}"))
+
+
+def delete_queued_resource(session: CloudSession, project: str, zone: str, queued: str) -> Operation:
+    """Delete a queued resource with its nodes: without ``force`` one that holds nodes is not deleted."""
+    return operation_of(session.delete(SERVICE, f"{place(project, zone)}/queuedResources/{segment(queued)}", {"force": "true"}))

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from heartbeat_core.cloud.errors import CloudError, redact
-from heartbeat_core.diagnosis import of_capacity, of_handbook, of_machines, of_projects, of_ssh, of_wire
-from heartbeat_core.diagnosis.entry import Entry
-from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Origin, Remedy, Words
+from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Entry, Origin, Remedy, Words
+from heartbeat_core.diagnosis.rules_capacity import CAPACITY_RULES
+from heartbeat_core.diagnosis.rules_connection import NETWORK_RULES, SSH_RULES
+from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
+from heartbeat_core.diagnosis.rules_tpu_vm import HANDBOOK_RULES, TPU_VM_RULES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.foreign import plain
 
 # In the order in which they are tried: what tells most comes first, what says little by itself last.
 CATALOGUE: tuple[Entry, ...] = (
-    *of_handbook.ENTRIES, *of_machines.ENTRIES, *of_ssh.ENTRIES, *of_projects.ENTRIES, *of_capacity.ENTRIES, *of_wire.ENTRIES,
+    *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *PROJECT_RULES, *CAPACITY_RULES, *NETWORK_RULES,
 )  # fmt: skip
 BY_ID = {entry.id: entry for entry in CATALOGUE}
 BY_REASON = {reason: entry for entry in CATALOGUE for reason in entry.reasons}

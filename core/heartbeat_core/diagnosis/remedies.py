@@ -7,8 +7,7 @@ billing_account.
 
 from __future__ import annotations
 
-from heartbeat_core.diagnosis.entry import MakeRemedy
-from heartbeat_core.diagnosis.model import Remedy, Words
+from heartbeat_core.diagnosis.model import MakeRemedy, Remedy, Words
 
 CONSOLE = "https://console.cloud.google.com"
 TPU_API = "tpu.googleapis.com"

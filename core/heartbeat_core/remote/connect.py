@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from heartbeat_core.cloud.endpoint import is_loopback
+from heartbeat_core.checks.fix_runner import remedy_environ
+from heartbeat_core.cloud.auth import is_loopback
 from heartbeat_core.cloud.tpu import CLOSED, Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.readiness.remedy_runner import remedy_environ
 from heartbeat_core.remote.ssh import Route, Vm, Way
 
 # As gcloud sees them: it refuses those in CLOSED, and warns of these.

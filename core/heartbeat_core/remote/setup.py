@@ -15,9 +15,9 @@ from typing import IO, Literal, cast
 
 from heartbeat_core.benchmark.config import BackendName, Plan
 from heartbeat_core.benchmark.devices import Device, understand
+from heartbeat_core.checks.fix_runner import lines_of
 from heartbeat_core.diagnosis.diagnose import diagnose_text
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.readiness.remedy_runner import lines_of
 from heartbeat_core.remote.hosts import LOST, Host
 from heartbeat_core.remote.place import PULSE_S
 from heartbeat_core.remote.setup_steps import Argv, Step

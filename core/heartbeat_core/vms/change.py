@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.operations import Operation, OperationError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import GONE, Node, QueuedResource, get_node, get_queued_resource
-from heartbeat_core.cloud.tpu_changes import change_node, delete_node, delete_queued_resource
+from heartbeat_core.cloud.tpu import (
+    GONE,
+    Node,
+    Operation,
+    OperationError,
+    QueuedResource,
+    change_node,
+    delete_node,
+    delete_queued_resource,
+    get_node,
+    get_queued_resource,
+)
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.actions import Change, allowed, allowed_queued, command_of

@@ -11,10 +11,18 @@ from dataclasses import dataclass, replace
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.operations import Operation, OperationError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import GONE, Node, QueuedResource, get_node, get_queued_resource
-from heartbeat_core.cloud.tpu_changes import create_node, create_queued_resource
+from heartbeat_core.cloud.tpu import (
+    GONE,
+    Node,
+    Operation,
+    OperationError,
+    QueuedResource,
+    create_node,
+    create_queued_resource,
+    get_node,
+    get_queued_resource,
+)
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis, Origin, Remedy
 from heartbeat_core.vms.actions import command_of

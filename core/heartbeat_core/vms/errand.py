@@ -14,9 +14,8 @@ from datetime import datetime, timezone
 from typing import Protocol, TypeVar
 
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.operations import Operation, OperationError, get_operation, list_operations
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import Node, QueuedResource
+from heartbeat_core.cloud.tpu import Node, Operation, OperationError, QueuedResource, get_operation, list_operations
 from heartbeat_core.vms.steps import Fate, OnStep, Patience, Step, What
 
 T = TypeVar("T")

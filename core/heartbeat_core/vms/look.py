@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.fields import last
+from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import EVERYWHERE, Node, Nodes, QueuedResource, list_nodes, list_queued_resources
 

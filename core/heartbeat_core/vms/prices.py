@@ -17,7 +17,7 @@ from typing import Any
 
 from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.fields import rows, text, texts, whole
+from heartbeat_core.cloud.json_fields import rows, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.folders import cache_folder, write_whole

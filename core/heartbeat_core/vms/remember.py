@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.cloud.accelerators import find_accelerator
-from heartbeat_core.cloud.chosen import Chosen
+from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.folders import state_folder, write_whole
 from heartbeat_core.vms.request import CreateRequest

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.cloud import billing, compute, iam, projects, quotas, services, tpu
+from heartbeat_core.cloud import compute, iam, projects, quotas, tpu
+from heartbeat_core.cloud import projects as billing
+from heartbeat_core.cloud import projects as services
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session

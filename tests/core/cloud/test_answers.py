@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.cloud import billing, compute, fields, iam, projects, quotas, services, tpu
+from heartbeat_core.cloud import compute, iam, projects, quotas, tpu
+from heartbeat_core.cloud import json_fields as fields
+from heartbeat_core.cloud import projects as billing
+from heartbeat_core.cloud import projects as services
 from heartbeat_core.cloud.errors import refusal
 from heartbeat_core.cloud.session import CloudSession
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.cloud.credentials import Principal, email_of, find_login
+from heartbeat_core.cloud.auth import Principal, email_of, find_login
 from heartbeat_core.cloud.errors import CloudError, redact
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 
@@ -61,7 +61,7 @@ def google(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def services() -> dict[str, str]:
-    from heartbeat_core.cloud.endpoint import SERVICES
+    from heartbeat_core.cloud.auth import SERVICES
 
     return SERVICES
 

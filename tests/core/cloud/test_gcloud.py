@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.cloud.gcloud import GcloudConfig, read_gcloud
+from heartbeat_core.cloud.gcloud_config import GcloudConfig, read_gcloud
 
 NAMES = st.from_regex(r"[a-z][a-z_]{0,20}", fullmatch=True)
 VALUES = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="%"), min_size=1)

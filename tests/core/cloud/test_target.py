@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.cloud.chosen import Chosen
-from heartbeat_core.cloud.gcloud import GcloudConfig, read_gcloud
+from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata
 from heartbeat_core.cloud.target import PARTS, Target, choose_target
 from heartbeat_core.errors import HeartbeatError

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.cloud.credentials import anonymous
+from heartbeat_core.cloud.auth import anonymous
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 
@@ -27,7 +27,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def to_google() -> CloudSession:
-    from heartbeat_core.cloud.connection import Connection
+    from heartbeat_core.cloud.session import Connection
 
     return CloudSession(Connection(anonymous()), Limits(tries=1))
 

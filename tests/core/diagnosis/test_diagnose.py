@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.cloud.errors import CloudError, refusal
 from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_REASON, BY_STATUS, CATALOGUE, compiled, diagnose_exception, diagnose_text
-from heartbeat_core.diagnosis.entry import Entry
-from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Origin, Remedy
+from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Entry, Origin, Remedy
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import read_toml
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.cloud.chosen import Chosen
+from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.target import NOT_SET, Target
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.remember import first_request, last_request, remember

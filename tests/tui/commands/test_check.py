@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.result import Readiness, Result
 from heartbeat_core.diagnosis.model import Remedy
-from heartbeat_core.readiness.checklist import CHECKS
-from heartbeat_core.readiness.result import Readiness, Result
 from heartbeat_tui.commands.check_plan import plan_lines
 from heartbeat_tui.commands.check_text import text_lines
 
@@ -199,7 +199,7 @@ def test_progress_goes_to_a_terminal_alone(capsys: pytest.CaptureFixture[str], m
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from heartbeat_core.readiness import runner
+    from heartbeat_core.checks import runner
     from heartbeat_tui.cli import dispatch
 
     def interrupt(_: Any) -> None:

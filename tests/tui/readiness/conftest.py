@@ -14,16 +14,15 @@ import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
 
 from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.cloud.chosen import Chosen
-from heartbeat_core.cloud.credentials import Principal
+from heartbeat_core.checks.check import Check, passed
+from heartbeat_core.checks.context import World
+from heartbeat_core.checks.result import Evidence, Readiness, Result, Status
+from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.gcloud import GcloudConfig
+from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.readiness.check import Check, passed
-from heartbeat_core.readiness.context import World
-from heartbeat_core.readiness.result import Evidence, Readiness, Result, Status
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.panes.readiness import ReadinessPane

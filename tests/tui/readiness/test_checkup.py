@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from heartbeat_core.checks.result import Result
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.session import open_session as open_emulated
-from heartbeat_core.readiness.result import Result
 from heartbeat_tui.checks_messages import Watch
 from heartbeat_tui.checkup import MOST_AFTER, Checkup
 

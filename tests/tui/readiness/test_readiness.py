@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Input
 
+from heartbeat_core.checks.result import Result
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.readiness.result import Result
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 from textual.app import App
 from textual.widgets import Input
 
+from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
-from heartbeat_core.readiness.result import Result
 from heartbeat_core.settings import Settings
 from heartbeat_tui.surveyor import Surveyor
 
@@ -135,7 +135,7 @@ async def test_quota_is_asked_for_with_an_address_and_a_reason(readiness: Open) 
 async def test_what_talks_to_people_gets_the_terminal(
     readiness: Open, survey: Survey, answers: tuple[Result, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from heartbeat_core.readiness import remedy_runner
+    from heartbeat_core.checks import fix_runner as remedy_runner
 
     ran: list[tuple[str, ...]] = []
 

@@ -43,7 +43,7 @@ def modules_of(program: str) -> list[str]:
 def test_the_first_frame_comes_before_cloud_and_checks(program: str) -> None:
     loaded = modules_of(program)
     assert "heartbeat_tui.app" in loaded
-    late = ("google", "requests", "heartbeat_core.cloud", "heartbeat_core.readiness", "heartbeat_core.diagnosis", "heartbeat_core.emulator")
+    late = ("google", "requests", "heartbeat_core.cloud", "heartbeat_core.checks", "heartbeat_core.diagnosis", "heartbeat_core.emulator")
     assert not [name for name in loaded if name.startswith(late)]
 
 

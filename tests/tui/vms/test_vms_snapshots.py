@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.cloud.chosen import Chosen
+from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource
 from heartbeat_core.vms.look import Look

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.cloud_flags import add_cloud_flags, open_world
 
 if TYPE_CHECKING:
-    from heartbeat_core.readiness.check import Check
-    from heartbeat_core.readiness.result import Readiness, Result
-    from heartbeat_core.readiness.runner import Runner
+    from heartbeat_core.checks.check import Check
+    from heartbeat_core.checks.result import Readiness, Result
+    from heartbeat_core.checks.runner import Runner
 
 EXIT = {True: 0, False: 1, None: 3}
 DONE = ("pass", "warn", "not_applicable")
@@ -36,7 +36,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, print, and return 0, 1 or 3; raise HeartbeatError for names that no check has."""
-    from heartbeat_core.readiness.checklist import checks_for
+    from heartbeat_core.checks.registry import checks_for
 
     checks = choose(checks_for(args.only), args.only, args.skip)
     with open_world(args) as (world, label):
@@ -77,9 +77,9 @@ def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[C
 def refuse(name: str) -> None:
     import difflib
 
+    from heartbeat_core.checks.registry import CHECKS
+    from heartbeat_core.checks.result import GROUPS
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.readiness.checklist import CHECKS
-    from heartbeat_core.readiness.result import GROUPS
 
     ids = [check.id for check in CHECKS]
     if name in (*ids, *GROUPS):
@@ -91,7 +91,7 @@ def refuse(name: str) -> None:
 
 def make_runner(checks: tuple[Check, ...], world: Any, timeout_s: float | None) -> Runner:
     """Make a runner that tells its progress on stderr where that is a terminal."""
-    from heartbeat_core.readiness.runner import Runner
+    from heartbeat_core.checks.runner import Runner
 
     runner = Runner(checks, world, limit_s=timeout_s)
     if sys.stderr.isatty():

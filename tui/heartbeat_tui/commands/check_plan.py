@@ -11,8 +11,8 @@ from heartbeat_tui.commands.check_text import consequences
 from heartbeat_tui.commands.talk import WIDTH
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Readiness, Result
     from heartbeat_core.diagnosis.model import Remedy
-    from heartbeat_core.readiness.result import Readiness, Result
 
 TO_MEND = ("fail", "warn", "unknown")
 

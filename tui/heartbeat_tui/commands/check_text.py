@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from heartbeat_core.checks.result import GLYPHS, GROUPS, Result, count
 from heartbeat_core.foreign import plain
-from heartbeat_core.readiness.result import GLYPHS, GROUPS, Result, count
 from heartbeat_tui.commands.talk import folded
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Readiness
     from heartbeat_core.diagnosis.model import Remedy
-    from heartbeat_core.readiness.result import Readiness
 
 INDENT = " " * 10
 OPEN = ("fail", "warn", "unknown")

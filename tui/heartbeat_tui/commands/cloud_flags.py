@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from heartbeat_tui.commands.plan_flags import duration
 
 if TYPE_CHECKING:
-    from heartbeat_core.readiness.context import World
+    from heartbeat_core.checks.context import World
 
 DEFAULT_SCENARIO = "ready"
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account")
@@ -48,7 +48,7 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 @contextmanager
 def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
     """Look around as the flags say; give a label for what is emulated too, empty for the real thing. Raise HeartbeatError."""
-    from heartbeat_core.readiness.world import demo_environ, look_around
+    from heartbeat_core.checks.environment import demo_environ, look_around
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
     flags["provisioning"] = next((model for model in ("spot", "reserved") if getattr(args, model, False)), None)
@@ -59,7 +59,7 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
         world = look_around(flags, endpoint=args.endpoint, settings=load_settings())
         yield world, f"EMULATED, at {world.endpoint}" if world.endpoint else ""
         return
-    from heartbeat_core.cloud.chosen import Chosen
+    from heartbeat_core.cloud.gcloud_config import Chosen
     from heartbeat_core.emulator.process import start_emulator
     from heartbeat_core.emulator.scenario import load_scenario
     from heartbeat_core.errors import HeartbeatError

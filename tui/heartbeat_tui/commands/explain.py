@@ -70,7 +70,7 @@ def read_stdin() -> str:
 
 def known_words() -> dict[str, str]:
     """Give the words of remedies that are known without asking anyone: the target and the account of gcloud."""
-    from heartbeat_core.cloud.gcloud import read_gcloud
+    from heartbeat_core.cloud.gcloud_config import read_gcloud
     from heartbeat_core.cloud.target import choose_target
     from heartbeat_core.settings import load_settings
 

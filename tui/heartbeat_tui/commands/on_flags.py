@@ -17,7 +17,7 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     """Make what ``--on`` names, None where it is not given; nothing is asked yet. Raise HeartbeatError for what makes no sense."""
     if getattr(args, "on", None) is None:
         return None
-    from heartbeat_core.readiness.world import look_around
+    from heartbeat_core.checks.environment import look_around
     from heartbeat_core.remote.destination import Destination
     from heartbeat_core.remote.hosts import find_node, parse_on
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.cloud_flags import add_cloud_flags, open_world
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.context import World
+    from heartbeat_core.checks.result import Readiness
     from heartbeat_core.launch import Launcher
-    from heartbeat_core.readiness.context import World
-    from heartbeat_core.readiness.result import Readiness
 
 SCHEMA = 1
 MOST_RUNS = 5  # the last ones are looked at for errors
@@ -39,9 +39,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 whatever the checks say."""
+    from heartbeat_core.checks.redact import Pseudonyms
+    from heartbeat_core.checks.registry import checks_for
     from heartbeat_core.launch import Launcher
-    from heartbeat_core.readiness.checklist import checks_for
-    from heartbeat_core.readiness.pseudonyms import Pseudonyms
     from heartbeat_core.settings import load_settings
     from heartbeat_tui.commands.check import make_runner
 

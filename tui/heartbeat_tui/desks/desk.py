@@ -54,7 +54,7 @@ class Desk(App[None]):
         """
         import termios
 
-        from heartbeat_core.readiness.remedy_runner import run_in_terminal
+        from heartbeat_core.checks.fix_runner import run_in_terminal
 
         code = 0
         refused: HeartbeatError | None = None

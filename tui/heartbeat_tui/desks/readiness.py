@@ -102,7 +102,7 @@ class ReadinessDesk(Desk):
             self.readiness.post_message(Offered(project, zone, offers))
 
     async def on_mend(self, event: Mend) -> None:
-        from heartbeat_core.readiness.remedy_runner import remedy_environ
+        from heartbeat_core.checks.fix_runner import remedy_environ
         from heartbeat_tui.screens.remedy import RemedyScreen
 
         checklist = self.checkup.checklist() if self.checkup else None

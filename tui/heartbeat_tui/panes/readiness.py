@@ -14,8 +14,8 @@ from heartbeat_tui.panes.list_pane import ListPane
 from heartbeat_tui.panes.pane import pane_key
 
 if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Result
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.readiness.result import Result
     from heartbeat_tui.checks_messages import Offered
     from heartbeat_tui.widgets.check_details import CheckDetails
     from heartbeat_tui.widgets.checklist import ChecklistView

@@ -9,7 +9,7 @@ from textual import work
 from textual.containers import VerticalScroll
 from textual.message import Message
 
-from heartbeat_core.readiness.remedy_runner import RemedyRun
+from heartbeat_core.checks.fix_runner import RemedyRun
 from heartbeat_tui.screens.modal import Modal
 from heartbeat_tui.widgets.text import Lines, ink
 

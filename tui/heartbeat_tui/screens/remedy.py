@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
-from heartbeat_core.readiness.remedy_runner import RemedyRun, filled, manner_of
+from heartbeat_core.checks.fix_runner import RemedyRun, filled, manner_of
 from heartbeat_tui.checks_messages import InTerminal, Mended
 from heartbeat_tui.screens.command import CommandScreen
 from heartbeat_tui.widgets.key_button import KeyButton
@@ -20,8 +20,8 @@ from heartbeat_tui.widgets.text import Lines, ink, inked
 if TYPE_CHECKING:
     from textual.content import Content
 
+    from heartbeat_core.checks.result import Result
     from heartbeat_core.diagnosis.model import Remedy
-    from heartbeat_core.readiness.result import Result
     from heartbeat_tui.checks_messages import Checklist
 
 EXAMPLES = {

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 
-from heartbeat_core.readiness.remedy_runner import RemedyRun
+from heartbeat_core.checks.fix_runner import RemedyRun
 from heartbeat_tui.screens.command import CommandScreen
 from heartbeat_tui.widgets.key_button import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink

@@ -1,0 +1,104 @@
+"""Checks of who asks: gcloud's account, that of programs, whether they are one, and whose quota their calls use."""
+
+from __future__ import annotations
+
+from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.context import Context, ask_apis
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+
+EMULATED = "an emulator needs no login"
+ADC = "https://docs.cloud.google.com/docs/authentication/provide-credentials-adc"
+QUOTA_PROJECT = "https://docs.cloud.google.com/docs/authentication/adc-troubleshooting/user-creds"
+NOT_IN = ("credentials-missing", "credentials-expired")
+
+
+def gcloud(context: Context) -> Finding:
+    """Read from gcloud's files which account it acts as, and whether it is logged in."""
+    if context.world.emulated:
+        return not_applicable(EMULATED)
+    config, metadata = context.world.gcloud, context.world.metadata
+    context.note(f"{config.file} and the accounts gcloud holds credentials of", f"account {config.account or 'not set'}")
+    if config.problem:
+        return unknown("could not tell: gcloud's configuration cannot be read", config.problem, do.init({}))
+    if config.account is None:
+        if metadata and metadata.email:
+            return passed(f"as this VM's service account, {metadata.email}")
+        return failed("gcloud has no account", "It was never logged in, or its account is unset.", do.init({}), do.login({}))
+    if config.accounts is None:
+        return unknown(f"could not tell whether {config.account} is logged in", "gcloud's database cannot be read.", do.list_accounts({}))
+    impersonated = config.get("auth/impersonate_service_account")
+    if config.account in config.accounts or impersonated or (metadata and metadata.email == config.account):
+        return passed(f"as {config.account}, in the configuration {config.name}")
+    return failed(f"gcloud is set to {config.account}, which is not logged in", "", do.login({}), do.list_accounts({}))
+
+
+def adc(context: Context) -> Finding:
+    """Get a token as programs do, and learn whose it is."""
+    try:
+        principal = context.session.identify()
+    except CloudError as error:
+        diagnosis = diagnose_exception(error, "call", context.words)
+        if error.kind == "no credentials" or diagnosis.id in NOT_IN:
+            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=ADC)
+        raise
+    if principal.name is None:
+        why = f"The credentials are good, by {principal.source}. Google does not say whose they are."
+        return passed(f"as {principal}", why)
+    if principal.sort == "metadata server":
+        return passed(f"as this VM's service account, {principal.name}", "What is checked below is what this service account may do.")
+    return passed(f"as {principal}")
+
+
+def match(context: Context) -> Finding:
+    if context.world.emulated:
+        return not_applicable(EMULATED)
+    principal, metadata = context.session.principal, context.world.metadata
+    account = context.world.gcloud.account or (metadata.email if metadata else None)
+    context.note("gcloud's account and that of programs", f"{account} and {principal}")
+    if principal.name is None or account is None:
+        return unknown(f"could not tell: gcloud acts as {account or 'nobody'}, programs as {principal}", "", do.login_adc({}))
+    if principal.name.casefold() == account.casefold():
+        return passed(f"both act as {account}")
+    why = "The two keep credentials of their own: a remedy run by gcloud may help somebody else than what is checked here."
+    return warned(f"gcloud acts as {account}, programs as {principal.name}", why, do.login_adc({}), do.login({}))
+
+
+def quota_project(context: Context) -> Finding:
+    """Find out whose quota calls use: users' credentials do not say by themselves."""
+    session, project = context.session, context.target.project.value
+    remedy = do.set_quota_project(context.words)
+    if session.emulated:
+        return emulated_quota_project(context)
+    if session.principal.sort in ("service account", "metadata server"):
+        return not_applicable("a service account's calls count against its own project")
+    named = session.quota_project
+    context.note("the quota project of the credentials", str(named))
+    if not named:
+        why = "Some APIs then count calls against a project of Google's, where they are off, and say that yours has them off."
+        say = failed if session.principal.sort == "user" else warned
+        return say("the credentials name no quota project", why, remedy, link=QUOTA_PROJECT)
+    if project and named.value != project:
+        why = f"It was set by {named.source}. Each API has to be enabled there too."
+        return warned(f"calls count against {named.value}, not against {project}", why, remedy, link=QUOTA_PROJECT)
+    return passed(f"calls count against {named.value}")
+
+
+def emulated_quota_project(context: Context) -> Finding:
+    """Ask something, for an emulator may play a Google that counts calls against another project."""
+    try:
+        ask_apis(context)
+    except CloudError as error:
+        diagnosis = diagnose_exception(error, "call", context.words)
+        if diagnosis.id == "quota-project-foreign":
+            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=QUOTA_PROJECT)
+    return not_applicable("an emulator needs no quota project")
+
+
+CHECKS = (
+    Check("account.gcloud", "Is gcloud logged in?", gcloud, needs=("host.gcloud",)),
+    Check("account.adc", "Do programs have credentials that work?", adc, link=ADC),
+    Check("account.match", "Do gcloud and programs act as the same account?", match, needs=("account.gcloud", "account.adc")),
+    Check("account.quota-project", "Do calls count against a project of yours?", quota_project, needs=("account.adc",), link=QUOTA_PROJECT),
+)

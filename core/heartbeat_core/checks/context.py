@@ -1,0 +1,220 @@
+"""What a check may look at, and where it notes down what it saw."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from heartbeat_core.checks.result import Evidence
+from heartbeat_core.cloud import compute, iam, projects, tpu
+from heartbeat_core.cloud import projects as services
+from heartbeat_core.cloud.cancellation import Cancellation
+from heartbeat_core.cloud.target import Target
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from heartbeat_core.cloud.auth import Principal
+    from heartbeat_core.cloud.gcloud_config import GcloudConfig
+    from heartbeat_core.cloud.metadata import Metadata
+    from heartbeat_core.cloud.session import Call, CloudSession
+
+
+T = TypeVar("T")
+THIS_MACHINE = "this machine"
+
+
+class Blocked(Exception):
+    """Said within a check: another one has to be mended first, which only turned out when asking."""
+
+    def __init__(self, by: str, summary: str) -> None:
+        super().__init__(summary)
+        self.by = by
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside: the target, this machine's files below ``root``, gcloud's configuration, and a way to Google Cloud.
+
+    ``open_session`` may take long and raise CloudError. ``endpoint`` is the emulator's that is asked in Google's stead;
+    ``xla_python`` the interpreter with torch_xla, None for this one.
+    """
+
+    target: Target
+    open_session: Callable[[], CloudSession]
+    gcloud: GcloudConfig
+    metadata: Metadata | None = None
+    endpoint: str | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    root: Path = Path("/")
+    xla_python: Path | None = None
+
+    @property
+    def emulated(self) -> bool:
+        return self.endpoint is not None
+
+
+class Shared:
+    """What all checks of one round share: the session, and every answer that more than one of them wants."""
+
+    def __init__(self, world: World, cancellation: Cancellation, limit_s: float) -> None:
+        self.world, self.cancellation, self.limit_s = world, cancellation, limit_s
+        self.lock = threading.Lock()
+        self.answers: dict[str, Future[object]] = {}
+        self.calls: dict[str, list[Call]] = {}
+        self.opened: CloudSession | None = None
+
+    def get(self, key: str, work: Callable[[], T]) -> T:
+        """Carry out ``work`` once a round, in the thread of whoever is first; give all the same answer, or raise the same."""
+        from concurrent.futures import Future
+
+        with self.lock:
+            first = key not in self.answers
+            future = self.answers.setdefault(key, Future())
+        if first:
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  # everyone who waits raises it
+                future.set_exception(error)
+        return cast("T", future.result())
+
+    def session(self) -> CloudSession:
+        """Give the one session; raise CloudError where there are no credentials."""
+        self.opened = self.get("session", self.world.open_session)
+        return self.opened
+
+    @property
+    def principal(self) -> Principal | None:
+        """Say as whom this asks, None as long as no session was needed."""
+        return self.opened.principal if self.opened else None
+
+    def close(self) -> None:
+        if self.opened:
+            self.opened.close()
+
+
+class Context:
+    """One check's view of a round; everything it asks becomes evidence."""
+
+    def __init__(self, shared: Shared, limit_s: float) -> None:
+        self.shared, self.limit_s = shared, limit_s
+        self.world = shared.world
+        self.cancellation = Cancellation()
+        self.lock = threading.Lock()
+        self.noted: list[Evidence] = []
+        self.sessions: list[CloudSession] = []
+
+    @property
+    def target(self) -> Target:
+        return self.world.target
+
+    @property
+    def project(self) -> str:
+        """Give the project's id; raise Blocked where none was chosen."""
+        if not self.target.project.value:
+            raise Blocked("project.exists", "no project was chosen")
+        return self.target.project.value
+
+    @property
+    def session(self) -> CloudSession:
+        """Make a session that ends with this check; raise CloudError where there are no credentials."""
+        made = self.shared.session().narrow(cancellation=self.cancellation, seconds=self.limit_s)
+        with self.lock:
+            self.sessions.append(made)
+        return made
+
+    def ask_once(self, key: str, work: Callable[[CloudSession], T]) -> T:
+        """Ask what other checks of this round ask too: once for all of them; raise what it raises."""
+        session = self.shared.session()
+
+        def ask() -> T:
+            # not this check's own session: when it is given up, the others still want the answer
+            narrow = session.narrow(cancellation=self.shared.cancellation, seconds=self.shared.limit_s)
+            self.shared.calls[key] = narrow.calls
+            return work(narrow)
+
+        try:
+            return self.shared.get(key, ask)
+        finally:
+            with self.lock:
+                self.noted += [evidence_of(call) for call in tuple(self.shared.calls.get(key, ()))]
+
+    def note(self, asked: str, answered: str) -> None:
+        """Keep what was looked at on this machine."""
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        with self.lock:
+            self.noted.append(Evidence(asked, THIS_MACHINE, answered, now, 0.0))
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """List everything that was asked so far, in the order in which it was."""
+        with self.lock:
+            calls = [evidence_of(call) for session in self.sessions for call in tuple(session.calls)]
+            return tuple(sorted([*self.noted, *calls], key=lambda evidence: evidence.at))
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Give what is known, for remedies."""
+        principal = self.shared.principal
+        return self.target.known() | ({"principal": principal.member} if principal and principal.member else {})
+
+
+def evidence_of(call: Call) -> Evidence:
+    again = f" after {call.tries} tries" if call.tries > 1 else ""
+    asked = f"{call.method} {call.service} {call.path}"
+    return Evidence(asked, call.principal, call.outcome + again, call.at.isoformat(timespec="milliseconds"), 1e3 * call.seconds)
+
+
+# What stands for the roles of the handbook: by permissions, so that inherited, custom and group grants count too.
+SERVICE_ACCOUNT_ADMIN = tuple(f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "setIamPolicy"))
+PROJECT_IAM_ADMIN = ("resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy")
+TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update", "start", "stop"))
+PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
+
+
+def ask_project(context: Context) -> projects.Project:
+    name = context.project
+    return context.ask_once("project", lambda session: projects.get_project(session, name))
+
+
+def ask_apis(context: Context) -> dict[str, services.Api]:
+    name = context.project
+    return context.ask_once("apis", lambda session: services.get_apis(session, name))
+
+
+def ask_permissions(context: Context) -> frozenset[str]:
+    name = context.project
+    return context.ask_once("permissions", lambda session: projects.granted_permissions(session, name, PERMISSIONS))
+
+
+def ask_policy(context: Context) -> projects.Policy:
+    name = context.project
+    return context.ask_once("policy", lambda session: projects.get_policy(session, name))
+
+
+def ask_service_accounts(context: Context) -> tuple[iam.ServiceAccount, ...]:
+    name = context.project
+    return context.ask_once("service accounts", lambda session: iam.list_service_accounts(session, name))
+
+
+def ask_region(context: Context, region: str) -> compute.Region:
+    name = context.project
+    return context.ask_once("region", lambda session: compute.get_region(session, name, region))
+
+
+def ask_nodes(context: Context) -> tpu.Nodes:
+    """Ask for every node and queued resource of the project, in all zones."""
+    name = context.project
+    nodes = context.ask_once("nodes", lambda session: tpu.list_nodes(session, name))
+    queued = context.ask_once("queued resources", lambda session: tpu.list_queued_resources(session, name))
+    return tpu.Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
+
+
+def ask_types(context: Context, zone: str) -> tuple[str, ...]:
+    name = context.project
+    return context.ask_once(f"types in {zone}", lambda session: tpu.list_accelerator_types(session, name, zone))

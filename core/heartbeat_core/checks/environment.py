@@ -1,0 +1,67 @@
+"""Looks around once, before the checks: flags, environment, gcloud's files, the metadata server, and which TPU VM is meant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heartbeat_core.checks.context import World
+from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, check_endpoint
+from heartbeat_core.cloud.gcloud_config import Chosen, read_gcloud
+from heartbeat_core.cloud.metadata import on_google, read_metadata
+from heartbeat_core.cloud.target import choose_target
+from heartbeat_core.settings import Settings
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.session import CloudSession, Limits
+
+
+def look_around(
+    flags: Mapping[str, str | None] | None = None,
+    *,
+    endpoint: str | None = None,
+    settings: Settings | None = None,
+    environ: Mapping[str, str] | None = None,
+    project: Chosen | None = None,
+    limits: Limits | None = None,
+) -> World:
+    """Find out what is to be checked; nothing is asked but the metadata server, and that only on a VM of Google's.
+
+    ``flags`` maps the parts of a target to what was given; ``project`` is taken where nobody names one. Raise HeartbeatError
+    for an endpoint or a provisioning model that is none.
+    """
+    environ = os.environ if environ is None else environ
+    settings = settings or Settings()
+    named = endpoint or environ.get(ENDPOINT_VARIABLE) or None
+    base = check_endpoint(named) if named else None
+    gcloud = read_gcloud(environ)
+    metadata = read_metadata(environ) if on_google(environ) else None
+    target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, login_project=project)
+
+    def open_() -> CloudSession:
+        from heartbeat_core.cloud.session import open_session  # here: checks of this machine need none of it
+
+        return open_session(endpoint=base, environ=environ, limits=limits)
+
+    return World(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
+
+
+def demo_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Leave out of the environment whatever chooses a target or credentials: a demo has its own."""
+    environ = os.environ if environ is None else environ
+    kept = {name: environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "TPU_LIBRARY_PATH") if name in environ}
+    return {**kept, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true"}
+
+
+def xla_python(settings: Settings) -> Path | None:
+    """Name the interpreter with torch_xla: the one set, or that of the environment built for it; None for neither."""
+    from heartbeat_core.benchmark.xla_environment import XlaEnvironment
+
+    named = settings.backends.xla.python
+    if not named:
+        return XlaEnvironment().find()
+    path = Path(named).expanduser()
+    return Path(shutil.which(path) or path)

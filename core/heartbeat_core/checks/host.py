@@ -1,0 +1,256 @@
+"""Checks of this machine. They read files and ask the metadata server; no library is imported, no program is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, scan_tpus, unreadable, users_of
+from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.context import Context
+from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.model import Remedy
+
+INSTALL_GCLOUD = "https://docs.cloud.google.com/sdk/docs/install"
+RUNTIMES = "https://docs.cloud.google.com/tpu/docs/runtimes"
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+NOT_ON_A_TPU_VM = "not on a TPU VM"
+LONGEST_VERSION = 100
+OPENBLAS = "libopenblas.so.0"
+LIBRARY_FOLDERS = ("usr/lib", "usr/lib64", "usr/local/lib", "lib", "lib64")
+
+
+def on_tpu_vm(context: Context) -> bool:
+    metadata = context.world.metadata
+    return bool(tpus(context)) or bool(metadata and metadata.is_tpu_vm)
+
+
+def tpus(context: Context) -> tuple[PciTpu, ...]:
+    return scan_tpus(context.world.root / "sys/bus/pci/devices")
+
+
+def python(context: Context) -> Finding:
+    version, number = sys.version_info[:2], ".".join(map(str, sys.version_info[:3]))
+    context.note("sys.version_info", number)
+    if version < (3, 10):
+        return failed(f"Python {number} is too old", "heartbeat-tui needs 3.10 or newer.", Remedy("Install Python 3.10 to 3.13."))
+    if version > (3, 13):
+        why = "torch_xla 2.9 ends at 3.13. The CPU can beat here, a TPU cannot."
+        return warned(f"Python {number} is newer than torch_xla knows", why, Remedy("Use Python 3.10 to 3.13 for the TPU."))
+    return passed(f"Python {number}")
+
+
+def gcloud(context: Context) -> Finding:
+    """Find gcloud without running it, which takes half a second."""
+    path = shutil.which("gcloud", path=context.world.environ.get("PATH", ""))
+    context.note("gcloud on PATH", path or "not there")
+    if path is None:
+        why = "The handbook, and every remedy here, uses it."
+        page = Remedy("Install the Google Cloud CLI.", page=INSTALL_GCLOUD, changes="installs gcloud")
+        say = warned if context.world.emulated else failed
+        return say("gcloud is not installed", why, page, do.init({}))
+    version = gcloud_version(Path(path))
+    return passed(f"gcloud {version}" if version else f"gcloud, of a version that {path} does not tell")
+
+
+def gcloud_version(path: Path) -> str | None:
+    """Read the file VERSION that lies at the root of an installation."""
+    for root in (path.resolve().parent.parent, path.parent.parent, Path("/usr/lib/google-cloud-sdk")):
+        try:
+            words = (root / "VERSION").read_text("utf-8")[:LONGEST_VERSION].split()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if words:
+            return words[0]
+    return None
+
+
+def site_folders(context: Context, *, xla: bool) -> list[str]:
+    """List the folders a Python finds its packages in: the one with torch_xla's, or this one's."""
+    python = context.world.xla_python if xla else None
+    if python is None:
+        return list(sys.path)
+    prefix = python.parent.parent
+    return [str(folder) for kind in ("site", "dist") for folder in sorted(prefix.glob(f"lib/python3*/{kind}-packages"))]
+
+
+def package_version(context: Context, name: str, folders: list[str]) -> str | None:
+    """Find the version of an installed package by the name of its metadata's folder, importing nothing of it."""
+    found = next((path for folder in folders for path in Path(folder).glob(f"{name}-*.dist-info")), None)
+    version = found.name.removesuffix(".dist-info").partition("-")[2] if found else None
+    context.note(f"package {name} in {folders[0] if len(folders) == 1 else 'this Python'}", version or "not there")
+    return version
+
+
+def torch(context: Context) -> Finding:
+    from importlib.util import find_spec
+
+    own = package_version(context, "torch", site_folders(context, xla=False)) if find_spec("torch") else None
+    if own:
+        return passed(f"torch {own}, in this Python")
+    if context.world.xla_python and (other := package_version(context, "torch", site_folders(context, xla=True))):
+        return passed(f"torch {other}, in {context.world.xla_python}")
+    command = (sys.executable, "-m", "pip", "install", "torch")
+    remedy = Remedy("Install torch.", command, changes="installs torch in this Python (0.2 to 3 GB)")
+    if on_tpu_vm(context):
+        return failed("torch is not installed", "Without it nothing beats here.", do.install_pair({}), do.built_for_you({}))
+    return warned("torch is not installed", "It is needed to beat here, not to set up a TPU.", remedy)
+
+
+def torch_xla(context: Context) -> Finding:
+    folders = site_folders(context, xla=True)
+    bridge = package_version(context, "torch_xla", folders)
+    on_vm = on_tpu_vm(context)
+    remedies = (do.built_for_you({}), do.install_pair({}))
+    if bridge is None:
+        if not on_vm:
+            return not_applicable(NOT_ON_A_TPU_VM)
+        return failed("torch_xla is not installed", "torch reaches a TPU through it.", *remedies)
+    own = package_version(context, "torch", folders)
+    if own and release(own) == release(bridge):
+        return passed(f"torch {own} and torch_xla {bridge}")
+    why = "torch_xla is built for one release of torch and does not say so to pip: unpinned, the two pair wrongly."
+    say = failed if on_vm else warned
+    return say(f"torch_xla {bridge} goes with torch {release(bridge)}, and there is {own or 'none'}", why, *remedies)
+
+
+def release(version: str) -> str:
+    """Take the part of a version that must be the same in both: 2.9.1+cpu → 2.9."""
+    return ".".join(version.partition("+")[0].split(".")[:2])
+
+
+def libtpu(context: Context) -> Finding:
+    if not on_tpu_vm(context):
+        return not_applicable(NOT_ON_A_TPU_VM)
+    named = context.world.environ.get("TPU_LIBRARY_PATH")
+    if named:
+        there = Path(named).is_file()
+        context.note(f"TPU_LIBRARY_PATH={named}", "there" if there else "not there")
+        if not there:
+            return failed(f"TPU_LIBRARY_PATH names {named}, which is not there", "", Remedy("Unset TPU_LIBRARY_PATH, or correct it."))
+        return passed(f"libtpu at {named}")
+    folders = site_folders(context, xla=True)
+    for name in ("libtpu", "libtpu_nightly"):
+        if version := package_version(context, name, folders):
+            return passed(f"{name} {version}")
+    return failed("libtpu is not installed", "It is the TPU's driver library.", do.install_pair({}), do.built_for_you({}))
+
+
+def openblas(context: Context) -> Finding:
+    if not on_tpu_vm(context):
+        return not_applicable(NOT_ON_A_TPU_VM)
+    found = next(iter(find_library(context, OPENBLAS)), None)
+    context.note(f"{OPENBLAS} where the loader looks", str(found) if found else "not there")
+    if found:
+        return passed(f"OpenBLAS, {found}")
+    return failed("OpenBLAS is missing", "torch_xla needs it, and a TPU VM's image does not have it.", do.install_openblas({}))
+
+
+def find_library(context: Context, name: str) -> Iterator[Path]:
+    """Find a shared library by the folders the loader looks in, the machine's own and those of LD_LIBRARY_PATH."""
+    set_by_hand = (folder for folder in context.world.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
+    for folder in (Path(each) for each in set_by_hand):
+        yield from (folder / name,) if (folder / name).exists() else ()
+    for each in LIBRARY_FOLDERS:
+        folder = context.world.root / each
+        yield from folder.glob(name)
+        yield from folder.glob(f"*-linux-gnu/{name}")
+        yield from folder.glob(f"*-linux-gnu/openblas*/{name}")
+
+
+def chips(context: Context) -> Finding:
+    found, metadata = tpus(context), context.world.metadata
+    slots = {tpu.slot for tpu in found}
+    names = sorted({tpu.chip.title if tpu.chip else f"unknown TPU ({tpu.device})" for tpu in found})
+    context.note("PCI devices of vendor 0x1ae0 that are TPUs", ", ".join(names) or "none")
+    if not on_tpu_vm(context):
+        return not_applicable(NOT_ON_A_TPU_VM)
+    promised = metadata.accelerator_type if metadata else None
+    if not found:
+        why = f"The metadata server calls this a {promised or 'TPU VM'}. On the PCI bus there is nothing."
+        return failed("no TPU chip is on the PCI bus", why, Remedy("Delete this TPU VM and create another; a chip may have failed."))
+    kind = find_accelerator(promised)
+    if kind and all(tpu.chip and tpu.chip.name != kind.family.name for tpu in found):
+        return warned(f"{len(slots)} × {', '.join(names)}, and the metadata server says {promised}", "One of the two is wrong.")
+    return passed(f"{len(slots)} × {', '.join(names)}")
+
+
+def chip_driver(context: Context) -> Finding:
+    if not on_tpu_vm(context):
+        return not_applicable(NOT_ON_A_TPU_VM)
+    metadata = context.world.metadata
+    kind = find_accelerator(metadata.accelerator_type if metadata else None)
+    runtime = metadata.tpu_env.get("RUNTIME_VERSION") if metadata else None
+    devices = driver_files(context.world.root)
+    context.note("/dev/vfio, /dev/accel*", ", ".join(str(device) for device in devices) or "no chip in either")
+    fitting = kind.family.runtime if kind else fitting_runtime(tpus(context))
+    words = {**context.words, **({"accelerator_type": kind.type} if kind else {}), **({"runtime_version": fitting} if fitting else {})}
+    again = (do.delete_vm(words), do.create_vm(words, "Create it again, with the runtime that fits."))
+    if not devices:
+        why = "Most likely the TPU VM was made with a runtime for other chips: it comes up READY, without a driver for its own."
+        return failed("the chips have no driver", why, *again, link=RUNTIMES)
+    if kind and runtime and runtime_fits(kind, runtime) is False:
+        return failed(f"the runtime {runtime} is not for {kind.type}", f"{kind.family.runtime} is.", *again, link=RUNTIMES)
+    closed = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+    if closed:
+        return failed(f"{', '.join(closed)} may not be opened by you", "Its permissions forbid it.", Remedy("Run as root, with sudo."))
+    return passed(f"{len(devices)} device{'s' * (len(devices) != 1)}: {', '.join(str(device) for device in devices)}")
+
+
+def fitting_runtime(found: Iterable[PciTpu]) -> str | None:
+    name = next((tpu.chip.name for tpu in found if tpu.chip), None)
+    kind = find_accelerator(f"{name}-8") if name else None
+    return kind.family.runtime if kind else None
+
+
+def chip_free(context: Context) -> Finding:
+    """Find who holds a chip; nobody's process is ever ended."""
+    if not on_tpu_vm(context):
+        return not_applicable(NOT_ON_A_TPU_VM)
+    root = context.world.root
+    holders = users_of(root, driver_files(root))
+    context.note("/proc/*/fd and /proc/locks", "; ".join(map(str, holders)) or "nobody holds a chip or libtpu's lock")
+    if holders:
+        why = "A chip is one process's at a time. heartbeat-tui ends nobody's process."
+        remedies = [do.process({"pid": str(holder.pid)}) for holder in holders]
+        return failed(f"held by {'; '.join(map(str, holders))}", why, *remedies)
+    hidden = unreadable(root)
+    if hidden:
+        why = f"{hidden} processes are other users', and what they hold cannot be seen; libtpu's lock is free."
+        return warned("nobody was seen with it", why, do.holder({}))
+    return passed("nobody holds it")
+
+
+def scopes(context: Context) -> Finding:
+    metadata = context.world.metadata
+    if not on_tpu_vm(context):
+        return not_applicable(NOT_ON_A_TPU_VM)
+    if metadata is None:
+        return unknown("could not tell: the metadata server does not answer", "A container needs the host's network to reach it.")
+    context.note("metadata server, the VM's access scopes", " ".join(metadata.scopes or ()) or "none")
+    if metadata.scopes is None:
+        return unknown("could not tell: the metadata server names no scopes", "The VM may have no service account.")
+    if SCOPE in metadata.scopes:
+        return passed("cloud-platform: whatever its roles allow")
+    why = "A VM's programs act within its access scopes, whatever roles its service account has; TPU VMs keep those they were made with."
+    words = context.words
+    create = do.create_vm(words, "Create it again, with the scope.", f"--scopes={SCOPE}")
+    return failed("the VM's access scopes are narrower than cloud-platform", why, do.delete_vm(words), create)
+
+
+CHECKS = (
+    Check("host.python", "Is this Python one that everything here runs on?", python),
+    Check("host.gcloud", "Is the Google Cloud CLI installed?", gcloud),
+    Check("host.torch", "Is torch installed?", torch),
+    Check("host.torch-xla", "Do torch and torch_xla match?", torch_xla),
+    Check("host.libtpu", "Is libtpu installed?", libtpu),
+    Check("host.openblas", "Is OpenBLAS installed?", openblas),
+    Check("host.chips", "Are there TPU chips in this machine?", chips),
+    Check("host.chip-driver", "Do the chips have a driver that fits?", chip_driver, link=RUNTIMES),
+    Check("host.chip-free", "Is the TPU free?", chip_free),
+    Check("host.scopes", "Do this VM's access scopes reach Google Cloud?", scopes),
+)

@@ -1,0 +1,96 @@
+"""Checks of the project: that it is there, that it can pay, and which APIs are on."""
+
+from __future__ import annotations
+
+import functools
+
+from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
+from heartbeat_core.checks.context import Context, ask_apis, ask_project
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.projects import get_billing
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+from heartbeat_core.diagnosis.model import Remedy
+
+OUT_OF_REACH = ("project-denied", "permission", "forbidden", "not-found")
+BILLING = "https://docs.cloud.google.com/billing/docs/how-to/modify-project"
+ENABLE = "https://docs.cloud.google.com/service-usage/docs/enable-disable"
+# In the order in which they are best turned on: what is needed to look at the rest comes first.
+APIS = {
+    "serviceusage": "Service Usage",
+    "cloudresourcemanager": "Resource Manager",
+    "cloudbilling": "Cloud Billing",
+    "iam": "IAM",
+    "cloudquotas": "Cloud Quotas",
+    "compute": "Compute Engine",
+    "tpu": "Cloud TPU",
+}
+
+
+def exists(context: Context) -> Finding:
+    chosen, words = context.target.project, context.words
+    if not chosen:
+        why = f"Name one: --project, PROJECT_ID or gcloud's configuration; all are empty. {chosen.source.capitalize()}."
+        return failed("no project was chosen", why, do.list_projects(words), do.set_project(words), do.create_project(words))
+    try:
+        project = ask_project(context)
+    except CloudError as error:
+        if error.kind == "refused" and diagnose_exception(error, "call", words).id in OUT_OF_REACH:
+            why = f"Google does not tell a project that is not there from one you may not see. It is named by {chosen.source}."
+            mend = (do.list_projects(words), do.list_accounts(words), do.create_project(words))
+            return failed(f"{chosen.value} is missing or out of reach", why, *mend)
+        raise
+    number = f", number {project.number}" if project.number else ""
+    if project.state == "ACTIVE":
+        return passed(f"{project.id}{number}", f"It is named by {chosen.source}.")
+    if project.state == "DELETE_REQUESTED":
+        undelete = ("gcloud", "projects", "undelete", project.id)
+        remedy = Remedy("Take it back, within 30 days of its deletion.", undelete, changes="keeps the project")
+        return failed(f"{project.id} is being deleted", "Nothing new can be made in it.", remedy)
+    return unknown(f"{project.id} is in a state not known here: {project.state or 'none was told'}")
+
+
+def billing(context: Context) -> Finding:
+    words = context.words
+    found = get_billing(context.session, context.project)
+    if found.enabled:
+        return passed(f"paid by the billing account {found.account}" if found.account else "on")
+    if found.enabled is None:
+        return unknown("Google does not say whether billing is on", "", do.billing_page(words))
+    summary = f"the billing account {found.account} is closed" if found.account else "no billing account is linked"
+    why = "Without billing the APIs of TPUs and VMs refuse every call. Linking an account costs nothing; what runs afterwards does."
+    return failed(summary, why, do.list_billing_accounts(words), do.link_billing(words), do.billing_page(words))
+
+
+def api(context: Context, name: str) -> Finding:
+    service = f"{name}.googleapis.com"
+    words = {**context.words, "service": service}
+    try:
+        found = ask_apis(context).get(service)
+    except CloudError as error:
+        diagnosis = diagnose_exception(error, "call", words)
+        if name == "serviceusage" and diagnosis.id == "api-disabled":
+            return off(name, diagnosis.evidence, words)
+        raise
+    if found is None or found.enabled is None:
+        state = found.state if found else None
+        return unknown(f"{service} is in a state not known here: {state or 'none was told'}")
+    return passed(f"{service} is on") if found.enabled else off(name, "", words)
+
+
+def off(name: str, why: str, words: dict[str, str]) -> Finding:
+    return failed(f"{APIS[name]} API is off", why or "A project may use an API only after it was enabled there.", do.enable_api(words))
+
+
+CHECKS = (
+    Check("project.exists", "Is the project there, and within reach?", exists, ("account.adc",), "resourcemanager.projects.get"),
+    Check("project.billing", "Can the project pay?", billing, ("project.exists",), "resourcemanager.projects.get", link=BILLING),
+    *(
+        # not held up by project.exists: an API that is off is often why a project seems out of reach
+        Check(
+            f"api.{name}", f"Is the {title} API on?", functools.partial(api, name=name), ("account.adc",), "serviceusage.services.get",
+            link=ENABLE,
+        )
+        for name, title in APIS.items()
+    ),
+)  # fmt: skip

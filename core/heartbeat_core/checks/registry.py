@@ -1,0 +1,30 @@
+"""Every check, in the order in which a person would go through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from heartbeat_core.checks import host
+from heartbeat_core.checks.result import group_of
+
+if TYPE_CHECKING:
+    from heartbeat_core.checks.check import Check
+
+    CHECKS: tuple[Check, ...]
+
+
+def checks_for(names: Iterable[str] = ()) -> tuple[Check, ...]:
+    """Give the checks that ``names``, of checks or groups, may need: those of this machine need no others. No names: all."""
+    names = tuple(names)
+    if names and all(group_of(name) == "host" for name in names):
+        return host.CHECKS
+    from heartbeat_core.checks import account, iam, project, quota, zone
+
+    return (*host.CHECKS, *account.CHECKS, *project.CHECKS, *iam.CHECKS, *quota.CHECKS, *zone.CHECKS)
+
+
+def __getattr__(name: str) -> object:
+    if name == "CHECKS":
+        return checks_for()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,155 @@
+"""What checks found out, and what it comes to together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from heartbeat_core.diagnosis.model import Remedy
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.auth import Principal
+    from heartbeat_core.cloud.target import Target
+
+SCHEMA = 1
+Status = Literal["pass", "warn", "fail", "unknown", "blocked", "not_applicable"]
+
+GLYPHS: dict[Status, str] = {"pass": "✓", "warn": "!", "fail": "✗", "unknown": "?", "blocked": "…", "not_applicable": "–"}
+# As they are shown, with the first parts of the ids below each.
+SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("this machine", ("host",)),
+    ("account", ("account",)),
+    ("project and APIs", ("project", "api")),
+    ("permissions", ("iam",)),
+    ("quota", ("quota",)),
+    ("zone", ("zone",)),
+)
+GROUPS: tuple[str, ...] = tuple(group for _, groups in SECTIONS for group in groups)
+
+
+def group_of(check_id: str) -> str:
+    """Name the group a check belongs to: "quota.cpus" → "quota"."""
+    return check_id.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One question that was asked, as whom, and what came back; ``at`` is a moment in ISO 8601."""
+
+    asked: str
+    principal: str
+    answered: str
+    at: str
+    took_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "asked": self.asked,
+            "principal": self.principal,
+            "answered": self.answered,
+            "at": self.at,
+            "took_ms": round(self.took_ms, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer to one check: ``summary`` says it in a line, ``why`` what it means; ``blocked_by`` names the checks to mend first."""
+
+    id: str
+    group: str
+    question: str
+    status: Status
+    summary: str
+    why: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    blocked_by: tuple[str, ...] = ()
+    permission: str = ""
+    link: str | None = None
+    took_ms: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "group": self.group,
+            "question": self.question,
+            "status": self.status,
+            "summary": self.summary,
+            "why": self.why or None,
+            "evidence": [evidence.to_json() for evidence in self.evidence],
+            "remedies": [remedy.to_json() for remedy in self.remedies],
+            "blocked_by": list(self.blocked_by),
+            "permission": self.permission or None,
+            "link": self.link,
+            "took_ms": round(self.took_ms, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """All results in the order of the checklist, for one target and whoever asked; ``principal`` is None where nobody is known."""
+
+    results: tuple[Result, ...]
+    target: Target | None = None
+    principal: Principal | None = None
+
+    @property
+    def ready(self) -> bool | None:
+        """Say yes or no, or None where something could not be told and nothing failed; warnings count for yes."""
+        statuses = {result.status for result in self.results}
+        if "fail" in statuses:
+            return False
+        return None if statuses & {"unknown", "blocked"} else True
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(result for result in self.results if result.status == "fail")
+
+    @property
+    def steps_left(self) -> int:
+        """Count what has to be done, as far as is known: what is blocked may turn out to need nothing."""
+        return len(self.failed)
+
+    @property
+    def next(self) -> Result | None:
+        """Choose what to do next: the first failure, else the first that could not be told."""
+        unknown = (result for result in self.results if result.status == "unknown")
+        return next(iter(self.failed), next(unknown, None))
+
+    def get(self, check_id: str) -> Result | None:
+        return next((result for result in self.results if result.id == check_id), None)
+
+    def sections(self) -> tuple[tuple[str, tuple[Result, ...]], ...]:
+        """Give the results by the titles they stand under, those without a result left out."""
+        found = ((title, tuple(result for result in self.results if result.group in groups)) for title, groups in SECTIONS)
+        return tuple((title, results) for title, results in found if results)
+
+    def remedies(self) -> tuple[tuple[Result, tuple[Remedy, ...]], ...]:
+        """Give what mends each failure and warning, in order."""
+        return tuple((result, result.remedies) for result in self.results if result.remedies and result.status in ("fail", "warn"))
+
+    def headline(self) -> str:
+        if self.ready:
+            return "ready"
+        if self.ready is None:
+            return "could not tell"
+        return f"{self.steps_left} step{'s' * (self.steps_left != 1)} left"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "ready": self.ready,
+            "steps_left": self.steps_left,
+            "next": self.next.id if self.next else None,
+            "principal": str(self.principal) if self.principal else None,
+            "target": self.target.to_json() if self.target else None,
+            "checks": [result.to_json() for result in self.results],
+        }
+
+
+def count(results: Iterable[Result]) -> dict[Status, int]:
+    """Count the results of each status, those that occur, in the order of the glyphs."""
+    kept = [result.status for result in results]
+    return {status: kept.count(status) for status in GLYPHS if status in kept}

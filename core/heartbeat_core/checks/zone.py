@@ -1,0 +1,129 @@
+"""Checks of the zone: that it offers the accelerator and the runtime, and that the two go together."""
+
+from __future__ import annotations
+
+from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
+from heartbeat_core.checks.context import Context, ask_types
+from heartbeat_core.cloud import tpu
+from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, runtime_fits
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.model import Remedy
+
+ZONES = "https://docs.cloud.google.com/tpu/docs/regions-zones"
+AT_ONCE = 16
+SHOWN = 5
+# Which parts of the world lie next to which, for "nearest" without a map.
+NEIGHBOURS = {
+    "us": ("northamerica", "southamerica", "europe", "asia"),
+    "northamerica": ("us", "southamerica", "europe", "asia"),
+    "southamerica": ("us", "northamerica", "europe", "africa"),
+    "europe": ("me", "africa", "us", "asia"),
+    "me": ("europe", "asia", "africa", "us"),
+    "africa": ("europe", "me", "asia", "us"),
+    "asia": ("australia", "me", "us", "europe"),
+    "australia": ("asia", "us", "me", "europe"),
+}
+
+
+def accelerator(context: Context) -> Finding:
+    zone, wanted = context.target.zone.value, context.target.accelerator_type.value
+    if not zone or not wanted:
+        return unknown("could not tell: no zone or no accelerator type was chosen")
+    try:
+        offered = ask_types(context, zone)
+    except CloudError as error:
+        if error.kind == "refused" and error.status in (403, 404) and zone not in tpu.list_zones(context.session, context.project):
+            return elsewhere(context, f"{zone} has no TPUs", zone, wanted)
+        raise
+    kind = context.target.accelerator
+    if wanted in offered or (kind and kind.type in offered):
+        return passed(f"{zone} offers {wanted}", "Offered is not in stock.")
+    if not offered:
+        return unknown(f"could not tell: {zone} lists no accelerator types at all", "", do.list_types(context.words), link=ZONES)
+    return elsewhere(context, f"{zone} has no {wanted}", zone, wanted)
+
+
+def elsewhere(context: Context, summary: str, zone: str, wanted: str) -> Finding:
+    """Say which zones do offer it, the nearest first."""
+    found, silent = offering(context, zone, wanted)
+    words = context.words
+    why = f"{wanted} is offered in {', '.join(found[:SHOWN])}{' and others' * (len(found) > SHOWN)}." if found else ""
+    if not found:
+        why = f"No zone was found that offers {wanted}."
+    if silent:
+        why += f" {silent} zones did not answer."
+    nearest = (do.set_zone({**words, "zone": found[0]}),) if found else ()
+    return failed(summary, why, *nearest, do.list_types(words), do.list_locations(words), link=ZONES)
+
+
+def offering(context: Context, zone: str, wanted: str) -> tuple[list[str], int]:
+    """Ask every other zone at once; give those that offer ``wanted`` by distance, and how many did not answer."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    session, project = context.session, context.project
+    others = [name for name in tpu.list_zones(session, project) if name != zone]
+
+    def ask(name: str) -> bool | None:
+        try:
+            return wanted in tpu.list_accelerator_types(session, project, name)
+        except CloudError:
+            return None
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        answers = dict(zip(others, pool.map(ask, others), strict=True))
+    found = sorted((name for name in others if answers[name]), key=lambda name: distance(zone, name))
+    return found, sum(answer is None for answer in answers.values())
+
+
+def distance(one: str, other: str) -> tuple[bool, bool, int, str]:
+    """Order zones by nearness: the same region, the same part of the continent, the continent, those beside it."""
+    here, part = part_of(one)
+    there, other_part = part_of(other)
+    near = (here, *NEIGHBOURS.get(here, ()))
+    far = near.index(there) if there in near else len(near)
+    return one.rpartition("-")[0] != other.rpartition("-")[0], (here, part) != (there, other_part), far, other
+
+
+def part_of(zone: str) -> tuple[str, str]:
+    """Cut "us-central1-b" to ("us", "central")."""
+    continent, _, rest = zone.partition("-")
+    return continent, rest.partition("-")[0].rstrip("0123456789")
+
+
+def runtime(context: Context) -> Finding:
+    zone, wanted = context.target.zone.value, context.target.runtime_version.value
+    if not zone or not wanted:
+        return unknown("could not tell: no zone or no runtime version was chosen")
+    offered = tpu.list_runtime_versions(context.session, context.project, zone)
+    if wanted in offered:
+        return passed(f"{zone} offers {wanted}")
+    if not offered:
+        return unknown(f"could not tell: {zone} lists no runtime versions at all")
+    kind = context.target.accelerator
+    fitting = f" {kind.family.runtime} goes with {kind.type}." if kind else ""
+    command = ("gcloud", "compute", "tpus", "versions", "list", f"--project={context.project}", f"--zone={zone}")
+    why = f"A TPU VM cannot be made with it.{fitting}"
+    return failed(f"{zone} has no runtime {wanted}", why, Remedy("See which there are.", command), link=RUNTIMES_SOURCE)
+
+
+def pairing(context: Context) -> Finding:
+    kind, wanted = context.target.accelerator, context.target.runtime_version
+    if kind is None or not wanted.value:
+        return unknown(f"could not tell: {context.target.accelerator_type} and {wanted} are not both known here")
+    fits = runtime_fits(kind, wanted.value)
+    if fits:
+        return passed(f"{wanted.value} is for {kind.type}")
+    if fits is None:
+        return unknown(f"could not tell: the runtime {wanted.value} is not known here", f"{kind.family.runtime} is for {kind.type}.")
+    why = f"A {kind.type} with it comes up READY, without a driver for its chips. It was set by {wanted.source}."
+    remedy = Remedy(f"Use the runtime for it: --runtime-version {kind.family.runtime}")
+    return failed(f"{wanted.value} is not for {kind.type}, {kind.family.runtime} is", why, remedy, link=RUNTIMES_SOURCE)
+
+
+EXISTS = ("project.exists",)
+CHECKS = (
+    Check("zone.accelerator", "Does the zone offer the accelerator?", accelerator, EXISTS, "tpu.acceleratortypes.list", link=ZONES),
+    Check("zone.runtime", "Does the zone offer the runtime version?", runtime, EXISTS, "tpu.runtimeversions.list", link=RUNTIMES_SOURCE),
+    Check("zone.pairing", "Do accelerator and runtime version go together?", pairing, link=RUNTIMES_SOURCE),
+)

@@ -1,0 +1,178 @@
+"""Who we are to Google Cloud: credentials as Google's own libraries find them, and the name behind them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.gcloud_config import Chosen, read_gcloud
+from heartbeat_core.cloud.json_fields import text
+from heartbeat_core.cloud.metadata import read_metadata
+from heartbeat_core.errors import HeartbeatError
+
+Sort = Literal["user", "service account", "external account", "metadata server", "anonymous"]
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+KEY_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+QUOTA_VARIABLE = "GOOGLE_CLOUD_QUOTA_PROJECT"
+SORTS: dict[str | None, Sort] = {
+    "authorized_user": "user",
+    "service_account": "service account",
+    "impersonated_service_account": "service account",
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whoever acts: ``name`` is an e-mail address, None where it could not be learned; ``source`` says by what it acts."""
+
+    name: str | None
+    sort: Sort
+    source: str
+
+    def __str__(self) -> str:
+        if self.sort == "anonymous":
+            return f"{self.name} (emulated)" if self.name else "nobody (anonymous, emulated)"
+        return self.name or f"unknown ({self.sort}, from {self.source})"
+
+    @property
+    def member(self) -> str | None:
+        """Write the principal as policies of IAM do."""
+        service = self.sort in ("service account", "metadata server") or (self.name or "").endswith(".gserviceaccount.com")
+        return f"{'serviceAccount' if service else 'user'}:{self.name}" if self.name else None
+
+
+@dataclass(frozen=True)
+class Login:
+    """Credentials that were found; ``project`` is the one they name themselves."""
+
+    credentials: Any = field(repr=False)
+    principal: Principal
+    quota_project: Chosen
+    project: str | None = None
+
+
+def anonymous() -> Login:
+    from google.auth.credentials import AnonymousCredentials
+
+    credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    return Login(credentials, Principal(None, "anonymous", "an emulator"), Chosen(None, "not needed by an emulator"))
+
+
+def find_login(environ: Mapping[str, str] | None = None, quota_project: str | None = None) -> Login:
+    """Find credentials where google.auth.default() does; raise CloudError where there are none or a file is broken.
+
+    It is not called itself: it starts gcloud to ask for a project and tries for long to find a metadata server.
+    """
+    environ = os.environ if environ is None else environ
+    quota = Chosen(quota_project, "--quota-project") if quota_project else Chosen(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
+    if named := environ.get(KEY_VARIABLE):
+        return from_file(Path(named), KEY_VARIABLE, quota)
+    adc = read_gcloud(environ).adc_file
+    if adc.is_file():
+        return from_file(adc, "gcloud auth application-default login", quota)
+    if metadata := read_metadata(environ):
+        from google.auth import compute_engine
+
+        if metadata.email:
+            credentials = compute_engine.Credentials(scopes=SCOPES)  # type: ignore[no-untyped-call]
+            credentials = credentials.with_quota_project(quota.value) if quota else credentials
+            return Login(credentials, Principal(metadata.email, "metadata server", "the metadata server"), quota, metadata.project)
+        raise CloudError("no credentials", "This VM has no service account: there is nobody its programs could act as.")
+    raise CloudError(
+        "no credentials",
+        f"Your default credentials were not found: {KEY_VARIABLE} is not set, there is no {adc}, and this is no VM of Google's.",
+    )
+
+
+def from_file(path: Path, source: str, quota: Chosen) -> Login:
+    """Read a file of credentials of any kind Google has."""
+    from google.auth import load_credentials_from_file
+    from google.auth.credentials import with_scopes_if_required
+    from google.auth.exceptions import GoogleAuthError
+
+    info = read_json(path, source)
+    try:
+        with warnings.catch_warnings():  # that the file is generic, and has no quota project: a check says so, better
+            warnings.simplefilter("ignore")
+            credentials, project = load_credentials_from_file(str(path))  # type: ignore[no-untyped-call]
+    except (GoogleAuthError, ValueError, TypeError, AttributeError, KeyError) as error:  # it trusts what the file holds
+        raise CloudError("no credentials", f"The credentials in {path} (from {source}) cannot be used: {error}") from error
+    credentials = with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
+    if quota:
+        credentials = credentials.with_quota_project(quota.value)
+    else:
+        quota = Chosen(getattr(credentials, "quota_project_id", None), str(path))
+    sort = SORTS.get(text(info, "type"), "external account")
+    email = text(info, "client_email") or text(info, "account") or getattr(credentials, "service_account_email", None)
+    return Login(credentials, Principal(email or None, sort, f"{path} ({source})"), quota, project or text(info, "project_id"))
+
+
+def read_json(path: Path, source: str) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise CloudError("no credentials", f"{path} (from {source}) cannot be read: {error}") from error
+
+
+def email_of(id_token: object) -> str | None:
+    """Read the e-mail address in a token that says who one is; Google sends it along to users who refresh theirs.
+
+    Nobody's rights rest on it, so its signature is not checked.
+    """
+    try:
+        claims = str(id_token).split(".")[1]
+        return text(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))), "email")
+    except (IndexError, ValueError, RecursionError):
+        return None
+
+
+ENDPOINT_VARIABLE = "HEARTBEAT_CLOUD_ENDPOINT"
+SERVICES = {
+    "cloudbilling": "https://cloudbilling.googleapis.com",
+    "cloudquotas": "https://cloudquotas.googleapis.com",
+    "cloudresourcemanager": "https://cloudresourcemanager.googleapis.com",
+    "compute": "https://compute.googleapis.com",
+    "iam": "https://iam.googleapis.com",
+    "oauth2": "https://openidconnect.googleapis.com",
+    "serviceusage": "https://serviceusage.googleapis.com",
+    "tpu": "https://tpu.googleapis.com",
+}
+
+
+def check_endpoint(endpoint: str) -> str:
+    """Take an emulator's base URL; raise HeartbeatError for one that is none, or would send everything in the clear."""
+    problem = ""
+    try:
+        parts = urlsplit(endpoint)
+        host, _ = parts.hostname or "", parts.port
+        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+            problem = "It is one base URL, without a user or a query."
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        raise HeartbeatError(f"{endpoint!r} is no endpoint", problem, "Give one such as http://127.0.0.1:8080.")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise HeartbeatError(
+            f"{endpoint!r} would be asked in the clear",
+            "Plain http is for this machine's own loopback addresses alone.",
+            "Use https, or an emulator on 127.0.0.1.",
+        )
+    return endpoint.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    import ipaddress  # here, for only an emulator's address is looked at
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,134 @@
+"""What gcloud is set to, read from its files: starting gcloud to ask would take half a second."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """``value`` is None where nobody gave one; ``source`` is fit to stand after "from": "--zone", "PROJECT_ID"."""
+
+    value: str | None
+    source: str
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value} ({self.source})" if self.value else "not set"
+
+
+NONE = "NONE"  # the configuration without properties
+DEFAULT = "default"
+NAME = re.compile(r"[a-z][-a-z0-9]*")
+SECTIONS = ("core", "compute", "auth", "billing")  # those that anything here asks for
+
+
+@dataclass(frozen=True)
+class GcloudConfig:
+    """The active configuration: ``properties`` maps "core/project" to what the environment or the file says.
+
+    ``problem`` says why the file could not be read; ``accounts`` are those logged in, None where that cannot be told.
+    """
+
+    folder: Path
+    name: str
+    properties: Mapping[str, Chosen]
+    accounts: tuple[str, ...] | None
+    problem: str = ""
+
+    def get(self, key: str) -> Chosen | None:
+        """Give the property ``key``, None where it is not set."""
+        return self.properties.get(key)
+
+    @property
+    def account(self) -> str | None:
+        """Name the account that gcloud acts as."""
+        found = self.get("auth/impersonate_service_account") or self.get("core/account")
+        return found.value if found else None
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "configurations" / f"config_{self.name}"
+
+    @property
+    def adc_file(self) -> Path:
+        """Name the file that ``gcloud auth application-default login`` writes."""
+        return self.folder / "application_default_credentials.json"
+
+
+def read_gcloud(environ: Mapping[str, str] | None = None) -> GcloudConfig:
+    """Read the active configuration as gcloud does: the environment before the file."""
+    environ = os.environ if environ is None else environ
+    folder = config_folder(environ)
+    name = active_name(folder, environ)
+    from_file, problem = ({}, "") if name == NONE else read_properties(folder / "configurations" / f"config_{name}")
+    source = f"gcloud configuration {name}"
+    properties = {key: Chosen(value, source) for key, value in from_file.items()}
+    properties.update(from_environment(environ))
+    return GcloudConfig(folder, name, properties, logged_in(folder), problem)
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """Name gcloud's folder, whether it exists or not."""
+    if named := environ.get("CLOUDSDK_CONFIG"):
+        return Path(named)
+    home = environ.get("HOME")
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        return (Path(home) if home else Path.home()) / ".config" / "gcloud"
+    return Path(".config", "gcloud")
+
+
+def active_name(folder: Path, environ: Mapping[str, str]) -> str:
+    """Find the name of the active configuration; one that would lead out of the folder is none."""
+    named = environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME", "")
+    if not named:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            named = (folder / "active_config").read_text("utf-8").strip()
+    return named if named == NONE or NAME.fullmatch(named) else DEFAULT
+
+
+def read_properties(path: Path) -> tuple[dict[str, str], str]:
+    """Read a file of properties with the parser gcloud uses; a missing file is an empty one, a broken one has its problem told."""
+    parser = configparser.ConfigParser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            parser.read_file(file)
+        return {f"{section}/{name}": value for section in parser.sections() for name, value in parser.items(section)}, ""
+    except FileNotFoundError:
+        return {}, ""
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        return {}, f"{path} cannot be read: {' '.join(str(error).split())}"
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Chosen]:
+    """Find the properties that variables set: CLOUDSDK_CORE_PROJECT is core/project."""
+    found = {}
+    for variable, value in environ.items():
+        section, _, name = variable.removeprefix("CLOUDSDK_").lower().partition("_")
+        if variable.startswith("CLOUDSDK_") and section in SECTIONS and name and value:
+            found[f"{section}/{name}"] = Chosen(value, variable)
+    return found
+
+
+def logged_in(folder: Path) -> tuple[str, ...] | None:
+    """List the accounts gcloud holds credentials of, by name alone; None where its database cannot be read."""
+    database = folder / "credentials.db"
+    if not database.is_file():
+        return ()
+    import sqlite3  # here, for without a database it is not needed
+
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            found = connection.execute("SELECT account_id FROM credentials ORDER BY account_id").fetchall()
+    except sqlite3.Error:
+        return None
+    # outside Google's own universe the name is followed by "#" and the universe
+    return tuple(str(account).partition("#")[0] for (account,) in found)

@@ -1,0 +1,235 @@
+"""Failures of accounts, projects, APIs and permissions. What tells most comes first: billing and APIs before a bare 403."""
+
+from __future__ import annotations
+
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.model import DOCS, Entry
+
+ADC = "https://docs.cloud.google.com/docs/authentication/provide-credentials-adc"
+QUOTA_PROJECT = "https://docs.cloud.google.com/docs/authentication/adc-troubleshooting/user-creds"
+SETUP = f"{DOCS}/setup-gcp-account"
+
+PROJECT_RULES = (
+    Entry(
+        "billing-disabled",
+        "the project has no billing",
+        "No open billing account is linked to the project, so Google refuses whatever could cost money.",
+        (do.list_billing_accounts, do.link_billing, do.billing_page),
+        (
+            r"requires billing to be enabled(?: on project #?(?P<project>[\w:.-]*\w))?",
+            r"billing (?:account )?(?:for project .{1,80} )?(?:is|has been|must be) (?:disabled|closed|not (?:found|open|enabled)|enabled)",
+            r"\bBILLING_DISABLED\b",
+            r"\bUREQ_PROJECT_BILLING_NOT_FOUND\b",
+        ),
+        ("BILLING_DISABLED", "UREQ_PROJECT_BILLING_NOT_FOUND"),
+        "https://docs.cloud.google.com/billing/docs/how-to/modify-project",
+    ),
+    Entry(
+        "quota-project-foreign",
+        "the call was counted against somebody else's project",
+        "Your credentials name no project of yours to count calls against, so Google took the one of the program that made them.",
+        (do.set_quota_project,),
+        (
+            r"in project (?:764086051850|32555940559) before or it is disabled",
+            r"\bprojects/(?:764086051850|32555940559)\b",
+        ),
+        link=QUOTA_PROJECT,
+    ),
+    Entry(
+        "quota-project-unset",
+        "the credentials name no project to count calls against",
+        "This API wants to know whose quota a call uses, and a user's credentials do not say by themselves.",
+        (do.set_quota_project,),
+        (
+            r"requires a quota project, which is not set",
+            r"end user credentials .{0,80}without a quota project",
+            r"quota project .{0,40}not set",
+        ),
+        link=QUOTA_PROJECT,
+    ),
+    Entry(
+        "api-disabled",
+        "the API[ {service}] is off",
+        "A project may use an API only after it was enabled there; a change takes minutes to hold everywhere.",
+        (do.enable_api, do.wait),
+        (
+            (
+                r"(?:(?P<api>(?:Cloud TPU|Compute Engine|Cloud Quotas|Cloud Billing|Cloud Resource Manager|Service Usage"
+                r"|Identity and Access Management \(IAM\)) API) .{0,40})?has not been used in project (?P<project>[\w:.-]+) "
+                r"before or it is disabled(?:.{0,200}?/apis/api/(?P<service_too>[\w-]+\.googleapis\.com))?"
+            ),
+            r"API \[(?P<service>[\w-]+\.googleapis\.com)\] not enabled on project \[(?P<project>[\w:.-]+)\]",
+            r"\bSERVICE_DISABLED\b",
+        ),
+        ("SERVICE_DISABLED",),
+        SETUP,
+    ),
+    Entry(
+        "quota-project-denied",
+        "you may not use the quota project",
+        "The project that calls are counted against is one where you lack serviceusage.services.use.",
+        (do.grant("roles/serviceusage.serviceUsageConsumer"), do.set_quota_project),
+        (r"\bUSER_PROJECT_DENIED\b", r"does not have required permission to use project (?P<project>[\w:.-]*\w)"),
+        ("USER_PROJECT_DENIED",),
+        QUOTA_PROJECT,
+    ),
+    Entry(
+        "project-suspended",
+        "Google has suspended the project",
+        "A suspended project can do nothing, whoever asks.",
+        ("Read the message Google sent to the project's owners, and appeal in the console if it is wrong.",),
+        (r"\bCONSUMER_SUSPENDED\b", r"consumer .{0,80}has been suspended"),
+        ("CONSUMER_SUSPENDED",),
+    ),
+    Entry(
+        "project-placeholder",
+        "the project is still called as in the handbook",
+        "your-project-id stands for the id of a project of yours; so do other names in capitals or angle brackets.",
+        (do.list_projects, do.set_project),
+        (r"\byour-project-id\b",),
+    ),
+    Entry(
+        "act-as",
+        "you may not act as the service account[ {service_account}]",
+        "A TPU VM runs as a service account, and who creates one must be allowed to act as it. The handbook's three roles do not "
+        "hold that.",
+        (do.grant_act_as,),
+        (
+            r"does not have access to service account '(?P<service_account>[^' ]+)'",
+            r"(?:iam\.serviceAccounts\.actAs|actAs).{0,120}(?:denied|missing|required)",
+            r"(?:denied|missing|required).{0,120}iam\.serviceAccounts\.actAs",
+        ),
+        (),
+        "https://docs.cloud.google.com/iam/docs/service-accounts-actas",
+    ),
+    Entry(
+        "service-account-missing",
+        "there is no service account[ {missing_account}]",
+        "A TPU VM runs as the Compute Engine default service account unless told otherwise; a new project lacks it until the "
+        "Compute Engine API is enabled, and it may have been deleted.",
+        (do.enable("compute.googleapis.com"), do.pass_service_account),
+        (r"Service account \"?(?P<missing_account>[^\" ]+?)\"? does not exist",),
+        link=f"{DOCS}/setup-gcp-account",
+    ),
+    Entry(
+        "project-denied",
+        "the project[ {project}] is missing or out of reach",
+        "Google does not tell a project that is not there from one you may not see: a wrong account, project or zone, or a grant "
+        "that ended.",
+        (do.list_accounts, do.list_projects, do.set_project),
+        (
+            r"Read access to project '(?P<project>[^']+)' was denied",
+            r"Permission denied on resource project (?P<project>[\w:.-]*\w)",
+            r"Permission 'resourcemanager\.projects\.get' denied on resource '?(?:[\w./]*/)?projects/(?P<project>[\w:.-]*\w)",
+            r"\bCONSUMER_INVALID\b",
+            r"Project '?(?P<project>[\w:.-]+?)'? (?:not found or deleted|has been deleted|was not found)",
+            r"does not have permission to access projects? instance \[(?P<project>[\w:.-]+)\]",
+        ),
+        ("CONSUMER_INVALID",),
+    ),
+    Entry(
+        "tpu-permission",
+        "a permission is missing[: {permission}]",
+        "Your account has no role in the project that holds it. TPU Viewer looks, TPU Admin also creates and deletes.",
+        (do.grant("roles/tpu.viewer"), do.grant("roles/tpu.admin")),
+        (r"Permission '(?P<permission>tpu\.[\w.]+)' denied", r"(?P<permission>tpu\.[\w]+\.[\w]+)\b.{0,60}(?:denied|missing|required)"),
+        (),
+        "https://docs.cloud.google.com/iam/docs/roles-permissions/tpu",
+    ),
+    Entry(
+        "location-unauthorized",
+        "the location[ {zone}] is not found, or not for you",
+        "Google does not say which; it was seen to come and go.",
+        (do.wait, do.list_locations),
+        (r"Location (?P<zone>[\w-]+) is not found or access is unauthorized",),
+    ),
+    Entry(
+        "location-policy",
+        "an organization's policy keeps resources out of this place",
+        "The project belongs to an organization that allows certain locations only.",
+        ("Choose a location that the policy allows, or ask whoever administers the organization.",),
+        (r"\bLOCATION_POLICY_VIOLATED\b", r"constraints/gcp\.resourceLocations"),
+        ("LOCATION_POLICY_VIOLATED",),
+    ),
+    Entry(
+        "scopes",
+        "this VM's token is not for this API",
+        "A VM's service account acts within the access scopes the VM was created with, whatever roles it has.",
+        ("Create the VM with --scopes=cloud-platform, or use credentials of your own on it.", do.login_adc),
+        (r"\bACCESS_TOKEN_SCOPE_INSUFFICIENT\b", r"insufficient authentication scopes"),
+        ("ACCESS_TOKEN_SCOPE_INSUFFICIENT",),
+        "https://docs.cloud.google.com/compute/docs/access/service-accounts",
+    ),
+    Entry(
+        "gcloud-no-account",
+        "gcloud is not logged in",
+        "No account is selected in gcloud's active configuration.",
+        (do.login, do.list_accounts),
+        (
+            r"do not currently have an active account selected",
+            r"current credentials? .{0,40}gcloud auth login",
+            r"No credentialed accounts",
+        ),
+    ),
+    Entry(
+        "credentials-file",
+        "the credentials file that is named cannot be used",
+        "GOOGLE_APPLICATION_CREDENTIALS names it, and as long as that is set programs look nowhere else: logging in does not mend it.",
+        (
+            "Correct the path or the file.",
+            "Or do without: unset GOOGLE_APPLICATION_CREDENTIALS, then gcloud auth application-default login.",
+        ),
+        (
+            r"\(from GOOGLE_APPLICATION_CREDENTIALS\) cannot be (?:read|used)",
+            r"DefaultCredentialsError\W{1,3}(?:File .{1,300} was not found|\(?'File .{1,300} (?:was not found|is not a valid json))",
+        ),
+        link=ADC,
+    ),
+    Entry(
+        "credentials-missing",
+        "programs have no credentials here",
+        "gcloud's own login is for gcloud alone: programs look for Application Default Credentials, and there are none.",
+        (do.login_adc,),
+        (
+            r"default credentials were not found",
+            r"Could not automatically determine credentials",
+            r"\bCREDENTIALS_MISSING\b",
+            r"missing required authentication credential",
+            r"DefaultCredentialsError",
+        ),
+        ("CREDENTIALS_MISSING",),
+        ADC,
+    ),
+    Entry(
+        "credentials-expired",
+        "the credentials no longer hold",
+        "They were revoked, have expired, or the organization wants you to log in again.",
+        (do.login_adc, do.login),
+        (
+            r"\binvalid_grant\b",
+            r"\binvalid_rapt\b",
+            r"Token has been expired or revoked",
+            r"Reauthentication (?:is needed|failed|required)",
+            r"\bACCESS_TOKEN_EXPIRED\b",
+            r"\bACCESS_TOKEN_TYPE_UNSUPPORTED\b",
+            r"problem refreshing (?:your )?(?:the )?(?:current )?auth tokens?",
+            r"invalid authentication credentials",
+            r"\bUNAUTHENTICATED\b",
+        ),
+        ("ACCESS_TOKEN_EXPIRED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+        ADC,
+    ),
+    Entry(
+        "permission",
+        "a permission is missing[: {permission}]",
+        "Your account has no role that holds it, here or above.",
+        ("Have somebody who administers the project grant a role that holds it.", do.list_accounts),
+        (
+            r"Permission '?\"?(?P<permission>[a-z]\w+\.[\w.]*\w)'?\"? (?:is )?(?:denied|required|missing)",
+            r"[Rr]equired '?\"?(?P<permission>[a-z]\w+\.\w+\.\w+)'?\"? permission",
+            r"\bIAM_PERMISSION_DENIED\b",
+            r"\bAUTH_PERMISSION_DENIED\b",
+        ),
+        ("IAM_PERMISSION_DENIED", "AUTH_PERMISSION_DENIED"),
+    ),
+)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
+
+import pytest
+
+from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.context import World
+from heartbeat_core.checks.environment import demo_environ, look_around
+from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.result import Readiness
+from heartbeat_core.checks.runner import Runner
+from heartbeat_core.cloud.auth import Login, anonymous
+from heartbeat_core.cloud.errors import refusal
+from heartbeat_core.cloud.gcloud_config import Chosen
+from heartbeat_core.cloud.session import CloudSession, Connection, Limits
+from heartbeat_core.emulator.answers import Call
+from heartbeat_core.emulator.app import Emulator
+from heartbeat_core.emulator.clock import Clock
+from heartbeat_core.emulator.scenario import load_scenario
+from heartbeat_core.emulator.start import start_cloud
+
+NOWHERE = "http://127.0.0.1:1"
+IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")
+
+
+class Direct:
+    """Stands where a connection does, and asks an emulator without a network."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.login: Login = anonymous()
+        self.principal = self.login.principal
+        self.endpoint = NOWHERE
+        self.asked: list[str] = []
+
+    def send(self, method: str, service: str, path: str, params: Any, body: Any, timeout: Any) -> tuple[int, dict[str, Any]]:
+        self.asked.append(f"{method} {path}")
+        many = {name: [value] if isinstance(value, str) else list(value) for name, value in (params or {}).items()}
+        query = {name: values[-1] for name, values in many.items()}
+        status, answer = self.emulator.answer(Call(method, unquote(path), query, many, {}, dict(body or {})))
+        if status >= 400:
+            raise refusal(service, status, json.dumps(answer).encode())
+        return status, answer
+
+    def authorize(self, headers: dict[str, str], timeout: Any, refused: str | None = None) -> None:
+        return None
+
+    def learn(self, name: str | None) -> None:
+        self.principal = replace(self.principal, name=name) if name else self.principal
+
+    def close(self) -> None:
+        pass
+
+
+def open_direct(name: str, **changes: Any) -> Direct:
+    cloud = start_cloud(replace(load_scenario(name), **changes), Clock(speed=0.0, start=1_790_000_000.0))
+    return Direct(Emulator(cloud))
+
+
+def session_over(direct: Direct, limits: Limits | None = None) -> CloudSession:
+    return CloudSession(cast("Connection", direct), limits or Limits(backoff_s=0.001))
+
+
+@pytest.fixture
+def direct() -> Callable[..., Direct]:
+    """Open a scenario by name, with some of it changed."""
+    return open_direct
+
+
+@pytest.fixture
+def world() -> Callable[..., World]:
+    """Look around in an emulated Cloud; the flags are the parts of the target."""
+
+    def make(direct: Direct | None = None, **flags: str | None) -> World:
+        direct = direct or open_direct("ready")
+        named: Mapping[str, str | None] = {"project": "demo-project", **flags}
+        found = look_around(named, endpoint=NOWHERE, environ=demo_environ(), project=Chosen(None, "nobody"))
+        return replace(found, open_session=lambda: session_over(direct))
+
+    return make
+
+
+@pytest.fixture
+def asked(world: Callable[..., World]) -> Callable[..., Readiness]:
+    """Ask all checks but this machine's, or some, of a scenario."""
+
+    def ask(
+        scenario: str | Direct = "ready",
+        names: tuple[str, ...] | None = None,
+        checks: tuple[Check, ...] = IN_THE_CLOUD,
+        **flags: str | None,
+    ) -> Readiness:
+        direct = open_direct(scenario) if isinstance(scenario, str) else scenario
+        return Runner(checks, world(direct, **flags)).run(names)
+
+    return ask
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Callable[[Mapping[str, str | bytes | os.PathLike[str]]], Path]:
+    """Make a machine of files: text, bytes, or a path that a link leads to."""
+
+    def make(files: Mapping[str, str | bytes | os.PathLike[str]]) -> Path:
+        root = tmp_path / f"root{len(list(tmp_path.iterdir()))}"
+        for name, content in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, str):
+                path.write_text(content)
+            elif isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                path.symlink_to(content)
+        return root
+
+    return make

@@ -1,0 +1,127 @@
+"""Who asks: with gcloud's files and a login that stand where the user's would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from heartbeat_core.checks.account import CHECKS
+from heartbeat_core.checks.result import Result
+from heartbeat_core.checks.runner import Runner
+from heartbeat_core.cloud.auth import Login, Principal, Sort
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig
+from heartbeat_core.cloud.metadata import Metadata
+from heartbeat_core.cloud.session import CloudSession, Limits
+
+ADA, ROBOT = "ada@example.com", "robot@llm.iam.gserviceaccount.com"
+NOT_SET = Chosen(None, "the credentials")
+
+
+class SignedIn:
+    """A connection that has a token, and never asks anybody."""
+
+    def __init__(self, login: Login, *, works: bool = True) -> None:
+        self.login, self.principal, self.endpoint, self.works = login, login.principal, None, works
+
+    def authorize(self, headers: dict[str, str], timeout: Any, refused: str | None = None) -> str:
+        if not self.works:
+            raise CloudError("no credentials", "invalid_grant: Token has been expired or revoked.", service="oauth2")
+        return "token"
+
+    def send(self, *arguments: Any) -> Any:
+        raise CloudError("refused", "no such scope", status=401)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def asked(world: Any) -> Callable[..., dict[str, Result]]:
+    def ask(
+        account: str | None = ADA,
+        accounts: tuple[str, ...] | None = (ADA,),
+        name: str | None = ADA,
+        sort: Sort = "user",
+        quota: Chosen = NOT_SET,
+        works: bool = True,
+        metadata: Metadata | None = None,
+        problem: str = "",
+    ) -> dict[str, Result]:
+        properties = {"core/account": Chosen(account, "gcloud configuration default")} if account else {}
+        config = GcloudConfig(Path("/nowhere"), "default", properties, accounts, problem)
+        login = Login(None, Principal(name, sort, "a file"), quota)
+        session = CloudSession(cast("Any", SignedIn(login, works=works)), Limits(tries=1))
+        found = replace(world(), gcloud=config, metadata=metadata, endpoint=None, open_session=lambda: session)
+        return {result.id: result for result in Runner(CHECKS, found).run().results}
+
+    return ask
+
+
+def statuses(found: dict[str, Result]) -> list[str]:
+    return [found[f"account.{name}"].status for name in ("gcloud", "adc", "match", "quota-project")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"quota": Chosen("demo-project", "a file")}, ["pass", "pass", "pass", "pass"]),
+        ({"quota": Chosen("another", "a file")}, ["pass", "pass", "pass", "warn"]),
+        ({}, ["pass", "pass", "pass", "fail"]),
+        ({"name": None}, ["pass", "pass", "unknown", "fail"]),
+        ({"name": "ADA@example.com"}, ["pass", "pass", "pass", "fail"]),
+        ({"name": "grace@example.com"}, ["pass", "pass", "warn", "fail"]),
+        ({"works": False}, ["pass", "fail", "blocked", "blocked"]),
+        ({"account": None, "accounts": ()}, ["fail", "pass", "blocked", "fail"]),
+        ({"accounts": ("grace@example.com",)}, ["fail", "pass", "blocked", "fail"]),
+        ({"accounts": None}, ["unknown", "pass", "pass", "fail"]),
+        ({"problem": "config_default cannot be read"}, ["unknown", "pass", "pass", "fail"]),
+        ({"name": ROBOT, "sort": "service account", "account": ROBOT, "accounts": (ROBOT,)}, ["pass", "pass", "pass", "not_applicable"]),
+        (
+            {"name": ROBOT, "sort": "metadata server", "account": None, "accounts": (), "metadata": Metadata(email=ROBOT)},
+            ["pass", "pass", "pass", "not_applicable"],
+        ),
+    ],
+)
+def test_the_account_is_told(asked: Any, changes: dict[str, Any], expected: list[str]) -> None:
+    assert statuses(asked(**changes)) == expected
+
+
+def test_remedies_of_a_login_want_the_terminal(asked: Any) -> None:
+    found = asked(works=False, account=None, accounts=())
+    assert found["account.adc"].remedies[0].command == ("gcloud", "auth", "application-default", "login")
+    assert found["account.adc"].remedies[0].interactive
+    assert found["account.gcloud"].remedies[0].command == ("gcloud", "init")
+    assert found["account.gcloud"].remedies[0].interactive
+
+
+def test_the_quota_project_is_set_by_one_command(asked: Any) -> None:
+    remedy = asked()["account.quota-project"].remedies[0]
+    assert remedy.command == ("gcloud", "auth", "application-default", "set-quota-project", "demo-project")
+
+
+def test_on_a_vm_the_one_tested_is_its_service_account_and_that_is_said(asked: Any) -> None:
+    found = asked(name=ROBOT, sort="metadata server", account=None, accounts=(), metadata=Metadata(email=ROBOT))
+    assert "this VM's service account" in found["account.adc"].summary
+    assert "may do" in found["account.adc"].why
+
+
+def test_a_credentials_file_that_cannot_be_read_is_not_mended_by_logging_in(world: Any) -> None:
+    def broken() -> CloudSession:
+        raise CloudError("no credentials", "/home/ada/key.json (from GOOGLE_APPLICATION_CREDENTIALS) cannot be read: no such file")
+
+    (found,) = Runner(CHECKS, replace(world(), open_session=broken, endpoint=None)).run(["account.adc"]).results
+    assert (found.status, found.remedies[0].command) == ("fail", None)
+    assert "unset GOOGLE_APPLICATION_CREDENTIALS" in found.remedies[1].text
+
+
+def test_without_credentials_the_rest_is_blocked_by_that(world: Any) -> None:
+    def none() -> CloudSession:
+        raise CloudError("no credentials", "Your default credentials were not found.")
+
+    found = Runner(CHECKS, replace(world(), open_session=none, endpoint=None)).run(["account.adc"])
+    assert [(result.id, result.status) for result in found.results] == [("account.adc", "fail")]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from heartbeat_core.checks.iam import find_grant
+from heartbeat_core.cloud.projects import Binding, Condition, Policy
+
+ROBOT, ROLE = "serviceAccount:robot@llm.iam.gserviceaccount.com", "roles/tpu.admin"
+NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
+
+
+def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) -> Binding:
+    return Binding(role, (member,), Condition("a title", expression) if expression is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "inherits", "holds", "reason"),
+    [
+        ((bound(),), False, True, ""),
+        ((bound(),), True, True, ""),
+        ((bound(member=ROBOT.upper().replace("SERVICEACCOUNT", "serviceAccount")),), False, True, ""),
+        ((bound("roles/owner"),), False, True, ""),
+        ((bound("roles/editor"),), False, True, ""),
+        ((), False, False, "not granted"),
+        ((), True, None, "inherit"),
+        ((bound("roles/tpu.viewer"),), False, False, "not granted"),
+        ((bound(member="serviceAccount:other@llm.iam.gserviceaccount.com"),), False, False, "not granted"),
+        ((bound(member="deleted:serviceAccount:robot@llm.iam.gserviceaccount.com?uid=1"),), False, False, "not granted"),
+        ((bound(member="group:robots@example.com"),), False, None, "group"),
+        ((bound(member="allAuthenticatedUsers"),), False, None, "group"),
+        ((bound("projects/llm/roles/tpu"),), False, None, "projects/llm/roles/tpu"),
+        ((bound(expression='request.time < timestamp("2026-01-01T00:00:00Z")'),), False, False, "ended 2026-01-01"),
+        ((bound(expression='request.time < timestamp("2027-01-01T00:00:00Z")'),), False, True, "until 2027-01-01"),
+        ((bound(expression="request.time < timestamp('2027-01-01T00:00:00+02:00')"),), False, True, "until"),
+        ((bound(expression='request.time < timestamp("soon")'),), False, None, "condition"),
+        ((bound(expression='request.time > timestamp("2026-01-01T00:00:00Z")'),), False, None, "condition"),
+        ((bound(expression='resource.name == "x"'),), False, None, "a title"),
+        ((bound(expression=""),), False, None, "condition"),
+        ((bound(expression='resource.name == "x"'), bound()), False, True, ""),
+    ],
+)
+def test_a_grant_holds_only_where_that_is_sure(bindings: tuple[Binding, ...], inherits: bool, holds: bool | None, reason: str) -> None:
+    found = find_grant(Policy(bindings), ROBOT, ROLE, inherits=inherits, now=NOW)
+    assert found.holds is holds
+    assert reason in found.reason
+
+
+def test_an_editor_does_not_administer_storage() -> None:
+    assert find_grant(Policy((bound("roles/editor"),)), ROBOT, "roles/storage.admin", inherits=False).holds is False
+    assert find_grant(Policy((bound("roles/owner"),)), ROBOT, "roles/storage.admin", inherits=False).holds is True

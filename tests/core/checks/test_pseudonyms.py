@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heartbeat_core.checks.redact import Pseudonyms, texts
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+HEX = "0123456789ABCDEF"
+WORD = st.text(LETTERS, min_size=4, max_size=10)
+PROJECT = st.from_regex(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", fullmatch=True)
+EMAIL = st.builds(lambda name, host: f"{name}@{host}.example.com", WORD, WORD)
+NUMBER = st.integers(10**11, 10**13 - 1).map(str)
+BILLING = st.builds("-".join, st.lists(st.text(HEX, min_size=6, max_size=6), min_size=3, max_size=3))
+TOKEN = st.text(LETTERS + HEX + "-_", min_size=20, max_size=60).map("ya29.{}".format)
+V4 = st.ip_addresses(v=4).filter(lambda address: not (address.is_loopback or address.is_unspecified)).map(str)
+V6 = st.ip_addresses(v=6).filter(lambda address: not (address.is_loopback or address.is_unspecified)).map(str)
+
+# How each is met: a sentence of Google's, a path, a command, evidence.
+IN_TEXTS = {
+    "project": (
+        "GET tpu /v2/projects/{}/locations/-/nodes",
+        "gcloud services enable tpu --project={}",
+        "Permission denied on resource project/{}.",
+    ),
+    "email": ("as {}", "--member=user:{}", "{} lacks tpu.nodes.create", "policy of <{}>"),
+    "number": ("consumer projects/{}", "project {} before or it is disabled", "service-{}@gcp-sa-tpu.iam.gserviceaccount.com"),
+    "billing": ("paid by the billing account {}", "--billing-account={}"),
+    "token": ("Bearer {}", "token {} refused"),
+    "address": ("connection to {} refused", "[{}]"),
+}
+
+
+@settings(deadline=None)
+@given(st.data(), PROJECT, EMAIL, NUMBER, BILLING, TOKEN, V4, V6)
+def test_no_secret_survives(data: st.DataObject, project: str, email: str, number: str, billing: str, token: str, v4: str, v6: str) -> None:
+    secrets = {"project": [project], "email": [email], "number": [number], "billing": [billing], "token": [token], "address": [v4, v6]}
+    tree = {
+        kind: [data.draw(st.sampled_from(forms)).format(secret) for secret in values for _ in range(2)]
+        for (kind, forms), values in zip(IN_TEXTS.items(), secrets.values(), strict=True)
+    }
+    made = Pseudonyms({"email": [email]}).apply({"checks": tree, "again": f"{project} {email} {number} {billing} {v4}"})
+    left = "\n".join(texts(made)).casefold()
+    for values in secrets.values():
+        for secret in values:
+            assert secret.casefold() not in left
+
+
+def test_the_same_thing_has_the_same_name_wherever_it_stands() -> None:
+    tree = [
+        "projects/llm-dev/nodes/one",
+        {"a": "project llm-dev, LLM-DEV and llm-dev-bucket"},
+        "as ada@example.com",
+        "ada@example.com again",
+        7,
+        None,
+    ]
+    assert Pseudonyms().apply(tree) == [
+        "projects/[project 1]/nodes/[node 1]",
+        {"a": "project [project 1], [project 1] and [project 1]-bucket"},
+        "as [email 1]",
+        "[email 1] again",
+        7,
+        None,
+    ]
+
+
+def test_what_is_known_is_replaced_though_nothing_tells_it_apart() -> None:
+    made = Pseudonyms({"project": ["llm-dev", None], "host": ["box"]}).apply(["llm-dev runs on box", "a boxer"])
+    assert made == ["[project 1] runs on [host 1]", "a boxer"]  # short ones as whole words alone
+
+
+def test_what_is_not_personal_stays() -> None:
+    said = [
+        "Python 3.11.7", "gcloud 528.0.0", "torch 2.9.1+cpu", "2026-11-22T12:00:00.123+00:00", "us-central1-b", "roles/tpu.admin",
+        "http://127.0.0.1:40123", "TPUV6EPerProjectPerZoneForTPUAPI", "0000:00:04.0", "https://docs.cloud.google.com/tpu/docs/quota",
+        "gcloud projects create <PROJECT>", "projects/-/locations", "6.12.0-x86_64",
+    ]  # fmt: skip
+    assert Pseudonyms().apply(said) == said
+
+
+def test_no_pseudonym_gives_away_what_it_stands_for() -> None:
+    made = Pseudonyms({"project": ["project"], "email": ["e-mail-1"]}).apply(["projects/project", "x e-mail-1"])
+    assert "project" not in made[0].removeprefix("projects/")
+    assert json.dumps(made)
+
+
+def test_a_users_folder_is_not_told() -> None:
+    assert Pseudonyms().apply(["/home/grace/.config/gcloud", "/Users/grace/x"]) == ["/home/[user 1]/.config/gcloud", "/Users/[user 1]/x"]

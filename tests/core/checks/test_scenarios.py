@@ -1,0 +1,236 @@
+"""Each single missing thing makes exactly its check fail, and what depends on it is blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.result import Readiness
+from heartbeat_core.emulator.catalogue import SERVICES
+from heartbeat_core.emulator.scenario import load_scenario, scenario_names
+
+IN_THE_CLOUD = [check.id for check in CHECKS if check.group not in ("host", "account")]
+API = [name for name in IN_THE_CLOUD if name.startswith("api.")]
+BEHIND_PROJECT = [name for name in IN_THE_CLOUD if name not in (*API, "project.exists", "zone.pairing")]
+OF_COMPUTE = ["quota.addresses", "quota.hyperdisk", "quota.cpus"]
+OF_TPU = ["quota.tpu-zone", "quota.tpu-region", "zone.accelerator", "zone.runtime"]
+OF_ACCOUNT = ["iam.tpu-service-account-roles", "iam.act-as"]
+Expected = dict[str, list[str]]
+
+
+def failing(check: str, blocked: list[str] | None = None) -> Expected:
+    return {"fail": [check], "blocked": blocked or []}
+
+
+EXPECTED: dict[str, Expected] = {
+    "ready": {}, "many": {}, "no-default-account": {}, "quota-unlimited": {}, "running": {}, "stockout": {}, "unreachable-zone": {},
+    "fresh": {"fail": [name for name in API if name != "api.serviceusage"], "blocked": ["project.exists", *BEHIND_PROJECT]},
+    "no-project": failing("project.exists", [*API, *BEHIND_PROJECT]),
+    "other-project": failing("project.exists", [*API, *BEHIND_PROJECT]),
+    "deleted-project": failing("project.exists", BEHIND_PROJECT),
+    "no-billing": failing("project.billing", [*OF_COMPUTE, *OF_TPU]),
+    "closed-billing": failing("project.billing", [*OF_COMPUTE, *OF_TPU]),
+    "no-cloudbilling-api": failing("api.cloudbilling", ["project.billing"]),
+    "no-cloudquotas-api": failing("api.cloudquotas", ["quota.tpu-zone", "quota.tpu-region"]),
+    "no-cloudresourcemanager-api": failing("api.cloudresourcemanager", ["project.exists", *BEHIND_PROJECT]),
+    "no-compute-api": failing("api.compute", OF_COMPUTE),
+    "no-iam-api": failing("api.iam", ["iam.tpu-service-account", *OF_ACCOUNT]),
+    "no-serviceusage-api": failing("api.serviceusage", [name for name in API if name != "api.serviceusage"]),
+    "no-tpu-api": failing("api.tpu", OF_TPU),
+    "expired-credentials": failing("account.adc", ["account.match", "account.quota-project", "project.exists", *API, *BEHIND_PROJECT]),
+    "foreign-consumer": failing("account.quota-project", ["project.exists", *API, *BEHIND_PROJECT]),
+    "no-service-account-admin": failing("iam.service-account-admin"),
+    "no-project-iam-admin": {
+        "fail": ["iam.project-iam-admin"],
+        "unknown": ["iam.service-agent", "iam.tpu-service-account", *OF_ACCOUNT],
+    },
+    "no-tpu-admin": failing("iam.tpu-admin"),
+    "no-roles": {"fail": ["iam.service-account-admin", "iam.project-iam-admin", "iam.tpu-admin", "iam.act-as"]},
+    "editor": {"fail": ["iam.service-account-admin", "iam.project-iam-admin"]},
+    "no-service-agent": {"unknown": ["iam.service-agent"]},
+    "no-service-account": failing("iam.tpu-service-account", OF_ACCOUNT),
+    "disabled-service-account": failing("iam.tpu-service-account", OF_ACCOUNT),
+    "no-service-account-roles": failing("iam.tpu-service-account-roles"),
+    "expired-grant": failing("iam.tpu-service-account-roles"),
+    "inherited-roles": {"unknown": ["iam.tpu-service-account-roles"]},
+    "no-act-as": failing("iam.act-as"),
+    "quota-zone-zero": failing("quota.tpu-zone"),
+    "quota-unset": failing("quota.tpu-zone"),
+    "quota-ineligible": failing("quota.tpu-zone"),
+    "quota-region-zero": failing("quota.tpu-region"),
+    "quota-used": {"fail": ["quota.tpu-zone", "quota.tpu-region"]},
+    "no-addresses": failing("quota.addresses"),
+    "no-hyperdisk": failing("quota.hyperdisk"),
+    "few-cpus": {"warn": ["quota.cpus"]},
+    "odd": {"unknown": ["project.exists", "project.billing", *API, "iam.service-agent", "quota.tpu-zone", "quota.tpu-region"]},
+}  # fmt: skip
+# Their faults are on the way: test_faults.py asks them over a network.
+ON_THE_WAY = {"broken-quotas", "flaky", "slow"}
+
+
+def test_every_scenario_has_an_expectation() -> None:
+    assert set(scenario_names()) == set(EXPECTED) | ON_THE_WAY
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_scenario_is_told_exactly(name: str, asked: Callable[..., Readiness]) -> None:
+    readiness = asked(name)
+    found: Expected = {}
+    for result in readiness.results:
+        if result.status not in ("pass", "not_applicable"):
+            found.setdefault(result.status, []).append(result.id)
+    expected = EXPECTED[name]
+    assert {status: sorted(ids) for status, ids in found.items()} == {status: sorted(ids) for status, ids in expected.items() if ids}
+    assert readiness.ready is (False if "fail" in expected else None if "unknown" in expected else True)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_open_says_what_to_do_and_what_is_blocked_says_by_what(name: str, asked: Callable[..., Readiness]) -> None:
+    readiness = asked(name)
+    failed = {result.id for result in readiness.failed}
+    for result in readiness.results:
+        assert result.question.endswith("?")
+        assert result.summary
+        if result.status == "fail":
+            assert result.remedies, result.id
+            assert any(remedy.command or remedy.page for remedy in result.remedies), result.id
+        if result.status == "blocked":
+            assert result.blocked_by
+            assert set(result.blocked_by) <= failed
+        if result.status == "pass" and result.id != "zone.pairing":
+            assert result.evidence, result.id
+
+
+@pytest.mark.parametrize("service", [name.removeprefix("api.") for name in API])
+def test_an_api_that_is_off_has_the_command_that_turns_it_on(service: str, asked: Callable[..., Readiness], direct: Any) -> None:
+    kept = tuple(name for name in SERVICES if name != f"{service}.googleapis.com")
+    result = asked(direct("ready", services=kept), (f"api.{service}",)).get(f"api.{service}")
+    assert result is not None
+    assert result.status == "fail"
+    assert result.remedies[0].command == ("gcloud", "services", "enable", f"{service}.googleapis.com", "--project=demo-project")
+    assert result.remedies[0].costs is False
+
+
+def test_a_role_that_is_missing_is_granted_to_the_one_who_asks(asked: Callable[..., Readiness]) -> None:
+    result = asked("no-tpu-admin").get("iam.tpu-admin")
+    assert result is not None
+    assert result.remedies[0].command == (
+        "gcloud", "projects", "add-iam-policy-binding", "demo-project", "--member=user:ada@example.com",
+        "--role=roles/tpu.admin", "--condition=None",
+    )  # fmt: skip
+    assert "tpu.nodes.create" in result.why
+    assert "ada@example.com" in result.why
+
+
+def test_quota_is_asked_for_beside_what_is_used(asked: Callable[..., Readiness]) -> None:
+    result = asked("quota-used").get("quota.tpu-zone")
+    assert result is not None
+    assert result.summary == "limit 8, 8 used, 1 v6e chip needed"
+    assert "forgotten (SUSPENDED)" in result.why
+    shells = [remedy.shell or "" for remedy in result.remedies]
+    assert any("queued-resources delete" in shell for shell in shells)
+    assert any("--preferred-value=9" in shell and "--dimensions=zone=us-central1-b" in shell for shell in shells)
+
+
+def test_no_more_quota_is_asked_for_where_that_is_refused(asked: Callable[..., Readiness]) -> None:
+    result = asked("quota-ineligible").get("quota.tpu-zone")
+    assert result is not None
+    assert "No increase can be asked for: OTHER." in result.why
+    assert not any("preferences" in (remedy.shell or "") for remedy in result.remedies)
+
+
+def test_a_spot_vm_has_quotas_of_its_own(asked: Callable[..., Readiness], direct: Any) -> None:
+    ready = load_scenario("ready")
+    quotas = {**ready.quotas, "TPUV6EPreemptiblePerProjectPerZoneForTPUAPI": {"us-central1-b": 0}}
+    readiness = asked(direct("ready", quotas=quotas), provisioning="spot")
+    assert [result.id for result in readiness.failed] == ["quota.tpu-zone"]
+    assert "TPUV6EPreemptible" in (readiness.failed[0].remedies[0].shell or "")
+
+
+def test_a_zone_without_the_accelerator_names_the_nearest_that_has_it(asked: Callable[..., Readiness]) -> None:
+    result = asked("ready", ("zone.accelerator",), zone="us-central1-a").get("zone.accelerator")
+    assert result is not None
+    assert result.status == "fail"
+    assert result.why.startswith("v6e-1 is offered in us-central1-b, us-east1-d, us-east5-a, us-east5-b")
+    assert result.remedies[0].command == ("gcloud", "config", "set", "compute/zone", "us-central1-b")
+
+
+def test_a_zone_that_is_none_is_a_failure_of_the_zone(asked: Callable[..., Readiness]) -> None:
+    result = asked("ready", ("zone.accelerator",), zone="us-central1-z").get("zone.accelerator")
+    assert result is not None
+    assert (result.status, result.summary) == ("fail", "us-central1-z has no TPUs")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "pairing", "offered"),
+    [
+        ("tpu-ubuntu2204-base", "fail", "pass"),
+        ("v2-alpha-tpuv5", "fail", "pass"),
+        ("v9-future", "unknown", "fail"),
+        ("v2-alpha-tpuv6e", "pass", "pass"),
+    ],
+)
+def test_a_runtime_must_fit_and_be_offered(runtime: str, pairing: str, offered: str, asked: Callable[..., Readiness]) -> None:
+    readiness = asked("ready", ("zone",), runtime_version=runtime)
+    assert {result.id: result.status for result in readiness.results if result.group == "zone"} == {
+        "zone.accelerator": "pass",
+        "zone.runtime": offered,
+        "zone.pairing": pairing,
+    }
+
+
+def test_an_accelerator_not_known_here_is_never_a_pass_of_its_quota(asked: Callable[..., Readiness]) -> None:
+    readiness = asked("ready", accelerator_type="v9x-1")
+    assert {result.status for result in readiness.results if result.id.startswith("quota.tpu")} == {"unknown"}
+    assert readiness.ready is False  # the zone has no such thing
+
+
+@pytest.mark.parametrize("name", ["v4-8", "v5p-8", "v5litepod-1"])
+def test_other_generations_are_charged_to_their_own_quotas(name: str, asked: Callable[..., Readiness]) -> None:
+    readiness = asked("ready", ("quota",), accelerator_type=name, zone="us-central1-a")
+    statuses = {result.id: result.status for result in readiness.results if result.group == "quota"}
+    assert statuses["quota.tpu-zone"] == {"v4-8": "unknown", "v5p-8": "fail", "v5litepod-1": "pass"}[name]
+    assert statuses["quota.hyperdisk"] == "not_applicable"
+
+
+def test_a_service_account_that_is_named_is_the_one_looked_at(asked: Callable[..., Readiness]) -> None:
+    readiness = asked("ready", service_account="nobody@demo-project.iam.gserviceaccount.com")
+    result = readiness.get("iam.tpu-service-account")
+    assert result is not None
+    assert (result.status, result.summary) == ("fail", "there is no nobody@demo-project.iam.gserviceaccount.com")
+    assert result.remedies[0].command == ("gcloud", "iam", "service-accounts", "create", "nobody", "--project=demo-project")
+
+
+def test_without_a_project_everything_waits_for_one(asked: Callable[..., Readiness]) -> None:
+    readiness = asked("ready", project=None)
+    assert [result.id for result in readiness.failed] == ["project.exists"]
+    assert {result.blocked_by for result in readiness.results if result.status == "blocked"} == {("project.exists",)}
+
+
+def test_every_question_that_several_ask_goes_out_once(world: Any, direct: Any) -> None:
+    from heartbeat_core.checks.runner import Runner
+
+    wire = direct("ready")
+    Runner(CHECKS, replace(world(wire), environ={})).run()
+    assert len(wire.asked) == len(set(wire.asked))
+    assert not [call for call in wire.asked if call.startswith(("PUT", "PATCH", "DELETE"))]
+    assert {call.rpartition(":")[2] for call in wire.asked if call.startswith("POST")} <= {"testIamPermissions", "getIamPolicy"}
+
+
+def test_where_there_is_quota_already_stands_beside_the_wish_for_more(asked: Callable[..., Readiness]) -> None:
+    result = asked("quota-zone-zero").get("quota.tpu-zone")
+    assert result is not None
+    hints = [remedy.text for remedy in result.remedies if remedy.text.startswith("Take what there is")]
+    assert len(hints) == 1
+    assert "v6e-1 in us-central1-b" not in hints[0]
+    assert "what of it is in use was not looked at" in hints[0]
+
+
+def test_nothing_is_promised_elsewhere_where_the_region_allows_nothing(asked: Callable[..., Readiness]) -> None:
+    fresh = asked("fresh").get("quota.tpu-zone")
+    assert fresh is not None
+    assert not any("Take what there is" in remedy.text for remedy in fresh.remedies)
