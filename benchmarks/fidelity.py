@@ -17,7 +17,7 @@ from benchmarks.figure import ROOT, Figure, finish, interleave, program, quiet, 
 from benchmarks.terminal import Terminal
 
 from heartbeat_core.benchmark.protocol import Ended, Samples
-from heartbeat_core.runs.recording import read_records
+from heartbeat_core.recordings.recording import read_records
 
 WARMUP = 5
 LONGEST_RUN_S = 120.0

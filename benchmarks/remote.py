@@ -20,10 +20,8 @@ from heartbeat_core.benchmark.config import MatMul, Plan
 from heartbeat_core.benchmark.process import Spawner
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.target import Here, Place
-from heartbeat_core.remote.calls import Calls
-from heartbeat_core.remote.hosts import Host, bring_engine
-from heartbeat_core.remote.place import There
-from heartbeat_core.remote.ssh import direct
+from heartbeat_core.remote.hosts import Host, There, bring_engine
+from heartbeat_core.remote.ssh import Calls, direct
 
 ROUNDS = 15
 PLANS = {

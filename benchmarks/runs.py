@@ -22,11 +22,11 @@ from benchmarks.figure import Figure, finish, program, quiet
 
 from heartbeat_core.benchmark.protocol import Ended, Environment, Proof, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
-from heartbeat_core.runs.check import check
-from heartbeat_core.runs.index import Index
-from heartbeat_core.runs.recording import load, read_records
-from heartbeat_core.runs.side import Measured, measure
-from heartbeat_core.runs.summary import summarize_recording
+from heartbeat_core.comparison.compare import check
+from heartbeat_core.comparison.groups import Measured, measure
+from heartbeat_core.recordings.index import Index
+from heartbeat_core.recordings.recording import load, read_records
+from heartbeat_core.recordings.summary import summarize_recording
 
 RECORDINGS, LISTS = 10_000, 5
 PAIRS, N, BLOCK, SLOWER = 200, 100, 10, 1.10

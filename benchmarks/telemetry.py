@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from benchmarks.figure import ROOT, Figure, finish
 
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
-from heartbeat_core.telemetry.watcher import Reader, Watcher
+from heartbeat_core.telemetry.monitor import Reader, Watcher
 
 SERVER = ROOT / "tests/xla/metrics_server.py"
 CHIPS = {"total": dict.fromkeys(range(8), 2**35), "used": dict.fromkeys(range(8), 2**30), "duty": dict.fromkeys(range(8), 87.5)}

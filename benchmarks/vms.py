@@ -24,9 +24,9 @@ from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.tpu import list_nodes
 from heartbeat_core.emulator.process import gcloud_environment, start_emulator
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.keep_trying import keep_trying
+from heartbeat_core.vms.operation import Patience, Step, VmError
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.steps import Patience, Step, VmError
+from heartbeat_core.vms.zone_search import keep_trying
 
 ROUNDS = 9
 PROJECT, ZONE, ELSEWHERE = "demo-project", "us-central1-b", "us-east5-b"

@@ -21,7 +21,7 @@ from textual.widget import Widget
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.settings import Settings
-from heartbeat_core.vms.look import take_look
+from heartbeat_core.vms.inventory import take_look
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.fleet import Fleet

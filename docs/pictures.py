@@ -22,8 +22,8 @@ from typing import Any
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
-from heartbeat_core.folders import APP
-from heartbeat_core.launch import Launcher
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.paths import APP
 from heartbeat_core.settings import load_settings
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.screen import make_app

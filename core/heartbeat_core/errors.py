@@ -20,3 +20,8 @@ class HeartbeatError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.title, self.cause, self.remedy) if part)
+
+
+def plain(text: str) -> str:
+    """Make one line of foreign text, without anything a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)

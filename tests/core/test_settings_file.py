@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import KEYS, load_settings
-from heartbeat_core.settings_file import DEFAULTS, list_settings, text_of, value_of, write_settings
+from heartbeat_core.settings import DEFAULTS, KEYS, list_settings, load_settings, text_of, value_of, write_settings
 
 OURS = """# mine
 [beat]

@@ -12,12 +12,11 @@ import pytest
 from heartbeat_core.cloud.session import CloudSession, open_session
 from heartbeat_core.emulator.process import EmulatorProcess
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.actions import command_of
-from heartbeat_core.vms.change import carry_out
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.look import take_look
+from heartbeat_core.vms.inventory import command_of, take_look
+from heartbeat_core.vms.operation import Patience
+from heartbeat_core.vms.power import carry_out
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.steps import Patience
 
 PROJECT, ZONE = "demo-project", "us-central1-b"
 ROBOT = "heartbeat-tpu@demo-project.iam.gserviceaccount.com"

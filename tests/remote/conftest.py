@@ -22,9 +22,8 @@ import pytest
 
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
-from heartbeat_core.launch import Launcher
-from heartbeat_core.remote.destination import Destination
-from heartbeat_core.remote.hosts import find_node, parse_on
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.remote.hosts import Destination, find_node, parse_on
 from heartbeat_core.settings import RemoteSettings, Settings
 
 PROJECT = "demo-project"

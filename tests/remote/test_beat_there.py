@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.runs.recording import load
+from heartbeat_core.recordings.recording import load
 
 pytestmark = pytest.mark.torch
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.runs.recording import load
+from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import Settings, TelemetrySettings
 
 LONG_S = 120.0
@@ -68,7 +68,7 @@ def test_a_run_on_a_host_is_told_of_the_chips_there(launcher: Callable[..., Any]
 def test_a_cut_connection_leaves_no_reader_behind(
     launcher: Callable[..., Any], cluster: Any, xla_python: str, metrics_port: int, watch_process: Callable[[int], Callable[[], bool]]
 ) -> None:
-    from heartbeat_core.telemetry.watcher import Watcher
+    from heartbeat_core.telemetry.monitor import Watcher
 
     there = launcher("vm", python=xla_python)
     (host,) = there.destination.hosts()
@@ -90,7 +90,7 @@ def readers_below(pid: int) -> list[int]:
 
 def test_a_network_that_falls_silent_ends_the_looks(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from heartbeat_core.remote import ssh
-    from heartbeat_core.telemetry.watcher import Reader, Watcher
+    from heartbeat_core.telemetry.monitor import Reader, Watcher
 
     assert ssh.OPTIONS[5:9] == ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
     hasty = tuple(option.replace("ServerAliveInterval=5", "ServerAliveInterval=1") for option in ssh.OPTIONS)

@@ -13,9 +13,9 @@ from urllib.request import Request, urlopen
 import pytest
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.calls import Calls
+from heartbeat_core.remote.bundle import pack
 from heartbeat_core.remote.hosts import bring_engine
-from heartbeat_core.remote.shipping import pack
+from heartbeat_core.remote.ssh import Calls
 
 
 def ask(url: str, method: str = "GET", body: Any = None) -> Any:

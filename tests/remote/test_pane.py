@@ -13,8 +13,8 @@ import pytest
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.launch import Launcher
-from heartbeat_core.runs.recording import load
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import BeatSettings, Settings
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.screen import make_app

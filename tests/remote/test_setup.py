@@ -18,8 +18,7 @@ import pytest
 from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
-from heartbeat_core.remote.setup import Done, look_at_device, set_up
-from heartbeat_core.remote.setup_steps import HAS_PINS, HAS_ROOM, Step, tpu_steps
+from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, Done, Step, look_at_device, set_up, tpu_steps
 
 
 @pytest.fixture
@@ -164,7 +163,7 @@ def test_the_command_stops_where_a_step_fails_and_says_so(
     cluster: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # the real steps, on a machine whose python3 says it does not fit: nothing is installed
-    monkeypatch.setattr("heartbeat_core.remote.setup_steps.PYTHON_FITS", "import sys; sys.exit(1)")
+    monkeypatch.setattr("heartbeat_core.remote.install.PYTHON_FITS", "import sys; sys.exit(1)")
     from heartbeat_tui.cli import dispatch
 
     for name, value in cluster.environ().items():
@@ -179,7 +178,7 @@ def test_the_command_stops_where_a_step_fails_and_says_so(
 UNENDING = """
 import json, sys
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.setup_steps import Step
+from heartbeat_core.remote.install import Step
 from heartbeat_tui.commands.vms_setup import set_up_one
 from concurrent.futures import ThreadPoolExecutor
 step = Step("long", "a long one", commands=(("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more

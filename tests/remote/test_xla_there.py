@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.remote.setup import look_at_device
+from heartbeat_core.remote.install import look_at_device
 
 pytestmark = pytest.mark.xla
 

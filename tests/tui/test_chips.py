@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.benchmark.protocol import ChipReading, Chips
 from heartbeat_core.benchmark.series import ChartData, Column, DutyColumn
-from heartbeat_core.telemetry.look import Answer, Look
+from heartbeat_core.telemetry.readings import Answer, Look
+from heartbeat_core.telemetry.text import chip_line, chip_rows
 from heartbeat_tui.commands import chips as command
 from heartbeat_tui.widgets.chart import draw
-from heartbeat_tui.widgets.chip_words import chip_line, chip_rows
 from heartbeat_tui.widgets.words import figures_text, meaning
 
 GIB = 2**30

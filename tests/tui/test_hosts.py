@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.target import Ending
 from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.together import Together
+from heartbeat_core.remote.multi_host import Together
 from heartbeat_tui.messages import BeatOn
 
 if TYPE_CHECKING:

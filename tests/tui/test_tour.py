@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.runs.replay import Replay
-from heartbeat_core.tour.steps import STEPS
+from heartbeat_core.recordings.replay import Replay
+from heartbeat_core.tour.tour import STEPS
 from heartbeat_tui.messages import Begin
 
 if TYPE_CHECKING:

@@ -16,10 +16,9 @@ import pytest
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.tpu_chips import CHIPS
-from heartbeat_core.runs.recording import Recording, load
-from heartbeat_core.telemetry.look import Look
-from heartbeat_core.telemetry.watcher import Reader, Watcher
-from heartbeat_core.telemetry.witness import ChipWitness
+from heartbeat_core.recordings.recording import Recording, load
+from heartbeat_core.telemetry.monitor import ChipWitness, Reader, Watcher
+from heartbeat_core.telemetry.readings import Look
 
 pytestmark = pytest.mark.xla
 

@@ -21,10 +21,10 @@ from heartbeat_tui.runs_messages import KeptRuns
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import CeilingCache
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.runs.entry import Entry
-    from heartbeat_core.runs.index import Index
-    from heartbeat_core.runs.labels import Relabel
-    from heartbeat_core.runs.recording import Loaded
+    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.index import Index
+    from heartbeat_core.recordings.labels import Relabel
+    from heartbeat_core.recordings.recording import Loaded
 
 REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
 
@@ -145,7 +145,7 @@ class Archive:
 
     def load(self, entry: Entry) -> Sight:
         """Read a run, unless it has been."""
-        from heartbeat_core.runs.recording import load
+        from heartbeat_core.recordings.recording import load
 
         key = entry.path, entry.bytes
         found = self.sights.get(key)
@@ -176,7 +176,7 @@ class Archive:
 
     def open_sweep(self, entries: Sequence[Entry]) -> Snapshot:
         """Put a sweep together again; raise HeartbeatError where the runs are none."""
-        from heartbeat_core.runs.write import sweep_in
+        from heartbeat_core.export.export import sweep_in
 
         assert self.index is not None
         swept = sweep_in(tuple(sorted(entries, key=lambda entry: entry.path.name, reverse=True)), self.index)
@@ -193,7 +193,7 @@ class Archive:
 
         Raises HeartbeatError where that cannot be.
         """
-        from heartbeat_core.runs.write import in_form, keep
+        from heartbeat_core.export.export import in_form, keep
         from heartbeat_tui.tariff import known_tariff
 
         assert self.index is not None

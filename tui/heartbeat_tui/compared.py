@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.samples import SampleStore
     from heartbeat_core.benchmark.series import Series
     from heartbeat_core.benchmark.statistics import Bin
-    from heartbeat_core.runs.compare import Comparison
-    from heartbeat_core.runs.entry import Entry
-    from heartbeat_core.runs.side import Measured, Side
-    from heartbeat_core.runs.tariff import Tariff
+    from heartbeat_core.comparison.compare import Comparison
+    from heartbeat_core.comparison.cost import Tariff
+    from heartbeat_core.comparison.groups import Measured, Side
+    from heartbeat_core.recordings.entry import Entry
     from heartbeat_tui.messages import Snapshot
 
 
@@ -87,7 +87,7 @@ def compare_read(sights: Sequence[tuple[Entry, Sight]], tariff: Tariff) -> Compa
 
     What has no figures is left out where it is one of a group. Raises HeartbeatError where that cannot be.
     """
-    from heartbeat_core.runs.side import check_turn, left_out, measured, plan_key
+    from heartbeat_core.comparison.groups import check_turn, left_out, measured, plan_key
 
     runs: dict[object, list[Measured]] = {}
     snapshots: dict[object, list[Snapshot]] = {}
@@ -124,7 +124,7 @@ def hold(
     tariff: Tariff,
     left_out: tuple[str, ...],
 ) -> Compared:
-    from heartbeat_core.runs.compare import compare_all
+    from heartbeat_core.comparison.compare import compare_all
 
     return Compared(compare_all(runs, tariff), runs, snapshots, tariff, left_out)
 

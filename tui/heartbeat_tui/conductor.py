@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.benchmark.series import ChartData
     from heartbeat_core.benchmark.statistics import Bin
-    from heartbeat_core.runs.course import Course, Leg
-    from heartbeat_core.runs.sweep import Swept
+    from heartbeat_core.experiments.experiment import Course, Leg
+    from heartbeat_core.experiments.sweep import Swept
 
 REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
 
@@ -61,13 +61,13 @@ class Conductor:
 
     def compare(self, plan: Plan) -> None:
         """Start the handbook's method on this work; the honest one follows when it has ended."""
-        from heartbeat_core.runs.both_clocks import BothClocks
+        from heartbeat_core.experiments.experiment import BothClocks
 
         self.set_out(BothClocks(plan))
 
     def sweep(self, plan: Plan, axes: tuple[Axis, ...]) -> None:
         """Start with the first point; raise HeartbeatError where a point makes no sense, or none can start."""
-        from heartbeat_core.runs.sweep import Sweep
+        from heartbeat_core.experiments.sweep import Sweep
 
         self.set_out(Sweep(plan, axes))
 
@@ -111,7 +111,7 @@ class Conductor:
 
     def tell_end(self) -> None:
         """Tell the course how its leg has ended, once."""
-        from heartbeat_core.runs.course import kept_at
+        from heartbeat_core.experiments.experiment import kept_at
 
         with self.telling:
             run, course, leg = self.run, self.course, self.leg

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis
-    from heartbeat_core.vms.look import History, Look, Transition
+    from heartbeat_core.vms.inventory import History, Look, Transition
+    from heartbeat_core.vms.operation import Patience
+    from heartbeat_core.vms.quota_headroom import Room
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.room import Room
-    from heartbeat_core.vms.steps import Patience
     from heartbeat_tui.checks_messages import Offers
     from heartbeat_tui.vm_rows import VmRow
     from heartbeat_tui.vms_messages import Job
@@ -135,7 +135,7 @@ class Fleet:
         return self.session, world.target.project.value
 
     def take(self, session: CloudSession, project: str, zone: str) -> Look:
-        from heartbeat_core.vms.look import take_look
+        from heartbeat_core.vms.inventory import take_look
 
         return take_look(session, project, zone)
 
@@ -154,7 +154,7 @@ class Fleet:
     def took(self, look: Look, project: str) -> None:
         """Take in a good answer."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
-        from heartbeat_core.vms.look import History
+        from heartbeat_core.vms.inventory import History
 
         self.fails = 0
         history = self.history = self.history or History()
@@ -207,7 +207,7 @@ class Fleet:
     def priced(self, row: VmRow, node: Node | QueuedResource, now: datetime) -> VmRow:
         """Add what a node costs; the same row where that is the same to the cent."""
         from heartbeat_core.cloud.tpu import Node as NodeType
-        from heartbeat_core.vms.prices import cost_so_far, rate_of
+        from heartbeat_core.vms.pricing import cost_so_far, rate_of
 
         rates = self.view().rates
         if rates is None or not isinstance(node, NodeType):
@@ -230,7 +230,7 @@ class Fleet:
         """Find what TPUs cost; why that cannot be told is in the view, and it is asked ``again`` only on demand."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.prices import find_rates
+        from heartbeat_core.vms.pricing import find_rates
 
         with self.pricing:
             if again:
@@ -291,8 +291,8 @@ class Fleet:
         """Say how much quota is left for it, or why that cannot be told; empty where no quota of it is known. For a thread."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.look import take_look
-        from heartbeat_core.vms.room import find_room, no_room
+        from heartbeat_core.vms.inventory import take_look
+        from heartbeat_core.vms.quota_headroom import find_room, no_room
 
         session = self.session
         if session is None:

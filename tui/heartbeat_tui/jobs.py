@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.cancellation import Cancellation
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.vms.actions import Change
+    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.vms.operation import OnStep, Patience, Step
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.steps import OnStep, Patience, Step
 
 Do = Callable[["CloudSession", "OnStep"], "Node | QueuedResource | None"]
 MOST_STEPS = 500
@@ -45,7 +45,7 @@ class Jobs:
     def create(self, request: CreateRequest, zones: tuple[str, ...] = ()) -> Job:
         """Prepare to create one; with ``zones`` to go round them until there is capacity."""
         from heartbeat_core.vms.create import create
-        from heartbeat_core.vms.keep_trying import keep_trying
+        from heartbeat_core.vms.zone_search import keep_trying
 
         def do(session: CloudSession, on_step: OnStep) -> Node | QueuedResource:
             if zones:
@@ -58,8 +58,8 @@ class Jobs:
     def change(self, action: Change, thing: Node | QueuedResource, project: str) -> Job:
         """Prepare to start, stop or delete one."""
         from heartbeat_core.cloud.tpu import Node as NodeType
-        from heartbeat_core.vms.actions import command_of
-        from heartbeat_core.vms.change import carry_out
+        from heartbeat_core.vms.inventory import command_of
+        from heartbeat_core.vms.power import carry_out
 
         def do(session: CloudSession, on_step: OnStep) -> None:
             carry_out(session, project, thing, action, on_step, self.patience)
@@ -113,7 +113,7 @@ class Jobs:
         """Say how a job ended that did not end well."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.steps import INTERRUPTED, VmError
+        from heartbeat_core.vms.operation import INTERRUPTED, VmError
 
         if isinstance(error, VmError):
             return Ending(

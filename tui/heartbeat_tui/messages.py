@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.series import ChartData
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.runs.sweep import Swept
+    from heartbeat_core.experiments.sweep import Swept
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
 
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
 

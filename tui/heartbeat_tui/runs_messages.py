@@ -10,8 +10,8 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.runs.entry import Entry
-    from heartbeat_core.runs.labels import Relabel
+    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.labels import Relabel
 
 
 @dataclass(frozen=True)

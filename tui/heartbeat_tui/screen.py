@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BackendName, Plan
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_tui.archive import Archive
     from heartbeat_tui.checkup import Checkup
     from heartbeat_tui.fleet import Fleet
@@ -81,7 +81,7 @@ def make_app(
         if event is None:
             launcher.destination = None
             return "", launcher.backend()
-        from heartbeat_core.remote.destination import destination_of
+        from heartbeat_core.remote.hosts import destination_of
 
         world, remote = app.open_checkup().open().world, launcher.settings.remote
         launcher.destination = destination_of(event.node, event.project, event.worker, world.open_session, world.endpoint, remote)

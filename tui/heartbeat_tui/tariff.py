@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping
 from functools import cache
 
-from heartbeat_core.runs.tariff import Tariff
+from heartbeat_core.comparison.cost import Tariff
 
 
 def known_tariff(given: Mapping[str, float] | None = None) -> Tariff:
     """Give what is known of prices; ``given`` rates go before the list."""
-    from heartbeat_core.vms.prices import cache_file, load
+    from heartbeat_core.vms.pricing import cache_file, load_prices
 
-    return Tariff(given or {}, load(cache_file()), cache(target_region))
+    return Tariff(given or {}, load_prices(cache_file()), cache(target_region))
 
 
 def target_region() -> str:

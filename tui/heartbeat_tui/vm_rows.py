@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
-from heartbeat_core.vms.look import LONG_READY, Kind, moment
+from heartbeat_core.vms.inventory import LONG_READY, Kind, moment
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource

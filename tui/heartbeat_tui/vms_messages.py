@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis, Remedy
-    from heartbeat_core.vms.actions import Change
-    from heartbeat_core.vms.prices import Rates
-    from heartbeat_core.vms.steps import Step
+    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.vms.operation import Step
+    from heartbeat_core.vms.pricing import Rates
     from heartbeat_tui.vm_rows import VmRow
 
 What = Literal["create", "start", "stop", "delete"]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from heartbeat_core.benchmark.config import Dtype, MatMul, Plan, Precision
 from heartbeat_core.benchmark.protocol import CeilingMeasured
 from heartbeat_core.benchmark.tpu_chips import Chip
-from heartbeat_core.folders import write_whole
+from heartbeat_core.paths import write_whole
 
 # How many bfloat16 products a TPU makes of one float32 product; torch_xla.backends.set_mat_mul_precision.
 PASSES: dict[Precision, int] = {"default": 1, "high": 3, "highest": 6}

@@ -24,8 +24,7 @@ from heartbeat_core.benchmark.report import Report, get_ready, report_of
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import Ending, Exit, Here, Place
-from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import HeartbeatError, plain
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.folders import cache_folder
+from heartbeat_core.paths import cache_folder
 
 SCHEMA = 1
 NAME = "xla-2.9-py"

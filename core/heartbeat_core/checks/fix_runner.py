@@ -18,7 +18,7 @@ from typing import Literal, cast
 
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.folders import emulated_gcloud_folder
+from heartbeat_core.paths import emulated_gcloud_folder
 
 END_LIMIT_S = 5.0  # from the order to end until it is ended by force
 # Colours, titles and cursor movements, then what is left of controls: none of them may reach the screen.

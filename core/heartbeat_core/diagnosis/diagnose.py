@@ -14,8 +14,7 @@ from heartbeat_core.diagnosis.rules_capacity import CAPACITY_RULES
 from heartbeat_core.diagnosis.rules_connection import NETWORK_RULES, SSH_RULES
 from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
 from heartbeat_core.diagnosis.rules_tpu_vm import HANDBOOK_RULES, TPU_VM_RULES
-from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import HeartbeatError, plain
 
 # In the order in which they are tried: what tells most comes first, what says little by itself last.
 CATALOGUE: tuple[Entry, ...] = (

@@ -17,25 +17,59 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from heartbeat_core.emulator import (
-    billing,
-    compute,
-    control,
-    iam,
-    operations,
-    quotas,
-    resource_manager,
-    service_usage,
-    tpu_nodes,
-    tpu_places,
-    tpu_queued,
-)
-from heartbeat_core.emulator.answers import ApiError, Call, Json
-from heartbeat_core.emulator.routing import Router, admit
+from heartbeat_core.emulator import billing, compute, iam, operations, quotas, resource_manager, service_usage, tpu, tpu_locations
+from heartbeat_core.emulator.http import ApiError, Call, Json
+from heartbeat_core.emulator.router import Router, admit, routes_of
 from heartbeat_core.emulator.scenario import Edit, Faults, Mishap
-from heartbeat_core.emulator.state import Cloud
+from heartbeat_core.emulator.state import Cloud, timestamp
 
-MODULES = (billing, compute, control, iam, operations, quotas, resource_manager, service_usage, tpu_nodes, tpu_places, tpu_queued)
+
+def state(cloud: Cloud, call: Call) -> Json:
+    """Say what is emulated, so that whoever shows its answers can say so too."""
+    del call
+    return {
+        "emulator": "heartbeat-tui",
+        "scenario": cloud.scenario.name,
+        "description": cloud.scenario.description,
+        "principal": cloud.scenario.principal,
+        "projects": list(cloud.projects),
+        "time": cloud.stamp(),
+        "due": [timestamp(due.at) for due in sorted(cloud.agenda)],
+    }
+
+
+def advance(cloud: Cloud, call: Call) -> Json:
+    """Move the clock on by ``seconds``, or to when nothing is due any more."""
+    seconds = call.body.get("seconds")
+    if seconds is None:
+        while cloud.agenda:
+            cloud.clock.advance(max(0.0, cloud.agenda[0].at - cloud.clock.now()))
+            cloud.settle()
+    elif type(seconds) in (int, float) and seconds >= 0:
+        cloud.clock.advance(seconds)
+        cloud.settle()
+    else:
+        raise ApiError(400, "seconds is a number, not below 0")
+    return state(cloud, call)
+
+
+def userinfo(cloud: Cloud, call: Call) -> Json:
+    """Answer whose credentials these are."""
+    del call
+    if cloud.scenario.credentials == "expired":
+        raise ApiError(401, "Invalid Credentials")
+    return {"email": cloud.scenario.principal.partition(":")[2], "email_verified": True, "sub": "100000000000000000001"}
+
+
+CONTROL_ROUTES = routes_of(
+    "",
+    ("GET", "/emulator", state, ""),
+    ("POST", "/emulator:advance", advance, ""),
+    ("GET", "/(oauth2/v1|oauth2/v3|v1|oauth2/v2)/(userinfo|tokeninfo)", userinfo, ""),
+)
+
+
+SERVICES = (billing, compute, iam, operations, quotas, resource_manager, service_usage, tpu, tpu_locations)
 LOOPBACK = ["127.0.0.1", "localhost"]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 MOST_BYTES = 1_000_000
@@ -50,7 +84,7 @@ class Emulator:
         self.latency_s = latency_s
         self.sleep = sleep
         self.met = dict.fromkeys(cloud.scenario.faults.mishaps, 0)  # how often each has happened
-        self.router = Router(route for module in MODULES for route in module.ROUTES)
+        self.router = Router((*CONTROL_ROUTES, *(route for service in SERVICES for route in service.ROUTES)))
 
     def answer(self, call: Call) -> tuple[int, Json]:
         """Carry out one call; return the HTTP status and the body."""

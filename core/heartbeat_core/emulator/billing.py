@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json, page
 from heartbeat_core.emulator.catalogue import FAMILIES, ZONES, Family
-from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.http import ApiError, Call, Json, page
+from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.state import Cloud, Project
 
 COMPUTE, TPU = "6F81-5844-456A", "E000-3F24-B8AA"

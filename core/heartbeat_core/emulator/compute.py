@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from heartbeat_core.emulator.answers import Call, ComputeError, Json, page
 from heartbeat_core.emulator.catalogue import REGION_METRICS, REGIONS, ZONES
+from heartbeat_core.emulator.http import Call, ComputeError, Json, page
 from heartbeat_core.emulator.quotas import BY_ID, limit, region_usage
-from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.state import Cloud, Project
 
 SELF = "https://www.googleapis.com/compute/v1/"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json, page, permission_denied
+from heartbeat_core.emulator.http import ApiError, Call, Json, page, permission_denied
 from heartbeat_core.emulator.resource_manager import held, require_members
-from heartbeat_core.emulator.roles import ROLES
-from heartbeat_core.emulator.routing import routes_of
-from heartbeat_core.emulator.start import add_account
+from heartbeat_core.emulator.router import routes_of
+from heartbeat_core.emulator.scenario import ROLES
+from heartbeat_core.emulator.seed import add_account
 from heartbeat_core.emulator.state import Account, Cloud, Project
 
 ID = re.compile(r"[a-z]([a-z0-9-]{4,28}[a-z0-9])")

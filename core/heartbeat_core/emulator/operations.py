@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json
-from heartbeat_core.emulator.routing import Route, routes_of
+from heartbeat_core.emulator.http import ApiError, Call, Json
+from heartbeat_core.emulator.router import Route, routes_of
 from heartbeat_core.emulator.state import Cloud, Operation, Project
 
 CODES = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json, page, quota_exceeded
 from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, Quota, Slice
-from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.http import ApiError, Call, Json, page, quota_exceeded
+from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.state import Cloud, Preference, Project
 
 HOLDING = {"PROVISIONING", "SUSPENDING", "SUSPENDED", "FAILED"}  # the states of a queued resource that count against quota

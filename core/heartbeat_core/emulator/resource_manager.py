@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from heartbeat_core.emulator.answers import ApiError, Call, Json, page
+from heartbeat_core.emulator.http import ApiError, Call, Json, page
 from heartbeat_core.emulator.operations import begin
-from heartbeat_core.emulator.routing import routes_of
+from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.state import Cloud, Operation, Project, Service
 
 ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles

@@ -7,10 +7,9 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
-from heartbeat_core.emulator.clock import Clock
 from heartbeat_core.emulator.scenario import Scenario
-from heartbeat_core.emulator.start import start_cloud
-from heartbeat_core.emulator.state import Cloud
+from heartbeat_core.emulator.seed import start_cloud
+from heartbeat_core.emulator.state import Clock, Cloud
 from heartbeat_core.errors import HeartbeatError
 
 HOST = "127.0.0.1"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from heartbeat_core.emulator.answers import TYPE, ApiError, Call, Json, error_info, page
 from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
+from heartbeat_core.emulator.http import TYPE, ApiError, Call, Json, error_info, page
 from heartbeat_core.emulator.operations import begin
-from heartbeat_core.emulator.routing import routes_of
-from heartbeat_core.emulator.start import add_agent, add_default_account
+from heartbeat_core.emulator.router import routes_of
+from heartbeat_core.emulator.seed import add_agent, add_default_account
 from heartbeat_core.emulator.state import Cloud, Operation, Project
 
 DOMAIN = "serviceusage.googleapis.com"

@@ -7,15 +7,36 @@ import heapq
 import itertools
 import random
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import NamedTuple
 
-from heartbeat_core.emulator.answers import ApiError, Json
 from heartbeat_core.emulator.catalogue import Slice
-from heartbeat_core.emulator.clock import Clock, timestamp
-from heartbeat_core.emulator.roles import ROLES
-from heartbeat_core.emulator.scenario import Scenario
+from heartbeat_core.emulator.http import ApiError, Json
+from heartbeat_core.emulator.scenario import ROLES, Scenario
+
+
+class Clock:
+    """Seconds since the epoch, ``speed`` times as fast as the world's; at speed 0 it moves by ``advance`` alone."""
+
+    def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
+        self.speed = speed
+        self.began = time.monotonic()
+        self.origin = time.time() if start is None else start
+
+    def now(self) -> float:
+        return self.origin + (time.monotonic() - self.began) * self.speed
+
+    def advance(self, seconds: float) -> None:
+        self.origin += seconds
+
+
+def timestamp(seconds: float) -> str:
+    """Write a moment as Google's APIs do: 2026-11-22T10:00:00.000000Z."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
 
 EXPIRY = re.compile(r'\s*request\.time\s*<\s*timestamp\("([^"]+)"\)\s*')
 

@@ -5,21 +5,47 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.benchmark.process import GUARD, module_command
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
+from heartbeat_core.benchmark.target import START_LIMIT_S, Ending, Exit, explain
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, list_nodes
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.calls import Calls
-from heartbeat_core.remote.connect import check_state, choose_way, endpoint_of, gcloud_environ, refuse_made_up
-from heartbeat_core.remote.shipping import NOT_SET_UP, TOO_OLD, pack
-from heartbeat_core.remote.ssh import NOTHING, Vm, Worker, direct, read_dry_run, split_flags
-from heartbeat_core.remote.troubles import cannot_reach, gcloud_failed
+from heartbeat_core.remote.bundle import NOT_SET_UP, TOO_OLD, pack
+from heartbeat_core.remote.ssh import (
+    NOTHING,
+    Calls,
+    GivenUp,
+    Vm,
+    Worker,
+    cannot_reach,
+    check_state,
+    choose_way,
+    direct,
+    endpoint_of,
+    gcloud_environ,
+    gcloud_failed,
+    read_dry_run,
+    refuse_made_up,
+    split_flags,
+    told,
+)
 from heartbeat_core.settings import RemoteSettings
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.settings import RemoteSettings
+
 
 ON = re.compile(r"(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)(?::(?P<worker>\d{1,4}|all))?")
 LOST = 255  # ssh's own exit code; a command's is passed on
@@ -218,3 +244,151 @@ def check_arrived(host: Host, code: int, said: str) -> None:
         raise HeartbeatError(
             f"the engine could not be brought to {host.label}", " / ".join(said.split("\n")[-4:]), "Look at its disk.", exit_code=3
         )
+
+
+FIND_S = 120.0  # far more than a list of nodes may take
+
+
+@dataclass(frozen=True)
+class Found:
+    """A TPU VM, and its hosts as they were found."""
+
+    node: Node
+    hosts: tuple[Host, ...]
+
+
+@dataclass
+class Destination:
+    """The hosts that ``on`` names; ``find`` looks the node up, and may raise HeartbeatError."""
+
+    on: On
+    project: str
+    endpoint: str | None
+    remote: RemoteSettings
+    find: Callable[[], Node]
+    found: Found | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    calls: Calls = field(default_factory=Calls, repr=False)  # of the last time the hosts were asked for
+
+    @property
+    def label(self) -> str:
+        """Name it as ``--on`` does."""
+        number = "" if self.on.worker is None else f":{self.on.worker}"
+        return f"{self.on.name}{':all' if self.on.all else number}"
+
+    def hosts(self) -> tuple[Host, ...]:
+        """Give the hosts, each reached just now; one that moved since the last run is found anew. Raise HeartbeatError."""
+        with self.lock:
+            self.calls = calls = Calls()
+            if self.found is not None:
+                try:
+                    reach(self.found.hosts, self.found.node, self.project, self.remote, calls=calls)
+                except GivenUp:
+                    raise
+                except HeartbeatError:
+                    self.found = None  # it may have been created again, at another address
+                    self.calls = calls = Calls()  # a try that failed has ended its own
+                else:
+                    return self.found.hosts
+            node = calls.wait_for(self.find, FIND_S)
+            hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote, calls=calls)
+            reach(hosts, node, self.project, self.remote, calls=calls)
+            self.found = Found(node, hosts)
+            return hosts
+
+    def give_up(self) -> None:
+        """Have whoever waits for the hosts raise GivenUp; from any thread, harmless where nobody does."""
+        self.calls.end()
+
+
+def destination_of(
+    node: Node,
+    project: str,
+    worker: int | None,
+    open_session: Callable[[], CloudSession],
+    endpoint: str | None,
+    remote: RemoteSettings,
+) -> Destination:
+    """Make the destination for a node that is at hand, all its hosts where ``worker`` is None; looked up again when it is gone to."""
+    several = len(node.endpoints) > 1
+    on = On(node.id, worker if several else None, all=several and worker is None)
+
+    def find() -> Node:
+        session = open_session()
+        try:
+            return find_node(session, project, node.id, node.zone)
+        finally:
+            session.close()
+
+    return Destination(on, project, endpoint, remote, find)
+
+
+KEPT = "The samples received until then are kept."
+CONNECT_S = 60.0  # to connect, and to read torch from a disk that has not been read yet
+PULSE_S = 10.0
+
+
+@dataclass(frozen=True)
+class There:
+    """One host: its worker is started over ssh, under a guard, and what ends the connection is told from what ends the worker."""
+
+    host: Host
+    start_limit_s: float = START_LIMIT_S + CONNECT_S
+    pulse_s: float | None = PULSE_S
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (f"on {self.host.label}",)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.host.guard_command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env=dict(self.host.environ),
+        )
+
+    def order(self) -> dict[str, Any]:
+        """Tell the worker where it is; its parent is the guard, who says so itself."""
+        return {"place": {"tpu_vm": self.host.name, "tpu_worker": self.host.worker, **self.host.kind}}
+
+    def available_bytes(self) -> int | None:
+        return None  # the worker looks at its own machine before it allocates anything
+
+    def oom_kills(self) -> int | None:
+        return None  # the guard counts
+
+    def cannot_start(self, plan: Plan, error: OSError) -> HeartbeatError:
+        del plan
+        return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
+
+    def explain(self, series: Series, gone: Exit) -> Ending:
+        """Tell the endings apart: ours and the worker's own words first, then ssh's, then how the guard saw the worker end."""
+        code = gone.returncode
+        spoke = gone.timed_out_s is not None or gone.ended_by_us or series.failed is not None or series.ended is not None
+        if gone.rubbish is not None and series.started is None:
+            cause = f"{gone.rubbish.cause} A shell that is no terminal's must print nothing: look at ~/.bashrc on {self.host.label}."
+            return Ending("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
+        if series.failed is not None and series.failed.kind == "backend":
+            ending = explain(series, gone)
+            return replace(ending, remedy=f"{ending.remedy} On {self.host.name}, heartbeat-tui vms setup {self.host.name} brings the pair.")
+        if spoke or gone.rubbish is not None or code is None:
+            return explain(series, gone)
+        if code == LOST:
+            return self.lost(series, gone)
+        if code in (126, 127) and series.started is None:
+            title = f"the worker could not be started on {self.host.label}"
+            return Ending("unavailable", title, told("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.host.name}")
+        if code == OUT_OF_MEMORY:
+            return explain(series, replace(gone, returncode=-9, kernel_killed=True))
+        return explain(series, replace(gone, returncode=128 - code if 128 < code < 128 + 65 else code))
+
+    def lost(self, series: Series, gone: Exit) -> Ending:
+        """Explain a connection that ended before the run did, or never came about."""
+        error = cannot_reach(self.host.label, "\n".join(gone.stderr))
+        if series.started is None:
+            return Ending("unavailable", error.title, error.cause, error.remedy)
+        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
+        return Ending("lost", f"the connection to {self.host.label} was lost", cause, "See what became of it: heartbeat-tui vms list.")

@@ -25,10 +25,22 @@ from heartbeat_core.cloud.tpu import (
 )
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis, Origin, Remedy
-from heartbeat_core.vms.actions import command_of
-from heartbeat_core.vms.errand import UNNAMED, Errand, Found, Lost, Missing
+from heartbeat_core.vms.inventory import command_of
+from heartbeat_core.vms.operation import (
+    COULD_NOT_TELL,
+    INTERRUPTED,
+    NO,
+    UNNAMED,
+    Errand,
+    Found,
+    Lost,
+    Missing,
+    OnStep,
+    Patience,
+    VmError,
+    unheard,
+)
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.steps import COULD_NOT_TELL, INTERRUPTED, NO, OnStep, Patience, VmError, unheard
 
 # Diagnoses of what may be otherwise in a while, by themselves: no capacity now, or an API that failed or was asked too often.
 PASSING = frozenset({

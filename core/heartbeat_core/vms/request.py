@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import json
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits
+from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.paths import state_folder, write_whole
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
 ZONE = re.compile(r"[a-z]+(?:-[a-z]+)+\d+-[a-z]")
@@ -27,7 +32,7 @@ WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "res
 
 
 @dataclass(frozen=True)
-class Offers:
+class ZoneOffers:
     """What a zone offers by its own word; empty where it was not asked, or says nothing."""
 
     zone: str = ""
@@ -35,12 +40,12 @@ class Offers:
     runtime_versions: tuple[str, ...] = ()
 
 
-def ask_offers(session: CloudSession, project: str, zone: str) -> Offers:
+def ask_offers(session: CloudSession, project: str, zone: str) -> ZoneOffers:
     """Ask for accelerator types and runtime versions side by side; raise CloudError."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="runtimes") as pool:
         versions = pool.submit(list_runtime_versions, session, project, zone)
         types = list_accelerator_types(session, project, zone)
-        return Offers(zone, types, versions.result())
+        return ZoneOffers(zone, types, versions.result())
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,9 @@ class CreateRequest:
             "--tunnel-through-iap) or from a machine in its network. It reaches the internet only where its network has Cloud NAT."
         )
 
-    def problems(self, offers: Offers | None = None) -> dict[str, HeartbeatError]:
+    def problems(self, offers: ZoneOffers | None = None) -> dict[str, HeartbeatError]:
         """Find what is wrong, by the name of the field; what the zone offers is held against it where that is known."""
-        offers = offers or Offers()
+        offers = offers or ZoneOffers()
         found = (*self.wrong_names(), *self.wrong_kind(offers), *self.wrong_rest())
         return dict(reversed(found))  # the first of each field holds
 
@@ -99,7 +104,7 @@ class CreateRequest:
         if not ZONE.fullmatch(self.zone):
             yield "zone", HeartbeatError(f"{self.zone!r} is no zone", "A zone is a region and a letter.", "Give one such as us-central1-b.")
 
-    def wrong_kind(self, offers: Offers) -> Iterator[tuple[str, HeartbeatError]]:
+    def wrong_kind(self, offers: ZoneOffers) -> Iterator[tuple[str, HeartbeatError]]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
         if not self.accelerator_type or (types and self.accelerator_type not in types):
             title = f"{self.zone} does not offer {self.accelerator_type}" if self.accelerator_type else "no accelerator type was chosen"
@@ -236,3 +241,74 @@ def read_script(path: str) -> str:
 def expanded(path: str) -> str:
     """Write out a leading ~, which neither gcloud nor the shell does in the middle of a flag; a home that is not known stays as it is."""
     return os.path.expanduser(path)  # noqa: PTH111  # that of pathlib raises for a home it does not know
+
+
+SCHEMA = 1
+
+
+def first_request(target: Target, last: CreateRequest | None = None) -> CreateRequest:
+    """Make the request that somebody sees first: what flags, environment and settings name, else the last one, else the defaults."""
+
+    def pick(name: str, kept: str) -> str:
+        chosen: Chosen = getattr(target, name)
+        return (chosen.value if chosen and not by_default(chosen) else kept or chosen.value) or ""
+
+    kind = pick("accelerator_type", last.accelerator_type if last else "")
+    runtime = target.runtime_version
+    if by_default(runtime):  # it goes with the default type, which need not be the one that was picked
+        found = find_accelerator(kind)
+        kept = last.runtime_version if last and last.accelerator_type == kind else None
+        runtime = Chosen(kept or (found.family.runtime if found else None), "goes with the type")
+    request = CreateRequest(
+        project=target.project.value or (last.project if last else ""),
+        zone=pick("zone", last.zone if last else ""),
+        name=pick("tpu_name", last.name if last else ""),
+        accelerator_type=kind,
+        runtime_version=runtime.value or "",
+        provisioning=target.model if last is None or not by_default(target.provisioning) else last.provisioning,
+        service_account=pick("service_account", last.service_account if last else ""),
+    )
+    if last is None:
+        return request
+    return replace(
+        request, queued=last.queued, external_ip=last.external_ip, network=last.network, subnetwork=last.subnetwork,
+        labels=last.labels, startup_script=last.startup_script,
+    )  # fmt: skip
+
+
+def by_default(chosen: Chosen) -> bool:
+    """Say whether nobody chose it."""
+    return chosen.source == "default" or chosen.source.startswith(("goes with", "not set"))
+
+
+def last_request(path: Path | None = None) -> CreateRequest | None:
+    """Give the last request that was kept, None where there is none that can be read."""
+    try:
+        table: Any = json.loads((path or state_file()).read_bytes())
+        if table["schema"] != SCHEMA:
+            return None
+        kept = table["create"]
+        known = {field.name: kept[field.name] for field in fields(CreateRequest) if field.name in kept}
+        request = CreateRequest(**known)
+        return request if all(fits(getattr(request, name), kind) for name, kind in KINDS.items()) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(request: CreateRequest, path: Path | None = None) -> None:
+    """Keep a request; where that cannot be done the next one is described again."""
+    with contextlib.suppress(OSError):
+        write_whole(path or state_file(), json.dumps({"schema": SCHEMA, "create": asdict(request)}, indent=1))
+
+
+def state_file() -> Path:
+    return state_folder() / "last-vm.json"
+
+
+KINDS = {field.name: {"bool": bool, "Mapping[str, str]": dict}.get(str(field.type), str) for field in fields(CreateRequest)}
+
+
+def fits(value: object, kind: type) -> bool:
+    if isinstance(value, dict):
+        return kind is dict and all(isinstance(part, str) for pair in value.items() for part in pair)
+    return type(value) is kind

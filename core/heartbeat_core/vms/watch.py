@@ -10,8 +10,7 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import GONE as ENDED
 from heartbeat_core.cloud.tpu import get_node, get_queued_resource
-from heartbeat_core.vms.errand import NOT_FOUND, Asker, Lost, Missing
-from heartbeat_core.vms.steps import OnStep, Patience, unheard
+from heartbeat_core.vms.operation import NOT_FOUND, Asker, Lost, Missing, OnStep, Patience, unheard
 
 Outcome = Literal["reached", "ended", "gone", "timed out"]
 

@@ -20,11 +20,11 @@ from heartbeat_core.cloud.auth import Login, anonymous
 from heartbeat_core.cloud.errors import refusal
 from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.session import CloudSession, Connection, Limits
-from heartbeat_core.emulator.answers import Call
 from heartbeat_core.emulator.app import Emulator
-from heartbeat_core.emulator.clock import Clock
+from heartbeat_core.emulator.http import Call
 from heartbeat_core.emulator.scenario import load_scenario
-from heartbeat_core.emulator.start import start_cloud
+from heartbeat_core.emulator.seed import start_cloud
+from heartbeat_core.emulator.state import Clock
 
 NOWHERE = "http://127.0.0.1:1"
 IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")

@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from heartbeat_core.emulator.answers import Call
 from heartbeat_core.emulator.app import Emulator, make_app
-from heartbeat_core.emulator.clock import Clock
+from heartbeat_core.emulator.http import Call
 from heartbeat_core.emulator.scenario import Scenario, load_scenario
-from heartbeat_core.emulator.start import start_cloud
+from heartbeat_core.emulator.seed import start_cloud
+from heartbeat_core.emulator.state import Clock
 
 PROJECT = "demo-project"
 ZONE = f"/v2/projects/{PROJECT}/locations/us-central1-b"

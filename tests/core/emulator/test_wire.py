@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heartbeat_core.emulator.answers import Call
 from heartbeat_core.emulator.app import Emulator
-from heartbeat_core.emulator.clock import Clock, timestamp
+from heartbeat_core.emulator.http import Call
 from heartbeat_core.emulator.scenario import Faults, Mishap, load_scenario, scenario_names
-from heartbeat_core.emulator.start import start_cloud
+from heartbeat_core.emulator.seed import start_cloud
+from heartbeat_core.emulator.state import Clock, timestamp
 
 PROJECT = "/v3/projects/demo-project"
 READS = (

@@ -7,7 +7,7 @@ import pytest
 
 from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.connect import connect
+from heartbeat_core.remote.ssh import connect
 
 NODE = Node(
     id="vm", zone="us-central1-b", state="READY", health="HEALTHY", health_description=None, accelerator_type="v6e-1",

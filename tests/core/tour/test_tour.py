@@ -8,9 +8,8 @@ import pytest
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache
-from heartbeat_core.runs.recording import load
-from heartbeat_core.tour.steps import STEPS, Step
-from heartbeat_core.tour.tour import Tour
+from heartbeat_core.recordings.recording import load
+from heartbeat_core.tour.tour import STEPS, Step, Tour
 
 RECORDED = tuple(step for step in STEPS if step.recording)
 

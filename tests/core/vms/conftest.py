@@ -15,9 +15,9 @@ from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.emulator.process import start_emulator
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.look import Look, take_look
+from heartbeat_core.vms.inventory import Look, take_look
+from heartbeat_core.vms.operation import Patience, Step
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.steps import Patience, Step
 
 PROJECT, ZONE, ELSEWHERE = "demo-project", "us-central1-b", "us-east5-b"
 SPEED = 500.0  # a creation of 20 s takes 40 ms

@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import Creation, create
-from heartbeat_core.vms.steps import VmError
+from heartbeat_core.vms.operation import VmError
 
 HERE = ("us-central1-b", "llm-tpu-vm")
 

@@ -12,12 +12,11 @@ import pytest
 from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.target import NOT_SET, Target
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.remember import first_request, last_request, remember
-from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, Offers, ask_offers
-from heartbeat_core.vms.room import find_room
+from heartbeat_core.vms.quota_headroom import find_room
+from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, ZoneOffers, ask_offers, first_request, last_request, remember
 
 GOOD = CreateRequest("demo-project", "us-central1-b", "llm-tpu-vm", "v6e-1", "v2-alpha-tpuv6e")
-OFFERS = Offers("us-central1-b", ("v6e-1", "v6e-4"), ("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
+OFFERS = ZoneOffers("us-central1-b", ("v6e-1", "v6e-4"), ("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
 
 
 def test_a_good_wish_has_no_problem_and_says_what_it_is() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from heartbeat_core.cloud.cancellation import Cancelled
-from heartbeat_core.vms.change import carry_out
 from heartbeat_core.vms.create import create
+from heartbeat_core.vms.power import carry_out
 from heartbeat_core.vms.watch import Watched, watch
 
 PROJECT, ZONE = "demo-project", "us-central1-b"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.protocol import Ended, Samples, decode
-from heartbeat_core.runs.recording import load
+from heartbeat_core.recordings.recording import load
 
 LONG_S = 60.0
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]

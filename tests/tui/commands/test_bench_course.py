@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.runs.repeat import shuffled
+from heartbeat_core.experiments.repeat import shuffled
 
 LONG_S = 60.0
 PROGRAM = [sys.executable, "-m", "heartbeat_tui", "bench"]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from heartbeat_core.runs.recording import load
+from heartbeat_core.recordings.recording import load
 
 DONE = (
     "start(); tell('environment', values={'host': 'h'}); beat(0, 9, phase='cold'); beat(1, *range(300, 340)); tell('ended', reason='done')"

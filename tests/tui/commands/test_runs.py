@@ -16,10 +16,10 @@ import pytest
 
 from heartbeat_core.benchmark.config import MatMul, Plan
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
-from heartbeat_core.runs.export import FORMS
-from heartbeat_core.runs.lock import hold
-from heartbeat_core.runs.recording import load
-from heartbeat_core.runs.sift import SORTS
+from heartbeat_core.export.export import FORMATS
+from heartbeat_core.recordings.files import hold
+from heartbeat_core.recordings.query import SORTS
+from heartbeat_core.recordings.recording import load
 from heartbeat_tui.commands import runs as command
 
 LONG_S = 60.0
@@ -234,7 +234,7 @@ def test_a_group_a_list_and_a_folder_are_sides(write: Write, tmp_path: Path) -> 
 
 def test_the_names_spelled_out_for_help_are_those_of_the_engine() -> None:
     assert set(command.SORTS) == set(SORTS)
-    assert command.FORMS == FORMS
+    assert command.FORMS == FORMATS
 
 
 def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from heartbeat_core.launch import Launcher
+from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import Settings
 from heartbeat_tui.screen import make_app
 
@@ -16,7 +16,7 @@ IMPORTED = "import sys; import heartbeat_tui.screen; print(*sys.modules)"
 FRAME = """
 import asyncio, sys
 from importlib import import_module
-from heartbeat_core.launch import Launcher
+from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import Settings
 from heartbeat_tui.screen import make_app
 

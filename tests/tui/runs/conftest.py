@@ -15,8 +15,8 @@ from tests.tui.conftest import Stand, Theatre
 from heartbeat_core.benchmark.config import MatMul, Plan
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
-from heartbeat_core.runs.index import Index
-from heartbeat_core.runs.replay import Replay
+from heartbeat_core.recordings.index import Index
+from heartbeat_core.recordings.replay import Replay
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.archive import Archive
 from heartbeat_tui.screens.confirm import Confirm

@@ -11,7 +11,7 @@ import pytest
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.lock import hold
+from heartbeat_core.recordings.files import hold
 from heartbeat_tui.archive import Archive
 
 if TYPE_CHECKING:

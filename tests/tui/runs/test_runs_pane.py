@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import Input, Select
 
 from heartbeat_core.benchmark.protocol import Label
-from heartbeat_core.runs.labels import last_label
+from heartbeat_core.recordings.labels import last_label
 from heartbeat_tui.panes.kept_run import KeptRunPane
 from heartbeat_tui.panes.runs import RunsPane
 

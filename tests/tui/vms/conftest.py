@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.settings import Settings
-from heartbeat_core.vms.steps import Patience
+from heartbeat_core.vms.operation import Patience
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.fleet import Fleet

@@ -16,8 +16,8 @@ from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.cloud.gcloud_config import Chosen
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource
-from heartbeat_core.vms.look import Look
-from heartbeat_core.vms.prices import Rates
+from heartbeat_core.vms.inventory import Look
+from heartbeat_core.vms.pricing import Rates
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checks_messages import Offers
 from heartbeat_tui.fleet import Fleet
@@ -101,7 +101,7 @@ def offers(project: str, zone: str) -> Offers:
 def test_the_pane_looks_as_it_did(
     snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, keys: str, size: tuple[int, int], theme: str
 ) -> None:
-    monkeypatch.setattr("heartbeat_core.vms.remember.last_request", lambda: None)
+    monkeypatch.setattr("heartbeat_core.vms.request.last_request", lambda: None)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
     app = HeartbeatApp(Plan(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 

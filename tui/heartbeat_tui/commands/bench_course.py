@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Run
-    from heartbeat_core.launch import Launcher
-    from heartbeat_core.runs.course import Course, Leg
+    from heartbeat_core.experiments.experiment import Course, Leg
+    from heartbeat_core.launcher import Launcher
 
 PROCESSES = 5  # where only --vs is given
 ALONE = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
@@ -28,8 +28,7 @@ ALONE = ("stream", "compare_methods", "source", "profile")  # what a course cann
 def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     """Run a sweep; return 1 where a point is impossible, 3 where none could be measured."""
     from heartbeat_core.benchmark.parameters import parse_axes
-    from heartbeat_core.runs.sweep import Sweep
-    from heartbeat_core.runs.sweep_forms import sweep_json
+    from heartbeat_core.experiments.sweep import Sweep, sweep_json
 
     refuse(args, "--sweep", (*ALONE, "repeat", "vs"))
     exact = args.iterations is not None or args.duration is not None
@@ -50,8 +49,7 @@ def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     """Run candidates in several processes each; return 1 where one is impossible, 3 where one could not be measured."""
     from heartbeat_core.benchmark.parameters import parse_candidate
-    from heartbeat_core.runs.repeat import Repeat
-    from heartbeat_core.runs.repeat_forms import repeat_json
+    from heartbeat_core.experiments.repeat import Repeat, repeat_json
 
     refuse(args, "--repeat", ALONE)
     candidates = [parse_candidate(text) for text in args.vs or ()]
@@ -74,7 +72,7 @@ def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], P
     """Run the course to its end, telling on stderr how far it is; tell whether Ctrl-C cut it short."""
     from dataclasses import replace
 
-    from heartbeat_core.runs.course import Begun, carry_out
+    from heartbeat_core.experiments.experiment import Begun, carry_out
 
     label_of(args)  # which may refuse it, before anything runs
 

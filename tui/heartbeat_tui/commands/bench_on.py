@@ -13,8 +13,8 @@ from heartbeat_tui.commands.interrupt import Interrupt
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import Plan
-    from heartbeat_core.launch import Launcher
-    from heartbeat_core.remote.together import Together
+    from heartbeat_core.launcher import Launcher
+    from heartbeat_core.remote.multi_host import Together
 
 ALONE = {
     "source": "--from",
@@ -75,7 +75,7 @@ def together_json(runs: Together) -> dict[str, Any]:
     from dataclasses import asdict
 
     from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.remote.together import spread_of
+    from heartbeat_core.remote.multi_host import spread_of
 
     spread = spread_of(runs.hosts())
     return {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Run
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
 
 
 class StreamOut:
@@ -46,7 +46,7 @@ def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     if args.json:
         print(json.dumps(report_json(report, finished.series), allow_nan=False))
     elif not args.stream:
-        from heartbeat_core.runs.course import kept_at
+        from heartbeat_core.experiments.experiment import kept_at
         from heartbeat_tui.commands.bench_text import print_report
 
         print_report(report, kept_at(finished))
@@ -56,7 +56,7 @@ def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     """Report on a recording as if it had just been made."""
     from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.runs.recording import load
+    from heartbeat_core.recordings.recording import load
 
     label_of(args)  # which refuses one
     refuse(args, "--from", ("stream", "compare_methods"))
@@ -75,8 +75,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
 def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
     from heartbeat_core.benchmark.report import explain_gap, report_json
-    from heartbeat_core.runs.both_clocks import BothClocks
-    from heartbeat_core.runs.course import kept_at
+    from heartbeat_core.experiments.experiment import BothClocks, kept_at
 
     course, interrupted = BothClocks(plan, group=args.name or ""), False
     runs: list[Run] = []

@@ -16,14 +16,14 @@ from heartbeat_core.benchmark.profiling import files_of
 from heartbeat_core.benchmark.protocol import Profiled
 from heartbeat_core.benchmark.report import Report, steady_s, wanted
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.runs.entry import GLYPHS
+from heartbeat_core.recordings.entry import GLYPHS
+from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
-from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import Plan
     from heartbeat_core.benchmark.run import HostLine
-    from heartbeat_core.remote.together import Together
+    from heartbeat_core.remote.multi_host import Together
 
 WIDTH = 100
 Row = tuple[str, str, str]

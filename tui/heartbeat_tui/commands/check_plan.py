@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import plain
 from heartbeat_tui.commands.check_text import consequences
 from heartbeat_tui.commands.talk import WIDTH
 

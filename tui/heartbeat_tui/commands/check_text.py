@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from heartbeat_core.checks.result import GLYPHS, GROUPS, Result, count
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import plain
 from heartbeat_tui.commands.talk import folded
 
 if TYPE_CHECKING:

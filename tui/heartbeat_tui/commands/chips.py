@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import ChipReading
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.settings import Settings
-    from heartbeat_core.telemetry.look import Look
-    from heartbeat_core.telemetry.watcher import Reader
+    from heartbeat_core.telemetry.monitor import Reader
+    from heartbeat_core.telemetry.readings import Look
 
 EVERY_S = 1.0
 DESCRIPTION = (
@@ -51,7 +51,7 @@ def port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Look; return 0 where every machine's chips told of themselves, else the worst of what their last looks say."""
-    from heartbeat_core.telemetry.watcher import looks_at
+    from heartbeat_core.telemetry.monitor import looks_at
 
     last: dict[str, Look] = {}
     # whatever ends this ends the readers
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
     """Make a reader for each machine, by its name, which is empty for this one; raise HeartbeatError where one cannot be reached."""
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
     launcher = Launcher(load_settings(), python=args.python or "")

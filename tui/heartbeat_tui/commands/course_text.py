@@ -9,11 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.runs.entry import GLYPHS
-from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
-from heartbeat_core.runs.repeat import Candidate, Repeated
-from heartbeat_core.runs.sweep import Point, Swept
-from heartbeat_core.runs.sweep_forms import TITLES, point_cells
+from heartbeat_core.experiments.knee import knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.repeat import Candidate, Repeated
+from heartbeat_core.experiments.sweep import TITLES, Point, Swept, point_cells
+from heartbeat_core.recordings.entry import GLYPHS
 from heartbeat_core.units import NOTHING, format_ns, significant
 from heartbeat_tui.commands.bench_text import console_of
 

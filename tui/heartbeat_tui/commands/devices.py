@@ -30,7 +30,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the backends; return 0 where at least one can run, 3 otherwise."""
     from heartbeat_core.benchmark.devices import take_inventory
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
     launcher = Launcher(load_settings(), python=args.python or "")

@@ -53,7 +53,7 @@ def announce(url: str, name: str, description: str) -> None:
     import shlex
 
     from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
-    from heartbeat_core.folders import emulated_gcloud_folder
+    from heartbeat_core.paths import emulated_gcloud_folder
 
     print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui asks it when this is set:\n")
     print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a configuration apart from your own:\n")

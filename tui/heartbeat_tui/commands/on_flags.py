@@ -9,7 +9,7 @@ from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.remote.destination import Destination
+    from heartbeat_core.remote.hosts import Destination
     from heartbeat_core.settings import Settings
 
 
@@ -18,8 +18,7 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     if getattr(args, "on", None) is None:
         return None
     from heartbeat_core.checks.environment import look_around
-    from heartbeat_core.remote.destination import Destination
-    from heartbeat_core.remote.hosts import find_node, parse_on
+    from heartbeat_core.remote.hosts import Destination, find_node, parse_on
 
     on = parse_on(args.on)
     if getattr(args, "demo", None) is not None:

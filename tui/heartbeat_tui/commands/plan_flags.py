@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import Plan
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
 
 # Spelled out here, for --help must not import the engine; a test holds them against it.
 BACKENDS = ("auto", "cpu", "xla", "accelerator")
@@ -62,7 +62,7 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
 
 def make_launcher(args: argparse.Namespace) -> Launcher:
     """Merge the flags into the settings; raise HeartbeatError where that gives no sound whole."""
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
     flags = {f"beat.{name}": getattr(args, name) for name in SETTINGS}

@@ -16,7 +16,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen on a recording; raise HeartbeatError where it cannot be read."""
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
     launcher = Launcher(load_settings())

@@ -15,7 +15,7 @@ from heartbeat_tui.commands.cloud_flags import add_cloud_flags, open_world
 if TYPE_CHECKING:
     from heartbeat_core.checks.context import World
     from heartbeat_core.checks.result import Readiness
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
 
 SCHEMA = 1
 MOST_RUNS = 5  # the last ones are looked at for errors
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 whatever the checks say."""
     from heartbeat_core.checks.redact import Pseudonyms
     from heartbeat_core.checks.registry import checks_for
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
     from heartbeat_tui.commands.check import make_runner
 
@@ -103,8 +103,8 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
     """Give the ends of the last runs that did not end well, the latest first."""
     from heartbeat_core.benchmark.target import Exit, explain
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.runs.files import OURS
-    from heartbeat_core.runs.recording import load
+    from heartbeat_core.recordings.files import OURS
+    from heartbeat_core.recordings.recording import load
 
     errors: list[dict[str, Any]] = []
     paths = sorted((path for path in folder.glob("*.jsonl") if OURS.fullmatch(path.name)), reverse=True)

@@ -15,9 +15,9 @@ from heartbeat_core.errors import COULD_NOT_TELL
 from heartbeat_tui.commands.talk import agreed, say
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.index import Index
-    from heartbeat_core.runs.labels import Relabel
-    from heartbeat_core.runs.side import Measured
+    from heartbeat_core.comparison.groups import Measured
+    from heartbeat_core.recordings.index import Index
+    from heartbeat_core.recordings.labels import Relabel
 
 SCHEMA = 1
 SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
@@ -136,7 +136,7 @@ def rate(text: str) -> tuple[str, float]:
 
 def open_index() -> Index:
     """Give the index of the recordings that the settings name."""
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
     launcher = Launcher(load_settings())
@@ -162,7 +162,7 @@ def print_json(values: dict[str, Any]) -> None:
 
 def list_runs(args: argparse.Namespace) -> int:
     """List what there is; 0, whatever state the recordings are in."""
-    from heartbeat_core.runs.sift import in_order, sift
+    from heartbeat_core.recordings.query import in_order, sift
 
     gc.disable()  # it would look at ten thousand runs time and again, and this program ends soon
     index = open_index()
@@ -202,7 +202,7 @@ def show_run(args: argparse.Namespace) -> int:
             print("\n".join(label_lines(entry)))
         return COULD_NOT_TELL
     from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.runs.recording import load
+    from heartbeat_core.recordings.recording import load
 
     loaded = load(entry.path)
     report = loaded.report(index.ceilings)
@@ -218,20 +218,20 @@ def show_run(args: argparse.Namespace) -> int:
 
 
 def name_run(args: argparse.Namespace) -> int:
-    from heartbeat_core.runs.labels import Relabel
+    from heartbeat_core.recordings.labels import Relabel
 
     return change_label(args, Relabel(name=args.name))
 
 
 def note_run(args: argparse.Namespace) -> int:
-    from heartbeat_core.runs.labels import Relabel
+    from heartbeat_core.recordings.labels import Relabel
 
     return change_label(args, Relabel(note=args.note))
 
 
 def tag_run(args: argparse.Namespace) -> int:
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.runs.labels import Relabel
+    from heartbeat_core.recordings.labels import Relabel
 
     if not args.tags and not args.remove:
         raise HeartbeatError("no tag is given", "", "Give one: heartbeat-tui runs tag RUN TAG; --remove TAG takes one away.")
@@ -278,7 +278,7 @@ def delete_runs(args: argparse.Namespace) -> int:
 
 def measured(index: Index, text: str) -> list[Measured]:
     """Read the runs that one side names."""
-    from heartbeat_core.runs.side import check_turn, measure
+    from heartbeat_core.comparison.groups import check_turn, measure
 
     entries = index.find_all(text.split(","))
     for entry in entries if len(entries) > 1 else ():
@@ -288,7 +288,7 @@ def measured(index: Index, text: str) -> list[Measured]:
 
 def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[Measured]], list[str]]:
     """Read the reference and the candidates; a group alone is taken apart by what was planned. Give what there is to note as well."""
-    from heartbeat_core.runs.side import by_plan, is_reference, measure_each, titles_of
+    from heartbeat_core.comparison.groups import by_plan, is_reference, measure_each, titles_of
 
     read = [measure_each(index.find_all(text.split(",")), index.ceilings) for text in (args.reference, *args.candidates)]
     notes = [line for _, lines in read for line in lines]
@@ -302,8 +302,8 @@ def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[Measured]],
 
 def compare_runs(args: argparse.Namespace) -> int:
     """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
-    from heartbeat_core.runs.compare import compare_all
-    from heartbeat_core.runs.side_words import price_notes
+    from heartbeat_core.comparison.compare import compare_all
+    from heartbeat_core.comparison.groups import price_notes
     from heartbeat_tui.tariff import known_tariff
 
     parts, notes = sides(open_index(), args)
@@ -328,7 +328,7 @@ def export_runs(args: argparse.Namespace) -> int:
 
 def check_runs(args: argparse.Namespace) -> int:
     """Answer whether the candidate is slower than allowed."""
-    from heartbeat_core.runs.check import check
+    from heartbeat_core.comparison.compare import check
 
     index = open_index()
     checked = check(measured(index, args.baseline), measured(index, args.candidate), args.max_slowdown)

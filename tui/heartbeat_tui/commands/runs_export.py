@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from heartbeat_tui.commands.talk import say
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.index import Index
+    from heartbeat_core.recordings.index import Index
 
 
 def export_runs(args: argparse.Namespace, index: Index) -> int:
     """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.runs.write import in_form, keep
+    from heartbeat_core.export.export import in_form, keep
     from heartbeat_tui.tariff import known_tariff
 
     form = form_of(args)
@@ -33,10 +33,10 @@ def export_runs(args: argparse.Namespace, index: Index) -> int:
 def form_of(args: argparse.Namespace) -> str:
     """Take the form that was given, else the one that the file's name ends in; raise HeartbeatError where neither tells."""
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.runs.export import FORMS
+    from heartbeat_core.export.export import FORMATS
 
     given: str | None = args.format
     form = given or (args.output.suffix.removeprefix(".").lower() if args.output else "")
-    if form not in FORMS:
-        raise HeartbeatError("the form is not given", f"There are {', '.join(FORMS)}.", "Add --format md, or -o FILE.md.")
+    if form not in FORMATS:
+        raise HeartbeatError("the form is not given", f"There are {', '.join(FORMATS)}.", "Add --format md, or -o FILE.md.")
     return form

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.runs.entry import GLYPHS, Entry
+from heartbeat_core.recordings.entry import GLYPHS, Entry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_ns, format_share
 from heartbeat_tui.widgets.columns import cut
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.check import Checked
-    from heartbeat_core.runs.compare import Comparison
+    from heartbeat_core.comparison.compare import Checked, Comparison
 
 HEADER = ("ID", "NAME", "MEDIAN", "±", "VERDICT", "WHERE", "PRODUCT", "METHOD", "N", "STARTED", "TAGS")  # a narrow terminal shows the first
 RIGHT = {"MEDIAN", "±", "N"}
@@ -87,7 +86,7 @@ def check_lines(checked: Checked) -> Iterator[str]:
 def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterator[str]:
     """Give both sides, or more, column by column; then each comparison in words."""
     sides = [made[0].reference, *(comparison.candidate for comparison in made)]
-    from heartbeat_core.runs.side_words import side_table
+    from heartbeat_core.comparison.groups import side_table
 
     rows = side_table(sides)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -30,8 +30,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def show(args: argparse.Namespace) -> int:
     """Print the list; raise HeartbeatError for a file or a variable that makes no sense."""
-    from heartbeat_core.settings import load_settings, settings_file
-    from heartbeat_core.settings_file import list_settings, text_of
+    from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of
 
     rows, path = list_settings(load_settings()), settings_file(os.environ)
     if args.json:
@@ -61,8 +60,7 @@ def write(key: str, text: str) -> int:
     """Put one setting into the file; raise HeartbeatError where there is none of that name or it takes no such value."""
     import sys
 
-    from heartbeat_core.settings import load_settings, settings_file
-    from heartbeat_core.settings_file import text_of, write_settings
+    from heartbeat_core.settings import load_settings, settings_file, text_of, write_settings
 
     path = settings_file(os.environ)
     write_settings(path, {key: text})

@@ -6,8 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import HeartbeatError, plain
 
 WIDTH = 110
 

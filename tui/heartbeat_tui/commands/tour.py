@@ -14,9 +14,8 @@ from heartbeat_tui.commands.interrupt import Interrupt
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.launch import Launcher
-    from heartbeat_core.tour.steps import Step
-    from heartbeat_core.tour.tour import Tour
+    from heartbeat_core.launcher import Launcher
+    from heartbeat_core.tour.tour import Step, Tour
 
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, why a systolic array, XLA cold and warm, and what the clock
 missed. Where torch_xla is missing, a recording stands in and is labelled so. Exit 3 where a step could not be run."""
@@ -32,7 +31,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen on the tour, or print it; return the exit code."""
-    from heartbeat_core.launch import Launcher
+    from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
     launcher = Launcher(load_settings())

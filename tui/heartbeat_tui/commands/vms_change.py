@@ -16,8 +16,8 @@ from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, f
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.look import Look
-    from heartbeat_core.vms.steps import Patience
+    from heartbeat_core.vms.inventory import Look
+    from heartbeat_core.vms.operation import Patience
 
 AT_ONCE = 8
 PURPOSES = {
@@ -50,7 +50,7 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look, ask, carry out; return the exit code. Raise HeartbeatError for what is not there, or in a state that does not allow it."""
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.change import refuse
+    from heartbeat_core.vms.power import refuse
 
     if not args.yes and not sys.stdin.isatty():
         warning = PURPOSES[args.action][1]
@@ -73,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
 def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any, shown: set[str]) -> None:
     """Say on stderr what will be done, and by which command gcloud would, unless that was ``shown`` before."""
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.foreign import plain
-    from heartbeat_core.vms.actions import command_of
+    from heartbeat_core.errors import plain
+    from heartbeat_core.vms.inventory import command_of
 
     queue = thing.queued_resource if isinstance(thing, Node) else thing.id
     kinds = thing.accelerator_type if isinstance(thing, Node) else ", ".join(thing.accelerator_types)
@@ -105,7 +105,7 @@ def carry_out(args: argparse.Namespace, place: Place, things: list[Node | Queued
     """Do it to all at once; print what came of it and return the exit code."""
     failures = interruptible(place.session, lambda: change_all(args, place, things))
     if args.json:
-        from heartbeat_core.vms.as_json import SCHEMA
+        from heartbeat_core.vms.serialize import SCHEMA
 
         results = [
             {"name": thing.id, "zone": thing.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
@@ -125,8 +125,8 @@ def change_all(args: argparse.Namespace, place: Place, things: list[Node | Queue
     from concurrent.futures import ThreadPoolExecutor
 
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.change import by_request
-    from heartbeat_core.vms.change import carry_out as change
+    from heartbeat_core.vms.power import by_request
+    from heartbeat_core.vms.power import carry_out as change
 
     groups = list(by_request(things, args.action).values())
 
@@ -144,6 +144,6 @@ def change_all(args: argparse.Namespace, place: Place, things: list[Node | Queue
 
 
 def patience_of(args: argparse.Namespace) -> Patience:
-    from heartbeat_core.vms.steps import Patience
+    from heartbeat_core.vms.operation import Patience
 
     return Patience(total_s=args.timeout) if args.timeout else Patience()

@@ -15,8 +15,8 @@ from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, i
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.operation import Patience
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.steps import Patience
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -108,7 +108,7 @@ def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
     """Make the request the flags describe; raise the first HeartbeatError of what is wrong with it."""
     from dataclasses import replace
 
-    from heartbeat_core.vms.remember import first_request, last_request
+    from heartbeat_core.vms.request import first_request, last_request
 
     request = first_request(place.target, last_request() if args.again else None)
     changes: dict[str, Any] = {
@@ -146,14 +146,14 @@ def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
 
 
 def remember_it(place: Place, request: CreateRequest) -> None:
-    from heartbeat_core.vms.remember import remember
+    from heartbeat_core.vms.request import remember
 
     if not place.session.emulated:
         remember(request)
 
 
 def patience_of(args: argparse.Namespace, request: CreateRequest) -> Patience:
-    from heartbeat_core.vms.steps import Patience
+    from heartbeat_core.vms.operation import Patience
 
     default = None if request.queued else Patience().total_s
     return Patience(total_s=args.timeout or default)
@@ -161,8 +161,8 @@ def patience_of(args: argparse.Namespace, request: CreateRequest) -> Patience:
 
 def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zones: tuple[str, ...]) -> int:
     from heartbeat_core.vms.create import create
-    from heartbeat_core.vms.keep_trying import keep_trying
-    from heartbeat_core.vms.steps import VmError
+    from heartbeat_core.vms.operation import VmError
+    from heartbeat_core.vms.zone_search import keep_trying
 
     session, progress, patience = place.session, Progress(), patience_of(args, request)
     made: Node | QueuedResource | None = None
@@ -187,7 +187,7 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
 
 def report(args: argparse.Namespace, place: Place, made: Node | QueuedResource) -> None:
     """Say on stdout what is there now, and on stderr what comes next: of a demo nothing, for it ends here."""
-    from heartbeat_core.foreign import plain
+    from heartbeat_core.errors import plain
     from heartbeat_tui.commands.vms_text import first
 
     where = f"--zone={made.zone} --project={place.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
@@ -205,7 +205,7 @@ def answer(
     from datetime import datetime, timezone
 
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.vms.as_json import SCHEMA, node_json, queued_json
+    from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
 
     now = datetime.now(timezone.utc)
     return {

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, plain
 from heartbeat_tui.commands.talk import folded
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def exit_code(failures: Iterable[HeartbeatError]) -> int:
 
 def complain_of(error: HeartbeatError, name: str = "") -> None:
     """Say on stderr what happened, why, what became of the TPU VM, and what to do next."""
-    from heartbeat_core.vms.steps import VmError
+    from heartbeat_core.vms.operation import VmError
     from heartbeat_tui.commands.check_text import consequences
 
     print(plain(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
@@ -45,7 +44,7 @@ def complain_of(error: HeartbeatError, name: str = "") -> None:
 
 
 def error_json(error: HeartbeatError) -> dict[str, Any]:
-    from heartbeat_core.vms.steps import VmError
+    from heartbeat_core.vms.operation import VmError
 
     known = {"title": error.title, "cause": error.cause or None, "remedy": error.remedy or None, "exit_code": error.exit_code}
     if not isinstance(error, VmError):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.vms_place import Place, add_place_flags, find_things, interruptible, look_around, open_place, told, try_rates
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.look import Look
-    from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.inventory import Look
+    from heartbeat_core.vms.pricing import Rates
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -41,7 +41,7 @@ def run_list(args: argparse.Namespace) -> int:
     with open_place(args) as place:
         look, rates, problem = interruptible(place.session, lambda: ask(place, prices=not args.no_prices))
     if args.json:
-        from heartbeat_core.vms.as_json import look_json
+        from heartbeat_core.vms.serialize import look_json
 
         print(json.dumps(look_json(look, rates, place.label, problem), indent=1))
     else:
@@ -68,7 +68,7 @@ def ask(place: Place, *, prices: bool) -> tuple[Look, Rates | None, str]:
 @told
 def run_describe(args: argparse.Namespace) -> int:
     """Print what Google says of one; return 0."""
-    from heartbeat_core.vms.as_json import SCHEMA, as_yaml
+    from heartbeat_core.vms.serialize import SCHEMA, as_yaml
 
     with open_place(args) as place:
         thing = find_things(place, interruptible(place.session, lambda: look_around(place)), args.name, queued=args.queued)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.vms.look import Look
-    from heartbeat_core.vms.prices import Rates
-    from heartbeat_core.vms.steps import Step
+    from heartbeat_core.vms.inventory import Look
+    from heartbeat_core.vms.operation import Step
+    from heartbeat_core.vms.pricing import Rates
 
 T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
@@ -34,7 +34,7 @@ def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespa
             return run(args)
         except HeartbeatError as error:
             from heartbeat_core.cloud.errors import CloudError
-            from heartbeat_core.vms.steps import VmError
+            from heartbeat_core.vms.operation import VmError
             from heartbeat_tui.commands.vms_ending import complain_of
 
             if isinstance(error, VmError):
@@ -121,7 +121,7 @@ def doubt_of(look: Look, what: str) -> HeartbeatError | None:
         return None
     from heartbeat_core.diagnosis.diagnose import diagnose_exception
     from heartbeat_core.vms.create import reason
-    from heartbeat_core.vms.steps import VmError
+    from heartbeat_core.vms.operation import VmError
 
     found = diagnose_exception(look.queued_problem, "call", {"project": look.project})
     why = f"Queued resources could not be listed: {found.title}. {reason(found)}"
@@ -130,7 +130,7 @@ def doubt_of(look: Look, what: str) -> HeartbeatError | None:
 
 def look_around(place: Place) -> Look:
     """Look at the zone on the command line, or at all; raise CloudError."""
-    from heartbeat_core.vms.look import take_look
+    from heartbeat_core.vms.inventory import take_look
 
     return take_look(place.session, place.project, place.chosen_zone or "-")
 
@@ -138,7 +138,7 @@ def look_around(place: Place) -> Look:
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
     """Find the prices; None and why where there are none."""
     from heartbeat_core.cloud.errors import CloudError
-    from heartbeat_core.vms.prices import find_rates
+    from heartbeat_core.vms.pricing import find_rates
 
     try:
         return find_rates(session.narrow(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
@@ -208,7 +208,7 @@ class Progress:
         self.steps: list[Step] = []
 
     def __call__(self, step: Step) -> None:
-        from heartbeat_core.foreign import plain
+        from heartbeat_core.errors import plain
 
         self.steps.append(step)
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""

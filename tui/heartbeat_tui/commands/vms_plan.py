@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from heartbeat_core.foreign import plain
+from heartbeat_core.errors import plain
 from heartbeat_core.vms.request import WORDS
 from heartbeat_tui.commands.talk import WIDTH, folded
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.prices import Estimate
+    from heartbeat_core.vms.pricing import Estimate
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.commands.vms_prepare import Prepared
 

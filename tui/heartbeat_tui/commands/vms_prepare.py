@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from heartbeat_tui.commands.vms_place import Place, try_rates
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.prices import Estimate
-    from heartbeat_core.vms.request import CreateRequest, Offers
-    from heartbeat_core.vms.room import Room
+    from heartbeat_core.vms.pricing import Estimate
+    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Prepared:
     """What became known, by zone; ``notes`` say what could not be found out."""
 
-    offers: Offers
+    offers: ZoneOffers
     rooms: Mapping[str, tuple[Room, ...]]
     prices: Mapping[str, Estimate | str]  # or why there is none
     notes: tuple[str, ...]
@@ -29,10 +29,10 @@ class Prepared:
 
 def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
     """Ask for everything side by side; raise CloudError where that was cancelled, all else that fails is a note."""
-    from heartbeat_core.vms.look import take_look
-    from heartbeat_core.vms.prices import estimate, why_unpriced
-    from heartbeat_core.vms.request import Offers, ask_offers
-    from heartbeat_core.vms.room import find_room
+    from heartbeat_core.vms.inventory import take_look
+    from heartbeat_core.vms.pricing import estimate, why_unpriced
+    from heartbeat_core.vms.quota_headroom import find_room
+    from heartbeat_core.vms.request import ZoneOffers, ask_offers
 
     notes: list[str] = []
     wishes = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
@@ -45,7 +45,7 @@ def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> Pre
         offered = pool.submit(ask_offers, place.session, place.project, request.zone)
         priced = pool.submit(try_rates, place.session)
         found = noted(rooms, "the quota left", notes) or {}
-        offers = noted(offered.result, f"what {request.zone} offers", notes) or Offers()
+        offers = noted(offered.result, f"what {request.zone} offers", notes) or ZoneOffers()
         rates, problem = priced.result()
     kind, model = request.accelerator_type, request.provisioning
     prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in wishes}

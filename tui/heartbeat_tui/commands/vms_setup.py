@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.devices import Device
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.remote.hosts import Host
-    from heartbeat_core.remote.setup import Done
-    from heartbeat_core.remote.setup_steps import Step
+    from heartbeat_core.remote.install import Done, Step
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -41,7 +40,7 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Set every host up; return 0 where each has a TPU."""
     from heartbeat_core.remote.hosts import bring_engine, find_node, hosts_of, parse_on, reach
-    from heartbeat_core.remote.setup_steps import tpu_steps
+    from heartbeat_core.remote.install import tpu_steps
     from heartbeat_core.settings import load_settings
 
     remote = load_settings().remote
@@ -84,7 +83,7 @@ Result = tuple["Host", "list[Done]", "Device | None", "HeartbeatError | None"]
 def set_up_one(host: Host, steps: tuple[Step, ...]) -> Result:
     """Set one host up, with live output; its failure does not stop the others."""
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.remote.setup import look_at_device, set_up
+    from heartbeat_core.remote.install import look_at_device, set_up
 
     taken: list[Done] = []
 

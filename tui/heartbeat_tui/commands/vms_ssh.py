@@ -36,9 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Step aside for ssh; return its exit code."""
     from heartbeat_core.checks.fix_runner import run_in_terminal
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.remote.connect import connect
     from heartbeat_core.remote.hosts import find_node, parse_on
-    from heartbeat_core.remote.ssh import split_flags
+    from heartbeat_core.remote.ssh import connect, split_flags
     from heartbeat_core.settings import load_settings
 
     on, remote = parse_on(args.name), load_settings().remote

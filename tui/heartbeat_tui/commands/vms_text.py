@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.tpu import EVERYWHERE
-from heartbeat_core.foreign import plain
-from heartbeat_core.vms.actions import costing
-from heartbeat_core.vms.look import age_s
-from heartbeat_core.vms.notes import age_words, notes_on, notes_on_queued
-from heartbeat_core.vms.prices import cost_so_far, rate_of
+from heartbeat_core.errors import plain
+from heartbeat_core.vms.inventory import age_s, age_words, costing, notes_on, notes_on_queued
+from heartbeat_core.vms.pricing import cost_so_far, rate_of
 from heartbeat_core.vms.request import WORDS
 from heartbeat_tui.commands.talk import folded
 
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.vms.look import Look
-    from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.inventory import Look
+    from heartbeat_core.vms.pricing import Rates
 
 NONE = "–"
 NARROW = ("NAME", "ZONE", "TYPE", "STATE", "HEALTH", "MODEL", "AGE", "EXTERNAL IP", "$/H", "$ AT MOST")

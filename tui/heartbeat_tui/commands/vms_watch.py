@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Wait, print how it ended and return 0, 1, 3 or 130; raise CloudError where there is no asking."""
     from heartbeat_core.cloud.cancellation import Cancelled
     from heartbeat_core.cloud.errors import CloudError
-    from heartbeat_core.vms.steps import Patience
+    from heartbeat_core.vms.operation import Patience
     from heartbeat_core.vms.watch import watch
 
     check_state(args.until)
@@ -90,7 +90,7 @@ def zone_of(place: Place, name: str) -> str:
 
 
 def sentence(name: str, zone: str, until: str, found: Watched) -> str:
-    from heartbeat_core.foreign import plain
+    from heartbeat_core.errors import plain
 
     words = {
         "reached": f"{name} in {zone} is {until}",

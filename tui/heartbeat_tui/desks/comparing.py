@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heartbeat_core.benchmark.config import BackendName, Plan
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
     from heartbeat_tui.pairs import Pair
     from heartbeat_tui.runs_messages import CompareRuns, CompareWithLast
 
@@ -37,7 +37,7 @@ class ComparingDesk(RunsDesk):
 
     def on_compare_run_made(self) -> None:
         """Hold the run in the Heartbeat pane against the reference chosen in the Runs pane, else the last of its kind."""
-        from heartbeat_core.runs.course import kept_at
+        from heartbeat_core.experiments.experiment import kept_at
 
         run = self.conductor.run
         path = kept_at(run) if run is not None else None

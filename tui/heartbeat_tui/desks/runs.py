@@ -14,7 +14,7 @@ from heartbeat_tui.desks.beat import BeatDesk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
     from heartbeat_tui.archive import Archive
     from heartbeat_tui.panes.runs import RunsPane
     from heartbeat_tui.runs_messages import DeleteRuns, ExportRuns, LabelRuns, LookAtRun, OpenRun, OpenSweep, ReplayRun

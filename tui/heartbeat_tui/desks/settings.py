@@ -29,8 +29,7 @@ class SettingsDesk(Desk):
 
     def write_settings(self, changes: Mapping[str, str] | None) -> None:
         """Write what was changed, and apply the look of the screen; the rest holds from the next start."""
-        from heartbeat_core.settings import COMMAND_LINE, load_settings, settings_file
-        from heartbeat_core.settings_file import write_settings
+        from heartbeat_core.settings import COMMAND_LINE, load_settings, settings_file, write_settings
 
         if not changes or self.settings is None:
             return

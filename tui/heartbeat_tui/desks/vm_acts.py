@@ -14,7 +14,7 @@ from heartbeat_tui.messages import BeatOn
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.remote.connect import Connection
+    from heartbeat_core.remote.ssh import Connection
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.screens.vm_ask import Ask
     from heartbeat_tui.screens.vm_job import JobScreen
@@ -34,7 +34,7 @@ class VmActsDesk(VmsDesk):
 
     async def on_new_vm(self) -> None:
         """Open the form, filled from the target and the last use."""
-        from heartbeat_core.vms.remember import last_request
+        from heartbeat_core.vms.request import last_request
         from heartbeat_tui.widgets.vm_fields import start_of
 
         if self.fleet is None or self.vms is None:
@@ -70,7 +70,7 @@ class VmActsDesk(VmsDesk):
     @work(group="questions", exit_on_error=False)
     async def on_vm_form_accepted(self, event: VmForm.Accepted) -> None:
         """Ask once more, with the exact command; then begin, and show how it goes."""
-        from heartbeat_core.vms.remember import remember
+        from heartbeat_core.vms.request import remember
         from heartbeat_tui.widgets.vm_questions import create_question
 
         if self.fleet is None or self.vms is None:
@@ -89,7 +89,7 @@ class VmActsDesk(VmsDesk):
     @work(group="questions", exit_on_error=False)
     async def on_ask_change(self, event: AskChange) -> None:
         """Ask before anything is started, stopped or deleted, then do it to all of them at once."""
-        from heartbeat_core.vms.change import by_request
+        from heartbeat_core.vms.power import by_request
         from heartbeat_tui.widgets.vm_questions import change_question, may, things
 
         if self.fleet is None:
@@ -142,8 +142,7 @@ class VmActsDesk(VmsDesk):
 
     def connection(self, key: str) -> tuple[Node, Connection]:
         """Give a node and gcloud's command that leads there; raise HeartbeatError where nothing can answer."""
-        from heartbeat_core.remote.connect import connect
-        from heartbeat_core.remote.ssh import split_flags
+        from heartbeat_core.remote.ssh import connect, split_flags
 
         view = self.fleet.view() if self.fleet is not None else None
         node = view.nodes.get(key) if view is not None else None

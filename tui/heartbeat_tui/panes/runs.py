@@ -28,7 +28,7 @@ from heartbeat_tui.runs_messages import (
 )
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
     from heartbeat_tui.compared import Sight
     from heartbeat_tui.widgets.export_form import ExportForm
     from heartbeat_tui.widgets.label_form import LabelForm
@@ -144,7 +144,7 @@ class RunsPane(ListPane):
     def sifted(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.runs.sift import sift
+        from heartbeat_core.recordings.query import sift
 
         self.misread = ""
         try:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from textual.timer import Timer
 
-    from heartbeat_core.vms.actions import Change
+    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.vms.quota_headroom import Room
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.room import Room
     from heartbeat_tui.checks_messages import Offers
     from heartbeat_tui.vm_rows import Order, VmRow
     from heartbeat_tui.widgets.vm_fields import Start
@@ -222,7 +222,7 @@ class VmsPane(ListPane):
 
     def usable(self) -> Container[str]:
         """Name what can be done on the node pointed at: nothing while it is changed from here, whatever Google still says of it."""
-        from heartbeat_core.vms.actions import allowed
+        from heartbeat_core.vms.inventory import allowed
         from heartbeat_tui.widgets.vm_job_words import busy
 
         free = self.row is not None and self.row.kind == "node" and self.row.key not in busy(self.view)

@@ -11,7 +11,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Digits
 
-from heartbeat_core.runs.side_words import price_notes
+from heartbeat_core.comparison.groups import price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.widgets.columns import fitted
 from heartbeat_tui.widgets.comparison_words import Piece, gist, headline, table, why
@@ -22,7 +22,7 @@ from heartbeat_tui.widgets.text import Lines, ink, inked
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.statistics import Bin
-    from heartbeat_core.runs.side import Side
+    from heartbeat_core.comparison.groups import Side
     from heartbeat_tui.compared import Compared
 
 MARKED = (("median", 0.5), ("p95", 0.95))

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from heartbeat_core.runs.compare import between, change, p_words
-from heartbeat_core.runs.side_words import costs
+from heartbeat_core.comparison.compare import between, change, p_words
+from heartbeat_core.comparison.groups import costs
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.widgets.overlay import ink_of, marker_of
 from heartbeat_tui.widgets.words import MARKS, sentence
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.compare import Comparison
-    from heartbeat_core.runs.differences import Difference
-    from heartbeat_core.runs.side import Side
+    from heartbeat_core.comparison.compare import Comparison, Difference
+    from heartbeat_core.comparison.groups import Side
 
 Piece = tuple[str, str]  # text, ink
 INKS = {"faster": "ok", "slower": "attention", "same": "strong", "cannot tell": "attention"}

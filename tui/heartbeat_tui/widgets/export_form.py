@@ -11,13 +11,13 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.runs.export import FORMS
+from heartbeat_core.export.export import FORMATS
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Field, Note
 from heartbeat_tui.widgets.text import ink
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
 
 WORDS = {"csv": "for spreadsheets", "json": "for programs", "md": "Markdown, for a report", "svg": "a chart, for a page"}
 UNSAFE = re.compile(r"[^\w.-]+")
@@ -37,7 +37,7 @@ class ExportForm(Form):
     ExportForm { height: auto; }
     ExportForm Input, ExportForm Select { width: 2fr; max-width: 60; }
     """
-    FIELDS = (Field("form", "form", "", FORMS), Field("file", "file", ""))
+    FIELDS = (Field("form", "form", "", FORMATS), Field("file", "file", ""))
     BUTTONS = (("enter", "Write", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("export", "Write", "write the file", "write nothing")]
 
@@ -62,7 +62,7 @@ class ExportForm(Form):
 
     def changed(self, name: str) -> None:
         """Let the name of the file follow the form."""
-        if name == "form" and self.path.suffix.removeprefix(".") in FORMS:
+        if name == "form" and self.path.suffix.removeprefix(".") in FORMATS:
             self.put("file", str(Path(self.texts["file"]).with_suffix(f".{self.texts['form']}")))
 
     def notes(self) -> Mapping[str, Note]:

@@ -11,13 +11,13 @@ from textual.message import Message
 
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.runs.labels import Relabel, check_label
+from heartbeat_core.recordings.labels import Relabel, check_label
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Field, Note
 from heartbeat_tui.widgets.text import ink
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
 
 FIELDS = (
     Field("name", "name", "what to call it, here and on the command line"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heartbeat_core.benchmark.roofline import Roof
-from heartbeat_core.runs.knee import Knee
-from heartbeat_core.runs.sweep import Curve
+from heartbeat_core.experiments.knee import Knee
+from heartbeat_core.experiments.sweep import Curve
 from heartbeat_core.units import FLOP_RATE, significant
 from heartbeat_tui.widgets.plot import Mark, Plot, Rule, log_scale
 

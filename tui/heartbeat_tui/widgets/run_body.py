@@ -6,9 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
 from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.telemetry.text import chip_line
 from heartbeat_tui.messages import Snapshot
 from heartbeat_tui.widgets.chart import LatencyChart
-from heartbeat_tui.widgets.chip_words import chip_line
 from heartbeat_tui.widgets.clocks import ClocksView
 from heartbeat_tui.widgets.histogram import Histogram
 from heartbeat_tui.widgets.hosts import HostTable

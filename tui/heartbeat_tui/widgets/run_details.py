@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 
+from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
 from heartbeat_tui.widgets.chart import LatencyChart
-from heartbeat_tui.widgets.chip_words import chip_line
 from heartbeat_tui.widgets.run_words import Piece
 from heartbeat_tui.widgets.text import Lines, ink
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
 
 Order = tuple[str, bool]  # column, the greatest first
 NEWEST: Order = ("when", True)

@@ -14,7 +14,7 @@ from heartbeat_tui.widgets.words import MARKS, sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import MatMul
-    from heartbeat_core.runs.entry import Entry
+    from heartbeat_core.recordings.entry import Entry
     from heartbeat_tui.runs_messages import KeptRuns
 
 Piece = tuple[str, str]  # text, ink

@@ -11,8 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import KEYS, Settings
-from heartbeat_core.settings_file import Row, list_settings, text_of, value_of
+from heartbeat_core.settings import KEYS, Row, Settings, list_settings, text_of, value_of
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Field, Note
 from heartbeat_tui.widgets.text import ink

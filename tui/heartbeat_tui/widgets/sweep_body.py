@@ -8,9 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 
-from heartbeat_core.runs.knee import Knee
-from heartbeat_core.runs.knee_words import knee_gist, knee_notes, knee_serving
-from heartbeat_core.runs.sweep import Curve, Point, Swept
+from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.sweep import Curve, Point, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.widgets import roofline_chart, sweep_chart
 from heartbeat_tui.widgets.plot import PlotChart

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from heartbeat_core.benchmark.parameters import varied
 from heartbeat_core.benchmark.roofline import floor
-from heartbeat_core.runs.knee import Knee
-from heartbeat_core.runs.sweep import Curve, Swept
+from heartbeat_core.experiments.knee import Knee
+from heartbeat_core.experiments.sweep import Curve, Swept
 from heartbeat_tui.widgets.plot import Mark, Plot, Rule, log_scale
 from heartbeat_tui.widgets.roofline_chart import common_roof
 from heartbeat_tui.widgets.scale import Scale, unit_for

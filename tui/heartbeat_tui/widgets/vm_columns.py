@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from heartbeat_core.vms import notes
+from heartbeat_core.vms import inventory as notes
 from heartbeat_tui.vm_rows import Order, VmRow
 from heartbeat_tui.widgets.columns import GAP, Column, Layout, fitted
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.request import ZONE, CreateRequest, Offers
+from heartbeat_core.vms.request import ZONE, CreateRequest, ZoneOffers
 from heartbeat_tui.widgets.form_fields import Field, Note
 from heartbeat_tui.widgets.target_fields import some
 
@@ -132,7 +132,7 @@ def zones_problem(texts: Mapping[str, str], offered: Offered | None) -> Note | N
 def notes_of(texts: Mapping[str, str], project: str, offered: Offered | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
     """Say what is wrong or in doubt, by the name of the field."""
     request = request_of(texts, project)
-    offers = Offers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
+    offers = ZoneOffers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
     notes = {name: Note(in_a_line(problem), "failed") for name, problem in request.problems(offers).items()}
     if "zone" not in notes and offered and offered.zones and request.zone not in offered.zones:
         notes["zone"] = Note(f"No TPUs there, but in {some(offered.zones)}.", "attention")

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.cloud.accelerators import find_accelerator
-from heartbeat_core.vms.prices import estimate, why_unpriced
+from heartbeat_core.vms.pricing import estimate, why_unpriced
 from heartbeat_core.vms.request import ZONE, CreateRequest
 from heartbeat_tui.widgets.form import Form, form_bindings
 from heartbeat_tui.widgets.form_fields import Note
@@ -23,8 +23,8 @@ from heartbeat_tui.widgets.vm_questions import room_line
 from heartbeat_tui.widgets.vm_words import rated
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.prices import Rates
-    from heartbeat_core.vms.room import Room
+    from heartbeat_core.vms.pricing import Rates
+    from heartbeat_core.vms.quota_headroom import Room
     from heartbeat_tui.checks_messages import Offers
     from heartbeat_tui.vms_messages import FleetView
 

@@ -14,7 +14,7 @@ from heartbeat_tui.widgets.vm_questions import queue_of
 from heartbeat_tui.widgets.vm_words import Line, Piece, clock_time
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.steps import Step
+    from heartbeat_core.vms.operation import Step
     from heartbeat_tui.vms_messages import FleetView, Job
 
 DOING: Mapping[str, str] = {"create": "creating", "start": "starting", "stop": "stopping", "delete": "deleting"}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.tpu import Node, QueuedResource
-from heartbeat_core.vms.as_json import as_yaml, node_json, queued_json
-from heartbeat_core.vms.look import age_s
-from heartbeat_core.vms.prices import cost_so_far, rate_of
+from heartbeat_core.vms.inventory import age_s
+from heartbeat_core.vms.pricing import cost_so_far, rate_of
+from heartbeat_core.vms.serialize import as_yaml, node_json, queued_json
 from heartbeat_tui.widgets.vm_columns import age_words, money, state_cell, unit_price
 from heartbeat_tui.widgets.vm_words import Line, rated
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.pricing import Rates
 
 STATES: Mapping[str, str] = {
     "CREATING": "It is being made; that takes minutes.",

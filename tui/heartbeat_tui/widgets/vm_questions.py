@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.tpu import Node, QueuedResource
-from heartbeat_core.vms.actions import Change, allowed, allowed_queued, command_of
-from heartbeat_core.vms.prices import rate_of
+from heartbeat_core.vms.inventory import Change, allowed, allowed_queued, command_of
+from heartbeat_core.vms.pricing import rate_of
 from heartbeat_tui.widgets.vm_columns import money
 from heartbeat_tui.widgets.vm_words import Line, rated
 
 if TYPE_CHECKING:
-    from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.pricing import Rates
+    from heartbeat_core.vms.quota_headroom import Room
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.room import Room
     from heartbeat_tui.vms_messages import FleetView
 
 Thing = Node | QueuedResource

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heartbeat_core.vms.actions import costing
+from heartbeat_core.vms.inventory import costing
 from heartbeat_tui.widgets.vm_columns import age_words, money
 
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
-    from heartbeat_core.vms.look import Transition
-    from heartbeat_core.vms.prices import Rates
+    from heartbeat_core.vms.inventory import Transition
+    from heartbeat_core.vms.pricing import Rates
     from heartbeat_tui.vm_rows import VmRow
     from heartbeat_tui.vms_messages import FleetView
 

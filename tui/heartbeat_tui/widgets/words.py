@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
-from heartbeat_tui.widgets.chip_words import chip_rows
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import Plan
@@ -220,7 +220,7 @@ def snapshot_text(snapshot: Snapshot) -> str:
     """Write what the pane shows as plain text, for the clipboard: a sweep as its table, a run as its figures."""
     if snapshot.swept is None:
         return figures_text(snapshot.report)
-    from heartbeat_core.runs.sweep_forms import sweep_markdown
+    from heartbeat_core.experiments.sweep import sweep_markdown
 
     return sweep_markdown(snapshot.swept)
 

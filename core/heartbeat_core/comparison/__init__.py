@@ -1,0 +1,1 @@
+"""How runs compare: groups, ratios with their intervals, verdicts of a check, cost."""

@@ -1,0 +1,288 @@
+"""One side of a comparison: a recording, or several that repeat one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import names_of
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.roofline import CeilingCache, Floor
+from heartbeat_core.benchmark.samples import SampleStore
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.comparison.cost import Tariff
+from heartbeat_core.comparison.ratio import Timed, mean_interval, timed_of
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.entry import GLYPHS, Entry
+from heartbeat_core.recordings.recording import load
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+
+HOUR_NS = 3.6e12
+MILLION = 1e6
+ONE_READING = "the handbook's clock has one reading a run, and one reading has no interval"
+VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
+APART = ("cold", "compile", "transfer")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A recording as it was measured: its entry, its report and all its samples."""
+
+    entry: Entry
+    report: Report
+    series: Series
+
+    @property
+    def steady(self) -> SampleStore:
+        return self.series.steady
+
+    @cached_property
+    def timed(self) -> Timed | None:
+        """Give the time of a product, None where none was measured."""
+        report, found = self.report, self.report.statistics
+        if not found or not report.iteration_ns:
+            return None
+        if report.handbook:  # its first reading is its result; an interval would be of all readings
+            products = report.plan.products_per_sample
+            return Timed(report.iteration_ns, None, None, found.effective_n, self.steady, products, ONE_READING)
+        return timed_of(self.steady, found, report.plan.products_per_sample)
+
+    def apart_ns(self, name: str) -> float | None:
+        """Give what came before the steady state: the first beat, all compilations, the transfer of the operands."""
+        report = self.report
+        if name == "cold":
+            return report.cold_ns
+        if name == "compile":
+            return report.compile_ns if report.compiles else None
+        return report.stages.get(name)
+
+
+def measure(entry: Entry, ceilings: CeilingCache) -> Measured:
+    """Read the recording of an entry; raise HeartbeatError where it cannot be read, or holds no steady sample."""
+    if not entry.readable:
+        raise HeartbeatError(f"{entry.title} cannot be compared", f"{entry.problem}.", "Choose another run.", exit_code=3)
+    loaded = load(entry.path)
+    return measured(entry, loaded.report(ceilings), loaded.series)
+
+
+def measured(entry: Entry, report: Report, series: Series) -> Measured:
+    """Take a recording that has been read; raise HeartbeatError where it holds no steady sample."""
+    if not report.statistics or not report.iteration_ns:
+        cause = entry.problem or "No steady iteration was measured"
+        raise HeartbeatError(f"{entry.title} cannot be compared", f"{cause}.", "Choose another run.", exit_code=3)
+    return Measured(entry, report, series)
+
+
+def measure_each(entries: Sequence[Entry], ceilings: CeilingCache) -> tuple[list[Measured], tuple[str, ...]]:
+    """Read the recordings of one side; of several those without figures are left out, as are the turns of a repeat that were cut short.
+
+    Return with the rest why each was left out. Raises HeartbeatError where nothing is left.
+    """
+    runs: list[Measured] = []
+    errors: list[HeartbeatError] = []
+    for entry in entries:
+        try:
+            if len(entries) > 1:
+                check_turn(entry)
+            runs.append(measure(entry, ceilings))
+        except HeartbeatError as error:
+            errors.append(error)
+    if errors and not runs:
+        raise errors[0]
+    return runs, tuple(map(left_out, errors))
+
+
+def check_turn(entry: Entry) -> None:
+    """Raise HeartbeatError for a turn of a repeat that did not end well: ``bench --repeat`` does not count it either."""
+    if entry.round and entry.status != "done":
+        raise HeartbeatError(f"{entry.title} does not count", entry.problem or f"its process was {entry.status}", exit_code=3)
+
+
+def left_out(error: HeartbeatError) -> str:
+    """Say why a run among several does without its figures."""
+    return f"left out: {error.title}: {error.cause.rstrip('.')}"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side. Times are nanoseconds per product: the median of a run, of several the geometric mean of their medians.
+
+    ``low_ns``..``high_ns`` hold it with 95 % confidence, of several runs by what differs from process to process. ``device`` is "cpu", a
+    chip or other hardware; ``billed`` tells whether somebody pays for it by the hour, as for every TPU. ``usd_per_million`` is what a
+    million products cost at ``usd_per_hour``, None where no rate is known; ``price_source`` is empty where somebody gave the rate.
+    """
+
+    title: str
+    ids: tuple[str, ...]
+    device: str
+    where: str
+    rehearsal: bool
+    workload: MatMul
+    method: str
+    processes: int
+    n: int
+    worth: float
+    ns: float
+    low_ns: float | None
+    high_ns: float | None
+    apart_ns: Mapping[str, float | None]
+    flops_per_s: float
+    bytes_per_s: float
+    floor: Floor | None
+    share: float | None
+    verdict: str
+    reason: str
+    billed: bool = False
+    usd_per_hour: float | None = None
+    usd_per_million: float | None = None
+    price_source: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ids": list(self.ids)}
+
+
+def side_of(runs: Sequence[Measured], tariff: Tariff, title: str = "") -> Side:
+    """Draw up a side of at least one run."""
+    first = runs[0]
+    report, entry = first.report, first.entry
+    timed = [run.timed for run in runs]
+    ns, low_ns, high_ns = typical_of([one for one in timed if one])
+    price = tariff.of(entry, report.environment)
+    worst = min(runs, key=lambda run: VERDICTS.index(run.report.verdict.kind)).report.verdict
+    return Side(
+        title=title or title_of(runs),
+        ids=tuple(run.entry.id for run in runs),
+        device=entry.device or entry.backend,
+        where=entry.where,
+        rehearsal=any(run.entry.rehearsal for run in runs),
+        workload=report.plan.workload,
+        method=report.plan.method,
+        processes=len(runs),
+        n=sum(run.report.statistics.n for run in runs if run.report.statistics),
+        worth=sum(one.worth for one in timed if one),
+        ns=ns,
+        low_ns=low_ns,
+        high_ns=high_ns,
+        apart_ns={name: middle([run.apart_ns(name) for run in runs]) for name in APART},
+        flops_per_s=1e9 * report.plan.workload.flops / ns,
+        bytes_per_s=1e9 * report.plan.workload.bytes / ns,
+        floor=report.floor,
+        share=report.floor.ns / ns if report.floor else None,
+        verdict=worst.kind,
+        reason=worst.reason,
+        billed=bool(report.environment.get("chip")),
+        usd_per_hour=price.usd_per_hour if price else None,
+        usd_per_million=price.usd_per_hour * ns * MILLION / HOUR_NS if price else None,
+        price_source=price.source if price else "",
+    )
+
+
+def typical_of(timed: Sequence[Timed]) -> tuple[float, float | None, float | None]:
+    """Give the time of one product and its interval: of a run by its samples, of several by how their medians differ."""
+    found = mean_interval([one.ns for one in timed])
+    return (found.value, found.low, found.high) if found else (timed[0].ns, timed[0].low_ns, timed[0].high_ns)
+
+
+def plan_key(entry: Entry, plan: Plan) -> tuple[Plan, str]:
+    """Tell what a run did and where: two runs of which it is the same repeat one another, however long each was."""
+    return replace(plan, iterations=1, duration_s=None, seed=0, calibrate=False), entry.where
+
+
+def by_plan(runs: Sequence[Measured]) -> list[list[Measured]]:
+    """Take apart runs that did not do the same: first those that the others are to be held against, then in the order they first ran.
+
+    Raises HeartbeatError where all of them did.
+    """
+    sorts: dict[tuple[Plan, str], list[Measured]] = {}
+    for run in sorted(runs, key=lambda run: (run.entry.started is None, run.entry.started, run.entry.path.name)):
+        sorts.setdefault(plan_key(run.entry, run.report.plan), []).append(run)
+    if len(sorts) < 2:
+        raise HeartbeatError("there is nothing to compare with", "All these runs did the same.", "Name a second run, or a second group.")
+    return sorted(sorts.values(), key=lambda side: not is_reference(side))
+
+
+def is_reference(runs: Sequence[Measured]) -> bool:
+    """Tell whether these have the plan that the others of their group were made to be held against."""
+    return any(run.entry.reference for run in runs)
+
+
+def titles_of(sides: Sequence[Sequence[Measured]]) -> tuple[str, ...]:
+    """Call each side so that no two are called the same: within a group by what its plan does otherwise, else by its runs."""
+    plain = tuple(map(title_of, sides))
+    plans = names_of([side[0].report.plan for side in sides])
+    places = tuple(side[0].entry.where for side in sides)
+    folders = (side[0].entry.path.absolute().parent.name for side in sides)
+    groups = {run.entry.group for side in sides for run in side}
+    within = [plans, joined(plans, places)] if len(groups) == 1 and "" not in groups else []
+    beside = [plain, plans, joined(plain, plans), joined(plain, places), joined(plain, folders)]
+    numbered = tuple(f"{title} ({number})" for number, title in enumerate(plain, 1))
+    return next((titles for titles in (*within, *beside) if all(titles) and len(set(titles)) == len(sides)), numbered)
+
+
+def joined(titles: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(", ".join(filter(None, pair)) for pair in zip(titles, more, strict=True))
+
+
+def title_of(runs: Sequence[Measured]) -> str:
+    """Call a side by its run, by the group that all its runs share, else by their number."""
+    if len(runs) == 1:
+        return runs[0].entry.title
+    groups = {run.entry.group for run in runs}
+    group = groups.pop() if len(groups) == 1 else ""
+    return group or f"{len(runs)} runs"
+
+
+def middle(values: Sequence[float | None]) -> float | None:
+    """Give the median of what is known."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+Row = tuple[str, ...]
+
+
+def side_table(sides: Sequence[Side]) -> list[Row]:
+    """Give the titles, then a row for all that is known of at least one side; the first cell of each names it."""
+    rows: list[Row] = [
+        ("where", *(side.where for side in sides)),
+        ("product", *(f"{side.workload.shape} {side.workload.dtype}" for side in sides)),
+        ("method", *(side.method for side in sides)),
+        ("processes", *(str(side.processes) if side.processes > 1 else NOTHING for side in sides)),
+        ("median", *(format_ns(side.ns) for side in sides)),
+        ("from", *(or_nothing(side.low_ns) for side in sides)),
+        ("to", *(or_nothing(side.high_ns) for side in sides)),
+        ("samples", *(format_count(side.n) for side in sides)),
+        ("worth", *(format_count(round(side.worth)) if side.worth < side.n else NOTHING for side in sides)),
+        ("throughput", *(format_rate(side.flops_per_s) for side in sides)),
+        ("memory", *(format_bytes_rate(side.bytes_per_s) for side in sides)),
+        ("of its limit", *(NOTHING if side.share is None else format_share(side.share) for side in sides)),
+        ("verdict", *(f"{GLYPHS.get(side.verdict, '')} {side.verdict}" for side in sides)),
+        *((name, *(or_nothing(side.apart_ns[name]) for side in sides)) for name in APART),
+        ("1 million products", *costs(sides)),
+    ]
+    return [("", *(side.title for side in sides)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]
+
+
+def or_nothing(ns: float | None) -> str:
+    return NOTHING if ns is None else format_ns(ns)
+
+
+def costs(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Say what a million products cost on each side; nothing of any where no rate is known and none is paid for by the hour."""
+    if not any(side.billed or side.usd_per_million is not None for side in sides):
+        return (NOTHING,) * len(sides)
+    return tuple(
+        "unknown rate"
+        if side.usd_per_million is None or side.usd_per_hour is None
+        else f"${significant(side.usd_per_million)} at ${side.usd_per_hour:.2f}/h"
+        for side in sides
+    )
+
+
+def price_notes(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Say what the rates that nobody gave are the price of, each once."""
+    return tuple(dict.fromkeys(f"${side.usd_per_hour:.2f}/h is for {side.price_source}" for side in sides if side.price_source))

@@ -1,0 +1,109 @@
+"""From a path to the function that answers it, and what stands before every answer: credentials, API, billing, permission."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
+from heartbeat_core.emulator.http import (
+    ApiError,
+    Call,
+    Json,
+    billing_disabled,
+    consumer_invalid,
+    permission_denied,
+    service_disabled,
+    token_expired,
+    user_project_denied,
+)
+from heartbeat_core.emulator.state import Cloud, Project
+
+Handler = Callable[[Cloud, Call], Json]
+
+# gcloud calls these as a project of Google's own unless told otherwise, so they need not be enabled in the user's.
+SHARED_BY_GCLOUD = {
+    "cloudbilling.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
+    "iam.googleapis.com",
+    "serviceusage.googleapis.com",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one API; ``pattern`` is a regular expression in which {name} stands for a part of the path."""
+
+    method: str
+    pattern: str
+    service: str
+    handler: Handler
+    permission: str = ""
+
+    @cached_property
+    def expression(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/:]+)", self.pattern))
+
+
+def routes_of(service: str, *routes: tuple[str, str, Handler, str]) -> tuple[Route, ...]:
+    """Make the routes of one API from (method, pattern, handler, permission)."""
+    return tuple(Route(method, pattern, service, handler, permission) for method, pattern, handler, permission in routes)
+
+
+class Router:
+    """All routes, tried in their order."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+
+    def find(self, call: Call) -> tuple[Route, Call]:
+        """Find the route of a call and the names in its path; raise ApiError 404."""
+        for route in self.routes:
+            if route.method == call.method and (found := route.expression.fullmatch(call.path)):
+                return route, replace(call, args=found.groupdict())
+        raise ApiError(404, f"The emulator has no method {call.method} {call.path}.")
+
+
+def admit(cloud: Cloud, route: Route, call: Call) -> None:
+    """Let a call through, or raise the ApiError that Google would answer before the method is even looked at."""
+    if route.service not in SERVICES:
+        return  # the emulator's own
+    if cloud.scenario.credentials == "expired":
+        raise token_expired(route.service, route.handler.__name__)
+    named = call.args.get("project", "")
+    project = cloud.find(named) if named else None
+    check_consumer(cloud, route, call, project)
+    if named not in ("", "-") and project is None and route.permission:
+        if route.service == "cloudresourcemanager.googleapis.com":
+            raise permission_denied(route.service, route.permission, call.resource)
+        raise consumer_invalid(route.service, named)
+    if project is None or not route.permission:
+        return
+    if route.permission not in cloud.granted(project):
+        raise permission_denied(route.service, route.permission, call.resource)
+    if project.state == "DELETE_REQUESTED" and call.method != "GET":
+        raise ApiError(403, f"Project '{project.id}' is pending deletion.", status="PERMISSION_DENIED")
+
+
+def check_consumer(cloud: Cloud, route: Route, call: Call, project: Project | None) -> None:
+    """Hold the project that the call is counted to against its APIs and its billing."""
+    named = call.headers.get("x-goog-user-project", "")
+    if named:
+        consumer = cloud.find(named)
+        if consumer is None or "serviceusage.services.use" not in cloud.granted(consumer):
+            raise user_project_denied(route.service, named)
+    else:
+        by_gcloud = "google-cloud-sdk" in call.headers.get("user-agent", "")
+        if by_gcloud and route.service in SHARED_BY_GCLOUD:
+            return
+        if cloud.scenario.foreign_consumer and not by_gcloud:
+            raise service_disabled(route.service, SERVICES[route.service], cloud.scenario.foreign_consumer)
+        consumer = project
+    if consumer is None:
+        return
+    if not consumer.service(route.service).answers:
+        raise service_disabled(route.service, SERVICES[route.service], consumer.number)
+    if route.service in NEED_BILLING and not cloud.billed(consumer):
+        raise billing_disabled(route.service, consumer.number)

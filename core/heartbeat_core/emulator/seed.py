@@ -1,0 +1,115 @@
+"""From a scenario to a Cloud in that state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from heartbeat_core.emulator.catalogue import SERVICES, find_slice
+from heartbeat_core.emulator.http import Json
+from heartbeat_core.emulator.scenario import NodeStart, QueuedStart, Scenario
+from heartbeat_core.emulator.state import Account, Binding, Clock, Cloud, Node, Policy, Project, Queued, Service, timestamp
+
+AGENTS = {"cloud-tpu": "roles/tpu.serviceAgent", "gcp-sa-tpu": "roles/cloudtpu.serviceAgent"}
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+
+
+def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
+    """Build the state a scenario describes; raise ValueError where it names what does not exist."""
+    cloud = Cloud(scenario, clock)
+    start = scenario.project
+    if start.billing_account:
+        cloud.billing_accounts[start.billing_account] = start.billing_open
+    cloud.billing_accounts.setdefault("000000-AAAAAA-111111", True)
+    if not start.id:
+        return cloud
+    project = Project(start.id, start.number, start.name, start.state, cloud.stamp(), start.billing_account)
+    cloud.projects[project.id] = project
+    for name in scenario.services:
+        if name not in SERVICES:
+            raise ValueError(f"there is no API {name}")
+        project.services[name] = Service(enabled=True, answers=True)
+    project.policy = policy_of(scenario.policy)
+    project.policy.bindings += [
+        Binding(entry.role, [entry.member], {"title": entry.title, "expression": entry.expression}) for entry in scenario.conditional
+    ]
+    project.inherited = policy_of(scenario.inherited)
+    for name in scenario.agents:
+        add_agent(project, name)
+    if project.service("compute.googleapis.com").enabled and scenario.default_account:
+        add_default_account(cloud, project)
+    for name, account in scenario.accounts.items():
+        if not account.present:
+            continue
+        email = name if "@" in name else f"{name}@{project.id}.iam.gserviceaccount.com"
+        added = project.accounts.get(email) or add_account(cloud, project, email, account.display_name)
+        added.disabled = account.disabled
+        for member in account.act_as:
+            added.policy.grant("roles/iam.serviceAccountUser", member)
+    project.limits = {name: dict(limits) for name, limits in scenario.quotas.items()}
+    for node in scenario.nodes:
+        add_node(cloud, project, node)
+    for queued in scenario.queued:
+        add_queued(cloud, project, queued)
+    return cloud
+
+
+def policy_of(roles: Mapping[str, tuple[str, ...]]) -> Policy:
+    return Policy([Binding(role, list(members)) for role, members in roles.items() if members])
+
+
+def add_agent(project: Project, kind: str) -> str:
+    """Create a TPU service agent with its role unless it is there; return its address."""
+    email = agent_email(project, kind)
+    project.policy.grant(AGENTS[kind], f"serviceAccount:{email}")
+    return email
+
+
+def agent_email(project: Project, kind: str) -> str:
+    return f"service-{project.number}@{kind}.iam.gserviceaccount.com"
+
+
+def add_account(cloud: Cloud, project: Project, email: str, display_name: str = "") -> Account:
+    account = Account(email, cloud.unique_id(), display_name)
+    project.accounts[email] = account
+    return account
+
+
+def add_default_account(cloud: Cloud, project: Project) -> None:
+    """Create Compute Engine's default service account, as enabling its API does."""
+    if project.default_account not in project.accounts:
+        add_account(cloud, project, project.default_account, "Compute Engine default service account")
+        project.policy.grant("roles/editor", f"serviceAccount:{project.default_account}")
+
+
+def add_node(cloud: Cloud, project: Project, start: NodeStart) -> None:
+    slice_ = find_slice(start.zone, start.accelerator_type)
+    if slice_ is None:
+        raise ValueError(f"{start.zone} has no {start.accelerator_type}")
+    body: Json = {
+        "acceleratorType": start.accelerator_type,
+        "runtimeVersion": start.runtime_version,
+        "schedulingConfig": {"spot": True} if start.spot else {},
+        "serviceAccount": {"email": start.service_account or project.default_account, "scope": SCOPES},
+    }
+    if start.queued_resource:
+        body["queuedResource"] = f"projects/{project.id}/locations/{start.zone}/queuedResources/{start.queued_resource}"
+    created = timestamp(cloud.now() - start.age_s)
+    for number in range(1, start.copies + 1):
+        node = start.id if start.copies == 1 else f"{start.id}-{number:04d}"
+        name = f"projects/{project.id}/locations/{start.zone}/nodes/{node}"
+        project.nodes[name] = Node(
+            name, slice_, start.spot, dict(body), start.state, created, cloud.node_id(), start.fields, cloud.scenario.addresses
+        )
+
+
+def add_queued(cloud: Cloud, project: Project, start: QueuedStart) -> None:
+    slice_ = find_slice(start.zone, start.accelerator_type)
+    if slice_ is None:
+        raise ValueError(f"{start.zone} has no {start.accelerator_type}")
+    parent = f"projects/{project.id}/locations/{start.zone}"
+    node = {"acceleratorType": start.accelerator_type, "runtimeVersion": start.runtime_version}
+    body: Json = {"tpu": {"nodeSpec": [{"parent": parent, "nodeId": f"{start.id}-node", "node": node}]}}
+    if start.spot:
+        body["spot"] = {}  # an empty message: its presence is what counts
+    name = f"{parent}/queuedResources/{start.id}"
+    project.queued[name] = Queued(name, slice_, start.spot, body, start.state, cloud.stamp())

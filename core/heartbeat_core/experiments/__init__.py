@@ -1,0 +1,1 @@
+"""Experiments of several runs: repeats in turn, and sweeps over parameters."""

@@ -1,0 +1,151 @@
+"""Runs that follow one another: which comes next, and what became of each.
+
+The screen and the commands share it: a course is asked for its next leg and told how that one ended. It starts nothing
+itself, so that its owner may wait in a thread, in an event loop or not at all.
+"""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.errors import HeartbeatError
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One run of a course, a process of its own. ``number`` counts from 1; ``name`` says what is particular to it."""
+
+    number: int
+    name: str
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A leg is on its way. Whoever is told may watch the source before asking for more."""
+
+    leg: Leg
+    source: Source
+
+
+@dataclass(frozen=True)
+class Over:
+    """A leg has ended with a report, or could not begin."""
+
+    leg: Leg
+    report: Report | None
+    error: HeartbeatError | None = None
+
+
+class Course(ABC):
+    """Its owner asks for ``next``, starts that run and tells ``ended`` or ``refused``, one after the other."""
+
+    kind: str
+    total: int  # legs, if none is given up
+
+    def __init__(self, group: str = "") -> None:
+        self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
+        self.stopped = False
+
+    def label_of(self, leg: Leg) -> Label:
+        """Give what the recording of a leg is labelled with."""
+        del leg
+        return Label(0, group=self.group)
+
+    @property
+    @abstractmethod
+    def more(self) -> bool:
+        """Tell whether a leg is to come after the one on its way."""
+
+    @abstractmethod
+    def next(self) -> Leg | None:
+        """Give the leg that comes next; None where there is none, or the course was stopped."""
+
+    @abstractmethod
+    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+        """Take the report of a leg that is over, and where it was recorded."""
+
+    @abstractmethod
+    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+        """Take note of a leg that could not begin."""
+
+    def stop(self) -> None:
+        """Let no further leg begin; the one on its way still counts."""
+        self.stopped = True
+
+
+def carry_out(course: Course, begin: Callable[[Plan, Label], Source]) -> Iterator[Begun | Over]:
+    """Run a course to its end, one leg at a time, in the thread of whoever asks for more.
+
+    ``begin`` is given the label that holds the recordings of a course together. It may raise HeartbeatError: then that leg
+    is refused. To end early, stop the course, and the source of the leg on its way.
+    """
+    while (leg := course.next()) is not None:
+        try:
+            source = begin(leg.plan, course.label_of(leg))
+        except HeartbeatError as error:
+            course.refused(leg, error)
+            yield Over(leg, None, error)
+            continue
+        try:
+            yield Begun(leg, source)
+            source.wait()
+            report = source.report()
+            course.ended(leg, report, kept_at(source))
+        finally:
+            source.close()
+        yield Over(leg, report)
+
+
+def kept_at(source: Source) -> Path | None:
+    """Find the recording of a run that is over; one that told nothing has none."""
+    return source.path if source.path is not None and source.path.exists() else None
+
+
+def ending_error(report: Report) -> HeartbeatError | None:
+    """Give what a run that did not end well says of itself."""
+    ending = report.ending
+    if ending is None or ending.clean:
+        return None
+    return HeartbeatError(ending.title, ending.cause, ending.remedy, exit_code=ending.exit_code)
+
+
+class BothClocks(Course):
+    """Two legs; the second one only where the first has ended well. ``handbook`` is its report, None until then."""
+
+    kind = "clocks"
+    total = 2
+
+    def __init__(self, plan: Plan, group: str = "") -> None:
+        super().__init__(group)
+        same = replace(plan, iterations=plan.iterations or 100, duration_s=None)
+        first, second = replace(same, method="handbook"), replace(same, method="synchronized")
+        self.coming = [Leg(1, first.method, first), Leg(2, second.method, second)]
+        self.handbook: Report | None = None
+
+    @property
+    def more(self) -> bool:
+        return bool(self.coming) and not self.stopped
+
+    def next(self) -> Leg | None:
+        return self.coming.pop(0) if self.more else None
+
+    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+        """Keep the first report; where that run failed there is nothing to hold the other against."""
+        del path
+        if leg.number == 1:
+            self.handbook = report
+        if report.ending is None or not report.ending.clean:
+            self.coming.clear()
+
+    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+        del leg, error
+        self.coming.clear()

@@ -1,0 +1,292 @@
+"""The same run in several processes, so that an interval covers what differs from process to process.
+
+Samples of one process share its memory layout, its placement and its moment; their interval says nothing of the next
+process. So here a process is one observation: the median of its samples. Candidates take turns in rounds, each round in
+a shuffled order, and are compared within their rounds, so that a drift of the machine meets all of them alike. Each recording says
+which round it belongs to, so that ``runs compare`` does the same.
+
+Sources: Kalibera and Jones, "Rigorous Benchmarking in Reasonable Time", ISMM (2013); Student, "The Probable Error of a
+Mean", Biometrika 6 (1908).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median, stdev
+from typing import Any
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.parameters import Value, names_of, varied
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.comparison.ratio import LEAST, Interval, mean_interval, of_rounds, quantile_95
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.experiments.experiment import Course, Leg, ending_error
+from heartbeat_core.units import significant
+
+MOST = 100  # processes of a candidate
+
+
+@dataclass(frozen=True)
+class Process:
+    """One run: the round it belonged to, and its report or why there is none."""
+
+    round: int
+    report: Report | None
+    error: HeartbeatError | None = None
+    path: Path | None = None
+
+    @property
+    def ns(self) -> float | None:
+        return self.report.iteration_ns or None if self.report else None
+
+    @property
+    def half(self) -> float | None:
+        """Give half the width of this process's own 95 % interval, relative to its median."""
+        s = self.report.statistics if self.report else None
+        if s is None or s.median_low_ns is None or s.median_high_ns is None or not s.median_ns:
+            return None
+        return (s.median_high_ns - s.median_low_ns) / 2 / s.median_ns
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A plan and its processes so far, in the order they ran."""
+
+    name: str
+    values: Mapping[str, Value]
+    plan: Plan
+    processes: tuple[Process, ...] = ()
+
+    @property
+    def measured(self) -> tuple[Process, ...]:
+        return tuple(process for process in self.processes if process.ns)
+
+    @property
+    def error(self) -> HeartbeatError | None:
+        """Give the first reason why one of its processes has no figures."""
+        return next((process.error for process in self.processes if process.error), None)
+
+    @property
+    def typical(self) -> Interval | None:
+        """Give the geometric mean of the processes' medians, nanoseconds, with its interval; None of fewer than two."""
+        return mean_interval([process.ns for process in self.measured if process.ns])
+
+    @property
+    def between(self) -> float | None:
+        """Give the standard deviation of the processes' medians, relative."""
+        logs = [math.log(process.ns) for process in self.measured if process.ns]
+        return math.expm1(stdev(logs)) if len(logs) >= LEAST else None
+
+    @property
+    def within(self) -> float | None:
+        """Give half the width of a single process's own interval, relative: the median of all of them."""
+        halves = [process.half for process in self.measured if process.half is not None]
+        return median(halves) if halves else None
+
+    @property
+    def too_narrow(self) -> float | None:
+        """Tell how many times too narrow the interval of a single process is to cover the next one."""
+        typical, within = self.typical, self.within
+        if typical is None or not within:
+            return None
+        logs = [math.log(process.ns) for process in self.measured if process.ns]
+        return quantile_95(len(logs) - 1) * stdev(logs) / within
+
+
+@dataclass(frozen=True)
+class PairedRatio:
+    """How long the candidate takes, over the reference: from ``pairs`` rounds in which both were measured."""
+
+    reference: str
+    candidate: str
+    interval: Interval
+    pairs: int
+    same_work: bool
+
+    @property
+    def sentence(self) -> str:
+        """Say which is faster, and how surely."""
+        low, high = self.interval.low, self.interval.high
+        if low <= 1 <= high:
+            most = significant(100 * max(high - 1, 1 - low), 2)
+            return f"no difference that {self.pairs} pairs of processes can show; one of more than {most} % is ruled out"
+        if self.interval.value > 1:
+            return f"{self.interval.value:.3g} times as long ({low:.3g} to {high:.3g})"
+        return f"{1 / self.interval.value:.3g} times as fast ({1 / high:.3g} to {1 / low:.3g})"
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """All candidates as far as they are; the first one is the reference."""
+
+    candidates: tuple[Candidate, ...]
+    repeat: int
+    seed: int
+    order: tuple[str, ...]
+    group: str
+
+    @property
+    def reference(self) -> Candidate:
+        return self.candidates[0]
+
+    def ratios(self) -> tuple[PairedRatio, ...]:
+        """Compare each candidate with the reference, where both were measured in at least two rounds."""
+        found = (ratio_of(self.reference, candidate) for candidate in self.candidates[1:])
+        return tuple(ratio for ratio in found if ratio is not None)
+
+
+class Repeat(Course):
+    """The course of a repeat: rounds, in each of which every candidate has one process, in an order of its own."""
+
+    kind = "repeat"
+
+    def __init__(
+        self, plan: Plan, repeat: int, candidates: Sequence[Mapping[str, Value]] = (), *, seed: int | None = None, group: str = ""
+    ) -> None:
+        """Lay out the rounds; raise HeartbeatError where a candidate makes no sense or is the plan itself."""
+        super().__init__(group)
+        if not LEAST <= repeat <= MOST:
+            raise HeartbeatError(f"repeat is {repeat}", f"It is a whole number from {LEAST} to {MOST}.", "Try --repeat 5.")
+        if plan.iterations is None and plan.duration_s is None:
+            raise HeartbeatError("a repeat needs an end", "Each process goes on until stopped.", "Give --iterations or --duration.")
+        self.repeat = repeat
+        self.seed = secrets.randbelow(10**9) if seed is None else seed
+        self.token = secrets.token_hex(4)  # a group may be added to by another repeat
+        plans = [plan, *(varied(plan, values) for values in candidates)]
+        self.candidates = [
+            Candidate(name or "the plan", values, each)
+            for name, values, each in zip(names_of(plans), ({}, *candidates), plans, strict=True)
+        ]
+        if len({candidate.plan for candidate in self.candidates}) < len(self.candidates):
+            cause = "Two of them would be the same run."
+            raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the plan has.")
+        self.coming = shuffled(len(self.candidates), repeat, self.seed)
+        self.order = tuple(self.candidates[index].name for _, index in self.coming)
+        self.begun, self.total = 0, len(self.coming)
+
+    @property
+    def more(self) -> bool:
+        return bool(self.coming) and not self.stopped
+
+    def next(self) -> Leg | None:
+        if not self.more:
+            return None
+        self.turn = self.coming.pop(0)
+        self.begun += 1
+        round_, index = self.turn
+        candidate = self.candidates[index]
+        return Leg(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.plan)
+
+    def label_of(self, leg: Leg) -> Label:
+        """Say which round the leg that was asked for last belongs to, and whether it has the plan given first."""
+        round_, index = self.turn
+        return replace(super().label_of(leg), round=f"{self.token}-{round_}", reference=index == 0)
+
+    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+        """Keep the process; a candidate that cannot run is not tried again."""
+        del leg
+        if self.stopped and report.ending and report.ending.kind == "stopped":
+            return  # cut short: its recording stays, the figures do without
+        error = ending_error(report)
+        self.keep(Process(self.turn[0], None if error else report, error, path))
+
+    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+        del leg
+        self.keep(Process(self.turn[0], None, error))
+
+    def keep(self, process: Process) -> None:
+        _, index = self.turn
+        one = self.candidates[index]
+        self.candidates[index] = Candidate(one.name, one.values, one.plan, (*one.processes, process))
+        if process.error and process.error.exit_code in (2, 3):  # it would say the same again
+            self.coming = [turn for turn in self.coming if turn[1] != index]
+            self.total = self.begun + len(self.coming)
+
+    def repeated(self) -> Repeated:
+        return Repeated(tuple(self.candidates), self.repeat, self.seed, self.order, self.group)
+
+
+def shuffled(candidates: int, repeat: int, seed: int) -> list[tuple[int, int]]:
+    """Lay out the turns as (round, candidate), each round in an order of its own."""
+    chance = random.Random(seed)
+    turns = []
+    for round_ in range(1, repeat + 1):
+        order = list(range(candidates))
+        chance.shuffle(order)
+        turns += [(round_, index) for index in order]
+    return turns
+
+
+def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
+    """Compare two candidates round by round; None where fewer than two rounds have both."""
+    by_round = {process.round: process.ns for process in reference.measured}
+    pairs = [(base, process.ns) for process in candidate.measured if process.ns and (base := by_round.get(process.round))]
+    if len(pairs) < LEAST:
+        return None
+    ratio = of_rounds(pairs)
+    assert ratio.low is not None
+    assert ratio.high is not None
+    same_work = reference.plan.workload.flops == candidate.plan.workload.flops
+    return PairedRatio(reference.name, candidate.name, Interval(ratio.value, ratio.low, ratio.high), len(pairs), same_work)
+
+
+CONFIDENCE = "95 %, Student's t on the logarithms of the processes' medians"
+
+
+def repeat_json(repeated: Repeated) -> dict[str, Any]:
+    """Make the one object that ``bench --repeat --json`` prints: schema 1. Times in nanoseconds, spreads relative."""
+    return {
+        "schema": 1,
+        "repeat": repeated.repeat,
+        "seed": repeated.seed,
+        "group": repeated.group,
+        "order": list(repeated.order),
+        "interval": CONFIDENCE,
+        "candidates": [candidate_json(candidate) for candidate in repeated.candidates],
+        "comparisons": [
+            {
+                "reference": ratio.reference,
+                "candidate": ratio.candidate,
+                "ratio": interval_json(ratio.interval),
+                "pairs": ratio.pairs,
+                "same_work": ratio.same_work,
+                "sentence": ratio.sentence,
+            }
+            for ratio in repeated.ratios()
+        ],
+    }
+
+
+def candidate_json(candidate: Candidate) -> dict[str, Any]:
+    error = candidate.error
+    return {
+        "name": candidate.name,
+        "plan": candidate.plan.to_json(),
+        "labels": list(dict.fromkeys(label for p in candidate.measured if p.report for label in p.report.labels)),
+        "typical_ns": interval_json(candidate.typical),
+        "between_processes": candidate.between,
+        "within_a_process": candidate.within,
+        "too_narrow": candidate.too_narrow,
+        "problem": " ".join(part for part in (error.title, error.cause) if part) if error else None,
+        "processes": [
+            {
+                "round": process.round,
+                "median_ns": process.ns,
+                "half_interval": process.half,
+                "n": process.report.statistics.n if process.report and process.report.statistics else 0,
+                "verdict": process.report.verdict.kind if process.report else None,
+                "recording": str(process.path) if process.path else None,
+            }
+            for process in candidate.processes
+        ],
+    }
+
+
+def interval_json(interval: Interval | None) -> dict[str, float] | None:
+    return {"value": interval.value, "low": interval.low, "high": interval.high} if interval else None

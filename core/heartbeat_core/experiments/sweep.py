@@ -1,0 +1,328 @@
+"""A sweep: one run for each value of an axis, or of two, and what they say together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Axis, Value, grid, in_words, value_of, varied
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.roofline import CeilingCache, Roof
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.experiments.experiment import Course, Leg, ending_error
+from heartbeat_core.experiments.knee import Knee, Measured, find_knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.recordings.recording import load
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
+
+A_POINT_S = 1.0  # of beats after the warm-up
+LEAST_SAMPLES, MOST_SAMPLES = 12, 1000  # of a point; under six there is no interval
+FIRST_SAMPLES = 30  # of the first point, of which nothing is known yet
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep: its report, or why there is none worth having."""
+
+    values: Mapping[str, Value]
+    plan: Plan
+    report: Report | None = None
+    error: HeartbeatError | None = None
+    path: Path | None = None
+
+    @property
+    def ns(self) -> float | None:
+        """Give the latency of a product, nanoseconds; None where none was measured."""
+        return self.report.iteration_ns or None if self.report else None
+
+    @property
+    def name(self) -> str:
+        return in_words(self.values)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The measured points of a sweep along its main axis, everything else the same."""
+
+    name: str  # what is the same, "" where there is only one curve
+    axis: str
+    points: tuple[Point, ...]
+
+    @property
+    def roof(self) -> Roof | None:
+        return next((p.report.floor.roof for p in self.points if p.report and p.report.floor), None)
+
+    def knee(self) -> Knee | None:
+        """Find the knee, where it is the batch that varies."""
+        if self.axis != "batch":
+            return None
+        return find_knee([Measured(point.plan.workload, point.ns) for point in self.points if point.ns], self.roof)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep as far as it is: ``points`` in the order they were measured, ``total`` as many as there will be."""
+
+    axes: tuple[Axis, ...]
+    points: tuple[Point, ...]
+    total: int
+    group: str
+
+    @property
+    def main(self) -> Axis:
+        """Name the axis that latency is drawn against: the batch, else the first one of numbers."""
+        named = [axis for axis in self.axes if axis.name == "batch"] + [axis for axis in self.axes if axis.numeric]
+        return (named or list(self.axes))[0]
+
+    @property
+    def measured(self) -> tuple[Point, ...]:
+        return tuple(point for point in self.points if point.ns)
+
+    @property
+    def missing(self) -> tuple[Point, ...]:
+        """List the points that could not be measured, with their errors."""
+        return tuple(point for point in self.points if not point.ns)
+
+    def curves(self) -> tuple[Curve, ...]:
+        """Sort the measured points into one curve for each value of the other axis."""
+        main, curves = self.main, dict[str, list[Point]]()
+        for point in self.measured:
+            rest = {name: value for name, value in point.values.items() if name != main.name}
+            curves.setdefault(in_words(rest), []).append(point)
+        order = {value: index for index, value in enumerate(main.values)}
+        return tuple(
+            Curve(name, main.name, tuple(sorted(points, key=lambda point: order.get(point.values[main.name], 0))))
+            for name, points in curves.items()
+        )
+
+
+class NoSweep(HeartbeatError):
+    """Runs that make no sweep together."""
+
+
+class Sweep(Course):
+    """The course of a sweep. ``exact``: every point has the plan's own length; else one that takes about a second."""
+
+    kind = "sweep"
+
+    def __init__(self, plan: Plan, axes: tuple[Axis, ...], *, exact: bool = False, group: str = "") -> None:
+        """Lay out the points; raise HeartbeatError where one of them makes no sense, or the plan has no end."""
+        super().__init__(group)
+        if plan.iterations is None and plan.duration_s is None:
+            raise HeartbeatError("a sweep needs an end", "Each point goes on until stopped.", "Give --iterations or --duration.")
+        self.axes, self.exact = axes, exact
+        self.coming = [(values, varied(plan, values)) for values in grid(axes)]
+        self.total = len(self.coming)
+        self.points: tuple[Point, ...] = ()
+        self.values: Mapping[str, Value] = {}
+
+    @property
+    def more(self) -> bool:
+        return bool(self.coming) and not self.stopped
+
+    def next(self) -> Leg | None:
+        if not self.more:
+            return None
+        self.values, plan = self.coming.pop(0)
+        return Leg(len(self.points) + 1, in_words(self.values), plan if self.exact else self.paced(plan))
+
+    def paced(self, plan: Plan) -> Plan:
+        """Give a point as many products as take about a second, by the last one measured; handbook readings stay as they are."""
+        if plan.method == "handbook" or plan.duration_s is not None:
+            return plan
+        last = next((point for point in reversed(self.points) if point.ns), None)
+        if last is None or not last.ns:
+            return plan.with_iterations(plan.products_per_sample * FIRST_SAMPLES)
+        expected_ns = last.ns * max(0.1, plan.workload.flops / last.plan.workload.flops)
+        samples = round(1e9 * A_POINT_S / expected_ns / plan.products_per_sample)
+        return plan.with_iterations(plan.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
+
+    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+        """Keep the point; a device that cannot be used at all ends the sweep."""
+        if self.stopped and report.ending and report.ending.kind == "stopped":
+            return  # cut short: its recording stays, the sweep does without
+        error = ending_error(report)
+        self.keep(Point(self.values, leg.plan, None if error else report, error, path))
+        if error and error.exit_code == 3 and not any(point.ns for point in self.points):
+            self.coming.clear()
+
+    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+        """Keep why the point was not measured; a worker that cannot be started ends the sweep."""
+        self.keep(Point(self.values, leg.plan, error=error))
+        if error.exit_code == 3:
+            self.coming.clear()
+
+    def keep(self, point: Point) -> None:
+        self.points = (*self.points, point)
+
+    def swept(self) -> Swept:
+        return Swept(self.axes, self.points, self.total, self.group)
+
+
+def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -> Swept:
+    """Put a sweep together again from its recordings: what differs between their plans are its axes.
+
+    Raises NoSweep where nothing differs or more than a sweep varies, HeartbeatError where a recording cannot be read.
+    """
+    loaded = [load(path) for path in paths]
+    plans = [each.series.plan for each in loaded]
+    values = {name: tuple(dict.fromkeys(value_of(plan, name) for plan in plans)) for name in SWEPT}
+    axes = tuple(Axis(name, ordered(found)) for name, found in values.items() if len(found) > 1)
+    if not axes:
+        raise NoSweep("these runs are no sweep", "All of them have the same shape, dtype, precision and threads.", "Choose a sweep.")
+    if len(axes) > MOST_AXES or len({without_axes(plan) for plan in plans}) > 1:
+        raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
+    points = []
+    for each, plan in zip(loaded, plans, strict=True):
+        report = each.report(ceilings)
+        error = ending_error(report)
+        at = {axis.name: value_of(plan, axis.name) or 0 for axis in axes}
+        points.append(Point(at, plan, None if error else report, error, each.path))
+    return Swept(axes, tuple(points), len(points), group)
+
+
+def ordered(values: tuple[Value | None, ...]) -> tuple[Value, ...]:
+    """Put numbers in order; words stay in the order they came. Threads that torch chose count as 0."""
+    known = [value or 0 for value in values]
+    return tuple(sorted(known, key=lambda value: value if isinstance(value, int) else 0))
+
+
+def without_axes(plan: Plan) -> Plan:
+    """Keep of a plan what a sweep leaves alone."""
+    return replace(plan, workload=MatMul(), precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
+
+
+COLUMNS = (
+    "median_ns",
+    "low_ns",
+    "high_ns",
+    "n",
+    "flops_per_s",
+    "bytes_per_s",
+    "intensity",
+    "share_of_floor",
+    "bound",
+    "verdict",
+    "recording",
+    "problem",
+)
+TITLES = ("median", "95 % interval", "FLOP/s", "memory", "FLOP/byte", "of floor", "verdict")
+
+
+def point_json(point: Point) -> dict[str, Any]:
+    """Give a point's values and figures; what was not measured is None."""
+    report, work = point.report, point.plan.workload
+    statistics = report.statistics if report else None
+    problem = " ".join(part for part in (point.error.title, point.error.cause) if part) if point.error else None
+    return {
+        **point.values,
+        "median_ns": point.ns,
+        "low_ns": statistics.median_low_ns if statistics else None,
+        "high_ns": statistics.median_high_ns if statistics else None,
+        "n": statistics.n if statistics else 0,
+        "flops_per_s": report.flops_per_s if report else None,
+        "bytes_per_s": report.bytes_per_s if report else None,
+        "intensity": work.intensity,
+        "share_of_floor": report.share if report else None,
+        "bound": report.floor.bound if report and report.floor else None,
+        "verdict": report.verdict.kind if report else None,
+        "recording": str(point.path) if point.path else None,
+        "problem": problem,
+    }
+
+
+def curve_json(curve: Curve) -> dict[str, Any]:
+    knee, roof = curve.knee(), curve.roof
+    return {
+        "name": curve.name,
+        "axis": curve.axis,
+        "values": [point.values[curve.axis] for point in curve.points],
+        "roof": asdict(roof) if roof else None,
+        "knee": knee_json(knee) if knee else None,
+    }
+
+
+def knee_json(knee: Knee) -> dict[str, Any]:
+    return {
+        "kind": knee.kind,
+        "batch": knee.batch,
+        "low": knee.low,
+        "high": knee.high,
+        "bytes_per_s": knee.bytes_per_s,
+        "flops_per_s": knee.flops_per_s,
+        "misfit": knee.misfit,
+        "roof_batch": knee.roof_batch,
+        "meaning": [knee_gist(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
+    }
+
+
+def sweep_json(swept: Swept) -> dict[str, Any]:
+    """Make the one object that ``bench --sweep --json`` prints: schema 1."""
+    first = swept.measured[0].report if swept.measured else None
+    return {
+        "schema": 1,
+        "sweep": {axis.name: list(axis.values) for axis in swept.axes},
+        "group": swept.group,
+        "plan": (swept.points[0].plan if swept.points else None) and swept.points[0].plan.to_json(),
+        "environment": dict(first.environment) if first else {},
+        "labels": list(first.labels) if first else [],
+        "points": [point_json(point) for point in swept.points],
+        "points_wanted": swept.total,
+        "curves": [curve_json(curve) for curve in swept.curves()],
+    }
+
+
+def sweep_csv(swept: Swept) -> str:
+    """Write one line a point, with a header; times in nanoseconds."""
+    names = [axis.name for axis in swept.axes]
+    made = io.StringIO()
+    writer = csv.DictWriter(made, [*names, *COLUMNS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(point_json(point) for point in swept.points)
+    return made.getvalue()
+
+
+def sweep_markdown(swept: Swept) -> str:
+    """Write a table for people, the knee below it."""
+    names = [axis.name for axis in swept.axes]
+    lines = [f"| {' | '.join((*names, *TITLES))} |", "|" + "---:|" * (len(names) + len(TITLES) - 1) + "---|"]
+    for point in swept.points:
+        cells = [f"{value:,}" if isinstance(value, int) else value for value in (point.values[name] for name in names)]
+        lines.append(f"| {' | '.join((*cells, *point_cells(point)))} |".replace("\n", " "))
+    for curve in swept.curves():
+        knee = curve.knee()
+        if knee:
+            lines += ["", (f"**{curve.name}**: " if curve.name else "") + " ".join(filter(None, (knee_gist(knee), knee_serving(knee))))]
+    return "\n".join(lines) + "\n"
+
+
+def point_cells(point: Point) -> tuple[str, ...]:
+    """Write the figures of a point under TITLES."""
+    report = point.report
+    if report is None or point.ns is None:
+        return (NOTHING,) * (len(TITLES) - 1) + (f"not measured: {point.error.title if point.error else 'no figures'}",)
+    s = report.statistics
+    interval = NOTHING
+    if s is not None and s.median_low_ns is not None and s.median_high_ns is not None:
+        interval = f"{format_ns(s.median_low_ns)} to {format_ns(s.median_high_ns)}"
+    return (
+        format_ns(point.ns),
+        interval,
+        format_rate(report.flops_per_s or 0),
+        format_bytes_rate(report.bytes_per_s or 0),
+        significant(point.plan.workload.intensity),
+        format_share(report.share) if report.share else NOTHING,
+        report.verdict.kind,
+    )
+
+
+SWEEP_FORMATS = {
+    "csv": sweep_csv,
+    "md": sweep_markdown,
+    "json": lambda swept: json.dumps(sweep_json(swept), allow_nan=False, indent=1) + "\n",
+}

@@ -1,0 +1,1 @@
+"""Recorded runs, comparisons and sweeps as files and pictures."""

@@ -1,0 +1,195 @@
+"""Starts runs as the settings say: which backend, under which Python, recorded where.
+
+What only a run needs is imported when one starts: the first frame of the screen comes before that, and 35 ms sooner.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heartbeat_core.benchmark.config import BackendName, MatMul, Plan
+from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.tpu_chips import scan_tpus
+from heartbeat_core.paths import cache_folder, data_folder
+from heartbeat_core.settings import Settings
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.benchmark.roofline import CeilingCache
+    from heartbeat_core.benchmark.run import Run, Sink, Source, Witness
+    from heartbeat_core.benchmark.target import Place
+    from heartbeat_core.recordings.index import Index
+    from heartbeat_core.recordings.replay import Replay
+    from heartbeat_core.remote.hosts import Destination, Host
+    from heartbeat_core.remote.multi_host import Together
+    from heartbeat_core.telemetry.monitor import Reader
+
+MIB = 2**20
+
+
+class Launcher:
+    """Holds what all runs of one program have in common. Make it before the program gives way: see ``Spawner``."""
+
+    def __init__(self, settings: Settings, *, python: str = "") -> None:
+        self.settings = settings
+        self.python = python
+        self.spawner = Spawner()
+        self.destination: Destination | None = None  # where runs go that do not stay here
+
+    def backend(self) -> BackendName:
+        """Choose the backend: the one set, or the TPU where the PCI bus shows one, else the CPU."""
+        chosen = self.settings.beat.backend
+        if chosen != "auto":
+            return chosen
+        if self.destination is not None:
+            return "xla"
+        return "xla" if scan_tpus() else "cpu"
+
+    def plan(self) -> Plan:
+        """Make the plan that the settings describe; raise HeartbeatError where it makes no sense."""
+        beat = self.settings.beat
+        return Plan(
+            workload=MatMul(beat.batch, beat.hidden, beat.intermediate, beat.dtype),
+            backend=self.backend(),
+            method=beat.method,
+            warmup=beat.warmup,
+            iterations=beat.iterations,
+            precision=beat.precision,
+            threads=beat.threads,
+        )
+
+    def interpreter(self, backend: BackendName) -> str | None:
+        """Find the Python a backend runs under, None for our own."""
+        configured: str = self.python or self.settings[f"backends.{backend}.python"]
+        if configured:
+            return str(Path(configured).expanduser())
+        if backend == "xla":
+            from heartbeat_core.benchmark.xla_environment import XlaEnvironment
+
+            managed = XlaEnvironment().find()
+            return str(managed) if managed else None
+        return None
+
+    def lacks(self, backend: BackendName) -> str:
+        """Say what is missing for a backend to run here, empty where nothing is known to be; a device is not looked for."""
+        from importlib.util import find_spec
+
+        if backend != "xla" or self.interpreter("xla") or find_spec("torch_xla"):
+            return ""
+        return "torch_xla is not installed here."
+
+    def start(  # what a run is started with, each by its name
+        self,
+        plan: Plan,
+        *,
+        save: bool | None = None,
+        sinks: tuple[Sink, ...] = (),
+        label: Label | None = None,
+        host: Host | None = None,
+        profile: Path | None = None,
+    ) -> Run:
+        """Start a run, recorded under ``label``, on ``host``, the first of the destination, or here; ``profile`` is a folder here.
+
+        Raise HeartbeatError where it cannot start.
+        """
+        if host is None and self.destination is not None:
+            host = self.destination.hosts()[0]
+        from heartbeat_core.benchmark.run import Run
+        from heartbeat_core.recordings.recording import Recording
+
+        kept, recording = self.settings.recordings, None
+        if kept.save if save is None else save:
+            recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
+            sinks = (*sinks, recording)
+        place, witness = self.place(plan, host), self.witness(plan, host)
+        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness, profile=profile)
+        run.path = recording.path if recording else None
+        return run
+
+    def place(self, plan: Plan, host: Host | None) -> Place:
+        """Say where a run takes place."""
+        if host is None:
+            from heartbeat_core.benchmark.target import Here
+
+            return Here(self.interpreter(plan.backend))
+        from heartbeat_core.remote.hosts import There
+
+        return There(host)
+
+    def start_together(self, plan: Plan, *, save: bool | None = None, label: Label | None = None) -> Together:
+        """Start a run on every host of the destination; raise HeartbeatError where one cannot start."""
+        from heartbeat_core.remote.multi_host import Together
+
+        assert self.destination is not None
+        return Together(self.destination.hosts(), lambda host: self.start(plan, save=save, label=label, host=host))
+
+    def begin(self, plan: Plan, label: Label | None = None) -> Source:
+        """Start what the screen shows: a run here or on one host, or on all of a slice; raise HeartbeatError."""
+        if self.destination is not None and self.destination.on.all:
+            return self.start_together(plan, label=label)
+        return self.start(self.with_ceiling(plan), label=label)
+
+    def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:
+        """Give the means to look at the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
+        from heartbeat_core.telemetry.monitor import FAR_LOOK_S, Reader
+
+        port = self.settings.telemetry.port
+        ports = ports or ((port,) if port else ())
+        if host is None:
+            return Reader(self.interpreter("xla") or sys.executable, ports)
+        return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=FAR_LOOK_S)
+
+    def witness(self, plan: Plan, host: Host | None = None) -> Witness | None:
+        """Give whoever looks at the chips beside this run, None where there are none; on a host the worker will tell."""
+        telemetry = self.settings.telemetry
+        asked = telemetry.port is not None and plan.backend == "xla"
+        if plan.backend == "cpu" or not telemetry.watch or not (asked or host or scan_tpus()):
+            return None
+        from heartbeat_core.telemetry.monitor import ChipWitness
+
+        return ChipWitness(replace(self.reader(host=host), holders=False), always=asked)
+
+    def replay(self, path: Path, speed: float = 1.0) -> Replay:
+        """Play a recording; raise HeartbeatError where it cannot be read."""
+        from heartbeat_core.recordings.replay import Replay
+
+        return Replay(path, speed=speed, ceilings=self.ceilings())
+
+    def with_ceiling(self, plan: Plan) -> Plan:
+        """Have the run measure a ceiling where there is none yet, so that a newcomer's first figures have a measure.
+
+        A TPU needs none: its floor is physics.
+        """
+        if self.destination is not None:
+            return plan
+        on_tpu = plan.backend == "xla" and any(tpu.chip for tpu in scan_tpus())
+        return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
+
+    def index(self) -> Index:
+        """Give the list of all recordings."""
+        from heartbeat_core.recordings.index import Index
+
+        return Index(self.recordings(), cache_folder() / "runs", self.ceilings())
+
+    def recordings(self) -> Path:
+        """Name the folder of recordings."""
+        folder = self.settings.recordings.folder
+        if folder:
+            return Path(folder).expanduser()
+        return data_folder() / "recordings"
+
+    def ceilings(self) -> CeilingCache:
+        from heartbeat_core.benchmark.roofline import CeilingCache
+
+        return CeilingCache(cache_folder() / "ceilings.json")
+
+    def give_up(self) -> None:
+        """Have a run that still waits for its hosts not begin: GivenUp is raised where it was started."""
+        if self.destination is not None:
+            self.destination.give_up()
+
+    def close(self) -> None:
+        self.spawner.close()

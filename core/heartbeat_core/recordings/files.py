@@ -1,0 +1,71 @@
+"""The files of recordings: what they are called, and how they go."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import time
+from pathlib import Path
+from typing import IO
+
+TRIES, PAUSE_S = 25, 0.02
+
+
+def hold(file: IO[bytes], *, wait: bool = False) -> bool:
+    """Take the file for ourselves until it is closed; tell whether nobody else has it. True too where the file system has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def hold_soon(file: IO[bytes]) -> bool:
+    """Take the file for ourselves; another program that labels or reads it lets go in a moment, one that records it does not."""
+    for _ in range(TRIES):
+        if hold(file):
+            return True
+        time.sleep(PAUSE_S)
+    return hold(file)
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a program is writing this file; raise OSError where it cannot be read."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+SUFFIX = ".jsonl"
+# The folder may hold other files, and those are never removed.
+OURS = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[a-z]+-[0-9a-f]{6}\.jsonl")
+
+
+def size_of(path: Path) -> int:
+    """Give the bytes of a file, 0 where another program has just removed it."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def remove(path: Path, *, patient: bool = False) -> bool:
+    """Remove a recording unless a program is writing it; tell whether it is gone by our hand. Raise OSError where it cannot be.
+
+    ``patient``: wait for one that has it but for a moment, to read or to label it.
+    """
+    try:
+        with path.open("rb") as file:
+            if not (hold_soon if patient else hold)(file):
+                return False
+            path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

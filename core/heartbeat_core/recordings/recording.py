@@ -1,0 +1,200 @@
+"""The stream of a run on disk: written as it comes, replayed, kept under a cap."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import BinaryIO
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
+from heartbeat_core.benchmark.report import Report, report_of
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.target import Ending, Exit, explain
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.files import OURS, SUFFIX, hold, remove, size_of
+from heartbeat_core.recordings.labels import check_label, last_label
+
+NAMED = 5  # of the labelled recordings that had to go, listed one by one
+
+
+class Recording:
+    """A file being written, and locked meanwhile. A full disk ends the recording, never the run."""
+
+    def __init__(self, path: Path, file: BinaryIO, limit_bytes: int, label: Label | None = None) -> None:
+        self.path = path
+        self.label = label  # goes behind the first line
+        self.file: BinaryIO | None = file
+        self.limit_bytes = limit_bytes
+        self.written = 0
+
+    @classmethod
+    def create(cls, folder: Path, plan: Plan, limit_bytes: int, label: Label | None = None) -> Recording:
+        """Open a new file; raise HeartbeatError where the folder cannot be written, or for a label that cannot be one."""
+        if label:
+            check_label(label)
+        now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        path = folder / f"{now}-{plan.backend}-{plan.method}-{secrets.token_hex(3)}{SUFFIX}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("xb", buffering=0)
+            hold(file, wait=True)  # whoever just looked whether it is held lets go at once
+            return cls(path, file, limit_bytes, label)
+        except OSError as error:
+            raise HeartbeatError(
+                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or keep none: recordings.save = false."
+            ) from error
+
+    def write(self, line: bytes) -> str | None:
+        """Add a line; return a note where the disk or the cap forbids it, which ends the recording at the last whole line."""
+        if self.file is None:
+            return None
+        if self.written + len(line) > self.limit_bytes:
+            return self.abandon(f"it reached the cap of {mib(self.limit_bytes)} (recordings.limit_mib)")
+        try:
+            written = self.file.write(line)
+        except OSError as error:
+            return self.abandon(str(error))
+        self.written += written
+        if written != len(line):
+            return self.abandon(f"{written} of {len(line)} bytes were written")
+        if self.label:
+            label, self.label = self.label, None
+            return self.write(encode(label))
+        return None
+
+    def abandon(self, why: str) -> str:
+        """Close the file for good; return the note that says so."""
+        if self.file:
+            with contextlib.suppress(OSError):  # the note already says that this disk fails
+                self.file.close()
+        self.file = None
+        return f"the recording ends early: {why}"
+
+    def close(self) -> list[str]:
+        """Close the file, which goes where it holds nothing; the oldest go while all together exceed the cap."""
+        notes: list[str] = []
+        if self.file:
+            try:
+                self.file.close()
+            except OSError as error:
+                notes.append(f"the recording ends early: {error}")
+            self.file = None
+        try:
+            if not self.written:
+                self.path.unlink(missing_ok=True)
+            removed, named = make_room(self.path.parent, self.limit_bytes, keep=self.path)
+        except OSError as error:
+            return [*notes, f"old recordings could not be removed: {error}"]
+        if removed:
+            notes.append(f"{counted(len(removed))} removed to stay under the cap of {mib(self.limit_bytes)}")
+        if named:
+            which = ", ".join(named[:NAMED]) + (", …" if len(named) > NAMED else "")
+            notes.append(f"of these, {len(named)} had a name, a note or tags, for nothing else was left: {which}")
+        return notes
+
+
+def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path], list[str]]:
+    """Remove the oldest recordings, by name, until the rest fits; return them, and what those were called that people had labelled.
+
+    Labelled ones go when no other is left. Never the one just made, nor one that a program is writing.
+    """
+    sized = [(path, size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name) and (size := size_of(path))]
+    excess = sum(size for _path, size in sized) - limit_bytes
+    removed: list[Path] = []
+    labelled: list[tuple[Path, int, str]] = []
+    for path, size in sized:
+        if excess <= 0:
+            return removed, []
+        called = call(path) if path != keep else None
+        if called:
+            labelled.append((path, size, called))
+        elif path != keep and take_away(path, removed):
+            excess -= size
+    gone: list[str] = []
+    for path, size, called in labelled:
+        if excess > 0 and take_away(path, removed):
+            gone += [called] if path in removed else []
+            excess -= size
+    return removed, gone
+
+
+def take_away(path: Path, removed: list[Path]) -> bool:
+    """Remove a recording; tell whether its room is free, be it by another program that makes room as well."""
+    if remove(path):
+        removed.append(path)
+        return True
+    return not path.exists()
+
+
+def call(path: Path) -> str:
+    """Give what people call a recording, empty where they have not named, noted or tagged it."""
+    try:
+        label = last_label(path)
+    except OSError:
+        return ""
+    return label.name or (path.stem if label.note or label.tags else "")
+
+
+def counted(count: int) -> str:
+    return "1 old recording was" if count == 1 else f"{count:,} old recordings were"
+
+
+def mib(count: int) -> str:
+    return f"{count / 2**20:,.0f} MiB"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recording read to its end. ``cut_off``: it stops without the record that ends a run."""
+
+    path: Path
+    series: Series
+    cut_off: bool
+
+    def report(self, ceilings: CeilingCache) -> Report:
+        """Draw up the report of the run, held against the ceiling it measured itself or the one kept on this machine."""
+        series = self.series
+        day = series.started.time[:10] if series.started else ""
+        ceiling = ceilings.load(ceiling_key(series.plan, series.environment))
+        if series.ceiling:
+            ceiling = Ceiling(series.ceiling.flops_per_s, series.ceiling.bytes_per_s, day)
+        ending = Ending("lost", "the recording ends early", "The run was cut off; what came before is whole.") if self.cut_off else None
+        return report_of(series, ceiling=ceiling, ending=ending or explain(series, Exit(None)), labels=(f"recorded on {day}",))
+
+
+def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
+    """Read a recording record by record, up to its last whole line.
+
+    Raises HeartbeatError where the file cannot be read, is no recording, or has a broken line that is not its last.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    record = decode(line)
+                except StreamError as error:
+                    raise HeartbeatError(f"{path.name}, line {number}: {error.title}", error.cause, error.remedy) from error
+                if number == 1 and not isinstance(record, Started):
+                    raise HeartbeatError(f"{path.name} is no recording", "It does not begin as a run does.", "Choose another file.")
+                yield record, line
+    except OSError as error:
+        raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and rights.") from error
+
+
+def load(path: Path) -> Loaded:
+    """Read a whole recording; raise HeartbeatError as ``read_records`` does, and for an empty one."""
+    series = Series()
+    for record, _line in read_records(path):
+        series.apply(record)
+    if series.started is None:
+        raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
+    return Loaded(path, series, cut_off=series.ended is None and series.failed is None)

@@ -1,0 +1,83 @@
+"""A recorded run, played again at its own pace or quicker."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from heartbeat_core.benchmark.config import plan_of_recording
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.target import Ending, Exit, explain
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.recording import read_records
+
+LONGEST_GAP_S = 1.0  # what a replay waits at most for the next record
+
+
+class Replay(Source):
+    """Stands where a Run stands, with a recording as its source."""
+
+    def __init__(self, path: Path, *, speed: float = 1.0, ceilings: CeilingCache | None = None) -> None:
+        """Read the recording; raise HeartbeatError where it cannot be read or the speed is not above 0."""
+        if not speed > 0:
+            raise HeartbeatError(f"the speed is {speed}", "A replay runs at more than 0 times its pace.", "Try --speed 4.")
+        self.records = [record for record, _line in read_records(path)]
+        started = self.records[0] if self.records else None
+        if not isinstance(started, Started):
+            raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
+        self.day = started.time[:10]
+        super().__init__(plan_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
+        self.path, self.speed, self.ceilings = path, speed, ceilings
+        self.stopped = False
+        self.thread = threading.Thread(target=self.play, name="replay", daemon=True)
+
+    def start(self) -> Replay:
+        """Begin to play."""
+        self.thread.start()
+        return self
+
+    def play(self) -> None:
+        before = self.records[0].at_ns
+        for record in self.records:
+            gap_s = min(LONGEST_GAP_S, max(0, record.at_ns - before) / 1e9 / self.speed)
+            before = record.at_ns
+            with self.changed:
+                self.changed.wait_for(lambda: self.stopped, gap_s)
+                self.changed.wait_for(lambda: self.stopped or not self.paused)
+            if self.stopped:
+                break
+            try:
+                self.took(record)
+            except HeartbeatError as error:
+                self.over(Ending("rubbish", error.title, error.cause, error.remedy))
+                return
+        self.over(Ending("stopped") if self.stopped else explain(self.series, Exit(None)))
+
+    def noticed(self, record: Record) -> None:
+        if isinstance(record, Environment) and self.ceilings:
+            self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
+        elif isinstance(record, CeilingMeasured):
+            self.ceiling = Ceiling(record.flops_per_s, record.bytes_per_s, self.day)
+
+    def pause(self) -> None:
+        self.order(paused=True)
+
+    def resume(self) -> None:
+        self.order(paused=False)
+
+    def stop(self) -> None:
+        self.stopped = True
+        self.order(paused=False)
+
+    def order(self, *, paused: bool) -> None:
+        with self.changed:
+            if self.ending is None:
+                self.paused = paused
+                self.news()
+
+    def close(self) -> None:
+        self.stop()
+        if self.thread.ident is not None:  # started
+            self.thread.join()

@@ -1,0 +1,164 @@
+"""A recording in one line of a list: read once, and what is wrong with it said in words, never raised."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.benchmark.protocol import Label, NewerSchema, Samples
+from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.entry import Entry, Status
+from heartbeat_core.recordings.files import OURS, is_held
+from heartbeat_core.recordings.recording import Loaded, read_records
+
+CUT_OFF = "it ends early, without a last word of its worker; what came before is whole"
+
+
+class Digest(Series):
+    """A series without what only charts and the split of a beat need, for it takes half the time."""
+
+    def take_samples(self, record: Samples) -> None:
+        total = record.columns["total"]
+        if not total:
+            return
+        if record.start < self.count:
+            raise ValueError(f"sample {record.start:,} comes after sample {self.count - 1:,}")
+        self.count = record.start + len(total)
+        compile_ns = record.columns.get("compile")
+        if compile_ns and any(compile_ns):
+            self.compile_count += sum(1 for ns in compile_ns if ns)
+            self.compile_ns += sum(compile_ns)
+        if record.phase == "cold":
+            self.cold_ns = total[0]
+        elif record.phase == "steady":
+            if compile_ns and any(compile_ns):
+                total = array("q", [ns for ns, compiled in zip(total, compile_ns, strict=True) if not compiled])
+            self.steady.extend(total)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An entry, and the ceiling of this machine that its verdict would change with, empty where it rests on none."""
+
+    entry: Entry
+    ceiling_key: str
+
+
+def summarize_recording(path: Path, size: int, ceilings: CeilingCache) -> Summary:
+    """Read a recording, whatever its state."""
+    series = Digest()
+    status: Status | None = None
+    problem = ""
+    try:
+        for record, _line in read_records(path):
+            series.apply(record)
+    except HeartbeatError as error:
+        status = "newer" if isinstance(error.__cause__, NewerSchema) else "broken"
+        problem = in_words(error)
+    if status is None:
+        status, problem = state_of(path, size, series)
+    return Summary(entry_of(path, size, series, ceilings, status, problem), needs_ceiling(series))
+
+
+def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
+    """Tell how a recording that can be read ended, and what is wrong with it."""
+    if series.failed:
+        return "failed", in_words(HeartbeatError(series.failed.title, series.failed.cause))
+    if series.ended:
+        return "stopped" if series.ended.reason == "stopped" else "done", ""
+    try:
+        if is_held(path):
+            return "running", ""
+    except OSError as error:
+        return "broken", f"it cannot be read: {error.strerror}"
+    if series.started is None:
+        return "empty", "it is empty: its run ended before it began" if not size else "it holds no whole line"
+    return "cut off", CUT_OFF
+
+
+def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, status: Status, problem: str) -> Entry:
+    """Make the entry of what could be read; the figures are those of the run's report."""
+    started = series.started
+    if started is None:
+        return Entry(path, path.stem, size, status, problem, started=time_in_name(path))
+    plan, environment, label = series.plan, series.environment, series.label or Label(0)
+    report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(ceilings)
+    statistics = report.statistics
+    return Entry(
+        path=path,
+        id=path.stem,
+        bytes=size,
+        status=status,
+        problem=problem or newer_plan(series),
+        name=label.name,
+        note=label.note,
+        tags=label.tags,
+        group=label.group,
+        round=label.round,
+        reference=label.reference,
+        started=time_of(started.time) or time_in_name(path),
+        host=str(environment.get("host") or ""),
+        device=device_of(environment),
+        rehearsal=bool(environment.get("rehearsal")),
+        backend=plan.backend,
+        workload=plan.workload,
+        method=plan.method,
+        precision=plan.precision,
+        threads=whole(environment.get("threads")),
+        verdict=report.verdict.kind,
+        reason=report.verdict.reason,
+        n=statistics.n if statistics else 0,
+        median_ns=report.iteration_ns,
+        low_ns=statistics.median_low_ns if statistics else None,
+        high_ns=statistics.median_high_ns if statistics else None,
+        cold_ns=report.cold_ns,
+    )
+
+
+def needs_ceiling(series: Series) -> str:
+    """Name the ceiling of this machine that the verdict rests on, or would if there were one; empty where the run brings its own roof."""
+    if series.started is None or series.ceiling or series.environment.get("chip"):
+        return ""
+    return ceiling_key(series.plan, series.environment)
+
+
+def in_words(error: HeartbeatError) -> str:
+    """Make one line of an error."""
+    return ": ".join(part.rstrip(".") for part in (error.title, error.cause) if part)
+
+
+def newer_plan(series: Series) -> str:
+    return f"recorded by a newer version: {', '.join(series.unknown)} of its plan not known here" if series.unknown else ""
+
+
+def device_of(environment: dict[str, Any]) -> str:
+    """Name the chip, else the hardware, else the device as the framework calls it."""
+    return str(environment.get("chip") or environment.get("hardware") or environment.get("device") or "")
+
+
+def whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def time_of(text: str) -> datetime | None:
+    """Read the time a run began, in UTC; None where it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(timezone.utc) if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def time_in_name(path: Path) -> datetime | None:
+    """Read the time out of a name that we gave."""
+    if not OURS.fullmatch(path.name):
+        return None
+    try:
+        return datetime.strptime(path.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None

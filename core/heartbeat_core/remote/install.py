@@ -1,0 +1,290 @@
+"""Sets a host up, step by step, and looks what device it then has."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BufferedReader
+from time import monotonic
+from typing import IO, Literal, cast
+
+from heartbeat_core.benchmark.config import BackendName, Plan
+from heartbeat_core.benchmark.devices import Device, understand
+from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
+from heartbeat_core.checks.fix_runner import lines_of
+from heartbeat_core.diagnosis.diagnose import diagnose_text
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.hosts import LOST, PULSE_S, Host
+from heartbeat_core.remote.ssh import cannot_reach
+
+Argv = tuple[str, ...]
+
+PYTHON_FITS = "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))"
+# argv: the folder, the bytes that are needed, those that an environment in it takes already
+HAS_ROOM = """
+import os, shutil, sys
+folder, needed = sys.argv[1], int(sys.argv[2])
+os.makedirs(folder, exist_ok=True)
+held = sum(os.lstat(os.path.join(at, name)).st_blocks * 512 for at, _, names in os.walk(folder) for name in names)
+free = shutil.disk_usage(folder).free
+print(f"{free / 1e9:.1f} GB free, {held / 1e9:.1f} GB here already, {needed / 1e9:.1f} GB needed in all")
+sys.exit(free + held < needed)
+"""
+HAS_OPENBLAS = "import ctypes.util, sys; sys.exit(not ctypes.util.find_library('openblas'))"
+MAKES_VENVS = "import ensurepip, venv"
+# argv: pins, name==version
+HAS_PINS = """
+import sys
+from importlib.metadata import PackageNotFoundError, version
+for pin in sys.argv[1:]:
+    name, _, wanted = pin.partition("==")
+    try:
+        found = version(name).partition("+")[0]
+    except PackageNotFoundError:
+        found = "none"
+    if found != wanted:
+        sys.exit(f"{name}: {found}, not {wanted}")
+"""
+APT = ("sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
+PAIR = tuple(pin for pin in XLA_PACKAGES if pin.partition("==")[0] in ("torch", "torch-xla", "libtpu"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to be brought; ``check`` exits 0 where it is there, without one the commands run every time.
+
+    A step without commands is a condition that only people can meet. ``problem`` and ``remedy`` are for a failure nobody knows.
+    """
+
+    name: str
+    title: str
+    check: Argv | None = None
+    commands: tuple[Argv, ...] = ()
+    problem: str = ""
+    remedy: str = ""
+
+
+def tpu_steps(folder: str) -> tuple[Step, ...]:
+    """Give the steps for a TPU VM, whose things go into ``folder``: system packages, then torch and torch_xla of their own."""
+    python = f"{folder}/venv/bin/python"
+    return (
+        Step(
+            "python",
+            "Python 3.10 to 3.12, which torch_xla 2.9 needs on a TPU",
+            check=("python3", "-c", PYTHON_FITS),
+            problem="the Python of the TPU VM does not fit",
+            remedy="Create the VM with the runtime for its accelerator: the images of v2-alpha-tpuv6e and its like have Python 3.10.",
+        ),
+        Step(
+            "space",
+            "room on the disk",
+            check=("python3", "-c", HAS_ROOM, folder, str(NEEDED_BYTES)),
+            problem="the disk of the TPU VM is too full",
+            remedy="Free some space (df -h shows where), or set remote.folder to a larger disk.",
+        ),
+        Step(
+            "openblas",
+            "OpenBLAS, which torch_xla needs and the image lacks",
+            check=("python3", "-c", HAS_OPENBLAS),
+            commands=((*APT, "update"), (*APT, "install", "-y", "--no-install-recommends", "libopenblas0")),
+            problem="OpenBLAS could not be installed",
+            remedy="Install it by hand in a shell there: sudo apt-get install libopenblas0",
+        ),
+        Step(
+            "venv",
+            "Python's module venv",
+            check=("python3", "-c", MAKES_VENVS),
+            commands=((*APT, "update"), (*APT, "install", "-y", "--no-install-recommends", "python3-venv")),
+            problem="Python's module venv could not be installed",
+            remedy="Install it by hand in a shell there: sudo apt-get install python3-venv",
+        ),
+        Step(
+            "environment",
+            "an environment of its own",
+            check=(python, "-c", MAKES_VENVS),
+            commands=(("python3", "-I", "-m", "venv", "--clear", f"{folder}/venv"),),
+            problem="the environment could not be made",
+            remedy=f"Remove {folder}/venv there, and run it again.",
+        ),
+        Step(
+            "torch",
+            "torch and torch_xla for the TPU, 4.3 GB to download",
+            check=(python, "-c", HAS_PINS, *PAIR),
+            commands=(
+                (python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--disable-pip-version-check",
+                 "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *XLA_PACKAGES),
+                ("rm", "-rf", f"{folder}/downloads"),  # kept until then, for whatever interrupts pip
+            ),
+            problem="pip could not install torch_xla",
+            remedy="Mend that, then run the same command again: what is there is kept.",
+        ),
+    )  # fmt: skip
+
+
+# Runs a command there and ends it with the connection, which a silent one would not notice. What is root's cannot be ended, and
+# goes on to its end, its words unheard: half a system package is worse than one too many.
+TIED = """
+import os, signal, subprocess, sys, threading
+try:
+    own = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    child = subprocess.Popen(sys.argv[1:], **own)
+except OSError as error:
+    print(sys.argv[1] + ": " + str(error.strerror))
+    sys.exit(127)
+def end():
+    while os.read(0, 4096):
+        pass
+    try:
+        os.killpg(child.pid, signal.SIGTERM)
+    except OSError:
+        pass
+threading.Thread(target=end, daemon=True).start()
+while True:
+    data = child.stdout.read1(65536)
+    if not data:
+        break
+    try:
+        os.write(1, data)
+    except OSError:
+        pass
+code = child.wait()
+os._exit(code if code >= 0 else 128 - code)
+"""
+LAST_LINES = 40
+PROBE_S = 300.0  # the first import of torch, from a disk that has not been read yet
+
+OnLine = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a step went: it was there already, or has been brought; ``detail`` is what its check said last."""
+
+    step: Step
+    how: Literal["there", "brought"]
+    seconds: float
+    detail: str = ""
+
+
+def set_up(host: Host, steps: Sequence[Step], on_line: OnLine, on_done: Callable[[Done], object]) -> tuple[Done, ...]:
+    """Go through the steps, each only where it is not there; raise HeartbeatError with a diagnosis where one fails.
+
+    Whatever was brought stays, so that the next call goes on from there.
+    """
+    results = []
+    for step in steps:
+        done = take(host, step, on_line)
+        on_done(done)
+        results.append(done)
+    return tuple(results)
+
+
+def take(host: Host, step: Step, on_line: OnLine) -> Done:
+    begun = monotonic()
+    if step.check is not None:
+        code, said = run(host, step.check, lambda _: None)
+        if code == 0:
+            return Done(step, "there", monotonic() - begun, said[-1] if said else "")
+        if not step.commands or code == LOST or code < 0:  # no answer says nothing of what is there
+            raise failed(host, step, code, said)
+    for command in step.commands:
+        code, said = run(host, command, on_line)
+        if code:
+            raise failed(host, step, code, said)
+    if step.check is not None:
+        code, said = run(host, step.check, lambda _: None)
+        if code:
+            raise failed(host, step, code, said)
+    return Done(step, "brought", monotonic() - begun)
+
+
+def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
+    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends it there too.
+
+    Ssh stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, and nobody waits for pip's end.
+    """
+    last: deque[str] = deque(maxlen=LAST_LINES)
+    process = subprocess.Popen(
+        host.command(("python3", "-c", TIED, *argv)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(host.environ),
+    )
+    try:
+        with cast("BufferedReader", process.stdout) as output:
+            for line in lines_of(output):
+                if line.strip():
+                    last.append(line.rstrip())
+                    on_line(line.rstrip())
+        return process.wait(), list(last)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        cast("IO[bytes]", process.stdin).close()
+
+
+def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatError:
+    """Explain a step that failed: the connection, what is known of its words, or the words alone."""
+    text = "\n".join(said)
+    if code == LOST or code < 0:  # ssh itself was ended
+        return cannot_reach(host.label, text)
+    words = " / ".join(said[-3:])[:400] or f"It ended with code {code}."
+    found = diagnose_text(text)
+    title = f"{host.label}, {step.name}: {step.problem or 'it failed'}"
+    if found is None:
+        return HeartbeatError(title, words, step.remedy, exit_code=1)
+    return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
+
+
+def look_at_device(host: Host, backend: BackendName = "xla") -> Device:
+    """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
+    order = {"probe": Plan(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
+    code, output, errors = converse(host, json.dumps(order).encode() + b"\n")
+    if code == LOST:
+        raise cannot_reach(host.label, errors.decode("utf-8", "replace"))
+    return understand(backend, host.python, output, errors, code)
+
+
+def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
+    """Give a guarded worker its order and wait for its end; raise HeartbeatError where it does not come.
+
+    Its stdin stays open meanwhile: the end of that is an order to stop.
+    """
+    process = subprocess.Popen(
+        host.guard_command(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(host.environ),
+    )
+    until = monotonic() + PROBE_S
+    with process, ThreadPoolExecutor(max_workers=2) as pool:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        output, errors = pool.submit(process.stdout.read), pool.submit(process.stderr.read)
+        with contextlib.suppress(BrokenPipeError):  # it has ended; its exit code says why
+            process.stdin.write(order)
+            while process.poll() is None and monotonic() < until:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(PULSE_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, until - monotonic()))
+        if process.poll() is None:
+            process.kill()
+            raise HeartbeatError(
+                f"the device of {host.label} does not answer",
+                f"Nothing came within {PROBE_S:.0f} s.",
+                "See whether another process holds it; restart the VM.",
+                exit_code=3,
+            )
+        return process.returncode, output.result(), errors.result()

@@ -1,0 +1,254 @@
+"""Starts the reader where the chips are, takes its looks, and sees to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.benchmark.process import kill_worker
+from heartbeat_core.benchmark.run import Told
+from heartbeat_core.errors import HeartbeatError, plain
+from heartbeat_core.telemetry.readings import Look, look_from_json
+
+# What runs under the other Python, each before what imports it. It is sent along, so nothing of ours need be there.
+MODULES = tuple(f"heartbeat_core.{name}" for name in ("beat.chips", "beat.pci", "beat.holders", "beat.lifeline", "telemetry.reader"))
+BOOTSTRAP = """
+import json, sys, types
+order = json.loads(sys.stdin.buffer.readline())
+for name, source in order["modules"]:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+sys.modules["heartbeat_core.telemetry.reader"].main(order)
+"""
+ANSWER_S = 2.0  # for a metrics server
+LOOK_S = 30.0  # for a look, the start of the Python included
+FAR_LOOK_S = 60.0  # the same, with a connection by ssh
+ERROR_LINES = 5
+LAST_WORDS_S = 1.0  # until what it said last has been read
+LONGEST_LINE = 2**20  # bytes; a look at 256 devices is a twentieth of it
+
+
+def as_it_is(command: Sequence[str]) -> list[str]:
+    return list(command)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How to look: under which Python, at which ports (none: those that the program on the chip was told, else libtpu's own).
+
+    ``on_host`` makes of a command the one that runs it where the chips are, such as through ssh, and ``environ`` is for that
+    one; None is this machine, and our own.
+    """
+
+    python: str = sys.executable
+    ports: tuple[int, ...] = ()
+    on_host: Callable[[Sequence[str]], list[str]] | None = None
+    environ: Mapping[str, str] | None = None
+    holders: bool = True
+    limit_s: float = LOOK_S
+    answer_s: float = ANSWER_S
+    root: Path = Path("/")
+
+    def order(self, every_s: float | None) -> bytes:
+        """Write the order: one look, or one every so many seconds."""
+        order = {
+            "modules": [(name, source_of(name)) for name in MODULES],
+            "parent": os.getpid() if self.on_host is None else None,
+            "ports": self.ports,
+            "every_s": every_s,
+            "limit_s": self.answer_s,
+            "holders": self.holders,
+            "root": str(self.root),
+        }
+        return json.dumps(order).encode() + b"\n"
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        command = (self.on_host or as_it_is)([self.python, "-c", BOOTSTRAP])
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+            env=None if self.environ is None else dict(self.environ),
+        )
+
+
+class Watcher:
+    """One reader at work. ``looks`` belongs to one thread, whose end is the reader's as well; ``stop`` may come from any."""
+
+    def __init__(self, reader: Reader, every_s: float | None = None) -> None:
+        self.reader, self.every_s = reader, every_s
+        self.process: subprocess.Popen[bytes] | None = None
+        self.errors: deque[str] = deque(maxlen=ERROR_LINES)
+        self.stopping = threading.Event()
+        self.guard = threading.Lock()  # between a start and a stop
+
+    def looks(self) -> Generator[Look, None, None]:
+        """Give one look after another; the last one says why no more will come, unless ``stop`` did that."""
+        try:
+            with self.guard:
+                if self.stopping.is_set():
+                    return
+                self.process = self.reader.spawn()
+        except OSError as error:
+            what = self.reader.python if self.reader.on_host is None else "what leads to its host"
+            yield Look(failure=f"{what} cannot be started: {error.strerror}")
+            return
+        listener = threading.Thread(target=self.listen, name="reader's stderr", daemon=True)
+        listener.start()
+        try:
+            yield from self.read(self.process, listener)
+        finally:
+            self.end(listener)
+
+    def read(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> Iterator[Look]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        count = 0
+        with contextlib.suppress(BrokenPipeError):  # it ended at once; how is told below
+            process.stdin.write(self.reader.order(self.every_s))
+        try:
+            for line in lines_of(process.stdout.fileno(), self.reader.limit_s + (self.every_s or 0)):
+                count += 1
+                yield look_from_json(line)
+        except TimeoutError:
+            yield Look(failure=f"It did not answer within {self.reader.limit_s:.0f} s.")
+            return
+        except HeartbeatError as error:
+            yield Look(failure=f"{error.title}. {error.cause}")
+            return
+        if not self.stopping.is_set() and (self.every_s or not count):
+            yield Look(failure=self.why_it_ended(process, listener))
+
+    def why_it_ended(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> str:
+        kill_worker(process)
+        code = process.wait()
+        listener.join(LAST_WORDS_S)
+        said = self.errors[-1] if self.errors else f"exit code {code}"
+        return f"The reader ended: {said}"
+
+    def listen(self) -> None:
+        assert self.process is not None
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            # what libraries and ssh say may hold colours and worse, and ends up on a screen
+            text = plain(line.decode("utf-8", "replace")).strip()
+            if text:
+                self.errors.append(text)
+
+    def stop(self) -> None:
+        """End the reader at once, and with it the looks."""
+        with self.guard:
+            self.stopping.set()
+            if self.process is not None and self.process.returncode is None:
+                kill_worker(self.process)
+
+    def end(self, listener: threading.Thread) -> None:
+        assert self.process is not None
+        with self.guard:
+            if self.process.returncode is None:
+                kill_worker(self.process)
+                self.process.wait()
+        listener.join()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe:
+                pipe.close()
+
+
+def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
+    """Give each whole line; raise TimeoutError where the next takes longer than ``limit_s``, HeartbeatError where it never ends."""
+    held = b""
+    while True:
+        if not select.select([descriptor], [], [], limit_s)[0]:
+            raise TimeoutError
+        got = os.read(descriptor, 65536)
+        if not got:
+            return
+        *lines, held = (held + got).split(b"\n")
+        yield from lines
+        if len(held) > LONGEST_LINE:
+            raise HeartbeatError("the reader told a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
+
+
+def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, Look], None, None]:
+    """Look at several machines at once, each in a thread of its own; give each look with the name of its machine as it comes."""
+    told: queue.SimpleQueue[tuple[str, Look | None]] = queue.SimpleQueue()
+    watchers = {name: Watcher(reader, every_s) for name, reader in readers.items()}
+
+    def listen(name: str) -> None:
+        try:
+            for look in watchers[name].looks():
+                told.put((name, look))
+        finally:
+            told.put((name, None))
+
+    threads = [threading.Thread(target=listen, args=(name,), name=f"chips of {name}", daemon=True) for name in watchers]
+    for thread in threads:
+        thread.start()
+    left = len(threads)
+    try:
+        while left:
+            name, look = told.get()
+            if look is None:
+                left -= 1
+            else:
+                yield name, look
+    finally:
+        for watcher in watchers.values():
+            watcher.stop()
+        for thread in threads:
+            thread.join()
+
+
+def source_of(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).read_text("utf-8")
+
+
+EVERY_S = 1.0
+
+
+class ChipWitness:
+    """What a run is told of its chips through tpu-info; where ``always``, a rehearsal without a chip is as well."""
+
+    source = "tpu-info"
+
+    def __init__(self, reader: Reader, *, always: bool = False, every_s: float = EVERY_S) -> None:
+        self.always = always
+        self.watcher = Watcher(reader, every_s)
+
+    def concerns(self, environment: Mapping[str, Any]) -> bool:
+        return self.always or environment.get("hardware") == "TPU" or bool(environment.get("chip"))
+
+    def tell(self) -> Iterator[Told]:
+        for look in self.watcher.looks():
+            yield look.chips, what_lacks(look)
+
+    def stop(self) -> None:
+        self.watcher.stop()
+
+
+def what_lacks(look: Look) -> str | None:
+    """Say in one line what is missing; beside a run, whose workload is there, a server that is not is no "not yet"."""
+    problem = look.problem
+    if problem is None:
+        return None
+    if look.state == "idle":
+        return f"nobody answers on {' and '.join(f'localhost:{answer.port}' for answer in look.answers)}"
+    return f"{problem.title}: {problem.cause}"

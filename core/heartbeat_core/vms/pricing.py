@@ -1,0 +1,177 @@
+"""What TPU VMs cost by Google's public price list: an estimate, for discounts, contracts and disks are not in it.
+
+The list is that of the Cloud Billing catalogue, by chip and hour. Rates move, so nothing is written down here: they are fetched,
+and kept in the user's cache with their date. Those of an emulator are invented; they say so and are never kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.json_fields import rows, text, texts, whole
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import Node
+from heartbeat_core.paths import cache_folder, write_whole
+from heartbeat_core.vms.inventory import age_s, costing, moment
+
+SERVICE = "cloudbilling"
+COMPUTE = "6F81-5844-456A"  # Compute Engine's list: it has v5e, v5p and v6e; how v2 to v4 are priced is not known here
+CURRENCY = "USD"
+FIELDS = "skus(description,category,serviceRegions,pricingInfo),nextPageToken"
+FRESH = timedelta(days=7)
+ON_DEMAND = re.compile(r"Tpu(V\d+\w*) running in ", re.IGNORECASE)
+SPOT = re.compile(r"Tpu(V\d+\w*) attached to Spot Preemptible VMs", re.IGNORECASE)
+
+PerChip = Mapping[str, float]  # "v6e us-central1 spot" -> US dollars per chip and hour
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Prices as they were ``at``; ``source`` says whose, fit to stand after "by"."""
+
+    at: datetime
+    source: str
+    per_chip: PerChip
+    emulated: bool = False
+
+    def find(self, family: str, region: str, provisioning: Provisioning) -> float | None:
+        """Give US dollars per chip and hour, None where the list has none: reserved TPUs are paid for by contract."""
+        return self.per_chip.get(key(family, region, provisioning))
+
+    def __str__(self) -> str:
+        return f"{'EMULATED, invented: ' if self.emulated else ''}{self.source}, {self.at:%Y-%m-%d}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """US dollars an hour for ``chips`` at ``per_chip``, by ``rates``; ``running`` is False where nothing is charged by the chip now."""
+
+    per_hour: float
+    per_chip: float
+    chips: int
+    running: bool
+    rates: Rates
+
+
+def key(family: str, region: str, provisioning: Provisioning) -> str:
+    return f"{family} {region} {provisioning}"
+
+
+def estimate(rates: Rates | None, accelerator_type: str | None, zone: str, provisioning: Provisioning) -> Estimate | None:
+    """Say what a TPU VM of that kind costs an hour, None where that is not known."""
+    kind = find_accelerator(accelerator_type)
+    if rates is None or kind is None:
+        return None
+    per_chip = rates.find(kind.family.name, zone.rpartition("-")[0], provisioning)
+    return None if per_chip is None else Estimate(per_chip * kind.chips, per_chip, kind.chips, running=True, rates=rates)
+
+
+def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -> str:
+    """Say why the price list has none for it."""
+    if provisioning == "reserved":
+        return "reserved TPUs are paid for by contract"
+    if find_accelerator(accelerator_type) is None:
+        return f"how {accelerator_type} is priced is not known here"
+    return f"the price list has none for {accelerator_type}, {provisioning}, in {zone.rpartition('-')[0]}"
+
+
+def rate_of(rates: Rates | None, node: Node) -> Estimate | None:
+    """Say what a node costs an hour while it runs, and whether it does."""
+    found = estimate(rates, node.accelerator_type, node.zone, node.provisioning)
+    return found and Estimate(found.per_hour, found.per_chip, found.chips, costing(node.state), found.rates)
+
+
+def cost_so_far(rates: Rates | None, node: Node, now: datetime) -> float | None:
+    """Give the most a node can have cost since it was created, in US dollars: as if it had run all that time at today's rate."""
+    found, age = rate_of(rates, node), age_s(node.created, now)
+    return found.per_hour * age / 3600 if found and age is not None else None
+
+
+def fetch_rates(session: CloudSession) -> Rates:
+    """Ask for Google's whole list of Compute Engine prices, which has many pages; raise CloudError."""
+    params = {"pageSize": "5000", "currencyCode": CURRENCY, "fields": FIELDS}
+    found = session.list(SERVICE, f"/v1/services/{COMPUTE}/skus", "skus", params)
+    source = "the emulator's list" if session.emulated else "Google's public price list"
+    return Rates(datetime.now(timezone.utc), source, read_skus(found.items), emulated=session.emulated)
+
+
+def find_rates(session: CloudSession, cache: Path | None = None, *, fresh: timedelta = FRESH) -> Rates:
+    """Give the rates in the cache where they are fresh, else fetch them and keep them; raise CloudError where there are none at all.
+
+    Where they cannot be fetched older ones have to do: they carry their date.
+    """
+    if session.emulated:
+        return fetch_rates(session)
+    path = cache or cache_file()
+    kept = load_prices(path)
+    if kept and datetime.now(timezone.utc) - kept.at < fresh:
+        return kept
+    try:
+        rates = fetch_rates(session)
+    except CloudError:
+        if kept:
+            return kept
+        raise
+    save(path, rates)
+    return rates
+
+
+def cache_file() -> Path:
+    return cache_folder() / "prices.json"
+
+
+def load_prices(path: Path) -> Rates | None:
+    """Read rates that were kept, None where there are none that can be read."""
+    try:
+        table = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    at, prices = moment(text(table, "at")), table.get("per_chip") if isinstance(table, dict) else None
+    if at is None or not isinstance(prices, dict):
+        return None
+    per_chip = {name: float(value) for name, value in prices.items() if isinstance(value, int | float)}
+    return Rates(at, text(table, "source") or "an unknown list", per_chip)
+
+
+def save(path: Path, rates: Rates) -> None:
+    """Keep rates; where that cannot be done they are fetched again next time."""
+    table = {"at": f"{rates.at:%Y-%m-%dT%H:%M:%SZ}", "source": rates.source, "currency": CURRENCY, "per_chip": dict(rates.per_chip)}
+    with contextlib.suppress(OSError):
+        write_whole(path, json.dumps(table, indent=1))
+
+
+def read_skus(skus: tuple[Mapping[str, Any], ...]) -> PerChip:
+    """Find the TPUs among the prices of everything."""
+    found: dict[str, float] = {}
+    for sku in skus:
+        if text(sku, "category", "resourceGroup") != "TPU":
+            continue
+        spot = text(sku, "category", "usageType") == "Preemptible"
+        match = (SPOT if spot else ON_DEMAND).match(text(sku, "description") or "")
+        price = price_of(sku)
+        if match is None or price is None or text(sku, "category", "usageType") not in ("OnDemand", "Preemptible"):
+            continue
+        for region in texts(sku, "serviceRegions"):
+            found[key(match[1].lower(), region, "spot" if spot else "on-demand")] = price
+    return found
+
+
+def price_of(sku: Mapping[str, Any]) -> float | None:
+    """Read the newest price of an hour, of a list in steps the highest; None where it is by another unit."""
+    newest: Mapping[str, Any] = next(reversed(rows(sku, "pricingInfo")), {})
+    if text(newest, "pricingExpression", "usageUnit") not in ("h", None):
+        return None
+    prices = [
+        (whole(rate, "unitPrice", "units") or 0) + (whole(rate, "unitPrice", "nanos") or 0) / 1e9
+        for rate in rows(newest, "pricingExpression", "tieredRates")
+    ]
+    return max(prices, default=None) or None

@@ -1,0 +1,97 @@
+"""How much of the quotas that a TPU VM counts against is left for it. Allowed is not in stock."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from heartbeat_core.cloud.accelerators import Scope
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.quotas import TPU, Limit, get_quota
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.tpu import Held, Nodes, held
+from heartbeat_core.vms.inventory import Look
+from heartbeat_core.vms.request import CreateRequest
+
+SCOPES: tuple[Scope, ...] = ("zone", "region")
+
+
+@dataclass(frozen=True)
+class Room:
+    """One quota in one place: ``limit`` is None where it could not be read, ``problem`` says why then; ``unit`` is chips or cores."""
+
+    scope: Scope
+    place: str
+    quota_id: str
+    unit: str
+    needed: int
+    limit: Limit | None
+    held: Held
+    problem: str = ""
+
+    @property
+    def left(self) -> int | None:
+        """Count what is left beside what surely is in use, None for no limit and for what cannot be told."""
+        return max(0, self.limit.value - self.held.sure) if self.limit and self.limit.value is not None else None
+
+    @property
+    def enough(self) -> bool | None:
+        """Say whether it does, None where that cannot be told."""
+        if self.limit is None:
+            return None
+        sure = self.limit.covers(self.needed, self.held.sure)
+        if sure and (self.held.doubts or self.limit.covers(self.needed, self.held.sure + self.held.maybe) is False):
+            return None
+        return sure
+
+    def __str__(self) -> str:
+        where = f"{self.scope} {self.place}"
+        if self.limit is None:
+            return f"{where}: not known, {self.problem}"
+        if self.limit.kind == "unlimited":
+            return f"{where}: unlimited, {self.needed} {self.unit} needed"
+        if self.left is None:
+            return f"{where}: not known, the limit is {self.limit}"
+        doubt = " or more" if self.held.doubts else f" to {self.held.sure + self.held.maybe}" if self.held.maybe else ""
+        return f"{where}: {self.left} {self.unit} left of {self.limit} ({self.held.sure}{doubt} in use), {self.needed} needed"
+
+
+def no_room(request: CreateRequest, problem: str) -> tuple[Room, ...]:
+    """Say why it cannot be told; empty where no quota of that type is known."""
+    kind = request.accelerator
+    quota_id = kind.quota_id(request.provisioning, "zone") if kind else None
+    if kind is None or quota_id is None:
+        return ()
+    return (Room("zone", request.zone, quota_id, kind.family.unit, kind.size, None, Held(0, 0, ()), problem),)
+
+
+def find_room(session: CloudSession, request: CreateRequest, look: Look) -> tuple[Room, ...]:
+    """Ask for the quotas of the zone and of its region side by side; what cannot be told is told in the answer.
+
+    ``look`` is one at all zones; an empty answer means that nothing is known of quotas for that type.
+    """
+    kind = request.accelerator
+    if kind is None:
+        return ()
+    everything = Nodes(look.nodes, look.queued)
+
+    def ask(scope: Scope) -> Room | None:
+        place = request.zone if scope == "zone" else request.zone.rpartition("-")[0]
+        quota_id = kind.quota_id(request.provisioning, scope)
+        if not place or quota_id is None:
+            return None
+        silent = tuple(zone for zone in look.unreachable if place in (zone, zone.rpartition("-")[0]))
+        use = held(replace(everything, unreachable=silent), kind, request.provisioning, scope, place)
+        if look.queued_problem:
+            use = replace(use, doubts=(*use.doubts, "queued resources could not be listed"))
+        room = Room(scope, place, quota_id, kind.family.unit, kind.size, None, use)
+        try:
+            quota = get_quota(session, request.project, TPU, quota_id)
+        except CloudError as error:
+            if error.kind == "cancelled":
+                raise
+            return replace(room, problem=error.title)
+        return replace(room, limit=quota.limit(place)) if quota else replace(room, problem=f"Google knows no quota {quota_id}")
+
+    with ThreadPoolExecutor(max_workers=len(SCOPES), thread_name_prefix="quota") as pool:
+        return tuple(room for room in pool.map(ask, SCOPES) if room)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Label, Record, Stage
+from heartbeat_core.comparison.compare import between, change, check, compare
+from heartbeat_core.comparison.cost import Tariff
+from heartbeat_core.comparison.groups import Measured, by_plan, costs, measure, measure_each, price_notes, titles_of
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.index import Index
+from heartbeat_core.units import significant
+from heartbeat_core.vms.pricing import Rates
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Write
+
+Records = Callable[..., list[Record]]
+Make = Callable[..., Measured]
+HANDBOOK = MatMul()
+
+
+def steady(centre: float, n: int = 100, seed: int = 1, spread: float = 0.03) -> Sequence[int]:
+    chance = random.Random(f"{seed} {centre}")
+    return [round(centre * (1 + spread * chance.random())) for _ in range(n)]
+
+
+@pytest.fixture
+def make(index: Index, write: Write, records: Records) -> Make:
+    """Record a run of these steady times under a name, and read it."""
+
+    def made(
+        name: str, times: Sequence[int], *more: Record, group: str = "", turn: str = "", reference: bool = False, **options: Any
+    ) -> Measured:
+        path = write([*records(times, **options), *more, Label(9, name, group=group, round=turn, reference=reference)])
+        return measure(index.find(str(path)), index.ceilings)
+
+    return made
+
+
+def test_a_slower_run_is_said_to_be_slower_by_how_much_and_how_sure(make: Make) -> None:
+    found = compare([make("a", steady(1e6))], [make("b", steady(1.1e6))])
+    assert found.kind == "slower"
+    assert found.ratio.value == pytest.approx(1.1, abs=0.01)
+    assert found.sentence.startswith("b takes ")
+    assert "more time than a" in found.sentence
+    assert "95 % confidence; Mann–Whitney, p < 0.0001" in found.sentence
+    assert found.comparable
+    assert any("process to process" in warning for warning in found.warnings)
+    assert json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_the_other_way_round_it_is_faster(make: Make) -> None:
+    found = compare([make("a", steady(4e6))], [make("b", steady(1e6))])
+    assert found.kind == "faster"
+    assert "b is 4.0" in found.sentence.replace("3.9", "4.0")
+    assert "× faster than a" in found.sentence
+
+
+def test_equal_runs_show_no_difference(make: Make) -> None:
+    found = compare([make("a", steady(1e6))], [make("b", steady(1e6, seed=2))])
+    assert found.kind == "same"
+    assert found.sentence.startswith("no difference that these runs can show: b takes ")
+
+
+def test_runs_that_repeat_one_another_are_compared_by_their_processes(make: Make) -> None:
+    before, after = (
+        [make("", steady(centre * (1 + 0.01 * i), seed=i), group=name) for i in range(3)] for name, centre in (("a", 1e6), ("b", 2e6))
+    )
+    found = compare(before, after)
+    assert (found.ratio.unit, found.reference.title, found.candidate.title) == ("process", "a", "b")
+    assert (found.kind, found.reference.processes, found.reference.n) == ("slower", 3, 300)
+    assert "Welch's t" in found.sentence
+    assert not any("one process" in warning for warning in found.warnings)
+
+
+def test_too_few_samples_cannot_tell(make: Make) -> None:
+    found = compare([make("a", steady(1e6, n=4))], [make("b", steady(2e6, n=4))])
+    assert found.kind == "cannot tell"
+    assert "too few" in found.sentence
+
+
+def test_an_impossible_time_makes_no_ratio(make: Make) -> None:
+    found = compare(
+        [make("a", steady(1e6), plan=Plan(HANDBOOK, iterations=100))], [make("b", steady(5.6e3), chip="v6e", plan=Plan(HANDBOOK))]
+    )
+    assert found.kind == "cannot tell"
+    assert "the time of b is impossible" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("plan", "what"),
+    [
+        (Plan(MatMul(64)), "shape"),
+        (Plan(MatMul(dtype="bfloat16")), "dtype"),
+        (Plan(method="pipelined"), "method"),
+        (Plan(precision="highest"), "precision asked for"),
+    ],
+)
+def test_other_work_is_said_and_makes_no_regression(make: Make, plan: Plan, what: str) -> None:
+    runs = [make("a", steady(1e9))], [make("b", steady(2e9), plan=plan)]
+    found = compare(*runs)
+    assert not found.comparable
+    assert any(warning.startswith(f"{what}: ") and warning.endswith("which is other work") for warning in found.warnings)
+    checked = check(*runs, 0.05)
+    assert (checked.answer, checked.exit_code) == ("cannot tell", 3)
+
+
+def test_another_place_is_named_and_does_not_count_as_other_work(make: Make) -> None:
+    found = compare([make("a", steady(1e6))], [make("b", steady(1e6), host="other", threads=4, cpu="Z80")])
+    assert found.comparable
+    assert {difference.what for difference in found.differences} >= {"host", "threads", "processor", "device"}
+
+
+def test_cpu_against_tpu_says_why(make: Make) -> None:
+    cpu = make("cpu", steady(1e8), CeilingMeasured(8, 2.2e11, 2e10), plan=Plan(HANDBOOK))
+    tpu = make("tpu", steady(2e5), plan=Plan(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU")
+    found = compare([cpu], [tpu], Tariff({"V6E": 2.7}))
+    assert found.why.startswith("CPU, 2 threads could do a product in 78.1 ms at best, limited by its arithmetic, and reaches ")
+    assert "TPU v6e could do a product in 170 µs at best, limited by its memory, and reaches " in found.why
+    assert found.why.endswith("the machines themselves make 459 ×")
+    assert found.candidate.usd_per_million == pytest.approx(2.7 * found.candidate.ns * 1e6 / 3.6e12)
+    assert found.reference.usd_per_million is None
+
+
+def test_a_rehearsal_is_called_one(make: Make) -> None:
+    found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=Plan(backend="xla"), hardware="CPU", rehearsal=True)])
+    assert "b is a rehearsal on the CPU: not a TPU" in found.warnings
+    assert "(a rehearsal)" in found.candidate.where
+    assert found.why.startswith("both ran on the same processor: ")
+    assert found.why.endswith("no word on a TPU")
+
+
+def test_a_rehearsal_elsewhere_is_held_against_what_is_known_of_either_machine(make: Make) -> None:
+    plan = Plan(backend="xla")
+    found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=plan, hardware="CPU", rehearsal=True, host="other")])
+    assert found.why.startswith("no limit of torch_xla on the CPU (a rehearsal) is known")
+
+
+def test_what_came_before_the_steady_state_stands_apart(make: Make) -> None:
+    found = compare([make("a", steady(1e6), Stage(7, "transfer", 500))], [make("b", steady(1e6, seed=2), Stage(7, "transfer", 1500))])
+    by_name = {apart.name: apart for apart in found.apart}
+    assert by_name["transfer"].ratio == 3
+    assert (by_name["cold"].reference_ns, by_name["compile"].ratio) == (9_000_000, None)
+
+
+def test_a_run_is_not_compared_with_itself(make: Make) -> None:
+    run = make("a", steady(1e6))
+    with pytest.raises(HeartbeatError, match="itself"):
+        compare([run], [run])
+    with pytest.raises(HeartbeatError, match="nothing to compare"):
+        compare([run], [])
+
+
+def test_what_cannot_be_read_cannot_be_compared(index: Index, write: Write, records: Records) -> None:
+    for content in (b"rubbish\n", records()[:2]):
+        with pytest.raises(HeartbeatError, match="cannot be compared") as refused:
+            measure(index.find(str(write(content))), index.ceilings)
+        assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("candidate", "allowed", "answer", "code"),
+    [
+        (1.10e6, 0.05, "regression", 1),
+        (1.10e6, 0.20, "no regression", 0),
+        (1.00e6, 0.05, "no regression", 0),
+        (0.50e6, 0.00, "no regression", 0),
+        (1.00e6, 0.00, "cannot tell", 3),
+    ],
+)
+def test_a_check_answers_with_its_evidence(make: Make, candidate: float, allowed: float, answer: str, code: int) -> None:
+    checked = check([make("a", steady(1e6))], [make("b", steady(candidate, seed=3))], allowed)
+    assert (checked.answer, checked.exit_code) == (answer, code)
+    assert "95 % confidence" in checked.sentence
+    assert "allowed" in checked.sentence
+    assert checked.to_json()["comparison"]["ratio"]["value"] == checked.comparison.ratio.value
+
+
+def test_a_noisy_check_says_what_would_settle_it(make: Make) -> None:
+    checked = check([make("a", steady(1e6, n=20, spread=0.5))], [make("b", steady(1e6, n=20, spread=0.5, seed=4))], 0.05)
+    assert checked.answer == "cannot tell"
+    assert "cannot be ruled out" in checked.sentence
+    with pytest.raises(HeartbeatError, match="cannot be allowed"):
+        check([make("c", steady(1e6))], [make("d", steady(1e6))], -1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (1.051, 1.11, "5.1 % to 11 % more"),
+        (0.89, 0.949, "5.1 % to 11 % less"),
+        (0.991, 1.017, "0.90 % less to 1.7 % more"),
+        (1.68, 3.3, "1.68 to 3.30 × slower"),
+        (0.25, 0.5, "2.00 to 4.00 × faster"),
+        (0.4, 3, "2.50 × faster to 3.00 × slower"),
+    ],
+)
+def test_intervals_read_as_people_say_them(low: float, high: float, words: str) -> None:
+    assert between(low, high) == words
+    assert change(1) == "0 % more"
+
+
+def test_a_side_of_different_shapes_names_them_all(make: Make, tmp_path: Path) -> None:
+    found = compare([make("a", steady(1e6)), make("b", steady(1e6), plan=Plan(MatMul(64)))], [make("c", steady(1e6))])
+    assert "[128×4096]·[4096×16384], [64×4096]·[4096×16384] against" in found.warnings[0]
+    mixed, other = ([make("", steady(1e6 * batch), plan=Plan(MatMul(batch))) for batch in order] for order in ((1, 2), (2, 1)))
+    refused = compare(mixed, other)
+    assert not refused.comparable
+    assert refused.kind == "cannot tell"
+    assert "did several kinds of work, which differ in shape" in refused.sentence
+
+
+BF16 = Plan(MatMul(dtype="bfloat16"))
+
+
+def test_processes_that_took_turns_are_compared_within_their_rounds(make: Make) -> None:
+    """The machine drifts by 30 % a round, which says nothing of either."""
+    drift = [1.3**number for number in range(4)]
+    before = [make("", steady(1e6 * d), group="g", turn=f"x-{n}", reference=True) for n, d in enumerate(drift)]
+    after = [make("", steady(1.1e6 * d), group="g", turn=f"x-{n}", plan=BF16) for n, d in enumerate(drift)]
+    found = compare(before, after)
+    assert (found.kind, found.ratio.test) == ("slower", "paired t over 4 rounds")
+    assert found.ratio.low is not None
+    assert found.ratio.low > 1.08
+    # one that is left out takes its round with it, and what took turns with nobody is compared as processes are
+    assert compare(before[1:], after).ratio.test == "paired t over 3 rounds"
+    assert compare([*before, make("", steady(1e6), group="g")], after).ratio.test == "Welch's t"
+    assert compare([*before, make("", steady(1e6), group="g", turn="x-1")], after).ratio.test == "Welch's t"
+
+
+def test_the_plan_given_first_is_the_reference_whatever_ran_first(make: Make) -> None:
+    runs = [make("", steady(2e6), group="g", turn="x-1", plan=BF16), make("", steady(1e6), group="g", turn="x-1", reference=True)]
+    first, second = by_plan(runs)
+    assert [run.report.plan.workload.dtype for run in (*first, *second)] == ["float32", "bfloat16"]
+
+
+@pytest.mark.parametrize(
+    ("plans", "names"),
+    [
+        ((Plan(threads=1), Plan()), ("1 thread", "torch's own threads")),
+        ((Plan(), BF16, Plan(threads=1)), ("float32, torch's own threads", "bfloat16", "1 thread")),
+        ((Plan(), Plan(method="handbook")), ("method synchronized", "method handbook")),
+        ((Plan(), Plan(warmup=2)), ("g (1)", "g (2)")),
+    ],
+)
+def test_the_plans_of_a_group_have_the_names_that_bench_gives_them(make: Make, plans: Sequence[Plan], names: Sequence[str]) -> None:
+    made = [[make("", steady(1e6), group="g", plan=plan) for _ in range(2)] for plan in plans]
+    assert titles_of(made) == tuple(names)
+
+
+def test_two_folders_of_runs_are_told_apart_by_name(make: Make, tmp_path: Path, index: Index) -> None:
+    sides = []
+    for name in ("baseline", "candidate"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            path = make("", steady(1e6, seed=number)).entry.path
+            path.rename(tmp_path / name / path.name)
+        sides.append([measure(entry, index.ceilings) for entry in index.find_all([f"{tmp_path / name}/"])])
+    assert titles_of(sides) == ("2 runs, baseline", "2 runs, candidate")
+
+
+def test_of_several_runs_those_without_figures_are_left_out_and_said(make: Make, write: Write, records: Records, index: Index) -> None:
+    whole = make("whole", steady(1e6), group="g", turn="x-1").entry
+    cut = write([*records()[:-1], Ended(5, "stopped"), Label(6, "cut", group="g", round="x-2")])
+    none = write([*records()[:2], Label(6, "none", group="g")])
+    entries = [whole, index.find(str(cut)), index.find(str(none))]
+    runs, notes = measure_each(entries, index.ceilings)
+    assert [run.entry.title for run in runs] == ["whole"]
+    assert [note.startswith(f"left out: {name} ") for note, name in zip(notes, ("cut", "none"), strict=True)] == [True, True]
+    assert len(measure_each([entries[1]], index.ceilings)[0]) == 1  # asked for by itself it is shown
+    with pytest.raises(HeartbeatError, match="cannot be compared"):
+        measure_each([entries[2]], index.ceilings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "usd", "words"),
+    [
+        ({"tpu_zone": "europe-west4-a", "tpu_provisioning": "spot"}, 1.1, "one chip of v6e, spot in europe-west4, by the list, 2026-11-20"),
+        ({}, 2.7, "one chip of v6e, on demand in us-central1, by the list, 2026-11-20"),
+        ({"tpu_zone": "europe-west4-a", "tpu_provisioning": "reserved"}, None, ""),
+    ],
+)
+def test_a_recording_that_knows_its_zone_is_priced_there(make: Make, environment: dict[str, str], usd: float | None, words: str) -> None:
+    kept = Rates(datetime(2026, 11, 20, tzinfo=timezone.utc), "the list", {"v6e us-central1 on-demand": 2.7, "v6e europe-west4 spot": 1.1})
+    tariff = Tariff({}, kept, lambda: "us-central1")
+    tpu = make("tpu", steady(2e5), plan=Plan(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU", **environment)
+    found = compare([make("cpu", steady(1e8))], [tpu], tariff)
+    assert (found.candidate.usd_per_hour, found.candidate.price_source) == (usd, words)
+    costs_ = costs((found.reference, found.candidate))
+    assert costs_[0] == "unknown rate"
+    assert costs_[1] == ("unknown rate" if usd is None else f"${significant(found.candidate.usd_per_million or 0)} at ${usd:.2f}/h")
+    assert price_notes((found.candidate,)) == ((f"${usd:.2f}/h is for {words}",) if usd else ())

@@ -1,0 +1,115 @@
+"""The cache behind the index: it may be missing, broken, old or held by another program, and the list is whole all the same."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heartbeat_core.recordings.index import Index
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Write
+
+Open = Callable[[], Index]
+LONG_S = 120.0
+LIST = """
+import json, sys
+from pathlib import Path
+from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.recordings.index import Index
+folder, caches = map(Path, sys.argv[1:])
+sys.stdin.readline()
+found = []
+for number in range(10):  # each one made by whoever comes first
+    index = Index(folder, caches / str(number), CeilingCache(caches / "ceilings.json"))
+    found.append([[entry.id for entry in index.entries()], list(index.notes)])
+print(json.dumps(found))
+"""
+
+
+def test_a_broken_cache_is_made_anew_and_that_is_said(index: Index, open_index: Open, write: Write) -> None:
+    write()
+    first = index.entries()
+    whole = index.shelf.path.read_bytes()
+    for broken in (b"rubbish" * 1000, whole[:5000], whole[:100] + bytes(8000), b""):
+        index.shelf.path.write_bytes(broken)
+        again = open_index()
+        assert again.entries() == first
+        if broken:
+            assert any("made anew" in note for note in again.notes)
+        assert open_index().notes == ()
+
+
+def test_rows_that_are_none_are_read_anew(index: Index, open_index: Open, write: Write) -> None:
+    write()
+    first = index.entries()
+    for entry in ("{}", "[]", '{"workload": 5}', "null"):
+        with sqlite3.connect(index.shelf.path) as database:
+            database.execute("UPDATE recordings SET entry = ?", (entry,))
+        database.close()
+        assert open_index().entries() == first
+    with sqlite3.connect(index.shelf.path) as database:
+        database.execute("UPDATE recordings SET entry = 'no json'")
+    database.close()
+    assert open_index().entries() == first
+
+
+def test_the_cache_of_another_version_is_made_anew(index: Index, open_index: Open, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write()
+    first = index.entries()
+    monkeypatch.setattr("heartbeat_core.recordings.index.VERSION", 5)
+    again = open_index()
+    assert again.shelf.load() == {}
+    assert again.entries() == first
+    assert again.notes == ()
+
+
+def test_a_cache_that_another_program_holds_is_done_without(
+    index: Index, open_index: Open, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write()
+    index.entries()
+    write()
+    monkeypatch.setattr("heartbeat_core.recordings.index.PATIENCE_S", 0.05)
+    other = sqlite3.connect(index.shelf.path)
+    other.execute("BEGIN EXCLUSIVE")
+    again = open_index()
+    assert len(again.entries()) == 2
+    assert again.notes == ("another program holds the index of the runs: done without it",)
+    other.close()
+
+
+def test_a_cache_that_cannot_be_kept_is_done_without(folder: Path, tmp_path: Path, write: Write, open_index: Open) -> None:
+    write()
+    (tmp_path / "cache").write_text("in the way")
+    index = open_index()
+    assert len(index.entries()) == 1
+    assert index.notes
+    assert "cannot be kept" in index.notes[0]
+    assert index.entries() == index.entries()
+
+
+def test_programs_that_list_at_once_all_see_all(write: Write, folder: Path, tmp_path: Path) -> None:
+    names = [write().stem[-6:] for _ in range(8)]
+    command = [sys.executable, "-c", LIST, str(folder), str(tmp_path / "caches")]
+    start = partial(subprocess.Popen, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with ExitStack() as programs:
+        started = [programs.enter_context(start()) for _ in range(6)]
+        for program in started:  # all of them at once
+            assert program.stdin is not None
+            program.stdin.write("\n")
+            program.stdin.flush()
+        for output, errors in [program.communicate(timeout=LONG_S) for program in started]:
+            assert errors == ""
+            for found, notes in json.loads(output):
+                assert sorted(found) == sorted(names)
+                assert notes == []
