@@ -23,11 +23,10 @@ from heartbeat_core.benchmark.run import Source
 from heartbeat_core.settings import Settings
 from heartbeat_core.vms.inventory import take_look
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checkup import Checkup
-from heartbeat_tui.fleet import Fleet
-from heartbeat_tui.panes.vms import VmsPane
-from heartbeat_tui.surveyor import Surveyor
-from heartbeat_tui.vms_messages import FleetView
+from heartbeat_tui.checks.monitor import Checkup, Surveyor
+from heartbeat_tui.vms.model import FleetView
+from heartbeat_tui.vms.monitor import Fleet
+from heartbeat_tui.vms.pane import VmsPane
 
 NODES = 1_000
 ROUNDS, REDRAWS = 15, 200

@@ -26,7 +26,7 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import APP
 from heartbeat_core.settings import load_settings
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.screen import make_app
+from heartbeat_tui.bootstrap import make_app
 
 FOLDER = Path(__file__).parent / "pictures"
 PATIENCE_S = 180.0

@@ -17,7 +17,7 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import BeatSettings, Settings
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.screen import make_app
+from heartbeat_tui.bootstrap import make_app
 
 if TYPE_CHECKING:
     from tests.remote.conftest import Cluster

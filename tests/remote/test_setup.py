@@ -179,7 +179,7 @@ UNENDING = """
 import json, sys
 from heartbeat_core.remote.hosts import Host
 from heartbeat_core.remote.install import Step
-from heartbeat_tui.commands.vms_setup import set_up_one
+from heartbeat_tui.commands.vms_connect import set_up_one
 from concurrent.futures import ThreadPoolExecutor
 step = Step("long", "a long one", commands=(("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more
 with ThreadPoolExecutor(max_workers=1) as pool:

@@ -123,7 +123,7 @@ def test_ctrl_c_at_the_prompt_of_a_failed_command_ends_the_prompt_alone() -> Non
     """asyncio's own handler would end the app once Enter is pressed."""
     program = """
 import asyncio
-from heartbeat_tui.desks.desk import wait_for_enter
+from heartbeat_tui.controller import wait_for_enter
 async def main():
     wait_for_enter("asked")
     print("came back", flush=True)

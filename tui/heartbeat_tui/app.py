@@ -16,22 +16,22 @@ from textual.worker import Worker, WorkerState
 
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.desks.comparing import ComparingDesk
-from heartbeat_tui.desks.desk import Unfinished
-from heartbeat_tui.desks.readiness import ReadinessDesk
-from heartbeat_tui.desks.settings import SettingsDesk
-from heartbeat_tui.desks.tour import TourDesk
-from heartbeat_tui.desks.vm_acts import VmActsDesk
-from heartbeat_tui.messages import TakeTour
-from heartbeat_tui.panes.heartbeat import HeartbeatPane
-from heartbeat_tui.panes.pane import Pane
-from heartbeat_tui.themes import DARK, THEMES
+from heartbeat_tui.benchmark.pane import HeartbeatPane
+from heartbeat_tui.benchmark.snapshot import TakeTour
+from heartbeat_tui.checks.controller import ReadinessDesk
+from heartbeat_tui.controller import Unfinished
+from heartbeat_tui.runs.controller import ComparingDesk
+from heartbeat_tui.settings_screen import SettingsDesk
+from heartbeat_tui.theme import DARK, THEMES
+from heartbeat_tui.tour.controller import TourDesk
+from heartbeat_tui.vms.controller import VmActsDesk
+from heartbeat_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.archive import Archive
-    from heartbeat_tui.checkup import Checkup
-    from heartbeat_tui.fleet import Fleet
+    from heartbeat_tui.checks.monitor import Checkup
+    from heartbeat_tui.runs.library import Archive
+    from heartbeat_tui.vms.monitor import Fleet
 
 # key, title, mode; those that are built
 PANES: tuple[tuple[str, str, str], ...] = (
@@ -165,7 +165,7 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         self.exit()
 
     async def confirmed(self, unfinished: tuple[Unfinished, ...]) -> bool:
-        from heartbeat_tui.screens.confirm import Confirm
+        from heartbeat_tui.widgets.dialogs import Confirm
 
         question = f"Leave while {' and '.join(each.what for each in unfinished)}?"
         yes = "Stop and leave" if self.conductor.active else "Leave"
@@ -175,7 +175,7 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         await asyncio.to_thread(self.close_desk)
 
     async def action_help(self) -> None:
-        from heartbeat_tui.screens.help import Help, key_rows
+        from heartbeat_tui.widgets.help import Help, key_rows
 
         await self.push_screen(Help(key_rows(self, self.screen.active_bindings.values()), self.current_mode))
 

@@ -11,8 +11,8 @@ from importlib import import_module
 
 from heartbeat_core import __version__
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.complain import complain
-from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
+from heartbeat_tui.commands.console import complain
+from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is named
@@ -94,7 +94,7 @@ def show_screen(args: argparse.Namespace) -> int:
     launcher = make_launcher(args)
     try:
         plan = make_plan(args, launcher)
-        from heartbeat_tui.screen import open_screen
+        from heartbeat_tui.bootstrap import open_screen
 
         open_screen(launcher, plan, start=args.start, flags={"project": args.project}, demo=args.demo)
     finally:

@@ -209,8 +209,11 @@ def notes_on_queued(queued: QueuedResource) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def age_words(seconds: float) -> str:
-    """Write an age in its two largest units: 3h 12m."""
+def age_words(seconds: float | None) -> str:
+    """Return an age in its two largest units, "1m 40s", "3h 12m" or "12d 4h"; "–" where it is not known."""
+    if seconds is None:
+        return "–"
+    seconds = max(0.0, seconds)  # clocks differ: nothing is younger than 0
     minutes = int(seconds) // 60
     if minutes < 1:
         return f"{int(seconds)}s"

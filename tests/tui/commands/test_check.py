@@ -15,8 +15,7 @@ import pytest
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import Readiness, Result
 from heartbeat_core.diagnosis.model import Remedy
-from heartbeat_tui.commands.check_plan import plan_lines
-from heartbeat_tui.commands.check_text import text_lines
+from heartbeat_tui.commands.check import plan_lines, text_lines
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 IN_THE_CLOUD = ["--skip", "host"]

@@ -14,7 +14,7 @@ from heartbeat_core import __version__
 from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
-from heartbeat_tui.commands import plan_flags
+from heartbeat_tui.commands import options as plan_flags
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 SPY = """

@@ -234,7 +234,7 @@ def test_a_group_a_list_and_a_folder_are_sides(write: Write, tmp_path: Path) -> 
 
 def test_the_names_spelled_out_for_help_are_those_of_the_engine() -> None:
     assert set(command.SORTS) == set(SORTS)
-    assert command.FORMS == FORMATS
+    assert command.EXPORT_FORMATS == FORMATS
 
 
 def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
@@ -265,7 +265,7 @@ def test_an_export_never_overwrites_unasked(write: Write, tmp_path: Path) -> Non
     assert runs("export", "a", "-o", str(chart), "--force").returncode == 0
     assert chart.read_text() != drawn
     assert sorted(tmp_path.glob("*chart*")) == [chart]
-    for form in command.FORMS:
+    for form in command.EXPORT_FORMATS:
         assert runs("export", "a", "b", "--format", form).stdout
     assert "form is not given" in runs("export", "a").stderr
     assert runs("export", "a", "-o", str(tmp_path / "missing" / "x.csv")).returncode == 3

@@ -18,8 +18,8 @@ from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.archive import Archive
-from heartbeat_tui.screens.confirm import Confirm
+from heartbeat_tui.runs.library import Archive
+from heartbeat_tui.widgets.dialogs import Confirm
 
 MS = 1_000_000
 MANY = 300  # far more than it takes

@@ -18,10 +18,9 @@ from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.settings import Settings
 from heartbeat_core.vms.operation import Patience
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checkup import Checkup
-from heartbeat_tui.fleet import Fleet
-from heartbeat_tui.panes.vms import VmsPane
-from heartbeat_tui.surveyor import Surveyor
+from heartbeat_tui.checks.monitor import Checkup, Surveyor
+from heartbeat_tui.vms.monitor import Fleet
+from heartbeat_tui.vms.pane import VmsPane
 
 # Textual's pilot waits until the processor rests, which it never does with questions every 20 ms.
 SWIFT = Patience(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=0.1, longest_round_s=0.1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_tui.screens.vm_job import JobScreen
+from heartbeat_tui.vms.dialogs import JobScreen
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open

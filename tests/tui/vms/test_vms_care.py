@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_tui.screens.vm_ask import Ask
-from heartbeat_tui.vms_messages import AskChange
+from heartbeat_tui.vms.dialogs import Ask
+from heartbeat_tui.vms.model import AskChange
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open

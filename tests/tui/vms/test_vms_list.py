@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_tui.fleet import Fleet
-from heartbeat_tui.vms_messages import Job
+from heartbeat_tui.vms.model import Job
+from heartbeat_tui.vms.monitor import Fleet
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from heartbeat_tui.screens.vm_setup import SetUp
+from heartbeat_tui.vms.dialogs import SetUp
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
 
-    from heartbeat_tui.messages import BeatOn
+    from heartbeat_tui.benchmark.snapshot import BeatOn
 
 
 @pytest.mark.parametrize("key", ["c", "b", "i"])

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.talk import agreed, say
+from heartbeat_tui.commands.console import agreed, say
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.xla_environment import Installed, XlaEnvironment

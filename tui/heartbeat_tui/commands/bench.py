@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.plan_flags import add_plan_flags, make_launcher, make_plan
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
+from heartbeat_tui.commands.console import Interrupt
+from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import Run
+    from heartbeat_core.experiments.experiment import Course, Leg
+    from heartbeat_core.launcher import Launcher
+    from heartbeat_core.remote.multi_host import Together
+
 
 DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible verdict or a failed proof, 3 where the backend cannot run."
 
@@ -59,18 +74,13 @@ def run(args: argparse.Namespace) -> int:
         if launcher.destination is not None and sys.stderr.isatty():
             print(f"Connecting to {launcher.destination.label} …", file=sys.stderr)
         if launcher.destination is not None and launcher.destination.on.all:
-            from heartbeat_tui.commands.bench_on import together
-
             return together(args, launcher, plan)
         if args.sweep or args.repeat is not None or args.vs:
-            from heartbeat_tui.commands import bench_course
-
-            return (bench_course.sweep if args.sweep else bench_course.repeat)(args, launcher, plan)
-        from heartbeat_tui.commands import bench_run
+            return (sweep if args.sweep else repeat)(args, launcher, plan)
 
         if args.source:
-            return bench_run.report_again(args, launcher)
-        return (bench_run.compare if args.compare_methods else bench_run.single)(args, launcher, plan)
+            return report_again(args, launcher)
+        return (compare if args.compare_methods else single)(args, launcher, plan)
     finally:
         launcher.close()
 
@@ -83,3 +93,349 @@ def check_profile(args: argparse.Namespace) -> None:
     other = next((name for name, given in others.items() if given), None)
     if args.profile is not None and other:
         raise HeartbeatError(f"--profile and {other} are given", "A profile is taken of one run on this machine.", f"Leave out {other}.")
+
+
+class StreamOut:
+    """Prints the stream as it comes. A reader who has gone, or a full disk, ends the printing; ``watch`` then stops the beat."""
+
+    def __init__(self) -> None:
+        self.broken: OSError | None = None
+
+    def write(self, line: bytes) -> str | None:
+        if self.broken is None:
+            try:
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                self.broken = error
+        return None
+
+    def close(self) -> list[str]:
+        return []
+
+
+def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+    from heartbeat_core.benchmark.report import report_json
+
+    finished, interrupted = run_once(args, launcher, plan, label_of(args))
+    report = finished.report()
+    if args.json:
+        print(json.dumps(report_json(report, finished.series), allow_nan=False))
+    elif not args.stream:
+        from heartbeat_core.experiments.experiment import kept_at
+        from heartbeat_tui.commands.bench_output import print_report
+
+        print_report(report, kept_at(finished))
+    return INTERRUPTED if interrupted else exit_code(report)
+
+
+def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
+    """Report on a recording as if it had just been made."""
+    from heartbeat_core.benchmark.report import report_json
+    from heartbeat_core.recordings.recording import load
+
+    label_of(args)  # which refuses one
+    refuse(args, "--from", ("stream", "compare_methods"))
+    loaded = load(args.source)
+    report = loaded.report(launcher.ceilings())
+    if args.json:
+        print(json.dumps(report_json(report, loaded.series), allow_nan=False))
+    else:
+        from heartbeat_tui.commands.bench_output import print_report
+
+        print_report(report, args.source)
+    complain_of(report)
+    return exit_code(report)
+
+
+def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+    """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
+    from heartbeat_core.benchmark.report import explain_gap, report_json
+    from heartbeat_core.experiments.experiment import BothClocks, kept_at
+
+    course, interrupted = BothClocks(plan, group=args.name or ""), False
+    runs: list[Run] = []
+    while not interrupted and (leg := course.next()) is not None:
+        finished, interrupted = run_once(args, launcher, leg.plan, label_in(args, course.label_of(leg)))
+        course.ended(leg, finished.report(), kept_at(finished))
+        runs.append(finished)
+    if len(runs) < course.total:
+        return INTERRUPTED if interrupted else exit_code(runs[0].report())
+    handbook, honest = runs
+    reports = handbook.report(), honest.report()
+    why = explain_gap(*reports)
+    if args.json:
+        both = {"handbook": report_json(reports[0], handbook.series), "synchronized": report_json(reports[1], honest.series)}
+        print(json.dumps({"schema": 1, **both, "explanation": why}, allow_nan=False))
+    elif not args.stream:
+        from heartbeat_tui.commands.bench_output import EXPERIMENT_WIDTH, console_of, print_comparison, print_group
+
+        print_comparison(*reports, why)
+        print_group(console_of(EXPERIMENT_WIDTH), course.group, any(map(kept_at, runs)), "list {}")
+    # the handbook's number is expected to be impossible: only the honest run decides
+    return INTERRUPTED if interrupted else exit_code(reports[1])
+
+
+def run_once(args: argparse.Namespace, launcher: Launcher, plan: Plan, label: Label | None) -> tuple[Run, bool]:
+    """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short.
+
+    Raises OSError where the stream could not be printed.
+    """
+    from dataclasses import replace
+
+    stream, profile = StreamOut() if args.stream else None, profile_of(args)
+    plan, save = replace(plan, calibrate=args.calibrate), False if args.no_save else None
+    with (
+        Interrupt(launcher.give_up) as interrupt,
+        launcher.start(plan, save=save, sinks=(stream,) if stream else (), label=label, profile=profile) as finished,
+    ):
+        watch(finished, stream, interrupt)
+    if stream and stream.broken:
+        raise stream.broken
+    for note in finished.notes:
+        print(f"note: {note}", file=sys.stderr)
+    complain_of(finished.report())
+    if profile and not finished.series.profiled:
+        print("note: no profile was taken: it comes after the last beat of a run that ends by itself", file=sys.stderr)
+    return finished, interrupt.came
+
+
+def label_of(args: argparse.Namespace) -> Label | None:
+    """Give what the recording is to be called; raise HeartbeatError where none would be kept."""
+    if not (args.name or args.note or args.tag):
+        return None
+    from heartbeat_core.benchmark.protocol import Label
+    from heartbeat_core.errors import HeartbeatError
+
+    if args.no_save or args.source:
+        raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
+    return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
+
+
+def label_in(args: argparse.Namespace, label: Label) -> Label:
+    """Give the label of one run of several, with the note and tags that all of them are to have."""
+    from dataclasses import replace
+
+    wanted = label_of(args)
+    return replace(label, note=wanted.note, tags=wanted.tags) if wanted else label
+
+
+def profile_of(args: argparse.Namespace) -> Path | None:
+    """Make the folder for a profile; raise HeartbeatError where it is not to be had."""
+    if args.profile is None:
+        return None
+    from heartbeat_core.benchmark.profiling import prepare_folder
+
+    return prepare_folder(args.profile)
+
+
+def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
+    """Wait for the end, showing how far it is; Ctrl-C is one, and nobody reading the stream any more."""
+
+    def look_around() -> None:
+        if interrupt.came or (stream and stream.broken):
+            run.close()
+
+    if sys.stderr.isatty():
+        from heartbeat_tui.commands.bench_output import show_progress
+
+        show_progress(run, look_around)
+    while not run.wait(0.2):
+        look_around()
+
+
+def complain_of(report: Report) -> None:
+    """Say on stderr how a run ended, if not well."""
+    if report.ending and not report.ending.clean:
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_tui.commands.console import complain
+
+        complain(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
+
+
+def exit_code(report: Report) -> int:
+    """Judge a run that is over."""
+    if report.ending and not report.ending.clean:
+        return report.ending.exit_code
+    failed = report.verdict.kind == "impossible" or (report.proof is not None and not report.proof.passed)
+    return 1 if failed else 0
+
+
+def refuse(args: argparse.Namespace, what: str, others: tuple[str, ...]) -> None:
+    """Raise HeartbeatError for flags that make no sense together."""
+    from heartbeat_core.errors import HeartbeatError
+
+    names = {"source": "from"}
+    found = [f"--{names.get(name, name).replace('_', '-')}" for name in others if getattr(args, name)]
+    if found:
+        raise HeartbeatError(f"{what} and {found[0]} are given", "They are different kinds of run.", "Give one of them.")
+
+
+PROCESSES = 5  # where only --vs is given
+NOT_AN_EXPERIMENT = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
+
+
+def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+    """Run a sweep; return 1 where a point is impossible, 3 where none could be measured."""
+    from heartbeat_core.benchmark.parameters import parse_axes
+    from heartbeat_core.experiments.sweep import Sweep, sweep_json
+
+    refuse(args, "--sweep", (*NOT_AN_EXPERIMENT, "repeat", "vs"))
+    exact = args.iterations is not None or args.duration is not None
+    course = Sweep(plan, parse_axes(args.sweep), exact=exact, group=args.name or "")
+    interrupted = follow(args, course, launcher.with_ceiling, launcher)
+    swept = course.swept()
+    if args.json:
+        print(json.dumps(sweep_json(swept), allow_nan=False))
+    else:
+        from heartbeat_tui.commands.bench_output import print_sweep
+
+        print_sweep(swept)
+    if interrupted:
+        return INTERRUPTED
+    return judged([point.report for point in swept.measured], some_missing=not swept.measured)
+
+
+def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+    """Run candidates in several processes each; return 1 where one is impossible, 3 where one could not be measured."""
+    from heartbeat_core.benchmark.parameters import parse_candidate
+    from heartbeat_core.experiments.repeat import Repeat, repeat_json
+
+    refuse(args, "--repeat", NOT_AN_EXPERIMENT)
+    candidates = [parse_candidate(text) for text in args.vs or ()]
+    course = Repeat(plan, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
+    interrupted = follow(args, course, lambda plan: plan, launcher)
+    repeated = course.repeated()
+    if args.json:
+        print(json.dumps(repeat_json(repeated), allow_nan=False))
+    else:
+        from heartbeat_tui.commands.bench_output import print_repeat
+
+        print_repeat(repeated)
+    if interrupted:
+        return INTERRUPTED
+    reports = [process.report for one in repeated.candidates for process in one.measured]
+    return judged(reports, some_missing=any(not one.measured for one in repeated.candidates))
+
+
+def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], Plan], launcher: Launcher) -> bool:
+    """Run the course to its end, telling on stderr how far it is; tell whether Ctrl-C cut it short."""
+    from dataclasses import replace
+
+    from heartbeat_core.experiments.experiment import Begun, carry_out
+
+    label_of(args)  # which may refuse it, before anything runs
+
+    def begin(plan: Plan, label: Label) -> Run:
+        label = label_in(args, label)
+        plan = replace(plan, calibrate=True) if args.calibrate else prepare(plan)
+        return launcher.start(plan, save=False if args.no_save else None, label=label)
+
+    with Interrupt(launcher.give_up) as interrupt:
+        for news in carry_out(course, begin):
+            if isinstance(news, Begun):
+                if interrupt.came:
+                    course.stop()
+                watch(news.source, None, interrupt)  # type: ignore[arg-type]  # what begin() gave
+                for note in news.source.notes:
+                    print(f"note: {note}", file=sys.stderr)
+            elif news.report is not None and not interrupt.came:
+                tell(course, news.leg, in_short(news.report))
+                complain_of(news.report)
+            elif news.error is not None:
+                tell(course, news.leg, f"not measured: {news.error.title}. {news.error.cause}".strip())
+            if interrupt.came:
+                course.stop()
+    if interrupt.came:
+        print("interrupted: what was measured until then counts", file=sys.stderr)
+    return interrupt.came
+
+
+def tell(course: Course, leg: Leg, text: str) -> None:
+    width = len(str(course.total))
+    print(f"{leg.number:>{width}}/{max(course.total, leg.number)}  {leg.name}: {text}", file=sys.stderr)
+
+
+def in_short(report: Report) -> str:
+    from heartbeat_core.units import format_ns, format_rate
+
+    if report.iteration_ns is None:
+        return "no figures"
+    return f"{format_ns(report.iteration_ns)}, {format_rate(report.flops_per_s or 0)}, {report.verdict.kind}"
+
+
+def judged(reports: Sequence[Report | None], *, some_missing: bool) -> int:
+    codes = [exit_code(report) for report in reports if report is not None]
+    return 1 if 1 in codes else COULD_NOT_TELL if some_missing else 0
+
+
+NOT_WITH_ON = {
+    "source": "--from",
+    "stream": "--stream",
+    "compare_methods": "--compare-methods",
+    "sweep": "--sweep",
+    "repeat": "--repeat",
+    "vs": "--vs",
+}
+
+
+def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+    """Run on every host; return 1 where one is impossible or failed, 3 where one could not be told."""
+    from dataclasses import replace
+
+    given = [flag for name, flag in NOT_WITH_ON.items() if getattr(args, name, None)]
+    if given:
+        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all beats on several at once.", "Name one: --on NAME:0.")
+    wanted = label_of(args)
+    label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
+    with Interrupt(launcher.give_up) as interrupt:
+        runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None, label=label)
+        try:
+            watch_hosts(runs, interrupt)
+        finally:
+            runs.close()
+    reports = [run.report() for run in runs.runs]
+    for name, run, report in zip(runs.names, runs.runs, reports, strict=True):
+        for note in run.notes:
+            print(f"note: {name}: {note}", file=sys.stderr)
+        complain_of(report)
+    if args.json:
+        print(json.dumps(together_json(runs), allow_nan=False))
+    else:
+        from heartbeat_tui.commands.bench_output import print_hosts
+
+        print_hosts(plan, runs)
+    return INTERRUPTED if interrupt.came else max(exit_code(report) for report in reports)
+
+
+def watch_hosts(runs: Together, interrupt: Interrupt) -> None:
+    """Wait until all are over, showing how far each is on a terminal's stderr; Ctrl-C ends them."""
+
+    def look_around() -> None:
+        if interrupt.came:
+            runs.close()
+
+    if sys.stderr.isatty():
+        from heartbeat_tui.commands.bench_output import show_progress_of_hosts
+
+        show_progress_of_hosts(runs, look_around)
+    while not runs.wait(0.2):
+        look_around()
+
+
+def together_json(runs: Together) -> dict[str, Any]:
+    """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
+    from dataclasses import asdict
+
+    from heartbeat_core.benchmark.report import report_json
+    from heartbeat_core.remote.multi_host import spread_of
+
+    spread = spread_of(runs.hosts())
+    return {
+        "schema": 1,
+        "hosts": [
+            {"name": name, "recording": str(run.path) if run.path else None, "report": report_json(run.report(), run.series)}
+            for name, run in zip(runs.names, runs.runs, strict=True)
+        ],
+        "spread": {**asdict(spread), "share": spread.share, "sentence": spread.sentence} if spread else None,
+    }

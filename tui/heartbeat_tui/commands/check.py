@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.cloud_flags import add_cloud_flags, open_world
+from heartbeat_core.checks.result import GLYPHS, GROUPS, Result, count
+from heartbeat_core.errors import plain
+from heartbeat_tui.commands.console import WIDTH, folded
+from heartbeat_tui.commands.options import add_cloud_flags, open_world
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
     from heartbeat_core.checks.result import Readiness, Result
     from heartbeat_core.checks.runner import Runner
+    from heartbeat_core.diagnosis.model import Remedy
+
 
 EXIT = {True: 0, False: 1, None: 3}
 DONE = ("pass", "warn", "not_applicable")
@@ -49,12 +56,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({**readiness.to_json(), "emulated": label or None}, indent=1))
     elif args.fix_plan:
-        from heartbeat_tui.commands.check_plan import plan_lines
-
         print("\n".join(plan_lines(readiness, label)))
     else:
-        from heartbeat_tui.commands.check_text import text_lines
-
         print("\n".join(text_lines(readiness, label)))
     return EXIT[readiness.ready]
 
@@ -119,3 +122,131 @@ def shown(runner: Runner, only: list[str]) -> Readiness:
     named = {check.id for check in runner.checks.values() if check.id in only or check.group in only}
     others = {result.id for result in runner.results.values() if result.status not in DONE}
     return runner.readiness(named | others)
+
+
+INDENT = " " * 10
+OPEN = ("fail", "warn", "unknown")
+MOST_REMEDIES = 4
+HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.googleapis\.com")  # the same failure at another API is the same
+
+
+def words_of(status: str) -> str:
+    return "n/a" if status == "not_applicable" else status
+
+
+def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
+    """Write the headline, each group with what it counts, and for what is open why and what mends it."""
+    yield plain(" · ".join(part for part in (label, headline(readiness), *about(readiness)) if part))
+    following = readiness.next
+    said: dict[object, str] = {}  # why and remedies -> the check that said them first
+    for title, results in readiness.sections():
+        counts = "  ".join(f"{number} {words_of(status)}" for status, number in count(results).items())
+        yield f"\n{title:<24} {counts}"
+        for result in results:
+            mark = "   ← next" if following and result.id == following.id else ""
+            yield f"  {GLYPHS[result.status]} {words_of(result.status):<8} {result.id:<30} {plain(result.summary)}{mark}"
+            if result.status in OPEN:
+                same = said.setdefault((HOST.sub("", result.why), result.remedies), result.id)
+                again = same != result.id and bool(result.why or result.remedies)
+                yield from lines("why", f"as for {same}") if again else details(result)
+
+
+def headline(readiness: Readiness) -> str:
+    """Say what it comes to; a part of the checklist makes nobody ready."""
+    part = set(GROUPS) - {result.group for result in readiness.results}
+    return readiness.headline() + (", as far as asked" if readiness.ready and part else "")
+
+
+def about(readiness: Readiness) -> Iterator[str]:
+    """Say what and who it is about, each with its source."""
+    target = readiness.target
+    if target:
+        model = {"on-demand": "on demand"}.get(target.model, target.model)
+        yield f"{target.accelerator_type.value or 'no accelerator'} in {target.zone.value or 'no zone'}, {model}"
+        yield f"project {target.project.value} (from {target.project.source})" if target.project else "no project"
+    if readiness.principal:
+        yield f"as {readiness.principal}"
+
+
+def details(result: Result) -> Iterator[str]:
+    if result.why:
+        yield from lines("why", result.why)
+    for number, remedy in enumerate(result.remedies[:MOST_REMEDIES]):
+        yield from lines("remedy" if number == 0 else "or, then", remedy.text)
+        if remedy.shell or remedy.page:
+            yield f"    {INDENT}{plain(remedy.shell or remedy.page or '')}"
+            yield f"    {INDENT}{consequences(remedy)}"
+    if result.link:
+        yield from lines("more", result.link)
+
+
+def lines(label: str, text: str) -> Iterator[str]:
+    return folded(text, f"    {label:<{len(INDENT)}}", f"    {INDENT}")
+
+
+def consequences(remedy: Remedy) -> str:
+    """Say what a remedy changes, what it costs and what it wants."""
+    notes = [f"changes: {remedy.changes}" if remedy.changes else "changes nothing"]
+    notes.append({True: "costs money", False: "costs nothing", None: "may cost money"}[remedy.costs])
+    notes += ["asks in the terminal"] if remedy.interactive else []
+    notes += [f"fill in {', '.join(remedy.missing)}"] if remedy.missing else []
+    return plain(f"({' · '.join(notes)})")
+
+
+TO_MEND = ("fail", "warn", "unknown")
+
+
+def plan_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
+    """Write the script; what costs money, creates a project, deletes, is a second way or lacks a word stands in it as a comment."""
+    yield "#!/bin/sh"
+    yield from comment(f"What heartbeat-tui check would mend: {readiness.headline()}.{f' {label}.' if label else ''}")
+    yield from comment("Read it before running it. Lines that begin with '#? ' want a decision of yours, or something filled in.")
+    if label:
+        yield from comment(
+            "It is for an emulated Google Cloud: point gcloud at it as heartbeat-tui emulator says, or it meets the real one."
+        )
+    yield "set -eu"
+    done: set[tuple[str, ...]] = set()
+    for result in readiness.results:
+        if result.status in TO_MEND and result.remedies:
+            yield ""
+            yield from step(result, done)
+    waiting = [result for result in readiness.results if result.status == "blocked"]
+    if waiting:
+        yield ""
+        yield from comment("Not asked yet, for what blocks it comes first. Check again afterwards:")
+        yield from (f"#   {result.id}: {plain(result.summary)}" for result in waiting)
+
+
+def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
+    """Write what mends one check; ``done`` holds the commands that stand in the script already."""
+    yield from comment(f"{result.id}, {result.status}: {result.summary}")
+    mended = False
+    for remedy in result.remedies:
+        yield from comment(f"  {remedy.text} {consequences(remedy) if remedy.shell or remedy.page else ''}")
+        if remedy.page:
+            yield from comment(f"  {remedy.page}")
+        if not remedy.command or not remedy.shell:
+            continue
+        if remedy.command in done:
+            yield from comment("  Done above.")
+            mended = mended or bool(remedy.changes)
+        elif safe(remedy) and (not mended or "add-iam-policy-binding" in remedy.command):  # a further role is no second way
+            yield plain(remedy.shell)
+            done.add(remedy.command)
+            mended = bool(remedy.changes)
+        else:
+            yield f"#? {plain(remedy.shell)}"
+
+
+def safe(remedy: Remedy) -> bool:
+    """Say whether a command may stand in the script as it is."""
+    # a project that cannot be seen may be somebody's, or misspelt: whether to create it is for a person to say
+    decision = "delete" in remedy.changes or remedy.changes == "creates a project" or remedy.text.startswith("Or ")
+    return remedy.costs is not True and not remedy.missing and not decision
+
+
+def comment(text: str) -> Iterator[str]:
+    indent = " " * (len(text) - len(text.lstrip()))
+    for line in wrap(plain(text), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]:
+        yield f"# {indent if line[:1] != ' ' else ''}{line}".rstrip()

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.plan_flags import duration
+from heartbeat_tui.commands.options import duration
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import ChipReading
@@ -81,7 +81,7 @@ def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
 
 def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
     """Find the hosts that ``--on`` names and bring them our key, nothing else: the reader comes along with its order."""
-    from heartbeat_tui.commands.on_flags import make_destination
+    from heartbeat_tui.commands.options import make_destination
 
     destination = make_destination(args, settings)
     if destination is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from heartbeat_tui.commands.plan_flags import duration
+from heartbeat_tui.commands.options import duration
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:

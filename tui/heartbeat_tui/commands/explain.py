@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
-from heartbeat_tui.commands.talk import folded
+from heartbeat_tui.commands.console import folded
 
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis

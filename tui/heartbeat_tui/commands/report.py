@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.cloud_flags import add_cloud_flags, open_world
+from heartbeat_tui.commands.options import add_cloud_flags, open_world
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.context import World

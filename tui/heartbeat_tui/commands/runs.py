@@ -7,21 +7,26 @@ import gc
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL
-from heartbeat_tui.commands.talk import agreed, say
+from heartbeat_core.recordings.entry import GLYPHS, Entry
+from heartbeat_core.units import NOTHING, format_bytes, format_count, format_ns, format_share
+from heartbeat_tui.commands.console import agreed, say
+from heartbeat_tui.widgets.table import cut
 
 if TYPE_CHECKING:
+    from heartbeat_core.comparison.compare import Checked, Comparison
     from heartbeat_core.comparison.groups import Measured
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.labels import Relabel
 
+
 SCHEMA = 1
 SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
-FORMS = ("csv", "json", "md", "svg")  # likewise
+EXPORT_FORMATS = ("csv", "json", "md", "svg")  # likewise
 RUN = "an id or the beginning of one, a name, a path, or: last"
 SIDE = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
@@ -65,11 +70,11 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         description="Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample.",
     )
     exporting.add_argument("sides", nargs="+", metavar="RUN", help=SIDE)
-    exporting.add_argument("--format", choices=FORMS, help="default: as the file's name ends")
+    exporting.add_argument("--format", choices=EXPORT_FORMATS, help="default: as the file's name ends")
     exporting.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
     exporting.add_argument("--force", action="store_true", help="overwrite FILE")
     add_rate(exporting)
-    exporting.set_defaults(run=export_runs)
+    exporting.set_defaults(run=run_export)
 
 
 def register_labels(actions: argparse._SubParsersAction[Any]) -> None:
@@ -178,7 +183,6 @@ def list_runs(args: argparse.Namespace) -> int:
         }
         print(json.dumps({"schema": SCHEMA, **values}, allow_nan=False))  # on one line: indenting 10,000 runs takes half a second
         return 0
-    from heartbeat_tui.commands.runs_text import list_lines
 
     lines = list_lines(shown, len(every), index.folder)
     if sys.stdout.isatty():  # a line that goes over the edge makes no table
@@ -197,8 +201,6 @@ def show_run(args: argparse.Namespace) -> int:
         if args.json:
             print_json({"run": entry.to_json(), "report": None})
         else:
-            from heartbeat_tui.commands.runs_text import label_lines
-
             print("\n".join(label_lines(entry)))
         return COULD_NOT_TELL
     from heartbeat_core.benchmark.report import report_json
@@ -209,8 +211,7 @@ def show_run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"run": entry.to_json(), "report": report_json(report, loaded.series)})
         return 0
-    from heartbeat_tui.commands.bench_text import print_report
-    from heartbeat_tui.commands.runs_text import label_lines
+    from heartbeat_tui.commands.bench_output import print_report
 
     print("\n".join(label_lines(entry)))
     print_report(report, entry.path)
@@ -245,8 +246,6 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
     if args.json:
         print_json({"run": entry.to_json()})
     else:
-        from heartbeat_tui.commands.runs_text import label_lines
-
         print("\n".join(label_lines(entry)))
     return 0
 
@@ -254,8 +253,7 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
 def delete_runs(args: argparse.Namespace) -> int:
     """Delete what is named, having shown it; 1 where the user would rather not, or where some of it stays."""
     from heartbeat_core.units import format_bytes
-    from heartbeat_tui.commands.complain import complain
-    from heartbeat_tui.commands.runs_text import table_lines
+    from heartbeat_tui.commands.console import complain
 
     index = open_index()
     entries = index.find_all(args.runs)
@@ -304,7 +302,7 @@ def compare_runs(args: argparse.Namespace) -> int:
     """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
     from heartbeat_core.comparison.compare import compare_all
     from heartbeat_core.comparison.groups import price_notes
-    from heartbeat_tui.tariff import known_tariff
+    from heartbeat_tui.runs.library import known_tariff
 
     parts, notes = sides(open_index(), args)
     made = compare_all(parts, known_tariff(dict(args.rate)))
@@ -312,18 +310,15 @@ def compare_runs(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
     else:
-        from heartbeat_tui.commands.runs_text import comparison_lines
-
         for note in notes:
             say(f"note: {note}")
         print("\n".join(comparison_lines(made)))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
 
-def export_runs(args: argparse.Namespace) -> int:
-    from heartbeat_tui.commands import runs_export
+def run_export(args: argparse.Namespace) -> int:
 
-    return runs_export.export_runs(args, open_index())
+    return export_runs(args, open_index())
 
 
 def check_runs(args: argparse.Namespace) -> int:
@@ -335,7 +330,128 @@ def check_runs(args: argparse.Namespace) -> int:
     if args.json:
         print_json(checked.to_json())
     else:
-        from heartbeat_tui.commands.runs_text import check_lines
-
         print("\n".join(check_lines(checked)))
     return checked.exit_code
+
+
+def export_runs(args: argparse.Namespace, index: Index) -> int:
+    """Write what is named, to stdout or to a new file."""
+    from heartbeat_core.export.export import in_form, keep
+    from heartbeat_tui.runs.library import known_tariff
+
+    form = form_of(args)
+    sides = [index.find_all(text.split(",")) for text in args.sides]
+    text, left_out = in_form(sides, form, index, known_tariff(dict(args.rate)))
+    for line in left_out:
+        say(f"note: {line}")
+    if args.output is None:
+        sys.stdout.write(text)
+        return 0
+    keep(args.output, text, force=args.force)
+    say(f"{args.output}: {len(text.encode()):,} bytes")
+    return 0
+
+
+def form_of(args: argparse.Namespace) -> str:
+    """Take the form that was given, else the one that the file's name ends in; raise HeartbeatError where neither tells."""
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.export.export import FORMATS
+
+    given: str | None = args.format
+    form = given or (args.output.suffix.removeprefix(".").lower() if args.output else "")
+    if form not in FORMATS:
+        raise HeartbeatError("the form is not given", f"There are {', '.join(FORMATS)}.", "Add --format md, or -o FILE.md.")
+    return form
+
+
+HEADER = ("ID", "NAME", "MEDIAN", "±", "VERDICT", "WHERE", "PRODUCT", "METHOD", "N", "STARTED", "TAGS")  # a narrow terminal shows the first
+RIGHT = {"MEDIAN", "±", "N"}
+
+
+def list_lines(entries: Sequence[Entry], count: int, folder: Path) -> Iterator[str]:
+    """Give the list, and how much of it that is."""
+    if not entries:
+        yield f"No such recording in {folder}." if count else f"No recording in {folder}. heartbeat-tui bench makes one."
+        return
+    yield from table_lines(entries)
+    size = format_bytes(sum(entry.bytes for entry in entries))
+    runs = f"{count} run" if count == 1 else f"{format_count(count)} runs"
+    yield f"{f'{len(entries)} of {runs}' if len(entries) < count else runs} in {folder}, {size}"
+
+
+def table_lines(entries: Sequence[Entry]) -> Iterator[str]:
+    """Give a line for each run, and below it what is wrong with it."""
+    rows = [cells(entry) for entry in entries]
+    widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
+    # one template for all: a thousand rows are to come at once
+    line = "  ".join(f"{{:{'>' if name in RIGHT else '<'}{width}}}" for name, width in zip(HEADER, widths, strict=True)).format
+    yield line(*HEADER).rstrip()
+    for entry, row in zip(entries, rows, strict=True):
+        yield line(*row).rstrip()
+        if entry.problem:
+            yield f"{'':<{widths[0]}}  {entry.status}: {entry.problem}"
+
+
+def cells(entry: Entry) -> tuple[str, ...]:
+    work = entry.workload
+    spread = (entry.high_ns - entry.low_ns) / 2 if entry.low_ns is not None and entry.high_ns is not None else None
+    verdict = f"{GLYPHS.get(entry.verdict, '')} {entry.verdict}".strip()
+    return (
+        entry.id,
+        cut(entry.name, 24),
+        NOTHING if entry.median_ns is None else format_ns(entry.median_ns),
+        NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
+        verdict if entry.status in ("done", "stopped") else entry.status,
+        cut(entry.where, 34) or NOTHING,
+        f"{work.batch}×{work.hidden}×{work.intermediate} {work.dtype}" if work else NOTHING,
+        entry.method or NOTHING,
+        format_count(entry.n),
+        entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
+        cut(" ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))), 40),
+    )
+
+
+def label_lines(entry: Entry) -> Iterator[str]:
+    """Say what a run is called, and what is wrong with it."""
+    yield f"{entry.id}{f'  {entry.name}' if entry.name else ''}"
+    if entry.tags:
+        yield f"tags: {' '.join(entry.tags)}"
+    if entry.group:
+        yield f"group: {entry.group}"
+    if entry.note:
+        yield f"note: {entry.note}"
+    if entry.problem:
+        yield f"{entry.status}: {entry.problem}"
+    if entry.host:
+        yield f"recorded on {entry.host}"
+
+
+def check_lines(checked: Checked) -> Iterator[str]:
+    """Give the answer first, then what it rests on."""
+    glyph = {"no regression": "✓", "regression": "✗", "cannot tell": "?"}[checked.answer]
+    yield f"{glyph} {checked.answer}: {checked.sentence}"
+    yield ""
+    yield from comparison_lines([checked.comparison], say=False)
+
+
+def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterator[str]:
+    """Give both sides, or more, column by column; then each comparison in words."""
+    sides = [made[0].reference, *(comparison.candidate for comparison in made)]
+    from heartbeat_core.comparison.groups import side_table
+
+    rows = side_table(sides)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
+    said: set[str] = set()
+    for comparison in made:
+        yield ""
+        if say:
+            yield f"{comparison.sentence}."
+        if comparison.why:
+            yield f"Why: {comparison.why}."
+        yield from (f"differs: {difference.sentence}" for difference in comparison.differences if not difference.work)
+        yield from (f"warning: {warning}" for warning in comparison.warnings if warning not in said)
+        said |= set(comparison.warnings)
+    if len(made) > 3:
+        yield f"\nOf {len(made)} comparisons about one in twenty shows a difference by chance alone."

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import INTERRUPTED
-from heartbeat_tui.commands.interrupt import Interrupt
+from heartbeat_tui.commands.console import Interrupt
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.text or args.json:
             return without_screen(launcher, as_json=args.json)
-        from heartbeat_tui.screen import open_screen
+        from heartbeat_tui.bootstrap import open_screen
 
         open_screen(launcher, launcher.plan(), tour=True)
     finally:

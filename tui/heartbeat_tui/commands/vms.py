@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from heartbeat_tui.commands import vms_change, vms_create, vms_list, vms_setup, vms_ssh, vms_watch
+from heartbeat_tui.commands import vms_connect, vms_create, vms_list, vms_manage
 
-VERBS = (vms_list, vms_create, vms_watch, vms_change, vms_ssh, vms_setup)  # each adds what it knows
+VERBS = (
+    vms_list.register,
+    vms_create.register,
+    vms_manage.register_watch,
+    vms_manage.register_changes,
+    vms_connect.register_ssh,
+    vms_connect.register_setup,
+)
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -18,5 +25,5 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "that does the same. Exit 0 yes, 1 no (refused, failed, not there), 2 bad usage, 3 could not tell, 130 interrupted.",
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in VERBS:
-        module.register(verbs)
+    for register_verb in VERBS:
+        register_verb(verbs)

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.plan_flags import duration
-from heartbeat_tui.commands.talk import confirmed
-from heartbeat_tui.commands.vms_ending import complain_of, error_json, exit_code
-from heartbeat_tui.commands.vms_place import Place, Progress, add_place_flags, interruptible, open_place, told
+from heartbeat_core.errors import plain
+from heartbeat_core.vms.request import WORDS
+from heartbeat_tui.commands.console import WIDTH, confirmed, folded
+from heartbeat_tui.commands.options import duration
+from heartbeat_tui.commands.vms_shared import (
+    Place,
+    Progress,
+    add_place_flags,
+    complain_of,
+    error_json,
+    exit_code,
+    interruptible,
+    open_place,
+    told,
+)
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.vms.operation import Patience
+    from heartbeat_core.vms.pricing import Estimate
     from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_tui.commands.vms_connect import Prepared
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -126,8 +142,7 @@ def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
 
 def show(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> None:
     """Find out what is to be known beforehand, and show it on stderr; raise HeartbeatError for what the zone does not offer."""
-    from heartbeat_tui.commands.vms_plan import plan_lines
-    from heartbeat_tui.commands.vms_prepare import prepare
+    from heartbeat_tui.commands.vms_connect import prepare
 
     known = interruptible(place.session, lambda: prepare(place, request, zones))
     wrong = request.problems(known.offers)
@@ -188,7 +203,7 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
 def report(args: argparse.Namespace, place: Place, made: Node | QueuedResource) -> None:
     """Say on stdout what is there now, and on stderr what comes next: of a demo nothing, for it ends here."""
     from heartbeat_core.errors import plain
-    from heartbeat_tui.commands.vms_text import first
+    from heartbeat_tui.commands.vms_list import first
 
     where = f"--zone={made.zone} --project={place.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
@@ -218,3 +233,50 @@ def answer(
         "error": error_json(failure) if failure else None,
         "steps": progress.to_json(),
     }
+
+
+INDENT = 12
+
+
+def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, label: str) -> Iterator[str]:
+    """Write what it will be, what is left for it, what it costs, and gcloud's command."""
+    if label:
+        yield plain(label)
+    kind = request.accelerator
+    chips = f" ({kind.chips} chip{'s' * (kind.chips != 1)}, {kind.family.name})" if kind else ""
+    model = f"{WORDS[request.provisioning]}{', as a queued resource' * request.queued}"
+    yield from line("create", f"{request.name}: {request.accelerator_type}{chips}, {model}, runtime {request.runtime_version}")
+    yield from line("where", f"project {request.project}, {'one of ' * (len(zones) > 1)}{', '.join(zones or (request.zone,))}")
+    yield from line("network", f"{request.network or 'default'}{f', subnetwork {request.subnetwork}' * bool(request.subnetwork)}")
+    yield from line("reached", request.reach())
+    yield from line("acts as", request.service_account or "Compute Engine's default service account")
+    if request.labels:
+        yield from line("labels", ", ".join(f"{key}={value}" for key, value in request.labels.items()))
+    if request.startup_script:
+        yield from line("runs", f"{request.startup_script} whenever it starts")
+    places = zones or (request.zone,)
+    for room in (room for zone in places for room in known.rooms.get(zone, ())):
+        yield from line("quota", f"{room}{'' if room.enough is not False else ': NOT ENOUGH, Google will refuse'}")
+    if known.rooms and not any(known.rooms.values()):
+        yield from line("quota", f"not known: the name of the quota for {request.accelerator_type} is not known here")
+    costs = {zone: cost(known.prices[zone]) for zone in places}
+    for words in dict.fromkeys(costs.values()):
+        where = ", ".join(zone for zone in places if costs[zone] == words)
+        yield from line("cost", words if len(set(costs.values())) == 1 else f"{where}: {words}")
+    for note in known.notes:
+        yield from line("!", note)
+    for zone in places:
+        yield f"{'command':<{INDENT}}{plain(shlex.join(replace(request, zone=zone).command()))}"
+
+
+def cost(price: Estimate | str) -> str:
+    if isinstance(price, str):
+        return f"not known: {price}. A TPU VM costs as long as it is READY."
+    return (
+        f"about ${price.per_hour:,.2f} an hour, ${24 * price.per_hour:,.2f} a day, while it runs "
+        f"(estimate by {price.rates}: ${price.per_chip:,.4g} a chip; discounts, disk and traffic are not in it)"
+    )
+
+
+def line(label: str, text: str) -> Iterator[str]:
+    return folded(text, f"{label:<{INDENT}}", " " * INDENT, WIDTH - INDENT)

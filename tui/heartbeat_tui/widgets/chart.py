@@ -15,12 +15,132 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from heartbeat_tui.widgets.braille import Canvas, Run
-from heartbeat_tui.widgets.live import refresh_rows, retitle
-from heartbeat_tui.widgets.scale import Scale, scale_for, unit_for
+from heartbeat_core.benchmark.statistics import round_step
+from heartbeat_tui.widgets.text import refresh_rows, retitle
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.series import ChartData, DutyColumn
+
+
+UNITS: tuple[tuple[float, str], ...] = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+LOG_STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A vertical axis from ``low`` to ``high``, both finite and low < high; ``log`` needs low > 0."""
+
+    low: float
+    high: float
+    log: bool
+    ticks: tuple[float, ...]
+
+    def at(self, value: float) -> float:
+        """Place a value between 0 (low) and 1 (high); values outside stay at the edge."""
+        value = min(max(value, self.low), self.high)
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+
+def scale_for(low: float, high: float, log: bool, ticks: int) -> Scale:
+    """Choose round bounds around [low, high], both positive, and about ``ticks`` ticks."""
+    if high - low < 0.02 * high:  # a flat series keeps its noise small
+        middle = (low + high) / 2
+        low, high = min(low, 0.99 * middle), max(high, 1.01 * middle)
+    step = round_step((high - low) / max(1, ticks - 1))
+    bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    if log and (high > 2 * low or bottom <= 0):
+        bottom, top = log_floor(low), log_ceiling(high)
+        return Scale(bottom, top, True, spread(log_steps(bottom, top), ticks))
+    count = round((top - bottom) / step)
+    return Scale(bottom, top, log, tuple(bottom + step * i for i in range(count + 1)))
+
+
+def unit_for(value_ns: float) -> tuple[float, str]:
+    """Choose the unit in which a value in nanoseconds reads best: (nanoseconds in it, its name)."""
+    for size, name in UNITS:
+        if value_ns >= size:
+            return size, name
+    return UNITS[-1]
+
+
+def log_floor(value: float) -> float:
+    power = 10.0 ** math.floor(math.log10(value) + 1e-12)
+    return power * max(step for step in LOG_STEPS if power * step <= value * (1 + 1e-9))
+
+
+def log_ceiling(value: float) -> float:
+    power = 10.0 ** math.floor(math.log10(value) + 1e-12)
+    return power * min(step for step in LOG_STEPS if power * step >= value * (1 - 1e-9))
+
+
+def log_steps(low: float, high: float) -> list[float]:
+    """List the round values of a logarithmic axis; whole decades where it spans many."""
+    steps = LOG_STEPS[:-1] if high / low < 1e3 else (1.0, 3.0) if high / low < 1e5 else (1.0,)
+    first, last = math.floor(math.log10(low) + 1e-12), math.ceil(math.log10(high))
+    values = [10.0**power * step for power in range(first, last + 1) for step in steps]
+    return [value for value in values if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+
+
+def spread(values: list[float], most: int) -> tuple[float, ...]:
+    """Keep at most about ``most`` of the values, evenly far apart in the logarithm."""
+    if len(values) < 2:
+        return tuple(values)
+    gap = math.log(values[-1] / values[0]) / max(1, most - 1) * 0.7
+    kept = [values[0]]
+    for value in values[1:]:
+        if math.log(value / kept[-1]) >= gap:
+            kept.append(value)
+    return tuple(kept)
+
+
+BLANK = 0x2800
+# Dots of the left and the right column of a cell: from a row down to the last, and from the first down to a row.
+DOWN_FROM = ((0x47, 0x46, 0x44, 0x40), (0xB8, 0xB0, 0xA0, 0x80))
+DOWN_TO = ((0x01, 0x03, 0x07, 0x47), (0x08, 0x18, 0x38, 0xB8))
+
+Run = tuple[str, str]  # text, kind of ink
+
+
+class Canvas:
+    """Dots and characters on ``width`` × ``height`` cells; characters lie above dots."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.dots = [bytearray(width) for _ in range(height)]
+        self.characters: list[dict[int, tuple[str, str]]] = [{} for _ in range(height)]
+
+    def bar(self, x: int, top: int, bottom: int) -> None:
+        """Set the dots of column ``x`` from row ``top`` down to ``bottom``, both included."""
+        cell, side = x >> 1, x & 1
+        top, bottom = max(0, top), min(bottom, 4 * self.height - 1)
+        if top > bottom or not 0 <= cell < self.width:
+            return
+        first, last = top >> 2, bottom >> 2
+        for y in range(first, last + 1):
+            dots = DOWN_FROM[side][top & 3 if y == first else 0] & DOWN_TO[side][bottom & 3 if y == last else 3]
+            self.dots[y][cell] |= dots
+
+    def put(self, x: int, y: int, character: str, kind: str) -> None:
+        if 0 <= x < self.width and 0 <= y < self.height:
+            self.characters[y][x] = (character, kind)
+
+    def row(self, y: int, ink: str) -> list[Run]:
+        """Give one row of cells as runs of one kind; dots are of the kind ``ink``."""
+        runs: list[Run] = []
+        characters, dots = self.characters[y], self.dots[y]
+        for x in range(self.width):
+            if x in characters:
+                text, kind = characters[x]
+            else:
+                text, kind = (chr(BLANK + dots[x]), ink) if dots[x] else (" ", ink)
+            if runs and runs[-1][1] == kind:
+                runs[-1] = (runs[-1][0] + text, kind)
+            else:
+                runs.append((text, kind))
+        return runs
+
 
 TITLE, SHORT_TITLE = "latency per iteration", "latency"
 MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,9 +14,32 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Select
 
-from heartbeat_tui.widgets.form_fields import Field, Note
-from heartbeat_tui.widgets.key_button import KeyButton
+from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, ink
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line of a form: typed, or chosen from ``choices``; ``hint`` says what it is while nothing is wrong."""
+
+    name: str
+    label: str
+    hint: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is said beside a field: ``quiet``, in doubt (``attention``), wrong (``failed``), or half typed (``unfinished``)."""
+
+    text: str
+    kind: str = "quiet"
+
+    @property
+    def wrong(self) -> bool:
+        """Tell whether it keeps the form from being taken."""
+        return self.kind in ("failed", "unfinished")
+
 
 LOOKS = {"failed": ("✗ ", "failed"), "attention": ("! ", "attention"), "quiet": ("", "quiet"), "unfinished": ("", "quiet")}
 

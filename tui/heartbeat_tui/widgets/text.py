@@ -1,10 +1,14 @@
-"""The plainest widget: coloured lines, redrawn only when they have changed."""
+"""Lines drawn while a run beats: what they cost is taken from the beat, so only rows that differ are drawn anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.visual import Visual
 from textual.widget import Widget
 
 # ink -> style; the theme gives the colours, so that NO_COLOR and the ansi themes work as well
@@ -59,3 +63,95 @@ class Lines(Widget):
 
     def render(self) -> Content:
         return self.content
+
+
+def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[object]) -> None:
+    """Have those rows of a widget drawn anew that are not as they were."""
+    rows = max(len(before), len(after))
+    changed = [y for y in range(rows) if y >= len(before) or y >= len(after) or before[y] != after[y]]
+    if changed:
+        widget.refresh(*(Region(0, y, widget.size.width, 1) for y in changed))
+
+
+def retitle(widget: Widget, title: str, subtitle: str = "") -> None:
+    """Give a widget titles: to set those that it has would draw all of it anew."""
+    if (widget.border_title or "") != title:
+        widget.border_title = title
+    if (widget.border_subtitle or "") != subtitle:
+        widget.border_subtitle = subtitle
+
+
+class LiveLines(Lines):
+    """Lines of which a few change at a time; nothing is laid out while their number stays, nothing drawn while hidden."""
+
+    lines: tuple[Content, ...] = ()
+    rows: Sequence[Strip] = ()  # as drawn: a line that wraps makes several
+    made_for: object = None
+    kept: dict[tuple[str, tuple[Any, ...]], list[Strip]] = {}  # noqa: RUF012  # replaced, never changed
+    hidden = True
+
+    def set_lines(self, lines: Iterable[Content]) -> None:
+        self.lines = tuple(lines)
+        if self.hidden or not self.size.width:
+            return
+        before = self.rows
+        self.make_rows()
+        if self.text_selection is not None or self.needs_room:
+            self.refresh(layout=self.grows)
+        else:
+            refresh_rows(self, before, self.rows)
+
+    @property
+    def grows(self) -> bool:
+        return self.styles.height is not None and self.styles.height.is_auto
+
+    @property
+    def needs_room(self) -> bool:
+        """Tell whether a widget as high as its rows must be laid out anew: not while it stays within what holds it."""
+        rows, height = len(self.rows), self.size.height
+        room = self.parent.size.height if isinstance(self.parent, Widget) else 0
+        return self.grows and rows != height and max(rows, height) > room
+
+    def make_rows(self) -> None:
+        """Set every line at the present width; one that was there before is taken as it was."""
+        made_for = self.looks
+        kept = self.kept if made_for == self.made_for else {}
+        width, style = self.size.width, self.visual_style
+        now = {}
+        rows: list[Strip] = []
+        for line in self.lines:
+            key = (line.plain, tuple(line.spans))
+            strips = kept.get(key)
+            now[key] = strips = Visual.to_strips(self, line, width, None, style) if strips is None else strips
+            rows += strips
+        self.rows, self.kept, self.made_for = rows, now, made_for
+
+    @property
+    def looks(self) -> object:
+        """Give what rows depend on besides the lines."""
+        return self.size.width, self.visual_style, self.app.theme
+
+    def on_show(self) -> None:
+        """Draw what has changed while nobody looked."""
+        self.hidden = False
+        self.refresh(layout=self.grows)
+
+    def on_hide(self) -> None:
+        self.hidden = True
+
+    def render(self) -> Content:
+        return Content("\n").join(self.lines)
+
+    def render_line(self, y: int) -> Strip:
+        if self.text_selection is not None:
+            return super().render_line(y)
+        if y == 0 or self.looks != self.made_for:
+            self.make_rows()
+        return self.rows[y] if y < len(self.rows) else Strip.blank(self.size.width, self.visual_style.rich_style)
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter, but for a name such as torch_xla, and end with a full stop."""
+    text = text.strip()
+    first = text[:1] if "_" in text.partition(" ")[0] else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")

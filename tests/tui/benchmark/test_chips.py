@@ -1,0 +1,182 @@
+"""What the chips told, as people see it: the band below the latencies, the line, the rows of bench and the command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import ChipReading, Chips
+from heartbeat_core.benchmark.series import ChartData, Column, DutyColumn
+from heartbeat_core.telemetry.readings import Answer, Look
+from heartbeat_core.telemetry.text import chip_line, chip_rows
+from heartbeat_tui.benchmark.text import figures_text, meaning
+from heartbeat_tui.commands import chips as command
+from heartbeat_tui.widgets.chart import draw
+
+GIB = 2**30
+MS = 1_000_000
+WARM = tuple(Column(i, i, 20 * MS, 20 * MS) for i in range(5))
+
+
+def chart(*duty: DutyColumn, warm: tuple[Column, ...] = WARM) -> ChartData:
+    steady = tuple(Column(i, i, 9 * MS, 10 * MS) for i in range(5, 105))
+    return ChartData(warm, steady, (), 5, 1, duty)
+
+
+def lines(data: ChartData, width: int = 62, height: int = 14, **options: Any) -> list[str]:
+    return str(draw(data, width, height, **options)).splitlines()
+
+
+def reading(duty: float | None = 87.5, used: int | None = 3 * GIB, device: int = 0) -> ChipReading:
+    return ChipReading(device, used, 32 * GIB, duty)
+
+
+def test_the_band_stands_below_the_samples_it_was_told_of() -> None:
+    drawn = lines(chart(DutyColumn(0, 54, 0.0), DutyColumn(55, 104, 100.0)))
+    axis, band = drawn[-2], drawn[-1]
+    assert band.startswith("duty")
+    left, field = axis.index("└") + 1, axis.index("┴") + 1
+    width = 62 - field
+    assert set(band[left : field + width // 2]) == {"▁"}
+    assert band[field + width // 2 :] == "█" * (width - width // 2)
+
+
+def test_what_was_not_told_is_a_gap_and_nothing_at_all_takes_no_room() -> None:
+    with_gap = lines(chart(DutyColumn(5, 24, 50.0), DutyColumn(25, 84, None), DutyColumn(85, 104, 50.0)))
+    assert "    " in with_gap[-1].strip()
+    bare = lines(chart())
+    assert "duty" not in "".join(bare)
+    assert len(bare) == len(with_gap)
+
+
+def test_the_band_waits_for_what_is_to_come_as_the_chart_does() -> None:
+    assert len(lines(chart(DutyColumn(5, 104, 50.0)), expected=1000)[-1]) < 62 // 2
+
+
+def test_the_warm_ups_part_goes_with_the_warm_up() -> None:
+    drawn = lines(chart(DutyColumn(0, 3, 100.0), DutyColumn(4, 104, 0.0), warm=()))
+    assert "█" not in drawn[-1]
+
+
+def test_a_low_chart_has_no_room_for_the_band() -> None:
+    assert "duty" not in "".join(lines(chart(DutyColumn(5, 104, 50.0)), height=7))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 10**9), st.none() | st.floats(-1e300, 1e300)), max_size=20),
+    st.integers(1, 130),
+    st.integers(1, 40),
+    st.booleans(),
+)
+def test_any_band_fits_any_size(steps: list[tuple[int, float | None]], width: int, height: int, whole: bool) -> None:
+    duty, first = [], 0
+    for count, percent in steps:
+        duty.append(DutyColumn(first, first + count - 1, percent))
+        first += count
+    drawn = lines(chart(*duty, warm=WARM if whole else ()), width, height)
+    assert len(drawn) <= height
+    assert all(len(line) <= width for line in drawn)
+
+
+@pytest.fixture
+def told(fake_run: Callable[[Plan], Any]) -> Callable[..., Any]:
+    """Make a run that beats and is told of its chips."""
+
+    def make(*readings: ChipReading, problem: str | None = None) -> Any:
+        run = fake_run(Plan(backend="xla")).open().warm_up().beat(30)
+        run.tell(Chips(run.now, "tpu-info", (reading(50.0, 4 * GIB), *readings[1:])))
+        run.beat(30)
+        run.tell(Chips(run.now, "tpu-info", readings, problem))
+        return run
+
+    return make
+
+
+def test_the_line_says_how_it_stands_now_and_the_most_afterwards(told: Callable[..., Any]) -> None:
+    run = told(reading())
+    assert chip_line(run.report()) == "HBM 3.00 of 32.0 GiB · duty cycle 88 %"
+    run.done()
+    assert chip_line(run.report()) == "HBM up to 4.00 of 32.0 GiB · duty cycle 50 % (median)"
+
+
+def test_of_several_devices_it_names_the_busiest(told: Callable[..., Any]) -> None:
+    run = told(reading(), reading(99.0, GIB, device=1))
+    assert chip_line(run.report()) == "busiest of 2: HBM 1.00 of 32.0 GiB · duty cycle 99 %"
+
+
+def test_a_source_that_fell_silent_leaves_what_it_told_and_says_so(told: Callable[..., Any]) -> None:
+    report = told(problem="nobody answers on localhost:8431").report()
+    assert chip_line(report).startswith("HBM up to 4.00 of 32.0 GiB")
+    assert ("! Chip metrics: nobody answers on localhost:8431.", "attention") in meaning(report)
+    assert chip_rows(report.chips)[-1] == ("chips", "", "nobody answers on localhost:8431")
+    assert "nobody answers on localhost:8431" in figures_text(report)
+
+
+def test_a_driver_tells_of_memory_alone(fake_run: Callable[[Plan], Any]) -> None:
+    run = fake_run(Plan(backend="accelerator")).open().warm_up().beat(30)
+    run.tell(Chips(run.now, "the driver", (reading(None),)))
+    report = run.report()
+    assert chip_line(report) == "device memory 3.00 of 32.0 GiB"
+    assert [row[:2] for row in chip_rows(report.chips)] == [("device memory", "3.00 GiB")]
+    assert run.chart(80).duty == ()
+
+
+def test_without_telemetry_nothing_is_said(fake_run: Callable[[Plan], Any]) -> None:
+    report = fake_run(Plan()).open().warm_up().beat(30).report()
+    assert chip_line(report) == ""
+    assert chip_rows(report.chips) == []
+    assert "HBM" not in figures_text(report)
+
+
+async def test_the_pane_shows_both_while_it_beats(theatre: Any, told: Callable[..., Any]) -> None:
+    def play(run: Any) -> None:
+        run.open().warm_up().beat(30)
+        run.tell(Chips(run.now, "tpu-info", (reading(),)))
+
+    for size in ((80, 24), (120, 40)):
+        async with theatre(play, size=size, plan=Plan(backend="xla")) as stage:
+            await stage.press("space")
+            assert "HBM 3.00 of 32.0 GiB · duty cycle 88 %" in stage.text()
+            assert "duty  ▇" in stage.text()
+
+
+def a_look(**values: Any) -> Look:
+    return Look(**{"time": "2026-11-24T20:00:01.5+00:00", "tpus": (("0000:00:04.0", "v6e"),), "library": "0.14.2", **values})
+
+
+def test_the_command_writes_a_look_as_text_and_as_json() -> None:
+    look = a_look(answers=(Answer(8431, "told", "", (reading(None), reading(12.0, None, device=1))),), files=("/dev/vfio/0",))
+    text = command.lines(look)
+    assert text[0] == "1 × TPU v6e (Trillium) · /dev/vfio/0"
+    assert [line.split() for line in text if line[:1] in ("0", "1")][1:] == [
+        ["0", "3.00", "GiB", "32.0", "GiB", "9.4", "%", "–"],
+        ["1", "–", "32.0", "GiB", "12", "%"],
+    ]
+    assert any(line.startswith("! some values are missing") for line in text)
+    made = json.loads(json.dumps(command.look_json(look)))
+    assert (made["schema"], made["state"], made["ports"]) == (1, "partial", [8431])
+    assert made["chips"][0] == {"device": 0, "used_bytes": 3 * GIB, "total_bytes": 32 * GIB, "duty_percent": None}
+    assert command.exit_code(look) == 0
+
+
+def test_the_commands_exit_codes_tell_no_workload_from_not_available() -> None:
+    nobody = Answer(8431, "nobody", "connection refused", ())
+    assert command.exit_code(a_look(answers=(nobody,))) == 1
+    assert command.exit_code(a_look(tpus=())) == 3
+    assert command.exit_code(a_look(library_problem="No module named 'tpu_info'")) == 3
+
+
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "65536"], ["--port", "x"], ["--every", "never"]])
+def test_ports_and_times_that_cannot_be_are_refused(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    command.register(parser.add_subparsers())
+    with pytest.raises(SystemExit) as refused:
+        parser.parse_args(["chips", *arguments])
+    assert refused.value.code == 2

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_tui.benchmark.forms import plan_of, texts_of
+
+PLAN = Plan()
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        PLAN,
+        Plan(workload=MatMul(8, 64, 32, "bfloat16"), backend="xla", precision="highest", warmup=0, iterations=7),
+        Plan(iterations=None, duration_s=30.0, threads=2),
+        Plan(iterations=None, duration_s=0.25),
+        Plan(iterations=None, method="pipelined", window=4),
+        Plan(method="handbook", repeats=3),
+    ],
+)
+def test_a_plan_comes_back_from_its_fields(plan: Plan) -> None:
+    assert plan_of(texts_of(plan), plan) == (plan, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "iterations", "duration_s"),
+    [("100", 100, None), ("1,000", 1000, None), ("30s", None, 30.0), ("1.5 m", None, 90.0), ("2h", None, 7200.0), ("", None, None)],
+)
+def test_a_length_is_iterations_a_time_or_neither(text: str, iterations: int | None, duration_s: float | None) -> None:
+    plan, errors = plan_of({**texts_of(PLAN), "length": text}, PLAN)
+    assert not errors
+    assert plan == replace(PLAN, iterations=iterations, duration_s=duration_s)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("batch", "0", "batch is 0"),
+        ("batch", "", "batch is empty"),
+        ("hidden", "many", "hidden is 'many'"),
+        ("hidden", "12.5", "hidden is '12.5'"),
+        ("intermediate", "99999999", "intermediate is 99999999"),
+        ("threads", "0", "threads is 0"),
+        ("warmup", "-1", "warmup is '-1'"),
+        ("length", "0", "iterations is 0"),
+        ("length", "0s", "duration is 0.0"),
+        ("length", "soon", "length is 'soon'"),
+        ("length", "[bold]", "length is '[bold]'"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(name: str, text: str, said: str) -> None:
+    plan, errors = plan_of({**texts_of(PLAN), name: text}, PLAN)
+    assert plan is None
+    assert list(errors) == [name]
+    assert errors[name].title == said
+    assert errors[name].remedy
+
+
+def test_two_wrong_fields_are_both_named() -> None:
+    _, errors = plan_of({**texts_of(PLAN), "batch": "x", "warmup": "y"}, PLAN)
+    assert set(errors) == {"batch", "warmup"}
+
+
+def test_fields_that_do_not_go_together_are_told_at_the_length() -> None:
+    plan, errors = plan_of({**texts_of(PLAN), "method": "handbook", "length": ""}, PLAN)
+    assert plan is None
+    assert "number of iterations" in errors["length"].title

@@ -1,0 +1,143 @@
+"""Runs that go elsewhere, on the screen: several hosts at once, where runs go, and back again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.cloud.tpu import Endpoint, Node
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.hosts import Host
+from heartbeat_core.remote.multi_host import Together
+from heartbeat_tui.benchmark.snapshot import BeatOn
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import FakeRun, Open, Theatre
+
+NODE = Node(
+    id="slice", zone="us-central1-a", state="READY", health="HEALTHY", health_description=None, accelerator_type="v5p-16",
+    runtime_version="v2-alpha-tpuv5", provisioning="on-demand", endpoints=(Endpoint("10.0.0.2", "198.51.100.7"),) * 2,
+    service_account=None, scopes=(), created=None, queued_resource=None, symptoms=(), labels={},
+)  # fmt: skip
+MS = 1_000_000
+
+
+def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
+    """Have the next run beat on two hosts at once, each as slow as it is told."""
+    runs: list[FakeRun] = []
+
+    def start(host: Host) -> Any:
+        run = stage.stand(stage.app.pane.plan)
+        run.labels = (f"on {host.label}",)
+        run.open().warm_up().beat(90, ns[host.worker])
+        runs.append(run)
+        return run
+
+    def begin(_plan: Plan, _label: Label | None = None) -> Any:
+        return Together([Host("slice", number, (), {}, "", "", alone=True) for number in range(len(ns))], start)
+
+    stage.app.conductor.begin = begin
+    return runs
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
+async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theatre: Open, size: tuple[int, int]) -> None:
+    async with theatre(size=size) as stage:
+        runs = on_two_hosts(stage, 9 * MS, 14 * MS)
+        await stage.press("space")
+        shown = stage.text()
+        first, second = (next(line for line in shown.splitlines() if f"slice:{number} " in line and "p95" in line) for number in (0, 1))
+        assert ("▸" in first, "▸" in second) == (True, False)
+        assert "9.0" in first
+        assert "14." in second
+        assert "slice:1 is slow" in " ".join(shown.split())
+        assert "on slice:0" in shown.splitlines()[0]
+        assert "Host" in stage.offered()
+        await stage.press("h")
+        assert "on slice:1" in stage.text().splitlines()[0]
+        await stage.press("h")
+        assert "on slice:0" in stage.text().splitlines()[0]
+        await stage.press("s")
+        assert [run.orders[-1] for run in runs] == ["stop", "stop"]
+        runs[0].over(Ending("stopped"))
+        await stage.settle()
+        stage.app.pane.lose_patience()
+        await stage.press("s")
+        assert runs[1].orders == ["stop", "kill"]
+
+
+async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -> None:
+    async with theatre() as stage:
+        runs = on_two_hosts(stage, 9 * MS, 9 * MS)
+        await stage.press("space")
+        runs[0].over(Ending("lost", "the connection to slice:0 was lost", "c", "r"))
+        await stage.settle()
+        assert "✗ lost" in stage.text()
+        assert {"Pause", "Stop"} <= stage.offered()
+        assert "Again" not in stage.offered()
+        runs[1].done()
+        await stage.settle()
+        assert "Again" in stage.offered()
+
+
+async def test_a_single_run_has_no_table_of_hosts(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(10)) as stage:
+        await stage.press("space")
+        assert "Host" not in stage.offered()
+        assert not stage.app.pane.query_one("#hosts").display
+
+
+async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(100).done()) as stage:
+        asked: list[BeatOn | None] = []
+
+        def go_to(event: BeatOn | None) -> tuple[str, Any]:
+            asked.append(event)
+            return ("slice:all", "xla") if event else ("", "cpu")
+
+        stage.app.go_to = go_to
+        stage.app.post_message(BeatOn(NODE, "p", None))
+        await stage.settle()
+        await stage.settle()
+        assert cast("BeatOn", asked[0]).node is NODE
+        assert [run.plan.backend for run in stage.stand.runs] == ["xla"]
+        assert "Here" in stage.offered()
+        await stage.press("o")
+        await stage.settle()
+        assert asked[1] is None
+        assert "Start" in stage.offered()  # what beat there is no figure of this machine's
+        assert "on slice:all" not in stage.text()
+        await stage.press("space")
+        assert [run.plan.backend for run in stage.stand.runs] == ["xla", "cpu"]
+
+
+async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(100)) as stage:
+        stage.app.go_to = lambda _event: ("slice:all", "xla")
+        await stage.press("space")
+        for answer, backends in (("n", ["cpu"]), ("y", ["cpu", "xla"])):
+            stage.app.post_message(BeatOn(NODE, "p", None))
+            await stage.settle()
+            assert "A run is on its way" in stage.text()
+            await stage.press(answer)
+            await stage.settle()
+            assert [run.plan.backend for run in stage.stand.runs] == backends
+        assert stage.stand.runs[0].orders == ["close"]
+
+
+async def test_what_forbids_to_go_there_is_said_and_nothing_changes(theatre: Open) -> None:
+    async with theatre() as stage:
+
+        def go_to(_event: BeatOn | None) -> tuple[str, Any]:
+            raise HeartbeatError("slice is STOPPED", "No ssh answers in that state.", "Start it.")
+
+        stage.app.go_to = go_to
+        stage.app.post_message(BeatOn(NODE, "p", None))
+        await stage.settle()
+        await stage.settle()
+        assert "slice is STOPPED" in stage.text()
+        assert not stage.stand.runs

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Input
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Stage
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.app import HeartbeatApp
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import FakeRun, Open, Stand
+
+SIZES = [(80, 24), (120, 40), (160, 50), (80, 40), (120, 24), (60, 18)]
+
+
+def live(run: FakeRun) -> FakeRun:
+    return run.open().warm_up().beat(63)
+
+
+def over(run: FakeRun) -> FakeRun:
+    return run.open().warm_up().beat(100).done()
+
+
+def both(run: FakeRun) -> FakeRun:
+    return run.open().handbook().done() if run.plan.method == "handbook" else over(run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_idle_says_what_would_run_and_which_key_starts_it(theatre: Open, size: tuple[int, int]) -> None:
+    async with theatre(size=size) as stage:
+        shown = stage.text()
+        assert "100 products [128×4096]·[4096×16384]" in shown
+        assert "space  Start" in shown
+        assert stage.offered() == {"Start", "Plan", "Clocks", "Sweep", "Tour", "Help", "Quit"}
+        assert not stage.stand.runs
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_is_drawn_at_every_size(theatre: Open, size: tuple[int, int]) -> None:
+    async with theatre(live, size=size) as stage:
+        await stage.press("space")
+        shown = stage.text()
+        assert "it/s" in shown
+        assert "◆" in shown
+        assert "─ steady ─" in shown
+        assert "68/105" in shown
+        assert max(map(len, shown.splitlines())) <= size[0]
+
+
+async def test_too_small_a_terminal_is_told_what_is_needed(theatre: Open) -> None:
+    async with theatre(live, size=(59, 17)) as stage:
+        assert "The heartbeat needs 60 columns and 18 rows; this terminal has 59 and 17." in " ".join(stage.text().split())
+        assert "Start" not in stage.text()
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.press("space")
+        assert "◆" in stage.text()
+
+
+async def test_a_resize_draws_the_chart_anew(theatre: Open) -> None:
+    async with theatre(live, size=(80, 24)) as stage:
+        await stage.press("space")
+        await stage.pilot.resize_terminal(160, 50)
+        await stage.settle()
+        shown = stage.text()
+        assert "where one beat goes" in shown
+        assert max(line.find("#105") for line in shown.splitlines()) > 80
+
+
+async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.press("space")
+        assert {"Pause", "Stop"} <= stage.offered()
+        assert not {"Start", "Again", "Plan", "Clear"} & stage.offered()
+        await stage.press("space")
+        assert stage.run.orders == ["pause"]
+        assert "paused" in stage.text()
+        assert "Resume" in stage.offered()
+        await stage.press("space", "s")
+        assert stage.run.orders == ["pause", "resume", "stop"]
+        stage.run.over(Ending("stopped"))
+        await stage.settle()
+        assert "stopped · 68" in stage.text()
+        assert {"Again", "Plan", "Clocks", "Clear"} <= stage.offered()
+        await stage.press("r")
+        assert len(stage.stand.runs) == 2
+        stage.run.over(Ending("stopped"))
+        await stage.settle()
+        await stage.press("c")
+        assert "space  Start" in stage.text()
+
+
+async def test_a_run_that_goes_on_after_a_stop_can_be_ended_at_once(theatre: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heartbeat_tui.benchmark.pane.PATIENCE_S", 3600.0)
+    async with theatre(live) as stage:
+        await stage.press("space", "s", "s")  # twice by mistake: its proof still counts
+        assert stage.run.orders == ["stop"]
+        assert "stopping" in stage.text()
+        assert not {"Stop", "End now", "Pause"} & stage.offered()
+    monkeypatch.setattr("heartbeat_tui.benchmark.pane.PATIENCE_S", 0.01)
+    async with theatre(live) as stage:
+        await stage.press("space", "s")
+        while "End now" not in stage.offered():
+            await stage.settle()
+        assert "Pressed again, s" in " ".join(stage.text().split())
+        await stage.press("s")
+        assert stage.run.orders == ["stop", "kill"]
+        assert "stopped · 68" in stage.text()
+        assert "Again" in stage.offered()
+
+
+async def test_zoom_and_scale(theatre: Open) -> None:
+    async with theatre(over) as stage:
+        await stage.press("space")
+        assert "(log)" in stage.text()
+        await stage.press("l")
+        assert "(linear)" in stage.text()
+        await stage.press("l", "z")
+        assert "◆" not in stage.text()
+        assert "Whole run" in stage.offered()
+        await stage.press("z")
+        assert "◆" in stage.text()
+
+
+async def test_details_take_the_place_of_the_chart_on_a_low_screen(theatre: Open) -> None:
+    async with theatre(over, size=(80, 24)) as stage:
+        await stage.press("space")
+        assert "where one beat goes" not in stage.text()
+        await stage.press("d")
+        assert "where one beat goes" in stage.text()
+        assert "steady state" in stage.text()
+        await stage.press("d")
+        assert "◆" in stage.text()
+
+
+async def test_details_are_not_offered_where_all_is_seen(theatre: Open) -> None:
+    async with theatre(over) as stage:
+        await stage.press("space")
+        assert "Details" not in stage.offered()
+        assert "where one beat goes" in stage.text()
+
+
+async def test_both_clocks_side_by_side(theatre: Open) -> None:
+    async with theatre(both) as stage:
+        await stage.press("m")
+        shown = stage.text()
+        assert [run.plan.method for run in stage.stand.runs] == ["handbook", "synchronized"]
+        assert "8.40 µs per iteration" in shown
+        assert "100 traced · 1 launched · 0 finished at the stop" in shown
+        assert "✗ impossible" in shown
+        assert "✓ plausible" in shown
+        assert "The loop overwrites its result" in shown
+
+
+async def test_a_plan_is_checked_as_one_types_and_started_with_enter(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.press("e", "0")
+        assert "batch is 0" in stage.text()
+        await stage.press("enter")
+        assert not stage.stand.runs
+        await stage.press("backspace", "6", "4")
+        assert "batch is" not in stage.text()
+        assert "100 products [64×4096]" in stage.text()
+        await stage.press("enter")
+        assert stage.run.plan.workload.batch == 64
+        assert not stage.app.pane.query("PlanForm")
+
+
+async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
+    async with theatre() as stage:
+        await stage.press("e", "9", "escape")
+        assert "[128×4096]" in stage.text()
+        await stage.press("space")
+        assert stage.run.plan == Plan()
+
+
+async def test_letters_in_the_form_are_no_commands(theatre: Open) -> None:
+    async with theatre() as stage:
+        await stage.press("e", "q", "space", "m")
+        assert stage.app.pane.query_one("#field-batch", Input).value == "q m"
+        assert not stage.stand.runs
+
+
+async def test_keys_can_be_clicked(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.pilot.click("KeyButton")
+        await stage.settle()
+        assert len(stage.stand.runs) == 1
+
+
+async def test_leaving_asks_during_a_run_and_ends_it(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.press("space", "q")
+        assert "Leave while a run is on its way?" in stage.text()
+        await stage.press("n")
+        assert stage.run.orders == []
+        await stage.press("ctrl+c")
+        await stage.pilot.press("y")
+        await stage.app.workers.wait_for_complete()
+        assert stage.run.orders[0] == "close"
+        assert not stage.app.is_running or stage.app._exit
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+async def test_leaving_does_not_ask_when_nothing_beats(theatre: Open, key: str) -> None:
+    async with theatre(over) as stage:
+        await stage.press("space")
+        await stage.pilot.press(key)
+        await stage.app.workers.wait_for_complete()
+        assert stage.app._exit
+
+
+async def test_a_run_that_cannot_start_is_explained(theatre: Open) -> None:
+    def refuse(run: FakeRun) -> None:
+        raise HeartbeatError("it does not fit", "It needs [17] GiB.", "Make it smaller.")
+
+    async with theatre(refuse) as stage:
+        await stage.press("space")
+        shown = stage.text()
+        assert "it does not fit" in shown
+        assert "It needs [17] GiB." in shown
+        assert "Start" in stage.offered()
+
+
+async def test_the_unexpected_is_told_and_does_not_end_the_app(theatre: Open) -> None:
+    def stumble(run: FakeRun) -> None:
+        raise ZeroDivisionError("[oh] no")
+
+    async with theatre(stumble) as stage:
+        await stage.press("space")
+        assert "ZeroDivisionError: [oh] no" in stage.text()
+        assert stage.app.is_running
+
+
+async def test_a_crash_keeps_its_samples_and_its_words(theatre: Open) -> None:
+    def crash(run: FakeRun) -> None:
+        live(run).over(Ending("crashed", "the worker crashed (SIGSEGV)", "Its last words: [bold]x[/]", "Run it again."))
+
+    async with theatre(crash) as stage:
+        await stage.press("space")
+        shown = stage.text()
+        assert "✗ The worker crashed (SIGSEGV)." in shown
+        assert "[bold]x[/]" in shown
+        assert "crashed · 68" in shown
+        assert "◆" in shown
+
+
+async def test_a_stage_without_samples_says_what_is_awaited(theatre: Open) -> None:
+    async with theatre(lambda run: run.tell(Stage(0, "import"))) as stage:
+        await stage.press("space")
+        assert "Loading torch …" in stage.text()
+
+
+async def test_a_replay_is_labelled_and_paused_by_space(theatre: Open, make_replay: Source) -> None:
+    async with theatre(replay=lambda: make_replay) as stage:
+        shown = stage.text()
+        assert "REPLAY of a run of 2026-11-22" in shown
+        assert not {"Plan", "Clocks"} & stage.offered()
+        await stage.press("space")
+        assert make_replay.paused
+        await stage.press("space")
+        assert not make_replay.paused
+
+
+async def test_start_starts_at_once(theatre: Open) -> None:
+    async with theatre(live, start=True) as stage:
+        assert len(stage.stand.runs) == 1
+        assert "it/s" in stage.text()
+
+
+async def test_help_lists_the_live_bindings(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.press("space", "question_mark")
+        shown = stage.text()
+        assert "Pause the run after this beat." in shown
+        assert "Start a run as planned." not in shown
+        await stage.press("escape")
+        assert "68/105" in stage.text()
+
+
+async def test_the_palette_offers_what_the_keys_do(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.press("space")
+        commands = {command.title: command for command in stage.app.get_system_commands(stage.app.screen)}
+        assert {"Pause", "Stop", "Help", "Quit", "Theme", "Heartbeat"} <= set(commands)
+        assert "Start" not in commands
+        await commands["Pause"].callback()
+        await stage.settle()
+        assert stage.run.orders == ["pause"]
+
+
+async def test_figures_are_copied(theatre: Open) -> None:
+    async with theatre(over) as stage:
+        await stage.press("space", "y")
+        assert "✓ Plausible" in stage.app.clipboard
+
+
+async def test_nothing_is_drawn_for_a_pane_that_is_not_seen(theatre: Open) -> None:
+    async with theatre(live) as stage:
+        await stage.press("space", "question_mark")
+        stage.run.beat(10)
+        await stage.settle()
+        await stage.press("escape")
+        await stage.settle()
+        assert "78/105" in stage.text()
+
+
+async def test_no_timer_ticks_when_there_is_nothing_to_come(theatre: Open) -> None:
+    async with theatre(over) as stage:
+        assert not stage.app.timer._active.is_set() or not stage.app.conductor.active
+        await stage.press("space")
+        await stage.settle()
+        assert not stage.app.timer._active.is_set()
+
+
+@pytest.mark.parametrize("theme", ["heartbeat-light", "ansi-dark", "textual-light", "nord"])
+async def test_any_theme_can_be_set(theatre: Open, theme: str) -> None:
+    async with theatre(live, theme=theme) as stage:
+        await stage.press("space")
+        assert stage.app.theme == theme
+        assert "◆" in stage.text()
+
+
+async def test_an_unknown_theme_is_told(theatre: Open) -> None:
+    async with theatre(theme="mauve") as stage:
+        assert stage.app.theme == "heartbeat"
+        assert "there is no theme 'mauve'" in stage.text()
+
+
+async def test_no_color_draws_in_greys_alone(theatre: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with theatre(live) as stage:
+        await stage.press("space")
+        assert stage.app.no_color
+        assert "✓" in stage.text() or "?" in stage.text()
+
+
+def test_each_pane_is_one_line_in_the_app() -> None:
+    assert [binding.key for binding in HeartbeatApp.BINDINGS if str(binding.id).startswith("app.heart")] == ["3"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand], size: tuple[int, int]) -> None:
+    app = HeartbeatApp(Plan(), make_stand(), reduced_motion=True)
+    app.pane.newcomer = True
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        shown = " ".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
+        for way in (
+            "Beat here, with nothing to set up",
+            "Take the tour of the handbook's first part",
+            "Get ready for a TPU: what is missing",
+        ):
+            assert way in shown
+        assert "100 products" in shown
+
+
+async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
+    stand = make_stand(live)
+    app = HeartbeatApp(Plan(), stand, reduced_motion=True)
+    app.pane.newcomer = True
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.click("#idle-ways KeyButton")
+        await pilot.pause()
+        await app.workers.wait_for_complete()
+        assert len(stand.runs) == 1

@@ -1,0 +1,215 @@
+"""Remedies: shown first, run only when confirmed, exactly as shown; then the check is watched until it turns."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.app import App
+from textual.widgets import Input
+
+from heartbeat_core.checks.result import Result
+from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.settings import Settings
+from heartbeat_tui.checks.monitor import Surveyor
+
+if TYPE_CHECKING:
+    from tests.tui.checks.conftest import FakeRunner, FakeSurveyor, Open
+
+Survey = Callable[..., "FakeSurveyor"]
+SIZES = [(80, 24), (120, 40), (160, 50)]
+OWN = "import sys; print('argument:', sys.argv[1]); print('[red]no markup[/]'); sys.exit(int(sys.argv[2]))"
+
+
+def mended_by(answers: tuple[Result, ...], *remedies: Remedy) -> tuple[Result, ...]:
+    """Give the Cloud Quotas API other remedies."""
+    return tuple(replace(answer, remedies=remedies) if answer.id == "api.cloudquotas" else answer for answer in answers)
+
+
+def own(*arguments: str, program: str = OWN) -> Remedy:
+    return Remedy("Do it.", (sys.executable, "-c", program, *arguments), changes="nothing of yours")
+
+
+def turns(runner: FakeRunner) -> None:
+    """Let the check pass when it is asked for the third time."""
+    found = runner.answers["api.cloudquotas"][0]
+    runner.answers["api.cloudquotas"] = [found, found, replace(found, status="pass", summary="Cloud Quotas API is on", remedies=())]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_exact_command_is_shown_before_anything_runs(readiness: Open, size: tuple[int, int]) -> None:
+    async with readiness(size=size) as stage:
+        await stage.press("down", "f")
+        words = stage.words()
+        assert "gcloud services enable cloudquotas.googleapis.com --project=llm-dev" in words
+        assert "changes enables cloudquotas.googleapis.com in the project" in words
+        assert "costs nothing" in words
+        assert "exactly as shown, with your own gcloud" in words
+        assert "Run it" in words
+        await stage.press("escape")
+        assert "checks" in stage.text()
+
+
+async def test_it_runs_as_shown_and_the_check_is_watched_until_it_turns(
+    readiness: Open, survey: Survey, answers: tuple[Result, ...]
+) -> None:
+    fake = survey(mended_by(answers, own("a b; $(c)", "0")), turns)
+    async with readiness(fake, delays=(0.0, 0.0, 0.0)) as stage:
+        await stage.press("down", "f", "enter")
+        words = stage.words()
+        assert "argument: a b; $(c)" in words  # no shell has read it
+        assert "[red]no markup[/]" in words
+        assert "✓ done, and the check passes: Cloud Quotas API is on" in words
+        assert fake.runner.rounds == [None, ("api.cloudquotas",), ("api.cloudquotas",)]
+        await stage.press("escape")
+        assert "● 2 steps left" in stage.text()
+
+
+async def test_a_remedy_that_fails_says_so_and_nothing_is_watched(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    fake = survey(mended_by(answers, own("x", "3")))
+    async with readiness(fake) as stage:
+        await stage.press("down", "f", "enter")
+        assert "✗ it ended with code 3" in stage.text()
+        assert fake.runner.rounds == [None]
+
+
+async def test_a_program_that_is_not_there_is_told(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    gone = Remedy("Do it.", ("/nowhere/gcloud", "init"))
+    async with readiness(survey(mended_by(answers, gone))) as stage:
+        await stage.press("down", "f", "enter")
+        assert "/nowhere/gcloud cannot be started" in stage.text()
+
+
+async def test_it_can_be_cancelled(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    waits = "import signal; print('waiting', flush=True); signal.pause()"
+    async with readiness(survey(mended_by(answers, own(program=waits)))) as stage:
+        await stage.pilot.press("down", "f")
+        await stage.pilot.pause()
+        await stage.pilot.press("enter")
+        while "waiting" not in stage.text():
+            await stage.pilot.pause()
+        assert "Cancel" in stage.text()
+        await stage.press("escape")
+        assert "cancelled" in stage.text()
+        await stage.press("escape")
+        assert "checks" in stage.text()
+
+
+async def test_billing_is_only_ever_copied(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("f")
+        words = stage.words()
+        assert "Who pays is for you to decide" in words
+        assert "Run it" not in words
+        await stage.press("enter", "y")
+        assert "Do it" not in stage.words()
+        assert stage.app.clipboard == "gcloud billing projects link llm-dev '--billing-account=<BILLING_ACCOUNT>'"
+        await stage.press("tab")
+        assert "2 of 2" in stage.text()
+        assert "console.cloud.google.com/billing" in stage.words()
+
+
+async def test_quota_is_asked_for_with_an_address_and_a_reason(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("down", "down", "down", "down", "down", "f")
+        assert "1 of 2 Ask for the quota" in stage.words()
+        assert len(stage.app.screen.query(Input)) == 2
+        await stage.press("enter")
+        assert "Fill in email and justification first." in stage.text()
+        await stage.type("you@example.com")
+        await stage.press("tab")
+        await stage.type("learn; rm -rf")
+        words = stage.words()
+        assert "--email=you@example.com" in words
+        assert "'--justification=learn; rm -rf'" in words
+        await stage.press("tab")
+        assert "2 of 2" in stage.text()
+
+
+async def test_what_talks_to_people_gets_the_terminal(
+    readiness: Open, survey: Survey, answers: tuple[Result, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from heartbeat_core.checks import fix_runner as remedy_runner
+
+    ran: list[tuple[str, ...]] = []
+
+    def run(command: tuple[str, ...], environ: object) -> int:
+        ran.append(command)
+        return 0
+
+    monkeypatch.setattr(remedy_runner, "run_in_terminal", run)
+    login = Remedy("Log in.", ("gcloud", "auth", "login"), interactive=True)
+    async with readiness(survey(mended_by(answers, login))) as stage:
+        monkeypatch.setattr(App, "suspend", lambda app: closing(_Nothing()))
+        await stage.press("down", "f")
+        assert "it gets the terminal" in stage.words()
+        await stage.press("enter")
+        assert ran == [("gcloud", "auth", "login")]
+        assert "checks" in stage.text()
+
+
+async def test_a_terminal_that_cannot_be_lent_is_told(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    login = Remedy("Log in.", ("gcloud", "auth", "login"), interactive=True)
+    async with readiness(survey(mended_by(answers, login))) as stage:
+        await stage.press("down", "f", "enter")
+        assert "Run it" in stage.text()
+        assert stage.app._notifications
+
+
+class _Nothing:
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_demo_of_a_ready_project_is_ready(readiness: Open, size: tuple[int, int]) -> None:
+    with closing(Surveyor(Settings(), {}, demo="ready")) as surveyor:
+        async with readiness(surveyor, size=size, banner=("DEMO: emulated, scenario ready",)) as stage:
+            assert "✓ ready for v6e-1" in stage.text()
+            assert "DEMO" in stage.text().splitlines()[0]
+            assert "as ada@example.com (emulated)" in stage.text()
+
+
+async def test_a_demo_of_a_fresh_project_says_where_to_begin(readiness: Open) -> None:
+    with closing(Surveyor(Settings(), {}, demo="fresh")) as surveyor:
+        async with readiness(surveyor) as stage:
+            assert "steps left" in stage.text()
+            assert "gcloud services enable cloudresourcemanager.googleapis.com" in stage.details()
+
+
+async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open) -> None:
+    with closing(Surveyor(Settings(), {}, demo="ready")) as surveyor:
+        async with readiness(surveyor) as stage:
+            await stage.press("t")
+            await stage.type("us-east5-")
+            assert "us-east5-b" in stage.words()
+            await stage.press("right")
+            form = stage.pane.form
+            assert form is not None
+            assert form.query_one("#field-zone", Input).value.startswith("us-east5-")
+            await stage.press("tab")
+            await stage.type("v9x-1")
+            assert "does not offer it" in stage.words()
+
+
+@pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
+async def test_in_a_demo_gcloud_really_turns_a_check(readiness: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with closing(Surveyor(Settings(), {}, demo="no-tpu-api", speed=20.0)) as surveyor:
+        async with readiness(surveyor, delays=(0.2,) * 50) as stage:
+            assert "● 1 step left" in stage.text()
+            assert "gcloud services enable tpu.googleapis.com" in stage.details()
+            await stage.press("f")
+            assert "against the emulator" in stage.words()
+            assert "DEMO" in stage.text()
+            await stage.press("enter")
+            assert "finished successfully" in stage.text()
+            assert "✓ done, and the check passes" in stage.text()
+            await stage.press("escape")
+            assert "✓ ready for v6e-1" in stage.text()

@@ -1,0 +1,282 @@
+"""The Readiness pane, driven by keys and mouse on answers prepared beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from textual.widgets import Input
+
+from heartbeat_core.checks.result import Result
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_tui.app import HeartbeatApp
+
+if TYPE_CHECKING:
+    from tests.tui.checks.conftest import FakeRunner, FakeSurveyor, Open
+
+Survey = Callable[..., "FakeSurveyor"]
+SIZES = [(80, 24), (120, 40), (160, 50)]
+
+
+def all_pass(answers: tuple[Result, ...]) -> tuple[Result, ...]:
+    return tuple(replace(answer, status="pass", remedies=(), blocked_by=()) for answer in answers)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_one_glance_says_what_is_missing_and_what_is_next(readiness: Open, size: tuple[int, int]) -> None:
+    async with readiness(size=size) as stage:
+        shown = stage.text()
+        assert "● 3 steps left for v6e-1 in us-central1-b, on demand" in shown
+        assert "as you@example.com" in shown
+        assert "project llm-dev (from gcloud configuration default)" in shown
+        assert "▸ ✓ this machine" in shown
+        assert "Python 3.11.7" not in shown
+        line = next(line for line in shown.splitlines() if "✗ billing" in line)
+        assert "➤ ✗ billing" in line
+        assert "next" in line
+        assert max(map(len, shown.splitlines())) <= size[0]
+
+
+async def test_what_is_in_order_is_folded_and_can_be_unfolded(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("home")
+        assert "host.python" in stage.text()  # in the details of the section
+        await stage.press("right")
+        assert "▾ ✓ this machine" in stage.text()
+        assert "– chips" in stage.text()
+        await stage.press("left")
+        assert "▸ ✓ this machine" in stage.text()
+        await stage.press("enter", "enter")
+        assert "▸ ✓ this machine" in stage.text()
+
+
+async def test_ready_says_so(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    async with readiness(survey(all_pass(answers))) as stage:
+        assert "✓ ready for v6e-1 in us-central1-b, on demand" in stage.text()
+        assert "▾" not in stage.text()
+
+
+async def test_what_cannot_be_told_is_no_yes(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    unsure = (*all_pass(answers)[:-1], replace(answers[-1], status="unknown"))
+    async with readiness(survey(unsure)) as stage:
+        assert "? could not tell for v6e-1" in stage.text()
+
+
+async def test_answers_stream_in_as_they_come(readiness: Open, survey: Survey) -> None:
+    def hold(runner: FakeRunner) -> None:
+        runner.hold = "iam.tpu-admin"
+
+    fake = survey(prepare=hold)
+    async with readiness(fake, settle=False) as stage:
+        while not fake.runners:
+            await stage.pilot.pause()
+        await stage.wait(fake.runner.reached)
+        shown = stage.text()
+        assert "◌ asking 7 of 12 for v6e-1" in shown
+        assert "2 steps so far" in shown
+        assert "asking 1 …" in shown
+        assert "✗ cloudquotas" in shown
+        assert "2 to come" in shown
+        fake.runner.gate.set()
+        await stage.settle()
+        assert "● 3 steps left" in stage.text()
+
+
+async def test_details_say_what_was_asked_as_whom_when_and_what_mends_it(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("down")
+        words = stage.details()
+        assert "Is the Cloud Quotas API on?" in words
+        assert "A project may use an API only after it was enabled" in words
+        assert "gcloud services enable cloudquotas.googleapis.com" in words
+        assert "costs nothing" in words
+        assert "GET api /v1/projects/llm-dev → 200" in words
+        assert "12:04:07, 143 ms, as you@example.com" in words
+        assert "after account.adc" in words
+
+
+async def test_a_narrow_screen_shows_one_thing_at_a_time(readiness: Open) -> None:
+    async with readiness(size=(80, 24)) as stage:
+        assert "Does somebody pay" not in stage.text()
+        assert "Details" in stage.offered()
+        await stage.press("enter")
+        assert "Does somebody pay for the project?" in stage.text()
+        assert "this machine" not in stage.text()
+        assert {"Back", "Fix …", "Copy"} <= stage.offered()
+        await stage.press("escape")
+        assert "this machine" in stage.text()
+        assert "Back" not in stage.offered()
+
+
+async def test_only_what_can_be_mended_offers_to(readiness: Open) -> None:
+    async with readiness() as stage:
+        assert {"Fix …", "Copy", "Re-check", "Group", "All", "Target …", "Filter", "Help", "Quit"} <= stage.offered()
+        await stage.press("home")
+        assert not {"Fix …", "Copy", "Re-check"} & stage.offered()
+
+
+async def test_one_a_group_or_all_are_asked_again(readiness: Open, survey: Survey) -> None:
+    fake = survey()
+    async with readiness(fake) as stage:
+        await stage.press("down", "r", "g", "R")
+        assert fake.runner.rounds == [None, ("api.cloudquotas",), ("project", "api"), None]
+
+
+async def test_the_row_pointed_at_stays_while_others_come_and_go(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    def improve(runner: FakeRunner) -> None:
+        billing = next(answer for answer in answers if answer.id == "project.billing")
+        runner.answers["project.billing"] = [billing, replace(billing, status="pass", remedies=())]
+
+    async with readiness(survey(prepare=improve)) as stage:
+        await stage.press("end", "up", "up")
+        before = stage.pane.row
+        assert before is not None
+        await stage.press("R")
+        assert "✗ billing" not in stage.text()
+        assert stage.pane.row is not None
+        assert stage.pane.row.key == before.key
+        assert "● 2 steps left" in stage.text()
+
+
+async def test_the_command_is_copied_as_it_would_be_typed(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("down", "y")
+        assert stage.app.clipboard == "gcloud services enable cloudquotas.googleapis.com --project=llm-dev"
+
+
+async def test_the_filter_finds_words_of_checks_and_statuses(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("slash")
+        await stage.type("chip")
+        shown = stage.text()
+        assert "– chips" in shown
+        assert "tpu-zone" in shown  # "1 v6e chip needed"
+        assert "permissions" not in shown
+        await stage.press("enter", "down", "escape")
+        assert "permissions" in stage.text()
+
+
+async def test_the_mouse_opens_sections_points_and_changes_panes(readiness: Open) -> None:
+    async with readiness() as stage:
+        rows = stage.text().splitlines()
+        await stage.pilot.click(offset=(10, next(y for y, row in enumerate(rows) if "this machine" in row)))
+        await stage.settle()
+        assert "Python 3.11.7" in stage.text()
+        rows = stage.text().splitlines()
+        await stage.pilot.click(offset=(10, next(y for y, row in enumerate(rows) if "tpu-zone" in row)))
+        await stage.settle()
+        assert "Does the TPU quota of the zone cover one v6e-1?" in stage.text()
+        await stage.pilot.click(offset=(30, 0))
+        await stage.pilot.pause()
+        assert stage.app.current_mode == "heartbeat"
+
+
+async def test_another_pane_does_not_stop_the_checks(readiness: Open, survey: Survey) -> None:
+    def hold(runner: FakeRunner) -> None:
+        runner.hold = "iam.tpu-admin"
+
+    fake = survey(prepare=hold)
+    async with readiness(fake, settle=False) as stage:
+        while not fake.runners:
+            await stage.pilot.pause()
+        await stage.wait(fake.runner.reached)
+        await stage.pilot.press("3")
+        assert stage.app.current_mode == "heartbeat"
+        fake.runner.gate.set()
+        await stage.settle()
+        assert not fake.runner.cancelled
+        await stage.press("1")
+        assert "● 3 steps left" in stage.text()
+
+
+async def test_leaving_ends_the_checks_under_way(readiness: Open, survey: Survey) -> None:
+    def hold(runner: FakeRunner) -> None:
+        runner.hold = "iam.tpu-admin"
+
+    fake = survey(prepare=hold)
+    async with readiness(fake, settle=False) as stage:
+        while not fake.runners:
+            await stage.pilot.pause()
+        await stage.wait(fake.runner.reached)
+        await stage.pilot.press("q")
+    assert fake.runner.cancelled
+
+
+async def test_an_error_while_looking_around_is_told(readiness: Open, survey: Survey) -> None:
+    whole = survey()
+    broken = True
+
+    def around(choices: Any, **callbacks: Any) -> Any:
+        if broken:
+            raise HeartbeatError("'x' is no endpoint", "It is one base URL.", "Give one such as http://127.0.0.1:8080.")
+        return whole(choices, **callbacks)
+
+    async with readiness(around) as stage:
+        assert "nothing could be checked" in stage.text()
+        assert "'x' is no endpoint" in stage.text()
+        assert "Give one such as http://127.0.0.1:8080." in stage.text()
+        assert "All" in stage.offered()
+        broken = False
+        await stage.press("R")
+        assert "could be checked" not in stage.text()
+        assert "no endpoint" not in stage.text()
+        assert whole.runners
+
+
+async def test_the_banner_is_shown_in_every_pane(readiness: Open) -> None:
+    async with readiness(banner=("DEMO: emulated, scenario fresh",)) as stage:
+        assert "DEMO: emulated" in stage.text().splitlines()[0]
+        await stage.press("3")
+        assert stage.app.current_mode == "heartbeat"
+        assert "DEMO: emulated" in stage.text().splitlines()[0]
+
+
+async def test_help_knows_the_keys_of_this_pane(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("question_mark")
+        assert "Ask every check again." in stage.text()
+        assert "which is no pass" in stage.text()
+
+
+async def test_without_a_checkup_there_is_no_such_pane() -> None:
+    from heartbeat_core.benchmark.config import Plan
+
+    app = HeartbeatApp(Plan(), lambda plan: None)  # type: ignore[arg-type, return-value]
+    async with app.run_test() as pilot:
+        await pilot.press("1")
+        await pilot.pause()
+        assert app.current_mode == "heartbeat"
+
+
+async def test_the_target_is_chosen_in_place(readiness: Open, survey: Survey) -> None:
+    fake = survey()
+    async with readiness(fake) as stage:
+        await stage.press("t")
+        assert "by default" in stage.text()
+        assert "goes with v6e-1" in stage.text()
+        assert "Not all there is to choose from could be asked:" in stage.words()
+        await stage.press("tab")
+        await stage.type("v5litepod-4")
+        assert stage.pane.form is not None
+        assert stage.pane.form.query_one("#field-runtime_version", Input).value == "v2-alpha-tpuv5-lite"
+        await stage.press("enter")
+        assert len(fake.runners) == 2
+        assert "for v5litepod-4 in us-central1-b" in stage.text()
+        target = fake.runner.world.target
+        assert target.accelerator_type.source == "chosen here"
+        assert target.project.value == "llm-dev"
+
+
+async def test_a_target_that_makes_no_sense_is_not_taken(readiness: Open, survey: Survey) -> None:
+    fake = survey()
+    async with readiness(fake) as stage:
+        await stage.press("t")
+        await stage.type("nowhere")
+        assert "A zone is written like us-central1-b." in stage.text()
+        assert "1 field to mend first." in stage.text()
+        await stage.press("enter")
+        assert len(fake.runners) == 1
+        await stage.press("escape")
+        assert "in us-central1-b" in stage.text()

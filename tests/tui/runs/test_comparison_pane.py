@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+from textual.widgets import Input
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_tui.app import HeartbeatApp
+from heartbeat_tui.runs.comparison_pane import ComparisonPane
+from heartbeat_tui.runs.pane import RunsPane
+
+if TYPE_CHECKING:
+    from tests.tui.runs.conftest import Folder, Hall, OpenHall
+
+
+def plain(text: str) -> str:
+    return " ".join(text.replace("│", " ").split())
+
+
+async def compare(stage: Hall, *keys: str) -> str:
+    await stage.press(*keys)
+    await stage.open()
+    assert isinstance(stage.app.screen, ComparisonPane)
+    return stage.text()
+
+
+async def test_two_marked_runs_are_held_against_one_another_the_older_first(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "monday"))
+    folder.add(day=2, ns=3_000_000, label=Label(0, "tuesday"))
+    async with hall() as stage:
+        shown = await compare(stage, "space", "space", "c")
+        assert "× faster: ▲ tuesday than ● monday" in shown
+        assert "with 95 % confidence" in shown
+        assert "The same work on the same device" in plain(shown)
+        assert "● monday 9." in shown
+        assert shown.count("◂ median") == 2
+        assert "first beat" in shown
+        assert "transfer" in shown
+        assert "process to process" in plain(shown)
+        await stage.press("s")
+        assert "× slower: ▲ monday than ● tuesday" in stage.text()
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, RunsPane)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50), (60, 18)])
+async def test_a_glance_tells_at_every_size(hall: OpenHall, folder: Folder, size: tuple[int, int]) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "cpu"))
+    folder.add(day=2, ns=300_000, backend="xla", rehearsal=True, label=Label(0, "xla"))
+    async with hall(size=size) as stage:
+        shown = await compare(stage, "t")
+        assert "× faster" in shown
+        assert "▲ xla" in shown
+        assert "● cpu" in shown
+        assert "rehearsal on the CPU: not a TPU" in shown
+        assert "─ first steady beat" in shown
+        if size[1] < 34:
+            await stage.press("d")
+            assert "◂ median" in stage.text()
+            assert "side by side" in stage.text()
+
+
+async def test_no_difference_is_said_without_a_number(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, label=Label(0, "one"))
+    folder.add(day=2, label=Label(0, "two"))
+    async with hall() as stage:
+        shown = await compare(stage, "space", "space", "c")
+        assert "= no difference that these runs can show: ▲ two and ● one" in shown
+
+
+async def test_other_work_is_said(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, label=Label(0, "one"))
+    folder.add(day=2, dtype="bfloat16", label=Label(0, "two"))
+    async with hall() as stage:
+        shown = await compare(stage, "space", "space", "c")
+        assert "They did other work: dtype float32 against bfloat16" in shown
+
+
+async def test_one_run_is_held_against_the_last_of_its_kind(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=4_000_000, label=Label(0, "kin"))
+    folder.add(day=2, batch=1, label=Label(0, "other work"))
+    folder.add(day=3, label=Label(0, "this"))
+    async with hall() as stage:
+        shown = await compare(stage, "c")
+        assert "▲ this than ● kin" in shown
+
+
+async def test_the_reference_stays_the_reference(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=4_000_000, label=Label(0, "old"))
+    folder.add(day=2, ns=8_000_000, label=Label(0, "new"))
+    async with hall() as stage:
+        await stage.press("f")
+        assert "◎" in stage.line("new")
+        shown = await compare(stage, "down", "c")
+        assert "▲ old than ● new" in shown
+
+
+async def test_three_runs_share_a_chart_and_each_has_its_sentence(hall: OpenHall, folder: Folder) -> None:
+    for day, (name, ns) in enumerate((("a", 8_000_000), ("b", 4_000_000), ("c", 2_000_000)), 1):
+        folder.add(day=day, ns=ns, label=Label(0, name))
+    async with hall() as stage:
+        shown = await compare(stage, "space", "space", "space", "c")
+        assert all(name in shown for name in ("● a", "▲ b", "■ c"))
+        assert "■ c is 4.0" in shown.replace("3.99", "4.0").replace("4.01", "4.0")
+        assert "Swap" not in stage.offered()
+
+
+async def test_runs_that_repeat_one_another_are_one_side(hall: OpenHall, folder: Folder) -> None:
+    for day in range(1, 7):
+        folder.add(day=day, dtype="float32" if day % 2 else "bfloat16", ns=8_000_000 // (1 + day % 2), label=Label(0, group="repeat"))
+    async with hall() as stage:
+        shown = await compare(stage, "c")
+        assert "Welch's t" in shown
+        assert "processes" in shown
+
+
+async def test_one_run_alone_has_nothing_to_be_held_against(hall: OpenHall, folder: Folder) -> None:
+    folder.add()
+    async with hall() as stage:
+        await stage.press("c")
+        await stage.open()
+        assert "there is nothing to compare with" in stage.text()
+        assert isinstance(stage.app.screen, RunsPane)
+
+
+async def test_a_run_without_figures_says_that_it_cannot_be_compared(hall: OpenHall, folder: Folder) -> None:
+    whole = folder.add(day=1)
+    lines = whole.read_bytes().splitlines(keepends=True)
+    folder.add(day=2).write_bytes(b"".join(lines[:4]))
+    async with hall() as stage:
+        await stage.press("space", "space", "c")
+        await stage.open()
+        assert "cannot be compared" in stage.text()
+
+
+async def test_the_run_that_is_missing_is_offered_made_and_compared(hall: OpenHall, folder: Folder) -> None:
+    folder.add(ns=9_000_000, label=Label(0, "here"))
+    async with hall() as stage:
+        await stage.press("t")
+        await stage.asked()
+        asked = plain(stage.text())
+        assert "There is no run with torch_xla to hold here against. Make it now?" in asked
+        assert "rehearses on the CPU" in asked
+        await stage.press("y")
+        await stage.open()
+        assert stage.app.current_mode == "heartbeat"
+        assert stage.run.plan.backend == "xla"
+        assert stage.run.plan.workload == Plan().workload
+        stage.run.open().warm_up().beat(20)
+        folder.add(day=23, ns=300_000, backend="xla", rehearsal=True, label=Label(0, "made"))
+        stage.run.done()
+        await stage.settle()
+        await stage.open()
+        assert "× faster: ▲ made than ● here" in stage.text()
+
+
+async def test_where_torch_xla_is_missing_it_is_said_how_to_come_by_it(hall: OpenHall, folder: Folder) -> None:
+    folder.add()
+    async with hall() as stage:
+        assert isinstance(stage.app, HeartbeatApp)
+        stage.app.missing = lambda backend: "torch_xla is not installed here."
+        await stage.press("t")
+        await stage.open()
+        assert "backend install xla" in plain(stage.text())
+        assert stage.app.current_mode == "runs"
+
+
+async def test_the_run_just_made_is_held_against_the_one_before(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "before"))
+    async with hall(mode="heartbeat") as stage:
+        await stage.press("space")
+        stage.run.open().warm_up().beat(20)
+        stage.run.path = folder.add(day=2, ns=3_000_000, label=Label(0, "just made"))
+        stage.run.done()
+        await stage.settle()
+        assert "Compare" in stage.offered()
+        shown = await compare(stage, "v")
+        assert "▲ just made than ● before" in shown
+        await stage.press("escape")
+        assert stage.app.screen is stage.app.pane
+
+
+async def test_a_run_that_was_not_kept_is_said_to_be_lost_for_comparing(hall: OpenHall) -> None:
+    async with hall(mode="heartbeat") as stage:
+        await stage.press("space")
+        stage.run.open().warm_up().beat(20).done()
+        await stage.settle()
+        await stage.press("v")
+        assert "this run was not kept" in stage.text()
+
+
+async def test_what_is_copied_of_a_comparison_can_be_read(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "one"))
+    folder.add(day=2, ns=3_000_000, label=Label(0, "two"))
+    async with hall() as stage:
+        await compare(stage, "space", "space", "c")
+        await stage.press("y")
+        lines: Sequence[str] = stage.app.clipboard.splitlines()
+        assert lines[0].split() == ["●", "one", "▲", "two"]
+        assert any(line.startswith("two is ") for line in lines)
+
+
+async def test_the_cost_is_worked_out_at_the_rates_that_are_given(hall: OpenHall, folder: Folder) -> None:
+    folder.add(day=1, ns=9_000_000, label=Label(0, "one"))
+    folder.add(day=2, ns=3_600_000, backend="xla", label=Label(0, "two"))
+    async with hall(size=(160, 60)) as stage:
+        assert "a million cost" not in await compare(stage, "t")
+        await stage.press("u", *"much", "enter")
+        assert "it is no rate" in stage.text()
+        stage.app.screen.query_one("#field-rate-0", Input).value = ""
+        stage.app.screen.query_one("#field-rate-1", Input).value = "2.70"
+        await stage.press("enter")
+        shown = stage.text()
+        assert "what an hour costs" not in shown
+        row = next(line for line in shown.splitlines() if "a million cost" in line)
+        assert "$2.70" in row
+        assert "at $2.70/h" in row
+
+
+async def test_a_repeat_is_held_against_the_plan_it_was_given_whatever_ran_first(hall: OpenHall, folder: Folder) -> None:
+    for turn in range(1, 5):
+        plain = turn % 4 in (2, 3)  # the candidate runs first
+        label = Label(0, group="repeat", round=f"x-{(turn + 1) // 2}", reference=plain)
+        folder.add(day=turn, dtype="float32" if plain else "bfloat16", ns=8_000_000 if plain else 4_000_000, label=label)
+    async with hall() as stage:
+        shown = await compare(stage, "c")
+        assert "× faster: ▲ bfloat16 than ● float32" in shown
+        assert "paired t over 2 rounds" in shown
+
+
+async def test_on_a_low_screen_the_arrows_scroll_the_figures(hall: OpenHall, folder: Folder) -> None:
+    for day in range(1, 4):
+        folder.add(day=day, ns=day * 3_000_000, label=Label(0, f"day {day}"))
+    async with hall(size=(80, 24)) as stage:
+        await compare(stage, "space", "space", "space", "c")
+        await stage.press("d")
+        assert "There is no room" not in stage.text()
+        await stage.press("end")
+        assert "verdict" in stage.text()

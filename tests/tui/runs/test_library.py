@@ -1,0 +1,104 @@
+"""The archive of the Runs pane: what several threads ask of it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.files import hold
+from heartbeat_tui.runs.library import Archive
+
+if TYPE_CHECKING:
+    from tests.tui.runs.conftest import Folder
+
+LONG_S = 30.0
+
+
+class Gate:
+    """An index whose first reading fails once it is told to."""
+
+    folder, notes = Path("recordings"), ()
+
+    def __init__(self) -> None:
+        self.begun, self.fail = threading.Event(), threading.Event()
+        self.read = 0
+
+    def entries(self, on_progress: object) -> tuple[Any, ...]:
+        self.read += 1
+        if self.read == 1:
+            self.begun.set()
+            assert self.fail.wait(LONG_S)
+            raise HeartbeatError("the folder cannot be read")
+        return ()
+
+
+def test_who_asks_while_a_reading_fails_is_answered_all_the_same(tmp_path: Path) -> None:
+    gate = Gate()
+    archive = Archive(lambda: gate, lambda: CeilingCache(tmp_path / "c.json"), lambda path: None)  # type: ignore[arg-type, return-value]
+    first, second = threading.Thread(target=archive.read), threading.Thread(target=archive.read)
+    first.start()
+    assert gate.begun.wait(LONG_S)
+    second.start()
+    while not archive.read_again:  # until it waits
+        assert second.is_alive()
+    gate.fail.set()
+    for thread in (first, second):
+        thread.join(LONG_S)
+        assert not thread.is_alive()
+    assert (gate.read, archive.entries, archive.problem) == (2, (), None)
+    assert not archive.reading
+
+
+def test_what_cannot_be_deleted_is_named_and_the_rest_goes(folder: Folder) -> None:
+    paths = [folder.add() for _ in range(4)]
+    archive = folder.archive()
+    archive.read()
+    with paths[0].open("rb") as one, paths[2].open("rb") as other:
+        assert hold(one)
+        assert hold(other)
+        with pytest.raises(HeartbeatError) as refused:
+            archive.delete(archive.entries or ())
+    assert refused.value.title == "2 of 4 recordings could not be deleted"
+    assert all(name in refused.value.cause for name in ("000001", "000003"))
+    assert [path.exists() for path in paths] == [True, False, True, False]
+    assert len(archive.entries or ()) == 2
+
+
+def test_a_group_is_compared_without_its_run_that_failed_and_that_is_said(folder: Folder) -> None:
+    labels = [Label(0, group="g", round=f"x-{number // 2}", reference=bool(number % 2)) for number in range(6)]
+    paths = [folder.add(dtype=("bfloat16", "float32")[number % 2], label=label) for number, label in enumerate(labels)]
+    lines = paths[4].read_bytes().splitlines(keepends=True)
+    paths[4].write_bytes(b"".join(lines[:4]))
+    archive = folder.archive()
+    archive.read()
+    compared = archive.compare(archive.entries or ())
+    assert [side.processes for side in compared.sides] == [2, 3] or [side.processes for side in compared.sides] == [3, 2]
+    (left_out,) = [doubt for doubt in compared.doubts if doubt.startswith("left out: ")]
+    assert "000005" in left_out
+    assert left_out in archive.compare(archive.entries or ()).swapped().doubts
+
+
+def test_a_sweep_with_a_broken_point_says_what_is_broken(folder: Folder) -> None:
+    paths = [folder.add(batch=batch, label=Label(0, group="s")) for batch in (1, 2, 4)]
+    archive = folder.archive()
+    archive.read()
+    entries = archive.entries or ()
+    paths[1].write_bytes(paths[1].read_bytes().splitlines(keepends=True)[0] + b"rubbish\n")
+    with pytest.raises(HeartbeatError, match=f"{paths[1].name}, line 2"):
+        archive.open_sweep(entries)
+
+
+def test_what_is_marked_in_a_distribution_is_of_all_its_samples(folder: Folder) -> None:
+    for number, ns in enumerate((1_000_000, 3_000_000, 3_000_000)):
+        folder.add(ns=ns, label=Label(0, group="g", round=f"x-{number}", reference=True))
+        folder.add(ns=ns, dtype="bfloat16", label=Label(0, group="g", round=f"x-{number}"))
+    archive = folder.archive()
+    archive.read()
+    for number in (0, 1):
+        assert archive.compare(archive.entries or ()).quantiles(number)[0.5] == pytest.approx(3e6, rel=0.05)

@@ -1,0 +1,126 @@
+"""The tour in the Heartbeat pane."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from heartbeat_core.recordings.replay import Replay
+from heartbeat_core.tour.tour import STEPS
+from heartbeat_tui.benchmark.snapshot import Begin
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import FakeRun, Open
+
+
+def steady(run: FakeRun) -> None:
+    run.open().warm_up().beat(45).done()
+
+
+async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> None:
+    async with theatre(steady) as stage:
+        await stage.press("g")
+        assert "the tour, 1 of 6" in stage.text()
+        assert not stage.stand.runs
+        await stage.press("n")
+        assert stage.run.plan == STEPS[0].plan
+        assert "One product takes 9.6" in stage.text()
+        await stage.press("n")
+        assert "the tour, 2 of 6" in stage.text()
+        await stage.press("b")
+        assert "One product takes 9.6" in stage.text()  # what was measured stays
+
+
+async def test_the_tour_can_be_left_at_any_time_and_the_plan_is_as_before(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
+        before = stage.app.pane.plan
+        await stage.press("g", "n")
+        assert "look at" in stage.text()
+        await stage.press("escape")
+        assert "the tour" not in stage.text()
+        assert stage.app.conductor.active  # the run goes on
+        assert stage.app.pane.plan == before
+        await stage.press("s")
+
+
+async def test_no_step_is_left_while_it_beats(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
+        await stage.press("g", "n", "n")
+        assert "the tour, 1 of 6" in stage.text()
+        assert len(stage.stand.runs) == 1
+
+
+async def test_where_torch_xla_is_missing_a_recording_stands_in_and_says_so(theatre: Open) -> None:
+    async with theatre(steady) as stage:
+        stage.app.open_tour(
+            lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: Replay(path, speed=1e9).start()
+        )
+        await stage.press("g", "n", "n", "n", "n")
+        assert "the tour, 3 of 6" in stage.text()
+        assert "torch_xla is not installed here." in stage.text()
+        assert "Install torch_xla" in stage.text()
+        await stage.press("v")
+        replay = stage.app.conductor.run
+        assert replay is not None
+        replay.wait()
+        await stage.settle()
+        assert "REPLAY" in stage.text()
+        assert "compiling took" in stage.text()
+
+
+async def test_what_was_done_before_the_tour_is_not_what_is_done_again_in_it(theatre: Open) -> None:
+    async with theatre(steady) as stage:
+        await stage.press("m")
+        stage.app.open_tour(lambda backend: "", lambda path: Replay(path).start())
+        await stage.press("c", "g")
+        assert isinstance(stage.app.pane.errand(), Begin)
+
+
+async def test_on_a_low_screen_the_keys_stay_and_what_came_out_is_in_sight(theatre: Open) -> None:
+    async with theatre(steady, size=(80, 24)) as stage:
+        stage.app.open_tour(lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: None)  # type: ignore[arg-type, return-value]
+        await stage.press("g", "n", "n", "n")
+        assert "the tour, 2 of 6" in stage.text()
+        assert "another row costs next to nothing" in " ".join(stage.text().replace("│", " ").split())
+        assert "esc  Leave" in stage.text()
+        assert "A CPU fetches weights" not in stage.text()
+        await stage.press(*["up"] * 9)
+        assert "A CPU fetches weights" in stage.text()
+        await stage.press("n")
+        assert "the tour, 3 of 6" in stage.text()
+        shown = " ".join(stage.text().replace("│", " ").split())
+        for words in ("v Replay i Install torch_xla n Skip b Back esc Leave", "takes 8 GB on disk, and asks first."):
+            assert words in shown
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 18)])
+async def test_guide_and_chart_both_have_room_on_a_small_screen(theatre: Open, size: tuple[int, int]) -> None:
+    async with theatre(steady, size=size) as stage:
+        await stage.press("g", "n")
+        text = stage.text()
+        assert "the tour, 1 of 6" in text
+        assert "Next" in text
+        assert "latency per iteration" in text
+        assert "steady" in text  # the axis of a chart that has room
+        foot = f"{text.splitlines()[-1]} "
+        assert all(f"{key} " in foot for key in ("n Next", "esc Leave", "r Again", "? Help", "q Quit"))
+
+
+@pytest.mark.torch
+def test_without_a_screen_the_steps_run_for_real(tmp_path: Path) -> None:
+    homes = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG", "DATA")}
+    done = subprocess.run(
+        [sys.executable, "-m", "heartbeat_tui", "tour", "--json"], capture_output=True, text=True, check=False, env={**os.environ, **homes}
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["schema"] == 1
+    assert [step["name"] for step in told["steps"]] == [step.name for step in STEPS]
+    assert told["steps"][0]["report"]["statistics"]["median_ns"] > 0
+    assert "A recording stands in." in done.stderr  # of torch_xla there is none in an empty cache

@@ -1,0 +1,1 @@
+"""The Heartbeat pane: a run on the screen, live or afterwards."""

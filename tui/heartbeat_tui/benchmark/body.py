@@ -1,0 +1,262 @@
+"""Everything a run shows below its figures; imported and mounted with the first run, for the first frame does without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.report import explain_gap
+from heartbeat_core.telemetry.text import chip_line
+from heartbeat_core.units import NOTHING, format_ns, format_rate
+from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
+from heartbeat_tui.benchmark.text import MARKS, meaning
+from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.histogram import Histogram, bar
+from heartbeat_tui.widgets.text import Lines, LiveLines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import HostLine
+
+
+BEFORE = "The handbook's loop runs first, then the same work with every product waited for."
+
+
+def box(report: Report | None, counted: str) -> list[Content]:
+    """Say in three lines what one clock read."""
+    if report is None:
+        return [ink("not read yet", "quiet")]
+    if report.iteration_ns is None:
+        return [ink((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
+    rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
+    hard = report.verdict.kind == "impossible"
+    glyph, kind = MARKS[report.verdict.kind]
+    return [
+        Content.assemble(ink(format_ns(report.iteration_ns), "strong"), " per iteration"),
+        ink(counted, "quiet"),
+        Content.assemble(f"{'needs ' if hard else ''}{rate}  ", ink(f"{glyph} {report.verdict.kind}", kind)),
+    ]
+
+
+def handbook_counted(report: Report | None) -> str:
+    clock = report.handbook if report else None
+    if clock is None:
+        return ""
+    finished = f"{clock.launched if clock.finished else 0} finished at the stop"
+    asked = "traced" if clock.launched < clock.products else "called"  # what runs at once is never traced
+    return f"{clock.products} {asked} · {clock.launched} launched · {finished}"
+
+
+def honest_counted(report: Report | None) -> str:
+    proof = report.proof if report else None
+    if report is None or proof is None:
+        return ""
+    executed = f"{proof.executed} executed" if proof.executed is not None else f"{report.count} waited for"
+    error = f", error {proof.error:.0e}" if proof.error is not None else ""
+    return f"{executed} · proof {'holds' if proof.passed else 'fails'}: row {proof.row}{error}"
+
+
+class ClocksView(Container):
+    """Both boxes, and the sentence that explains them."""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Lines(classes="panel", id="handbook-clock")
+            yield Lines(classes="panel", id="honest-clock")
+        yield Lines(id="clocks-why")
+
+    def show(self, clocks: Clocks) -> None:
+        left, right = self.query_one("#handbook-clock", Lines), self.query_one("#honest-clock", Lines)
+        left.border_title, right.border_title = "the handbook's clock", "the fenced clock"
+        left.set_lines(box(clocks.handbook, handbook_counted(clocks.handbook)))
+        right.set_lines(box(clocks.honest, honest_counted(clocks.honest)))
+        why = explain_gap(clocks.handbook, clocks.honest) if clocks.handbook else BEFORE
+        self.query_one("#clocks-why", Lines).set_lines([ink(why, "plain")])
+
+
+MOST = 8  # lines; of a larger slice those around the one that is shown
+
+
+class HostTable(Lines):
+    """One line a host: name, median, half the width of its interval, p95, verdict; the one whose charts are shown is marked."""
+
+    def show(self, hosts: tuple[HostLine, ...], spread: str) -> None:
+        self.set_lines(lines(hosts, spread))
+
+
+def lines(hosts: tuple[HostLine, ...], spread: str) -> Iterator[Content]:
+    """Write the table; ``spread`` is its last line."""
+    width = max((len(host.name) for host in hosts), default=0)
+    shown = next((index for index, host in enumerate(hosts) if host.shown), 0)
+    first = max(0, min(shown - MOST // 2, len(hosts) - MOST))
+    for host in hosts[first : first + MOST]:
+        yield host_line(host, width)
+    left = len(hosts) - MOST
+    if left > 0:
+        yield ink(f"   {left} more hosts", "quiet")
+    if spread:
+        yield ink(f"   {spread}", "attention" if " is slow" in spread else "quiet")
+
+
+def host_line(host: HostLine, width: int) -> Content:
+    """Write one host."""
+    report = host.report
+    stats, ending = report.statistics, report.ending
+    glyph, kind = MARKS[report.verdict.kind]
+    judged = ink(f"{glyph} {report.verdict.kind}", kind)
+    if ending is not None and not ending.clean:
+        judged = ink(f"✗ {ending.kind}", "failed")
+    elif ending is None and stats is None:
+        judged = ink(report.stage or report.state, "quiet")
+    median, half, p95 = NOTHING, "", NOTHING
+    if stats is not None:
+        median = format_ns(stats.median_ns)
+        found = dict(stats.quantiles).get(0.95)
+        p95 = format_ns(found) if found is not None else NOTHING
+        if stats.median_low_ns is not None and stats.median_high_ns is not None:
+            half = f"± {format_ns((stats.median_high_ns - stats.median_low_ns) / 2)}"
+    return Content.assemble(
+        ink(" ▸ " if host.shown else "   ", "beat"),
+        ink(f"{host.name:<{width}}  ", "strong" if host.shown else "plain"),
+        ink(f"{median:>9} ", "plain"),
+        ink(f"{half:<12}", "quiet"),
+        ink(" p95 ", "quiet"),
+        ink(f"{p95:>9}   ", "plain"),
+        judged,
+    )
+
+
+ORDER = ("trace", "compile", "dispatch", "wait", "compute")
+
+
+def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: int) -> list[Content]:
+    """Draw a bar for each part of a beat, in nanoseconds, then what was done besides the beats."""
+    total = sum(parts.values())
+    lines: list[Content] = []
+    for name in sorted(parts, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+        value = parts[name]
+        room = width - 21
+        drawn = bar(value / total if total else 0, room)
+        lines.append(Content.assemble(ink(f"{name:<9}", "quiet"), ink(f"{format_ns(value):>9}", "plain"), "  ", ink(drawn, "beat")))
+    before = [f"{name} {format_ns(ns)}" for name, ns in stages.items() if ns is not None]
+    if before:
+        lines += [Content(""), ink("besides  " + " · ".join(before), "quiet")]
+    return lines
+
+
+class Split(LiveLines):
+    """The parts of a beat as a widget."""
+
+    BORDER_TITLE = "where one beat goes"
+    parts: Mapping[str, float] = {}
+    stages: Mapping[str, int | None] = {}
+
+    def show(self, parts: Mapping[str, float], stages: Mapping[str, int | None]) -> None:
+        self.parts, self.stages = parts, stages
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        self.set_lines(draw(self.parts, self.stages, self.size.width) or [ink("Nothing has beaten yet.", "quiet")])
+
+
+class Meaning(LiveLines):
+    """The verdict, the steady state, the first beat, and whatever disturbed the run."""
+
+    def show(self, report: Report) -> None:
+        lines = [ink(text, kind) for text, kind in meaning(report)]
+        self.set_lines(lines[:1] if self.has_class("-line") else lines)
+
+
+MARKED = (("median", 0.5), ("p95", 0.95))
+
+
+class RunBody(Container):
+    """Chart, histogram, split and meaning; where both clocks were read, those as well."""
+
+    SCOPED_CSS = False  # it depends on the classes of the screen
+    DEFAULT_CSS = """
+    RunBody { height: 1fr; }
+    #charts { height: 1fr; layout: horizontal; }
+    #charts .panel { height: 1fr; }
+    #charts LatencyChart { width: 2fr; }
+    #charts Histogram { width: 1fr; min-width: 30; text-wrap: nowrap; }
+    #below { height: 10; layout: horizontal; }
+    #below .panel { height: 1fr; width: 2fr; }
+    #below #meaning { width: 3fr; scrollbar-size-vertical: 1; }
+    #meaning Meaning { min-height: 100%; }  /* so that it is seldom laid out anew */
+    #gist { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    #hosts { display: none; margin-bottom: 1; }
+    .-hosts #hosts { display: block; }
+    .-low #hosts { margin-bottom: 0; }
+    #clocks { display: none; height: auto; }
+    #clocks Horizontal { height: auto; }
+    #clocks .panel { height: auto; min-height: 5; }
+    #clocks-why { padding: 0 2; }
+    .-idle RunBody, .-form RunBody, .-sweep RunBody, .-clocks #below { display: none; }
+    .-clocks #clocks { display: block; }
+
+    /* narrow but tall: one below the other */
+    .-narrow #charts { layout: vertical; }
+    .-narrow #charts LatencyChart { width: 100%; height: 3fr; }
+    .-narrow #charts Histogram { width: 100%; height: 2fr; }
+
+    /* low: one thing at a time */
+    .-low #below, .-low.-narrow #charts Histogram, .-low.-details #charts LatencyChart { display: none; }
+    .-low #gist { display: block; }
+    .-low.-details #gist, .-low.-clocks #gist { display: none; }
+    .-low.-details #charts Histogram { display: block; width: 100%; height: 1fr; }
+    .-low.-details #below { display: block; height: 11; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield HostTable(id="hosts")
+        with Container(id="charts"):
+            yield LatencyChart(classes="panel")
+            yield Histogram(classes="panel")
+        with Container(id="below"):
+            yield Split(classes="panel")
+            with VerticalScroll(classes="panel", id="meaning", can_focus=False) as scroll:
+                scroll.border_title = "what it means"
+                yield Meaning()
+        yield ClocksView(id="clocks")
+        yield Meaning(classes="-line", id="gist")
+
+    def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw a snapshot; what is hidden keeps its data and draws nothing."""
+        report = snapshot.report
+        statistics = report.statistics
+        self.show_chart(snapshot, log=log, steady_only=steady_only)
+        quantiles = dict(statistics.quantiles) if statistics else {}
+        self.query_one(Histogram).show(snapshot.histogram, {name: quantiles[q] for name, q in MARKED if q in quantiles})
+        whole = {"compute": statistics.median_ns} if statistics and report.handbook is None else {}
+        self.query_one(Split).show(report.split or whole, report.stages)
+        for shown in self.query(Meaning):
+            shown.show(report)
+        self.query_one(HostTable).show(snapshot.hosts, snapshot.spread)
+        if snapshot.clocks is not None:
+            self.query_one(ClocksView).show(snapshot.clocks)
+
+    def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw the chart alone: all that a key for its scale changes."""
+        report = snapshot.report
+        coming = report.wanted is not None and report.state != "ended"
+        self.query_one(LatencyChart).show(
+            snapshot.chart,
+            log=log,
+            steady_only=steady_only,
+            expected=(report.wanted or 0) - warm_count(report.plan) if coming else None,
+            median_ns=report.statistics.median_ns if report.statistics else None,
+            chips=chip_line(report),
+        )
+
+
+def warm_count(plan: Plan) -> int:
+    """Count the samples before the steady state: the first is always cold, but for the handbook's own warm-up."""
+    if plan.method == "handbook":
+        return 0 if plan.warmup else 1
+    return max(1, -(-plan.warmup // plan.products_per_sample))

@@ -1,0 +1,240 @@
+"""The fields of a plan as text, and back: what is wrong is said field by field."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, MatMul, Plan
+from heartbeat_core.benchmark.parameters import SWEPT, Axis, grid, parse_axes, varied
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.units import parse_duration
+from heartbeat_tui.benchmark.header import work_in_words
+from heartbeat_tui.benchmark.text import WHERE, plan_sentence
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.text import ink
+
+SHAPE = ("batch", "hidden", "intermediate")
+CHOICES: dict[str, tuple[str, ...]] = {"backend": BACKENDS, "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
+FIELDS = tuple(
+    Field(name, name.replace("warmup", "warm-up"), hint, CHOICES.get(name, ()))
+    for name, hint in (
+        ("batch", "rows of the input"),
+        ("hidden", "columns of input, rows of weights"),
+        ("intermediate", "columns of the weights"),
+        ("dtype", "what the numbers are"),
+        ("backend", "where it is computed"),
+        ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
+        ("threads", "empty: as torch chooses"),
+        ("method", "how the clock is read"),
+        ("warmup", "beats before the steady state"),
+        ("length", "100, 30s, 2m, or empty: until stopped"),
+    )
+)
+
+Errors = dict[str, HeartbeatError]
+
+
+def texts_of(plan: Plan) -> dict[str, str]:
+    """Write a plan into its fields."""
+    work = plan.workload
+    length = str(plan.iterations) if plan.iterations is not None else f"{plan.duration_s:g}s" if plan.duration_s else ""
+    return {
+        "batch": str(work.batch),
+        "hidden": str(work.hidden),
+        "intermediate": str(work.intermediate),
+        "dtype": work.dtype,
+        "backend": plan.backend,
+        "precision": plan.precision,
+        "threads": str(plan.threads or ""),
+        "method": plan.method,
+        "warmup": str(plan.warmup),
+        "length": length,
+    }
+
+
+def plan_of(texts: dict[str, str], plan: Plan) -> tuple[Plan | None, Errors]:
+    """Read the fields into a plan that keeps what else ``plan`` says; without a plan, at least one field has an error."""
+    errors: Errors = {}
+    values: dict[str, Any] = {}
+    for field in FIELDS:
+        try:
+            values[field.name] = value_of(field.name, texts[field.name].strip())
+        except HeartbeatError as error:
+            errors[field.name] = error
+    if errors:
+        return None, errors
+    try:
+        workload = MatMul(**{name: values.pop(name) for name in (*SHAPE, "dtype")})
+        iterations, duration_s = values.pop("length")
+        kept = {name: getattr(plan, name) for name in ("window", "repeats", "seed", "calibrate")}
+        return Plan(workload=workload, iterations=iterations, duration_s=duration_s, **values, **kept), {}
+    except HeartbeatError as error:  # what no field shows alone: the handbook's clock without a number of iterations
+        return None, {"length": error}
+
+
+def value_of(name: str, text: str) -> Any:
+    """Read one field; raise HeartbeatError where it makes no sense by itself."""
+    if name in CHOICES:
+        return text
+    if name == "length":
+        return length_of(text)
+    if name == "threads" and not text:
+        return None
+    value = number_of(name, text)
+    if name in SHAPE:
+        MatMul(**{name: value})  # type: ignore[arg-type] # the name is one of SHAPE
+    else:
+        Plan(**{name: value})  # type: ignore[arg-type] # warmup or threads
+    return value
+
+
+def number_of(name: str, text: str) -> int:
+    digits = text.replace(",", "").replace("_", "")
+    if not digits.isdecimal():
+        raise HeartbeatError(f"{name} is {text!r}" if text else f"{name} is empty", "It is a whole number.", "Type digits only.")
+    return int(digits)
+
+
+def length_of(text: str) -> tuple[int | None, float | None]:
+    """Read a length: iterations, seconds, or neither for a run until stopped."""
+    if not text:
+        return None, None
+    seconds = parse_duration(text, plain=False)  # a bare number counts iterations
+    if seconds is not None:
+        Plan(iterations=None, duration_s=seconds)
+        return None, seconds
+    try:
+        iterations = number_of("length", text)
+    except HeartbeatError as error:
+        raise HeartbeatError(f"length is {text!r}", "It is a number of iterations or a time.", "Type 100, 30s or 2m.") from error
+    Plan(iterations=iterations)
+    return iterations, None
+
+
+NONE = "nothing"
+SWEEP_FIELDS = (
+    Field("axis", "vary", "what differs from point to point", SWEPT),
+    Field("values", "values", "1,2,4,…,512 or 1..512"),
+    Field("second", "and also", "a second axis makes a curve of each value", (NONE, *SWEPT)),
+    Field("more", "its values", "with commas between them"),
+)
+
+
+def values_for(name: str, plan: Plan) -> str:
+    """Propose values: on a CPU fewer, for there a large batch takes seconds a product."""
+    return {
+        "batch": "1..512" if plan.backend == "cpu" else "1..4096",
+        "hidden": "512..8192",
+        "intermediate": "1024..32768",
+        "dtype": "float32,bfloat16",
+        "precision": "default,high,highest",
+        "threads": f"1..{os.cpu_count() or 1}",
+    }.get(name, "")
+
+
+class SweepForm(Form):
+    """One axis or two; the axes once all fields make sense."""
+
+    DEFAULT_CSS = """
+    SweepForm #form-sentence { min-height: 2; }
+    SweepForm Input, SweepForm Select { width: 30; }
+    """
+    SWEEP_FIELDS = SWEEP_FIELDS
+    BUTTONS = (("enter", "Sweep", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")]
+
+    class Accepted(Message):
+        """The sweep may start along these axes."""
+
+        def __init__(self, axes: tuple[Axis, ...]) -> None:
+            super().__init__()
+            self.axes = axes
+
+    def __init__(self, plan: Plan, texts: Mapping[str, str] | None = None) -> None:
+        first = {"axis": "batch", "values": values_for("batch", plan), "second": NONE, "more": ""}
+        super().__init__(texts or first, "sweep", id="sweep-form")
+        self.plan = plan
+        self.axes: tuple[Axis, ...] = ()
+
+    def first(self) -> str:
+        return "values"
+
+    def changed(self, name: str) -> None:
+        if name in ("axis", "second"):
+            self.put("values" if name == "axis" else "more", values_for(self.texts[name], self.plan))
+
+    def notes(self) -> Mapping[str, Note]:
+        typed = [("values", f"{self.texts['axis']}={self.texts['values']}")]
+        if self.texts["second"] != NONE:
+            typed.append(("more", f"{self.texts['second']}={self.texts['more']}"))
+        axes: tuple[Axis, ...] = ()
+        for count, (field, _) in enumerate(typed, 1):
+            try:
+                axes = parse_axes([text for _, text in typed[:count]])
+                for values in grid(axes):
+                    varied(self.plan, values)
+                self.ends()
+            except HeartbeatError as error:
+                return {field: Note(" ".join(part for part in (f"{error.title}:", error.cause, error.remedy) if part), "failed")}
+        self.axes = axes
+        return {}
+
+    def ends(self) -> None:
+        """Raise HeartbeatError where a point would go on until stopped."""
+        if self.plan.iterations is None and self.plan.duration_s is None:
+            raise HeartbeatError("the plan has no end", "Each point would go on until stopped.", "Give the plan a length first: e.")
+
+    def sentences(self) -> Sequence[Content]:
+        count = len(grid(self.axes))
+        plan, work = self.plan, self.plan.workload
+        names = {axis.name for axis in self.axes}
+        rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
+        length = f"{plan.duration_s:g} s" if plan.duration_s is not None else "about a second"
+        return [
+            ink(f"{count} point{'' if count == 1 else 's'} on {WHERE[plan.backend]}, {rest}.", "strong"),
+            ink(f"Each is a process of its own that beats for {length}, at least 12 times; too large ones are skipped.", "quiet"),
+        ]
+
+    def accepted(self) -> Message:
+        return self.Accepted(self.axes)
+
+
+class PlanForm(Form):
+    """Ten fields; a plan once all of them make sense."""
+
+    DEFAULT_CSS = """
+    PlanForm #form-sentence { min-height: 2; }
+    """
+    FIELDS = FIELDS
+    BUTTONS = (("enter", "Start", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("plan", "Start", "start with this plan", "leave the plan as it was")]
+
+    class Accepted(Message):
+        """The run may start with this plan."""
+
+        def __init__(self, plan: Plan) -> None:
+            super().__init__()
+            self.plan = plan
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(texts_of(plan), "the plan", id="plan-form")
+        self.base = plan
+        self.plan: Plan | None = plan
+
+    def notes(self) -> Mapping[str, Note]:
+        self.plan, errors = plan_of(self.texts, self.base)
+        return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
+
+    def sentences(self) -> Sequence[Content]:
+        assert self.plan is not None  # nothing is wrong
+        return [ink(plan_sentence(self.plan), "strong"), ink(work_in_words(self.plan), "quiet")]
+
+    def accepted(self) -> Message:
+        assert self.plan is not None  # nothing is wrong
+        return self.Accepted(self.plan)

@@ -1,0 +1,292 @@
+"""The figures of a run, at the head of the pane."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Center, Container, Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Digits
+
+from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.units import NOTHING, format_bytes, format_count, scaled
+from heartbeat_tui.benchmark.text import Figures, clock, figures, plan_line, plan_sentence, split_unit
+from heartbeat_tui.widgets.header_footer import KeyButton
+from heartbeat_tui.widgets.histogram import progress
+from heartbeat_tui.widgets.text import Lines, LiveLines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.report import Report
+
+
+WIDE = 92  # cells from which the columns stand further apart
+
+
+def block(shown: Figures, width: int) -> list[Content]:
+    """Set the figures in three lines, in columns that keep their width; the median's number is drawn large beside them."""
+    rows = (
+        (split_unit(shown.median)[1], "last", shown.last, shown.rate, shown.verdict, shown.verdict_ink),
+        (
+            shown.median_name,
+            "p95",
+            shown.p95,
+            shown.computed,
+            f"{shown.share} {shown.share_of}",
+            "quiet" if shown.share == NOTHING else "plain",
+        ),
+        (f"±{shown.half}" if shown.half else "", "max", shown.max, shown.moved, shown.source, "quiet"),
+    )
+    gap = " " * (4 if width < WIDE else 8)
+    return [
+        Content.assemble(
+            ink(f"{beside:<10}", "quiet" if index else "beat"),
+            gap[4:],
+            ink(f"{name:<5}", "quiet"),
+            figure(value, 8),
+            gap[3:],
+            figure(throughput, 14),
+            gap,
+            ink(judged, judged_ink),
+        )
+        for index, (beside, name, value, throughput, judged, judged_ink) in enumerate(rows)
+    ]
+
+
+def figure(value: str, width: int) -> Content:
+    """Set a figure right-aligned, and quietly where there is none yet."""
+    return ink(value.rjust(width), "quiet" if value == NOTHING else "strong")
+
+
+def line(shown: Figures, width: int) -> Content:
+    """Set the most important figures in one line."""
+    parts = [
+        (
+            ink(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat")
+            + ink(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"),
+            15,
+        ),
+        (ink("  p95 ", "quiet") + figure(shown.p95, 7), 13),
+        (figure(shown.rate, 14), 14),
+        (figure(shown.computed, 15), 15),
+        (figure(shown.moved, 12), 12),
+        (ink("  max ", "quiet") + figure(shown.max, 7), 13),
+        (ink("  last ", "quiet") + figure(shown.last, 7), 14),
+    ]
+    left = width - 15  # the verdict and the space before it
+    kept = []
+    for content, cells in parts:
+        if cells > left:
+            break
+        left -= cells
+        kept.append(content)
+    return Content("").join([*kept, Content("   "), ink(shown.verdict, shown.verdict_ink)])
+
+
+class Head(Horizontal):
+    """The median drawn large and the other figures in three lines; on a low screen all of them in one."""
+
+    shown = Figures()
+
+    def compose(self) -> ComposeResult:
+        yield Digits("", id="median")
+        yield LiveLines(id="figures")
+        yield LiveLines(id="figures-line")
+
+    def show(self, report: Report | None) -> None:
+        self.shown = figures(report)
+        number = "" if self.shown.median == NOTHING else split_unit(self.shown.median)[0]
+        median = self.query_one(Digits)
+        if median.value != number:
+            median.update(number)
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        self.query_one("#figures", LiveLines).set_lines(block(self.shown, self.size.width))
+        self.query_one("#figures-line", LiveLines).set_lines([line(self.shown, self.size.width)])
+
+
+SHORTEST, LONGEST = 8, 24  # cells of the bar
+
+
+def how_far(report: Report) -> tuple[float | None, str]:
+    """Give the share done, None where the end is not known, and its words with the time left."""
+    if report.state == "starting":
+        begun = report.stages.get("transfer") is not None
+        return 0.0, "starting …" if not begun else "in the loop …" if report.plan.method == "handbook" else "first beat …"
+    if report.state == "ended":
+        kind = report.ending.kind if report.ending else "done"
+        return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
+    left = clock(report.remaining_s) if report.remaining_s is not None else clock(report.elapsed_s)
+    if report.state in ("paused", "stopping", "finishing"):
+        left = report.state
+    if report.wanted:
+        return report.count / report.wanted, f"{format_count(report.count)}/{format_count(report.wanted)}  {left}"
+    if report.remaining_s is not None and report.elapsed_s + report.remaining_s > 0:
+        return report.elapsed_s / (report.elapsed_s + report.remaining_s), f"{format_count(report.count)}  {left}"
+    return None, f"{format_count(report.count)} so far  {left}"
+
+
+class PlanLine(LiveLines):
+    """The plan of the run, and its progress."""
+
+    plan: Plan | None = None
+    report: Report | None = None
+    waiting = ""
+
+    def show(self, plan: Plan, report: Report | None, waiting: str = "") -> None:
+        """Show the plan; ``waiting`` says what a run waits for that has not begun yet."""
+        self.plan, self.report, self.waiting = plan, report, waiting
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        if self.plan is not None:
+            self.set_lines([self.drawn(self.plan, self.size.width)])
+
+    def drawn(self, plan: Plan, width: int) -> Content:
+        if self.report is None and not self.waiting:
+            return ink(" " + plan_line(plan, {}, width - 2), "quiet")
+        share, words = (None, self.waiting) if self.waiting or self.report is None else how_far(self.report)
+        environment = self.report.environment if self.report is not None else {}
+        left = " " + plan_line(plan, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
+        length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
+        done, rest = progress(share or 0.0, length)
+        space = " " * (width - len(left) - length - len(words) - 3)
+        return Content.assemble(ink(left, "quiet"), space, ink(done, "beat"), ink(rest, "quiet"), "  ", ink(words, "plain"))
+
+
+FASTEST = 2.0  # beats a second: one half of a beat for each of the 4 frames
+SYSTOLE = 0.35  # the share of a beat for which the heart is full
+
+
+def pace(iterations_per_s: float) -> float:
+    """Map iterations per second to visible beats per second: as they are up to 1, then a third more for each factor of 10."""
+    if iterations_per_s <= 1:
+        return max(0.1, iterations_per_s)
+    return min(FASTEST, 1 + math.log10(iterations_per_s) / 3)
+
+
+class Heart(Widget):
+    """Full and hollow in turn while beating; still when the run is, or where motion is reduced."""
+
+    ALLOW_SELECT = False
+    full = True
+    alive = False
+    beats_per_s = 1.0
+    due = 0.0  # when the other half of the beat is to be seen
+
+    def show(self, *, beating: bool, iterations_per_s: float | None) -> None:
+        self.beats_per_s = pace(iterations_per_s) if iterations_per_s else 1.0
+        if beating == self.alive:
+            return
+        self.alive, self.full, self.due = beating, True, 0.0
+        self.refresh()
+
+    def turn(self, now: float) -> None:
+        """Show the other half of the beat where it is time; called once a frame, with seconds."""
+        if not self.alive or self.app.animation_level == "none":
+            return
+        if not self.due:
+            self.due = now + SYSTOLE / self.beats_per_s
+        elif now >= self.due:
+            self.full = not self.full
+            share = SYSTOLE if self.full else 1 - SYSTOLE
+            self.due = max(now, self.due + share / self.beats_per_s)
+            self.refresh()
+
+    def render(self) -> Content:
+        return Content.assemble(" ", ink("♥" if self.full else "♡", "beat" if self.alive else "quiet"))
+
+
+def work_in_words(plan: Plan) -> str:
+    work = plan.workload
+    flop = scaled(work.flops, ((1.0, "FLOP"), (1e6, "MFLOP"), (1e9, "GFLOP"), (1e12, "TFLOP")))
+    return f"One beat is {flop} and moves {format_bytes(work.bytes)}."
+
+
+WAYS_IN = (  # key, what it does, action
+    ("space", "Beat here, with nothing to set up", "begin"),
+    ("g", "Take the tour of the handbook's first part", "tour"),
+    ("1", "Get ready for a TPU: what is missing, what mends it", "app.switch_mode('readiness')"),
+)
+WELCOME = "Nothing is set up yet, and nothing has to be. Three ways in; none costs money or changes a project."
+
+
+class Idle(Container):
+    """The plan, and one obvious key; whoever is new here is told the three ways in."""
+
+    def __init__(self, *, newcomer: bool = False) -> None:
+        super().__init__()
+        self.newcomer = newcomer
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="idle-plan")
+        if self.newcomer:
+            yield Lines(id="idle-welcome").with_text(ink(WELCOME, "plain"))
+            with Center(), Vertical(id="idle-ways"):
+                for key, what, action in WAYS_IN:
+                    yield KeyButton(f"{key:^5}", what, action)
+            return
+        with Center(id="idle-keys"):
+            yield KeyButton("space", "Start", "begin")
+            yield KeyButton("e", "Change the plan", "edit")
+            yield KeyButton("g", "Take the tour", "tour")
+
+    def show(self, plan: Plan, vm: str = "") -> None:
+        self.query_one("#idle-plan", Lines).set_lines([ink(plan_sentence(plan, vm), "strong"), ink(work_in_words(plan), "quiet")])
+
+
+class Front(Container):
+    """What is there with and without a run."""
+
+    SCOPED_CSS = False  # it depends on the classes of the screen
+    DEFAULT_CSS = """
+    Front { height: auto; }
+    #head { height: 3; margin: 1 0 1 0; }
+    Heart { width: 3; height: 3; padding: 1 0 0 0; }
+    Head { width: 1fr; height: 3; }
+    #median { width: 14; color: $accent; text-style: bold; text-align: right; margin-right: 1; }
+    #figures { height: 3; }
+    #figures-line { display: none; height: 1; width: 1fr; }
+    PlanLine { height: 1; width: 1fr; }
+    Idle { display: none; height: 1fr; align: center middle; }
+    #idle-plan { width: 100%; text-align: center; padding: 0 4; }
+    #idle-welcome { width: 100%; text-align: center; padding: 0 4; margin-top: 1; }
+    #idle-ways { width: 64; max-width: 100%; height: auto; margin-top: 1; }
+    #idle-keys { height: 1; width: 100%; margin-top: 2; layout: horizontal; align: center middle; }
+    .-idle Front { height: 1fr; }
+    .-idle Idle { display: block; }
+    .-form Front { height: auto; }
+    .-form Idle { display: none; }
+    .-low #head { height: 1; margin: 0; }
+    .-low Heart, .-low Head { height: 1; padding: 0; }
+    .-low #median, .-low #figures { display: none; }
+    .-low #figures-line { display: block; }
+    """
+
+    def __init__(self, *, newcomer: bool = False) -> None:
+        super().__init__()
+        self.newcomer = newcomer
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="head"):
+            yield Heart()
+            yield Head()
+        yield PlanLine()
+        yield Idle(newcomer=self.newcomer)
+
+    def show(self, plan: Plan, report: Report | None, waiting: str = "", vm: str = "") -> None:
+        self.query_one(Head).show(report)
+        self.query_one(PlanLine).show(report.plan if report else plan, report, waiting)
+        if report is None:
+            self.query_one(Idle).show(plan, vm)
+
+    def turn_heart(self, now: float) -> None:
+        for heart in self.query(Heart):  # none while the screen is built or taken down
+            heart.turn(now)
+
+    def beat(self, *, beating: bool, iterations_per_s: float | None) -> None:
+        self.query_one(Heart).show(beating=beating, iterations_per_s=iterations_per_s)

@@ -1,0 +1,249 @@
+"""Owns the one run that may beat at a time; a run outlives the pane that shows it.
+
+A course is runs that follow one another: both clocks, a sweep. No Textual here. ``start``, ``compare``, ``sweep``,
+``follow`` and ``close`` wait for processes and belong in a thread; the rest returns at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError
+from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.parameters import Axis
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.run import Source
+    from heartbeat_core.benchmark.series import ChartData
+    from heartbeat_core.benchmark.statistics import Bin
+    from heartbeat_core.experiments.experiment import Course, Leg
+    from heartbeat_core.experiments.sweep import Swept
+
+REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
+
+
+class Conductor:
+    """Starts runs, hands out snapshots of them, and sees them to their end.
+
+    ``begin`` is given a plan, and for the leg of a course the label of its recording too; ``give_up`` has one that still waits
+    for a connection raise HeartbeatError.
+    """
+
+    give_up: Callable[[], object] = staticmethod(lambda: None)
+
+    def __init__(self, begin: Callable[..., Source], clock: Callable[[], float] = monotonic) -> None:
+        self.begin, self.clock = begin, clock
+        self.changing = threading.Lock()  # held while one run gives way to another
+        self.run: Source | None = None
+        self.course: Course | None = None
+        self.leg: Leg | None = None  # of the course, until its end is told to it
+        self.telling = threading.Lock()  # held while the course is told, which takes no time
+        self.told = 0
+        self.seen: tuple[int, int, int] | None = None
+        self.mourned: Source | None = None  # the last run whose end was told
+        self.not_before = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Tell whether a run is on its way, or another is to follow it."""
+        return self.run is not None and (self.run.ending is None or (self.course is not None and self.course.more))
+
+    def start(self, plan: Plan) -> None:
+        """Start a run; raise HeartbeatError where it cannot start."""
+        with self.changing:
+            self.course = self.leg = None
+            self.change(lambda: self.begin(plan))
+
+    def compare(self, plan: Plan) -> None:
+        """Start the handbook's method on this work; the honest one follows when it has ended."""
+        from heartbeat_core.experiments.experiment import BothClocks
+
+        self.set_out(BothClocks(plan))
+
+    def sweep(self, plan: Plan, axes: tuple[Axis, ...]) -> None:
+        """Start with the first point; raise HeartbeatError where a point makes no sense, or none can start."""
+        from heartbeat_core.experiments.sweep import Sweep
+
+        self.set_out(Sweep(plan, axes))
+
+    def set_out(self, course: Course) -> None:
+        with self.changing:
+            if self.run is not None:
+                self.run.close()
+            self.course = self.leg = None
+            self.proceed(course)
+            self.course = course
+
+    def proceed(self, course: Course) -> None:
+        """Start the next leg that can start; raise the HeartbeatError of the last one where none can."""
+        refused: HeartbeatError | None = None
+        while (leg := course.next()) is not None:
+            try:
+                self.change(lambda leg=leg: self.begin(leg.plan, course.label_of(leg)))  # type: ignore[misc]
+            except HeartbeatError as error:
+                if error.exit_code == INTERRUPTED:
+                    raise
+                course.refused(leg, error)
+                self.told, refused = self.told + 1, error
+            else:
+                self.leg = leg
+                return
+        if refused is not None:
+            raise refused
+
+    def adopt(self, open_source: Callable[[], Source]) -> None:
+        """Show a run that is started elsewhere, such as a replay."""
+        with self.changing:
+            self.course = self.leg = None
+            self.change(open_source)
+
+    def follow(self) -> None:
+        """Start the run that was to follow the one that has ended, where there is one."""
+        with self.changing:
+            if self.due and self.course is not None:
+                self.tell_end()
+                self.proceed(self.course)
+
+    def tell_end(self) -> None:
+        """Tell the course how its leg has ended, once."""
+        from heartbeat_core.experiments.experiment import kept_at
+
+        with self.telling:
+            run, course, leg = self.run, self.course, self.leg
+            if run is not None and run.ending is not None and course is not None and leg is not None:
+                course.ended(leg, run.report(), kept_at(run))
+                self.leg, self.told = None, self.told + 1
+
+    def change(self, begin: Callable[[], Source]) -> None:
+        if self.run is not None:
+            self.run.close()
+        self.run, self.not_before = begin(), 0.0
+
+    @property
+    def due(self) -> bool:
+        """Tell whether the run that was to follow may start."""
+        return self.course is not None and self.course.more and self.run is not None and self.run.ending is not None
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether all that there is has been seen and nothing more will come."""
+        return not self.active and (self.run is None or self.seen == (id(self.run), self.run.version, self.told))
+
+    def snapshot(self) -> Snapshot | None:
+        """Return what has changed since the last call; None where nothing has, or where looking costs too much now."""
+        run = self.run
+        if run is None or self.resting:
+            return None
+        if run.ending is not None and self.leg is not None:
+            self.tell_end()
+        seen = id(run), run.version, self.told
+        if seen == self.seen:
+            return None
+        self.seen = seen
+        report = run.report()
+        shown = run.shown()
+        return Snapshot(
+            report,
+            charts_of(shown),
+            histogram_of(shown, report),
+            self.clocks(report),
+            self.swept(),
+            more=self.due,
+            hosts=run.hosts(),
+            spread=run.spread(),
+            going=run.ending is None,
+        )
+
+    def clocks(self, report: Report) -> Clocks | None:
+        """Give what both clocks read so far, where they are compared."""
+        if self.course is None or self.course.kind != "clocks":
+            return None
+        handbook = getattr(self.course, "handbook", None)
+        return Clocks(handbook=report) if report.plan.method == "handbook" else Clocks(handbook, report)
+
+    def swept(self) -> Swept | None:
+        """Give the sweep as far as it is, where there is one."""
+        swept: Callable[[], Swept] | None = getattr(self.course, "swept", None)  # without an import that only a sweep needs
+        return swept() if swept else None
+
+    @property
+    def resting(self) -> bool:
+        """Tell whether it is too early for another look."""
+        return self.clock() < self.not_before
+
+    def looked(self, seconds: float, apart_s: float = 0.0) -> None:
+        """Rest after a look that took so long, drawing included."""
+        self.not_before = self.clock() + max(apart_s, (REST - 1) * seconds if seconds > 0.02 else 0.0)
+
+    def over(self) -> bool:
+        """Tell, once for each run, that it has ended."""
+        run = self.run
+        if run is None or run.ending is None or run is self.mourned:
+            return False
+        self.mourned = run
+        return True
+
+    def show_host(self, step: int) -> None:
+        """Show another of several hosts."""
+        if self.run is not None and (hosts := self.run.hosts()):
+            self.run.choose(next((index for index, host in enumerate(hosts) if host.shown), 0) + step)
+
+    def pause(self) -> None:
+        if self.run is not None:
+            self.run.pause()
+
+    def resume(self) -> None:
+        if self.run is not None:
+            self.run.resume()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ask the run to end, or give up the one that is to begin; what was to follow is given up.
+
+        ``at_once`` does not wait for the beat under way, nor for the proof.
+        """
+        if self.course is not None:
+            self.course.stop()
+        self.give_up()
+        if self.run is not None:
+            (self.run.kill if at_once else self.run.stop)()
+
+    def clear(self) -> None:
+        """Forget a run that has ended."""
+        if not self.active:
+            self.run = self.course = self.leg = self.seen = None
+
+    def close(self) -> None:
+        """End the run, by force if it does not listen, and wait until it is gone."""
+        while not self.changing.acquire(timeout=0.1):
+            self.give_up()
+        try:
+            if self.course is not None:
+                self.course.stop()
+            if self.run is not None:
+                self.run.close()
+        finally:
+            self.changing.release()
+
+
+def charts_of(run: Source) -> Callable[[int, bool], ChartData]:
+    return lambda columns, steady_only: run.chart(columns, steady_only=steady_only)
+
+
+def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]]:
+    """Count the steady samples that the report was made of, and whatever has come since."""
+
+    def bins(most: int) -> tuple[Bin, ...]:
+        # NumPy takes 80 ms to import, and nothing needs it before there are samples
+        from heartbeat_core.benchmark.statistics import histogram
+
+        if report.statistics is None:
+            return ()
+        with run.changed:
+            return histogram(run.series.steady, report.statistics, most, report.plan.products_per_sample)
+
+    return bins

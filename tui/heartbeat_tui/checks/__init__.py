@@ -1,0 +1,1 @@
+"""The Readiness pane: the checklist, its target and its fixes."""

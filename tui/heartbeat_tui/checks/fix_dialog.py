@@ -1,0 +1,241 @@
+"""What mends a check: the exact command, what it changes and costs; once confirmed, what it says as it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Input
+
+from heartbeat_core.checks.fix_runner import RemedyRun, filled, manner_of
+from heartbeat_tui.checks.model import InTerminal, Mended
+from heartbeat_tui.checks.text import STATUS_INKS, STATUS_WORDS, costs, labelled
+from heartbeat_tui.widgets.dialogs import CommandScreen
+from heartbeat_tui.widgets.header_footer import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink, inked
+
+if TYPE_CHECKING:
+    from textual.content import Content
+
+    from heartbeat_core.checks.result import Result
+    from heartbeat_core.diagnosis.model import Remedy
+    from heartbeat_tui.checks.model import Checklist
+
+EXAMPLES = {
+    "<EMAIL>": "an address where Google can reach you",
+    "<JUSTIFICATION>": "what you need it for, in a sentence",
+    "<PRINCIPAL>": "user:you@example.com",
+    "<BILLING_ACCOUNT>": "0123AB-4567CD-89EF01",
+    "<PROJECT>": "the id of the project",
+    "<VALUE>": "how much",
+}
+MakeRun = Callable[..., RemedyRun]
+
+
+class RemedyScreen(CommandScreen):
+    """Shows first, runs only when confirmed, and then exactly what it showed."""
+
+    DEFAULT_CSS = """
+    RemedyScreen .remedy-row { height: auto; }
+    RemedyScreen .remedy-label { width: 10; }
+    RemedyScreen #remedy-text { margin: 1 0; }
+    RemedyScreen .command { margin-bottom: 1; }
+    RemedyScreen Input { width: 1fr; background: $panel; }
+    RemedyScreen #remedy-blanks { height: auto; margin-top: 1; }
+    RemedyScreen .remedy-label-wide { width: 16; }
+    RemedyScreen.-running #remedy-blanks, RemedyScreen.-running #remedy-how { display: none; }
+    RemedyScreen #remedy-state { margin-top: 1; }
+    """
+    DONE = "done"
+    CANCELLED = "cancelled: what it had done by then is done"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "run", "Run", tooltip="run exactly this command", id="remedy.run"),
+        Binding("y", "copy", "Copy", tooltip="copy the command", id="remedy.copy"),
+        Binding("tab", "another(1)", "Another", tooltip="the next field, then the next remedy", id="remedy.another", priority=True),
+        Binding("shift+tab", "another(-1)", "Another", show=False, id="remedy.other", priority=True),
+        Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
+    ]
+
+    def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = RemedyRun) -> None:
+        super().__init__()
+        self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
+        self.number = 0
+        self.values: dict[str, str] = {}
+        self.code: int | None = None
+        self.status: str = result.status
+        self.said: Content = ink("", "plain")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel") as box:
+            box.border_title = "what mends it"
+            box.border_subtitle = "DEMO" if self.emulated else ""
+            with VerticalScroll(classes="scroll", can_focus=False):
+                yield Lines(id="remedy-text")
+                yield Lines(id="remedy-command", classes="command")
+                yield Lines(id="remedy-effects")
+                yield Lines(id="remedy-how")
+                yield Vertical(id="remedy-blanks")
+                with VerticalScroll(id="output"):
+                    yield Lines(id="lines")
+                yield Lines(id="remedy-state")
+            yield Horizontal(classes="keys")
+
+    async def on_mount(self) -> None:
+        await self.show_remedy()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    # -- what is shown
+
+    @property
+    def remedy(self) -> Remedy:
+        return self.result.remedies[self.number]
+
+    @property
+    def ready(self) -> Remedy:
+        """Give the remedy with the blanks filled in, as far as they are."""
+        return filled(self.remedy, self.values)
+
+    @property
+    def way(self) -> str:
+        return manner_of(self.remedy, emulated=self.emulated).way
+
+    async def show_remedy(self) -> None:
+        """Show the remedy chosen, with a field for each blank in it."""
+        blanks = self.query_one("#remedy-blanks", Vertical)
+        await blanks.remove_children()
+        fields = self.remedy.missing if self.way != "copy" else ()
+        for place in fields:
+            name = place.strip("<>").lower().replace("_", " ")
+            field = Input(self.values.get(place, ""), placeholder=EXAMPLES.get(place, ""), compact=True, name=place)
+            await blanks.mount(Horizontal(Lines(classes="remedy-label-wide").with_text(ink(name, "plain")), field, classes="remedy-row"))
+        if fields:
+            blanks.query(Input).first().focus()
+        else:
+            self.set_focus(None)
+        self.draw()
+        await self.draw_keys()
+
+    def draw(self) -> None:
+        remedy, many = self.ready, len(self.result.remedies)
+        counted = f"{self.number + 1} of {many}  " if many > 1 else ""
+        show = self.query_one
+        show("#remedy-text", Lines).set_lines(
+            [ink(self.result.question, "quiet"), ink(f"{counted}{remedy.text}", "strong")],
+        )
+        show("#remedy-command", Lines).set_lines([ink(remedy.shell or remedy.page or "nothing to run", "command")])
+        money = "quiet" if remedy.costs is False else "attention"
+        effects, how = show("#remedy-effects", Lines), show("#remedy-how", Lines)
+        width = effects.size.width or 60
+        changes = labelled("changes", remedy.changes or "nothing", width, ink="quiet")
+        price = labelled("costs", costs(remedy).removeprefix("costs "), width, ink=money)
+        effects.set_lines([inked(line) for line in (*changes, *price)])
+        runs = labelled("runs", self.how(), width, ink="attention" if self.emulated else "quiet")
+        how.set_lines([inked(line) for line in runs])
+        show("#remedy-state", Lines).set_lines([self.said])
+
+    def how(self) -> str:
+        manner = manner_of(self.remedy, emulated=self.emulated)
+        if manner.way == "copy":
+            return f"not from here. {manner.reason}"
+        if self.emulated:
+            return "against the emulator: nothing of Google's is reached or changed."
+        return manner.reason or "exactly as shown, with your own gcloud and your own account."
+
+    async def draw_keys(self) -> None:
+        keys = self.query_one(".keys", Horizontal)
+        wanted = []
+        if self.state == "shown":
+            if self.way != "copy":
+                wanted.append(("enter", "Run it", "run"))
+            wanted.append(("y", "Copy", "copy"))
+            if len(self.result.remedies) > 1:
+                wanted.append(("tab", "Another way", "another(1)"))
+        wanted.append(("escape", "Cancel" if self.state == "running" else "Close", "close"))
+        await keys.remove_children()
+        await keys.mount(*(KeyButton(*each) for each in wanted))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let fields keep their keys, and offer only what can be done."""
+        del parameters
+        offered = {
+            "another": self.state == "shown",
+            "run": self.state == "shown" and self.way != "copy",
+            "copy": not isinstance(self.focused, Input),
+        }
+        return offered.get(action, True)
+
+    def say(self, text: str, kind: str) -> None:
+        self.said = ink(text, kind)
+        self.draw()
+
+    def show_checklist(self, checklist: Checklist) -> None:
+        """Say how the check stands by now, once the command has ended well."""
+        result = checklist.readiness.get(self.result.id)
+        if self.code != 0 or result is None:
+            return
+        self.status = result.status
+        word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_INKS[result.status]
+        if result.id in checklist.asking:
+            self.say(f"✓ done. Asking {result.id} again …", "ok")
+        elif result.status == "pass":
+            self.say(f"✓ done, and the check passes: {result.summary}", "ok")
+        elif checklist.watch is not None:
+            self.say(f"✓ done. The check is watched until it turns; now it is {word}: {result.summary}", kind)
+
+    # -- what the keys do
+
+    async def action_another(self, by: int) -> None:
+        """Go to the next field; from the last one on to the next remedy."""
+        fields = list(self.query(Input))
+        index = fields.index(self.focused) + by if isinstance(self.focused, Input) else len(fields)
+        if 0 <= index < len(fields) or len(self.result.remedies) == 1:
+            if fields:
+                fields[index % len(fields)].focus()
+            return
+        self.number = (self.number + by) % len(self.result.remedies)
+        self.say("", "plain")
+        await self.show_remedy()
+
+    def action_copy(self) -> None:
+        text = self.ready.shell or self.ready.page
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.say("On the clipboard.", "quiet")
+
+    async def action_run(self) -> None:
+        """Run it, unless something is left blank."""
+        blank = [place.strip("<>").lower().replace("_", " ") for place in self.ready.missing]
+        command = self.ready.command
+        if blank or command is None:
+            self.app.bell()
+            self.say(f"Fill in {' and '.join(blank)} first.", "attention")
+            return
+        if self.way == "terminal":
+            self.post_message(InTerminal(command, self.environ, self.result.id))
+            return
+        self.set_focus(None)
+        await self.begin(self.make_run(command, self.line, self.environ))
+
+    async def on_command_screen_over(self, event: CommandScreen.Over) -> None:
+        """Have the check watched, once the command has ended well."""
+        self.code = event.code
+        if event.code is not None:
+            self.app.post_message(Mended(self.result.id, event.code))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.values[event.input.name or ""] = event.value.strip()
+        self.draw()
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go to the next blank, and from the last one on."""
+        event.stop()
+        if self.ready.missing and event.value:
+            self.focus_next(Input)
+        else:
+            await self.action_run()

@@ -1,0 +1,313 @@
+"""Owns the checks: what asks them, what is being asked now, and the watch on one that is being mended.
+
+No Textual here. ``ask``, ``aim``, ``watch`` and ``offers`` may wait for Google Cloud and belong in a thread; the rest returns at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from heartbeat_tui.checks.model import Checklist, Offers, Watch
+
+if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Result
+    from heartbeat_core.checks.runner import Runner
+    from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.emulator.process import EmulatorProcess
+    from heartbeat_core.settings import Settings
+
+
+Names = tuple[str, ...]
+MOST_AFTER = 6  # looks at what waited for a check that was mended: much of that can never be told
+# Seconds between two looks at a check that is being mended: an API takes minutes to be enabled everywhere.
+DELAYS = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, *[30.0] * 20)
+
+
+class OpenRunner(Protocol):
+    """Looks around and makes a runner; may take a second and raise HeartbeatError."""
+
+    def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner: ...
+
+
+class Checkup:
+    """Asks the checks, one round at a time, and hands out what is known; ``news`` is called from any thread when that has changed."""
+
+    def __init__(self, open_runner: OpenRunner, *, delays: Iterable[float] = DELAYS) -> None:
+        self.open_runner, self.delays = open_runner, tuple(delays)
+        self.news: Callable[[], object] = lambda: None
+        self.choices: dict[str, str] = {}
+        self.turn = threading.Lock()  # held while checks are asked
+        self.lock = threading.Lock()
+        self.opening = threading.Lock()  # held while a runner is made: another pane may want its world at the same time
+        self.waiting: list[Names | None] = []  # rounds whose turn has not come
+        self.runner: Runner | None = None
+        self.asking: set[str] = set()
+        self.rounds = 0
+        self.watched: Watch | None = None
+        self.unwatch = threading.Event()
+        self.errands: set[CloudSession] = set()  # that ask what there is to choose from
+        self.closed = False
+
+    # -- what is known
+
+    def checklist(self) -> Checklist | None:
+        """Give all that is known now; None before the first round has begun."""
+        runner = self.runner
+        if runner is None:
+            return None
+        with self.lock:
+            asking = frozenset(self.asking)
+        return Checklist(
+            readiness=runner.readiness(),
+            checks=tuple(runner.checks.values()),
+            asking=asking,
+            busy=bool(self.rounds),
+            watch=self.watched,
+            endpoint=runner.world.endpoint,
+        )
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.rounds)
+
+    # -- asking
+
+    def ask(self, names: Names | None = None) -> None:
+        """Ask these checks, or all; wait for the turn where others are being asked. Raise HeartbeatError where nothing can be."""
+        with self.lock:
+            if self.closed or names in self.waiting:
+                return
+            self.waiting.append(names)
+            self.rounds += 1
+        try:
+            with self.turn:
+                with self.lock:
+                    self.waiting.remove(names)
+                if not self.closed:
+                    self.open().run(names)
+        finally:
+            with self.lock:
+                self.rounds -= 1
+                if not self.rounds:
+                    self.asking.clear()
+            self.news()
+
+    def open(self) -> Runner:
+        """Give the runner, made anew where the target has changed."""
+        with self.opening:
+            with self.lock:
+                runner, choices = self.runner, dict(self.choices)
+            if runner is None:
+                runner = self.open_runner(choices, on_result=self.answered, on_start=self.began)
+                with self.lock:
+                    self.runner = runner
+                    self.asking.clear()
+        self.news()
+        return runner
+
+    def aim(self, choices: Mapping[str, str]) -> None:
+        """Ask everything anew for another target; what was chosen before holds where this says nothing."""
+        with self.lock:
+            self.choices.update(choices)
+            old, self.runner = self.runner, None
+        self.unwatch.set()
+        if old is not None:
+            old.cancel()
+        self.ask()
+
+    def began(self, check_id: str) -> None:
+        with self.lock:
+            self.asking.add(check_id)
+        self.news()
+
+    def answered(self, result: Result) -> None:
+        with self.lock:
+            self.asking.discard(result.id)
+        self.news()
+
+    # -- watching
+
+    def watch(self, check_id: str) -> None:
+        """Ask a check ever more seldom until it passes, and then what waited for it until that can be told; patience has an end."""
+        self.unwatch.set()  # one watch at a time
+        self.unwatch = over = threading.Event()
+        runner = self.runner
+        waited = runner.select((check_id,)) if runner else ()
+        after = 0
+        try:
+            for tries, delay_s in enumerate((0.0, *self.delays)):
+                due = self.due(check_id, waited) if tries else (check_id,)
+                after += due != (check_id,)
+                if not due or after > MOST_AFTER:
+                    return
+                self.watched = Watch(check_id, tries, delay_s)
+                self.news()
+                if over.wait(delay_s) or self.closed:
+                    return
+                self.ask(due)
+        finally:
+            if self.unwatch is over:
+                self.watched = None
+            self.news()
+
+    def due(self, check_id: str, waited: Names) -> Names:
+        """Name what to look at again: the check, or once it passes those that waited for it and could not be told."""
+        runner = self.runner
+        if runner is None:
+            return ()
+        if not runner.passed(check_id):
+            return (check_id,)
+        found = runner.readiness().results
+        return tuple(result.id for result in found if result.id in waited and result.status == "unknown")
+
+    # -- what there is to choose from
+
+    def offers(self, project: str, zone: str) -> Offers:
+        """Ask which projects, zones, types and runtimes there are; what cannot be told is empty, and why is said."""
+        from heartbeat_core.cloud.errors import CloudError
+        from heartbeat_core.cloud.projects import search_projects
+        from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions, list_zones
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
+
+        problems: list[str] = []
+        found: dict[str, Names] = {}
+
+        def note(name: str, ask: Callable[[], Iterable[str]]) -> None:
+            try:
+                found[name] = tuple(dict.fromkeys(ask()))
+            except CloudError as error:
+                problems.append(diagnose_exception(error, "call").title)
+
+        try:
+            session = self.open().world.open_session()
+        except CloudError as error:
+            return Offers(problem=diagnose_exception(error, "call").title)
+        with self.lock:
+            self.errands.add(session)
+            if self.closed:
+                session.cancel()
+        try:
+            note("projects", lambda: (each.id for each in search_projects(session)))
+            if project:
+                note("zones", lambda: list_zones(session, project))
+            if project and zone:
+                note("accelerator_types", lambda: list_accelerator_types(session, project, zone))
+                note("runtime_versions", lambda: list_runtime_versions(session, project, zone))
+        finally:
+            with self.lock:
+                self.errands.discard(session)
+            session.close()
+        return Offers(**found, problem=problems[0] if problems else "")
+
+    # -- the end
+
+    def cancel(self) -> None:
+        """End the round under way and the watch; what was not answered keeps its older answer."""
+        self.unwatch.set()
+        runner = self.runner
+        if runner is not None:
+            runner.cancel()
+
+    def close(self) -> None:
+        """End everything for good."""
+        with self.lock:
+            self.closed = True
+            errands = tuple(self.errands)
+        self.cancel()
+        for errand in errands:
+            errand.cancel()
+
+
+CHOSEN_HERE = "chosen here"
+
+
+class Remembering:
+    """Opens sessions; what one has learned of whom it acts as, the next one knows, as long as the credentials are the same."""
+
+    def __init__(self, open_session: Callable[[], CloudSession]) -> None:
+        self.open_session = open_session
+        self.last: CloudSession | None = None
+
+    def __call__(self) -> CloudSession:
+        last, session = self.last, self.open_session()
+        if last is not None and session.principal.name is None and alike(last, session):
+            session.connection.learn(last.principal.name)
+        self.last = session
+        return session
+
+
+def alike(one: CloudSession, other: CloudSession) -> bool:
+    """Say whether both act by the same credentials."""
+
+    def key(session: CloudSession) -> tuple[object, ...]:
+        login = session.login
+        return login.principal.sort, login.principal.source, getattr(login.credentials, "refresh_token", None)
+
+    return key(one) == key(other)
+
+
+class Surveyor:
+    """Makes runners for the real Google Cloud, or for an emulator in the state ``demo`` names, which starts with the first.
+
+    The emulator's time runs ``speed`` times as fast as ours.
+    """
+
+    def __init__(self, settings: Settings, flags: Mapping[str, str | None], *, demo: str | None = None, speed: float = 1.0) -> None:
+        self.settings, self.flags, self.demo, self.speed = settings, dict(flags), demo, speed
+        self.lock = threading.Lock()
+        self.emulator: EmulatorProcess | None = None
+        self.closed = False
+
+    def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner:
+        """Look around and make a runner of all checks; raise HeartbeatError where the scenario or an endpoint is none."""
+        from heartbeat_core.checks.environment import demo_environ, look_around
+        from heartbeat_core.checks.registry import checks_for
+        from heartbeat_core.checks.runner import Runner
+        from heartbeat_core.cloud.gcloud_config import Chosen
+        from heartbeat_core.settings import CloudSettings
+
+        if self.demo is None:
+            world = look_around(self.flags, settings=self.settings)
+        else:
+            project = Chosen(self.project(), "the demo")
+            settings = replace(self.settings, cloud=CloudSettings(), sources={})
+            world = look_around(self.flags, endpoint=self.url(), settings=settings, environ=demo_environ(), project=project)
+        world = replace(world, target=chosen_here(world.target, choices), open_session=Remembering(world.open_session))
+        return Runner(checks_for(), world, on_result=on_result, on_start=on_start)
+
+    def project(self) -> str | None:
+        """Name the project of the demo, which a scenario may not have created yet."""
+        from heartbeat_core.emulator.scenario import load_scenario
+
+        return load_scenario(self.demo or "").project.id or None
+
+    def url(self) -> str:
+        """Start the emulator, unless it runs."""
+        from heartbeat_core.emulator.process import start_emulator
+        from heartbeat_core.errors import HeartbeatError
+
+        with self.lock:
+            if self.closed:
+                raise HeartbeatError("the demo is over", "", "Start it again.")
+            if self.emulator is None:
+                self.emulator = start_emulator(self.demo or "", speed=self.speed)
+            return self.emulator.url
+
+    def close(self) -> None:
+        """End the emulator, where there is one."""
+        with self.lock:
+            self.closed = True
+            if self.emulator is not None:
+                self.emulator.close()
+                self.emulator = None
+
+
+def chosen_here(target: Target, choices: Mapping[str, str]) -> Target:
+    """Put what was chosen on the screen in the place of what was found."""
+    from heartbeat_core.cloud.gcloud_config import Chosen
+
+    return replace(target, **{name: Chosen(value or None, CHOSEN_HERE) for name, value in choices.items()})

@@ -1,0 +1,387 @@
+"""The Readiness pane: whether this project, this account and this machine are ready for a TPU, and what the next step is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_tui.checks.model import Aim, AskChecks, Checklist, Mend, StopChecks
+from heartbeat_tui.checks.text import Row, details, headline, justified, progress, row_line, who
+from heartbeat_tui.widgets.header_footer import KeyButton
+from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.table import LinesList
+from heartbeat_tui.widgets.text import Lines, ink, inked
+
+if TYPE_CHECKING:
+    from heartbeat_core.checks.result import Result
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_tui.checks.model import Offered
+    from heartbeat_tui.checks.target_form import TargetForm
+    from heartbeat_tui.checks.text import Fold, Row
+
+
+key = partial(pane_key, "readiness")
+
+
+class ReadinessPane(ListPane):
+    """Draws the checklist it is shown, and asks the app for what its keys mean."""
+
+    DEFAULT_CSS = """
+    ReadinessPane #checks-panel { width: 1fr; height: 1fr; padding: 0; }
+    ReadinessPane #details { width: 1fr; height: 1fr; }
+    ReadinessPane #checks-problem { display: none; height: 1fr; padding: 1 2; }
+    ReadinessPane.-failed #checks-problem { display: block; }
+    ReadinessPane.-failed ChecklistView, ReadinessPane.-failed #details { display: none; }
+    ReadinessPane #halves { width: 100%; height: 1fr; }  /* 1fr would leave room for the margin of the head */
+    ReadinessPane.-form #halves { display: none; }
+    ReadinessPane.-tall ReadinessHead { margin: 1 1; }
+    ReadinessPane.-narrow #checks-panel, ReadinessPane.-narrow #details { width: 1fr; }
+    ReadinessPane.-narrow #details, ReadinessPane.-narrow.-details #checks-panel { display: none; }
+    ReadinessPane.-narrow.-details #details { display: block; }
+    """
+    PANEL = "#checks-panel"
+    MAY_BE_SOUGHT = "words of a check, or fail"
+    SPARE: ClassVar[tuple[str, ...]] = ("seek", "ask_all", "ask_group", "copy")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "back", "Back", "back to the checks"),
+        key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
+        key("y", "copy", "Copy", "copy the command that mends this check"),
+        key("r", "ask", "Re-check", "ask this check again"),
+        key("g", "ask_group", "Group", "ask all checks of this group again"),
+        key("R", "ask_all", "All", "ask every check again"),
+        key("s", "stop", "Stop", "ask no further", show=False),
+        key("n", "next", "Next", "go to the next step", show=False),
+        key("t", "target", "Target …", "choose project, zone, accelerator, runtime and provisioning model"),
+        key("slash", "seek", "Filter", "show only the checks with these words"),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]]) -> None:
+        super().__init__(tabs, "readiness")
+        self.checklist: Checklist | None = None
+        self.problem: HeartbeatError | None = None  # why there is no checklist
+        self.folds: dict[str, Fold] = {}
+        self.head: ReadinessHead | None = None
+        self.list: ChecklistView | None = None
+        self.details: CheckDetails | None = None
+        self.form: TargetForm | None = None
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; then ask."""
+        from heartbeat_tui.widgets.text import Lines
+
+        head, checks, details = ReadinessHead(), ChecklistView(), CheckDetails()
+        panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
+        panel.border_title = "checks"
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(head, Horizontal(panel, details, id="halves"))
+            await self.mount_foot()
+            self.head, self.list, self.details = head, checks, details
+            checks.focus()
+            self.draw()
+        self.refresh_bindings()
+        self.post_message(AskChecks())
+
+    # -- what is shown
+
+    def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None:
+        """Show the checks, or why there is nothing yet to check."""
+        self.checklist, self.problem = checklist, problem
+        self.draw()
+        self.refresh_bindings()
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        self.show_labels(*self.emulated)
+        if self.head is None or self.list is None:
+            return
+        from heartbeat_tui.checks.text import problem_lines, rows_of
+        from heartbeat_tui.widgets.text import Lines, inked
+
+        self.head.show(self.checklist, failed=self.problem is not None)
+        self.set_class(self.problem is not None, "-failed")
+        if self.problem is not None:
+            self.remove_class("-details")  # of a check that is no more
+            self.query_one("#checks-problem", Lines).set_lines([inked(line) for line in problem_lines(self.problem)])
+        if self.checklist is not None and self.checklist.checks:
+            self.list.show(rows_of(self.checklist, self.folds, self.sought))
+            self.draw_details()
+
+    def draw_details(self) -> None:
+        if self.list is not None and self.details is not None and self.checklist is not None:
+            self.details.show(self.list.row, self.checklist)
+
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """Say it where an emulator is asked, unless the banner does."""
+        endpoint = self.checklist.endpoint if self.checklist else None
+        return (f"EMULATED at {endpoint}",) if endpoint and not self.banner else ()
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.is_mounted:
+            self.draw()
+
+    def on_screen_suspend(self) -> None:
+        self.awake = False
+
+    # -- what can be done now
+
+    @property
+    def row(self) -> Row | None:
+        return self.list.row if self.list is not None else None
+
+    @property
+    def result(self) -> Result | None:
+        row = self.row
+        return row.result if row else None
+
+    @property
+    def narrow(self) -> bool:
+        """Tell whether there is room for one thing at a time."""
+        return self.app.size.width < 110
+
+    def offered(self) -> dict[str, bool]:
+        if self.checklist is None:  # there is nothing yet to act on
+            return {**dict.fromkeys(self.OWN, False), "ask_all": self.list is not None}
+        from heartbeat_tui.checks.text import command_of
+
+        row, result = self.row, self.result
+        opened = self.has_class("-details") and self.narrow
+        return {
+            "back": opened or self.seeking or not self.at_list,
+            "fix": bool(result and result.remedies),
+            "copy": command_of(result) is not None,
+            "ask": bool(row and row.check),
+            "ask_group": row is not None,
+            "stop": self.checklist.busy or self.checklist.watch is not None,
+            "next": self.checklist.readiness.next is not None,
+            "seek": self.seeker is None and not opened,
+        }
+
+    @property
+    def at_list(self) -> bool:
+        return self.list is None or self.focused is None or self.focused is self.list
+
+    # -- what the keys do
+
+    def open_details(self) -> None:
+        self.add_class("-details")
+        if self.details is not None:
+            self.details.query_one("#details-scroll").focus()
+        self.refresh_bindings()
+
+    async def action_back(self) -> None:
+        """Close what is open: the details, then the filter."""
+        if not self.at_list and self.seeker is None:
+            self.remove_class("-details")
+        else:
+            await self.stop_seeking()
+        self.refocus()
+        self.draw()
+        self.refresh_bindings()
+
+    def action_fix(self) -> None:
+        if self.result is not None:
+            self.post_message(Mend(self.result))
+
+    def action_copy(self) -> None:
+        from heartbeat_tui.checks.text import command_of
+
+        text = command_of(self.result)
+        if text is not None:
+            self.app.copy_to_clipboard(text)
+            self.notify(text, title="On the clipboard", markup=False)
+
+    def action_ask(self) -> None:
+        if self.row is not None and self.row.check is not None:
+            self.post_message(AskChecks((self.row.check.id,)))
+
+    def action_ask_group(self) -> None:
+        from heartbeat_tui.checks.text import group_name
+
+        if self.row is not None:
+            self.post_message(AskChecks(group_name(self.row)))
+
+    def action_ask_all(self) -> None:
+        self.post_message(AskChecks())
+
+    def action_stop(self) -> None:
+        self.post_message(StopChecks())
+
+    def action_next(self) -> None:
+        following = self.checklist.readiness.next if self.checklist else None
+        if self.list is not None and following is not None:
+            self.list.point_at_key(following.id)
+
+    async def action_target(self) -> None:
+        from heartbeat_tui.checks.target_form import TargetForm
+
+        target = self.checklist.readiness.target if self.checklist else None
+        if target is not None:
+            await self.open_form(TargetForm(target))
+
+    # -- news from the widgets
+
+    def on_lines_list_pointed(self) -> None:
+        self.draw_details()
+        self.refresh_bindings()
+
+    def on_lines_list_chosen(self) -> None:
+        self.open_details()
+
+    def on_checklist_view_folded(self, event: ChecklistView.Folded) -> None:
+        self.folds[event.section] = "open" if event.open_ else "shut"
+        self.draw()
+        self.refresh_bindings()
+
+    async def on_target_form_accepted(self, event: TargetForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        if event.choices:
+            self.post_message(Aim(event.choices))
+
+    def on_offered(self, event: Offered) -> None:
+        """Complete the form from what there is."""
+        if self.form is not None:
+            self.form.offer(event.project, event.zone, event.offers)
+
+
+class ReadinessHead(Lines):
+    """Two lines."""
+
+    DEFAULT_CSS = """
+    ReadinessHead { height: 2; margin: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+    shown: Checklist | None = None
+    failed = False
+
+    def show(self, checklist: Checklist | None, *, failed: bool = False) -> None:
+        """Show how far the checks are; without any, that one is still looking around, or could not."""
+        self.shown, self.failed = checklist, failed
+        width = self.content_size.width
+        if not width:
+            return
+        tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
+        first = justified(list(headline(checklist, failed=failed)), tail, width)
+        second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
+        self.set_lines([inked(first), inked(second)])
+
+    def on_resize(self) -> None:
+        self.show(self.shown, failed=self.failed)
+
+
+class CheckDetails(Vertical):
+    """The question, what came of it, why, what mends it, and what was asked."""
+
+    DEFAULT_CSS = """
+    CheckDetails #details-question { padding: 0 0 1 0; }
+    CheckDetails VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
+    CheckDetails #details-keys { display: none; height: 1; margin-top: 1; }
+    CheckDetails.-mendable #details-keys { display: block; }
+    CheckDetails KeyButton { margin: 0 2 0 0; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(classes="panel", id="details")
+        self.shown: tuple[Row | None, Checklist] | None = None
+        self.key = ""
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="details-question")
+        with VerticalScroll(id="details-scroll"):
+            yield Lines(id="details-text")
+        with Horizontal(id="details-keys"):
+            yield KeyButton("f", "Fix …", "fix")
+            yield KeyButton("y", "Copy command", "copy")
+
+    def show(self, row: Row | None, checklist: Checklist) -> None:
+        self.shown = row, checklist
+        question = row.check.question if row and row.check else row.text.capitalize() if row else ""
+        self.query_one("#details-question", Lines).set_lines([ink(question, "strong")])
+        mendable = bool(row and row.result and row.result.remedies)
+        self.set_class(mendable, "-mendable")
+        self.draw()
+        key = row.key if row else ""
+        if key != self.key:
+            self.key = key
+            self.query_one("#details-scroll", VerticalScroll).scroll_home(animate=False)
+
+    def draw(self) -> None:
+        scroll = self.query_one("#details-scroll", VerticalScroll)
+        width = scroll.scrollable_content_region.width
+        if self.shown is not None and width:
+            row, checklist = self.shown
+            lines: list[Content] = [inked(line) for line in details(row, checklist, width - 1)]
+            self.query_one("#details-text", Lines).set_lines(lines)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+
+class ChecklistView(LinesList):
+    """The next step is pointed at, as long as nobody has moved."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "unfold(True)", "Unfold", show=False),
+        Binding("left", "unfold(False)", "Fold", show=False),
+        Binding("enter", "choose", "Details", tooltip="show all that is known of this check, or unfold the section", id="checks.choose"),
+    ]
+
+    class Folded(Message):
+        """A section is to be opened or shut."""
+
+        def __init__(self, section: str, *, open_: bool) -> None:
+            super().__init__()
+            self.section, self.open_ = section, open_
+
+    def __init__(self) -> None:
+        super().__init__(id="checks")
+        self.rows: tuple[Row, ...] = ()
+        self.longest = 0  # of the names of checks
+        self.moved = False  # by hand: from then on nothing else moves it
+
+    @property
+    def row(self) -> Row | None:
+        return self.rows[self.cursor] if self.rows else None
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Draw these rows; a check that is folded away leaves its section pointed at."""
+        before, self.rows = self.row, tuple(rows)
+        self.longest = max((len(row.text) for row in self.rows if not row.is_section), default=0)
+        keys = [row.key for row in self.rows]
+        self.show_keys(keys)
+        following = None if self.moved else next((row.key for row in self.rows if row.next), None)
+        wanted = [following] if following else [before.key, before.section] if before else []
+        self.cursor = next((keys.index(key) for key in wanted if key in keys), self.cursor)
+
+    def draw_row(self, index: int, width: int) -> Content:
+        names = min(self.longest, 20 if width >= 54 else max(14, width // 3))
+        return inked(row_line(self.rows[index], width, names))
+
+    def point_at(self, index: int) -> None:
+        self.moved = True
+        super().point_at(index)
+
+    def clicked(self, *, again: bool) -> None:
+        """Open or shut a section at once."""
+        if again or (self.row is not None and self.row.is_section):
+            self.action_choose()
+
+    def action_unfold(self, open_: bool) -> None:
+        if self.row is not None:
+            self.moved = True
+            self.post_message(self.Folded(self.row.section, open_=open_))
+
+    def action_choose(self) -> None:
+        self.moved = True
+        if self.row is not None and self.row.is_section:
+            self.post_message(self.Folded(self.row.key, open_=not self.row.open))
+        else:
+            super().action_choose()

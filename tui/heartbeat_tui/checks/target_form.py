@@ -1,0 +1,224 @@
+"""The target, chosen in place, completed from what Google Cloud offers and checked as one types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits
+from heartbeat_core.cloud.target import PROVISIONING, Target
+from heartbeat_tui.checks.model import Offers
+from heartbeat_tui.checks.text import came_from
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.text import ink
+
+FIELDS = (
+    Field("project", "project", "the id of the project"),
+    Field("zone", "zone", "where the TPU VM is to be"),
+    Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
+    Field("runtime_version", "runtime", "the image of the TPU VM"),
+    Field("provisioning", "provisioning", "on demand, spot (taken back when needed) or reserved", PROVISIONING),
+    Field("service_account", "account of VM", "empty: one that holds TPU Admin is looked for"),
+)
+OPTIONAL = ("service_account",)
+PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
+RUNTIME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
+MOST_SHOWN = 4
+
+
+def texts_of(target: Target) -> dict[str, str]:
+    """Write a target into its fields."""
+    return {field.name: getattr(target, field.name).value or "" for field in FIELDS}
+
+
+def options(name: str, offers: Offers | None) -> tuple[str, ...]:
+    """List what a field may be completed to."""
+    listed: tuple[str, ...] = getattr(offers, LISTED[name]) if offers and name in LISTED else ()
+    if name == "runtime_version":
+        known = tuple(dict.fromkeys(family.runtime for family in FAMILIES))
+        return listed or known
+    return listed
+
+
+def note_of(name: str, texts: Mapping[str, str], offers: Offers | None) -> Note | None:
+    """Say what is wrong or doubtful in a field, None where it is fine."""
+    text = texts[name].strip()
+    if not text:
+        return None if name in OPTIONAL else Note("It is needed.", "failed")
+    malformed = {
+        "project": (PROJECT, "6 to 30 small letters, digits and hyphens, a letter first: llm-dev-42."),
+        "zone": (ZONE, "A zone is written like us-central1-b."),
+        "runtime_version": (RUNTIME, "A runtime is written like v2-alpha-tpuv6e."),
+        "service_account": (ADDRESS, "It is an e-mail address."),
+    }
+    if name in malformed and not malformed[name][0].fullmatch(text):
+        return Note(malformed[name][1], "failed")
+    listed = options(name, offers) if name in LISTED and offers and getattr(offers, LISTED[name]) else ()
+    if name == "accelerator_type":
+        return accelerator_note(text, texts["zone"], listed)
+    if name == "runtime_version":
+        return runtime_note(text, texts["accelerator_type"], listed)
+    if listed and text not in listed:
+        what = {"project": "You cannot see this project.", "zone": "No TPUs there."}[name]
+        return Note(f"{what} There {'is' if len(listed) == 1 else 'are'} {some(listed)}.", "attention")
+    return None
+
+
+def accelerator_note(text: str, zone: str, listed: tuple[str, ...]) -> Note | None:
+    if listed and text not in listed:
+        return Note(f"{zone} does not offer it, but {some(closest(text, listed))}.", "attention")
+    if not listed and find_accelerator(text) is None:
+        return Note("Not known here; it is written like v6e-1 or v5litepod-4.", "attention")
+    return None
+
+
+def runtime_note(text: str, accelerator_type: str, listed: tuple[str, ...]) -> Note | None:
+    accelerator = find_accelerator(accelerator_type)
+    if accelerator and runtime_fits(accelerator, text) is False:
+        return Note(f"It has no driver for {accelerator.type}; {accelerator.family.runtime} has.", "attention")
+    if listed and text not in listed:
+        return Note("The zone does not offer it.", "attention")
+    return None
+
+
+def closest(text: str, listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Put those of the same generation first."""
+    prefix = text.partition("-")[0]
+    return tuple(sorted(listed, key=lambda name: not name.startswith(prefix)))
+
+
+def matching(name: str, text: str, offers: Offers | None) -> tuple[str, ...]:
+    """List what the text may be completed to."""
+    return tuple(option for option in options(name, offers) if option.casefold().startswith(text.strip().casefold()))
+
+
+def some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+    return ", ".join(names[:MOST_SHOWN]) + more
+
+
+def runtime_for(accelerator_type: str) -> str | None:
+    """Name the runtime that goes with a type, None where that is not known."""
+    accelerator = find_accelerator(accelerator_type)
+    return accelerator.family.runtime if accelerator else None
+
+
+def changed(texts: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Give the fields that say something else than before."""
+    return {name: texts[name].strip() for name in (field.name for field in FIELDS) if texts[name].strip() != before[name]}
+
+
+class TargetForm(Form):
+    """Six fields."""
+
+    DEFAULT_CSS = """
+    TargetForm .field { margin-bottom: 1; }
+    .-low TargetForm .field { margin-bottom: 0; }
+    TargetForm .field-name { width: 15; }
+    TargetForm Input, TargetForm Select { width: 32; }
+    """
+    FIELDS = FIELDS
+    BUTTONS = (("enter", "Check this", "accept"), ("→", "Complete", "complete"))
+    COMPLETES = True
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("target", "Check", "ask for this target", "leave the target as it was")]
+
+    class Accepted(Message):
+        """This is the target; ``choices`` holds the fields that were changed."""
+
+        def __init__(self, choices: dict[str, str]) -> None:
+            super().__init__()
+            self.choices = choices
+
+    class Wanted(Message):
+        """What there is to choose from, for this project and zone, is wanted."""
+
+        def __init__(self, project: str, zone: str) -> None:
+            super().__init__()
+            self.project, self.zone = project, zone
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.before = texts_of(target)
+        super().__init__(self.before, "the TPU VM to be ready for", id="target-form")
+        self.offers: Offers | None = None
+        self.asked = ("", "")
+        self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])  # as the type changes
+
+    def on_mount(self) -> None:
+        self.want()
+
+    def first(self) -> str:
+        return "zone" if self.texts["project"] else "project"
+
+    def changed(self, name: str) -> None:
+        """Where the runtime goes with the type, it changes with it."""
+        goes_with = runtime_for(self.texts["accelerator_type"])
+        if name == "runtime_version":
+            self.follows = self.texts[name] == goes_with
+        if name == "accelerator_type" and self.follows and goes_with:
+            self.put("runtime_version", goes_with)
+        if name in ("project", "zone"):
+            self.want()
+
+    def want(self) -> None:
+        """Ask what there is to choose from, where project and zone make sense."""
+        project, zone = (self.texts[name].strip() for name in ("project", "zone"))
+        sound = [name for name in ("project", "zone") if self.texts[name] and not self.malformed(name)]
+        wanted = (project if "project" in sound else "", zone if "zone" in sound else "")
+        if wanted != self.asked:
+            self.asked = wanted
+            self.post_message(self.Wanted(*wanted))
+
+    def malformed(self, name: str) -> bool:
+        note = note_of(name, self.texts, None)
+        return note is not None and note.wrong
+
+    def offer(self, project: str, zone: str, offers: Offers) -> None:
+        """Take what there is to choose from, unless it was asked for another place."""
+        if (project, zone) == self.asked:
+            self.offers = offers
+            self.check()
+
+    def notes(self) -> Mapping[str, Note]:
+        return {field.name: self.note(field) for field in self.FIELDS}
+
+    def note(self, field: Field) -> Note:
+        """Say what is wrong with a field, where it came from, or what there is."""
+        note, options = note_of(field.name, self.texts, self.offers), self.options(field.name)
+        if options and (note is None or note.wrong):  # half a name is no mistake yet
+            return Note(some(options), "unfinished" if note else "quiet")
+        return note or Note(self.hint(field))
+
+    def completions(self, name: str, text: str) -> Sequence[str]:
+        return matching(name, text, self.offers)
+
+    def options(self, name: str) -> tuple[str, ...]:
+        """List what the text may become, once it was changed."""
+        text = self.texts[name].strip()
+        if not text or text == self.before[name] or name not in LISTED:
+            return ()
+        return tuple(option for option in matching(name, text, self.offers) if option != text)
+
+    def hint(self, field: Field) -> str:
+        """Say where the text came from, else what the field is."""
+        text = self.texts[field.name].strip()
+        return came_from(getattr(self.target, field.name).source) if text and text == self.before[field.name] else field.hint
+
+    def sentences(self) -> Sequence[Content]:
+        if self.offers is None:
+            return [ink("Asking what there is to choose from …", "quiet")]
+        if self.offers.problem:
+            return [ink(f"Not all there is to choose from could be asked: {self.offers.problem}.", "attention")]
+        count = f"{len(self.offers.zones)} zones with TPUs, {len(self.offers.accelerator_types)} types and "
+        return [ink(f"{count}{len(self.offers.runtime_versions)} runtimes in {self.asked[1] or 'this zone'}.", "quiet")]
+
+    def accepted(self) -> Message:
+        return self.Accepted(changed(self.texts, self.before))

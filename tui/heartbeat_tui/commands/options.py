@@ -1,0 +1,183 @@
+"""The flags that describe a run, shared by ``bench`` and the screen."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.checks.context import World
+    from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.launcher import Launcher
+    from heartbeat_core.remote.hosts import Destination
+    from heartbeat_core.settings import Settings
+
+
+# Spelled out here, for --help must not import the engine; a test holds them against it.
+BACKENDS = ("auto", "cpu", "xla", "accelerator")
+METHODS = ("synchronized", "pipelined", "handbook")
+DTYPES = ("float32", "bfloat16")
+PRECISIONS = ("default", "high", "highest")
+
+SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "intermediate", "dtype", "precision", "threads")
+
+
+def duration(text: str) -> float:
+    """Read "30s", "1.5m", "250ms" or plain seconds; raise ArgumentTypeError."""
+    from heartbeat_core.units import parse_duration
+
+    seconds = parse_duration(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; try 30s, 2m or 250ms")
+    return seconds
+
+
+def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Add the flags; one that is not given stays None, so that settings and defaults have their say.
+
+    A command gives argparse.SUPPRESS as the ``default``: else it would undo what stood before its name.
+    """
+    parser.argument_default = default  # of the groups made from here on
+    where = parser.add_argument_group("where")
+    where.add_argument("--backend", choices=BACKENDS, help="auto: the TPU where the PCI bus shows one, else the CPU")
+    where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
+    where.add_argument("--threads", type=int, metavar="N", help="CPU threads (cpu backend)")
+    where.add_argument("--on", metavar="NAME[:WORKER|:all]", help="beat on this TPU VM, one of its hosts, or all at once")
+    where.add_argument("--zone", metavar="ZONE", help="where that TPU VM is; otherwise it is sought in all zones")
+    what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate]")
+    what.add_argument("--batch", type=int, metavar="N", help="default 128")
+    what.add_argument("--hidden", type=int, metavar="N", help="default 4096")
+    what.add_argument("--intermediate", type=int, metavar="N", help="default 16384")
+    what.add_argument("--dtype", choices=DTYPES)
+    what.add_argument("--precision", choices=PRECISIONS, help="of float32 products, where the backend has it")
+    how = parser.add_argument_group("how")
+    how.add_argument("--method", choices=METHODS, help="how the clock is read; default synchronized: every product is waited for")
+    how.add_argument("--warmup", type=int, metavar="N", help="iterations before the timed ones, default 5")
+    end = how.add_mutually_exclusive_group()
+    end.add_argument("--iterations", type=int, metavar="N", help="default 100")
+    end.add_argument("--duration", type=duration, metavar="TIME", help="beat for so long instead: 30s, 2m")
+    end.add_argument("--until-stopped", action="store_true", help="beat until stopped (Ctrl-C)")
+    how.add_argument(
+        "--window", type=int, metavar="N", help="products in flight (pipelined), default 10; iterations are rounded up to whole windows"
+    )
+    how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's clock, default 5")
+    parser.argument_default = None
+
+
+def make_launcher(args: argparse.Namespace) -> Launcher:
+    """Merge the flags into the settings; raise HeartbeatError where that gives no sound whole."""
+    from heartbeat_core.launcher import Launcher
+    from heartbeat_core.settings import load_settings
+
+    flags = {f"beat.{name}": getattr(args, name) for name in SETTINGS}
+    if getattr(args, "on", None) is not None:
+        flags["remote.python"] = args.python  # it is the worker's, wherever that is
+    settings = load_settings(flags)
+    launcher = Launcher(settings, python=args.python or "")
+    if getattr(args, "on", None) is not None:
+        launcher.destination = make_destination(args, settings)
+    return launcher
+
+
+def make_plan(args: argparse.Namespace, launcher: Launcher) -> Plan:
+    """Make the plan the flags and settings describe; raise HeartbeatError where it makes no sense."""
+    from dataclasses import replace
+
+    plan = launcher.plan()
+    if args.duration is not None or args.until_stopped:
+        plan = replace(plan, iterations=None, duration_s=args.duration)
+    if args.window is not None:
+        plan = replace(plan, window=args.window)
+    if args.repeats is not None:
+        plan = replace(plan, repeats=args.repeats)
+    return plan
+
+
+DEFAULT_SCENARIO = "ready"
+PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account")
+
+
+def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("which TPU VM", "otherwise: environment, settings, gcloud's configuration, metadata server, a default")
+    # these two may stand before the command's name as well, and its own defaults would undo them
+    what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
+    what.add_argument("--zone", metavar="ZONE", help="also ZONE; default us-central1-b")
+    what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
+    what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
+    what.add_argument("--spot", action="store_true", help="a spot VM, which has quotas of its own")
+    what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
+    what.add_argument("--service-account", metavar="EMAIL", help="default: one made by somebody that holds TPU Admin")
+    where = add_where_flags(parser)
+    where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
+
+
+def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the flags that say which Cloud is asked; give their group."""
+    where = parser.add_argument_group("where")
+    where.add_argument("--endpoint", metavar="URL", help="ask this emulator instead of Google; also HEARTBEAT_CLOUD_ENDPOINT")
+    where.add_argument(
+        "--demo",
+        nargs="?",
+        const=DEFAULT_SCENARIO,
+        default=argparse.SUPPRESS,
+        metavar="SCENARIO",
+        help="ask a local Google Cloud started for this, default ready",
+    )
+    return where
+
+
+@contextmanager
+def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
+    """Look around as the flags say; give a label for what is emulated too, empty for the real thing. Raise HeartbeatError."""
+    from heartbeat_core.checks.environment import demo_environ, look_around
+
+    flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
+    flags["provisioning"] = next((model for model in ("spot", "reserved") if getattr(args, model, False)), None)
+    demo: str | None = getattr(args, "demo", None)
+    if demo is None:
+        from heartbeat_core.settings import load_settings
+
+        world = look_around(flags, endpoint=args.endpoint, settings=load_settings())
+        yield world, f"EMULATED, at {world.endpoint}" if world.endpoint else ""
+        return
+    from heartbeat_core.cloud.gcloud_config import Chosen
+    from heartbeat_core.emulator.process import start_emulator
+    from heartbeat_core.emulator.scenario import load_scenario
+    from heartbeat_core.errors import HeartbeatError
+
+    if args.endpoint:
+        raise HeartbeatError("--demo and --endpoint exclude one another", "Each names a Google Cloud to ask.", "Give one of them.")
+    scenario = load_scenario(demo)
+    project = Chosen(scenario.project.id or None, f"the scenario {scenario.name}")
+    with start_emulator(demo) as emulator:
+        yield look_around(flags, endpoint=emulator.url, environ=demo_environ(), project=project), f"DEMO {scenario.name}"
+
+
+def make_destination(args: argparse.Namespace, settings: Settings) -> Destination | None:
+    """Make what ``--on`` names, None where it is not given; nothing is asked yet. Raise HeartbeatError for what makes no sense."""
+    if getattr(args, "on", None) is None:
+        return None
+    from heartbeat_core.checks.environment import look_around
+    from heartbeat_core.remote.hosts import Destination, find_node, parse_on
+
+    on = parse_on(args.on)
+    if getattr(args, "demo", None) is not None:
+        raise HeartbeatError("--on and --demo exclude one another", "A demo's TPU VMs have no machines behind them.", "Give one of them.")
+    world = look_around({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
+    project, zone = world.target.project.value, world.target.zone
+    if not project:
+        raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+
+    def find() -> Node:
+        session = world.open_session()
+        try:
+            return find_node(session, project, on.name, zone.value if zone.source == "--zone" else None)
+        finally:
+            session.close()
+
+    return Destination(on, project, world.endpoint, settings.remote, find)

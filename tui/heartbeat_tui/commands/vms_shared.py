@@ -1,0 +1,266 @@
+"""What every verb of ``vms`` shares: where it asks, how it finds a TPU VM by its name, and how Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, plain
+from heartbeat_tui.commands.console import folded
+from heartbeat_tui.commands.options import add_where_flags, open_world
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.cloud.tpu import Node, QueuedResource
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.inventory import Look
+    from heartbeat_core.vms.operation import Step
+    from heartbeat_core.vms.pricing import Rates
+
+
+T = TypeVar("T")
+PRICES_LIMIT_S = 60.0  # Google's price list has many pages
+
+
+def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Have what Google refuses, or a connection that fails, end in its diagnosis and the next steps."""
+
+    @wraps(run)
+    def guarded(args: argparse.Namespace) -> int:
+        try:
+            return run(args)
+        except HeartbeatError as error:
+            from heartbeat_core.cloud.errors import CloudError
+            from heartbeat_core.vms.operation import VmError
+
+            if isinstance(error, VmError):
+                complain_of(error)
+                return error.exit_code
+            if not isinstance(error, CloudError):
+                raise
+            if error.kind == "cancelled":  # nobody but Ctrl-C orders that here
+                raise KeyboardInterrupt from None
+            from heartbeat_core.diagnosis.diagnose import diagnose_exception
+            from heartbeat_core.vms.create import reason
+
+            known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
+            found = diagnose_exception(error, "call", known)
+            complain_of(VmError(found.title, reason(found), fate="unknown", exit_code=error.exit_code, diagnosis=found))
+            return error.exit_code
+
+    return guarded
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project at Google's or an emulator's; ``label`` says what is emulated, empty for the real thing."""
+
+    session: CloudSession
+    project: str
+    target: Target
+    label: str
+
+    @property
+    def chosen_zone(self) -> str | None:
+        """Name the zone if somebody chose one on the command line."""
+        return self.target.zone.value if self.target.zone.source == "--zone" else None
+
+
+def add_place_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str) -> None:
+    what = parser.add_argument_group("which")
+    # it may stand before the command's name as well, and a default of its own would undo that
+    what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
+    what.add_argument("--zone", metavar="ZONE", help=zone)
+    add_where_flags(parser)
+    parser.add_argument("--json", action="store_true", help=as_json)
+
+
+@contextmanager
+def open_place(args: argparse.Namespace) -> Iterator[Place]:
+    """Open a session as the flags say; raise HeartbeatError where there is no project, or nobody to ask as."""
+    with open_world(args) as (world, label):
+        project = world.target.project.value
+        if not project:
+            raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+        session = world.open_session()
+        try:
+            yield Place(session, project, world.target, label)
+        finally:
+            session.close()
+
+
+def find_things(place: Place, look: Look, name: str, *, queued: bool = False) -> Node | QueuedResource:
+    """Find the one TPU VM, or else the one queued resource, of that name; raise HeartbeatError where there is none, or more than one."""
+    zone = place.chosen_zone
+    nodes: Sequence[Node | QueuedResource] = () if queued else look.named(name, zone)
+    found = nodes or look.queue_named(name, zone)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        zones = ", ".join(thing.zone for thing in found)
+        raise HeartbeatError(f"there are {len(found)} called {name}", f"They are in {zones}.", "Say which: --zone ZONE.")
+    kind = "queued resource" if queued else "TPU VM"
+    if doubt := doubt_of(look, f"there is a {kind} {name}"):
+        raise doubt
+    where = f"in {zone}" if zone else "in any zone"
+    names = sorted({node.id for node in look.nodes if not queued} | {queued.id for queued in look.queued})
+    remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else look.why_empty()
+    raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {place.project}.", remedy, exit_code=1)
+
+
+def doubt_of(look: Look, what: str) -> HeartbeatError | None:
+    """Say why "no" would be too much to say where nothing was found: what did not answer may hold it. None where all answered."""
+    title = f"whether {what} cannot be told"
+    if look.unreachable:
+        return HeartbeatError(title, f"{', '.join(look.unreachable)} did not answer.", "Ask again, or name its zone: --zone.", exit_code=3)
+    if look.queued_problem is None:
+        return None
+    from heartbeat_core.diagnosis.diagnose import diagnose_exception
+    from heartbeat_core.vms.create import reason
+    from heartbeat_core.vms.operation import VmError
+
+    found = diagnose_exception(look.queued_problem, "call", {"project": look.project})
+    why = f"Queued resources could not be listed: {found.title}. {reason(found)}"
+    return VmError(title, why, "Mend that, and ask again.", fate="unknown", exit_code=3, diagnosis=found)
+
+
+def look_around(place: Place) -> Look:
+    """Look at the zone on the command line, or at all; raise CloudError."""
+    from heartbeat_core.vms.inventory import take_look
+
+    return take_look(place.session, place.project, place.chosen_zone or "-")
+
+
+def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
+    """Find the prices; None and why where there are none."""
+    from heartbeat_core.cloud.errors import CloudError
+    from heartbeat_core.vms.pricing import find_rates
+
+    try:
+        return find_rates(session.narrow(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
+    except CloudError as error:
+        if error.kind == "cancelled":
+            raise
+        return None, f"{error.title}: {error.message}"
+
+
+def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
+    """Carry out ``work`` beside the main thread; Ctrl-C has it end as soon as it can, and say what goes on without it.
+
+    A second Ctrl-C is final.
+    """
+    from concurrent.futures import Future
+    from threading import Thread
+
+    future: Future[T] = Future()
+
+    def fulfil() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # whoever waits raises it
+            future.set_exception(error)
+
+    Thread(target=fulfil, name="errand", daemon=True).start()
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        session.cancel()
+        return future.result()
+
+
+WORDS = {
+    "looked": "the name is free: {}",
+    "sent": "asked for {}",
+    "accepted": "Google has taken it: {}",
+    "state": "{}",
+    "lost": "no answer ({}); it is asked again",
+    "back": "answers again",
+    "settling": "whether the request arrived is not known: looking for {}",
+    "arrived": "it has arrived: {}",
+    "absent": "it has not arrived: there is no {}",
+    "there": "there is one already, which is watched: {}",
+    "done": "done: {}",
+    "zone": "trying {}",
+    "failed": "failed in {}",
+    "dropped": "{} is not tried again",
+    "waiting": "next round in {}",
+}
+
+
+TIMED = ("state", "done", "accepted", "back", "failed", "absent", "arrived")
+
+
+def short(name: str) -> str:
+    """Write the name of a resource as people say it: projects/p/locations/z/nodes/n is "n in z"."""
+    parts = name.split("/")
+    return f"{parts[-1]} in {parts[3]}" if len(parts) == 6 and parts[0] == "projects" else name
+
+
+class Progress:
+    """Tells every step on stderr, and keeps it for --json; ``name`` says whose where there are several."""
+
+    def __init__(self, name: str = "") -> None:
+        self.lead = f"{name}: " if name else ""
+        self.steps: list[Step] = []
+
+    def __call__(self, step: Step) -> None:
+        from heartbeat_core.errors import plain
+
+        self.steps.append(step)
+        took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
+        words = WORDS[step.what].format(short(step.detail))
+        print(plain(f"{step.at.astimezone():%H:%M:%S} {self.lead}{words}{took}"), file=sys.stderr, flush=True)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {"at": step.at.isoformat(timespec="milliseconds"), "what": step.what, "detail": step.detail, "seconds": round(step.seconds, 3)}
+            for step in self.steps
+        ]
+
+
+MOST_REMEDIES = 4
+
+
+def exit_code(failures: Iterable[HeartbeatError]) -> int:
+    """Give the code of what weighs most: interrupted, could not tell, no; 0 for none."""
+    codes = {failure.exit_code for failure in failures}
+    return next((code for code in (INTERRUPTED, COULD_NOT_TELL) if code in codes), max(codes, default=0))
+
+
+def complain_of(error: HeartbeatError, name: str = "") -> None:
+    """Say on stderr what happened, why, what became of the TPU VM, and what to do next."""
+    from heartbeat_core.vms.operation import VmError
+    from heartbeat_tui.commands.check import consequences
+
+    print(plain(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
+    for part in (error.cause, error.remedy):
+        for line in folded(part, "  ", "  "):
+            print(line, file=sys.stderr)
+    if not isinstance(error, VmError):
+        return
+    for command in error.commands:
+        print(f"    {shlex.join(command)}", file=sys.stderr)
+    for remedy in error.diagnosis.remedies[:MOST_REMEDIES] if error.diagnosis and not error.commands else ():
+        print(f"  next: {plain(remedy.text)}", file=sys.stderr)
+        if remedy.shell or remedy.page:
+            print(f"    {plain(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}", file=sys.stderr)
+    if error.diagnosis and error.diagnosis.link:
+        print(f"  more: {error.diagnosis.link}", file=sys.stderr)
+
+
+def error_json(error: HeartbeatError) -> dict[str, Any]:
+    from heartbeat_core.vms.operation import VmError
+
+    known = {"title": error.title, "cause": error.cause or None, "remedy": error.remedy or None, "exit_code": error.exit_code}
+    if not isinstance(error, VmError):
+        return {**known, "fate": None, "diagnosis": None, "commands": [], "again": False}
+    diagnosis = error.diagnosis.to_json() if error.diagnosis else None
+    commands = [list(command) for command in error.commands]
+    return {**known, "fate": error.fate, "diagnosis": diagnosis, "commands": commands, "again": error.again}

@@ -1,0 +1,1 @@
+"""The Runs pane: recorded runs, their labels, and how they compare."""

@@ -1,0 +1,196 @@
+"""Where runs are written for others, and in which form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.export.export import FORMATS
+from heartbeat_core.recordings.labels import Relabel, check_label
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.text import ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.recordings.entry import Entry
+
+
+WORDS = {"csv": "for spreadsheets", "json": "for programs", "md": "Markdown, for a report", "svg": "a chart, for a page"}
+UNSAFE = re.compile(r"[^\w.-]+")
+
+
+def file_name(entries: Sequence[Entry], form: str) -> str:
+    """Propose a file in the folder from which the program was started."""
+    groups = {entry.group for entry in entries}
+    name = entries[0].title if len(entries) == 1 else groups.pop() if len(groups) == 1 and entries[0].group else "comparison"
+    return f"{UNSAFE.sub('-', name).strip('-') or 'runs'}.{form}"
+
+
+class ExportForm(Form):
+    """A form and a file that does not exist yet."""
+
+    DEFAULT_CSS = """
+    ExportForm { height: auto; }
+    ExportForm Input, ExportForm Select { width: 2fr; max-width: 60; }
+    """
+    FIELDS = (Field("form", "form", "", FORMATS), Field("file", "file", ""))
+    BUTTONS = (("enter", "Write", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("export", "Write", "write the file", "write nothing")]
+
+    class Accepted(Message):
+        """The runs are to be written there."""
+
+        def __init__(self, entries: tuple[Entry, ...], form: str, path: Path) -> None:
+            super().__init__()
+            self.entries, self.form, self.path = entries, form, path
+
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
+        what = entries[0].title if len(entries) == 1 else f"{len(entries)} runs"
+        super().__init__({"form": "md", "file": file_name(entries, "md")}, f"write {what} to a file", id="export-form")
+        self.entries = entries
+
+    @property
+    def path(self) -> Path:
+        return Path(self.texts["file"].strip()).expanduser()
+
+    def first(self) -> str:
+        return "file"
+
+    def changed(self, name: str) -> None:
+        """Let the name of the file follow the form."""
+        if name == "form" and self.path.suffix.removeprefix(".") in FORMATS:
+            self.put("file", str(Path(self.texts["file"]).with_suffix(f".{self.texts['form']}")))
+
+    def notes(self) -> Mapping[str, Note]:
+        path, found = self.path, {"form": Note(WORDS[self.texts["form"]])}
+        if not self.texts["file"].strip():
+            found["file"] = Note("it needs a name", "failed")
+        elif path.is_dir() or path.exists():
+            found["file"] = Note("it exists already: choose another", "failed")
+        elif not path.absolute().parent.is_dir():
+            found["file"] = Note(f"there is no folder {path.absolute().parent}", "failed")
+        return found
+
+    def sentences(self) -> Sequence[Content]:
+        return [ink(f"{len(self.entries)} run{'s' * (len(self.entries) > 1)} to {self.path.absolute()}", "quiet")]
+
+    def accepted(self) -> Message:
+        return self.Accepted(self.entries, self.texts["form"], self.path)
+
+
+FIELDS = (
+    Field("name", "name", "what to call it, here and on the command line"),
+    Field("note", "note", "whatever you want to remember"),
+    Field("tags", "tags", "words between spaces, to find it by"),
+)
+
+
+def tags_of(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def label_of(texts: Mapping[str, str]) -> Label:
+    """Make the label that the fields say."""
+    return Label(0, texts["name"].strip(), texts["note"].strip(), tags_of(texts["tags"]))
+
+
+class LabelForm(Form):
+    """Three fields; an empty one takes away what was there."""
+
+    DEFAULT_CSS = """
+    LabelForm { height: auto; }
+    LabelForm Input { width: 2fr; max-width: 60; }
+    """
+    FIELDS = FIELDS
+    BUTTONS = (("enter", "Keep", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("label", "Keep", "write this into the recording", "leave it as it was")]
+
+    class Accepted(Message):
+        """The run is to be called so."""
+
+        def __init__(self, entry: Entry, change: Relabel) -> None:
+            super().__init__()
+            self.entry, self.change = entry, change
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(
+            {"name": entry.name, "note": entry.note, "tags": " ".join(entry.tags)}, f"what to call {entry.title}", id="label-form"
+        )
+        self.entry = entry
+
+    def notes(self) -> Mapping[str, Note]:
+        whole = label_of(self.texts)
+        found: dict[str, Note] = {}
+        for name, label in (("name", Label(0, whole.name)), ("note", Label(0, note=whole.note)), ("tags", Label(0, tags=whole.tags))):
+            try:
+                check_label(label)
+            except HeartbeatError as error:
+                found[name] = Note(f"{error.title}. {error.cause} {error.remedy}", "failed")
+        return found
+
+    def sentences(self) -> Sequence[Content]:
+        return [ink("It is kept in the recording itself, and goes where the file goes.", "quiet")]
+
+    def accepted(self) -> Message:
+        label, before = label_of(self.texts), self.entry
+        gone = tuple(tag for tag in before.tags if tag not in label.tags)
+        new = tuple(tag for tag in label.tags if tag not in before.tags)
+        return self.Accepted(before, Relabel(name=label.name, note=label.note, add_tags=new, remove_tags=gone))
+
+
+HINT = "US dollars an hour; empty where you do not know"
+MOST = 1e6
+
+
+def rate(text: str) -> float | None:
+    """Read a rate; None for nothing; raise ValueError where it is none."""
+    if not text.strip():
+        return None
+    value = float(text.strip().removeprefix("$"))
+    if not 0 <= value < MOST:
+        raise ValueError(text)
+    return value
+
+
+class RateForm(Form):
+    """A field for each device."""
+
+    DEFAULT_CSS = """
+    RateForm { height: auto; }
+    """
+    BUTTONS = (("enter", "Take", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *form_bindings("rates", "Take", "work out the cost at these rates", "leave the cost as it was")
+    ]
+
+    class Accepted(Message):
+        """These are the rates."""
+
+        def __init__(self, rates: Mapping[str, float]) -> None:
+            super().__init__()
+            self.rates = rates
+
+    def __init__(self, devices: Sequence[str], rates: Mapping[str, float]) -> None:
+        self.FIELDS = tuple(Field(f"rate-{number}", device, HINT) for number, device in enumerate(devices))  # type: ignore[misc]
+        texts = {f"rate-{number}": f"{rates[device]:g}" if device in rates else "" for number, device in enumerate(devices)}
+        super().__init__(texts, "what an hour costs", id="rate-form")
+
+    def notes(self) -> Mapping[str, Note]:
+        found: dict[str, Note] = {}
+        for field in self.FIELDS:
+            try:
+                rate(self.texts[field.name])
+            except ValueError:
+                found[field.name] = Note("it is no rate; try 2.70", "failed")
+        return found
+
+    def accepted(self) -> Message:
+        given = {field.label: rate(self.texts[field.name]) for field in self.FIELDS}
+        return self.Accepted({device: value for device, value in given.items() if value is not None})

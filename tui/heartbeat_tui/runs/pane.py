@@ -1,0 +1,420 @@
+"""The Runs pane: every run that is kept, found again, looked at, named, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from functools import partial
+from textwrap import wrap
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+
+from heartbeat_core.telemetry.text import chip_line
+from heartbeat_core.units import format_ns
+from heartbeat_tui.runs.model import (
+    CompareDevices,
+    CompareRuns,
+    CompareWithLast,
+    DeleteRuns,
+    ExportRuns,
+    KeptRuns,
+    LabelRuns,
+    LookAtRun,
+    OpenRun,
+    OpenSweep,
+    ReadRuns,
+    ReplayRun,
+)
+from heartbeat_tui.runs.text import Piece
+from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.runs.compared import Sight
+    from heartbeat_tui.runs.forms import ExportForm, LabelForm
+    from heartbeat_tui.runs.rows import Order, RunRow
+    from heartbeat_tui.runs.table import RunList
+
+
+key = partial(pane_key, "runs")
+
+
+class RunsPane(ListPane):
+    """Draws the runs it is shown, and asks the app for what its keys mean; ``sight`` gives what has been read of one."""
+
+    DEFAULT_CSS = """
+    RunsPane #runs-news { display: none; padding: 0 1; }
+    RunsPane.-news #runs-news { display: block; }
+    RunsPane #runs-panel { height: 1fr; padding: 0; border-subtitle-color: $accent; border-subtitle-style: none; }
+    RunsPane #runs-empty { display: none; height: 1fr; padding: 1 2; }
+    RunsPane.-empty #runs-empty { display: block; }
+    RunsPane.-empty RunList, RunsPane.-empty RunDetails, RunsPane.-form RunDetails { display: none; }
+    """
+    PANEL = "#runs-panel"
+    MAY_BE_SOUGHT = "words of a run, such as bfloat16 128x4096, or tag:slow"
+    SPARE: ClassVar[tuple[str, ...]] = ("seek", "name", "replay")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "back", "Back", "show all runs again, then take the marks away"),
+        key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
+        key("c", "compare", "Compare", "hold all that are marked against the first of them, or this one against the last of its kind"),
+        key("t", "devices", "CPU/TPU", "the latest run on a CPU against the latest on a TPU; where one is missing, offer to make it"),
+        key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
+        key("n", "name", "Name …", "give it a name, a note and tags"),
+        key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),
+        key("x", "export", "Export …", "write it, or all that are marked, to a file: CSV, JSON, Markdown or a chart", show=False),
+        key("slash", "seek", "Filter", "show only the runs with these words: of name, tags, note, device, shape, method, verdict"),
+        key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
+        key("f", "reference", "Reference", "hold others against this run", show=False),
+        key("y", "copy", "Copy", "copy what is known of it, or of all that are marked, as text", show=False),
+        key("r", "read", "Refresh", "look for runs that another program has made", show=False),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[Entry], Sight | None]) -> None:
+        super().__init__(tabs, "runs")
+        self.sight = sight
+        self.runs = KeptRuns()
+        self.order: Order = ("when", True)
+        self.misread = ""
+        self.marks: dict[str, None] = {}  # in the order they were made
+        self.reference: str | None = None
+        self.unfolded: frozenset[str] = frozenset()
+        self.list: RunList | None = None
+        self.details: RunDetails | None = None
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; then read."""
+        from heartbeat_tui.runs.table import RunList
+        from heartbeat_tui.widgets.text import Lines
+
+        runs, details = RunList(), RunDetails()
+        panel = Vertical(runs, Lines(id="runs-empty"), classes="panel", id="runs-panel")
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(Lines(id="runs-news"), panel, details)
+            await self.mount_foot()
+            self.list, self.details = runs, details
+            runs.focus()
+            self.draw()
+        self.post_message(ReadRuns())
+
+    # -- what is shown
+
+    def show(self, runs: KeptRuns) -> None:
+        """Draw the runs; where they are those there were, only more is known of the one pointed at."""
+        before, self.runs = self.runs, runs
+        if runs == before and runs.entries is before.entries:
+            self.draw_details()
+            return
+        known = {entry.path.name for entry in runs.entries or ()}
+        self.marks = {name: None for name in self.marks if name in known}
+        self.draw()
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        if self.list is None:
+            return
+        from heartbeat_tui.runs.rows import rows_of, signs
+        from heartbeat_tui.runs.text import counted, empty_words, news
+        from heartbeat_tui.widgets.text import Lines, ink
+
+        entries = self.runs.entries or ()
+        found = self.sifted(entries)
+        rows = rows_of(found, self.order, self.unfolded)
+        self.list.show(rows, signs(self.marks, self.reference), self.order)
+        self.set_class(not rows, "-empty")
+        self.query_one("#runs-empty", Lines).set_lines(
+            [ink(text, kind) for text, kind in empty_words(self.runs, self.sought, self.misread)]
+        )
+        said = news(self.runs)
+        self.set_class(bool(said), "-news")
+        self.query_one("#runs-news", Lines).set_lines([ink(text, kind) for text, kind in said])
+        self.query_one("#runs-panel").border_title = counted(self.runs, len(found), self.sought)
+        self.draw_marks()
+        self.draw_details()
+
+    def draw_marks(self) -> None:
+        from heartbeat_tui.runs.rows import signs
+
+        if self.list is not None:
+            self.list.show_marks(signs(self.marks, self.reference))
+        self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
+        self.refresh_bindings()
+
+    def sifted(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_core.recordings.query import sift
+
+        self.misread = ""
+        try:
+            return sift(entries, self.sought)
+        except HeartbeatError as error:
+            self.misread = " ".join((f"{error.title}:", error.cause, error.remedy))
+            return ()
+
+    def draw_details(self) -> None:
+        """Show the run pointed at; what has not been read of it is asked for."""
+        row = self.row
+        if self.details is None or row is None:
+            return
+        from heartbeat_core.errors import HeartbeatError
+        from heartbeat_tui.runs.text import facts_of, facts_of_group
+
+        now = datetime.now(timezone.utc)
+        entry = row.entry
+        if row.is_head:
+            self.details.show(facts_of_group(row, now), None, entry.group)
+            return
+        sight = self.sight(entry) if entry.readable else None
+        snapshot = None if sight is None or isinstance(sight, HeartbeatError) else sight.snapshot
+        self.details.show(facts_of(entry, now), snapshot, entry.title)
+        if sight is None and entry.readable:
+            self.post_message(LookAtRun(entry))
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.list is not None:
+            self.post_message(ReadRuns())
+
+    def on_screen_suspend(self) -> None:
+        self.awake = False
+
+    # -- what is meant
+
+    @property
+    def row(self) -> RunRow | None:
+        return self.list.row if self.list is not None else None
+
+    @property
+    def meant(self) -> tuple[Entry, ...]:
+        """Give the runs a key acts on: those marked, in the order they were, else the one or the group pointed at."""
+        if self.marks:
+            entries = {entry.path.name: entry for entry in self.runs.entries or ()}
+            return tuple(entries[name] for name in self.marks)
+        return self.row.entries if self.row is not None else ()
+
+    def offered(self) -> dict[str, bool]:
+        row = self.row
+        single = row is not None and not row.is_head and row.entry.readable
+        return {
+            "back": self.seeking or bool(self.marks),
+            "mark": row is not None,
+            "compare": len(self.compared) > 1 or single,
+            "replay": single,
+            "name": single,
+            "delete": bool(self.meant),
+            "reference": single,
+            "export": bool(self.meant) and all(entry.readable for entry in self.meant),
+            "copy": bool(self.meant),
+            "seek": bool(self.runs.entries) and (self.seeker is None or not self.seeker.has_focus),
+            "sort": bool(self.runs.entries),
+        }
+
+    # -- what the keys do
+
+    async def action_back(self) -> None:
+        """Show all runs again; where all are shown, take the marks away."""
+        if self.seeking:
+            await self.stop_seeking()
+        else:
+            self.marks = {}
+        self.refocus()
+        self.draw()
+
+    def action_mark(self) -> None:
+        if self.list is None or self.row is None:
+            return
+        names = [entry.path.name for entry in self.row.entries]
+        if all(name in self.marks for name in names):
+            self.marks = {name: None for name in self.marks if name not in names}
+        else:
+            self.marks |= dict.fromkeys(names)
+        self.list.action_move(1)
+        self.draw_marks()
+
+    def action_reference(self) -> None:
+        if self.row is not None:
+            self.reference = None if self.reference == (name := self.row.entry.path.name) else name
+            self.draw_marks()
+
+    @property
+    def compared(self) -> tuple[Entry, ...]:
+        """Give the runs to be compared, the reference first; empty for the one pointed at."""
+        from heartbeat_tui.runs.library import to_compare
+
+        return to_compare(self.meant, self.reference, self.runs.entries or ())
+
+    def action_compare(self) -> None:
+        compared, row = self.compared, self.row
+        if compared:
+            self.post_message(CompareRuns(compared))
+        elif row is not None:
+            self.post_message(CompareWithLast(row.entry))
+
+    def action_devices(self) -> None:
+        self.post_message(CompareDevices())
+
+    def action_replay(self) -> None:
+        if self.row is not None:
+            self.post_message(ReplayRun(self.row.entry))
+
+    def action_delete(self) -> None:
+        self.post_message(DeleteRuns(self.meant))
+
+    def action_read(self) -> None:
+        self.post_message(ReadRuns())
+
+    def action_copy(self) -> None:
+        from heartbeat_tui.runs.text import facts_of, facts_text, table_text
+
+        now, entries = datetime.now(timezone.utc), self.meant
+        self.app.copy_to_clipboard(facts_text(facts_of(entries[0], now)) if len(entries) == 1 else table_text(entries, now))
+        self.notify(f"{'The run is' if len(entries) == 1 else f'{len(entries)} runs are'} on the clipboard.", markup=False)
+
+    def action_sort(self) -> None:
+        from heartbeat_tui.runs.rows import following
+
+        self.order = following(self.order)
+        self.draw()
+
+    async def action_name(self) -> None:
+        from heartbeat_tui.runs.forms import LabelForm
+
+        if self.row is not None:
+            await self.open_form(LabelForm(self.row.entry))
+
+    async def action_export(self) -> None:
+        from heartbeat_tui.runs.forms import ExportForm
+
+        await self.open_form(ExportForm(self.compared or self.meant))
+
+    # -- news from the widgets
+
+    def on_lines_list_pointed(self) -> None:
+        self.draw_details()
+        self.refresh_bindings()
+
+    def on_lines_list_chosen(self) -> None:
+        """Open a run or a sweep, or unfold another group."""
+        row = self.row
+        if row is not None and row.sweeps:
+            self.post_message(OpenSweep(row.members))
+        elif row is not None and row.is_head:
+            self.fold(row.entry.group, open_=not row.open)
+        elif row is not None and row.entry.readable:  # a click asks nobody
+            self.post_message(OpenRun(row.entry))
+
+    def on_run_list_folded(self, event: RunList.Folded) -> None:
+        self.fold(event.group, open_=event.open_)
+
+    def fold(self, group: str, *, open_: bool) -> None:
+        self.unfolded = self.unfolded | {group} if open_ else self.unfolded - {group}
+        self.draw()
+        if not open_ and self.list is not None:
+            from heartbeat_tui.runs.rows import GROUP
+
+            self.list.point_at_key(GROUP + group)
+
+    def on_run_list_sorted(self, event: RunList.Sorted) -> None:
+        from heartbeat_tui.runs.rows import turned
+
+        self.order = turned(self.order, event.column)
+        self.draw()
+
+    async def on_label_form_accepted(self, event: LabelForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        self.post_message(LabelRuns((event.entry,), event.change))
+
+    async def on_export_form_accepted(self, event: ExportForm.Accepted) -> None:
+        event.stop()
+        await self.close_form()
+        self.post_message(ExportRuns(event.entries, event.form, event.path))
+
+
+LABEL, WIDER_LABEL = 12, 13  # cells
+SKIPPED = frozenset({"rehearsal", "features"})  # said elsewhere, or longer than its worth
+
+
+def fact_lines(facts: Iterable[tuple[str, Piece]], width: int, label_width: int = LABEL) -> list[Content]:
+    """Write each fact beside its label, what does not fit below it."""
+    lines = []
+    for label, (text, kind) in facts:
+        for number, part in enumerate(wrap(text, max(10, width - label_width)) or [""]):
+            lines.append(Content.assemble(ink(("" if number else label).ljust(label_width), "quiet"), ink(part, kind)))
+    return lines
+
+
+def environment_of(report: Report) -> list[tuple[str, Piece]]:
+    """List where it ran, and how long what was done besides the beats took."""
+    facts: list[tuple[str, Piece]] = [
+        (name.replace("_", " "), (str(value), "plain"))
+        for name, value in report.environment.items()
+        if value not in (None, "", {}, []) and name not in SKIPPED
+    ]
+    done = " · ".join(f"{name} {format_ns(ns)}" for name, ns in report.stages.items() if ns is not None)
+    return [*facts, *([("besides", (done, "plain"))] if done else [])]
+
+
+class RunDetails(Horizontal):
+    """Facts, chart and environment side by side, as many as there is room for."""
+
+    SCOPED_CSS = False  # it depends on the classes of the screen
+
+    DEFAULT_CSS = """
+    RunDetails { height: 10; }
+    RunDetails .panel { height: 1fr; }
+    RunDetails VerticalScroll { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    RunDetails #run-facts { width: 3fr; }
+    RunDetails LatencyChart { width: 2fr; min-width: 28; }
+    RunDetails #run-environment { width: 2fr; display: none; }
+    .-tall RunDetails { height: 13; }
+    .-wide RunDetails #run-environment { display: block; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="panel", id="run-facts", can_focus=False) as facts:
+            facts.border_title = "this run"
+            yield Lines(id="run-facts-lines")
+        yield LatencyChart(classes="panel", id="run-chart")
+        with VerticalScroll(classes="panel", id="run-environment", can_focus=False) as environment:
+            environment.border_title = "where it ran"
+            yield Lines(id="run-environment-lines")
+
+    facts: Sequence[tuple[str, Piece]] = ()
+    environment: Sequence[tuple[str, Piece]] = ()
+
+    def draw_facts(self) -> None:
+        for name, facts, label in (("run-facts", self.facts, LABEL), ("run-environment", self.environment, WIDER_LABEL)):
+            width = self.query_one(f"#{name}").scrollable_content_region.width
+            self.query_one(f"#{name}-lines", Lines).set_lines(fact_lines(facts, width, label))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw_facts)
+
+    def show(self, facts: Sequence[tuple[str, Piece]], snapshot: Snapshot | None, title: str) -> None:
+        """Show what is known; without a ``snapshot`` the chart stays empty."""
+        box = self.query_one("#run-facts", VerticalScroll)
+        box.border_title = title
+        self.facts, self.environment = facts, environment_of(snapshot.report) if snapshot is not None else ()
+        self.draw_facts()
+        chart = self.query_one(LatencyChart)
+        if snapshot is None:
+            chart.clear()
+            return
+        statistics = snapshot.report.statistics
+        chart.show(
+            snapshot.chart,
+            log=True,
+            steady_only=False,
+            expected=None,
+            median_ns=statistics.median_ns if statistics else None,
+            chips=chip_line(snapshot.report),
+        )

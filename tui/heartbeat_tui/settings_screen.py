@@ -1,0 +1,153 @@
+"""Every setting, edited in place; where it came from stands beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.settings import KEYS, Row, Settings, list_settings, text_of, value_of
+from heartbeat_tui.controller import Desk
+from heartbeat_tui.theme import DARK
+from heartbeat_tui.widgets.dialogs import Modal
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.text import ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.settings import Settings
+
+
+YES_NO = ("true", "false")
+
+
+def name_of(key: str) -> str:
+    """Name the field of a setting: a dot is no part of a widget's name."""
+    return key.replace(".", "-")
+
+
+def field_of(key: str) -> Field:
+    kind = KEYS[key]
+    typed = "" in kind.choices  # nothing is one of the choices
+    return Field(name_of(key), key, "", YES_NO if kind.type is bool else () if typed else kind.choices)
+
+
+class SettingsForm(Form):
+    """One field a setting."""
+
+    DEFAULT_CSS = """
+    SettingsForm VerticalScroll { height: 1fr; }
+    SettingsForm .field-name { width: 29; }
+    SettingsForm Input, SettingsForm Select { width: 24; }
+    """
+    FIELDS = tuple(field_of(key) for key in KEYS)
+    BUTTONS = (("ctrl+s", "Write", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *form_bindings("settings", "Write", "write what was changed into the settings file", "leave the settings as they were")
+    ]
+
+    class Accepted(Message):
+        """These settings are to be written: keys to what was typed."""
+
+        def __init__(self, changes: dict[str, str]) -> None:
+            super().__init__()
+            self.changes = changes
+
+    def __init__(self, settings: Settings, file: Path) -> None:
+        self.rows: dict[str, Row] = {name_of(row.key): row for row in list_settings(settings)}
+        self.before = {field.name: text_of(self.rows[field.name].value) for field in self.FIELDS}
+        super().__init__(self.before, "settings: defaults < file < environment < flags", id="settings-form")
+        self.file = file
+
+    def notes(self) -> Mapping[str, Note]:
+        return {field.name: self.note(field.name) for field in self.FIELDS}
+
+    def note(self, name: str) -> Note:
+        """Say what is wrong with a field, or where its value came from and what the default is."""
+        row, text = self.rows[name], self.texts[name]
+        try:
+            value_of(row.key, text)
+        except HeartbeatError as error:
+            return Note(error.cause, "failed")
+        default = f"default {text_of(row.default) or 'empty'}"
+        covered = row.source not in ("default", str(self.file))
+        if text != self.before[name]:
+            return (
+                Note(f"{row.source} goes before the file", "attention") if covered else Note(f"changed from {self.before[name] or 'empty'}")
+            )
+        where = "" if row.source == "default" else "from the file, " if row.source == str(self.file) else f"by {row.source}, "
+        return Note(where + default)
+
+    def sentences(self) -> Sequence[Content]:
+        number = len(self.changes)
+        what = "Nothing is changed." if not number else f"{number} setting{'s' if number > 1 else ''} to write; ctrl+s writes."
+        return [ink(f"{what} {self.file}", "quiet")]
+
+    @property
+    def changes(self) -> dict[str, str]:
+        return {self.rows[name].key: text for name, text in self.texts.items() if text != self.before[name]}
+
+    def accepted(self) -> Message:
+        return self.Accepted(self.changes)
+
+
+class SettingsDesk(Desk):
+    """``settings`` is what the program was started with; None where there is no file behind it."""
+
+    settings: Settings | None = None
+
+    async def action_settings(self) -> None:
+        """Show every setting as it stands in file and environment now, with the flags of this start."""
+        from heartbeat_core.settings import settings_file
+
+        if self.settings is not None:
+            await self.push_screen(SettingsScreen(self.settings, settings_file(os.environ)), self.write_settings)
+
+    def write_settings(self, changes: Mapping[str, str] | None) -> None:
+        """Write what was changed, and apply the look of the screen; the rest holds from the next start."""
+        from heartbeat_core.settings import COMMAND_LINE, load_settings, settings_file, write_settings
+
+        if not changes or self.settings is None:
+            return
+        path, before = settings_file(os.environ), self.settings
+        flags = {key: before[key] for key, source in before.sources.items() if source == COMMAND_LINE}
+        try:
+            write_settings(path, changes)
+            self.settings = load_settings(flags)
+        except HeartbeatError as error:
+            self.tell(error)
+            return
+        screen = self.settings.screen
+        self.theme = screen.theme if screen.theme in self.available_themes else DARK.name
+        self.animation_level = "none" if screen.reduced_motion else "full"
+        later = [key for key in changes if not key.startswith("screen.")]
+        self.notify(f"Written to {path}." + (" It holds from the next start on." if later else ""), markup=False)
+
+
+class SettingsScreen(Modal[Mapping[str, str]]):
+    """Ask; what is to be written where it was accepted, nothing where it was left."""
+
+    DEFAULT_CSS = """
+    SettingsScreen .panel { width: 110; height: 90%; }
+    """
+
+    def __init__(self, settings: Settings, file: Path) -> None:
+        super().__init__()
+        self.settings, self.file = settings, file
+
+    def compose(self) -> ComposeResult:
+        yield SettingsForm(self.settings, self.file)
+
+    def on_form_closed(self, event: Form.Closed) -> None:
+        event.stop()
+        self.answer({})
+
+    def on_settings_form_accepted(self, event: SettingsForm.Accepted) -> None:
+        event.stop()
+        self.answer(event.changes)

@@ -1,0 +1,195 @@
+"""The guide of the tour: what a step is about, what to look at while it beats, what it showed, and the keys that lead on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
+
+from heartbeat_tui.widgets.header_footer import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from heartbeat_core.tour.tour import Tour
+
+
+ROWS, COLUMNS = 5, 8
+TICK_S = 0.25
+WAVE = 3  # cells behind the front that are still at work
+
+
+def picture(tick: int) -> Content:
+    """Draw the grid at one tick: rows enter at the left one tick apart, so the front is a diagonal."""
+    front = tick % (ROWS + COLUMNS + WAVE)
+    lines = []
+    for row in range(ROWS):
+        cells = [ink("▪ " if 0 <= front - row - column < WAVE else "· ", cell_ink(front - row - column)) for column in range(COLUMNS)]
+        lines.append(Content.assemble(ink("row → ", "quiet"), *cells))
+    return Content("\n").join([ink("      weights stay in the cells", "quiet"), *lines, ink("      sums leave below", "quiet")])
+
+
+def cell_ink(age: int) -> str:
+    return "beat" if age == 0 else "plain" if 0 < age < WAVE else "quiet"
+
+
+class Systolic(Widget):
+    """The picture, moving while it is shown; still where motion is reduced."""
+
+    DEFAULT_CSS = """
+    Systolic { width: 36; height: 7; margin-left: 3; }
+    """
+    tick = 0
+    timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        self.timer = self.set_interval(TICK_S, self.advance, pause=True)
+
+    def turn(self, on: bool) -> None:
+        """Move, or stand still."""
+        if self.timer is not None:
+            if on and self.app.animation_level != "none":
+                self.timer.resume()
+            else:
+                self.timer.pause()
+
+    def advance(self) -> None:
+        self.tick += 1
+        self.refresh()
+
+    def render(self) -> Content:
+        return picture(self.tick + ROWS)
+
+
+INSTALL_SAYS = "Installing it downloads 4.3 GB, takes 8 GB on disk, and asks first."
+
+
+class Guide(Vertical):
+    """Stands above the pane while the tour lasts."""
+
+    SCOPED_CSS = False  # how much room it takes depends on the classes of the screen
+    DEFAULT_CSS = """
+    Guide { height: auto; max-height: 60%; border: round $accent; border-title-color: $accent; padding: 0 1; }
+    Guide VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Guide #guide-keys { height: 1; dock: bottom; }
+    Guide #guide-body { height: auto; }
+    Guide KeyButton { margin: 0 2 0 0; }
+    Systolic { display: none; }
+    .-tall Guide.-array Systolic { display: block; }
+    .-low Guide { max-height: 44%; }
+    .-touring #idle-keys, .-touring #idle-ways, .-touring #idle-welcome { display: none; }  /* the guide has its own */
+    .-low.-touring.-idle Idle { display: none; }
+    .-low.-touring.-idle Front { height: auto; }
+    .-low.-touring.-idle Guide { max-height: 100%; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "lead('next')", "Next", tooltip="run this step, or go on to the next", id="tour.next"),
+        Binding("b", "lead('back')", "Back", tooltip="go back a step", id="tour.back"),
+        Binding("v", "lead('replay')", "Recording", tooltip="replay a recording of this step, made elsewhere", id="tour.replay"),
+        Binding("i", "lead('install')", "Install torch_xla", tooltip="build its environment; asks first", id="tour.install"),
+        Binding("up", "turn(-1)", "Up", show=False),
+        Binding("down", "turn(1)", "Down", show=False),
+        Binding("escape", "lead('leave')", "Leave", tooltip="leave the tour, and go on without the guide", id="tour.leave"),
+    ]
+    can_focus = True
+
+    class Led(Message):
+        """A key of the guide: next, back, replay, install or leave."""
+
+        def __init__(self, way: str) -> None:
+            super().__init__()
+            self.way = way
+
+    def __init__(self, tour: Tour) -> None:
+        super().__init__(id="guide")
+        self.tour = tour
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False), Horizontal(id="guide-body"):
+            yield Lines(id="guide-lines")
+            yield Systolic()
+        yield Horizontal(id="guide-keys")
+
+    async def on_mount(self) -> None:
+        await self.show()
+        self.focus()
+
+    async def show(self) -> None:
+        """Draw where the tour stands."""
+        tour = self.tour
+        self.border_title = f"the tour, {tour.at + 1} of {len(tour.steps)} · {tour.step.title} · handbook {tour.step.section}"
+        self.set_class(tour.step.name == "one-row" and tour.phase == "before", "-array")
+        self.query_one(Systolic).turn(self.has_class("-array"))
+        self.query_one("#guide-lines", Lines).set_lines(guide_lines(tour))
+        keys = self.query_one("#guide-keys", Horizontal)
+        wanted = guide_keys(tour)
+        if [button.said for button in keys.query(GuideKey)] != wanted:
+            await keys.remove_children()
+            await keys.mount(*(GuideKey(*each) for each in wanted))
+        self.screen.refresh_bindings()
+        scroll = self.query_one(VerticalScroll)
+        turn = scroll.scroll_end if tour.phase == "after" else scroll.scroll_home  # to what came out, which is the news
+        self.call_after_refresh(turn, animate=False)  # once the run has made room for itself
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action != "lead":
+            return True
+        return any(way == f"lead('{parameters[0]}')" for _, _, way in guide_keys(self.tour))
+
+    def action_lead(self, way: str) -> None:
+        self.post_message(self.Led(way))
+
+    def action_turn(self, lines: int) -> None:
+        """Scroll what does not fit on a low screen."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+
+class GuideKey(KeyButton):
+    """One of the guide's keys, which change with the step."""
+
+    def __init__(self, key: str, label: str, action: str) -> None:
+        super().__init__(key, label, action)
+        self.said = key, label, action
+
+
+def guide_lines(tour: Tour) -> list[Content]:
+    """Say what there is to say now."""
+    step, phase = tour.step, tour.phase
+    lines = [ink(step.words, "plain")]
+    if phase == "before" and tour.lacks:
+        stands_in = " A recording made elsewhere can stand in, and is labelled so." if step.recording else ""
+        return [*lines, Content(""), ink(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
+    if phase == "running":
+        return [*lines, Content(""), Content.assemble(ink("look at  ", "beat"), step.look)]
+    if phase == "after":
+        return [*lines, Content(""), *(ink(sentence, "strong") for sentence in tour.conclusions())]
+    return lines
+
+
+def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
+    """Name the keys that lead on from here: key, label and action."""
+    keys: list[tuple[str, str, str]] = []
+    if tour.phase == "before":
+        if not tour.lacks:
+            keys.append(("n", "Run it", "lead('next')"))
+        elif tour.step.recording:
+            keys.append(("v", "Replay", "lead('replay')"))
+        if tour.lacks:
+            keys += [("i", "Install torch_xla", "lead('install')"), ("n", "Skip", "lead('next')")]
+    elif tour.phase == "after":
+        failed = tour.step.name in tour.reports and tour.reports[tour.step.name].iteration_ns is None
+        keys.append(("n", "Finish", "lead('next')") if tour.last else ("n", "Next", "lead('next')"))
+        if failed and tour.step.recording:
+            keys.append(("v", "Replay a recording", "lead('replay')"))
+    if not tour.first and tour.phase != "running":
+        keys.append(("b", "Back", "lead('back')"))
+    return [*keys, ("esc", "Leave", "lead('leave')")]

@@ -1,0 +1,1 @@
+"""The TPU VMs pane: the inventory, the dialogs, what is under way."""

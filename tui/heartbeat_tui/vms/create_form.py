@@ -1,0 +1,329 @@
+"""A TPU VM to be created, described in place, completed from what the zone offers and checked as one types."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
+
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+
+from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.vms.pricing import estimate, why_unpriced
+from heartbeat_core.vms.request import ZONE, CreateRequest, ZoneOffers
+from heartbeat_tui.checks.target_form import runtime_for, some
+from heartbeat_tui.vms.dialogs import room_line
+from heartbeat_tui.vms.rows import money, unit_price
+from heartbeat_tui.vms.text import rated
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.text import ink, inked
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.vms.pricing import Rates
+    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_tui.checks.model import Offers
+    from heartbeat_tui.checks.model import Offers as Offered
+    from heartbeat_tui.vms.model import FleetView
+
+
+YES, NO = "yes", "no"
+FIELDS = (
+    Field("name", "name", "small letters, digits, hyphens"),
+    Field("zone", "zone", "where it is to be"),
+    Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
+    Field("runtime_version", "runtime", "the image it starts from"),
+    Field("provisioning", "provisioning", "spot: cheaper, may be taken back", get_args(Provisioning)),
+    Field("queued", "queued", "yes: wait until there is capacity", (NO, YES)),
+    Field("zones", "else in", "more zones to try, in turn"),
+    Field("external_ip", "external IP", "no: reached through a tunnel", (YES, NO)),
+    Field("service_account", "account of VM", "empty: Compute Engine's default"),
+    Field("network", "network", "empty: default"),
+    Field("subnetwork", "subnetwork", "empty: the region's own"),
+    Field("labels", "labels", "team=llm,purpose=beat"),
+    Field("startup_script", "start-up script", "a file; runs as root at every start"),
+)
+LISTED = {"zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
+TARGETED = {"tpu_name": "name", "zone": "zone", "accelerator_type": "accelerator_type", "runtime_version": "runtime_version",
+            "provisioning": "provisioning", "service_account": "service_account"}  # fmt: skip
+OF_ITSELF = ("default", "goes with", "not set")  # sources of the target that nobody chose
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the fields begin with, and where each of these came from."""
+
+    project: str
+    texts: Mapping[str, str]
+    sources: Mapping[str, str]
+
+
+def start_of(target: Target, last: CreateRequest | None) -> Start:
+    """Begin with what was chosen for the target, else with what was asked for last, else with what is usual."""
+    texts = texts_of(last) if last else texts_of(CreateRequest("", "", "", "", ""))
+    sources = dict.fromkeys((field.name for field in FIELDS if texts[field.name]), "as last time") if last else {}
+    for part, name in TARGETED.items():
+        chosen = getattr(target, part)
+        if chosen.value and (not texts[name] or not chosen.source.startswith(OF_ITSELF) or (name == "provisioning" and last is None)):
+            texts[name] = chosen.value
+            sources[name] = "by default" if chosen.source == "default" else f"from {chosen.source}"
+    kind = find_accelerator(texts["accelerator_type"])
+    if kind and not texts["runtime_version"]:
+        texts["runtime_version"], sources["runtime_version"] = kind.family.runtime, f"goes with {kind.type}"
+    sources = {name: source.replace("from goes with", "goes with") for name, source in sources.items()}
+    return Start(target.project.value or "", texts, sources)
+
+
+def free_name(name: str, zone: str, taken: frozenset[tuple[str, str]]) -> str:
+    """Give the name, or the first of name-2, name-3 … that is free in the zone."""
+    stem = name.rstrip("0123456789").rstrip("-") or name
+    following = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(each for each in (name, *following) if (zone, each) not in taken)
+
+
+def texts_of(request: CreateRequest) -> dict[str, str]:
+    """Write a request into its fields."""
+    return {
+        "name": request.name,
+        "zone": request.zone,
+        "accelerator_type": request.accelerator_type,
+        "runtime_version": request.runtime_version,
+        "provisioning": request.provisioning,
+        "queued": YES if request.queued else NO,
+        "zones": "",
+        "external_ip": YES if request.external_ip else NO,
+        "service_account": request.service_account,
+        "network": request.network,
+        "subnetwork": request.subnetwork,
+        "labels": ",".join(f"{key}={value}" for key, value in request.labels.items()),
+        "startup_script": request.startup_script,
+    }
+
+
+def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
+    """Read the fields into a request, which may have problems."""
+    text = {name: value.strip() for name, value in texts.items()}
+    rest: dict[str, Any] = {name: text[name] for name in ("service_account", "network", "subnetwork", "startup_script")}
+    return CreateRequest(
+        project,
+        text["zone"],
+        text["name"],
+        text["accelerator_type"],
+        text["runtime_version"],
+        cast("Provisioning", text["provisioning"]),
+        queued=text["queued"] == YES,
+        external_ip=text["external_ip"] == YES,
+        labels=labels_of(text["labels"]),
+        **rest,
+    )
+
+
+def labels_of(text: str) -> dict[str, str]:
+    """Read labels; one without "=" has no value, which is allowed."""
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def zones_of(text: str, zone: str) -> tuple[str, ...]:
+    """Read the further zones."""
+    return tuple(dict.fromkeys(part for part in text.replace(",", " ").split() if part != zone))
+
+
+def zones_problem(texts: Mapping[str, str], offered: Offered | None) -> Note | None:
+    zones = zones_of(texts["zones"], texts["zone"].strip())
+    wrong = next((zone for zone in zones if not ZONE.fullmatch(zone)), None)
+    if wrong is not None:
+        return Note(f"{wrong!r} is no zone; write them like us-central1-b,us-east5-b", "failed")
+    if zones and texts["queued"] == YES:
+        return Note("A queued resource waits in one zone: leave this empty, or say no to queued.", "failed")
+    unknown = [zone for zone in zones if offered and offered.zones and zone not in offered.zones]
+    return Note(f"No TPUs in {', '.join(unknown)}.", "attention") if unknown else None
+
+
+def notes_of(texts: Mapping[str, str], project: str, offered: Offered | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
+    """Say what is wrong or in doubt, by the name of the field."""
+    request = request_of(texts, project)
+    offers = ZoneOffers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
+    notes = {name: Note(in_a_line(problem), "failed") for name, problem in request.problems(offers).items()}
+    if "zone" not in notes and offered and offered.zones and request.zone not in offered.zones:
+        notes["zone"] = Note(f"No TPUs there, but in {some(offered.zones)}.", "attention")
+    if "name" not in notes:
+        zones = (request.zone, *zones_of(texts["zones"], request.zone))
+        if there := tuple(zone for zone in zones if (zone, request.name) in taken):
+            notes["name"] = Note(f"There is one of that name already, in {some(there)}.", "failed")
+    if problem := zones_problem(texts, offered):
+        notes["zones"] = problem
+    return notes
+
+
+def in_a_line(problem: HeartbeatError) -> str:
+    """Write a problem into one line: what, and what to do; why, where that is all there is."""
+    return f"{problem.title}. {problem.remedy or problem.cause}".strip()
+
+
+def options(name: str, offered: Offered | None) -> tuple[str, ...]:
+    """List what a field may be completed to."""
+    listed: tuple[str, ...] = getattr(offered, LISTED[name]) if offered and name in LISTED else ()
+    if name == "runtime_version" and not listed:
+        return tuple(dict.fromkeys(family.runtime for family in FAMILIES))
+    return listed
+
+
+def matching(name: str, text: str, offered: Offered | None) -> tuple[str, ...]:
+    found = tuple(option for option in options(name, offered) if option.casefold().startswith(text.strip().casefold()))
+    return found if text.strip() not in found else ()
+
+
+QUIET_S = 0.5  # of typing, before the quota is asked for
+Counted = tuple[str, str, str]  # zone, type, provisioning: what decides which quota holds
+
+
+class VmForm(Form):
+    """Thirteen fields; below them what it costs, the quota left for it, and gcloud's command."""
+
+    DEFAULT_CSS = """
+    VmForm .field-name { width: 16; }
+    VmForm Input, VmForm Select { width: 28; }
+    VmForm #form-sentence { max-height: 9; }
+    """
+    FIELDS = FIELDS
+    BUTTONS = (("enter", "Create …", "accept"), ("→", "Complete", "complete"))
+    COMPLETES = True
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "ask for this one", "create none")]
+
+    class Accepted(Message):
+        """This is the one; it is asked once more before it is created."""
+
+        def __init__(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[Room, ...] | None, cost: str) -> None:
+            super().__init__()
+            self.request, self.zones, self.rooms, self.cost = request, zones, rooms, cost
+
+    class Wanted(Message):
+        """What there is to choose from in this zone is wanted."""
+
+        def __init__(self, project: str, zone: str) -> None:
+            super().__init__()
+            self.project, self.zone = project, zone
+
+    class RoomWanted(Message):
+        """How much quota is left for this is wanted."""
+
+        def __init__(self, request: CreateRequest) -> None:
+            super().__init__()
+            self.request = request
+
+    def __init__(self, start: Start, view: FleetView) -> None:
+        self.taken = frozenset((row.zone, row.id) for row in view.rows or ())
+        self.start, self.before = start, dict(start.texts)
+        name = free_name(self.before["name"], self.before["zone"], self.taken)
+        super().__init__({**self.before, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
+        self.offers: Offers | None = None
+        self.rates, self.unpriced = view.rates, view.unpriced
+        self.asked_zone = ""
+        self.counted: Counted = ("", "", "")
+        self.rooms: tuple[Room, ...] | None = None
+        self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])
+
+    def on_mount(self) -> None:
+        self.want()
+
+    def first(self) -> str:
+        return "name"
+
+    @property
+    def request(self) -> CreateRequest:
+        return request_of(self.texts, self.start.project)
+
+    # -- what is asked meanwhile
+
+    def changed(self, name: str) -> None:
+        """Let the runtime go with the type, and ask anew where another zone is named."""
+        goes_with = runtime_for(self.texts["accelerator_type"])
+        if name == "runtime_version":
+            self.follows = self.texts[name] == goes_with
+        if name == "accelerator_type" and self.follows and goes_with:
+            self.put("runtime_version", goes_with)
+        self.want()
+
+    def want(self) -> None:
+        request = self.request
+        if request.zone != self.asked_zone and ZONE.fullmatch(request.zone):
+            self.asked_zone, self.offers = request.zone, None
+            self.post_message(self.Wanted(request.project, request.zone))
+        counted: Counted = (request.zone, request.accelerator_type, request.provisioning)
+        if counted != self.counted:
+            known = bool(ZONE.fullmatch(request.zone) and find_accelerator(request.accelerator_type))
+            self.counted, self.rooms = counted, None if known else ()
+            if known:
+                self.set_timer(QUIET_S, lambda: self.want_room(counted))
+
+    def want_room(self, counted: Counted) -> None:
+        if counted == self.counted:
+            self.post_message(self.RoomWanted(self.request))
+
+    def offer(self, zone: str, offers: Offers) -> None:
+        """Take what there is to choose from, unless it was asked for another zone."""
+        if zone == self.asked_zone:
+            self.offers = offers
+            self.check()
+
+    def show_room(self, request: CreateRequest, rooms: tuple[Room, ...]) -> None:
+        if (request.zone, request.accelerator_type, request.provisioning) == self.counted:
+            self.rooms = rooms
+            self.check()
+
+    def show_prices(self, rates: Rates | None, unpriced: str) -> None:
+        """Take what TPUs cost, or why that is not known."""
+        if (rates, unpriced) != (self.rates, self.unpriced):
+            self.rates, self.unpriced = rates, unpriced
+            self.check()
+
+    # -- what is said
+
+    def notes(self) -> Mapping[str, Note]:
+        notes = notes_of(self.texts, self.start.project, self.offers, self.taken)
+        for field in self.FIELDS:
+            name, text = field.name, self.texts[field.name].strip()
+            found = matching(name, text, self.offers) if name in LISTED and text != self.before[name] else ()
+            if found:  # half a name is no mistake yet
+                notes[name] = Note(some(found), "unfinished" if name in notes and notes[name].wrong else "quiet")
+            elif name not in notes and text and text == self.before[name] and name in self.start.sources:
+                notes[name] = Note(self.start.sources[name])
+        return notes
+
+    def completions(self, name: str, text: str) -> Sequence[str]:
+        return matching(name, text, self.offers)
+
+    def cost(self) -> str:
+        """Say what it costs an hour, with where that is from, or why that is not known."""
+        request = self.request
+        found = estimate(self.rates, request.accelerator_type, request.zone, request.provisioning)
+        if found is None:
+            why = why_unpriced(request.accelerator_type, request.zone, request.provisioning)
+            if self.rates is None and request.provisioning != "reserved":
+                why = self.unpriced
+            return f"What it costs is not known: {why}." if why else "Asking what it costs …"
+        return f"About ${money(found.per_hour)}/h once it runs ({found.chips} × ${unit_price(found.per_chip)}; {rated(found.rates)})."
+
+    def sentences(self) -> Sequence[Content]:
+        request = self.request
+        lines = [ink(self.cost(), "attention")]
+        if self.rooms is None:
+            lines.append(ink("Asking how much quota is left for it …", "quiet"))
+        elif not self.rooms:
+            lines.append(ink(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet"))
+        lines += [inked(room_line(room)) for room in self.rooms or ()]
+        if self.offers is None:
+            lines.append(ink(f"Asking what {request.zone} offers …", "quiet"))
+        elif self.offers.problem:
+            lines.append(ink(f"! not all that {request.zone} offers could be asked: {self.offers.problem}", "attention"))
+        if not request.external_ip:
+            lines.append(ink(request.reach(), "plain"))
+        return [*lines, ink(shlex.join(request.command()), "command")]
+
+    def accepted(self) -> Message:
+        return self.Accepted(self.request, zones_of(self.texts["zones"], self.request.zone), self.rooms, self.cost())

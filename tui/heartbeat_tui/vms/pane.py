@@ -1,0 +1,399 @@
+"""The TPU VMs pane: which TPU VMs there are, how they are, what they cost, and what is to be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
+from heartbeat_tui.vms.text import head_line, log_lines, notices
+from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.text import Lines, ink, inked
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.timer import Timer
+
+    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_tui.checks.model import Offers
+    from heartbeat_tui.vms.create_form import Start, VmForm
+    from heartbeat_tui.vms.rows import Order, VmRow
+    from heartbeat_tui.vms.table import VmList
+
+
+EVERYWHERE = "-"
+TICK_S = 1.0
+key = partial(pane_key, "vms")
+
+
+class VmsPane(ListPane):
+    """Draws the view it is shown, and asks the app for what its keys mean."""
+
+    DEFAULT_CSS = """
+    VmsPane #vms-panel {
+        height: 1fr; border: round $rule; border-title-color: $text-muted; border-title-style: none;
+        border-subtitle-color: $text-muted; border-subtitle-style: none;
+    }
+    VmsPane #vms-empty { height: 1fr; padding: 1 2; display: none; }
+    VmsPane.-empty #vms-empty { display: block; }
+    VmsPane.-empty VmList { display: none; }
+    VmsPane.-form #vms-body { display: none; }
+    VmsPane #vms-body { height: 1fr; }
+    VmsPane.-narrow VmForm Input, VmsPane.-narrow VmForm Select { width: 24; }
+    VmsPane.-low VmForm VerticalScroll { height: 1fr; }
+    VmsPane.-tall #vms-head { height: 3; padding: 1; }
+    VmsPane.-tall #vms-notices { margin-bottom: 1; }
+    VmsPane.-tall VmLog { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
+    """
+    PANEL = "#vms-panel"
+    MAY_BE_SOUGHT = "words of name, zone, type, state or label"
+    SPARE: ClassVar[tuple[str, ...]] = ("mark", "seek", "choose", "set_up", "beat")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "back", "Back", "back to the whole list"),
+        key("n", "new", "New…", "create a TPU VM"),
+        key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
+        key("c", "connect", "Connect", "open a connection to it in the terminal: gcloud's own ssh"),
+        key("b", "beat", "Beat here", "beat on it, on all its hosts at once, and watch that in the Heartbeat pane"),
+        key("i", "set_up", "Set up", "install on it what the beat needs"),
+        key("S", "stop", "Stop", "stop it, or all that are marked"),
+        key("S", "start", "Start", "start it, or all that are marked"),
+        key("D", "delete", "Delete…", "delete it, or all that are marked"),
+        key("p", "progress", "Progress", "show what is being done from here, step by step"),
+        key("slash", "seek", "Filter", "show only what holds these words: of name, zone, type, state, labels"),
+        key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
+        key("z", "one_zone", "One zone", "list only the zone of what is pointed at", show=False),
+        key("z", "all_zones", "All zones", "list all zones", show=False),
+        key("r", "look", "Refresh", "ask Google now", show=False),
+    ]
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], now: Callable[[], datetime]) -> None:
+        super().__init__(tabs, "vms")
+        self.now = now
+        self.view = FleetView()
+        self.order: Order = ("name", False)
+        self.marks: frozenset[str] = frozenset()
+        self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
+        self.head: VmHead | None = None
+        self.notices: VmNotices | None = None
+        self.list: VmList | None = None
+        self.log_panel: VmLog | None = None
+        self.form: VmForm | None = None
+        self.ticker: Timer | None = None
+
+    async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen; then ask."""
+        from heartbeat_tui.vms.table import VmList
+        from heartbeat_tui.widgets.text import Lines
+
+        head, notices, rows, log = VmHead(self.now), VmNotices(self.now), VmList(self.now), VmLog()
+        panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
+            await self.mount_foot()
+            self.head, self.notices, self.list, self.log_panel = head, notices, rows, log
+            rows.focus()
+            self.draw()
+        self.ticker = self.set_interval(TICK_S, self.tick)
+        self.refresh_bindings()
+        self.post_message(LookAtVms())
+
+    # -- what is shown
+
+    def show(self, view: FleetView) -> None:
+        self.view = view
+        self.draw()
+        if self.form is not None:
+            self.form.show_prices(view.rates, view.unpriced)
+        self.refresh_bindings()
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        self.show_labels(*self.emulated)
+        if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
+            return
+        from heartbeat_tui.vms.rows import arranged
+        from heartbeat_tui.vms.text import doing, price_words
+
+        words = doing(self.view, self.now())
+        known = (replace(row, doing=words.get(row.key)) if row.key in words else row for row in self.view.rows or ())
+        rows = arranged(known, self.order, self.sought)
+        self.marks &= frozenset(row.key for row in self.view.rows or ())
+        self.list.show(rows, self.marks, self.order)
+        self.point_at_coming()
+        self.head.show(self.view, len(rows))
+        self.notices.show(self.view)
+        self.log_panel.show(self.view)
+        panel = self.query_one("#vms-panel")
+        panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
+        panel.border_subtitle = " · ".join(
+            part for part in (f"{len(self.marks)} marked" if self.marks else "", price_words(self.view)) if part
+        )
+        self.draw_empty(rows)
+
+    def draw_empty(self, rows: tuple[VmRow, ...]) -> None:
+        from heartbeat_tui.vms.text import empty_lines
+        from heartbeat_tui.widgets.text import Lines, inked
+
+        self.set_class(not rows, "-empty")
+        if not rows:
+            self.query_one("#vms-empty", Lines).set_lines([inked(line) for line in empty_lines(self.view, self.sought)])
+
+    def tick(self) -> None:
+        """Let ages grow, as long as somebody looks."""
+        if self.awake and self.list is not None and self.head is not None:
+            self.head.draw()
+            self.list.refresh()
+            if self.view.jobs:
+                self.draw()
+
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """Say it where an emulator is asked, unless the banner does."""
+        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.banner else ()
+
+    def on_screen_resume(self) -> None:
+        self.awake = True
+        if self.list is not None:
+            self.draw()
+            self.post_message(LookAtVms())
+
+    def on_screen_suspend(self) -> None:
+        """Rest where another pane is shown; a question over this one lets it go on."""
+        self.awake = self.app.current_mode == self.mode
+
+    def follow(self, job: int) -> None:
+        """Point at what that job creates as soon as it is there, and anew where it has got to another zone."""
+        self.coming = job, ""
+        self.draw()
+
+    def point_at_coming(self) -> None:
+        from heartbeat_tui.vms.text import rows_of
+
+        job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
+        if job is None or self.coming is None or self.list is None:
+            return
+        (key,) = rows_of(job, self.view)
+        if key != self.coming[1] and key in self.list.keys:
+            self.list.point_at_key(key)
+            self.coming = job.id, key
+        if job.ended is not None and (key == self.coming[1] or not job.ending.well):
+            self.coming = None
+
+    # -- what can be done now
+
+    @property
+    def row(self) -> VmRow | None:
+        return self.list.row if self.list is not None else None
+
+    @property
+    def pointed_key(self) -> str:
+        return self.row.key if self.row else ""
+
+    def offered(self) -> dict[str, bool]:
+        if self.list is None:
+            return dict.fromkeys(self.OWN, False)
+        usable = self.usable()
+        return {
+            "back": self.seeking or bool(self.marks),
+            "mark": self.row is not None,
+            "new": bool(self.view.project) and self.view.rows is not None,
+            "connect": "ssh" in usable,
+            "beat": "beat" in usable,
+            "set_up": "beat" in usable,
+            "stop": bool(self.targets("stop")),
+            "start": bool(self.targets("start")) and not self.targets("stop"),
+            "delete": bool(self.targets("delete")),
+            "progress": bool(self.view.jobs),
+            "seek": self.seeker is None and bool(self.view.rows),
+            "sort": len(self.view.rows or ()) > 1,
+            "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
+            "all_zones": self.view.zone != EVERYWHERE,
+        }
+
+    def usable(self) -> Container[str]:
+        """Name what can be done on the node pointed at: nothing while it is changed from here, whatever Google still says of it."""
+        from heartbeat_core.vms.inventory import allowed
+        from heartbeat_tui.vms.text import busy
+
+        free = self.row is not None and self.row.kind == "node" and self.row.key not in busy(self.view)
+        return allowed(self.row.state) if free and self.row is not None else ()
+
+    def targets(self, what: Change) -> tuple[str, ...]:
+        """Name the rows a key acts on: those marked, else the one pointed at; of these what its state allows, and nothing else does."""
+        from heartbeat_tui.vms.dialogs import may
+        from heartbeat_tui.vms.text import busy
+
+        keys = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None and self.marks else [self.pointed_key]
+        under_way = busy(self.view)
+        return tuple(key for key in keys if key not in under_way and may(self.view.nodes.get(key) or self.view.queued.get(key), what))
+
+    # -- what the keys do
+
+    async def action_back(self) -> None:
+        if self.seeking:
+            await self.stop_seeking()
+            self.refocus()
+        else:
+            self.marks = frozenset()
+        self.draw()
+        self.refresh_bindings()
+
+    def action_new(self) -> None:
+        self.post_message(NewVm())
+
+    def action_connect(self) -> None:
+        self.post_message(ConnectVm(self.pointed_key))
+
+    def action_beat(self) -> None:
+        self.post_message(BeatOnVm(self.pointed_key))
+
+    def action_set_up(self) -> None:
+        self.post_message(SetUpVm(self.pointed_key))
+
+    def action_stop(self) -> None:
+        self.post_message(AskChange("stop", self.targets("stop")))
+
+    def action_start(self) -> None:
+        self.post_message(AskChange("start", self.targets("start")))
+
+    def action_delete(self) -> None:
+        self.post_message(AskChange("delete", self.targets("delete")))
+
+    def action_progress(self) -> None:
+        """Show the newest job of the row pointed at, else the newest of all."""
+        from heartbeat_tui.vms.text import rows_of
+
+        of_row = [job for job in self.view.jobs if self.pointed_key in rows_of(job, self.view)]
+        self.post_message(ShowJob((of_row or self.view.jobs)[-1].id))
+
+    def unmark(self) -> None:
+        self.marks = frozenset()
+        self.draw()
+        self.refresh_bindings()
+
+    # -- the form
+
+    async def ask_for_new(self, start: Start) -> None:
+        from heartbeat_tui.vms.create_form import VmForm
+
+        await self.open_form(VmForm(start, self.view))
+
+    def offer(self, zone: str, offers: Offers) -> None:
+        if self.form is not None:
+            self.form.offer(zone, offers)
+
+    def show_room(self, request: CreateRequest, rooms: tuple[Room, ...]) -> None:
+        if self.form is not None:
+            self.form.show_room(request, rooms)
+
+    def action_mark(self) -> None:
+        if self.row is not None and self.list is not None:
+            self.marks ^= {self.row.key}
+            self.draw()
+            self.list.action_move(1)
+            self.refresh_bindings()
+
+    def action_sort(self) -> None:
+        from heartbeat_tui.vms.rows import next_order
+
+        if self.list is not None:
+            self.order = next_order(self.order, (column.name for column, _ in self.list.shown))
+            self.draw()
+
+    def action_one_zone(self) -> None:
+        if self.row is not None:
+            self.post_message(ShowZone(self.row.zone))
+
+    def action_all_zones(self) -> None:
+        self.post_message(ShowZone(EVERYWHERE))
+
+    def action_look(self) -> None:
+        self.post_message(LookAtVms())
+
+    # -- news from the widgets
+
+    def on_lines_list_chosen(self) -> None:
+        self.post_message(DescribeVm(self.pointed_key))
+
+    def on_lines_list_pointed(self) -> None:
+        self.refresh_bindings()
+
+    def on_vm_list_sorted(self, event: VmList.Sorted) -> None:
+        self.order = (event.column, self.order == (event.column, False))
+        self.draw()
+
+
+class VmHead(Lines):
+    """How many there are, of when that is, and what they cost; of one line, so that its clock moves nothing else."""
+
+    DEFAULT_CSS = """
+    VmHead { height: 1; padding: 0 1; text-wrap: nowrap; }
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(id="vms-head")
+        self.now = now
+        self.view, self.count = FleetView(), 0
+
+    def show(self, view: FleetView, count: int) -> None:
+        self.view, self.count = view, count
+        self.draw()
+
+    def draw(self) -> None:
+        width = self.content_size.width
+        if width:
+            self.set_lines([inked(head_line(self.view, self.now(), width, self.count))])
+
+    def on_resize(self) -> None:
+        self.draw()
+
+
+class VmNotices(Lines):
+    """What is wrong or worth a look; nothing, most of the time."""
+
+    DEFAULT_CSS = """
+    VmNotices { height: auto; max-height: 8; padding: 0 1; }
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(id="vms-notices")
+        self.now = now
+
+    def show(self, view: FleetView) -> None:
+        lines = [inked(line) for line in notices(view, self.now())]
+        self.display = bool(lines)
+        self.set_lines(lines)
+
+
+class VmLog(Lines):
+    """The newest changes."""
+
+    DEFAULT_CSS = """
+    VmLog { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="vms-log")
+        self.view = FleetView()
+        self.border_title = "what has changed"
+
+    def show(self, view: FleetView) -> None:
+        self.view = view
+        self.draw()
+
+    def draw(self) -> None:
+        height = self.content_size.height
+        if height:
+            self.set_lines([inked(line) for line in log_lines(self.view, height)] or [ink("", "quiet")])
+
+    def on_resize(self) -> None:
+        self.draw()

@@ -1,0 +1,163 @@
+"""A command that is shown first, runs only when that is confirmed, and is watched to its end."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar, TypeVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Center, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from heartbeat_core.checks.fix_runner import RemedyRun
+from heartbeat_tui.widgets.header_footer import KeyButton
+from heartbeat_tui.widgets.text import Lines, ink
+
+T = TypeVar("T")
+
+
+class Modal(ModalScreen[T]):
+    """A subclass puts a ``.panel`` in it, and in that a ``.command`` and ``.keys``, where it has these."""
+
+    DEFAULT_CSS = """
+    Modal { align: center middle; }
+    Modal .panel { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; border-subtitle-color: $text-warning; }
+    Modal .scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Modal .command { background: $panel; padding: 0 1; }
+    Modal .keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
+    """
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+    def answer(self, result: T) -> None:
+        """Close by way of the app: a screen cannot wait for its own end."""
+        self.app.call_later(self.dismiss, result)
+
+    def copy(self, text: str, said: str = "") -> None:
+        """Put a text on the clipboard, and say so: with ``said``, where the text itself is long."""
+        self.app.copy_to_clipboard(text)
+        self.notify(said or text, title="On the clipboard", markup=False)
+
+
+MOST_LINES = 500  # of output kept
+
+
+class CommandScreen(Modal[None]):
+    """``state`` is shown, running or ended. A subclass mounts ``#output`` with ``#lines`` in it, and says what ``say`` is told."""
+
+    DEFAULT_CSS = """
+    CommandScreen #output {
+        display: none; height: auto; min-height: 3; max-height: 14; margin-top: 1; padding: 0 1;
+        background: $background; scrollbar-size-vertical: 1;
+    }
+    CommandScreen.-running #output { display: block; }
+    """
+    DONE: ClassVar[str]
+    CANCELLED: ClassVar[str]
+
+    class News(Message):
+        """There is more output; many of these are as good as the last one."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, CommandScreen.News)
+
+    class Over(Message):
+        """The command has ended, or could not start."""
+
+        def __init__(self, code: int | None, error: Exception | None = None) -> None:
+            super().__init__()
+            self.code, self.error = code, error
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.command_run: RemedyRun | None = None
+        self.state = "shown"
+        self.output: deque[str] = deque(maxlen=MOST_LINES)
+
+    def say(self, text: str, kind: str) -> None:
+        """Say how it stands."""
+        raise NotImplementedError
+
+    async def draw_keys(self) -> None:
+        """Offer as buttons what the keys do now."""
+        raise NotImplementedError
+
+    async def begin(self, run: RemedyRun) -> None:
+        self.state, self.command_run = "running", run
+        self.add_class("-running")
+        self.say("running …", "beat")
+        await self.draw_keys()
+        self.carry_out(run)
+
+    @work(thread=True, group="remedy", exit_on_error=False)
+    def carry_out(self, run: RemedyRun) -> None:
+        """Run the command in a thread; whatever comes of it is said on the screen."""
+        try:
+            self.post_message(self.Over(run.run()))
+        except Exception as error:  # noqa: BLE001  # said where it was asked for
+            self.post_message(self.Over(None, error))
+
+    def line(self, text: str) -> None:
+        """Take a line of output, from the thread that reads it."""
+        self.output.append(text)
+        self.post_message(self.News())
+
+    def on_command_screen_news(self) -> None:
+        self.query_one("#lines", Lines).set_lines([ink(line, "plain") for line in tuple(self.output)])
+        self.query_one("#output", VerticalScroll).scroll_end(animate=False)
+
+    async def on_command_screen_over(self, event: Over) -> None:
+        self.state = "ended"
+        if event.code is None:
+            self.say(f"✗ {event.error}", "failed")
+        elif self.command_run is not None and self.command_run.cancelled:
+            self.say(f"! {self.CANCELLED}", "attention")
+        elif event.code:
+            self.say(f"✗ it ended with code {event.code}; its last words are above", "failed")
+        else:
+            self.say(f"✓ {self.DONE}", "ok")
+        await self.draw_keys()
+
+    def action_close(self) -> None:
+        """End the command, if it runs; else go back."""
+        if self.state == "running" and self.command_run is not None:
+            self.say("ending …", "attention")
+            self.command_run.cancel()
+        else:
+            self.answer(None)
+
+    def on_unmount(self) -> None:
+        if self.command_run is not None:
+            self.command_run.cancel()
+
+
+class Confirm(Modal[bool]):
+    """Ask; True where the answer is yes."""
+
+    DEFAULT_CSS = """
+    Confirm .panel { width: 64; max-width: 90%; }
+    Confirm .keys { margin: 1 0 0 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,enter", "answer(True)", "Yes"),
+        Binding("n,escape", "answer(False)", "No"),
+    ]
+
+    def __init__(self, question: str, detail: str, yes: str, no: str) -> None:
+        super().__init__()
+        self.question, self.detail, self.yes, self.no = question, detail, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel"):
+            yield Lines(id="confirm-text").with_text(ink(self.question, "strong"), ink(self.detail, "quiet"))
+            with Center(classes="keys"):
+                yield KeyButton("y", self.yes, "answer(True)")
+                yield KeyButton("n", self.no, "answer(False)")
+
+    def action_answer(self, yes: bool) -> None:
+        self.answer(yes)

@@ -1,0 +1,124 @@
+"""The first line: the panes there are, the one shown, and what kind of run it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.events import Resize
+from textual.message import Message
+from textual.widgets import Footer, Input
+
+from heartbeat_tui.widgets.text import Lines, ink
+
+Tabs = Sequence[tuple[str, str, str]]  # key, title and mode of each pane there is
+
+LOUD = ("DEMO", "EMULATED", "REPLAY")  # what must be read first
+
+
+class Tab(Lines):
+    """The name of a pane, to be clicked."""
+
+    class Chosen(Message):
+        """It was clicked."""
+
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, key: str, title: str, mode: str, *, current: bool) -> None:
+        super().__init__(classes="tab")
+        self.mode = mode
+        self.content = ink(f" {key} {title} ", "current" if current else "quiet")
+
+    def on_click(self) -> None:
+        self.post_message(self.Chosen(self.mode))
+
+
+class TopLine(Horizontal):
+    """Name, tabs, and labels at the right."""
+
+    def __init__(self, tabs: Tabs, current: str, labels: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.tabs, self.current, self.labels = tabs, current, labels
+        self.set_class(bool(labels), "-labelled")
+
+    def compose(self) -> ComposeResult:
+        yield Lines(classes="tab", id="title").with_text(ink(" heartbeat  ", "strong"))
+        for key, title, mode in self.tabs:
+            yield Tab(key, title, mode, current=mode == self.current)
+        yield Lines(id="labels").with_text(line_of(self.labels))
+
+    def show(self, labels: Sequence[str]) -> None:
+        self.set_class(bool(labels), "-labelled")
+        self.query_one("#labels", Lines).set_lines([line_of(labels)])
+
+
+def line_of(labels: Sequence[str]) -> Content:
+    """Set the labels in a line, the loud ones first."""
+    return ink(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")
+
+
+STAYING = ("help", "quit")
+
+
+class Foot(Footer):
+    """``spare`` names the actions that are left out first, in their order; after them the last go."""
+
+    def __init__(self, spare: Sequence[str] = ()) -> None:
+        super().__init__(show_command_palette=False, compact=True)
+        self.spare = tuple(spare)
+        self.room = 0
+
+    def compose(self) -> ComposeResult:
+        self.room = self.app.size.width
+        shown = {each.binding.action: each.binding for each in self.screen.active_bindings.values() if each.binding.show}
+        widths = {action: len(self.app.get_key_display(one)) + len(one.description) + 2 for action, one in shown.items()}
+        left_out = set()
+        for action in (*self.spare, *(each for each in reversed(shown) if each not in STAYING)):
+            if sum(widths.values()) > self.room and widths.pop(action, 0):
+                left_out.add(action)
+        keys = [key for key in super().compose() if getattr(key, "action", "") not in left_out]
+        self.styles.grid_size_columns = max(1, len(keys))
+        yield from keys
+
+    def on_resize(self, event: Resize) -> None:
+        if event.size.width != self.room:
+            self.refresh(recompose=True)
+
+
+class KeyButton(Lines):
+    """A key that can be clicked."""
+
+    DEFAULT_CSS = """
+    KeyButton { width: auto; height: 1; margin: 0 2; pointer: pointer; }
+    KeyButton:hover { background: $panel; }
+    """
+
+    class Pressed(Message):
+        """It was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self, key: str, label: str, action: str) -> None:
+        super().__init__()
+        self.action = action
+        self.content = Content.assemble(ink(f" {key} ", "key"), f" {label} ")
+
+    def on_click(self) -> None:
+        self.post_message(self.Pressed(self.action))
+
+
+class Sought(Input):
+    """One line below the list; the list follows as one types."""
+
+    DEFAULT_CSS = """
+    Sought { dock: bottom; height: 1; background: $panel; }
+    """
+
+    def __init__(self, value: str, hint: str) -> None:
+        super().__init__(value, placeholder=f"filter: {hint}", compact=True)

@@ -1,0 +1,111 @@
+"""The keys that work now, read from the live bindings, and the words of the pane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+
+from heartbeat_tui.widgets.dialogs import Modal
+from heartbeat_tui.widgets.text import Lines, ink, sentence
+
+WORDS = (
+    ("beat", "one timed matrix product"),
+    ("cold", "the first beat: caches, memory and programs are touched for the first time"),
+    ("warm-up", "the beats before the steady state, shown but not counted"),
+    ("steady state", "all beats after the warm-up: the figures are made of them"),
+    ("median ±", "half the 95 % interval of the median"),
+    ("p95", "19 of 20 beats were quicker; shown from 59 beats on"),
+    ("ceiling", "the most this device can do: data sheet of a TPU, or measured here"),
+    ("verdict", "✓ plausible, ! suspicious, ✗ impossible, ? unknown"),
+    ("sweep", "one run for each value of an axis; ● are its points, the dotted line the roof or the floor"),
+    ("knee", "the batch at which arithmetic, no longer memory, sets the time: decoding becomes prefill"),
+    ("◆ ◇ ✕ ⣿", "on the chart: first beat, warm-up, compiled, steady"),
+)
+
+READINESS = (
+    ("check", "one question; its id also works in heartbeat-tui check --only"),
+    ("✓ pass", "it is in order"),
+    ("! warn", "it is worth a look, and keeps nobody from starting"),
+    ("✗ fail", "a step that is left"),
+    ("? unknown", "it could not be told, which is no pass: why is said beside it"),
+    ("… blocked", "not asked, for another check has to be mended first"),
+    ("– n/a", "not applicable here; counts neither for nor against"),
+    ("remedy", "the exact command; it runs only after you have seen it and said so"),
+    ("➤ next", "the step to do next"),
+)
+RUNS = (
+    ("run", "one recording: made here, by heartbeat-tui bench, or copied into the folder from another machine"),
+    ("median ±", "half the 95 % interval of the median"),
+    ("✓", "before a run: it is marked"),
+    ("◎", "before a run: the reference that others are held against"),
+    ("▸ ▾", "a group: runs that repeat one another, or the points of a sweep"),
+    ("● ▲ ■ ◆", "in a comparison: the runs, the reference first"),
+    ("↑", "in its chart: a beat far above all others, beyond the top"),
+    ("xla on CPU", "a rehearsal: torch_xla on this machine's CPU, not a TPU"),
+    ("! cut off", "its program or its machine ended before the run did; what came before is whole"),
+    ("! newer", "a newer version has recorded it; update to read it"),
+    ("✗ broken", "it cannot be read; why stands beside it"),
+)
+VMS = (
+    ("node", "a TPU VM in the Cloud TPU API; (queued) is a request that waits for one"),
+    ("● ready", "it runs, and costs; every state is shown as Google names it"),
+    ("◐ …", "on its way from one state to another"),
+    ("○ stopped", "it does not run; its disk stays, and costs"),
+    ("✗ gone", "preempted, failed or suspended: it does not come back, and may hold quota"),
+    ("no driver", "its runtime does not fit its chips: programs find no TPU"),
+    ("$/h", "an estimate from the public price list of the date shown; no discounts, no disks"),
+    ("since start", "at most so much since it was created, as if it had run all the time"),
+    ("! age", "READY for more than 8 hours: it may have been forgotten"),
+)
+OF_PANES = {"readiness": READINESS, "vms": VMS, "heartbeat": WORDS, "runs": RUNS}
+
+
+def key_rows(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
+    """List each command of ours once, its keys and what it does now; those of the app come last."""
+    keys: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
+    for active in bindings:
+        binding = active.binding
+        if active.enabled and binding.id:
+            name = binding.action if binding.action == "quit" else binding.id
+            keys.setdefault(name, []).append(app.get_key_display(binding))
+            texts.setdefault(name, binding.tooltip or binding.description)
+    ordered = sorted(keys, key=lambda name: name.startswith("app.") or name == "quit")
+    return [(", ".join(keys[name]), sentence(texts[name])) for name in ordered]
+
+
+class Help(Modal[None]):
+    """Keys at the left, words at the right."""
+
+    DEFAULT_CSS = """
+    Help .panel { width: 84; max-width: 90%; max-height: 90%; }
+    Help .word { height: auto; }
+    Help .term { width: 12; margin-right: 2; text-align: right; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "Close", key_display="esc")]
+
+    def __init__(self, keys: list[tuple[str, str]], mode: str = "heartbeat") -> None:
+        super().__init__()
+        self.keys, self.words = keys, OF_PANES.get(mode, WORDS)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="panel") as box:
+            box.border_title = "help"
+            yield Lines().with_text(ink("Keys that work now", "strong"))
+            yield from rows_of(self.keys)
+            yield Lines().with_text(Content(""), ink("Words", "strong"))
+            yield from rows_of(self.words)
+            yield Lines().with_text(Content(""), ink("Esc closes. ctrl+p finds every command by name.", "quiet"))
+
+
+def rows_of(pairs: Iterable[tuple[str, str]]) -> ComposeResult:
+    """Set keys or words beside what they mean, which wraps in a column of its own."""
+    for term, says in pairs:
+        with Horizontal(classes="word"):
+            yield Lines(classes="term").with_text(ink(term, "beat"))
+            yield Lines().with_text(ink(says, "plain"))

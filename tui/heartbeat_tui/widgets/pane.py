@@ -1,0 +1,238 @@
+"""What all panes have in common: the line at the top, a body that comes after the first frame, keys, forms and a least size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from heartbeat_tui.widgets.header_footer import KeyButton, Tab, TopLine
+from heartbeat_tui.widgets.text import Lines, ink
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
+    from heartbeat_tui.widgets.form import Form
+    from heartbeat_tui.widgets.header_footer import Sought
+    from heartbeat_tui.widgets.table import LinesList
+
+
+LEAST = (60, 18)  # columns and rows
+
+
+def pane_key(pane: str, keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
+    return Binding(keys, action, label, tooltip=tooltip, show=show, id=f"{pane}.{action}")
+
+
+class Pane(Screen[None]):
+    """``fill`` mounts what the first frame does without, ``draw`` shows what there is, ``offered`` says what can be done now."""
+
+    OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
+    SPARE: ClassVar[tuple[str, ...]] = ()  # those that a narrow screen leaves to the help, in this order
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.OWN = cls.OWN | {binding.action for binding in cls.BINDINGS if isinstance(binding, Binding)}
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, *, classes: str = "") -> None:
+        super().__init__(classes=classes)
+        self.tabs, self.mode = tuple(tabs), mode
+        self.banner: tuple[str, ...] = ()  # what holds for the whole program, such as DEMO
+        self.awake = True
+        self.form: Form | None = None
+        self.early: Callable[[], bool] = lambda: False  # before the program's first frame, after which the app fills its pane
+
+    def compose(self) -> ComposeResult:
+        yield TopLine(self.tabs, self.mode, self.banner)
+        yield Lines(id="too-small")
+        yield Vertical(id="pane")
+
+    def on_mount(self) -> None:
+        if not self.early():
+            self.call_after_refresh(self.fill)
+
+    async def mount_foot(self) -> None:
+        """Mount the line of keys, which waits for its bindings."""
+        from heartbeat_tui.widgets.header_footer import Foot
+
+        await self.mount(Foot(self.SPARE))
+
+    async def fill(self) -> None:
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Give every widget that is there what it shows."""
+        raise NotImplementedError
+
+    def offered(self) -> dict[str, bool]:
+        """Say of actions whether they can be done in this state; whatever is not named can."""
+        return {}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        del parameters
+        return action not in self.OWN or (self.form is None and self.offered().get(action, True))
+
+    async def open_form(self, form: Form, *, before: int | None = None) -> None:
+        """Put a form into the pane; one that is open stays."""
+        if self.form is None:
+            self.form = form
+            self.add_class("-form")
+            await self.query_one("#pane").mount(form, before=before)
+            self.refresh_bindings()
+
+    async def close_form(self) -> None:
+        if self.form is not None:
+            form, self.form = self.form, None
+            await form.remove()
+            self.remove_class("-form")
+            self.refocus()
+            self.draw()
+            self.refresh_bindings()
+
+    def refocus(self) -> None:
+        """Focus what had the focus before a form."""
+
+    async def on_form_closed(self, event: Form.Closed) -> None:
+        event.stop()
+        await self.close_form()
+
+    def mode_offered(self, mode: str) -> bool:
+        """Tell whether there is a pane of this mode."""
+        return any(offered == mode for _, _, offered in self.tabs)
+
+    def show_labels(self, *labels: str) -> None:
+        if self.is_mounted:
+            self.query_one(TopLine).show((*self.banner, *labels))
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        least = f"The heartbeat needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
+        self.query_one("#too-small", Lines).set_lines([ink(least, "attention")])
+
+    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+    async def on_tab_chosen(self, event: Tab.Chosen) -> None:
+        event.stop()
+        await self.app.switch_mode(event.mode)
+
+
+class ListPane(Pane):
+    """``draw`` keeps to what is ``sought``; the line it is typed on stands at the foot of ``PANEL``."""
+
+    PANEL: ClassVar[str]
+    MAY_BE_SOUGHT: ClassVar[str]  # in words, while nothing is typed
+
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str) -> None:
+        super().__init__(tabs, mode)
+        self.list: LinesList | None = None
+        self.seeker: Sought | None = None
+        self.sought = ""
+
+    @property
+    def seeking(self) -> bool:
+        return bool(self.sought) or self.seeker is not None
+
+    async def action_seek(self) -> None:
+        # Input costs 30 ms to import; the first frame does without
+        from heartbeat_tui.widgets.header_footer import Sought
+
+        if self.seeker is None:
+            self.seeker = Sought(self.sought, self.MAY_BE_SOUGHT)
+            await self.query_one(self.PANEL).mount(self.seeker)
+        self.seeker.focus()
+        self.refresh_bindings()
+
+    async def stop_seeking(self) -> None:
+        """Seek nothing any more, and take the line away."""
+        self.sought = ""
+        if self.seeker is not None:
+            seeker, self.seeker = self.seeker, None
+            await seeker.remove()
+
+    def refocus(self) -> None:
+        if self.list is not None:
+            self.list.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.sought = event.value
+        self.draw()
+        self.refresh_bindings()
+
+    async def on_input_submitted(self) -> None:
+        if not self.sought:
+            await self.stop_seeking()
+        self.refocus()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh_bindings()
+
+
+def chart_keys(pane: str) -> tuple[Binding, ...]:
+    """Make the bindings; their ids begin with the name of the pane."""
+    return tuple(
+        pane_key(pane, *key)
+        for key in (
+            ("z", "zoom", "Steady", "show the steady state alone"),
+            ("z", "unzoom", "Whole run", "show the first beats and the warm-up as well"),
+            ("l", "linear", "Linear", "draw latencies on a linear scale"),
+            ("l", "log", "Log", "draw latencies on a logarithmic scale"),
+            ("d", "details", "Details", "show the figures and what they mean"),
+            ("d", "chart", "Chart", "show the chart"),
+        )
+    )
+
+
+class ChartPane(Pane):
+    """Draws a whole run or its steady state, on a linear scale or a logarithmic one."""
+
+    steady_only, log_scale = False, True
+
+    def draw_anew(self) -> None:
+        """Draw what a key has changed."""
+        self.draw()
+
+    def chart_offers(self, *, charted: bool, detailed: bool) -> dict[str, bool]:
+        """Tell which of the keys do something: with a chart, and with more to show than there is room for."""
+        return {
+            "zoom": charted and not self.steady_only,
+            "unzoom": charted and self.steady_only,
+            "linear": charted and self.log_scale,
+            "log": charted and not self.log_scale,
+            "details": detailed and not self.has_class("-details"),
+            "chart": detailed and self.has_class("-details"),
+        }
+
+    @property
+    def low(self) -> bool:
+        """Tell whether the screen has no room for everything at once."""
+        return self.app.size.height < 34
+
+    def action_zoom(self) -> None:
+        self.steady_only = True
+        self.draw_anew()
+
+    def action_unzoom(self) -> None:
+        self.steady_only = False
+        self.draw_anew()
+
+    def action_linear(self) -> None:
+        self.log_scale = False
+        self.draw_anew()
+
+    def action_log(self) -> None:
+        self.log_scale = True
+        self.draw_anew()
+
+    def action_details(self) -> None:
+        self.add_class("-details")
+        self.refresh_bindings()
+
+    def action_chart(self) -> None:
+        self.remove_class("-details")
+        self.refresh_bindings()
