@@ -414,7 +414,7 @@ def meaning(thing: Node | QueuedResource, rates: Rates | None, now: datetime) ->
     if isinstance(thing, QueuedResource):
         lines: list[Line] = [((words, kind), (f"  {QUEUED.get(thing.state or '', UNKNOWN)}", "plain"))]
         return lines + ([((f"! {thing.problem}", "attention"),)] if thing.problem else [])
-    lines = [((words, kind), (f"  {STATES.get(thing.state or '', UNKNOWN)}", "plain"))]
+    lines = [((words, kind), (f"  {STATE_MEANINGS.get(thing.state or '', UNKNOWN)}", "plain"))]
     if thing.health and thing.health != "HEALTHY":
         detail = f": {thing.health_description}" if thing.health_description else ""
         lines.append(((f"! its health is {thing.health}{detail}", "attention"),))
