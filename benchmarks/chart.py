@@ -13,7 +13,7 @@ from benchmarks.figure import Figure, finish, interleave, quiet, ratio
 from benchmarks.terminal import COLUMNS, ROWS
 from textual.app import App, ComposeResult
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Phase, Samples
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_tui.widgets.chart import LatencyChart
@@ -33,7 +33,7 @@ class ChartApp(App[None]):
 def series_of(count: int) -> Series:
     """Make a run of so many steady samples, with outliers."""
     chance = random.Random(count)
-    series = Series(plan=Plan(iterations=None))
+    series = Series(plan=BenchmarkConfig(iterations=None))
     batches: list[tuple[Phase, int]] = [("cold", 1), ("warm-up", 4)]
     batches += [("steady", min(BATCH, count - start)) for start in range(0, count, BATCH)]
     for phase, length in batches:

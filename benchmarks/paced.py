@@ -20,7 +20,7 @@ def row(number: int) -> tuple[int, ...]:
     return 9_000 + number * 7919 % 1009, number, 0, number * 31 % 4093, 2**40 + number
 
 
-class Paced(cpu.Cpu):
+class Paced(cpu.CpuBackend):
     """Holds each beat until its time has come."""
 
     parts = PARTS

@@ -17,7 +17,7 @@ from time import perf_counter
 
 from benchmarks.figure import Figure, finish, interleave, program, quiet, ratio
 
-from heartbeat_core.checks.environment import demo_environ, look_around
+from heartbeat_core.checks.environment import demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits
@@ -98,7 +98,7 @@ def faults() -> list[Figure]:
         quota = "[quotas]\nTPUV6EPerProjectPerZoneForTPUAPI = { us-central1-b = 0 }\n"
         file.write_text(f'description = "faulty"\nextends = "flaky"\n{quota}', encoding="utf-8")
         with start_emulator(str(file), seed=random.randrange(2**31)) as emulator:
-            world = look_around({"project": PROJECT}, endpoint=emulator.url, environ=demo_environ(), limits=limits)
+            world = detect_environment({"project": PROJECT}, endpoint=emulator.url, environ=demo_environ(), limits=limits)
             for _ in range(FAULTY_RUNS):
                 start = perf_counter()
                 readiness = Runner(checks, world, limit_s=LIMIT_S).run()

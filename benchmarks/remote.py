@@ -16,17 +16,17 @@ from time import sleep
 
 from benchmarks.figure import Figure, finish, interleave, quiet, ratio
 
-from heartbeat_core.benchmark.config import MatMul, Plan
-from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.target import Here, Place
-from heartbeat_core.remote.hosts import Host, There, bring_engine
-from heartbeat_core.remote.ssh import Calls, direct
+from heartbeat_core.benchmark.target import LocalTarget, RunTarget
+from heartbeat_core.remote.hosts import Host, RemoteTarget, bring_engine
+from heartbeat_core.remote.ssh import SshCalls, direct
 
 ROUNDS = 15
 PLANS = {
-    "a product of 7 ms": Plan(MatMul(128, 2048, 4096), threads=1, iterations=150),
-    "a product of 20 µs": Plan(MatMul(8, 64, 64), threads=1, iterations=20_000),
+    "a product of 7 ms": BenchmarkConfig(MatMul(128, 2048, 4096), threads=1, iterations=150),
+    "a product of 20 µs": BenchmarkConfig(MatMul(8, 64, 64), threads=1, iterations=20_000),
 }
 CONFIG = """
 Port {port}
@@ -47,7 +47,7 @@ def server() -> Iterator[Host]:
     """Start an sshd on loopback with a throw-away key, and give the host behind it."""
     program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
-        sys.exit("There is no sshd here: apt-get install openssh-server")
+        sys.exit("RemoteTarget is no sshd here: apt-get install openssh-server")
     with suppress(PermissionError):  # as root it wants this folder, as anybody else it does not
         Path("/run/sshd").mkdir(exist_ok=True)
     with socket.socket() as probe:
@@ -73,7 +73,7 @@ def server() -> Iterator[Host]:
             )
             user = pwd.getpwuid(os.geteuid()).pw_name
             host = Host("loopback", 0, direct((*ssh, f"{user}@127.0.0.1")), os.environ, str(folder / "there"), sys.executable)
-            while bring_engine(host, Calls())[0]:
+            while bring_engine(host, SshCalls())[0]:
                 sleep(0.1)
             yield host
         finally:
@@ -81,7 +81,7 @@ def server() -> Iterator[Host]:
             process.wait()
 
 
-def median(place: Place, plan: Plan, spawner: Spawner) -> float:
+def median(place: RunTarget, plan: BenchmarkConfig, spawner: ProcessLauncher) -> float:
     with Run(plan, spawner, place=place) as run:
         run.wait()
     assert run.ending is not None
@@ -93,13 +93,13 @@ def median(place: Place, plan: Plan, spawner: Spawner) -> float:
 
 def main() -> list[Figure]:
     figures = []
-    with server() as host, Spawner() as spawner:
+    with server() as host, ProcessLauncher() as spawner:
         for name, plan in PLANS.items():
             taken = interleave(
                 ROUNDS,
                 {
-                    "here": lambda plan=plan: median(Here(), plan, spawner),  # type: ignore[misc]
-                    "there": lambda plan=plan: median(There(host), plan, spawner),  # type: ignore[misc]
+                    "here": lambda plan=plan: median(LocalTarget(), plan, spawner),  # type: ignore[misc]
+                    "there": lambda plan=plan: median(RemoteTarget(host), plan, spawner),  # type: ignore[misc]
                 },
             )
             figures.append(ratio(f"median over ssh, {name}", taken["there"], taken["here"], 1.03, 0.97))

@@ -23,7 +23,7 @@ from benchmarks.figure import Figure, finish, program, quiet
 from heartbeat_core.benchmark.protocol import Ended, Environment, Proof, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.comparison.compare import check
-from heartbeat_core.comparison.groups import Measured, measure
+from heartbeat_core.comparison.groups import MeasuredRun, measure
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.recording import load, read_records
 from heartbeat_core.recordings.summary import summarize_recording
@@ -118,7 +118,7 @@ def check_figures(home: Path, recordings: Sequence[Path]) -> list[Figure]:
     ]
 
 
-def drawn(index: Index, source: Path, name: str, factor: float, chance: random.Random) -> Measured:
+def drawn(index: Index, source: Path, name: str, factor: float, chance: random.Random) -> MeasuredRun:
     """Write a recording of N steady samples drawn from the source's, each ``factor`` times as long, and read it."""
     samples = list(load(source).series.steady.values())
     starts = [chance.randrange(len(samples) - BLOCK + 1) for _ in range(N // BLOCK)]

@@ -16,11 +16,11 @@ from pathlib import Path
 from benchmarks.figure import ROOT, Figure, finish, quiet
 from benchmarks.paced import PARTS, row
 
-from heartbeat_core.benchmark.config import MatMul, Plan
-from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.protocol import Samples, decode
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.target import Here
+from heartbeat_core.benchmark.target import LocalTarget
 
 WARMUP, STEADY = 5, 1_000_000
 ROUNDS = 15
@@ -42,13 +42,13 @@ class Kept:
 
 def carry() -> list[Figure]:
     """Send a million samples of five columns through the worker's recorder, the pipe and the run's reader."""
-    plan = Plan(workload=MatMul(8, 64, 64), warmup=WARMUP, iterations=STEADY)
+    plan = BenchmarkConfig(workload=MatMul(8, 64, 64), warmup=WARMUP, iterations=STEADY)
     kept = Kept()
-    with tempfile.TemporaryDirectory() as folder, Spawner() as spawner:
+    with tempfile.TemporaryDirectory() as folder, ProcessLauncher() as spawner:
         python = Path(folder, "python")
         python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "benchmarks/paced.py"))} "$@"\n')
         python.chmod(0o755)
-        with Run(plan, spawner, place=Here(str(python)), sinks=(kept,)) as run:
+        with Run(plan, spawner, place=LocalTarget(str(python)), sinks=(kept,)) as run:
             run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from benchmarks.figure import ROOT, Figure, finish
 
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
-from heartbeat_core.telemetry.monitor import Reader, Watcher
+from heartbeat_core.telemetry.monitor import ChipReader, Reader
 
 SERVER = ROOT / "tests/xla/metrics_server.py"
 CHIPS = {"total": dict.fromkeys(range(8), 2**35), "used": dict.fromkeys(range(8), 2**30), "duty": dict.fromkeys(range(8), 87.5)}
@@ -35,7 +35,7 @@ def served(python: str) -> Iterator[int]:
 def cpu_ms(reader: Reader, looks: int) -> float:
     """Take so many looks; return the processor time of the reader, which has ended."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    watcher = Watcher(reader, 0.005)
+    watcher = ChipReader(reader, 0.005)
     for number, look in enumerate(watcher.looks(), 1):
         assert look.state == "told", look
         if number == looks:

@@ -24,7 +24,7 @@ from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.tpu import list_nodes
 from heartbeat_core.emulator.process import gcloud_environment, start_emulator
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.operation import Patience, Step, VmError
+from heartbeat_core.vms.operation import OperationStep, PollPolicy, VmError
 from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.zone_search import keep_trying
 
@@ -34,7 +34,7 @@ CREATIONS = 200
 SPEED = 1000.0
 REQUEST = CreateRequest(PROJECT, ZONE, "vm", "v6e-1", "v2-alpha-tpuv6e")
 QUICK = Limits(connect_s=1.0, read_s=1.0, total_s=1.0, tries=2, backoff_s=0.001)
-PATIENCE = Patience(
+PATIENCE = PollPolicy(
     poll_s=0.002, growth=1.2, longest_poll_s=0.01, total_s=30.0, absent_s=0.08, settle_s=5.0, round_s=0.01, longest_round_s=0.02
 )
 # What befalls the first requests to create, beside what comes by chance: the answer is lost, the request is, or it comes late.
@@ -126,7 +126,7 @@ def create_all() -> list[Figure]:
 
 
 def one(session: CloudSession, calm: CloudSession, number: int) -> Outcome:
-    steps: list[Step] = []
+    steps: list[OperationStep] = []
     request = replace(REQUEST, name=f"vm-{number}")
     try:
         if number % 2:

@@ -18,14 +18,14 @@ from benchmarks.terminal import COLUMNS, ROWS
 from textual._compositor import CompositorUpdate
 from textual.widget import Widget
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.settings import Settings
-from heartbeat_core.vms.inventory import take_look
+from heartbeat_core.vms.inventory import fetch_inventory
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.monitor import Checkup, Surveyor
-from heartbeat_tui.vms.model import FleetView
-from heartbeat_tui.vms.monitor import Fleet
+from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
+from heartbeat_tui.vms.model import InventoryView
+from heartbeat_tui.vms.monitor import InventoryMonitor
 from heartbeat_tui.vms.pane import VmsPane
 
 NODES = 1_000
@@ -53,10 +53,12 @@ class Stage:
     """The app on its TPU VMs pane."""
 
     def __init__(self, folder: str) -> None:
-        self.surveyor = Surveyor(Settings(), {}, demo=scenario(folder))
-        checkup = Checkup(self.surveyor)
-        self.fleet = Fleet(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S)
-        self.app = HeartbeatApp(Plan(), no_run, checkup=lambda: checkup, fleet=lambda: self.fleet, mode="vms", reduced_motion=True)
+        self.surveyor = RunnerFactory(Settings(), {}, demo=scenario(folder))
+        checkup = CheckMonitor(self.surveyor)
+        self.fleet = InventoryMonitor(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S)
+        self.app = HeartbeatApp(
+            BenchmarkConfig(), no_run, checkup=lambda: checkup, fleet=lambda: self.fleet, mode="vms", reduced_motion=True
+        )
 
     @property
     def pane(self) -> VmsPane:
@@ -83,7 +85,7 @@ class Stage:
         assert self.fleet.session is not None
         session = self.fleet.session
         start = perf_counter()
-        await asyncio.to_thread(take_look, session, "demo-project")
+        await asyncio.to_thread(fetch_inventory, session, "demo-project")
         return perf_counter() - start
 
     async def first_list_s(self) -> float:
@@ -100,7 +102,7 @@ class Stage:
         self.paint(full=True)
         return perf_counter() - start
 
-    def redraw_ms(self, views: tuple[FleetView, FleetView], number: int) -> float:
+    def redraw_ms(self, views: tuple[InventoryView, InventoryView], number: int) -> float:
         """Time a new view in which one row has changed, from its arrival to the last line drawn."""
         start = perf_counter()
         self.pane.show(views[number % 2])
@@ -110,7 +112,7 @@ class Stage:
         return taken
 
 
-def no_run(plan: Plan) -> Source:
+def no_run(plan: BenchmarkConfig) -> Source:
     raise AssertionError(plan)
 
 
@@ -137,7 +139,7 @@ async def measure() -> list[Figure]:
     ]
 
 
-def changed(view: FleetView) -> tuple[FleetView, FleetView]:
+def changed(view: InventoryView) -> tuple[InventoryView, InventoryView]:
     """Give the view as it is, and with another state in one row that is to be seen."""
     rows = view.rows or ()
     other = replace(rows[5], state="STOPPING", note=("was READY", "attention"))

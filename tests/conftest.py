@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
-from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.target import Here
+from heartbeat_core.benchmark.target import LocalTarget
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
 XLA_PYTHON = os.environ.get("HEARTBEAT_BACKENDS_XLA_PYTHON") or str(XlaEnvironment().find() or "")  # before the folders change
@@ -74,26 +74,26 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(scope="session")
-def spawner() -> Iterator[Spawner]:
-    with Spawner() as made:
+def spawner() -> Iterator[ProcessLauncher]:
+    with ProcessLauncher() as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def small() -> Callable[..., Plan]:
+def small() -> Callable[..., BenchmarkConfig]:
     """Make plans of a product that takes microseconds, on one thread."""
 
-    def make(**values: Any) -> Plan:
-        return Plan(**{"workload": MatMul(8, 64, 64), "threads": 1, "iterations": 20, **values})
+    def make(**values: Any) -> BenchmarkConfig:
+        return BenchmarkConfig(**{"workload": MatMul(8, 64, 64), "threads": 1, "iterations": 20, **values})
 
     return make
 
 
 @pytest.fixture
-def begin(spawner: Spawner) -> Iterator[Callable[..., Run]]:
+def begin(spawner: ProcessLauncher) -> Iterator[Callable[..., Run]]:
     """Start runs that are over when the test is."""
     with ExitStack() as stack:
-        yield lambda plan, *, python=None, **options: stack.enter_context(Run(plan, spawner, **{"place": Here(python), **options}))
+        yield lambda plan, *, python=None, **options: stack.enter_context(Run(plan, spawner, **{"place": LocalTarget(python), **options}))
 
 
 @pytest.fixture

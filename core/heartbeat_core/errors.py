@@ -22,6 +22,6 @@ class HeartbeatError(Exception):
         return "\n".join(part for part in (self.title, self.cause, self.remedy) if part)
 
 
-def plain(text: str) -> str:
+def sanitize_line(text: str) -> str:
     """Make one line of foreign text, without anything a terminal would obey."""
     return "".join(character if character.isprintable() else " " for character in text)

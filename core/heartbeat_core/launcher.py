@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.benchmark.config import BackendName, MatMul, Plan
-from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.tpu_chips import scan_tpus
 from heartbeat_core.paths import cache_folder, data_folder
 from heartbeat_core.settings import Settings
@@ -19,24 +19,24 @@ from heartbeat_core.settings import Settings
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.roofline import CeilingCache
-    from heartbeat_core.benchmark.run import Run, Sink, Source, Witness
-    from heartbeat_core.benchmark.target import Place
+    from heartbeat_core.benchmark.run import ChipMonitor, Run, Sink, Source
+    from heartbeat_core.benchmark.target import RunTarget
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.replay import Replay
     from heartbeat_core.remote.hosts import Destination, Host
-    from heartbeat_core.remote.multi_host import Together
+    from heartbeat_core.remote.multi_host import MultiHostRun
     from heartbeat_core.telemetry.monitor import Reader
 
 MIB = 2**20
 
 
 class Launcher:
-    """Holds what all runs of one program have in common. Make it before the program gives way: see ``Spawner``."""
+    """Holds what all runs of one program have in common. Make it before the program gives way: see ``ProcessLauncher``."""
 
     def __init__(self, settings: Settings, *, python: str = "") -> None:
         self.settings = settings
         self.python = python
-        self.spawner = Spawner()
+        self.spawner = ProcessLauncher()
         self.destination: Destination | None = None  # where runs go that do not stay here
 
     def backend(self) -> BackendName:
@@ -48,10 +48,10 @@ class Launcher:
             return "xla"
         return "xla" if scan_tpus() else "cpu"
 
-    def plan(self) -> Plan:
+    def plan(self) -> BenchmarkConfig:
         """Make the plan that the settings describe; raise HeartbeatError where it makes no sense."""
         beat = self.settings.beat
-        return Plan(
+        return BenchmarkConfig(
             workload=MatMul(beat.batch, beat.hidden, beat.intermediate, beat.dtype),
             backend=self.backend(),
             method=beat.method,
@@ -83,7 +83,7 @@ class Launcher:
 
     def start(  # what a run is started with, each by its name
         self,
-        plan: Plan,
+        plan: BenchmarkConfig,
         *,
         save: bool | None = None,
         sinks: tuple[Sink, ...] = (),
@@ -109,24 +109,24 @@ class Launcher:
         run.path = recording.path if recording else None
         return run
 
-    def place(self, plan: Plan, host: Host | None) -> Place:
+    def place(self, plan: BenchmarkConfig, host: Host | None) -> RunTarget:
         """Say where a run takes place."""
         if host is None:
-            from heartbeat_core.benchmark.target import Here
+            from heartbeat_core.benchmark.target import LocalTarget
 
-            return Here(self.interpreter(plan.backend))
-        from heartbeat_core.remote.hosts import There
+            return LocalTarget(self.interpreter(plan.backend))
+        from heartbeat_core.remote.hosts import RemoteTarget
 
-        return There(host)
+        return RemoteTarget(host)
 
-    def start_together(self, plan: Plan, *, save: bool | None = None, label: Label | None = None) -> Together:
+    def start_together(self, plan: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None) -> MultiHostRun:
         """Start a run on every host of the destination; raise HeartbeatError where one cannot start."""
-        from heartbeat_core.remote.multi_host import Together
+        from heartbeat_core.remote.multi_host import MultiHostRun
 
         assert self.destination is not None
-        return Together(self.destination.hosts(), lambda host: self.start(plan, save=save, label=label, host=host))
+        return MultiHostRun(self.destination.hosts(), lambda host: self.start(plan, save=save, label=label, host=host))
 
-    def begin(self, plan: Plan, label: Label | None = None) -> Source:
+    def begin(self, plan: BenchmarkConfig, label: Label | None = None) -> Source:
         """Start what the screen shows: a run here or on one host, or on all of a slice; raise HeartbeatError."""
         if self.destination is not None and self.destination.on.all:
             return self.start_together(plan, label=label)
@@ -142,15 +142,15 @@ class Launcher:
             return Reader(self.interpreter("xla") or sys.executable, ports)
         return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=FAR_LOOK_S)
 
-    def witness(self, plan: Plan, host: Host | None = None) -> Witness | None:
+    def witness(self, plan: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
         """Give whoever looks at the chips beside this run, None where there are none; on a host the worker will tell."""
         telemetry = self.settings.telemetry
         asked = telemetry.port is not None and plan.backend == "xla"
         if plan.backend == "cpu" or not telemetry.watch or not (asked or host or scan_tpus()):
             return None
-        from heartbeat_core.telemetry.monitor import ChipWitness
+        from heartbeat_core.telemetry.monitor import TpuChipMonitor
 
-        return ChipWitness(replace(self.reader(host=host), holders=False), always=asked)
+        return TpuChipMonitor(replace(self.reader(host=host), holders=False), always=asked)
 
     def replay(self, path: Path, speed: float = 1.0) -> Replay:
         """Play a recording; raise HeartbeatError where it cannot be read."""
@@ -158,7 +158,7 @@ class Launcher:
 
         return Replay(path, speed=speed, ceilings=self.ceilings())
 
-    def with_ceiling(self, plan: Plan) -> Plan:
+    def with_ceiling(self, plan: BenchmarkConfig) -> BenchmarkConfig:
         """Have the run measure a ceiling where there is none yet, so that a newcomer's first figures have a measure.
 
         A TPU needs none: its floor is physics.

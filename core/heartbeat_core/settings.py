@@ -332,7 +332,7 @@ DEFAULTS = Settings()
 
 
 @dataclass(frozen=True)
-class Row:
+class SettingRow:
     """One setting; ``source`` is "default", the file's path, the variable or "the command line"."""
 
     key: str
@@ -345,9 +345,9 @@ class Row:
         return {"key": self.key, "value": self.value, "default": self.default, "source": self.source, "expected": self.expected}
 
 
-def list_settings(settings: Settings) -> tuple[Row, ...]:
+def list_settings(settings: Settings) -> tuple[SettingRow, ...]:
     """List every setting in the order of the documentation."""
-    return tuple(Row(key, settings[key], DEFAULTS[key], settings.source(key), kind.expected) for key, kind in KEYS.items())
+    return tuple(SettingRow(key, settings[key], DEFAULTS[key], settings.source(key), kind.expected) for key, kind in KEYS.items())
 
 
 def text_of(value: object) -> str:

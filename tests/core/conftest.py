@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Proof, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.recordings.index import Index
@@ -19,12 +19,16 @@ from heartbeat_core.recordings.index import Index
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-PLAN = Plan(iterations=30, warmup=1)
+PLAN = BenchmarkConfig(iterations=30, warmup=1)
 Write = Callable[..., Path]
 
 
 def make_records(
-    steady: Sequence[int] = range(1_000_000, 1_000_030), *, plan: Plan = PLAN, time: str = "2026-11-22T12:00:00+00:00", **environment: Any
+    steady: Sequence[int] = range(1_000_000, 1_000_030),
+    *,
+    plan: BenchmarkConfig = PLAN,
+    time: str = "2026-11-22T12:00:00+00:00",
+    **environment: Any,
 ) -> list[Record]:
     """Make the records of a run that went well, of these steady samples."""
     return [

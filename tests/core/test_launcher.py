@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core import launcher as launch
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured
 from heartbeat_core.benchmark.roofline import ceiling_key
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
@@ -40,7 +40,7 @@ def launcher(home: Path) -> Iterator[Callable[..., Launcher]]:
 
 
 def test_the_default_plan_is_the_handbooks_product_on_the_cpu(launcher: Callable[..., Launcher]) -> None:
-    assert launcher().plan() == Plan()
+    assert launcher().plan() == BenchmarkConfig()
 
 
 def test_a_tpu_on_the_bus_is_what_auto_means(launcher: Callable[..., Launcher], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_tpu_on_the_bus_is_what_auto_means(launcher: Callable[..., Launcher], 
 
 def test_the_settings_make_the_plan(launcher: Callable[..., Launcher]) -> None:
     made = launcher(beat__batch=2, beat__dtype="bfloat16", beat__method="handbook", beat__warmup=0, beat__iterations=7, beat__threads=3)
-    assert made.plan() == Plan(MatMul(2, dtype="bfloat16"), method="handbook", warmup=0, iterations=7, threads=3)
+    assert made.plan() == BenchmarkConfig(MatMul(2, dtype="bfloat16"), method="handbook", warmup=0, iterations=7, threads=3)
 
 
 def test_the_python_named_last_is_the_one_used(launcher: Callable[..., Launcher], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +88,8 @@ def test_what_is_asked_for_a_run_goes_before_the_setting(
     assert len(list(folder.glob("*"))) == kept
 
 
-@pytest.mark.parametrize("plan", [Plan(MatMul(2**20, 2**20, 2**20)), Plan()])
-def test_a_run_that_cannot_start_leaves_no_recording(launcher: Callable[..., Launcher], tmp_path: Path, plan: Plan) -> None:
+@pytest.mark.parametrize("plan", [BenchmarkConfig(MatMul(2**20, 2**20, 2**20)), BenchmarkConfig()])
+def test_a_run_that_cannot_start_leaves_no_recording(launcher: Callable[..., Launcher], tmp_path: Path, plan: BenchmarkConfig) -> None:
     made = launcher(python="/nonexistent/python", recordings__folder=str(tmp_path / "kept"))
     with pytest.raises(HeartbeatError):
         made.start(plan)

@@ -13,15 +13,15 @@ from heartbeat_core.cloud.session import CloudSession, open_session
 from heartbeat_core.emulator.process import EmulatorProcess
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.inventory import command_of, take_look
-from heartbeat_core.vms.operation import Patience
+from heartbeat_core.vms.inventory import command_of, fetch_inventory
+from heartbeat_core.vms.operation import PollPolicy
 from heartbeat_core.vms.power import carry_out
 from heartbeat_core.vms.request import CreateRequest
 
 PROJECT, ZONE = "demo-project", "us-central1-b"
 ROBOT = "heartbeat-tpu@demo-project.iam.gserviceaccount.com"
 PLAIN = CreateRequest(PROJECT, ZONE, "a", "v6e-1", "v2-alpha-tpuv6e")
-QUICK = Patience(poll_s=0.01, longest_poll_s=0.1, total_s=60.0, absent_s=0.3)
+QUICK = PollPolicy(poll_s=0.01, longest_poll_s=0.1, total_s=60.0, absent_s=0.3)
 RICH = replace(PLAIN, external_ip=False, network="net", subnetwork="sub", service_account=ROBOT, labels={"team": "llm", "a": "b"})
 
 
@@ -64,7 +64,7 @@ def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emul
     assert {key: value for key, value in ours.items() if key not in differing} == {
         key: value for key, value in theirs.items() if key not in differing
     }
-    seen = {node.id: node for node in take_look(session, PROJECT).nodes}
+    seen = {node.id: node for node in fetch_inventory(session, PROJECT).nodes}
     assert {name: node.state for name, node in seen.items()} == {"a": "READY", "b": "READY"}
     assert [node["name"].rpartition("/")[2] for node in gcloud("compute tpus tpu-vm list")] == ["a", "b"]
     with pytest.raises(HeartbeatError, match="there is already a TPU VM b"):
@@ -76,7 +76,7 @@ def test_the_commands_shown_do_what_we_do(gcloud: Any, session: CloudSession) ->
     create(session, replace(PLAIN, name="q", queued=True), patience=QUICK)
 
     def seen(name: str) -> Any:
-        return next((node for node in take_look(session, PROJECT).nodes if node.id == name), None)
+        return next((node for node in fetch_inventory(session, PROJECT).nodes if node.id == name), None)
 
     def theirs(action: Any, name: str) -> None:
         done = gcloud.run("", *command_of(action, seen(name), PROJECT)[1:])
@@ -91,4 +91,4 @@ def test_the_commands_shown_do_what_we_do(gcloud: Any, session: CloudSession) ->
     for name in ("a", "q"):
         theirs("delete", name)
         assert seen(name) is None
-    assert take_look(session, PROJECT).queued == ()
+    assert fetch_inventory(session, PROJECT).queued == ()

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.remote.hosts import Destination, find_node, parse_on
@@ -253,5 +253,5 @@ def launcher(cluster: Cluster) -> Iterator[Callable[..., Launcher]]:
 
 
 @pytest.fixture
-def endless(small: Callable[..., Plan]) -> Plan:
+def endless(small: Callable[..., BenchmarkConfig]) -> BenchmarkConfig:
     return small(iterations=None)

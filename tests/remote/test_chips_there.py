@@ -68,11 +68,11 @@ def test_a_run_on_a_host_is_told_of_the_chips_there(launcher: Callable[..., Any]
 def test_a_cut_connection_leaves_no_reader_behind(
     launcher: Callable[..., Any], cluster: Any, xla_python: str, metrics_port: int, watch_process: Callable[[int], Callable[[], bool]]
 ) -> None:
-    from heartbeat_core.telemetry.monitor import Watcher
+    from heartbeat_core.telemetry.monitor import ChipReader
 
     there = launcher("vm", python=xla_python)
     (host,) = there.destination.hosts()
-    watcher = Watcher(there.reader((metrics_port,), host), 0.05)
+    watcher = ChipReader(there.reader((metrics_port,), host), 0.05)
     looks = watcher.looks()
     assert next(looks).state == "told"
     gone = [watch_process(pid) for connection in cluster.sshds[0].connections() for pid in readers_below(connection)]
@@ -90,13 +90,13 @@ def readers_below(pid: int) -> list[int]:
 
 def test_a_network_that_falls_silent_ends_the_looks(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from heartbeat_core.remote import ssh
-    from heartbeat_core.telemetry.monitor import Reader, Watcher
+    from heartbeat_core.telemetry.monitor import ChipReader, Reader
 
     assert ssh.OPTIONS[5:9] == ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
     hasty = tuple(option.replace("ServerAliveInterval=5", "ServerAliveInterval=1") for option in ssh.OPTIONS)
     monkeypatch.setattr(ssh, "OPTIONS", hasty)
     (host,) = cluster.destination("vm").hosts()
-    looks = Watcher(Reader(host.python, on_host=host.command, environ=host.environ, limit_s=LONG_S), 0.05).looks()
+    looks = ChipReader(Reader(host.python, on_host=host.command, environ=host.environ, limit_s=LONG_S), 0.05).looks()
     assert not next(looks).failure
     held = cluster.sshds[0].connections()
     for connection in held:

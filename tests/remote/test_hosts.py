@@ -15,7 +15,7 @@ import pytest
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.bundle import pack
 from heartbeat_core.remote.hosts import bring_engine
-from heartbeat_core.remote.ssh import Calls
+from heartbeat_core.remote.ssh import SshCalls
 
 
 def ask(url: str, method: str = "GET", body: Any = None) -> Any:
@@ -108,8 +108,8 @@ def test_engines_nobody_comes_with_any_more_are_removed_but_never_one_in_use(clu
             os.utime(folder, (0, 0))
     program = [sys.executable, "-c", "import sys; sys.stdin.read()", str(engines["used"])]  # as a worker's command names its own
     with subprocess.Popen(program, stdin=subprocess.PIPE) as user:
-        bring_engine(host, Calls())
+        bring_engine(host, SshCalls())
         assert {name for name, folder in engines.items() if folder.exists()} == {"used", "fresh", pack().digest}
         user.communicate()
-    bring_engine(host, Calls())
+    bring_engine(host, SshCalls())
     assert not engines["used"].exists()

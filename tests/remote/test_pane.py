@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.pilot import Pilot
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import BeatSettings, Settings
@@ -74,7 +74,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_screen(cluster: Cluster, plan: Plan, **remote: str) -> AsyncIterator[Stage]:
+async def open_screen(cluster: Cluster, plan: BenchmarkConfig, **remote: str) -> AsyncIterator[Stage]:
     """Open the program's own screen on the cluster, its runs on the CPU there."""
     launcher = Launcher(Settings(BeatSettings(backend="cpu"), remote=cluster.settings(**remote)))
     try:
@@ -92,7 +92,7 @@ def _there(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.torch
-async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, small: Callable[..., Plan]) -> None:
+async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small(iterations=None)) as stage:
         await stage.press_on(VM, "b")
         await stage.until(lambda: stage.app.pane.snapshot is not None and stage.app.pane.snapshot.report.count > 10)
@@ -119,7 +119,7 @@ async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, 
 
 
 @pytest.mark.torch
-async def test_a_slice_beats_on_all_its_hosts_a_line_each(cluster: Cluster, small: Callable[..., Plan]) -> None:
+async def test_a_slice_beats_on_all_its_hosts_a_line_each(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small(iterations=20)) as stage:
         await stage.press_on(SLICE, "b")
         await stage.until_over()
@@ -133,14 +133,14 @@ async def test_a_slice_beats_on_all_its_hosts_a_line_each(cluster: Cluster, smal
         await stage.until(lambda: "on slice:1" in stage.top)
 
 
-async def test_one_that_is_not_set_up_says_which_command_does_it(cluster: Cluster, small: Callable[..., Plan]) -> None:
+async def test_one_that_is_not_set_up_says_which_command_does_it(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small(), python="/nowhere/python") as stage:
         await stage.press_on(VM, "b")
         await stage.until_it_says("vm is not set up")
         assert "heartbeat-tui vms setup vm" in stage.words()
 
 
-async def test_set_up_shows_its_command_first_and_can_be_left(cluster: Cluster, small: Callable[..., Plan]) -> None:
+async def test_set_up_shows_its_command_first_and_can_be_left(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small()) as stage:
         await stage.press_on(VM, "i")
         await stage.until_it_says("set up vm")
@@ -169,7 +169,7 @@ def gone(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("how", ["stop", "leave"])
 async def test_a_connection_that_does_not_come_about_can_be_given_up(
-    cluster: Cluster, small: Callable[..., Plan], silent: socket.socket, how: str
+    cluster: Cluster, small: Callable[..., BenchmarkConfig], silent: socket.socket, how: str
 ) -> None:
     async with open_screen(cluster, small(), ssh_flags=f"-p {silent.getsockname()[1]}") as stage:
         await stage.press_on(VM, "b")

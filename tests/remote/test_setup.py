@@ -18,7 +18,7 @@ import pytest
 from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
-from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, Done, Step, look_at_device, set_up, tpu_steps
+from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, InstallResult, InstallStep, look_at_device, set_up, tpu_steps
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def host(cluster: Any) -> Host:
     return host
 
 
-def names(steps: list[Done]) -> list[tuple[str, str]]:
+def names(steps: list[InstallResult]) -> list[tuple[str, str]]:
     return [(done.step.name, done.how) for done in steps]
 
 
-def follow(host: Host, steps: tuple[Step, ...]) -> tuple[list[Done], list[str]]:
-    done: list[Done] = []
+def follow(host: Host, steps: tuple[InstallStep, ...]) -> tuple[list[InstallResult], list[str]]:
+    done: list[InstallResult] = []
     lines: list[str] = []
     set_up(host, steps, lines.append, done.append)
     return done, lines
@@ -54,7 +54,7 @@ def test_it_brings_what_is_missing_once_and_says_what_it_does(host: Host) -> Non
     )
     wanted = (
         replace(there["space"], check=("python3", "-c", HAS_ROOM, host.folder, "1000")),
-        Step("note", "a file", check=("test", "-e", note), commands=(("echo", "two  words"), ("touch", note))),
+        InstallStep("note", "a file", check=("test", "-e", note), commands=(("echo", "two  words"), ("touch", note))),
         replace(there["environment"], commands=((sys.executable, "-m", "venv", "--without-pip", f"{host.folder}/venv"),),
                 check=(host.python, "-c", "import sys")),
     )  # fmt: skip
@@ -81,9 +81,9 @@ FAILURES = [
 
 @pytest.mark.parametrize(("program", "says"), FAILURES)
 def test_a_failure_is_diagnosed_and_what_was_brought_stays(host: Host, program: str, says: str) -> None:
-    first = Step("first", "a file", check=("test", "-e", f"{host.folder}/first"), commands=(("touch", f"{host.folder}/first"),))
-    broken = Step("broken", "what fails", commands=(("sh", "-c", program),), problem="it did not work", remedy="Look at it.")
-    done: list[Done] = []
+    first = InstallStep("first", "a file", check=("test", "-e", f"{host.folder}/first"), commands=(("touch", f"{host.folder}/first"),))
+    broken = InstallStep("broken", "what fails", commands=(("sh", "-c", program),), problem="it did not work", remedy="Look at it.")
+    done: list[InstallResult] = []
     with pytest.raises(HeartbeatError) as raised:
         set_up(host, (first, broken), lambda _: None, done.append)
     assert says in raised.value.title
@@ -106,13 +106,13 @@ def test_a_condition_that_only_people_can_meet_names_what_they_can_do(host: Host
 
 
 def test_a_command_that_leaves_the_question_open_has_failed(host: Host) -> None:
-    step = Step("idle", "nothing", check=("false",), commands=(("true",),), problem="it is still not there", remedy="Look at it.")
+    step = InstallStep("idle", "nothing", check=("false",), commands=(("true",),), problem="it is still not there", remedy="Look at it.")
     with pytest.raises(HeartbeatError, match="still not there"):
         follow(host, (step,))
 
 
 def test_a_connection_that_is_lost_is_told_from_a_step_that_failed(host: Host, cluster: Any) -> None:
-    step = Step("long", "what takes long", commands=(("sh", "-c", "echo begun; sleep 600"),), problem="it failed")
+    step = InstallStep("long", "what takes long", commands=(("sh", "-c", "echo begun; sleep 600"),), problem="it failed")
     with pytest.raises(HeartbeatError, match="cannot be reached"):
         set_up(host, (step,), lambda line: cluster.sshds[0].cut() if line == "begun" else None, lambda _: None)
 

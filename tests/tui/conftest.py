@@ -14,11 +14,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
 from heartbeat_core.benchmark.roofline import Ceiling
 from heartbeat_core.benchmark.run import Source
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.app import HeartbeatApp
 
 MS = 1_000_000
@@ -98,7 +98,7 @@ def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 class FakeRun(Source):
     """Its records come from the test; orders are noted in ``orders``."""
 
-    def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
+    def __init__(self, plan: BenchmarkConfig, labels: tuple[str, ...] = ()) -> None:
         super().__init__(plan, labels)
         self.orders: list[str] = []
         self.label = Label(0)
@@ -150,7 +150,7 @@ class FakeRun(Source):
     def done(self) -> FakeRun:
         self.prove()
         self.tell(Ended(self.now, "done"))
-        self.over(Ending("done"))
+        self.over(RunOutcome("done"))
         return self
 
     def handbook(self, launched: int = 1) -> FakeRun:
@@ -172,7 +172,7 @@ class FakeRun(Source):
 
     def kill(self) -> None:
         self.orders.append("kill")
-        self.over(Ending("stopped"))
+        self.over(RunOutcome("stopped"))
 
     def order(self, word: str, *, paused: bool) -> None:
         self.orders.append(word)
@@ -183,7 +183,7 @@ class FakeRun(Source):
     def close(self) -> None:
         self.orders.append("close")
         if self.ending is None:
-            self.over(Ending("stopped"))
+            self.over(RunOutcome("stopped"))
 
 
 class Stand:
@@ -193,7 +193,7 @@ class Stand:
         self.play, self.ceiling = play, ceiling
         self.runs: list[FakeRun] = []
 
-    def __call__(self, plan: Plan, label: Label = NO_LABEL, /) -> FakeRun:
+    def __call__(self, plan: BenchmarkConfig, label: Label = NO_LABEL, /) -> FakeRun:
         run = FakeRun(plan)
         run.label = label
         if self.ceiling:
@@ -235,7 +235,7 @@ def theatre() -> Open:
 
     @asynccontextmanager
     async def open_app(
-        play: Play = lambda run: None, *, size: tuple[int, int] = (120, 40), plan: Plan = Plan(), **options: Any
+        play: Play = lambda run: None, *, size: tuple[int, int] = (120, 40), plan: BenchmarkConfig = BenchmarkConfig(), **options: Any
     ) -> AsyncIterator[Theatre]:
         stand = Stand(play)
         app = HeartbeatApp(plan, stand, reduced_motion=True, **options)
@@ -248,7 +248,7 @@ def theatre() -> Open:
 
 
 @pytest.fixture
-def fake_run() -> Callable[[Plan], FakeRun]:
+def fake_run() -> Callable[[BenchmarkConfig], FakeRun]:
     """Make a run that beats when it is told to."""
     return FakeRun
 
@@ -261,4 +261,4 @@ def make_stand() -> type[Stand]:
 @pytest.fixture
 def make_replay() -> FakeRun:
     """Make what stands where a replay stands."""
-    return FakeRun(Plan(), ("REPLAY of a run of 2026-11-22",)).open().warm_up().beat(30)
+    return FakeRun(BenchmarkConfig(), ("REPLAY of a run of 2026-11-22",)).open().warm_up().beat(30)

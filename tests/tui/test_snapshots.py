@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.pilot import Pilot
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def both(run: FakeRun) -> FakeRun:
 def test_the_screen_looks_as_it_did(
     snap_compare: Compare, make_stand: type[Stand], play: Callable[[FakeRun], Any], keys: str, size: tuple[int, int], theme: str
 ) -> None:
-    app = HeartbeatApp(Plan(), make_stand(play), theme=theme, reduced_motion=True)
+    app = HeartbeatApp(BenchmarkConfig(), make_stand(play), theme=theme, reduced_motion=True)
 
     async def act(pilot: Pilot[None]) -> None:
         await pilot.pause()

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.tpu_chips import CHIPS
 from heartbeat_core.recordings.recording import Recording, load
-from heartbeat_core.telemetry.monitor import ChipWitness, Reader, Watcher
-from heartbeat_core.telemetry.readings import Look
+from heartbeat_core.telemetry.monitor import ChipReader, Reader, TpuChipMonitor
+from heartbeat_core.telemetry.readings import ChipReadings
 
 pytestmark = pytest.mark.xla
 
@@ -53,9 +53,9 @@ print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules} & {"lib
 """
 
 
-def take_look(reader: Reader) -> Look:
+def take_look(reader: Reader) -> ChipReadings:
     """Look once."""
-    (look,) = Watcher(reader).looks()
+    (look,) = ChipReader(reader).looks()
     return look
 
 
@@ -86,10 +86,10 @@ def serve(xla_python: str) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def look_at(xla_python: str, machine: Callable[..., Path]) -> Callable[..., Look]:
+def look_at(xla_python: str, machine: Callable[..., Path]) -> Callable[..., ChipReadings]:
     """Look at the chips of a machine of files, through a server."""
 
-    def look(*servers: Server, device: str = "0x006f", **values: Any) -> Look:
+    def look(*servers: Server, device: str = "0x006f", **values: Any) -> ChipReadings:
         ports = tuple(server.port for server in servers)
         return take_look(Reader(**{"python": xla_python, "ports": ports, "root": machine(device), **values}))
 
@@ -127,28 +127,28 @@ def test_the_real_tpu_info_reads_this_server_too(xla_python: str, serve: Callabl
     assert shown in run_in(xla_python, TPU_INFO, str(serve().port), "--metric", metric)
 
 
-def test_what_a_chip_tells_is_read(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
+def test_what_a_chip_tells_is_read(look_at: Callable[..., ChipReadings], serve: Callable[..., Server]) -> None:
     look = look_at(serve())
     assert (look.state, look.chips) == ("told", ONE_READ)
     assert look.library == "0.14.2"
 
 
 def test_a_proxy_for_the_web_is_not_asked(
-    look_at: Callable[..., Look], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    look_at: Callable[..., ChipReadings], serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert look_at(serve()).state == "told"
 
 
-def test_two_devices_of_one_chip_share_its_duty_cycle(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
+def test_two_devices_of_one_chip_share_its_duty_cycle(look_at: Callable[..., ChipReadings], serve: Callable[..., Server]) -> None:
     both = {"total": {"0": 96 * GIB, "1": 96 * GIB}, "used": {"0": GIB, "1": 2 * GIB}, "duty": {"0": 40.0}}
     look = look_at(serve(**both), device="0x0076")
     assert look.state == "told"
     assert [(chip.used_bytes, chip.duty_percent) for chip in look.chips] == [(GIB, 40.0), (2 * GIB, 40.0)]
 
 
-def test_a_duty_cycle_is_not_lent_to_another_chip(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
+def test_a_duty_cycle_is_not_lent_to_another_chip(look_at: Callable[..., ChipReadings], serve: Callable[..., Server]) -> None:
     both = {"total": {"0": 32 * GIB, "1": 32 * GIB}, "used": {"0": GIB, "1": 2 * GIB}, "duty": {"1": 40.0}}
     look = look_at(serve(**both))
     assert look.state == "partial"
@@ -163,7 +163,9 @@ def test_a_duty_cycle_is_not_lent_to_another_chip(look_at: Callable[..., Look], 
         ({"duty": {}}, ""),
     ],
 )
-def test_a_value_that_lacks_is_no_zero(look_at: Callable[..., Look], serve: Callable[..., Server], told: dict[str, Any], says: str) -> None:
+def test_a_value_that_lacks_is_no_zero(
+    look_at: Callable[..., ChipReadings], serve: Callable[..., Server], told: dict[str, Any], says: str
+) -> None:
     look = look_at(serve(**told))
     assert look.state == "partial"
     assert look.chips == (replace(ONE_READ[0], duty_percent=None),)
@@ -171,21 +173,21 @@ def test_a_value_that_lacks_is_no_zero(look_at: Callable[..., Look], serve: Call
     assert says in look.problem.cause
 
 
-def test_a_server_that_refuses_says_so_and_why(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
+def test_a_server_that_refuses_says_so_and_why(look_at: Callable[..., ChipReadings], serve: Callable[..., Server]) -> None:
     look = look_at(serve(refuse=REFUSED))
     assert (look.state, look.chips) == ("refused", ())
     assert look.problem is not None
     assert "PERMISSION_DENIED: by order of the test" in look.problem.cause
 
 
-def test_a_server_that_hangs_is_given_up(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
+def test_a_server_that_hangs_is_given_up(look_at: Callable[..., ChipReadings], serve: Callable[..., Server]) -> None:
     look = look_at(serve(hang=True), answer_s=0.2)
     assert look.state == "timeout"
     assert look.problem is not None
     assert look.problem.exit_code == 3
 
 
-def test_the_processes_of_one_host_are_asked_one_by_one(look_at: Callable[..., Look], serve: Callable[..., Server]) -> None:
+def test_the_processes_of_one_host_are_asked_one_by_one(look_at: Callable[..., ChipReadings], serve: Callable[..., Server]) -> None:
     second = {"total": {"1": 32 * GIB}, "used": {"1": GIB}, "duty": {"1": 5.0}}
     look = look_at(serve(), serve(**second))
     assert (look.state, [chip.device for chip in look.chips]) == ("told", [0, 1])
@@ -193,7 +195,7 @@ def test_the_processes_of_one_host_are_asked_one_by_one(look_at: Callable[..., L
 
 def test_a_server_that_comes_and_goes_is_followed(xla_python: str, serve: Callable[..., Server]) -> None:
     server = serve()
-    watcher = Watcher(Reader(python=xla_python, ports=(server.port,)), 0.05)
+    watcher = ChipReader(Reader(python=xla_python, ports=(server.port,)), 0.05)
     states: list[str] = []
     for look in watcher.looks():
         states.append(look.state)
@@ -206,11 +208,11 @@ def test_a_server_that_comes_and_goes_is_followed(xla_python: str, serve: Callab
 
 
 def test_a_run_goes_on_when_the_server_dies_and_keeps_what_was_told(
-    xla_python: str, serve: Callable[..., Server], begin: Any, small: Callable[..., Plan], tmp_path: Path
+    xla_python: str, serve: Callable[..., Server], begin: Any, small: Callable[..., BenchmarkConfig], tmp_path: Path
 ) -> None:
     plan, server = small(backend="xla", iterations=None), serve()
     recording = Recording.create(tmp_path / "recordings", plan, 64 * MIB)
-    witness = ChipWitness(Reader(python=xla_python, ports=(server.port,), holders=False), always=True, every_s=0.05)
+    witness = TpuChipMonitor(Reader(python=xla_python, ports=(server.port,), holders=False), always=True, every_s=0.05)
     run = begin(plan, python=xla_python, witness=witness, sinks=(recording,))
     with run.changed:
         assert run.changed.wait_for(lambda: bool(run.series.gauges.columns()), LONG_S)

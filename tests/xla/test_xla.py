@@ -13,23 +13,23 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.devices import look
-from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.target import Here
+from heartbeat_core.benchmark.target import LocalTarget
 
 pytestmark = pytest.mark.xla
 
 LONG_S = 180.0
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 SMALL = ["--batch", "8", "--hidden", "64", "--intermediate", "64", "--backend", "xla"]
-Small = Callable[..., Plan]
+Small = Callable[..., BenchmarkConfig]
 
 
 @pytest.fixture(scope="module")
-def runs(xla_python: str, spawner: Spawner, small: Small) -> Iterator[dict[str, Run]]:
+def runs(xla_python: str, spawner: ProcessLauncher, small: Small) -> Iterator[dict[str, Run]]:
     """One run of each method, one after the other."""
     plans = (
         small(backend="xla", warmup=3, iterations=20),
@@ -38,7 +38,7 @@ def runs(xla_python: str, spawner: Spawner, small: Small) -> Iterator[dict[str, 
     )
     begun: dict[str, Run] = {}
     for plan in plans:
-        run = begun[plan.method] = Run(plan, spawner, place=Here(xla_python))
+        run = begun[plan.method] = Run(plan, spawner, place=LocalTarget(xla_python))
         assert run.wait(LONG_S)
         assert run.ending is not None
         assert run.ending.kind == "done", run.ending
@@ -196,8 +196,10 @@ def test_a_run_is_stopped_and_leaves_nothing(xla_python: str, begin: Any, small:
         os.kill(run.process.pid, 0)
 
 
-def test_a_profile_holds_the_hlo_of_one_beat_and_a_timeline(xla_python: str, spawner: Spawner, small: Small, tmp_path: Path) -> None:
-    run = Run(small(backend="xla", warmup=3), spawner, place=Here(xla_python), profile=tmp_path)
+def test_a_profile_holds_the_hlo_of_one_beat_and_a_timeline(
+    xla_python: str, spawner: ProcessLauncher, small: Small, tmp_path: Path
+) -> None:
+    run = Run(small(backend="xla", warmup=3), spawner, place=LocalTarget(xla_python), profile=tmp_path)
     try:
         assert run.wait(LONG_S)
         report = run.report()

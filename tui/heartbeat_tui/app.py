@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.pane import HeartbeatPane
 from heartbeat_tui.benchmark.snapshot import TakeTour
@@ -29,9 +29,9 @@ from heartbeat_tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.checks.monitor import Checkup
-    from heartbeat_tui.runs.library import Archive
-    from heartbeat_tui.vms.monitor import Fleet
+    from heartbeat_tui.checks.monitor import CheckMonitor
+    from heartbeat_tui.runs.library import RunLibrary
+    from heartbeat_tui.vms.monitor import InventoryMonitor
 
 # key, title, mode; those that are built
 PANES: tuple[tuple[str, str, str], ...] = (
@@ -79,14 +79,14 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
 
     def __init__(  # noqa: PLR0913  # what the screen is made from, each by its name
         self,
-        plan: Plan,
+        plan: BenchmarkConfig,
         begin: Callable[..., Source],
         *,
         start: bool = False,
         replay: Callable[[], Source] | None = None,
-        checkup: Callable[[], Checkup] | None = None,
-        fleet: Callable[[], Fleet] | None = None,
-        archive: Callable[[], Archive] | None = None,
+        checkup: Callable[[], CheckMonitor] | None = None,
+        fleet: Callable[[], InventoryMonitor] | None = None,
+        archive: Callable[[], RunLibrary] | None = None,
         mode: str = "heartbeat",
         banner: tuple[str, ...] = (),
         theme: str = "",

@@ -11,17 +11,17 @@ from heartbeat_tui.app import HeartbeatApp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.benchmark.config import BackendName, Plan
+    from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launcher import Launcher
     from heartbeat_tui.benchmark.snapshot import BeatOn
-    from heartbeat_tui.checks.monitor import Checkup
-    from heartbeat_tui.runs.library import Archive
-    from heartbeat_tui.vms.monitor import Fleet
+    from heartbeat_tui.checks.monitor import CheckMonitor
+    from heartbeat_tui.runs.library import RunLibrary
+    from heartbeat_tui.vms.monitor import InventoryMonitor
 
 
-def open_screen(launcher: Launcher, plan: Plan, **options: Any) -> None:
+def open_screen(launcher: Launcher, plan: BenchmarkConfig, **options: Any) -> None:
     """Run the app until it is left; the options, and what is raised, are those of ``make_app``."""
     with make_app(launcher, plan, **options) as app:
         app.run()
@@ -30,7 +30,7 @@ def open_screen(launcher: Launcher, plan: Plan, **options: Any) -> None:
 @contextmanager
 def make_app(
     launcher: Launcher,
-    plan: Plan,
+    plan: BenchmarkConfig,
     *,
     start: bool = False,
     replay: Callable[[], Source] | None = None,
@@ -51,28 +51,28 @@ def make_app(
 
     stack = ExitStack()  # of what is made on the way
 
-    def checkup() -> Checkup:
-        from heartbeat_tui.checks.monitor import Checkup, Surveyor
+    def checkup() -> CheckMonitor:
+        from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
 
-        surveyor = Surveyor(launcher.settings, flags or {}, demo=demo)
+        surveyor = RunnerFactory(launcher.settings, flags or {}, demo=demo)
         stack.callback(surveyor.close)
-        return Checkup(surveyor)
+        return CheckMonitor(surveyor)
 
-    def fleet() -> Fleet:
-        from heartbeat_tui.vms.monitor import Fleet
+    def fleet() -> InventoryMonitor:
+        from heartbeat_tui.vms.monitor import InventoryMonitor
 
         own = app.open_checkup()
-        return Fleet(lambda: own.open().world, own.offers)
+        return InventoryMonitor(lambda: own.open().world, own.offers)
 
     def play(path: Path) -> Source:
         return launcher.replay(path).start()
 
-    def archive() -> Archive:
-        from heartbeat_tui.runs.library import Archive
+    def archive() -> RunLibrary:
+        from heartbeat_tui.runs.library import RunLibrary
 
-        return Archive(launcher.index, launcher.ceilings, play, saving=launcher.settings.recordings.save)
+        return RunLibrary(launcher.index, launcher.ceilings, play, saving=launcher.settings.recordings.save)
 
-    def begin(plan: Plan, label: Label | None = None) -> Source:
+    def begin(plan: BenchmarkConfig, label: Label | None = None) -> Source:
         return launcher.begin(plan, label)
 
     def go_to(event: BeatOn | None) -> tuple[str, BackendName]:

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from heartbeat_core import __version__
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.console import complain
+from heartbeat_tui.commands.console import print_error
 from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -45,7 +45,7 @@ def dispatch(arguments: list[str]) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
     except HeartbeatError as error:
-        complain(error)
+        print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -57,7 +57,7 @@ def dispatch(arguments: list[str]) -> int:
         if error.errno not in FULL:
             raise
         drop_output()
-        complain(HeartbeatError("the output cannot be written", str(error), "Free the disk, or print elsewhere."))
+        print_error(HeartbeatError("the output cannot be written", str(error), "Free the disk, or print elsewhere."))
         return COULD_NOT_TELL
     return code
 

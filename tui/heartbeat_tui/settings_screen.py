@@ -13,12 +13,12 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import KEYS, Row, Settings, list_settings, text_of, value_of
+from heartbeat_core.settings import KEYS, SettingRow, Settings, list_settings, text_of, value_of
 from heartbeat_tui.controller import Desk
 from heartbeat_tui.theme import DARK
 from heartbeat_tui.widgets.dialogs import Modal
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import styled
 
 if TYPE_CHECKING:
     from heartbeat_core.settings import Settings
@@ -60,7 +60,7 @@ class SettingsForm(Form):
             self.changes = changes
 
     def __init__(self, settings: Settings, file: Path) -> None:
-        self.rows: dict[str, Row] = {name_of(row.key): row for row in list_settings(settings)}
+        self.rows: dict[str, SettingRow] = {name_of(row.key): row for row in list_settings(settings)}
         self.before = {field.name: text_of(self.rows[field.name].value) for field in self.FIELDS}
         super().__init__(self.before, "settings: defaults < file < environment < flags", id="settings-form")
         self.file = file
@@ -87,7 +87,7 @@ class SettingsForm(Form):
     def sentences(self) -> Sequence[Content]:
         number = len(self.changes)
         what = "Nothing is changed." if not number else f"{number} setting{'s' if number > 1 else ''} to write; ctrl+s writes."
-        return [ink(f"{what} {self.file}", "quiet")]
+        return [styled(f"{what} {self.file}", "quiet")]
 
     @property
     def changes(self) -> dict[str, str]:

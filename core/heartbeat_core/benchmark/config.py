@@ -101,7 +101,7 @@ LARGEST_WINDOW = 16  # torch_xla starts to block between 20 and 50 products in f
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkConfig:
     """One run: what is multiplied, where, how the clock is read and for how long.
 
     The run ends after ``iterations`` or after ``duration_s`` seconds, whichever is given; with neither it goes on
@@ -172,34 +172,34 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def with_iterations(self, iterations: int) -> Plan:
+    def with_iterations(self, iterations: int) -> BenchmarkConfig:
         return replace(self, iterations=iterations, duration_s=None)
 
 
-def plan_from_json(data: object) -> Plan:
+def config_from_json(data: object) -> BenchmarkConfig:
     """Read a plan; raise HeartbeatError where it is empty, of the wrong form or names something unknown."""
     if not isinstance(data, dict) or not data:
         raise HeartbeatError("the plan is empty", "A worker beats only to a plan it was given.", "Start runs with heartbeat-tui bench.")
-    known = {field.name for field in fields(Plan)}
+    known = {field.name for field in fields(BenchmarkConfig)}
     unknown = sorted(set(data) - known)
     if unknown:
         cause = f"Known are {', '.join(sorted(known))}."
         raise HeartbeatError(f"the plan names {', '.join(unknown)}", cause, "Use one version on both sides.")
     workload = data.get("workload", {})
     try:
-        return Plan(**{**data, "workload": MatMul(**workload)})
+        return BenchmarkConfig(**{**data, "workload": MatMul(**workload)})
     except (TypeError, OverflowError) as error:
         raise HeartbeatError("the plan is not well formed", str(error), "Use one version on both sides.") from error
 
 
-def plan_of_recording(data: object) -> tuple[Plan, tuple[str, ...]]:
+def plan_of_recording(data: object) -> tuple[BenchmarkConfig, tuple[str, ...]]:
     """Read the plan of a run that is over; return it with the names in it that this version does not know, and leaves out.
 
     Raises HeartbeatError where what is left is no plan.
     """
     if not isinstance(data, dict):
-        return plan_from_json(data), ()
-    known = {field.name for field in fields(Plan)}
+        return config_from_json(data), ()
+    known = {field.name for field in fields(BenchmarkConfig)}
     left = {name: value for name, value in data.items() if name in known}
     unknown = [str(name) for name in data if name not in known]
     work = left.get("workload")
@@ -207,7 +207,7 @@ def plan_of_recording(data: object) -> tuple[Plan, tuple[str, ...]]:
         dimensions = {field.name for field in fields(MatMul)}
         unknown += [f"workload.{name}" for name in work if name not in dimensions]
         left["workload"] = {name: value for name, value in work.items() if name in dimensions}
-    return plan_from_json(left), tuple(unknown)
+    return config_from_json(left), tuple(unknown)
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 GRACE_S = 3.0
 
 
-def die_with(parent: int | None) -> None:
+def exit_with_parent(parent: int | None) -> None:
     """Have the kernel kill this process when its parent dies, even while a library holds the interpreter's lock.
 
     Linux only; elsewhere the end of stdin alone has to do. ``parent`` closes the gap before the call took effect; it
@@ -33,7 +33,7 @@ def die_with(parent: int | None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Lifeline:
+class ControlChannel:
     """Read orders from stdin, a line each: pause, resume, stop. Its end is an order to stop, and to be gone soon."""
 
     def __init__(self, orders: BinaryIO) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
-from heartbeat_core.benchmark.config import BACKENDS, BackendName, Plan
+from heartbeat_core.benchmark.config import BACKENDS, BackendName, BenchmarkConfig
 from heartbeat_core.benchmark.process import kill_worker, spawn_worker
 from heartbeat_core.benchmark.protocol import Environment, Failed, StreamError, decode
 from heartbeat_core.benchmark.tpu_chips import PciTpu, scan_tpus
@@ -35,20 +35,20 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class DeviceInventory:
     """All backends, and the TPU chips that the PCI bus shows."""
 
     devices: tuple[Device, ...]
     tpus: tuple[PciTpu, ...]
 
 
-def take_inventory(interpreter: Callable[[BackendName], str | None], own_python: str, limit_s: float = LIMIT_S) -> Inventory:
+def take_inventory(interpreter: Callable[[BackendName], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
     """Look at every backend at once; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
     started: list[Popen[bytes]] = []
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
         looks = [pool.submit(look, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
         try:
-            return Inventory(tuple(each.result() for each in looks), scan_tpus())
+            return DeviceInventory(tuple(each.result() for each in looks), scan_tpus())
         except KeyboardInterrupt:
             for process in started:
                 kill_worker(process)
@@ -62,7 +62,7 @@ def look(backend: BackendName, python: str, limit_s: float, started: Callable[[P
         started(process)
     except OSError as error:
         return Device(backend, python, {}, f"{python} cannot be started", str(error), f"Check --python and backends.{backend}.python.")
-    order = json.dumps({"probe": Plan(backend=backend).to_json(), "parent": os.getpid()}).encode() + b"\n"
+    order = json.dumps({"probe": BenchmarkConfig(backend=backend).to_json(), "parent": os.getpid()}).encode() + b"\n"
     try:
         output, errors = process.communicate(order, timeout=limit_s)
     except TimeoutExpired:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Health
 from heartbeat_core.errors import HeartbeatError
 
@@ -119,7 +119,7 @@ def cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None if limit == "max" else max(0, int(limit) - max(0, int(used) - reclaimable))
 
 
-def ensure_fits(plan: Plan, available: int | None, *, operand_copies: int = 1, where: str = "this machine") -> None:
+def ensure_fits(plan: BenchmarkConfig, available: int | None, *, operand_copies: int = 1, where: str = "this machine") -> None:
     """Raise HeartbeatError where the run needs more memory than there is."""
     if available is None:
         return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise, product
 from typing import Any
 
-from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, MatMul, Plan
+from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
 from heartbeat_core.errors import HeartbeatError
 
 Value = int | str
@@ -25,7 +25,7 @@ EXAMPLE = "batch=1,2,4,…,4096"
 
 
 @dataclass(frozen=True)
-class Axis:
+class Parameter:
     """One thing that varies and the values it takes, in the order they were given."""
 
     name: str
@@ -39,7 +39,7 @@ class Axis:
         return self.name in NUMBERS
 
 
-def parse_axis(text: str) -> Axis:
+def parse_axis(text: str) -> Parameter:
     """Read "batch=1,2,4,…,4096", "batch=1..4096" or "dtype=float32,bfloat16"; raise HeartbeatError where it makes no sense."""
     name, equals, listed = text.partition("=")
     name = name.strip()
@@ -53,10 +53,10 @@ def parse_axis(text: str) -> Axis:
     values = tuple(dict.fromkeys(read))
     if len(values) > MOST_POINTS:
         raise too_many(len(values))
-    return Axis(name, values)
+    return Parameter(name, values)
 
 
-def parse_axes(texts: list[str]) -> tuple[Axis, ...]:
+def parse_axes(texts: list[str]) -> tuple[Parameter, ...]:
     """Read one axis or two; raise HeartbeatError for more, for the same one twice, or for too many points."""
     axes = tuple(parse_axis(text) for text in texts)
     names = [axis.name for axis in axes]
@@ -75,21 +75,21 @@ def too_many(count: int) -> HeartbeatError:
     return HeartbeatError(f"a sweep of {count} points", cause, "Name fewer values: 1..4096 doubles.")
 
 
-def grid(axes: tuple[Axis, ...]) -> list[dict[str, Value]]:
+def grid(axes: tuple[Parameter, ...]) -> list[dict[str, Value]]:
     """List the points of a sweep, the first axis running fastest: a curve is whole before the next one begins."""
     names = [axis.name for axis in reversed(axes)]
     points = product(*(axis.values for axis in reversed(axes)))
     return [{axis.name: values[axis.name] for axis in axes} for values in (dict(zip(names, point, strict=True)) for point in points)]
 
 
-def varied(plan: Plan, values: Mapping[str, Value]) -> Plan:
+def varied(plan: BenchmarkConfig, values: Mapping[str, Value]) -> BenchmarkConfig:
     """Make the plan with these values in place of its own; raise HeartbeatError where it makes no sense."""
     work: dict[str, Any] = {name: value for name, value in values.items() if name in OF_WORKLOAD}
     rest: dict[str, Any] = {name: value for name, value in values.items() if name not in OF_WORKLOAD}
     return replace(plan, workload=replace(plan.workload, **work), **rest)
 
 
-def value_of(plan: Plan, name: str) -> Value | None:
+def value_of(plan: BenchmarkConfig, name: str) -> Value | None:
     """Read what a plan has for a name; None for threads that torch may choose."""
     found: Value | None = getattr(plan.workload if name in OF_WORKLOAD else plan, name)
     return found
@@ -106,7 +106,7 @@ def in_words(values: Mapping[str, Value | None]) -> str:
     return ", ".join(parts)
 
 
-def names_of(plans: Sequence[Plan]) -> tuple[str, ...]:
+def names_of(plans: Sequence[BenchmarkConfig]) -> tuple[str, ...]:
     """Name plans by what differs between them: the first by all of that, each other by what it does otherwise than the first.
 
     A name is empty where the difference is none of VARIED.

@@ -30,7 +30,7 @@ sys.modules["heartbeat_core"] = package
 spec.loader.exec_module(package)
 importlib.import_module(sys.argv[2]).main()
 """
-WORKER, GUARD = "heartbeat_core.benchmark.worker", "heartbeat_core.benchmark.supervisor"
+WORKER, SUPERVISOR = "heartbeat_core.benchmark.worker", "heartbeat_core.benchmark.supervisor"
 
 
 def module_command(python: str, module: str = WORKER, package: str | None = None) -> list[str]:
@@ -61,7 +61,7 @@ T = TypeVar("T")
 GIVE_WAY = 5  # at 19 the screen of a 2-core machine is left 0.4 frames a second, at 5 the beat loses nothing that shows
 
 
-class Spawner:
+class ProcessLauncher:
     """Run calls in its one thread; make it before the program lowers its own priority."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Spawner:
         self.close()
 
 
-def give_way() -> None:
+def lower_priority() -> None:
     """Lower the priority of the calling thread, where the system can do that for one thread (Linux)."""
     if not sys.platform.startswith("linux"):
         return

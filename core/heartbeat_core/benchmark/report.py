@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import HandbookClock, Health, Profiled, Proof
 from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.series import ChipFigures, Series
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verdict import Verdict, judge
 from heartbeat_core.units import format_ns, format_share
@@ -35,7 +35,7 @@ class Report:
     ``split`` holds the median of each part of a beat; ``share`` is floor / median, 1.0 at the floor.
     """
 
-    plan: Plan
+    plan: BenchmarkConfig
     environment: Mapping[str, Any]
     state: State
     stage: str | None
@@ -61,7 +61,7 @@ class Report:
     health: Health | None
     chips: ChipFigures | None
     disturbed: str | None
-    ending: Ending | None
+    ending: RunOutcome | None
     labels: tuple[str, ...]
 
     @property
@@ -101,7 +101,7 @@ def report_of(
     ceiling: Ceiling | None = None,
     paused: bool = False,
     stopping: bool = False,
-    ending: Ending | None = None,
+    ending: RunOutcome | None = None,
     labels: tuple[str, ...] = (),
 ) -> Report:
     """Draw up the report of a series as it stands."""
@@ -163,7 +163,7 @@ def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     return summarize(series.steady, series.plan.products_per_sample), steady_state(series.steady)
 
 
-def state_of(series: Series, ending: Ending | None, *, paused: bool, stopping: bool) -> State:
+def state_of(series: Series, ending: RunOutcome | None, *, paused: bool, stopping: bool) -> State:
     if ending is not None:
         return "ended"
     if series.stage in LAST_STAGES:
@@ -175,7 +175,7 @@ def state_of(series: Series, ending: Ending | None, *, paused: bool, stopping: b
     return "paused" if paused else "beating"
 
 
-def wanted(plan: Plan) -> int | None:
+def wanted(plan: BenchmarkConfig) -> int | None:
     """Count the samples of the whole run, warm-up included, None where time or the user ends it."""
     if plan.samples_wanted is None or plan.method == "handbook":
         return plan.samples_wanted
@@ -196,7 +196,7 @@ def steady_s(series: Series) -> float:
     return max(0, series.last_at_ns - series.steady_from_ns - series.paused_ns) / 1e9
 
 
-def remaining_s(series: Series, statistics: Statistics | None, ending: Ending | None) -> float | None:
+def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcome | None) -> float | None:
     if ending is not None or series.stage in LAST_STAGES:
         return 0.0
     if series.plan.duration_s is not None:

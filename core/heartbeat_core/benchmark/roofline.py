@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from heartbeat_core.benchmark.config import Dtype, MatMul, Plan, Precision
+from heartbeat_core.benchmark.config import BenchmarkConfig, Dtype, MatMul, Precision
 from heartbeat_core.benchmark.protocol import CeilingMeasured
 from heartbeat_core.benchmark.tpu_chips import Chip
 from heartbeat_core.paths import write_whole
@@ -99,7 +99,7 @@ class Ceiling:
     measured_on: str
 
 
-def ceiling_key(plan: Plan, environment: dict[str, Any]) -> str:
+def ceiling_key(plan: BenchmarkConfig, environment: dict[str, Any]) -> str:
     """Name what a ceiling holds for: another processor, device, dtype, precision or number of threads has its own."""
     parts = (
         environment.get("host"),
@@ -119,7 +119,7 @@ class CeilingCache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def knows(self, plan: Plan) -> bool:
+    def knows(self, plan: BenchmarkConfig) -> bool:
         """Tell whether a ceiling was ever measured for the plan's backend, dtype and threads, on whatever device that was."""
         threads = "" if plan.threads is None else f"|{plan.threads}"
         return any(f"|{plan.backend}|" in key and f"|{plan.workload.dtype}|" in key and key.endswith(threads) for key in self.read())

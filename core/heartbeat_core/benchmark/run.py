@@ -16,15 +16,15 @@ from time import monotonic_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import ensure_fits
-from heartbeat_core.benchmark.process import Spawner, kill_worker
+from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
 from heartbeat_core.benchmark.protocol import CeilingMeasured, ChipReading, Chips, Environment, Record, decode, encode, not_ours
 from heartbeat_core.benchmark.report import Report, get_ready, report_of
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import ChartData, Series
-from heartbeat_core.benchmark.target import Ending, Exit, Here, Place
-from heartbeat_core.errors import HeartbeatError, plain
+from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,13 +46,13 @@ class Source(ABC):
     ``path`` is where it is recorded, None where nothing is kept.
     """
 
-    def __init__(self, plan: Plan, labels: tuple[str, ...] = ()) -> None:
+    def __init__(self, plan: BenchmarkConfig, labels: tuple[str, ...] = ()) -> None:
         self.plan = plan
         self.series = Series(plan=plan)
         self.labels = labels
         self.version = 0
         self.paused = self.stopping = False
-        self.ending: Ending | None = None
+        self.ending: RunOutcome | None = None
         self.ceiling: Ceiling | None = None
         self.notes: list[str] = []
         self.path: Path | None = None
@@ -70,7 +70,7 @@ class Source(ABC):
         """Act on a record that means more to this source; the lock is held."""
         del record
 
-    def over(self, ending: Ending) -> None:
+    def over(self, ending: RunOutcome) -> None:
         with self.changed:
             self.ending = ending
             self.news()
@@ -141,7 +141,7 @@ class Source(ABC):
 Told = tuple[tuple[ChipReading, ...], str | None]  # the readings, and what is missing
 
 
-class Witness(Protocol):
+class ChipMonitor(Protocol):
     """Somebody who looks at the chips that a run is on."""
 
     source: str
@@ -156,10 +156,10 @@ class Witness(Protocol):
         """See to it that ``tell`` ends now."""
 
 
-class Beside:
+class SideChannel:
     """Listens to a witness in a thread of its own, from when the run knows where it takes place to its end."""
 
-    def __init__(self, witness: Witness, take: Callable[[Chips, bytes], None]) -> None:
+    def __init__(self, witness: ChipMonitor, take: Callable[[Chips, bytes], None]) -> None:
         self.witness, self.take = witness, take
         self.lag_ns: int | None = None  # our clock less the worker's: the least seen, for lines may come late and never early
         self.thread: threading.Thread | None = None
@@ -193,7 +193,7 @@ class Beside:
 EXIT_LIMIT_S = 10.0
 GRACE_S = 3.0  # for a stopped run to finish its beat and its proof
 STDERR_LINES = 40
-HERE = Here()
+HERE = LocalTarget()
 LONGEST_LINE = 2**22  # bytes; the longest of ours, 8,192 samples in five columns, is a tenth of it
 
 
@@ -212,13 +212,13 @@ class Run(Source):
 
     def __init__(
         self,
-        plan: Plan,
-        spawner: Spawner,
+        plan: BenchmarkConfig,
+        spawner: ProcessLauncher,
         *,
-        place: Place = HERE,
+        place: RunTarget = HERE,
         sinks: tuple[Sink, ...] = (),
         ceilings: CeilingCache | None = None,
-        witness: Witness | None = None,
+        witness: ChipMonitor | None = None,
         profile: Path | None = None,
         start_limit_s: float | None = None,
     ) -> None:
@@ -230,7 +230,7 @@ class Run(Source):
         self.place, self.sinks, self.ceilings, self.profile = place, sinks, ceilings, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
-        self.beside = Beside(witness, self.take) if witness else None
+        self.beside = SideChannel(witness, self.take) if witness else None
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = False
         self.oom_kills = place.oom_kills()
@@ -316,7 +316,7 @@ class Run(Source):
         self.listener.join(EXIT_LIMIT_S)
         self.close_pipes()
         oom_kills = self.place.oom_kills()
-        gone = Exit(
+        gone = WorkerExit(
             returncode=None if lingered else self.process.returncode,
             stderr=tuple(self.stderr),
             rubbish=rubbish,
@@ -340,7 +340,7 @@ class Run(Source):
         assert self.process.stderr is not None
         for line in self.process.stderr:
             # what libraries say may hold colours and worse, and ends up on a screen
-            text = plain(line.decode("utf-8", "replace")).strip()
+            text = sanitize_line(line.decode("utf-8", "replace")).strip()
             if text:
                 self.stderr.append(text)
 

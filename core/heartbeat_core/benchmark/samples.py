@@ -29,7 +29,7 @@ STEP_BITS = STEPS.bit_length()
 BUCKETS = (63 - STEP_BITS) * STEPS + 2 * STEPS  # up to 2**63 - 1 ns
 
 
-class Ordered(ABC):
+class OrderStatistics(ABC):
     """Samples by rank: the first is the smallest."""
 
     n: int
@@ -61,7 +61,7 @@ class Ordered(ABC):
         return below, min(below + 1, self.n)
 
 
-class Kept(Ordered):
+class ExactSamples(OrderStatistics):
     """Exact samples, of which only the ranks asked for are put in place: a full sort costs three times as much."""
 
     def __init__(self, values: Integers) -> None:
@@ -93,7 +93,7 @@ class Kept(Ordered):
         return int(deviations[middle])
 
 
-class Counted(Ordered):
+class CountedSamples(OrderStatistics):
     """The histogram's samples: ``up_to[i]`` of them are at most ``values[i]``, ascending."""
 
     def __init__(self, values: Integers, up_to: Integers) -> None:
@@ -135,8 +135,8 @@ class SampleStore:
         self.last: int | None = None
         self._count = 0
         self._buffer = array("q", bytes(8 * min(limit, 4096)))  # grown ahead, so that views of it stay valid
-        self._histogram: Histogram | None = None
-        self._batches: Batches | None = None
+        self._histogram: SampleHistogram | None = None
+        self._batches: SampleBatches | None = None
         self._autocorrelation: float | None = None
 
     def __len__(self) -> int:
@@ -172,13 +172,13 @@ class SampleStore:
             raise ValueError(f"past {self.limit:,} samples only their histogram is kept")
         return memoryview(self._buffer)[: self._count].toreadonly()
 
-    def ordered(self) -> Ordered:
+    def ordered(self) -> OrderStatistics:
         """Give the samples by rank, a copy; raise ValueError where there are none."""
         if not self._count:
             raise ValueError("no samples")
         if self._histogram is not None:
             return self._histogram.ordered(self.minimum, self.maximum)
-        return Kept(as_array(self.values()).copy())
+        return ExactSamples(as_array(self.values()).copy())
 
     def quantile(self, q: float) -> float:
         """Give a quantile in ns; take several from ``ordered``, which costs less."""
@@ -210,15 +210,15 @@ class SampleStore:
         """Count what was kept and let it go."""
         kept = self.values()
         self._autocorrelation = self.autocorrelation()
-        self._batches = Batches(max(1, math.ceil(self.limit / BATCHES)))
+        self._batches = SampleBatches(max(1, math.ceil(self.limit / BATCHES)))
         self._batches.add(kept)
-        self._histogram = Histogram()
+        self._histogram = SampleHistogram()
         for start in range(0, len(kept), CHUNK):
             self._histogram.add(kept[start : start + CHUNK])
         self._buffer = array("q")
 
 
-class Histogram:
+class SampleHistogram:
     """Counts of samples in log-linear buckets."""
 
     def __init__(self) -> None:
@@ -234,15 +234,15 @@ class Histogram:
         shift = np.maximum(np.frexp(values.astype(np.float64))[1].astype(np.int64) - STEP_BITS, 0)
         np.add.at(self.counts, shift * STEPS + (values >> shift), 1)
 
-    def ordered(self, minimum: int | None, maximum: int | None) -> Counted:
+    def ordered(self, minimum: int | None, maximum: int | None) -> CountedSamples:
         """Let the middle of each bucket stand for its samples, but never outside minimum..maximum."""
         used = self.counts.nonzero()[0]
         shift = (used // STEPS - 1).clip(0)
         middles = ((used - shift * STEPS) << shift) + ((1 << shift) >> 1)
-        return Counted(middles.clip(minimum, maximum), self.counts[used].cumsum())
+        return CountedSamples(middles.clip(minimum, maximum), self.counts[used].cumsum())
 
 
-class Batches:
+class SampleBatches:
     """At most 400 equal batches over any number of samples: when there are more, neighbours merge and the size doubles."""
 
     def __init__(self, size: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from heartbeat_core.benchmark.config import Plan, plan_of_recording
+from heartbeat_core.benchmark.config import BenchmarkConfig, plan_of_recording
 from heartbeat_core.benchmark.protocol import (
     CeilingMeasured,
     ChipReading,
@@ -35,7 +35,7 @@ EMPTY_LOW, EMPTY_HIGH = 2**63 - 1, -1
 
 
 @dataclass(frozen=True)
-class Column:
+class EnvelopeColumn:
     """The samples numbered ``first`` to ``last`` lie between ``low_ns`` and ``high_ns``, both reached."""
 
     first: int
@@ -84,7 +84,7 @@ class Envelope:
             taken = end
         self._next = start + len(samples)
 
-    def columns(self, most: int) -> tuple[Column, ...]:
+    def columns(self, most: int) -> tuple[EnvelopeColumn, ...]:
         """Give at most ``most`` columns, in order; raise ValueError where that is less than one.
 
         A column is a whole number of buckets counted from the first, so columns stay put until more buckets must share one.
@@ -98,7 +98,7 @@ class Envelope:
             if high == EMPTY_HIGH:
                 continue
             first = self._origin + bucket * self._width
-            columns.append(Column(first, min(first + group * self._width, self._next) - 1, low, high))
+            columns.append(EnvelopeColumn(first, min(first + group * self._width, self._next) - 1, low, high))
         return tuple(columns)
 
     def _reach(self, bucket: int) -> None:
@@ -167,7 +167,7 @@ class ChipFigures:
 
 
 @dataclass
-class Device:
+class ChipDevice:
     last: ChipReading
     peak_bytes: int | None
     duties: array[int]  # how often each tenth of a percent was told while it beat
@@ -189,7 +189,7 @@ class Gauges:
         self.source = ""
         self.problem: str | None = None
         self.readings = 0
-        self.devices: dict[int, Device] = {}
+        self.devices: dict[int, ChipDevice] = {}
         self.stretches: list[Stretch] = []
 
     def take(self, record: Chips, samples: int, *, beating: bool) -> None:
@@ -197,7 +197,7 @@ class Gauges:
         self.source, self.problem = record.source, record.problem
         self.readings += bool(record.readings)
         for reading in record.readings:
-            device = self.devices.setdefault(reading.device, Device(reading, None, array("q", bytes(8 * (PER_MILLE + 1)))))
+            device = self.devices.setdefault(reading.device, ChipDevice(reading, None, array("q", bytes(8 * (PER_MILLE + 1)))))
             device.last = reading
             device.peak_bytes = greatest((device.peak_bytes, reading.used_bytes))
             if beating and reading.duty_percent is not None:
@@ -237,7 +237,7 @@ def merged(first: Stretch, second: Stretch) -> Stretch:
     return Stretch(second.end, first.count + second.count, first.total + second.total)
 
 
-def figures_of(device: Device) -> DeviceFigures:
+def figures_of(device: ChipDevice) -> DeviceFigures:
     last = device.last
     return DeviceFigures(
         last.device, last.used_bytes, last.total_bytes, last.duty_percent, device.peak_bytes, median_percent(device.duties)
@@ -281,8 +281,8 @@ class ChartData:
     what the chips told beside them, in stretches of its own; there is none without telemetry.
     """
 
-    warm: tuple[Column, ...]
-    steady: tuple[Column, ...]
+    warm: tuple[EnvelopeColumn, ...]
+    steady: tuple[EnvelopeColumn, ...]
     compiles: tuple[tuple[int, int], ...]
     boundary: int | None
     products: int
@@ -293,7 +293,7 @@ class ChartData:
 class Series:
     """The state of one run, brought forward record by record. Not thread-safe: its owner holds a lock."""
 
-    plan: Plan = field(default_factory=Plan)
+    plan: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     started: Started | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, int | None] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_core.benchmark.samples import PRECISION, Counted, Ordered, SampleStore, as_array
+from heartbeat_core.benchmark.samples import PRECISION, CountedSamples, OrderStatistics, SampleStore, as_array
 from heartbeat_core.units import format_count, significant
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def interval_ranks(n: int, worth: float) -> tuple[int, int] | None:
     return max(1, math.floor(n / 2 - half)), min(n, math.ceil(n / 2 + 1 + half))
 
 
-def outliers(ordered: Ordered, median: float) -> int:
+def outliers(ordered: OrderStatistics, median: float) -> int:
     """Count samples more than 14.826 median absolute deviations from the median; the clock's step, 1 ns, is the least deviation."""
     reach = OUTLYING * max(1, ordered.deviation(math.floor(median)))
     return ordered.n - ordered.within(median - reach, median + reach)
@@ -248,7 +248,7 @@ def counted(samples: SampleStore, edges: Sequence[float], products: int = 1) -> 
         values, weights = as_array(samples.values()), None
     else:
         ordered = samples.ordered()
-        assert isinstance(ordered, Counted)
+        assert isinstance(ordered, CountedSamples)
         values, weights = ordered.values, ordered.counts()
     places = np.searchsorted(np.array(edges[1:-1]) * products, values, side="right")
     counts = np.bincount(places, weights=weights, minlength=len(edges) - 1)

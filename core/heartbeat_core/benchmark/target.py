@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import available_bytes, kernel_oom_kills
 from heartbeat_core.benchmark.process import spawn_worker
 from heartbeat_core.benchmark.series import Series
@@ -21,7 +21,7 @@ EXIT_CODES: dict[Kind, int] = {"done": 0, "stopped": 0, "refused": 2, "unavailab
 
 
 @dataclass(frozen=True)
-class Ending:
+class RunOutcome:
     """``kind`` for programs; title, cause and remedy for people, empty where all went well."""
 
     kind: Kind
@@ -39,7 +39,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Exit:
+class WorkerExit:
     """What the operating system and the reader of the stream know of a worker's end."""
 
     returncode: int | None
@@ -50,45 +50,45 @@ class Exit:
     kernel_killed: bool = False  # the kernel's count of processes killed for memory rose while it ran
 
 
-def explain(series: Series, gone: Exit) -> Ending:
+def explain(series: Series, gone: WorkerExit) -> RunOutcome:
     """Tell the endings apart; what the worker said of itself counts most."""
     if gone.timed_out_s is not None:
-        return Ending(
+        return RunOutcome(
             "timed out",
             f"the device did not answer within {gone.timed_out_s:.0f} s",
             f"The worker was still busy with the step {series.stage or 'start'!r} and was ended." + last_words(gone),
             "Run `heartbeat-tui devices`; another process may hold the device.",
         )
     if gone.rubbish is not None:
-        return Ending("rubbish", gone.rubbish.title, gone.rubbish.cause, gone.rubbish.remedy)
+        return RunOutcome("rubbish", gone.rubbish.title, gone.rubbish.cause, gone.rubbish.remedy)
     if series.failed is not None:
         failed = series.failed
-        return Ending(FAILED_KINDS.get(failed.kind, "failed"), failed.title, failed.cause, failed.remedy)
+        return RunOutcome(FAILED_KINDS.get(failed.kind, "failed"), failed.title, failed.cause, failed.remedy)
     if series.ended is not None:
-        return Ending("stopped" if series.ended.reason == "stopped" else "done")
+        return RunOutcome("stopped" if series.ended.reason == "stopped" else "done")
     if gone.ended_by_us:
-        return Ending("stopped")
+        return RunOutcome("stopped")
     return explain_death(gone)
 
 
-def explain_death(gone: Exit) -> Ending:
+def explain_death(gone: WorkerExit) -> RunOutcome:
     """Explain a worker that ended without a last word."""
     kept = "The samples received until then are kept."
     code = gone.returncode
     if gone.kernel_killed and code == -signal.SIGKILL:
-        return Ending(
+        return RunOutcome(
             "out of memory", "the kernel ended the worker: the machine ran out of memory", kept, "Make the product smaller, or free memory."
         )
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP):
         name = signal.Signals(-code).name
-        return Ending("killed", f"something ended the worker from outside ({name})", kept, "Run it again; look for who sends signals.")
+        return RunOutcome("killed", f"something ended the worker from outside ({name})", kept, "Run it again; look for who sends signals.")
     if code is not None and code < 0:
-        return Ending(
+        return RunOutcome(
             "crashed", f"the worker crashed ({signal_name(-code)})", kept + last_words(gone), "Run it again; try `heartbeat-tui devices`."
         )
     title = "the stream ended early" if code in (0, None) else f"the worker ended with exit code {code}"
     kind: Kind = "lost" if code in (0, None) else "crashed"
-    return Ending(kind, title, kept + last_words(gone), "Run it again; try `heartbeat-tui devices`.")
+    return RunOutcome(kind, title, kept + last_words(gone), "Run it again; try `heartbeat-tui devices`.")
 
 
 def signal_name(number: int) -> str:
@@ -98,14 +98,14 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def last_words(gone: Exit) -> str:
+def last_words(gone: WorkerExit) -> str:
     return " Its last words: " + " / ".join(gone.stderr[-3:]) if gone.stderr else ""
 
 
 START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
 
 
-class Place(Protocol):
+class RunTarget(Protocol):
     """Starts a worker, and knows how its end is to be read."""
 
     @property
@@ -132,15 +132,15 @@ class Place(Protocol):
     def oom_kills(self) -> int | None:
         """Read how many processes the kernel there has killed for memory, None where that cannot be told from here."""
 
-    def cannot_start(self, plan: Plan, error: OSError) -> HeartbeatError:
+    def cannot_start(self, plan: BenchmarkConfig, error: OSError) -> HeartbeatError:
         """Explain why ``spawn`` raised."""
 
-    def explain(self, series: Series, gone: Exit) -> Ending:
+    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
         """Tell how the run ended."""
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalTarget:
     """This machine, under our own Python or under ``python``."""
 
     python: str | None = None
@@ -160,9 +160,9 @@ class Here:
     def oom_kills(self) -> int | None:
         return kernel_oom_kills()
 
-    def cannot_start(self, plan: Plan, error: OSError) -> HeartbeatError:
+    def cannot_start(self, plan: BenchmarkConfig, error: OSError) -> HeartbeatError:
         remedy = f"Check --python and backends.{plan.backend}.python."
         return HeartbeatError(f"{self.python or 'this Python'} cannot be started", str(error), remedy, exit_code=3)
 
-    def explain(self, series: Series, gone: Exit) -> Ending:
+    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
         return explain(series, gone)

@@ -14,7 +14,7 @@ from time import perf_counter_ns
 from typing import Protocol
 
 from heartbeat_core.benchmark.backends.base import Backend
-from heartbeat_core.benchmark.config import ITEM_BYTES, Plan
+from heartbeat_core.benchmark.config import ITEM_BYTES, BenchmarkConfig
 from heartbeat_core.benchmark.protocol import CeilingMeasured, HandbookClock, Pause, Phase, Samples
 
 FLUSH_NS = 33_000_000
@@ -81,7 +81,7 @@ class Control(Protocol):
 Beat = Callable[[], tuple[int, ...]]
 
 
-def measure(backend: Backend, plan: Plan, recorder: Recorder, control: Control, tell: Callable[[HandbookClock], None]) -> bool:
+def measure(backend: Backend, plan: BenchmarkConfig, recorder: Recorder, control: Control, tell: Callable[[HandbookClock], None]) -> bool:
     """Beat as the plan says; tell whether it was carried out to its end."""
     if plan.method == "handbook":
         return handbook(backend, plan, recorder, control, tell)
@@ -90,7 +90,7 @@ def measure(backend: Backend, plan: Plan, recorder: Recorder, control: Control, 
     return in_phases(backend.beat, plan, recorder, control)
 
 
-def in_phases(beat: Beat, plan: Plan, recorder: Recorder, control: Control) -> bool:
+def in_phases(beat: Beat, plan: BenchmarkConfig, recorder: Recorder, control: Control) -> bool:
     """Run the cold beat, the rest of the warm-up, then the steady phase until its end."""
     warmup = -(-plan.warmup // plan.products_per_sample)
     wanted = plan.samples_wanted
@@ -124,7 +124,7 @@ def repeat(beat: Beat, count: int | None, deadline: int | None, recorder: Record
     return True
 
 
-def parts_of(backend: Backend, plan: Plan) -> tuple[str, ...]:
+def parts_of(backend: Backend, plan: BenchmarkConfig) -> tuple[str, ...]:
     """Name the parts that this method can tell apart: with one fence for many products, fewer."""
     if plan.method == "synchronized":
         return backend.parts
@@ -153,7 +153,7 @@ def pipelined_beat(backend: Backend, window: int) -> Beat:
     return beat
 
 
-def handbook(backend: Backend, plan: Plan, recorder: Recorder, control: Control, tell: Callable[[HandbookClock], None]) -> bool:
+def handbook(backend: Backend, plan: BenchmarkConfig, recorder: Recorder, control: Control, tell: Callable[[HandbookClock], None]) -> bool:
     """Reproduce the handbook's two listings (section 1.6): with ``warmup`` 0 the first, with 5 the second.
 
     Only the fence that follows each reading is ours; the counters are read after it, outside of the timed interval.
@@ -198,7 +198,7 @@ EACH_NS = 600_000_000
 LEAST_REPEATS = 3
 
 
-def calibrate(backend: Backend, plan: Plan, *, at_ns: int) -> CeilingMeasured:
+def calibrate(backend: Backend, plan: BenchmarkConfig, *, at_ns: int) -> CeilingMeasured:
     """Measure FLOP/s and bytes/s, each the best of what fits into 0.6 s, with at least three tries."""
     torch, dtype = backend.torch, plan.workload.dtype
     square = torch.randn(SQUARE, SQUARE).to(getattr(torch, dtype)).to(backend.device)

@@ -10,7 +10,7 @@ import math
 import random
 from typing import Any
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Proof
 
 IMPLIES = (  # errors up to here, relative to max|reference|, imply
@@ -25,7 +25,7 @@ COARSEST = IMPLIES[-1][0]
 FLOAT32 = IMPLIES[1][0]  # with room for long sums; bfloat16 errs 30 times as much
 
 
-def prove(plan: Plan, inputs: Any, weights: Any, row_of_result: Any, row: int, *, at_ns: int, most: float = COARSEST) -> Proof:
+def prove(plan: BenchmarkConfig, inputs: Any, weights: Any, row_of_result: Any, row: int, *, at_ns: int, most: float = COARSEST) -> Proof:
     """Compare one row of the result, shape [intermediate], with its float64 reference, in chunks of columns.
 
     ``most`` is the error that the precision the run claims may have.
@@ -48,6 +48,6 @@ def prove(plan: Plan, inputs: Any, weights: Any, row_of_result: Any, row: int, *
     return Proof(at_ns, row, error, implied, passed=error <= most)
 
 
-def choose_row(plan: Plan) -> int:
+def choose_row(plan: BenchmarkConfig) -> int:
     """Choose the row by the plan's seed."""
     return random.Random(plan.seed).randrange(plan.workload.batch)

@@ -23,8 +23,8 @@ from typing import Any, BinaryIO
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.backends import load_backend
 from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable
-from heartbeat_core.benchmark.config import Plan, plan_from_json
-from heartbeat_core.benchmark.control import Lifeline, die_with
+from heartbeat_core.benchmark.config import BenchmarkConfig, config_from_json
+from heartbeat_core.benchmark.control import ControlChannel, exit_with_parent
 from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe_host, ensure_fits
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
@@ -84,11 +84,11 @@ def carry_out(output: Output) -> None:
     """Do what the order says, and tell any failure in the stream."""
     try:
         order = read_order(sys.stdin.buffer.readline())
-        die_with(order.get("parent"))
+        exit_with_parent(order.get("parent"))
         if "probe" in order:
-            probe(plan_from_json(order["probe"]), output, told(order))
+            probe(config_from_json(order["probe"]), output, told(order))
         else:
-            run(plan_from_json(order.get("plan")), output, told(order), order.get("profile"))
+            run(config_from_json(order.get("plan")), output, told(order), order.get("profile"))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one door through which every failure reaches the parent
@@ -116,7 +116,7 @@ def told(order: dict[str, Any]) -> dict[str, Any]:
     return place if isinstance(place, dict) else {}
 
 
-def probe(plan: Plan, output: Output, place: dict[str, Any]) -> None:
+def probe(plan: BenchmarkConfig, output: Output, place: dict[str, Any]) -> None:
     """Say what the device is, without beating."""
     backend = load_backend(plan.backend)
     found = backend.open(plan)
@@ -124,11 +124,11 @@ def probe(plan: Plan, output: Output, place: dict[str, Any]) -> None:
     output.send(Ended(output.now(), "done"))
 
 
-def run(plan: Plan, output: Output, place: dict[str, Any], profile: str | None = None) -> None:
+def run(plan: BenchmarkConfig, output: Output, place: dict[str, Any], profile: str | None = None) -> None:
     """Beat as planned, prove the result, and say how it went; at last take a profile into the folder named."""
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     output.send(Started(output.now(), SCHEMA, __version__, os.getpid(), started, plan.to_json()))
-    lifeline = Lifeline(sys.stdin.buffer)
+    lifeline = ControlChannel(sys.stdin.buffer)
     with output.stage("import"):
         backend = load_backend(plan.backend)
     with output.stage("device"):
@@ -171,7 +171,7 @@ def tell_health(backend: Backend, watch: HealthWatch, output: Output) -> None:
         output.send(Chips(output.now(), DRIVER, (reading,)))
 
 
-def allocate(backend: Backend, plan: Plan, output: Output) -> tuple[Any, Any]:
+def allocate(backend: Backend, plan: BenchmarkConfig, output: Output) -> tuple[Any, Any]:
     """Draw both operands as the handbook does, then bring them to the device; both steps are timed apart."""
     work, torch = plan.workload, backend.torch
     device_memory = backend.device_memory()
@@ -188,7 +188,7 @@ def allocate(backend: Backend, plan: Plan, output: Output) -> tuple[Any, Any]:
     return inputs, weights
 
 
-def expected_products(plan: Plan, samples: int) -> int:
+def expected_products(plan: BenchmarkConfig, samples: int) -> int:
     """Count the products that were asked of the device."""
     warmup = plan.warmup if plan.method == "handbook" else 0
     return samples * plan.products_per_sample + warmup

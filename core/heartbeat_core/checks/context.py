@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.auth import Principal
     from heartbeat_core.cloud.gcloud_config import GcloudConfig
     from heartbeat_core.cloud.metadata import Metadata
-    from heartbeat_core.cloud.session import Call, CloudSession
+    from heartbeat_core.cloud.session import ApiCall, CloudSession
 
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Blocked(Exception):
 
 
 @dataclass(frozen=True)
-class World:
+class CheckEnvironment:
     """Everything outside: the target, this machine's files below ``root``, gcloud's configuration, and a way to Google Cloud.
 
     ``open_session`` may take long and raise CloudError. ``endpoint`` is the emulator's that is asked in Google's stead;
@@ -59,14 +59,14 @@ class World:
         return self.endpoint is not None
 
 
-class Shared:
+class SharedQueries:
     """What all checks of one round share: the session, and every answer that more than one of them wants."""
 
-    def __init__(self, world: World, cancellation: Cancellation, limit_s: float) -> None:
+    def __init__(self, world: CheckEnvironment, cancellation: Cancellation, limit_s: float) -> None:
         self.world, self.cancellation, self.limit_s = world, cancellation, limit_s
         self.lock = threading.Lock()
         self.answers: dict[str, Future[object]] = {}
-        self.calls: dict[str, list[Call]] = {}
+        self.calls: dict[str, list[ApiCall]] = {}
         self.opened: CloudSession | None = None
 
     def get(self, key: str, work: Callable[[], T]) -> T:
@@ -101,7 +101,7 @@ class Shared:
 class Context:
     """One check's view of a round; everything it asks becomes evidence."""
 
-    def __init__(self, shared: Shared, limit_s: float) -> None:
+    def __init__(self, shared: SharedQueries, limit_s: float) -> None:
         self.shared, self.limit_s = shared, limit_s
         self.world = shared.world
         self.cancellation = Cancellation()
@@ -164,7 +164,7 @@ class Context:
         return self.target.known() | ({"principal": principal.member} if principal and principal.member else {})
 
 
-def evidence_of(call: Call) -> Evidence:
+def evidence_of(call: ApiCall) -> Evidence:
     again = f" after {call.tries} tries" if call.tries > 1 else ""
     asked = f"{call.method} {call.service} {call.path}"
     return Evidence(asked, call.principal, call.outcome + again, call.at.isoformat(timespec="milliseconds"), 1e3 * call.seconds)
@@ -192,7 +192,7 @@ def ask_permissions(context: Context) -> frozenset[str]:
     return context.ask_once("permissions", lambda session: projects.granted_permissions(session, name, PERMISSIONS))
 
 
-def ask_policy(context: Context) -> projects.Policy:
+def ask_policy(context: Context) -> projects.IamPolicy:
     name = context.project
     return context.ask_once("policy", lambda session: projects.get_policy(session, name))
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.checks.context import World
+from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, check_endpoint
-from heartbeat_core.cloud.gcloud_config import Chosen, read_gcloud
+from heartbeat_core.cloud.gcloud_config import SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import on_google, read_metadata
 from heartbeat_core.cloud.target import choose_target
 from heartbeat_core.settings import Settings
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession, Limits
 
 
-def look_around(
+def detect_environment(
     flags: Mapping[str, str | None] | None = None,
     *,
     endpoint: str | None = None,
     settings: Settings | None = None,
     environ: Mapping[str, str] | None = None,
-    project: Chosen | None = None,
+    project: SourcedValue | None = None,
     limits: Limits | None = None,
-) -> World:
+) -> CheckEnvironment:
     """Find out what is to be checked; nothing is asked but the metadata server, and that only on a VM of Google's.
 
     ``flags`` maps the parts of a target to what was given; ``project`` is taken where nobody names one. Raise HeartbeatError
@@ -46,7 +46,7 @@ def look_around(
 
         return open_session(endpoint=base, environ=environ, limits=limits)
 
-    return World(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
+    return CheckEnvironment(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
 
 
 def demo_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -30,27 +30,27 @@ Way = Literal["run", "terminal", "copy"]
 
 
 @dataclass(frozen=True)
-class Manner:
+class FixMode:
     """How a remedy is to be carried out: ``run`` here, in the ``terminal``, or ``copy`` alone, with the reason why."""
 
     way: Way
     reason: str = ""
 
 
-def manner_of(remedy: Remedy, *, emulated: bool = False) -> Manner:
+def manner_of(remedy: Remedy, *, emulated: bool = False) -> FixMode:
     """Choose the manner. Who pays is decided by people alone; towards an emulator only gcloud runs, and nobody logs in."""
     command = remedy.command
     if command is None:
-        return Manner("copy", "There is no command for it.")
+        return FixMode("copy", "There is no command for it.")
     if command[:2] == BILLING and remedy.changes:
-        return Manner("copy", "Who pays is for you to decide: copy the command and run it yourself.")
+        return FixMode("copy", "Who pays is for you to decide: copy the command and run it yourself.")
     if emulated and command[0] != "gcloud":
-        return Manner("copy", "The demo changes nothing on this machine.")
+        return FixMode("copy", "The demo changes nothing on this machine.")
     if emulated and command[:2] in LOGGING_IN:
-        return Manner("copy", "The demo needs nobody to log in.")
+        return FixMode("copy", "The demo needs nobody to log in.")
     if remedy.interactive or command[0] == "sudo":
-        return Manner("terminal", "It talks to you: it gets the terminal, and the screen comes back after it.")
-    return Manner("run")
+        return FixMode("terminal", "It talks to you: it gets the terminal, and the screen comes back after it.")
+    return FixMode("run")
 
 
 def filled(remedy: Remedy, values: Mapping[str, str]) -> Remedy:
@@ -64,7 +64,7 @@ def filled(remedy: Remedy, values: Mapping[str, str]) -> Remedy:
     return replace(remedy, command=tuple(fill(word) for word in remedy.command) if remedy.command else None)
 
 
-class RemedyRun:
+class FixRun:
     """A command under way; ``on_line`` gets each line of its output, from the thread that reads it."""
 
     def __init__(self, command: Sequence[str], on_line: Callable[[str], object], environ: Mapping[str, str] | None = None) -> None:

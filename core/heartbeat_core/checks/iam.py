@@ -12,7 +12,7 @@ from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown,
 from heartbeat_core.checks.context import Blocked, Context
 from heartbeat_core.cloud import iam
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.projects import Condition, Policy
+from heartbeat_core.cloud.projects import Condition, IamPolicy
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -30,7 +30,7 @@ class Grant:
     reason: str = ""
 
 
-def find_grant(policy: Policy, member: str, role: str, *, inherits: bool, now: datetime | None = None) -> Grant:
+def find_grant(policy: IamPolicy, member: str, role: str, *, inherits: bool, now: datetime | None = None) -> Grant:
     """Look for ``role`` among what ``member`` holds; ``inherits`` says whether roles may also come from above the project."""
     now = now or datetime.now(timezone.utc)
     reasons: list[str] = []

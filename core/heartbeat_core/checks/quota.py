@@ -12,7 +12,7 @@ from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, Accelerato
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
-from heartbeat_core.cloud.tpu import Held, held
+from heartbeat_core.cloud.tpu import QuotaUsage, held
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -140,7 +140,7 @@ def units(family: Family, number: int) -> str:
     return family.unit.removesuffix("s") if number == 1 else family.unit
 
 
-def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: Held) -> Finding:
+def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: QuotaUsage) -> Finding:
     """Judge a limit that would do, by what of it is in use already."""
     if not limit.covers(need.amount, use.sure):
         return too_little(context, need, quota, limit, use.sure, use)
@@ -153,7 +153,7 @@ def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: He
     return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
 
 
-def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, used: float, use: Held | None) -> Finding:
+def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, used: float, use: QuotaUsage | None) -> Finding:
     """Say that the quota does not do, and whether more can be asked for."""
     words = {
         **context.words,
@@ -235,7 +235,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     if row.limit - row.usage >= amount:
         return passed(f"limit {row.limit:,.0f}, {row.usage:,.0f} used, {amount} {what} needed")
     quota = increase(context, need)
-    return too_little(context, need, quota, Limit("limited", int(row.limit)), row.usage, Held(round(row.usage), 0, ()))
+    return too_little(context, need, quota, Limit("limited", int(row.limit)), row.usage, QuotaUsage(round(row.usage), 0, ()))
 
 
 def increase(context: Context, need: Need) -> Quota | None:

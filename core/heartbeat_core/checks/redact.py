@@ -28,7 +28,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (("email", EMAIL), ("billing ac
 NO_NAMES = frozenset({"-", "global", "default", "none", "null", "locations", "true", "false"})
 
 
-class Pseudonyms:
+class Redactor:
     """Hands out pseudonyms; ``known`` maps a kind to what is known to be secret before anything is read."""
 
     def __init__(self, known: Mapping[str, Iterable[str | None]] | None = None) -> None:

@@ -88,7 +88,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Readiness:
+class CheckReport:
     """All results in the order of the checklist, for one target and whoever asked; ``principal`` is None where nobody is known."""
 
     results: tuple[Result, ...]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heartbeat_core.checks.check import LIMIT_S, Check, Finding, unknown
-from heartbeat_core.checks.context import Blocked, Context, Shared, World
-from heartbeat_core.checks.result import Readiness, Result
+from heartbeat_core.checks.context import Blocked, CheckEnvironment, Context, SharedQueries
+from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.cloud.cancellation import Cancellation
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Runner:
     def __init__(
         self,
         checks: Sequence[Check],
-        world: World,
+        world: CheckEnvironment,
         *,
         on_result: OnResult | None = None,
         on_start: Callable[[str], None] | None = None,
@@ -118,7 +118,7 @@ class Runner:
         self.results: dict[str, Result] = {}
         self.principal: Principal | None = None
         self.lock = threading.Lock()
-        self.round: Round | None = None
+        self.round: CheckRound | None = None
 
     def select(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
         """List the checks to ask for ``names``, of checks or of groups; None for all.
@@ -142,13 +142,13 @@ class Runner:
         result = self.results.get(check_id)
         return result is not None and result.status in ("pass", "warn", "not_applicable")
 
-    def run(self, names: Iterable[str] | None = None) -> Readiness:
+    def run(self, names: Iterable[str] | None = None) -> CheckReport:
         """Ask, and return when all is answered or ``cancel`` was called; what was not answered keeps its older answer."""
         chosen = self.select(names)
         with self.lock:
             if self.round:
                 raise RuntimeError("these checks are being run")
-            self.round = Round(self, chosen)
+            self.round = CheckRound(self, chosen)
         try:
             self.round.run()
         finally:
@@ -170,12 +170,12 @@ class Runner:
             if self.round:
                 self.round.cancel()
 
-    def readiness(self, names: Iterable[str] | None = None) -> Readiness:
+    def readiness(self, names: Iterable[str] | None = None) -> CheckReport:
         """Give the answers so far in the order of the checks, all or those of ``names``."""
         kept = None if names is None else set(names)
         with self.lock:
             results = tuple(self.results[name] for name in self.checks if name in self.results and (kept is None or name in kept))
-        return Readiness(results, self.world.target, self.principal)
+        return CheckReport(results, self.world.target, self.principal)
 
 
 @dataclass
@@ -186,25 +186,25 @@ class Running:
 
 
 @dataclass
-class Held:
+class DeferredFinding:
     """A finding that waits for another check, which may turn out to be what blocks it."""
 
     result: Result
     failure: Failure
 
 
-class Round:
+class CheckRound:
     """One run of a runner: what waits, what runs, what is held back until another check is answered."""
 
     def __init__(self, runner: Runner, names: Iterable[str]) -> None:
         self.runner = runner
         self.waiting = {name: runner.checks[name] for name in names}
         self.running: dict[str, Running] = {}
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, DeferredFinding] = {}
         self.done: dict[str, Result] = {}
         self.cancellation = Cancellation()
         limit_s = max((check.limit_s for check in runner.checks.values()), default=LIMIT_S)
-        self.shared = Shared(runner.world, self.cancellation, limit_s)
+        self.shared = SharedQueries(runner.world, self.cancellation, limit_s)
         self.events: queue.SimpleQueue[tuple[str, Context, Finding | BaseException] | None] = queue.SimpleQueue()
 
     def run(self) -> None:
@@ -280,7 +280,7 @@ class Round:
         failure = failure_of(outcome, check, context.words)
         result = result_of(check, failure.finding, context, took)
         if failure.blocker and failure.blocker != name:
-            self.held[name] = Held(result, failure)
+            self.held[name] = DeferredFinding(result, failure)
             self.want(failure.blocker)
         else:
             self.settle(result)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.gcloud_config import Chosen, read_gcloud
+from heartbeat_core.cloud.gcloud_config import SourcedValue, read_gcloud
 from heartbeat_core.cloud.json_fields import text
 from heartbeat_core.cloud.metadata import read_metadata
 from heartbeat_core.errors import HeartbeatError
@@ -56,7 +56,7 @@ class Login:
 
     credentials: Any = field(repr=False)
     principal: Principal
-    quota_project: Chosen
+    quota_project: SourcedValue
     project: str | None = None
 
 
@@ -64,7 +64,7 @@ def anonymous() -> Login:
     from google.auth.credentials import AnonymousCredentials
 
     credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    return Login(credentials, Principal(None, "anonymous", "an emulator"), Chosen(None, "not needed by an emulator"))
+    return Login(credentials, Principal(None, "anonymous", "an emulator"), SourcedValue(None, "not needed by an emulator"))
 
 
 def find_login(environ: Mapping[str, str] | None = None, quota_project: str | None = None) -> Login:
@@ -73,7 +73,11 @@ def find_login(environ: Mapping[str, str] | None = None, quota_project: str | No
     It is not called itself: it starts gcloud to ask for a project and tries for long to find a metadata server.
     """
     environ = os.environ if environ is None else environ
-    quota = Chosen(quota_project, "--quota-project") if quota_project else Chosen(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
+    quota = (
+        SourcedValue(quota_project, "--quota-project")
+        if quota_project
+        else SourcedValue(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
+    )
     if named := environ.get(KEY_VARIABLE):
         return from_file(Path(named), KEY_VARIABLE, quota)
     adc = read_gcloud(environ).adc_file
@@ -93,7 +97,7 @@ def find_login(environ: Mapping[str, str] | None = None, quota_project: str | No
     )
 
 
-def from_file(path: Path, source: str, quota: Chosen) -> Login:
+def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
     """Read a file of credentials of any kind Google has."""
     from google.auth import load_credentials_from_file
     from google.auth.credentials import with_scopes_if_required
@@ -110,7 +114,7 @@ def from_file(path: Path, source: str, quota: Chosen) -> Login:
     if quota:
         credentials = credentials.with_quota_project(quota.value)
     else:
-        quota = Chosen(getattr(credentials, "quota_project_id", None), str(path))
+        quota = SourcedValue(getattr(credentials, "quota_project_id", None), str(path))
     sort = SORTS.get(text(info, "type"), "external account")
     email = text(info, "client_email") or text(info, "account") or getattr(credentials, "service_account_email", None)
     return Login(credentials, Principal(email or None, sort, f"{path} ({source})"), quota, project or text(info, "project_id"))

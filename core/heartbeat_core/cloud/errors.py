@@ -98,7 +98,7 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
         answer = next((part for part in answer if isinstance(part, dict)), None)
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):  # OAuth: {"error": "invalid_grant", "error_description": "…"}; a proxy: a page of HTML
-        parts = [error, text(answer, "error_description")] if isinstance(error, str) else [plain(words)]
+        parts = [error, text(answer, "error_description")] if isinstance(error, str) else [sentence_of(words)]
         said = ": ".join(part for part in parts if part)
         return CloudError("refused", said or phrase(status), service=service, status=status, retry_after_s=seconds(retry_after))
     details = rows(error, "details")
@@ -117,7 +117,7 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
     )
 
 
-def plain(words: str) -> str:
+def sentence_of(words: str) -> str:
     """Take the tags out of a page of HTML, which is what proxies and load balancers answer with."""
     if "<html" in words[:1000].lower():
         words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", words[:100_000], flags=re.DOTALL | re.IGNORECASE)

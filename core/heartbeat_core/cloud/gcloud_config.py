@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SourcedValue:
     """``value`` is None where nobody gave one; ``source`` is fit to stand after "from": "--zone", "PROJECT_ID"."""
 
     value: str | None
@@ -40,11 +40,11 @@ class GcloudConfig:
 
     folder: Path
     name: str
-    properties: Mapping[str, Chosen]
+    properties: Mapping[str, SourcedValue]
     accounts: tuple[str, ...] | None
     problem: str = ""
 
-    def get(self, key: str) -> Chosen | None:
+    def get(self, key: str) -> SourcedValue | None:
         """Give the property ``key``, None where it is not set."""
         return self.properties.get(key)
 
@@ -71,7 +71,7 @@ def read_gcloud(environ: Mapping[str, str] | None = None) -> GcloudConfig:
     name = active_name(folder, environ)
     from_file, problem = ({}, "") if name == NONE else read_properties(folder / "configurations" / f"config_{name}")
     source = f"gcloud configuration {name}"
-    properties = {key: Chosen(value, source) for key, value in from_file.items()}
+    properties = {key: SourcedValue(value, source) for key, value in from_file.items()}
     properties.update(from_environment(environ))
     return GcloudConfig(folder, name, properties, logged_in(folder), problem)
 
@@ -108,13 +108,13 @@ def read_properties(path: Path) -> tuple[dict[str, str], str]:
         return {}, f"{path} cannot be read: {' '.join(str(error).split())}"
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, Chosen]:
+def from_environment(environ: Mapping[str, str]) -> dict[str, SourcedValue]:
     """Find the properties that variables set: CLOUDSDK_CORE_PROJECT is core/project."""
     found = {}
     for variable, value in environ.items():
         section, _, name = variable.removeprefix("CLOUDSDK_").lower().partition("_")
         if variable.startswith("CLOUDSDK_") and section in SECTIONS and name and value:
-            found[f"{section}/{name}"] = Chosen(value, variable)
+            found[f"{section}/{name}"] = SourcedValue(value, variable)
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heartbeat_core.cloud.json_fields import flag, segment, text
-from heartbeat_core.cloud.projects import Policy, ask_permissions, policy_of
+from heartbeat_core.cloud.projects import IamPolicy, ask_permissions, policy_of
 from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "iam"
@@ -54,7 +54,7 @@ def granted_on_account(session: CloudSession, project: str, email: str, permissi
     return ask_permissions(session, SERVICE, account_path(project, email), permissions)
 
 
-def get_account_policy(session: CloudSession, project: str, email: str) -> Policy:
+def get_account_policy(session: CloudSession, project: str, email: str) -> IamPolicy:
     """Read who holds which role on the service account itself."""
     return policy_of(session.ask(SERVICE, f"{account_path(project, email)}:getIamPolicy", {}))
 

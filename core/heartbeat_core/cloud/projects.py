@@ -37,20 +37,20 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Binding:
+class IamBinding:
     role: str
     members: tuple[str, ...]
     condition: Condition | None = None
 
 
 @dataclass(frozen=True)
-class Policy:
+class IamPolicy:
     """Who holds which role on one resource itself: what is inherited from a folder or an organization is not in it."""
 
-    bindings: tuple[Binding, ...]
+    bindings: tuple[IamBinding, ...]
     version: int | None = None
 
-    def holds(self, member: str, role: str) -> tuple[Binding, ...]:
+    def holds(self, member: str, role: str) -> tuple[IamBinding, ...]:
         """Find the bindings that give ``role`` to ``member`` by name; addresses are compared without regard to case."""
         wanted = member.casefold()
         return tuple(
@@ -84,7 +84,7 @@ def granted_permissions(session: CloudSession, project: str, permissions: Iterab
     return ask_permissions(session, RESOURCE_MANAGER, f"/v3/projects/{segment(project)}", permissions)
 
 
-def get_policy(session: CloudSession, project: str) -> Policy:
+def get_policy(session: CloudSession, project: str) -> IamPolicy:
     """Read who holds which role on the project itself."""
     body = {"options": {"requestedPolicyVersion": 3}}
     return policy_of(session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body))
@@ -110,10 +110,10 @@ def project_of(answer: Any, asked: str = "") -> Project:
     )
 
 
-def policy_of(answer: Any) -> Policy:
-    return Policy(
+def policy_of(answer: Any) -> IamPolicy:
+    return IamPolicy(
         tuple(
-            Binding(text(row, "role") or "", texts(row, "members"), condition_of(row) if has(row, "condition") else None)
+            IamBinding(text(row, "role") or "", texts(row, "members"), condition_of(row) if has(row, "condition") else None)
             for row in rows(answer, "bindings")
         ),
         whole(answer, "version"),

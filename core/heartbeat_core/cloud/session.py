@@ -23,7 +23,7 @@ from heartbeat_core import __version__
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, SERVICES, Login, Principal, anonymous, check_endpoint, email_of, find_login
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline
 from heartbeat_core.cloud.errors import CloudError, Kind, refusal
-from heartbeat_core.cloud.gcloud_config import Chosen
+from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.json_fields import rows, text, texts
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """What was asked, as whom, when, and what came back: the evidence of a check. ``status`` is None where nothing came."""
 
     method: str
@@ -86,7 +86,7 @@ def open_session(
     base = check_endpoint(endpoint) if endpoint else None
 
     login = anonymous() if base else find_login(environ, quota_project)
-    return CloudSession(Connection(login, base), limits or Limits())
+    return CloudSession(HttpConnection(login, base), limits or Limits())
 
 
 class CloudSession:
@@ -94,7 +94,7 @@ class CloudSession:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: HttpConnection,
         limits: Limits,
         *,
         cancellation: Cancellation | None = None,
@@ -104,7 +104,7 @@ class CloudSession:
         self.limits = limits
         self.cancellation = cancellation or Cancellation()
         self.deadline = Deadline(seconds) if seconds is not None else None
-        self.calls: list[Call] = []
+        self.calls: list[ApiCall] = []
 
     def __repr__(self) -> str:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
@@ -135,7 +135,7 @@ class CloudSession:
         return self.endpoint is not None
 
     @property
-    def quota_project(self) -> Chosen:
+    def quota_project(self) -> SourcedValue:
         return self.login.quota_project
 
     @property
@@ -223,7 +223,7 @@ class CloudSession:
                 self.pause(wait_s, service)
         finally:
             took = time.monotonic() - begun
-            self.calls.append(Call(method, service, path, str(self.principal), at, took, tries, status, outcome))
+            self.calls.append(ApiCall(method, service, path, str(self.principal), at, took, tries, status, outcome))
 
     def limited(self, work: Callable[[tuple[float, float]], T], service: str, deadline: Deadline | None = None) -> T:
         """Carry out ``work``, which takes the times to connect and to read, within the time left and until ordered to stop."""
@@ -264,7 +264,7 @@ UNAUTHORIZED = 401
 Timeout = tuple[float, float]  # to connect, and without a byte
 
 
-class Connection:
+class HttpConnection:
     """Sends one request at a time for each thread that asks; proxies and certificates are those the environment names."""
 
     def __init__(self, login: Login, endpoint: str | None = None) -> None:

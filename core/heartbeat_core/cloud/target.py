@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, find_accelerator
-from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig
+from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue
 from heartbeat_core.cloud.metadata import Metadata
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import PREFIX, Settings
 
-NOT_SET = Chosen(None, "not set anywhere")
+NOT_SET = SourcedValue(None, "not set anywhere")
 ZONE = re.compile(r"[a-z][a-z0-9-]*|-")  # "-" stands for all
 PROVISIONING: tuple[Provisioning, ...] = get_args(Provisioning)
 
@@ -48,13 +48,13 @@ PARTS = (
 class Target:
     """The TPU VM somebody wants to be ready for; each part knows its source."""
 
-    project: Chosen = NOT_SET
-    zone: Chosen = NOT_SET
-    accelerator_type: Chosen = NOT_SET
-    runtime_version: Chosen = NOT_SET
-    provisioning: Chosen = NOT_SET
-    tpu_name: Chosen = NOT_SET
-    service_account: Chosen = NOT_SET
+    project: SourcedValue = NOT_SET
+    zone: SourcedValue = NOT_SET
+    accelerator_type: SourcedValue = NOT_SET
+    runtime_version: SourcedValue = NOT_SET
+    provisioning: SourcedValue = NOT_SET
+    tpu_name: SourcedValue = NOT_SET
+    service_account: SourcedValue = NOT_SET
 
     @property
     def region(self) -> str | None:
@@ -72,12 +72,12 @@ class Target:
 
     def known(self) -> dict[str, str]:
         """Give the parts that are set, as the words of remedies."""
-        parts: dict[str, Chosen] = {part.name: getattr(self, part.name) for part in PARTS}
+        parts: dict[str, SourcedValue] = {part.name: getattr(self, part.name) for part in PARTS}
         words = {name: chosen.value for name, chosen in parts.items() if chosen.value}
         return words | ({"region": self.region} if self.region else {})
 
     def to_json(self) -> dict[str, Any]:
-        parts: dict[str, Chosen] = {part.name: getattr(self, part.name) for part in PARTS}
+        parts: dict[str, SourcedValue] = {part.name: getattr(self, part.name) for part in PARTS}
         return {name: {"value": chosen.value, "source": chosen.source} for name, chosen in parts.items()}
 
 
@@ -88,13 +88,13 @@ def choose_target(
     gcloud: GcloudConfig,
     settings: Settings | None = None,
     metadata: Metadata | None = None,
-    login_project: Chosen | None = None,
+    login_project: SourcedValue | None = None,
 ) -> Target:
     """Choose every part by the order above; ``flags`` maps the names of parts to what was given, None for nothing.
 
     Raise HeartbeatError for a provisioning model that there is not.
     """
-    chosen: dict[str, Chosen] = {}
+    chosen: dict[str, SourcedValue] = {}
     for part in PARTS:
         given = candidates(part, flags, environ, gcloud, settings or Settings())
         chosen[part.name] = next((value for value in given if value), NOT_SET)
@@ -104,9 +104,9 @@ def choose_target(
         chosen = {name: value or from_metadata(name, metadata) for name, value in chosen.items()}
     for part in PARTS:
         if not chosen[part.name] and part.default:
-            chosen[part.name] = Chosen(part.default, "default")
+            chosen[part.name] = SourcedValue(part.default, "default")
     if not chosen["runtime_version"] and (accelerator := find_accelerator(chosen["accelerator_type"].value)):
-        chosen["runtime_version"] = Chosen(accelerator.family.runtime, f"goes with {accelerator.type}")
+        chosen["runtime_version"] = SourcedValue(accelerator.family.runtime, f"goes with {accelerator.type}")
     zone = chosen["zone"]
     if zone.value and zone.source == "--zone" and not ZONE.fullmatch(zone.value):
         raise HeartbeatError(f"{zone.value!r} is no zone", "Its letters are small, with digits and hyphens.", "Try --zone us-central1-b.")
@@ -120,14 +120,14 @@ def choose_target(
 
 def candidates(
     part: Part, flags: Mapping[str, str | None], environ: Mapping[str, str], gcloud: GcloudConfig, settings: Settings
-) -> Iterator[Chosen]:
-    yield Chosen(flags.get(part.name), part.flag)
+) -> Iterator[SourcedValue]:
+    yield SourcedValue(flags.get(part.name), part.flag)
     key = f"cloud.{part.name}"
-    setting = Chosen(settings[key] or None, settings.source(key))
+    setting = SourcedValue(settings[key] or None, settings.source(key))
     if setting.source.startswith(PREFIX):
         yield setting
     for variable in part.variables:
-        yield Chosen(environ.get(variable), variable)
+        yield SourcedValue(environ.get(variable), variable)
     configured = gcloud.get(part.gcloud) or NOT_SET
     if configured.source in environ:  # CLOUDSDK_CORE_PROJECT
         yield configured
@@ -135,8 +135,8 @@ def candidates(
     yield configured
 
 
-def from_metadata(name: str, metadata: Metadata) -> Chosen:
+def from_metadata(name: str, metadata: Metadata) -> SourcedValue:
     """Find a part in what the metadata server says of this VM."""
     value = {"project": metadata.project, "zone": metadata.zone, "accelerator_type": metadata.accelerator_type}.get(name)
     value = value or metadata.tpu_env.get({"runtime_version": "RUNTIME_VERSION"}.get(name, ""))
-    return Chosen(value, "the metadata server") if value else NOT_SET
+    return SourcedValue(value, "the metadata server") if value else NOT_SET

@@ -87,7 +87,7 @@ class Nodes:
 
 
 @dataclass(frozen=True)
-class Held:
+class QuotaUsage:
     """How much of a quota is in use: ``sure`` by nodes that run, ``maybe`` by those stopped; ``by`` says whose.
 
     ``doubts`` says why there may be more.
@@ -137,7 +137,7 @@ def get_queued_resource(session: CloudSession, project: str, zone: str, queued: 
     return queued_of(session.get(SERVICE, f"{place(project, zone)}/queuedResources/{segment(queued)}"))
 
 
-def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning, scope: Scope, where: str) -> Held:
+def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning, scope: Scope, where: str) -> QuotaUsage:
     """Count what of one quota is in use in the zone or region ``where``, in the unit of the quota.
 
     Nodes of a queued resource are counted as nodes; suspended and failed queued resources hold theirs without any.
@@ -165,7 +165,7 @@ def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning
         if kinds and queued.state in HOLDING and counted(queued.zone, queued.provisioning):
             sure += sum(kind.size for kind in kinds)
             by.append(f"queued resource {queued.id} ({queued.state})")
-    return Held(sure, maybe, tuple(by), tuple(doubts))
+    return QuotaUsage(sure, maybe, tuple(by), tuple(doubts))
 
 
 def place(project: str, zone: str) -> str:

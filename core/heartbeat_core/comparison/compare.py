@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from heartbeat_core.benchmark.roofline import Floor
-from heartbeat_core.comparison.cost import NO_RATES, Tariff
-from heartbeat_core.comparison.groups import APART, Measured, Side, side_of, titles_of
+from heartbeat_core.comparison.cost import NO_RATES, CostRates
+from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, side_of, titles_of
 from heartbeat_core.comparison.ratio import Ratio, of_rounds, ratio_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import format_ns, format_share, significant
@@ -29,20 +29,20 @@ class Difference:
         return f"{self.what}: {self.reference} against {self.candidate}" + (", which is other work" if self.work else "")
 
 
-def in_environment(name: str) -> Callable[[Measured], Any]:
+def in_environment(name: str) -> Callable[[MeasuredRun], Any]:
     return lambda run: run.report.environment.get(name)
 
 
-def in_plan(name: str) -> Callable[[Measured], Any]:
+def in_plan(name: str) -> Callable[[MeasuredRun], Any]:
     return lambda run: getattr(run.report.plan, name)
 
 
-def window(run: Measured) -> int | None:
+def window(run: MeasuredRun) -> int | None:
     return run.report.plan.window if run.report.plan.method == "pipelined" else None
 
 
 # What is looked at, whether it makes the work another one, and where it stands.
-LOOKED_AT: tuple[tuple[str, bool, Callable[[Measured], Any]], ...] = (
+LOOKED_AT: tuple[tuple[str, bool, Callable[[MeasuredRun], Any]], ...] = (
     ("shape", True, lambda run: run.report.plan.workload.shape),
     ("dtype", True, lambda run: run.report.plan.workload.dtype),
     ("method", True, in_plan("method")),
@@ -63,7 +63,7 @@ LOOKED_AT: tuple[tuple[str, bool, Callable[[Measured], Any]], ...] = (
 )
 
 
-def differences(reference: Sequence[Measured], candidate: Sequence[Measured]) -> tuple[Difference, ...]:
+def differences(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> tuple[Difference, ...]:
     """List what differs, that which makes it other work first; a side that did several kinds of work differs from any other."""
     found = []
     for what, work, look in LOOKED_AT:
@@ -73,17 +73,17 @@ def differences(reference: Sequence[Measured], candidate: Sequence[Measured]) ->
     return tuple(found)
 
 
-def mixed(runs: Sequence[Measured]) -> tuple[str, ...]:
+def mixed(runs: Sequence[MeasuredRun]) -> tuple[str, ...]:
     """Name what the runs of a side did not all do alike, so that their times have no common middle."""
     return tuple(what for what, work, look in LOOKED_AT if work and len(spell(look, runs)) > 1)
 
 
-def spell(look: Callable[[Measured], Any], runs: Sequence[Measured]) -> list[str]:
+def spell(look: Callable[[MeasuredRun], Any], runs: Sequence[MeasuredRun]) -> list[str]:
     """Write what the runs of a side have there, once each, in an order that does not depend on theirs."""
     return sorted({"unknown" if (value := look(run)) is None else str(value) for run in runs})
 
 
-def doubts(runs: Sequence[Measured]) -> tuple[str, ...]:
+def doubts(runs: Sequence[MeasuredRun]) -> tuple[str, ...]:
     """List what a reader should know of each run before trusting the comparison."""
     found: list[str] = []
     for run in runs:
@@ -104,7 +104,7 @@ TIMES_FROM = 1.95  # the factor from which on times are said rather than percent
 
 
 @dataclass(frozen=True)
-class Apart:
+class SetupDifference:
     """What came before the steady state, on either side, in nanoseconds: cold, compile, transfer. ``ratio`` is candidate over reference."""
 
     name: str
@@ -124,14 +124,14 @@ class Comparison:
     ``comparable`` is False where the two did not do the same work.
     """
 
-    reference: Side
-    candidate: Side
+    reference: RunGroup
+    candidate: RunGroup
     ratio: Ratio
     kind: Kind
     sentence: str
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
-    apart: tuple[Apart, ...]
+    apart: tuple[SetupDifference, ...]
     why: str
 
     @property
@@ -154,7 +154,7 @@ class Comparison:
         }
 
 
-def compare_all(sides: Sequence[Sequence[Measured]], tariff: Tariff = NO_RATES) -> tuple[Comparison, ...]:
+def compare_all(sides: Sequence[Sequence[MeasuredRun]], tariff: CostRates = NO_RATES) -> tuple[Comparison, ...]:
     """Compare each side with the first one; raise HeartbeatError as ``compare`` does, or where there is one alone."""
     if len(sides) < 2 or not all(sides):
         raise HeartbeatError(*NOTHING_TO_COMPARE)
@@ -163,7 +163,7 @@ def compare_all(sides: Sequence[Sequence[Measured]], tariff: Tariff = NO_RATES) 
 
 
 def compare(
-    reference: Sequence[Measured], candidate: Sequence[Measured], tariff: Tariff = NO_RATES, titles: tuple[str, ...] = ()
+    reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun], tariff: CostRates = NO_RATES, titles: tuple[str, ...] = ()
 ) -> Comparison:
     """Compare two sides, each of one run or of several that repeat one another.
 
@@ -191,12 +191,12 @@ def compare(
         sentence=sentence,
         differences=differ,
         warnings=(*(difference.sentence for difference in differ if difference.work), *doubts((*reference, *candidate)), *of_one(ratio)),
-        apart=tuple(Apart(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
+        apart=tuple(SetupDifference(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
         why=why(left, right, rehearsed=rehearsed_here(reference[0], candidate[0])) if left.where != right.where else "",
     )
 
 
-def ratio_between(reference: Sequence[Measured], candidate: Sequence[Measured]) -> Ratio:
+def ratio_between(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> Ratio:
     """Compare by the rounds in which both took turns, where they did; else by processes, or by the samples of one each."""
     pairs = in_rounds(reference, candidate)
     if len(pairs) > 1:
@@ -204,7 +204,7 @@ def ratio_between(reference: Sequence[Measured], candidate: Sequence[Measured]) 
     return ratio_of(*([one for run in runs if (one := run.timed)] for runs in (reference, candidate)))
 
 
-def in_rounds(reference: Sequence[Measured], candidate: Sequence[Measured]) -> list[tuple[float, float]]:
+def in_rounds(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> list[tuple[float, float]]:
     """Pair the times of those that ran in the same round; none where a run belongs to no round, or two of a side to the same."""
     sides = [{run.entry.round: run.timed for run in runs} for runs in (reference, candidate)]
     if any("" in by_round or len(by_round) < len(runs) for by_round, runs in zip(sides, (reference, candidate), strict=True)):
@@ -212,7 +212,7 @@ def in_rounds(reference: Sequence[Measured], candidate: Sequence[Measured]) -> l
     return [(one.ns, other.ns) for round_, one in sides[0].items() if one and (other := sides[1].get(round_))]
 
 
-def check_sides(reference: Sequence[Measured], candidate: Sequence[Measured]) -> None:
+def check_sides(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> None:
     if not (reference and candidate):
         raise HeartbeatError(*NOTHING_TO_COMPARE)
     shared = {run.entry.path.resolve() for run in reference} & {run.entry.path.resolve() for run in candidate}
@@ -228,7 +228,7 @@ def of_one(ratio: Ratio) -> tuple[str, ...]:
     return ("one process on each side: what varies from process to process is not in the interval; bench --repeat 5 brings it in",)
 
 
-def say(reference: Side, candidate: Side, ratio: Ratio) -> tuple[Kind, str]:
+def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, str]:
     """Put the result into one sentence."""
     here, there = candidate.title, reference.title
     impossible = [side.title for side in (reference, candidate) if side.verdict == "impossible"]
@@ -279,13 +279,13 @@ def p_words(p_value: float | None) -> str:
     return "p < 0.0001" if p_value < 1e-4 else f"p = {significant(p_value, 2)}"
 
 
-def rehearsed_here(reference: Measured, candidate: Measured) -> bool:
+def rehearsed_here(reference: MeasuredRun, candidate: MeasuredRun) -> bool:
     """Tell whether torch_xla rehearsed on the very processor that the other run had."""
     hosts = {(run.report.environment.get("host"), run.report.environment.get("cpu")) for run in (reference, candidate)}
     return len(hosts) == 1 and {run.entry.rehearsal for run in (reference, candidate)} == {True, False}
 
 
-def why(reference: Side, candidate: Side, *, rehearsed: bool) -> str:
+def why(reference: RunGroup, candidate: RunGroup, *, rehearsed: bool) -> str:
     """Say in one sentence why two devices differ: what limits each, and how near each comes to its limit.
 
     A machine explains nothing where both had the same one, ``rehearsed``.
@@ -301,7 +301,7 @@ def why(reference: Side, candidate: Side, *, rehearsed: bool) -> str:
     return f"{limits}: of the {significant(slow.ns / fast.ns)} × between the two, the machines themselves make {apart} ×"
 
 
-def limit(side: Side, floor: Floor) -> str:
+def limit(side: RunGroup, floor: Floor) -> str:
     part = "memory" if floor.bound == "memory" else "arithmetic"
     reached = format_share(floor.ns / side.ns)
     return f"{side.where} could do a product in {format_ns(floor.ns)} at best, limited by its {part}, and reaches {reached} of that"
@@ -312,7 +312,7 @@ EXIT_CODES: dict[Answer, int] = {"no regression": 0, "regression": 1, "cannot te
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckVerdict:
     """``allowed`` is the greatest slowdown that passes, 0.05 for 5 %; ``sentence`` says the answer and its evidence."""
 
     answer: Answer
@@ -333,7 +333,7 @@ class Checked:
         }
 
 
-def check(baseline: Sequence[Measured], candidate: Sequence[Measured], allowed: float) -> Checked:
+def check(baseline: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun], allowed: float) -> CheckVerdict:
     """Compare, and judge.
 
     A regression is a slowdown that is sure (interval and test agree that there is one) and of which the best estimate exceeds
@@ -343,7 +343,7 @@ def check(baseline: Sequence[Measured], candidate: Sequence[Measured], allowed: 
         raise HeartbeatError(f"a slowdown of {allowed} cannot be allowed", "It is a share of 0 or more.", "Try --max-slowdown 5%.")
     comparison = compare(baseline, candidate)
     answer, sentence = judge(comparison, allowed)
-    return Checked(answer, allowed, sentence, comparison)
+    return CheckVerdict(answer, allowed, sentence, comparison)
 
 
 def judge(comparison: Comparison, allowed: float) -> tuple[Answer, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.accelerators import Provisioning
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.vms.pricing import Rates
 
 
@@ -25,7 +25,7 @@ def nowhere() -> str:
 
 
 @dataclass(frozen=True)
-class Tariff:
+class CostRates:
     """``given`` are US dollars an hour by host, device or backend; ``kept`` is the price list, None where there is none.
 
     ``region`` is asked for where a recording does not say where it ran.
@@ -35,7 +35,7 @@ class Tariff:
     kept: Rates | None = None
     region: Callable[[], str] = nowhere
 
-    def of(self, entry: Entry, environment: Mapping[str, Any]) -> Price | None:
+    def of(self, entry: RunEntry, environment: Mapping[str, Any]) -> Price | None:
         """Find what an hour costs: by host, device or backend, whatever is named first of these, else by the list; None where not known.
 
         By the list it is one chip, which is what a run beats on: in the zone and of the kind that the recording names, else on
@@ -58,4 +58,4 @@ class Tariff:
         return None if usd is None else Price(usd, words)
 
 
-NO_RATES = Tariff()
+NO_RATES = CostRates()

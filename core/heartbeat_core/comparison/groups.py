@@ -8,16 +8,16 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import names_of
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache, Floor
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.comparison.cost import Tariff
-from heartbeat_core.comparison.ratio import Timed, mean_interval, timed_of
+from heartbeat_core.comparison.cost import CostRates
+from heartbeat_core.comparison.ratio import ProcessTime, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.entry import GLYPHS, Entry
+from heartbeat_core.recordings.entry import GLYPHS, RunEntry
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 
@@ -29,10 +29,10 @@ APART = ("cold", "compile", "transfer")
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     """A recording as it was measured: its entry, its report and all its samples."""
 
-    entry: Entry
+    entry: RunEntry
     report: Report
     series: Series
 
@@ -41,14 +41,14 @@ class Measured:
         return self.series.steady
 
     @cached_property
-    def timed(self) -> Timed | None:
+    def timed(self) -> ProcessTime | None:
         """Give the time of a product, None where none was measured."""
         report, found = self.report, self.report.statistics
         if not found or not report.iteration_ns:
             return None
         if report.handbook:  # its first reading is its result; an interval would be of all readings
             products = report.plan.products_per_sample
-            return Timed(report.iteration_ns, None, None, found.effective_n, self.steady, products, ONE_READING)
+            return ProcessTime(report.iteration_ns, None, None, found.effective_n, self.steady, products, ONE_READING)
         return timed_of(self.steady, found, report.plan.products_per_sample)
 
     def apart_ns(self, name: str) -> float | None:
@@ -61,7 +61,7 @@ class Measured:
         return report.stages.get(name)
 
 
-def measure(entry: Entry, ceilings: CeilingCache) -> Measured:
+def measure(entry: RunEntry, ceilings: CeilingCache) -> MeasuredRun:
     """Read the recording of an entry; raise HeartbeatError where it cannot be read, or holds no steady sample."""
     if not entry.readable:
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{entry.problem}.", "Choose another run.", exit_code=3)
@@ -69,20 +69,20 @@ def measure(entry: Entry, ceilings: CeilingCache) -> Measured:
     return measured(entry, loaded.report(ceilings), loaded.series)
 
 
-def measured(entry: Entry, report: Report, series: Series) -> Measured:
+def measured(entry: RunEntry, report: Report, series: Series) -> MeasuredRun:
     """Take a recording that has been read; raise HeartbeatError where it holds no steady sample."""
     if not report.statistics or not report.iteration_ns:
         cause = entry.problem or "No steady iteration was measured"
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{cause}.", "Choose another run.", exit_code=3)
-    return Measured(entry, report, series)
+    return MeasuredRun(entry, report, series)
 
 
-def measure_each(entries: Sequence[Entry], ceilings: CeilingCache) -> tuple[list[Measured], tuple[str, ...]]:
+def measure_each(entries: Sequence[RunEntry], ceilings: CeilingCache) -> tuple[list[MeasuredRun], tuple[str, ...]]:
     """Read the recordings of one side; of several those without figures are left out, as are the turns of a repeat that were cut short.
 
     Return with the rest why each was left out. Raises HeartbeatError where nothing is left.
     """
-    runs: list[Measured] = []
+    runs: list[MeasuredRun] = []
     errors: list[HeartbeatError] = []
     for entry in entries:
         try:
@@ -96,7 +96,7 @@ def measure_each(entries: Sequence[Entry], ceilings: CeilingCache) -> tuple[list
     return runs, tuple(map(left_out, errors))
 
 
-def check_turn(entry: Entry) -> None:
+def check_turn(entry: RunEntry) -> None:
     """Raise HeartbeatError for a turn of a repeat that did not end well: ``bench --repeat`` does not count it either."""
     if entry.round and entry.status != "done":
         raise HeartbeatError(f"{entry.title} does not count", entry.problem or f"its process was {entry.status}", exit_code=3)
@@ -108,7 +108,7 @@ def left_out(error: HeartbeatError) -> str:
 
 
 @dataclass(frozen=True)
-class Side:
+class RunGroup:
     """One side. Times are nanoseconds per product: the median of a run, of several the geometric mean of their medians.
 
     ``low_ns``..``high_ns`` hold it with 95 % confidence, of several runs by what differs from process to process. ``device`` is "cpu", a
@@ -145,7 +145,7 @@ class Side:
         return {**asdict(self), "ids": list(self.ids)}
 
 
-def side_of(runs: Sequence[Measured], tariff: Tariff, title: str = "") -> Side:
+def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> RunGroup:
     """Draw up a side of at least one run."""
     first = runs[0]
     report, entry = first.report, first.entry
@@ -153,7 +153,7 @@ def side_of(runs: Sequence[Measured], tariff: Tariff, title: str = "") -> Side:
     ns, low_ns, high_ns = typical_of([one for one in timed if one])
     price = tariff.of(entry, report.environment)
     worst = min(runs, key=lambda run: VERDICTS.index(run.report.verdict.kind)).report.verdict
-    return Side(
+    return RunGroup(
         title=title or title_of(runs),
         ids=tuple(run.entry.id for run in runs),
         device=entry.device or entry.backend,
@@ -181,23 +181,23 @@ def side_of(runs: Sequence[Measured], tariff: Tariff, title: str = "") -> Side:
     )
 
 
-def typical_of(timed: Sequence[Timed]) -> tuple[float, float | None, float | None]:
+def typical_of(timed: Sequence[ProcessTime]) -> tuple[float, float | None, float | None]:
     """Give the time of one product and its interval: of a run by its samples, of several by how their medians differ."""
     found = mean_interval([one.ns for one in timed])
     return (found.value, found.low, found.high) if found else (timed[0].ns, timed[0].low_ns, timed[0].high_ns)
 
 
-def plan_key(entry: Entry, plan: Plan) -> tuple[Plan, str]:
+def plan_key(entry: RunEntry, plan: BenchmarkConfig) -> tuple[BenchmarkConfig, str]:
     """Tell what a run did and where: two runs of which it is the same repeat one another, however long each was."""
     return replace(plan, iterations=1, duration_s=None, seed=0, calibrate=False), entry.where
 
 
-def by_plan(runs: Sequence[Measured]) -> list[list[Measured]]:
+def by_plan(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
     """Take apart runs that did not do the same: first those that the others are to be held against, then in the order they first ran.
 
     Raises HeartbeatError where all of them did.
     """
-    sorts: dict[tuple[Plan, str], list[Measured]] = {}
+    sorts: dict[tuple[BenchmarkConfig, str], list[MeasuredRun]] = {}
     for run in sorted(runs, key=lambda run: (run.entry.started is None, run.entry.started, run.entry.path.name)):
         sorts.setdefault(plan_key(run.entry, run.report.plan), []).append(run)
     if len(sorts) < 2:
@@ -205,12 +205,12 @@ def by_plan(runs: Sequence[Measured]) -> list[list[Measured]]:
     return sorted(sorts.values(), key=lambda side: not is_reference(side))
 
 
-def is_reference(runs: Sequence[Measured]) -> bool:
+def is_reference(runs: Sequence[MeasuredRun]) -> bool:
     """Tell whether these have the plan that the others of their group were made to be held against."""
     return any(run.entry.reference for run in runs)
 
 
-def titles_of(sides: Sequence[Sequence[Measured]]) -> tuple[str, ...]:
+def titles_of(sides: Sequence[Sequence[MeasuredRun]]) -> tuple[str, ...]:
     """Call each side so that no two are called the same: within a group by what its plan does otherwise, else by its runs."""
     plain = tuple(map(title_of, sides))
     plans = names_of([side[0].report.plan for side in sides])
@@ -227,7 +227,7 @@ def joined(titles: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(", ".join(filter(None, pair)) for pair in zip(titles, more, strict=True))
 
 
-def title_of(runs: Sequence[Measured]) -> str:
+def title_of(runs: Sequence[MeasuredRun]) -> str:
     """Call a side by its run, by the group that all its runs share, else by their number."""
     if len(runs) == 1:
         return runs[0].entry.title
@@ -245,7 +245,7 @@ def middle(values: Sequence[float | None]) -> float | None:
 Row = tuple[str, ...]
 
 
-def side_table(sides: Sequence[Side]) -> list[Row]:
+def side_table(sides: Sequence[RunGroup]) -> list[Row]:
     """Give the titles, then a row for all that is known of at least one side; the first cell of each names it."""
     rows: list[Row] = [
         ("where", *(side.where for side in sides)),
@@ -271,7 +271,7 @@ def or_nothing(ns: float | None) -> str:
     return NOTHING if ns is None else format_ns(ns)
 
 
-def costs(sides: Sequence[Side]) -> tuple[str, ...]:
+def costs(sides: Sequence[RunGroup]) -> tuple[str, ...]:
     """Say what a million products cost on each side; nothing of any where no rate is known and none is paid for by the hour."""
     if not any(side.billed or side.usd_per_million is not None for side in sides):
         return (NOTHING,) * len(sides)
@@ -283,6 +283,6 @@ def costs(sides: Sequence[Side]) -> tuple[str, ...]:
     )
 
 
-def price_notes(sides: Sequence[Side]) -> tuple[str, ...]:
+def price_notes(sides: Sequence[RunGroup]) -> tuple[str, ...]:
     """Say what the rates that nobody gave are the price of, each once."""
     return tuple(dict.fromkeys(f"${side.usd_per_hour:.2f}/h is for {side.price_source}" for side in sides if side.price_source))

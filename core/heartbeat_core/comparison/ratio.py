@@ -72,7 +72,7 @@ MANN_WHITNEY, WELCH, POOLED = "Mann–Whitney", "Welch's t", "Student's t, the s
 
 
 @dataclass(frozen=True)
-class Timed:
+class ProcessTime:
     """The time of one product in one process, ns, with its 95 % interval where there are samples enough for one.
 
     ``worth`` is how many independent samples the ``samples`` are worth; ``lacking`` says why there is no interval, where samples
@@ -125,7 +125,7 @@ class Ratio:
         return (self.low > 1 or self.high < 1) and self.p_value < SURE_P
 
 
-def ratio_of(reference: Sequence[Timed], candidate: Sequence[Timed]) -> Ratio:
+def ratio_of(reference: Sequence[ProcessTime], candidate: Sequence[ProcessTime]) -> Ratio:
     """Compare two runs by their samples, or several by their processes: what varies from process to process then counts as well.
 
     Raises ValueError where a side is empty or took no time.
@@ -137,7 +137,7 @@ def ratio_of(reference: Sequence[Timed], candidate: Sequence[Timed]) -> Ratio:
     return of_processes([math.log(timed.ns) for timed in reference], [math.log(timed.ns) for timed in candidate])
 
 
-def of_samples(reference: Timed, candidate: Timed) -> Ratio:
+def of_samples(reference: ProcessTime, candidate: ProcessTime) -> Ratio:
     value = candidate.ns / reference.ns
     p_value = compare_samples(reference, candidate)
     if not (reference.low_ns and reference.high_ns and candidate.low_ns and candidate.high_ns):
@@ -147,7 +147,7 @@ def of_samples(reference: Timed, candidate: Timed) -> Ratio:
     return Ratio(value, value * math.exp(-fastest), value * math.exp(slowest), p_value, "sample", MANN_WHITNEY)
 
 
-def compare_samples(reference: Timed, candidate: Timed) -> float | None:
+def compare_samples(reference: ProcessTime, candidate: ProcessTime) -> float | None:
     """Give Mann and Whitney's two-sided p; z is shrunk by what the samples are worth. None where there are no samples."""
     if not reference.samples or not candidate.samples:
         return None
@@ -159,7 +159,7 @@ def compare_samples(reference: Timed, candidate: Timed) -> float | None:
     return math.erfc(abs(mann_whitney(first, last)) * math.sqrt(counted / worth) / math.sqrt(2))
 
 
-def timed_of(samples: SampleStore, found: Statistics, products: int) -> Timed:
+def timed_of(samples: SampleStore, found: Statistics, products: int) -> ProcessTime:
     """Time a run for a comparison: more carefully than its report does, which looks at neighbouring samples alone.
 
     A machine that others use is now slow and now quick for many samples on end. The interval is widened by all of that which can be
@@ -170,7 +170,7 @@ def timed_of(samples: SampleStore, found: Statistics, products: int) -> Timed:
     worth = min(found.effective_n, effective_n_of_median(samples))
     ranks, ordered = interval_ranks(found.n, worth), samples.ordered()
     low, high = (ordered.at(rank) / products for rank in ranks) if ranks else (None, None)
-    return Timed(found.median_ns, low, high, worth, samples, products)
+    return ProcessTime(found.median_ns, low, high, worth, samples, products)
 
 
 def effective_n_of_median(samples: SampleStore) -> float:
@@ -195,7 +195,7 @@ def effective_n_of_median(samples: SampleStore) -> float:
     return max(1.0, n / (1 + 2 * float(pairs[:above].sum())))
 
 
-def times_of(timed: Timed) -> NDArray[np.float64]:
+def times_of(timed: ProcessTime) -> NDArray[np.float64]:
     """Give the times of one product each, past the limit of a store the medians of its batches."""
     import numpy as np
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from heartbeat_core.cloud.errors import CloudError, redact
-from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Entry, Origin, Remedy, Words
+from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy, Words
 from heartbeat_core.diagnosis.rules_capacity import CAPACITY_RULES
 from heartbeat_core.diagnosis.rules_connection import NETWORK_RULES, SSH_RULES
 from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
 from heartbeat_core.diagnosis.rules_tpu_vm import HANDBOOK_RULES, TPU_VM_RULES
-from heartbeat_core.errors import HeartbeatError, plain
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 
 # In the order in which they are tried: what tells most comes first, what says little by itself last.
-CATALOGUE: tuple[Entry, ...] = (
+CATALOGUE: tuple[DiagnosisRule, ...] = (
     *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *PROJECT_RULES, *CAPACITY_RULES, *NETWORK_RULES,
 )  # fmt: skip
 BY_ID = {entry.id: entry for entry in CATALOGUE}
@@ -61,20 +61,20 @@ def diagnose_text(text: str, known: Words | None = None) -> Diagnosis | None:
 
 
 @dataclass(frozen=True)
-class Found:
+class RuleMatch:
     """An entry, the words its pattern found, and the sentence around them."""
 
-    entry: Entry
+    entry: DiagnosisRule
     words: Words
     evidence: str
 
 
-def search(text: str) -> Found | None:
+def search(text: str) -> RuleMatch | None:
     cleaned = clean(text)
     for entry in CATALOGUE:
         for pattern in entry.patterns:
             if match := compiled(pattern).search(cleaned):
-                return Found(entry, {name: value for name, value in match.groupdict().items() if value}, evidence_of(cleaned, match))
+                return RuleMatch(entry, {name: value for name, value in match.groupdict().items() if value}, evidence_of(cleaned, match))
     return None
 
 
@@ -165,7 +165,7 @@ def unknown(error: BaseException, message: str) -> Diagnosis:
     return Diagnosis(UNKNOWN, "this failure is not known here", f"A {type(error).__name__}.", shortened(message), ())
 
 
-def make(entry: Entry, known: Words, found: Words, evidence: str) -> Diagnosis:
+def make(entry: DiagnosisRule, known: Words, found: Words, evidence: str) -> Diagnosis:
     """Fill the words into an entry: title and cause tell what was found alone, remedies use what is known from elsewhere too."""
     own = dict(found)
     if service := own.get("service_too") or APIS.get(own.get("api", "").lower()):
@@ -196,7 +196,7 @@ def clean(text: str) -> str:
     """Make one line of a text, of a very long one its two ends: no colours and control characters, plain quotes, single blanks."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
-    return " ".join(plain(COLOURS.sub("", text).translate(QUOTES)).split())
+    return " ".join(sanitize_line(COLOURS.sub("", text).translate(QUOTES)).split())
 
 
 def evidence_of(text: str, match: re.Match[str]) -> str:

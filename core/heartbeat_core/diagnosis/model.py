@@ -93,7 +93,7 @@ MakeRemedy = Callable[[Words], Remedy]
 
 
 @dataclass(frozen=True)
-class Entry:
+class DiagnosisRule:
     """What is known of one failure.
 
     ``patterns`` are sought in the text, without regard to case and with every run of blanks made one; their named groups are

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.model import DOCS, Entry
+from heartbeat_core.diagnosis.model import DOCS, DiagnosisRule
 
 QUOTA = f"{DOCS}/quota"
 ZONES = f"{DOCS}/regions-zones"
@@ -11,7 +11,7 @@ QUEUED = f"{DOCS}/queued-resources"
 PLACE = r"(?:zone (?P<zone>[\w-]*\w)|region (?P<region>[\w-]*\w))"
 
 CAPACITY_RULES = (
-    Entry(
+    DiagnosisRule(
         "stockout",
         "there is no TPU of this kind left[ in {zone}] just now",
         "This is capacity, not quota: you may have one, and there is none. It can change within minutes.",
@@ -25,7 +25,7 @@ CAPACITY_RULES = (
         ),
         link=QUEUED,
     ),
-    Entry(
+    DiagnosisRule(
         "quota-region-zero",
         "the quota of the region[ {region}] is 0",
         "Zone and region have quotas of their own, and both hold: a grant for the zone alone is not enough.",
@@ -33,7 +33,7 @@ CAPACITY_RULES = (
         (r"Quota limit '(?P<quota_id>\w+PerRegion\w*)' has been exceeded\.? Limit: 0\b(?: in region (?P<region>[\w-]*\w))?",),
         link=QUOTA,
     ),
-    Entry(
+    DiagnosisRule(
         "quota-zone-zero",
         "the quota of the zone[ {zone}] is 0",
         "New projects start without TPUs: quota has to be asked for, by zone and by kind.",
@@ -41,7 +41,7 @@ CAPACITY_RULES = (
         (r"Quota limit '(?P<quota_id>\w+PerZone\w*)'(?: has been exceeded\.?|.{0,40}?) Limit: 0\b(?: in zone (?P<zone>[\w-]*\w))?",),
         link=QUOTA,
     ),
-    Entry(
+    DiagnosisRule(
         "quota-exhausted",
         "the quota[ {quota_id}] is used up",
         "What runs counts, and so do suspended and failed queued resources, which hold their quota until they are deleted.",
@@ -54,14 +54,14 @@ CAPACITY_RULES = (
         ("RESOURCE_QUOTA_EXCEEDED",),
         QUOTA,
     ),
-    Entry(
+    DiagnosisRule(
         "create-rate",
         "too many TPU VMs were created within a minute",
         "Google limits how often, not only how many.",
         (do.wait,),
         (r"Maximum number of Create\w+ requests per minute",),
     ),
-    Entry(
+    DiagnosisRule(
         "rate-limit",
         "too many calls within a minute",
         "The API limits how often it is asked.",
@@ -69,7 +69,7 @@ CAPACITY_RULES = (
         (r"\bRATE_LIMIT_EXCEEDED\b", r"Quota exceeded for quota metric '(?P<quota_metric>[^']+)'", r"rateLimitExceeded"),
         ("RATE_LIMIT_EXCEEDED",),
     ),
-    Entry(
+    DiagnosisRule(
         "flex-start",
         "flex-start is not to be had[ for {accelerator_type}][ in {zone}]",
         "Each provisioning model exists for certain types in certain zones.",
@@ -82,7 +82,7 @@ CAPACITY_RULES = (
         ),
         link=ZONES,
     ),
-    Entry(
+    DiagnosisRule(
         "zone-lacks-type",
         "the zone[ {zone}] does not have this type of TPU[, {accelerator_type}]",
         "Each zone offers certain types of TPU, and only those.",
@@ -94,21 +94,21 @@ CAPACITY_RULES = (
         ),
         link=ZONES,
     ),
-    Entry(
+    DiagnosisRule(
         "capacity-or-quota",
         "there was too little of something",
         "It was refused while it was being made, without a word of a quota: most likely there is no such TPU left in the zone just now.",
         (do.list_types, do.create_spot, do.queue, do.quota_page),
         link=QUEUED,
     ),
-    Entry(
+    DiagnosisRule(
         "too-many",
         "too much was asked for",
         "The call was refused before anything was made: a quota, or too many calls at once.",
         (do.wait, do.quota_page),
         (r"\bRESOURCE_EXHAUSTED\b", r"\bToo Many Requests\b"),
     ),
-    Entry(
+    DiagnosisRule(
         "reservation",
         "there is no such reservation",
         "A reserved TPU comes out of a reservation of the project's, in that zone and of that type.",

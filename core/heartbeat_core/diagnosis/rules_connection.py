@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.model import DOCS, Entry
+from heartbeat_core.diagnosis.model import DOCS, DiagnosisRule
 
 CONNECT = f"{DOCS}/managing-tpus-tpu-vm"
 IAP = "https://docs.cloud.google.com/iap/docs/using-tcp-forwarding"
 
 SSH_RULES = (
-    Entry(
+    DiagnosisRule(
         "ssh-host-key",
         "the host's key has changed",
         "Another machine answers at that address than before: a TPU VM that was created again, or somebody in between.",
@@ -19,7 +19,7 @@ SSH_RULES = (
         ),
         (r"REMOTE HOST IDENTIFICATION HAS CHANGED", r"Host key verification failed"),
     ),
-    Entry(
+    DiagnosisRule(
         "ssh-denied",
         "the TPU VM does not know your key",
         "gcloud writes the key into the node's metadata, and the VM reads it from there within a minute; OS Login, or a key that is "
@@ -31,14 +31,14 @@ SSH_RULES = (
         (r"Permission denied \((?:publickey|password|keyboard-interactive|gssapi)",),
         link=CONNECT,
     ),
-    Entry(
+    DiagnosisRule(
         "ssh-refused",
         "nothing listens for ssh there",
         "The machine at [{address} ]answers and has no ssh server on that port[, {port}]: it may still be starting, or use another port.",
         ("Wait a minute and try again; for another port set remote.ssh_flags = '-p 2222'.",),
         (r"connect to host (?P<address>\S+) port (?P<port>\d+): Connection refused",),
     ),
-    Entry(
+    DiagnosisRule(
         "ssh-timed-out",
         "the TPU VM does not answer",
         "Nothing came back from [{address}, ]port {port}: mostly a firewall that lets no ssh in, or an address that is not reachable "
@@ -50,14 +50,14 @@ SSH_RULES = (
         (r"connect to (?:host|address) (?P<address>\S+) port (?P<port>\d+): (?:Connection|Operation) timed out",),
         link=CONNECT,
     ),
-    Entry(
+    DiagnosisRule(
         "ssh-no-route",
         "there is no way to the TPU VM's address",
         "No network leads to [{address} ]from here: an internal address outside of its network, or no network at all.",
         ("Check the network. From outside, use the external address or Google's tunnel: --way iap.",),
         (r"connect to host (?P<address>\S+) port \d+: (?:No route to host|Network is unreachable)", r"ssh: Could not resolve hostname"),
     ),
-    Entry(
+    DiagnosisRule(
         "ssh-tunnel",
         "Google's tunnel did not open",
         "The tunnel (IAP) needs the role roles/iap.tunnelResourceAccessor, and a firewall rule that lets 35.235.240.0/20 in on port 22.",
@@ -65,7 +65,7 @@ SSH_RULES = (
         (r"Error while connecting \[40\d\d:", r"Failed to connect to TPU\.", r"IAP.{0,40}(?:denied|not authorized)"),
         link=IAP,
     ),
-    Entry(
+    DiagnosisRule(
         "ssh-lost",
         "the connection to the TPU VM was lost",
         "It was there, and then nothing came any more: the network, the VM (preempted, stopped, restarted), or its ssh server.",
@@ -78,21 +78,21 @@ SSH_RULES = (
             r"Connection (?:closed|reset) by \S+ port \d+",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "disk-full",
         "the disk is full",
         "What is being written does not fit; torch and torch_xla take 8 GB, and twice as much while they are being installed.",
         ("Free some space (df -h shows where), or set remote.folder to a larger disk.",),
         (r"No space left on device", r"Disk quota exceeded"),
     ),
-    Entry(
+    DiagnosisRule(
         "apt-lock",
         "another package manager is at work",
         "A new VM updates itself first, and holds apt's lock meanwhile.",
         ("Wait a few minutes, and run the same command again.",),
         (r"Could not get lock /var/lib/(?:dpkg|apt)\S*", r"Unable to acquire the dpkg frontend lock"),
     ),
-    Entry(
+    DiagnosisRule(
         "vm-offline",
         "the TPU VM cannot reach the internet",
         "Packages come from PyPI and Ubuntu's servers. A VM without an external address needs Cloud NAT to get there.",
@@ -104,14 +104,14 @@ SSH_RULES = (
             r"Could not fetch URL .{0,80}pypi",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "sudo-password",
         "sudo asks for a password there",
         "System packages are installed by root, and this account may not act as root without a word.",
         ("Install them by hand, in a shell there: `heartbeat-tui vms ssh NAME` opens one.",),
         (r"sudo: a password is required", r"is not in the sudoers file"),
     ),
-    Entry(
+    DiagnosisRule(
         "no-venv",
         "the Python there makes no virtual environments",
         "Debian and Ubuntu keep the module venv in a package of its own.",
@@ -122,21 +122,21 @@ SSH_RULES = (
 
 
 NETWORK_RULES = (
-    Entry(
+    DiagnosisRule(
         "certificate",
         "the certificate was not believed",
         "Something between here and Google answers with a certificate of its own, most likely a company's proxy.",
         ("Name the company's authority: export REQUESTS_CA_BUNDLE=/path/to/it.pem (gcloud: core/custom_ca_certs_file).",),
         (r"CERTIFICATE_VERIFY_FAILED", r"certificate verify failed", r"invalid path: \S+\.pem", r"TLS CA certificate bundle"),
     ),
-    Entry(
+    DiagnosisRule(
         "proxy",
         "the proxy did not let the call through",
         "HTTPS_PROXY names a proxy that cannot be reached, or that refuses.",
         ("Check HTTPS_PROXY, and NO_PROXY for what needs none.",),
         (r"Unable to connect to proxy", r"Cannot connect to proxy", r"Tunnel connection failed", r"Proxy Authentication Required"),
     ),
-    Entry(
+    DiagnosisRule(
         "unreachable",
         "Google cannot be reached from here",
         "No connection came about: no network, a name that does not resolve, a firewall, or an emulator that does not run.",
@@ -151,45 +151,45 @@ NETWORK_RULES = (
             r"Failed to establish a new connection",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "timed-out",
         "there was no answer in time",
         "Slow, overloaded, or lost on the way.",
         (do.wait,),
         (r"Read timed out", r"\bDEADLINE_EXCEEDED\b"),
     ),
-    Entry(
+    DiagnosisRule(
         "cut",
         "the connection was cut",
         "It ended before the answer was complete.",
         (do.wait,),
         (r"Connection aborted", r"RemoteDisconnected", r"Connection reset by peer", r"IncompleteRead"),
     ),
-    Entry(
+    DiagnosisRule(
         "garbled", "the answer makes no sense", "Something on the way answers in Google's place, or the answer was cut short.", (do.wait,)
     ),
-    Entry(
+    DiagnosisRule(
         "forbidden",
         "you may not do that",
         "Google says no more than that: a missing role, a wrong account or project, or an API that is off.",
         (do.list_accounts, do.list_projects),
         (r"\bPERMISSION_DENIED\b", r"\b403 Forbidden\b"),
     ),
-    Entry(
+    DiagnosisRule(
         "not-found",
         "it is not there",
         "There is nothing of that name in that place, or you may not see it. Just after it was made it can take a moment to appear.",
         (do.wait, "Check name, zone and project."),
         (r"\bNOT_FOUND\b", r"\b404 Not Found\b"),
     ),
-    Entry(
+    DiagnosisRule(
         "exists",
         "it is there already",
         "Something of that name exists in that place.",
         ("Take another name, or use what is there.",),
         (r"\bALREADY_EXISTS\b", r"\b409 Conflict\b"),
     ),
-    Entry(
+    DiagnosisRule(
         "google-failed",
         "Google failed",
         "The fault is on Google's side, and mostly passes.",

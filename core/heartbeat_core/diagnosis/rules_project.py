@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.model import DOCS, Entry
+from heartbeat_core.diagnosis.model import DOCS, DiagnosisRule
 
 ADC = "https://docs.cloud.google.com/docs/authentication/provide-credentials-adc"
 QUOTA_PROJECT = "https://docs.cloud.google.com/docs/authentication/adc-troubleshooting/user-creds"
 SETUP = f"{DOCS}/setup-gcp-account"
 
 PROJECT_RULES = (
-    Entry(
+    DiagnosisRule(
         "billing-disabled",
         "the project has no billing",
         "No open billing account is linked to the project, so Google refuses whatever could cost money.",
@@ -24,7 +24,7 @@ PROJECT_RULES = (
         ("BILLING_DISABLED", "UREQ_PROJECT_BILLING_NOT_FOUND"),
         "https://docs.cloud.google.com/billing/docs/how-to/modify-project",
     ),
-    Entry(
+    DiagnosisRule(
         "quota-project-foreign",
         "the call was counted against somebody else's project",
         "Your credentials name no project of yours to count calls against, so Google took the one of the program that made them.",
@@ -35,7 +35,7 @@ PROJECT_RULES = (
         ),
         link=QUOTA_PROJECT,
     ),
-    Entry(
+    DiagnosisRule(
         "quota-project-unset",
         "the credentials name no project to count calls against",
         "This API wants to know whose quota a call uses, and a user's credentials do not say by themselves.",
@@ -47,7 +47,7 @@ PROJECT_RULES = (
         ),
         link=QUOTA_PROJECT,
     ),
-    Entry(
+    DiagnosisRule(
         "api-disabled",
         "the API[ {service}] is off",
         "A project may use an API only after it was enabled there; a change takes minutes to hold everywhere.",
@@ -64,7 +64,7 @@ PROJECT_RULES = (
         ("SERVICE_DISABLED",),
         SETUP,
     ),
-    Entry(
+    DiagnosisRule(
         "quota-project-denied",
         "you may not use the quota project",
         "The project that calls are counted against is one where you lack serviceusage.services.use.",
@@ -73,7 +73,7 @@ PROJECT_RULES = (
         ("USER_PROJECT_DENIED",),
         QUOTA_PROJECT,
     ),
-    Entry(
+    DiagnosisRule(
         "project-suspended",
         "Google has suspended the project",
         "A suspended project can do nothing, whoever asks.",
@@ -81,14 +81,14 @@ PROJECT_RULES = (
         (r"\bCONSUMER_SUSPENDED\b", r"consumer .{0,80}has been suspended"),
         ("CONSUMER_SUSPENDED",),
     ),
-    Entry(
+    DiagnosisRule(
         "project-placeholder",
         "the project is still called as in the handbook",
         "your-project-id stands for the id of a project of yours; so do other names in capitals or angle brackets.",
         (do.list_projects, do.set_project),
         (r"\byour-project-id\b",),
     ),
-    Entry(
+    DiagnosisRule(
         "act-as",
         "you may not act as the service account[ {service_account}]",
         "A TPU VM runs as a service account, and who creates one must be allowed to act as it. The handbook's three roles do not "
@@ -102,7 +102,7 @@ PROJECT_RULES = (
         (),
         "https://docs.cloud.google.com/iam/docs/service-accounts-actas",
     ),
-    Entry(
+    DiagnosisRule(
         "service-account-missing",
         "there is no service account[ {missing_account}]",
         "A TPU VM runs as the Compute Engine default service account unless told otherwise; a new project lacks it until the "
@@ -111,7 +111,7 @@ PROJECT_RULES = (
         (r"Service account \"?(?P<missing_account>[^\" ]+?)\"? does not exist",),
         link=f"{DOCS}/setup-gcp-account",
     ),
-    Entry(
+    DiagnosisRule(
         "project-denied",
         "the project[ {project}] is missing or out of reach",
         "Google does not tell a project that is not there from one you may not see: a wrong account, project or zone, or a grant "
@@ -127,7 +127,7 @@ PROJECT_RULES = (
         ),
         ("CONSUMER_INVALID",),
     ),
-    Entry(
+    DiagnosisRule(
         "tpu-permission",
         "a permission is missing[: {permission}]",
         "Your account has no role in the project that holds it. TPU Viewer looks, TPU Admin also creates and deletes.",
@@ -136,14 +136,14 @@ PROJECT_RULES = (
         (),
         "https://docs.cloud.google.com/iam/docs/roles-permissions/tpu",
     ),
-    Entry(
+    DiagnosisRule(
         "location-unauthorized",
         "the location[ {zone}] is not found, or not for you",
         "Google does not say which; it was seen to come and go.",
         (do.wait, do.list_locations),
         (r"Location (?P<zone>[\w-]+) is not found or access is unauthorized",),
     ),
-    Entry(
+    DiagnosisRule(
         "location-policy",
         "an organization's policy keeps resources out of this place",
         "The project belongs to an organization that allows certain locations only.",
@@ -151,7 +151,7 @@ PROJECT_RULES = (
         (r"\bLOCATION_POLICY_VIOLATED\b", r"constraints/gcp\.resourceLocations"),
         ("LOCATION_POLICY_VIOLATED",),
     ),
-    Entry(
+    DiagnosisRule(
         "scopes",
         "this VM's token is not for this API",
         "A VM's service account acts within the access scopes the VM was created with, whatever roles it has.",
@@ -160,7 +160,7 @@ PROJECT_RULES = (
         ("ACCESS_TOKEN_SCOPE_INSUFFICIENT",),
         "https://docs.cloud.google.com/compute/docs/access/service-accounts",
     ),
-    Entry(
+    DiagnosisRule(
         "gcloud-no-account",
         "gcloud is not logged in",
         "No account is selected in gcloud's active configuration.",
@@ -171,7 +171,7 @@ PROJECT_RULES = (
             r"No credentialed accounts",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "credentials-file",
         "the credentials file that is named cannot be used",
         "GOOGLE_APPLICATION_CREDENTIALS names it, and as long as that is set programs look nowhere else: logging in does not mend it.",
@@ -185,7 +185,7 @@ PROJECT_RULES = (
         ),
         link=ADC,
     ),
-    Entry(
+    DiagnosisRule(
         "credentials-missing",
         "programs have no credentials here",
         "gcloud's own login is for gcloud alone: programs look for Application Default Credentials, and there are none.",
@@ -200,7 +200,7 @@ PROJECT_RULES = (
         ("CREDENTIALS_MISSING",),
         ADC,
     ),
-    Entry(
+    DiagnosisRule(
         "credentials-expired",
         "the credentials no longer hold",
         "They were revoked, have expired, or the organization wants you to log in again.",
@@ -219,7 +219,7 @@ PROJECT_RULES = (
         ("ACCESS_TOKEN_EXPIRED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
         ADC,
     ),
-    Entry(
+    DiagnosisRule(
         "permission",
         "a permission is missing[: {permission}]",
         "Your account has no role that holds it, here or above.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.model import DOCS, Entry, Remedy, Words
+from heartbeat_core.diagnosis.model import DOCS, DiagnosisRule, Remedy, Words
 
 TROUBLE = f"{DOCS}/troubleshooting/trouble-shooting"
 PJRT = "https://docs.pytorch.org/xla/release/r2.9/index.html"
@@ -20,21 +20,21 @@ def create_fitting(words: Words) -> Remedy:
 
 
 TPU_VM_RULES = (
-    Entry(
+    DiagnosisRule(
         "tpu-in-use",
         "another process has the TPU",
         "Process {pid} uses it, and a chip is one process's at a time.",
         (do.process,),
         (r"TPU is already in use by process with pid (?P<pid>\d+)",),
     ),
-    Entry(
+    DiagnosisRule(
         "tpu-lock",
         "libtpu's lock is held, by nobody who can be seen",
         "A process of another user has the TPU, or one ended without letting go. That the lock file exists proves nothing.",
         (do.holder_of_lock, do.holder, do.remove_lock),
         (r"TPU is already in use or the lock file is stale", r"Internal error when accessing libtpu multi-process lockfile"),
     ),
-    Entry(
+    DiagnosisRule(
         "chip-busy",
         "another process holds the chip[, {device}]",
         "The chip's device was opened by somebody else, and can be opened once.",
@@ -45,7 +45,7 @@ TPU_VM_RULES = (
             r"Couldn't open iommu group (?P<device>/dev/vfio/\d+)",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "no-driver",
         "no TPU was found, and the CPU stood in",
         "Most likely the TPU VM was made with a runtime for older chips, such as tpu-ubuntu2204-base on a v6e: it comes up READY, "
@@ -54,21 +54,21 @@ TPU_VM_RULES = (
         (r"No GPU/TPU found, falling back to CPU", r"Failed to get global TPU topology"),
         link=f"{DOCS}/runtimes",
     ),
-    Entry(
+    DiagnosisRule(
         "tpu-maybe-in-use",
         "there may be a TPU here, and it could not be used",
         "Often it is simply in use by another process; else libtpu, or a jaxlib for TPUs, is not installed.",
         (do.holder, 'If nobody holds it, install JAX for TPUs: pip install "jax[tpu]".'),
         (r"A Google TPU may be present on this machine",),
     ),
-    Entry(
+    DiagnosisRule(
         "tpu-metadata",
         "the metadata server says nothing of a TPU",
         "libtpu asks it which TPU this VM has. Off Google Cloud, or on a VM that is no TPU VM, there is no answer.",
         ("Off Google Cloud, with a TPU all the same: set TPU_SKIP_MDS_QUERY=1 and TPU_ACCELERATOR_TYPE=v6e-1, or whatever it is.",),
         (r"Failed to get TPU metadata",),
     ),
-    Entry(
+    DiagnosisRule(
         "metadata-unreachable",
         "the metadata server cannot be reached",
         "Off Google Cloud there is none; in a container, its network does not lead there.",
@@ -78,7 +78,7 @@ TPU_VM_RULES = (
             r"metadata\.google\.internal.{0,200}(?:refused|unreachable|timed out)",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "torch-pair",
         "torch and torch_xla do not match",
         "torch_xla is built for one release of torch, and does not say so to pip.",
@@ -86,21 +86,21 @@ TPU_VM_RULES = (
         (r"_XLAC[\w.-]*\.so: undefined symbol", r"undefined symbol: _ZN\w*(?:torch|c10|at)\w*"),
         link=PJRT,
     ),
-    Entry(
+    DiagnosisRule(
         "openblas",
         "OpenBLAS is missing",
         "torch_xla needs it, and the TPU VM's image does not have it.",
         (do.install_openblas,),
         (r"libopenblas\.so[\w.]*: cannot open shared object file",),
     ),
-    Entry(
+    DiagnosisRule(
         "libpython",
         "Python's own library is not found",
         "With conda it lies in conda's lib folder, where the loader does not look.",
         ('Let the loader look there: export LD_LIBRARY_PATH="$CONDA_PREFIX/lib:$LD_LIBRARY_PATH".',),
         (r"libpython3[\w.]*\.so[\w.]*: cannot open shared object file",),
     ),
-    Entry(
+    DiagnosisRule(
         "libtpu-metrics",
         "the TPU has nothing to tell yet",
         "libtpu tells its figures from within a program that uses the TPU; none has loaded one.",
@@ -121,7 +121,7 @@ def two_dashes(words: Words) -> Remedy:
 
 
 HANDBOOK_RULES = (
-    Entry(
+    DiagnosisRule(
         "one-dash",
         "-{flag} needs two dashes",
         "gcloud refuses a flag with one dash. The handbook's command to create a TPU VM has one before project.",
@@ -132,7 +132,7 @@ HANDBOOK_RULES = (
             rf"\bgcloud\b(?:(?!\bgcloud\b).){{0,400}}{ONE_DASH}[= ]",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "unpinned-pip",
         "this installs a torch and a torch_xla that do not match",
         "The handbook's line names no versions: pip takes the newest torch, and torch_xla, which ends at an older one, does not say "
@@ -144,14 +144,14 @@ HANDBOOK_RULES = (
             r"pip3? install (?:(?!\bpip).){0,100}?\btorch[_-]xla(?:\[\w+\])?(?![\w.=~<>\[-])",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "gcloud-no-zone",
         "gcloud does not know the zone",
         "The command names none, and none is set.",
         (do.set_zone,),
         (r"Failed to find attribute \[zone\]", r"property \[compute/zone\] is not (?:currently )?set", r"Error parsing \[zone\]"),
     ),
-    Entry(
+    DiagnosisRule(
         "gcloud-no-project",
         "gcloud does not know the project",
         "The command names none, and none is set.",
@@ -162,7 +162,7 @@ HANDBOOK_RULES = (
             r"resource is not properly specified.{0,80}\[project\]",
         ),
     ),
-    Entry(
+    DiagnosisRule(
         "gcloud-missing",
         "gcloud is not installed",
         "The shell finds no program of that name.",

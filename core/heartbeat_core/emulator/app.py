@@ -18,13 +18,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from heartbeat_core.emulator import billing, compute, iam, operations, quotas, resource_manager, service_usage, tpu, tpu_locations
-from heartbeat_core.emulator.http import ApiError, Call, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.router import Router, admit, routes_of
 from heartbeat_core.emulator.scenario import Edit, Faults, Mishap
 from heartbeat_core.emulator.state import Cloud, timestamp
 
 
-def state(cloud: Cloud, call: Call) -> Json:
+def state(cloud: Cloud, call: EmulatedCall) -> Json:
     """Say what is emulated, so that whoever shows its answers can say so too."""
     del call
     return {
@@ -38,7 +38,7 @@ def state(cloud: Cloud, call: Call) -> Json:
     }
 
 
-def advance(cloud: Cloud, call: Call) -> Json:
+def advance(cloud: Cloud, call: EmulatedCall) -> Json:
     """Move the clock on by ``seconds``, or to when nothing is due any more."""
     seconds = call.body.get("seconds")
     if seconds is None:
@@ -53,7 +53,7 @@ def advance(cloud: Cloud, call: Call) -> Json:
     return state(cloud, call)
 
 
-def userinfo(cloud: Cloud, call: Call) -> Json:
+def userinfo(cloud: Cloud, call: EmulatedCall) -> Json:
     """Answer whose credentials these are."""
     del call
     if cloud.scenario.credentials == "expired":
@@ -86,7 +86,7 @@ class Emulator:
         self.met = dict.fromkeys(cloud.scenario.faults.mishaps, 0)  # how often each has happened
         self.router = Router((*CONTROL_ROUTES, *(route for service in SERVICES for route in service.ROUTES)))
 
-    def answer(self, call: Call) -> tuple[int, Json]:
+    def answer(self, call: EmulatedCall) -> tuple[int, Json]:
         """Carry out one call; return the HTTP status and the body."""
         try:
             self.cloud.settle()
@@ -132,7 +132,7 @@ class Emulator:
             return Response(text[: len(text) // 2], status, media_type="application/json")
         return respond(status, answer)
 
-    def mishap(self, call: Call) -> Mishap | None:
+    def mishap(self, call: EmulatedCall) -> Mishap | None:
         """Find what befalls this request, None for nothing."""
         for mishap, met in self.met.items():
             if met < mishap.times and call.method == mishap.method and re.fullmatch(mishap.path, call.path):
@@ -140,7 +140,7 @@ class Emulator:
                 return mishap
         return None
 
-    def befall(self, call: Call, mishap: Mishap) -> Response:
+    def befall(self, call: EmulatedCall, mishap: Mishap) -> Response:
         if mishap.what == "forbid":
             return respond(*refused(403, f"Location {call.path.split('/')[5]} is not found or access is unauthorized."))
         if mishap.what == "late":
@@ -149,7 +149,7 @@ class Emulator:
             self.answer(call)
         return CutResponse(b"{}")
 
-    def service(self, call: Call | None) -> str:
+    def service(self, call: EmulatedCall | None) -> str:
         """Name the API a call is for, "tpu"; nothing for the emulator's own."""
         if call is None:
             return ""
@@ -168,7 +168,7 @@ class CutResponse(Response):
         await send({"type": "http.response.body", "body": bytes(self.body)[: len(self.body) // 2], "more_body": True})
 
 
-async def read(request: Request) -> Call | None:
+async def read(request: Request) -> EmulatedCall | None:
     """Take in a request; None where its body is no JSON object."""
     raw = await request.body()
     try:
@@ -178,7 +178,7 @@ async def read(request: Request) -> Call | None:
     if not isinstance(body, dict):
         return None
     many = {name: request.query_params.getlist(name) for name in request.query_params}
-    return Call(request.method, request.url.path, dict(request.query_params), many, dict(request.headers), body)
+    return EmulatedCall(request.method, request.url.path, dict(request.query_params), many, dict(request.headers), body)
 
 
 def refused(http: int, message: str) -> tuple[int, Json]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from heartbeat_core.emulator.catalogue import FAMILIES, ZONES, Family
-from heartbeat_core.emulator.http import ApiError, Call, Json, page
+from heartbeat_core.emulator.catalogue import FAMILIES, ZONES, TpuGeneration
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, Project
+from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 COMPUTE, TPU = "6F81-5844-456A", "E000-3F24-B8AA"
 # Invented, round and in the order of the real ones only in kind: per chip and hour, on demand.
@@ -13,7 +13,7 @@ INVENTED_RATES = {"v2": 1, "v3": 2, "v4": 3, "v5e": 1, "v5p": 4, "v6e": 2}
 NAMES = {"v5e": "TpuV5e", "v5p": "TpuV5p", "v6e": "TpuV6e"}
 
 
-def billing_info(cloud: Cloud, project: Project) -> Json:
+def billing_info(cloud: Cloud, project: EmulatedProject) -> Json:
     answer: Json = {"name": f"projects/{project.id}/billingInfo", "projectId": project.id}
     if project.billing_account:
         answer["billingAccountName"] = f"billingAccounts/{project.billing_account}"
@@ -21,11 +21,11 @@ def billing_info(cloud: Cloud, project: Project) -> Json:
     return answer
 
 
-def get_info(cloud: Cloud, call: Call) -> Json:
+def get_info(cloud: Cloud, call: EmulatedCall) -> Json:
     return billing_info(cloud, cloud.project(call.args["project"]))
 
 
-def update_info(cloud: Cloud, call: Call) -> Json:
+def update_info(cloud: Cloud, call: EmulatedCall) -> Json:
     """Link an account, or none."""
     project = cloud.project(call.args["project"])
     account = str(call.body.get("billingAccountName", "")).removeprefix("billingAccounts/")
@@ -41,18 +41,18 @@ def account_json(name: str, *, is_open: bool) -> Json:
     return {"name": f"billingAccounts/{name}", "open": is_open, "displayName": "Emulated billing account", "currencyCode": "USD"}
 
 
-def list_accounts(cloud: Cloud, call: Call) -> Json:
+def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
     return page([account_json(name, is_open=is_open) for name, is_open in cloud.billing_accounts.items()], "billingAccounts", call)
 
 
-def get_account(cloud: Cloud, call: Call) -> Json:
+def get_account(cloud: Cloud, call: EmulatedCall) -> Json:
     name = call.args["account"]
     if name not in cloud.billing_accounts:
         raise ApiError(403, "The caller does not have permission")
     return account_json(name, is_open=cloud.billing_accounts[name])
 
 
-def list_services(cloud: Cloud, call: Call) -> Json:
+def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
     del cloud
     services = [
         {"name": f"services/{number}", "serviceId": number, "displayName": title, "businessEntityName": "businessEntities/GCP"}
@@ -61,7 +61,7 @@ def list_services(cloud: Cloud, call: Call) -> Json:
     return page(services, "services", call)
 
 
-def list_skus(cloud: Cloud, call: Call) -> Json:
+def list_skus(cloud: Cloud, call: EmulatedCall) -> Json:
     skus = [
         sku(family, region, spot=spot, moment=cloud.stamp())
         for family in FAMILIES
@@ -74,7 +74,7 @@ def list_skus(cloud: Cloud, call: Call) -> Json:
     return page(skus, "skus", call, default=5000)
 
 
-def sku(family: Family, region: str, *, spot: bool, moment: str) -> Json:
+def sku(family: TpuGeneration, region: str, *, spot: bool, moment: str) -> Json:
     """Describe one price as the real list does; the invented rate is whole dollars, spot a half."""
     rate = INVENTED_RATES[family.name]
     units, nanos = (str(rate // 2), 500_000_000 * (rate % 2)) if spot else (str(rate), 0)

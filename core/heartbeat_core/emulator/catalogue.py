@@ -25,7 +25,7 @@ CUBES = {8: "2x2x1", 16: "2x2x2", 32: "2x2x4", 64: "2x4x4", 128: "4x4x4"}  # by 
 
 
 @dataclass(frozen=True)
-class Family:
+class TpuGeneration:
     """One generation: what its types are called, cut into and charged to; ``unit`` is what the number in a type counts."""
 
     name: str
@@ -44,12 +44,14 @@ class Family:
 
 
 FAMILIES = (
-    Family("v6e", "v6e", "V6E", "TPUV6E", "TPUV6EPreemptible", GRIDS, "chips", 8, 4, "v2-alpha-tpuv6e"),
-    Family("v5e", "v5litepod", "V5LITE_POD", "TPUV5sLitepod", "TPUV5sPreemptibleLitepod", GRIDS, "chips", 8, 4, "v2-alpha-tpuv5-lite"),
-    Family("v5p", "v5p", "V5P", "TPUV5P", "TPUV5PPreemptible", CUBES, "cores", 8, 8, "v2-alpha-tpuv5"),
-    Family("v4", "v4", "V4", "TPUV4sPod", "TPUV4sPreemptiblePod", CUBES, "cores", 8, 8, "tpu-ubuntu2204-base"),
-    Family("v3", "v3", "V3", "TPUV3", "TPUV3Preemptible", {8: "2x2"}, "cores", 8, 8, "tpu-ubuntu2204-base"),
-    Family("v2", "v2", "V2", "TPUV2", "TPUV2Preemptible", {8: "2x2"}, "cores", 8, 8, "tpu-ubuntu2204-base"),
+    TpuGeneration("v6e", "v6e", "V6E", "TPUV6E", "TPUV6EPreemptible", GRIDS, "chips", 8, 4, "v2-alpha-tpuv6e"),
+    TpuGeneration(
+        "v5e", "v5litepod", "V5LITE_POD", "TPUV5sLitepod", "TPUV5sPreemptibleLitepod", GRIDS, "chips", 8, 4, "v2-alpha-tpuv5-lite"
+    ),
+    TpuGeneration("v5p", "v5p", "V5P", "TPUV5P", "TPUV5PPreemptible", CUBES, "cores", 8, 8, "v2-alpha-tpuv5"),
+    TpuGeneration("v4", "v4", "V4", "TPUV4sPod", "TPUV4sPreemptiblePod", CUBES, "cores", 8, 8, "tpu-ubuntu2204-base"),
+    TpuGeneration("v3", "v3", "V3", "TPUV3", "TPUV3Preemptible", {8: "2x2"}, "cores", 8, 8, "tpu-ubuntu2204-base"),
+    TpuGeneration("v2", "v2", "V2", "TPUV2", "TPUV2Preemptible", {8: "2x2"}, "cores", 8, 8, "tpu-ubuntu2204-base"),
 )
 ZONES: dict[str, tuple[str, ...]] = {
     "asia-northeast1-b": ("v6e",),
@@ -76,7 +78,7 @@ TENSORFLOW_VERSIONS = ("2.16.1", "2.17.0", "2.18.0", "nightly")
 class Slice:
     """One accelerator type: v6e-4 is a slice of 4 of the family v6e."""
 
-    family: Family
+    family: TpuGeneration
     size: int
 
     @property
@@ -111,7 +113,7 @@ def slice_of_config(zone: str, kind: str, topology: str) -> Slice | None:
 
 
 @dataclass(frozen=True)
-class Quota:
+class QuotaDefinition:
     """One quota of one API: ``dimension`` is "zone", "region" or empty, ``default`` what a new project has."""
 
     service: str
@@ -123,8 +125,8 @@ class Quota:
     unit: str = "1"
 
 
-def tpu_quotas() -> list[Quota]:
-    found: dict[str, Quota] = {}
+def tpu_quotas() -> list[QuotaDefinition]:
+    found: dict[str, QuotaDefinition] = {}
     for family in FAMILIES:
         for size in family.sizes:
             for spot in (False, True):
@@ -132,14 +134,14 @@ def tpu_quotas() -> list[Quota]:
                     name = Slice(family, size).quota_id(spot=spot, scope=scope)
                     metric = "tpu.googleapis.com/" + name.partition("PerProject")[0].lower()
                     display = f"TPU {family.name} {'preemptible ' * spot}{family.unit} per project per {scope.lower()}"
-                    found[name] = Quota("tpu.googleapis.com", name, metric, scope.lower(), 0, display)
+                    found[name] = QuotaDefinition("tpu.googleapis.com", name, metric, scope.lower(), 0, display)
     return list(found.values())
 
 
-QUOTAS: tuple[Quota, ...] = (
+QUOTAS: tuple[QuotaDefinition, ...] = (
     *tpu_quotas(),
     *(
-        Quota("compute.googleapis.com", name, f"compute.googleapis.com/{metric}", dimension, default, display)
+        QuotaDefinition("compute.googleapis.com", name, f"compute.googleapis.com/{metric}", dimension, default, display)
         for name, metric, dimension, default, display in (
             ("CPUS-per-project-region", "cpus", "region", 24, "CPUs"),
             ("CPUS-ALL-REGIONS-per-project", "cpus_all_regions", "", 32, "CPUs (all regions)"),

@@ -16,7 +16,7 @@ STATUSES = {
 
 
 @dataclass(frozen=True)
-class Call:
+class EmulatedCall:
     """One request: ``args`` are the names in its path, ``query`` its parameters (the last of each), ``many`` all of them."""
 
     method: str
@@ -151,7 +151,7 @@ def quota_exceeded(limit: str, value: int, scope: str, project: str) -> ApiError
     return ApiError(429, message, {"@type": TYPE + "QuotaFailure", "violations": [violation]})
 
 
-def page(items: list[Json], name: str, call: Call, default: int = 100) -> Json:
+def page(items: list[Json], name: str, call: EmulatedCall, default: int = 100) -> Json:
     """Cut one page out of ``items`` as pageSize and pageToken ask."""
     try:
         size = int(call.query.get("pageSize") or call.query.get("maxResults") or 0) or default

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-from heartbeat_core.emulator.http import ApiError, Call, Json, page, permission_denied
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, permission_denied
 from heartbeat_core.emulator.resource_manager import held, require_members
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.scenario import ROLES
 from heartbeat_core.emulator.seed import add_account
-from heartbeat_core.emulator.state import Account, Cloud, Project
+from heartbeat_core.emulator.state import Account, Cloud, EmulatedProject
 
 ID = re.compile(r"[a-z]([a-z0-9-]{4,28}[a-z0-9])")
 
 
-def account_json(project: Project, account: Account) -> Json:
+def account_json(project: EmulatedProject, account: Account) -> Json:
     answer: Json = {
         "name": f"projects/{project.id}/serviceAccounts/{account.email}",
         "projectId": project.id,
@@ -29,7 +29,7 @@ def account_json(project: Project, account: Account) -> Json:
     return answer
 
 
-def find(cloud: Cloud, call: Call, permission: str) -> tuple[Project, Account]:
+def find(cloud: Cloud, call: EmulatedCall, permission: str) -> tuple[EmulatedProject, Account]:
     """Find the account a path names, in any project for "-", and hold the caller to ``permission`` on it."""
     wanted = call.args["account"]
     for project, account in cloud.accounts():
@@ -40,17 +40,17 @@ def find(cloud: Cloud, call: Call, permission: str) -> tuple[Project, Account]:
     raise ApiError(404, f"Unknown service account: {call.resource}" if call.method == "POST" else "Unknown service account")
 
 
-def granted_on(cloud: Cloud, project: Project, account: Account) -> set[str]:
+def granted_on(cloud: Cloud, project: EmulatedProject, account: Account) -> set[str]:
     """List what the caller may do with an account: by the project's policy and by the account's own."""
     return cloud.granted(project) | account.policy.granted(cloud.scenario.principal, cloud.stamp())
 
 
-def list_accounts(cloud: Cloud, call: Call) -> Json:
+def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     return page([account_json(project, account) for account in project.accounts.values()], "accounts", call)
 
 
-def create(cloud: Cloud, call: Call) -> Json:
+def create(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     name = str(call.body.get("accountId", ""))
     if not ID.fullmatch(name):
@@ -64,43 +64,43 @@ def create(cloud: Cloud, call: Call) -> Json:
     return account_json(project, account)
 
 
-def get(cloud: Cloud, call: Call) -> Json:
+def get(cloud: Cloud, call: EmulatedCall) -> Json:
     return account_json(*find(cloud, call, "iam.serviceAccounts.get"))
 
 
-def delete(cloud: Cloud, call: Call) -> Json:
+def delete(cloud: Cloud, call: EmulatedCall) -> Json:
     project, account = find(cloud, call, "iam.serviceAccounts.delete")
     del project.accounts[account.email]
     return {}
 
 
-def disable(cloud: Cloud, call: Call) -> Json:
+def disable(cloud: Cloud, call: EmulatedCall) -> Json:
     find(cloud, call, "iam.serviceAccounts.disable")[1].disabled = True
     return {}
 
 
-def enable(cloud: Cloud, call: Call) -> Json:
+def enable(cloud: Cloud, call: EmulatedCall) -> Json:
     find(cloud, call, "iam.serviceAccounts.enable")[1].disabled = False
     return {}
 
 
-def get_policy(cloud: Cloud, call: Call) -> Json:
+def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     return find(cloud, call, "iam.serviceAccounts.getIamPolicy")[1].policy.to_json()
 
 
-def set_policy(cloud: Cloud, call: Call) -> Json:
+def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     account = find(cloud, call, "iam.serviceAccounts.setIamPolicy")[1]
     require_members(cloud, call.body)
     account.policy.replace(call.body)
     return account.policy.to_json()
 
 
-def test_permissions(cloud: Cloud, call: Call) -> Json:
+def test_permissions(cloud: Cloud, call: EmulatedCall) -> Json:
     project, account = find(cloud, call, "")
     return held(call, granted_on(cloud, project, account))
 
 
-def get_role(cloud: Cloud, call: Call) -> Json:
+def get_role(cloud: Cloud, call: EmulatedCall) -> Json:
     """Describe a role, with those of its permissions that the emulator knows."""
     del cloud
     name = f"roles/{call.args['role']}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heartbeat_core.emulator.http import ApiError, Call, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.router import Route, routes_of
-from heartbeat_core.emulator.state import Cloud, Operation, Project
+from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
 
 CODES = {
     "CANCELLED": 1, "INVALID_ARGUMENT": 3, "NOT_FOUND": 5, "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "RESOURCE_EXHAUSTED": 8,
@@ -14,7 +14,7 @@ CODES = {
 }  # fmt: skip
 
 
-def begin(cloud: Cloud, operation: Operation, seconds: float, finish: Callable[[], Json]) -> Operation:
+def begin(cloud: Cloud, operation: EmulatedOperation, seconds: float, finish: Callable[[], Json]) -> EmulatedOperation:
     """Start an operation that ``finish`` ends after ``seconds``, with its response or by raising ApiError; at once when 0."""
     cloud.operations[operation.name] = operation
 
@@ -41,14 +41,14 @@ def status_of(error: ApiError) -> Json:
     return {**status, "details": list(error.details)} if error.details else status
 
 
-def find_operation(cloud: Cloud, name: str, project: Project | None = None) -> Operation:
+def find_operation(cloud: Cloud, name: str, project: EmulatedProject | None = None) -> EmulatedOperation:
     operation = cloud.operations.get(name)
     if operation is None or (project and operation.project != project.id):
         raise ApiError(404, f"Operation not found: {name}" if project is None else f"Resource '{name}' was not found")
     return operation
 
 
-def get_operation(cloud: Cloud, call: Call) -> Json:
+def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
     return find_operation(cloud, call.resource).to_json()
 
 

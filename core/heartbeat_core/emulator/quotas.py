@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, Quota, Slice
-from heartbeat_core.emulator.http import ApiError, Call, Json, page, quota_exceeded
+from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, QuotaDefinition, Slice
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, quota_exceeded
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, Preference, Project
+from heartbeat_core.emulator.state import Cloud, EmulatedProject, Preference
 
 HOLDING = {"PROVISIONING", "SUSPENDING", "SUSPENDED", "FAILED"}  # the states of a queued resource that count against quota
 GONE = {"TERMINATED", "PREEMPTED"}
@@ -16,17 +16,17 @@ UNLIMITED = -1
 BY_ID = {quota.id: quota for quota in QUOTAS}
 
 
-def limit(project: Project, quota: Quota, location: str) -> int:
+def limit(project: EmulatedProject, quota: QuotaDefinition, location: str) -> int:
     """Give the limit at a zone or region ("" for a quota without either); -1 is none."""
     limits = project.limits.get(quota.id, {})
     return limits.get(location, limits.get("default", quota.default))
 
 
-def locations(quota: Quota) -> tuple[str, ...]:
+def locations(quota: QuotaDefinition) -> tuple[str, ...]:
     return {"zone": tuple(ZONES), "region": REGIONS}.get(quota.dimension, ())
 
 
-def quota_info(cloud: Cloud, project: Project, quota: Quota) -> Json:
+def quota_info(cloud: Cloud, project: EmulatedProject, quota: QuotaDefinition) -> Json:
     """Describe one quota: a row for each place that differs, then one for all the others."""
     special = [place for place in locations(quota) if place in project.limits.get(quota.id, {})]
     rows: list[Json] = []
@@ -55,13 +55,13 @@ def quota_info(cloud: Cloud, project: Project, quota: Quota) -> Json:
     return {**answer, "dimensions": [quota.dimension]} if quota.dimension else answer
 
 
-def list_infos(cloud: Cloud, call: Call) -> Json:
+def list_infos(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     found = [quota_info(cloud, project, quota) for quota in QUOTAS if quota.service == call.args["service"]]
     return page(found, "quotaInfos", call)
 
 
-def get_info(cloud: Cloud, call: Call) -> Json:
+def get_info(cloud: Cloud, call: EmulatedCall) -> Json:
     quota = BY_ID.get(call.args["quota"])
     if quota is None or quota.service != call.args["service"]:
         raise ApiError(404, f"Quota info not found: {call.args['quota']}")
@@ -75,7 +75,10 @@ def preference_json(preference: Preference) -> Json:
         "service": preference.service,
         "quotaId": preference.quota_id,
         "dimensions": dict(preference.dimensions),
-        "quotaConfig": {**config, "stateDetail": "Quota increase requested." if preference.reconciling else "Quota increase approved."},
+        "quotaConfig": {
+            **config,
+            "stateDetail": "QuotaDefinition increase requested." if preference.reconciling else "QuotaDefinition increase approved.",
+        },
         "createTime": preference.created,
         "updateTime": preference.created,
         "etag": "ZW11bGF0ZWQ=",
@@ -85,14 +88,14 @@ def preference_json(preference: Preference) -> Json:
     return {**answer, "reconciling": True} if preference.reconciling else answer
 
 
-def list_preferences(cloud: Cloud, call: Call) -> Json:
+def list_preferences(cloud: Cloud, call: EmulatedCall) -> Json:
     """List requests; of a filter only reconciling:true is understood."""
     found = cloud.project(call.args["project"]).preferences.values()
     pending = "reconciling" in call.query.get("filter", "")
     return page([preference_json(one) for one in found if one.reconciling or not pending], "quotaPreferences", call)
 
 
-def get_preference(cloud: Cloud, call: Call) -> Json:
+def get_preference(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     found = project.preferences.get(call.args["preference"])
     if found is None:
@@ -100,7 +103,7 @@ def get_preference(cloud: Cloud, call: Call) -> Json:
     return preference_json(found)
 
 
-def request_quota(cloud: Cloud, call: Call) -> Json:
+def request_quota(cloud: Cloud, call: EmulatedCall) -> Json:
     """Ask for a limit; what is asked for is granted after a while."""
     project = cloud.project(call.args["project"])
     body = call.body
@@ -133,7 +136,7 @@ def request_quota(cloud: Cloud, call: Call) -> Json:
     return preference_json(asked)
 
 
-def in_use(project: Project, quota_id: str, location: str) -> int:
+def in_use(project: EmulatedProject, quota_id: str, location: str) -> int:
     """Count what nodes and queued resources hold of a TPU quota at a zone or region."""
     scope = "Zone" if location in ZONES else "Region"
     held: list[tuple[str, Slice, bool]] = [(n.zone, n.slice, n.spot) for n in project.nodes.values() if n.state not in GONE]
@@ -145,13 +148,13 @@ def in_use(project: Project, quota_id: str, location: str) -> int:
     )
 
 
-def tpu_scopes(zone: str, slice_: Slice, *, spot: bool) -> Iterator[tuple[Quota, str, str]]:
+def tpu_scopes(zone: str, slice_: Slice, *, spot: bool) -> Iterator[tuple[QuotaDefinition, str, str]]:
     """Give both quotas a slice counts against, each with its place."""
     for scope, place in (("Zone", zone), ("Region", zone.rpartition("-")[0])):
         yield BY_ID[slice_.quota_id(spot=spot, scope=scope)], scope.lower(), place
 
 
-def ensure_tpu_quota(project: Project, zone: str, slice_: Slice, *, spot: bool) -> None:
+def ensure_tpu_quota(project: EmulatedProject, zone: str, slice_: Slice, *, spot: bool) -> None:
     """Raise the ApiError of an exceeded quota, the zone's before the region's."""
     for quota, scope, place in tpu_scopes(zone, slice_, spot=spot):
         allowed = limit(project, quota, place)
@@ -159,7 +162,7 @@ def ensure_tpu_quota(project: Project, zone: str, slice_: Slice, *, spot: bool) 
             raise quota_exceeded(quota.id, allowed, f"{scope} {place}", project.number)
 
 
-def region_usage(project: Project, metric: str, region: str) -> int:
+def region_usage(project: EmulatedProject, metric: str, region: str) -> int:
     """Count what a region's nodes use of what Compute Engine counts; TPU VMs are not known to count as CPUs."""
     nodes = [node for node in project.nodes.values() if node.zone.rpartition("-")[0] == region and node.state not in GONE]
     if metric == "IN_USE_ADDRESSES":

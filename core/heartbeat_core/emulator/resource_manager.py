@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from heartbeat_core.emulator.http import ApiError, Call, Json, page
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, Operation, Project, Service
+from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject, Service
 
 ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles
 PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
@@ -15,7 +15,7 @@ NEW_PROJECT_SERVICES = ("bigquery", "cloudapis", "logging", "monitoring", "servi
 ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
-def project_v3(project: Project) -> Json:
+def project_v3(project: EmulatedProject) -> Json:
     return {
         "name": f"projects/{project.number}",
         "projectId": project.id,
@@ -28,7 +28,7 @@ def project_v3(project: Project) -> Json:
     }
 
 
-def project_v1(project: Project) -> Json:
+def project_v1(project: EmulatedProject) -> Json:
     return {
         "projectId": project.id,
         "projectNumber": project.number,
@@ -38,15 +38,15 @@ def project_v1(project: Project) -> Json:
     }
 
 
-def get_v3(cloud: Cloud, call: Call) -> Json:
+def get_v3(cloud: Cloud, call: EmulatedCall) -> Json:
     return project_v3(cloud.project(call.args["project"]))
 
 
-def get_v1(cloud: Cloud, call: Call) -> Json:
+def get_v1(cloud: Cloud, call: EmulatedCall) -> Json:
     return project_v1(cloud.project(call.args["project"]))
 
 
-def visible(cloud: Cloud, call: Call) -> list[Project]:
+def visible(cloud: Cloud, call: EmulatedCall) -> list[EmulatedProject]:
     """List the projects the caller may see; of a filter only words and id:… are understood."""
     words = (call.query.get("query") or call.query.get("filter") or "").lower().split()
     words = [word.partition(":")[2] or word.partition("=")[2] or word for word in words if "state" not in word]
@@ -58,15 +58,15 @@ def visible(cloud: Cloud, call: Call) -> list[Project]:
     ]
 
 
-def search_v3(cloud: Cloud, call: Call) -> Json:
+def search_v3(cloud: Cloud, call: EmulatedCall) -> Json:
     return page([project_v3(project) for project in visible(cloud, call)], "projects", call)
 
 
-def list_v1(cloud: Cloud, call: Call) -> Json:
+def list_v1(cloud: Cloud, call: EmulatedCall) -> Json:
     return page([project_v1(project) for project in visible(cloud, call)], "projects", call)
 
 
-def create(cloud: Cloud, call: Call) -> Json:
+def create(cloud: Cloud, call: EmulatedCall) -> Json:
     """Create a project; whoever does so owns it."""
     name = str(call.body.get("projectId", ""))
     if not ID.fullmatch(name):
@@ -78,24 +78,26 @@ def create(cloud: Cloud, call: Call) -> Json:
     v1 = call.path.startswith("/v1")
 
     def finish() -> Json:
-        project = Project(name, number, str(title), "ACTIVE", cloud.stamp())
+        project = EmulatedProject(name, number, str(title), "ACTIVE", cloud.stamp())
         project.policy.grant("roles/owner", cloud.scenario.principal)
         for service in NEW_PROJECT_SERVICES:
             project.services[f"{service}.googleapis.com"] = Service(enabled=True, answers=True)
         cloud.projects[name] = project
         if v1:
             return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}
-        return {"@type": PREFIX + "Project", **project_v3(project)}
+        return {"@type": PREFIX + "EmulatedProject", **project_v3(project)}
 
-    operation = Operation(f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()})
+    operation = EmulatedOperation(
+        f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}
+    )
     return begin(cloud, operation, cloud.scenario.timings.update_s, finish).to_json()
 
 
-def get_policy(cloud: Cloud, call: Call) -> Json:
+def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     return cloud.project(call.args["project"]).policy.to_json()
 
 
-def set_policy(cloud: Cloud, call: Call) -> Json:
+def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     """Replace a project's policy; every service account named in it must exist."""
     project = cloud.project(call.args["project"])
     require_members(cloud, call.body)
@@ -115,7 +117,7 @@ def require_members(cloud: Cloud, body: Json) -> None:
                 raise ApiError(400, f"Service account {email} does not exist.")
 
 
-def test_permissions(cloud: Cloud, call: Call) -> Json:
+def test_permissions(cloud: Cloud, call: EmulatedCall) -> Json:
     """Answer which of the permissions asked for the caller has; nothing at all where there is no such project."""
     project = cloud.find(call.args["project"])
     if project is None:
@@ -123,12 +125,12 @@ def test_permissions(cloud: Cloud, call: Call) -> Json:
     return held(call, cloud.granted(project))
 
 
-def held(call: Call, granted: set[str]) -> Json:
+def held(call: EmulatedCall, granted: set[str]) -> Json:
     found = [permission for permission in call.body.get("permissions", []) if permission in granted]
     return {"permissions": found} if found else {}
 
 
-def ancestry(cloud: Cloud, call: Call) -> Json:
+def ancestry(cloud: Cloud, call: EmulatedCall) -> Json:
     return {"ancestor": [{"resourceId": {"type": "project", "id": cloud.project(call.args["project"]).id}}]}
 
 

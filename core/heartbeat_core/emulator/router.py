@@ -10,7 +10,7 @@ from functools import cached_property
 from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
 from heartbeat_core.emulator.http import (
     ApiError,
-    Call,
+    EmulatedCall,
     Json,
     billing_disabled,
     consumer_invalid,
@@ -19,9 +19,9 @@ from heartbeat_core.emulator.http import (
     token_expired,
     user_project_denied,
 )
-from heartbeat_core.emulator.state import Cloud, Project
+from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
-Handler = Callable[[Cloud, Call], Json]
+Handler = Callable[[Cloud, EmulatedCall], Json]
 
 # gcloud calls these as a project of Google's own unless told otherwise, so they need not be enabled in the user's.
 SHARED_BY_GCLOUD = {
@@ -58,7 +58,7 @@ class Router:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
 
-    def find(self, call: Call) -> tuple[Route, Call]:
+    def find(self, call: EmulatedCall) -> tuple[Route, EmulatedCall]:
         """Find the route of a call and the names in its path; raise ApiError 404."""
         for route in self.routes:
             if route.method == call.method and (found := route.expression.fullmatch(call.path)):
@@ -66,7 +66,7 @@ class Router:
         raise ApiError(404, f"The emulator has no method {call.method} {call.path}.")
 
 
-def admit(cloud: Cloud, route: Route, call: Call) -> None:
+def admit(cloud: Cloud, route: Route, call: EmulatedCall) -> None:
     """Let a call through, or raise the ApiError that Google would answer before the method is even looked at."""
     if route.service not in SERVICES:
         return  # the emulator's own
@@ -87,7 +87,7 @@ def admit(cloud: Cloud, route: Route, call: Call) -> None:
         raise ApiError(403, f"Project '{project.id}' is pending deletion.", status="PERMISSION_DENIED")
 
 
-def check_consumer(cloud: Cloud, route: Route, call: Call, project: Project | None) -> None:
+def check_consumer(cloud: Cloud, route: Route, call: EmulatedCall, project: EmulatedProject | None) -> None:
     """Hold the project that the call is counted to against its APIs and its billing."""
     named = call.headers.get("x-goog-user-project", "")
     if named:

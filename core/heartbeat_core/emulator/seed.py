@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from heartbeat_core.emulator.catalogue import SERVICES, find_slice
 from heartbeat_core.emulator.http import Json
 from heartbeat_core.emulator.scenario import NodeStart, QueuedStart, Scenario
-from heartbeat_core.emulator.state import Account, Binding, Clock, Cloud, Node, Policy, Project, Queued, Service, timestamp
+from heartbeat_core.emulator.state import (
+    Account,
+    Clock,
+    Cloud,
+    EmulatedBinding,
+    EmulatedNode,
+    EmulatedPolicy,
+    EmulatedProject,
+    Queued,
+    Service,
+    timestamp,
+)
 
 AGENTS = {"cloud-tpu": "roles/tpu.serviceAgent", "gcp-sa-tpu": "roles/cloudtpu.serviceAgent"}
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -22,7 +33,7 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
     cloud.billing_accounts.setdefault("000000-AAAAAA-111111", True)
     if not start.id:
         return cloud
-    project = Project(start.id, start.number, start.name, start.state, cloud.stamp(), start.billing_account)
+    project = EmulatedProject(start.id, start.number, start.name, start.state, cloud.stamp(), start.billing_account)
     cloud.projects[project.id] = project
     for name in scenario.services:
         if name not in SERVICES:
@@ -30,7 +41,8 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
         project.services[name] = Service(enabled=True, answers=True)
     project.policy = policy_of(scenario.policy)
     project.policy.bindings += [
-        Binding(entry.role, [entry.member], {"title": entry.title, "expression": entry.expression}) for entry in scenario.conditional
+        EmulatedBinding(entry.role, [entry.member], {"title": entry.title, "expression": entry.expression})
+        for entry in scenario.conditional
     ]
     project.inherited = policy_of(scenario.inherited)
     for name in scenario.agents:
@@ -53,35 +65,35 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
     return cloud
 
 
-def policy_of(roles: Mapping[str, tuple[str, ...]]) -> Policy:
-    return Policy([Binding(role, list(members)) for role, members in roles.items() if members])
+def policy_of(roles: Mapping[str, tuple[str, ...]]) -> EmulatedPolicy:
+    return EmulatedPolicy([EmulatedBinding(role, list(members)) for role, members in roles.items() if members])
 
 
-def add_agent(project: Project, kind: str) -> str:
+def add_agent(project: EmulatedProject, kind: str) -> str:
     """Create a TPU service agent with its role unless it is there; return its address."""
     email = agent_email(project, kind)
     project.policy.grant(AGENTS[kind], f"serviceAccount:{email}")
     return email
 
 
-def agent_email(project: Project, kind: str) -> str:
+def agent_email(project: EmulatedProject, kind: str) -> str:
     return f"service-{project.number}@{kind}.iam.gserviceaccount.com"
 
 
-def add_account(cloud: Cloud, project: Project, email: str, display_name: str = "") -> Account:
+def add_account(cloud: Cloud, project: EmulatedProject, email: str, display_name: str = "") -> Account:
     account = Account(email, cloud.unique_id(), display_name)
     project.accounts[email] = account
     return account
 
 
-def add_default_account(cloud: Cloud, project: Project) -> None:
+def add_default_account(cloud: Cloud, project: EmulatedProject) -> None:
     """Create Compute Engine's default service account, as enabling its API does."""
     if project.default_account not in project.accounts:
         add_account(cloud, project, project.default_account, "Compute Engine default service account")
         project.policy.grant("roles/editor", f"serviceAccount:{project.default_account}")
 
 
-def add_node(cloud: Cloud, project: Project, start: NodeStart) -> None:
+def add_node(cloud: Cloud, project: EmulatedProject, start: NodeStart) -> None:
     slice_ = find_slice(start.zone, start.accelerator_type)
     if slice_ is None:
         raise ValueError(f"{start.zone} has no {start.accelerator_type}")
@@ -97,12 +109,12 @@ def add_node(cloud: Cloud, project: Project, start: NodeStart) -> None:
     for number in range(1, start.copies + 1):
         node = start.id if start.copies == 1 else f"{start.id}-{number:04d}"
         name = f"projects/{project.id}/locations/{start.zone}/nodes/{node}"
-        project.nodes[name] = Node(
+        project.nodes[name] = EmulatedNode(
             name, slice_, start.spot, dict(body), start.state, created, cloud.node_id(), start.fields, cloud.scenario.addresses
         )
 
 
-def add_queued(cloud: Cloud, project: Project, start: QueuedStart) -> None:
+def add_queued(cloud: Cloud, project: EmulatedProject, start: QueuedStart) -> None:
     slice_ = find_slice(start.zone, start.accelerator_type)
     if slice_ is None:
         raise ValueError(f"{start.zone} has no {start.accelerator_type}")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
-from heartbeat_core.emulator.http import TYPE, ApiError, Call, Json, error_info, page
+from heartbeat_core.emulator.http import TYPE, ApiError, EmulatedCall, Json, error_info, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import add_agent, add_default_account
-from heartbeat_core.emulator.state import Cloud, Operation, Project
+from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
 
 DOMAIN = "serviceusage.googleapis.com"
 PREFIX = "type.googleapis.com/google.api.serviceusage."
 
 
-def service_json(project: Project, name: str) -> Json:
+def service_json(project: EmulatedProject, name: str) -> Json:
     return {
         "name": f"projects/{project.number}/services/{name}",
         "parent": f"projects/{project.number}",
@@ -30,25 +30,25 @@ def not_found(names: list[str]) -> ApiError:
     return ApiError(403, message, failure, info)
 
 
-def named(call: Call) -> str:
+def named(call: EmulatedCall) -> str:
     name = call.args["service"]
     if name not in SERVICES:
         raise not_found([name])
     return name
 
 
-def get(cloud: Cloud, call: Call) -> Json:
+def get(cloud: Cloud, call: EmulatedCall) -> Json:
     return service_json(cloud.project(call.args["project"]), named(call))
 
 
-def list_services(cloud: Cloud, call: Call) -> Json:
+def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     wanted = call.query.get("filter", "").replace(" ", "").replace("=", ":").removeprefix("state:").upper()
     services = [service_json(project, name) for name in SERVICES]
     return page([service for service in services if wanted in ("", service["state"])], "services", call, default=50)
 
 
-def batch_get(cloud: Cloud, call: Call) -> Json:
+def batch_get(cloud: Cloud, call: EmulatedCall) -> Json:
     """Answer for up to 30 names at once."""
     project = cloud.project(call.args["project"])
     names = [name.rpartition("/")[2] for name in call.many.get("names", [])]
@@ -59,18 +59,18 @@ def batch_get(cloud: Cloud, call: Call) -> Json:
     return {"services": [service_json(project, name) for name in names]}
 
 
-def enable(cloud: Cloud, call: Call) -> Json:
+def enable(cloud: Cloud, call: EmulatedCall) -> Json:
     return switch_on(cloud, call, [named(call)], "EnableServiceResponse")
 
 
-def batch_enable(cloud: Cloud, call: Call) -> Json:
+def batch_enable(cloud: Cloud, call: EmulatedCall) -> Json:
     names = [str(name) for name in call.body.get("serviceIds", [])]
     if unknown := [name for name in names if name not in SERVICES]:
         raise not_found(unknown)
     return switch_on(cloud, call, names, "BatchEnableServicesResponse")
 
 
-def switch_on(cloud: Cloud, call: Call, names: list[str], answer: str) -> Json:
+def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -> Json:
     """Enable APIs; the operation of one already on is done at once."""
     project = cloud.project(call.args["project"])
     timings = cloud.scenario.timings
@@ -96,14 +96,14 @@ def switch_on(cloud: Cloud, call: Call, names: list[str], answer: str) -> Json:
         return {"@type": f"{PREFIX}v1.{answer}", **body}
 
     if not missing:
-        return Operation("operations/noop.DONE_OPERATION", {}, response=finish()).to_json()
+        return EmulatedOperation("operations/noop.DONE_OPERATION", {}, response=finish()).to_json()
     resources = [f"projects/{project.number}/services/{name}" for name in names]
     metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": resources}
-    operation = Operation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
+    operation = EmulatedOperation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
     return begin(cloud, operation, timings.enable_s, finish).to_json()
 
 
-def billing_not_found(project: Project, names: list[str]) -> ApiError:
+def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
     listed = ",".join(names)
     message = (
         f"Billing account for project '{project.number}' is not found. Billing must be enabled for activation of service(s) "
@@ -119,7 +119,7 @@ def billing_not_found(project: Project, names: list[str]) -> ApiError:
     return ApiError(400, message, failure, info, status="FAILED_PRECONDITION")
 
 
-def disable(cloud: Cloud, call: Call) -> Json:
+def disable(cloud: Cloud, call: EmulatedCall) -> Json:
     project, name = cloud.project(call.args["project"]), named(call)
 
     def finish() -> Json:
@@ -127,17 +127,17 @@ def disable(cloud: Cloud, call: Call) -> Json:
         return {"@type": PREFIX + "v1.DisableServiceResponse", "service": service_json(project, name)}
 
     metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": [f"projects/{project.number}/services/{name}"]}
-    operation = Operation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
+    operation = EmulatedOperation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
     return begin(cloud, operation, cloud.scenario.timings.enable_s, finish).to_json()
 
 
-def generate_identity(cloud: Cloud, call: Call) -> Json:
+def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
     """Create the service agent of the TPU API; asked again it answers the same. Other APIs have none here."""
     project, name = cloud.project(call.args["project"]), named(call)
     if not project.service(name).enabled:
         raise ApiError(400, f"Service {name} is not enabled for consumer 'project:{project.number}'.", status="FAILED_PRECONDITION")
     email = add_agent(project, "gcp-sa-tpu") if name == "tpu.googleapis.com" else f"service-{project.number}@{name.split('.')[0]}.emulated"
-    operation = Operation(
+    operation = EmulatedOperation(
         f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
         {"@type": PREFIX + "v1beta1.OperationMetadata"},
         response={"@type": PREFIX + "v1beta1.ServiceIdentity", "email": email, "uniqueId": cloud.unique_id()},

@@ -42,7 +42,7 @@ EXPIRY = re.compile(r'\s*request\.time\s*<\s*timestamp\("([^"]+)"\)\s*')
 
 
 @dataclass
-class Binding:
+class EmulatedBinding:
     role: str
     members: list[str]
     condition: Json | None = None
@@ -60,10 +60,10 @@ class Binding:
 
 
 @dataclass
-class Policy:
+class EmulatedPolicy:
     """Who holds which role on one resource; the etag changes with every write."""
 
-    bindings: list[Binding] = field(default_factory=list)
+    bindings: list[EmulatedBinding] = field(default_factory=list)
     generation: int = 1
 
     @property
@@ -80,7 +80,7 @@ class Policy:
                 if member not in binding.members:
                     binding.members.append(member)
                 return
-        self.bindings.append(Binding(role, [member]))
+        self.bindings.append(EmulatedBinding(role, [member]))
 
     def replace(self, body: Json) -> None:
         """Take over a policy that was sent; raise ApiError where it is stale or names what does not exist."""
@@ -92,7 +92,7 @@ class Policy:
             if binding.get("role") not in ROLES and not str(binding.get("role")).startswith("projects/"):
                 raise ApiError(400, f"Role {binding.get('role')} is not supported for this resource.")
         self.bindings = [
-            Binding(binding["role"], list(binding["members"]), binding.get("condition"))
+            EmulatedBinding(binding["role"], list(binding["members"]), binding.get("condition"))
             for binding in sent.get("bindings", [])
             if binding.get("members")
         ]
@@ -117,7 +117,7 @@ class Account:
     display_name: str = ""
     description: str = ""
     disabled: bool = False
-    policy: Policy = field(default_factory=Policy)
+    policy: EmulatedPolicy = field(default_factory=EmulatedPolicy)
 
 
 @dataclass
@@ -145,7 +145,7 @@ class Preference:
 
 
 @dataclass
-class Node:
+class EmulatedNode:
     """A TPU VM: ``body`` is what its owner set, the rest what the Cloud knows of it."""
 
     name: str
@@ -185,7 +185,7 @@ class Queued:
 
 
 @dataclass
-class Operation:
+class EmulatedOperation:
     """Something under way; the dressing around it differs from API to API."""
 
     name: str
@@ -209,7 +209,7 @@ class Operation:
 
 
 @dataclass
-class Project:
+class EmulatedProject:
     """One project with all that lives in it."""
 
     id: str
@@ -219,12 +219,12 @@ class Project:
     created: str
     billing_account: str = ""
     services: dict[str, Service] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
-    inherited: Policy = field(default_factory=Policy)
+    policy: EmulatedPolicy = field(default_factory=EmulatedPolicy)
+    inherited: EmulatedPolicy = field(default_factory=EmulatedPolicy)
     accounts: dict[str, Account] = field(default_factory=dict)
     limits: dict[str, dict[str, int]] = field(default_factory=dict)
     preferences: dict[str, Preference] = field(default_factory=dict)
-    nodes: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, EmulatedNode] = field(default_factory=dict)
     queued: dict[str, Queued] = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
 
@@ -250,9 +250,9 @@ class Cloud:
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
         self.scenario = scenario
         self.clock = clock
-        self.projects: dict[str, Project] = {}
+        self.projects: dict[str, EmulatedProject] = {}
         self.billing_accounts: dict[str, bool] = {}  # open?
-        self.operations: dict[str, Operation] = {}
+        self.operations: dict[str, EmulatedOperation] = {}
         self.agenda: list[Due] = []
         self.numbers = itertools.count(1)
         self.chance = random.Random(scenario.faults.seed)
@@ -279,26 +279,26 @@ class Cloud:
             finally:
                 self.moment = None
 
-    def find(self, project: str) -> Project | None:
+    def find(self, project: str) -> EmulatedProject | None:
         """Find a project by its id or number; one that is being deleted counts."""
         return self.projects.get(project) or next((found for found in self.projects.values() if found.number == project), None)
 
-    def project(self, name: str) -> Project:
+    def project(self, name: str) -> EmulatedProject:
         """Find a project that a call was already let through to."""
         found = self.find(name)
         if found is None:
             raise ApiError(404, f"Requested entity was not found: projects/{name}")
         return found
 
-    def granted(self, project: Project, member: str = "") -> set[str]:
+    def granted(self, project: EmulatedProject, member: str = "") -> set[str]:
         """List what ``member``, the caller unless named, may do in a project."""
         who = member or self.scenario.principal
         return project.policy.granted(who, self.stamp()) | project.inherited.granted(who, self.stamp())
 
-    def billed(self, project: Project) -> bool:
+    def billed(self, project: EmulatedProject) -> bool:
         return self.billing_accounts.get(project.billing_account, False)
 
-    def accounts(self) -> Iterable[tuple[Project, Account]]:
+    def accounts(self) -> Iterable[tuple[EmulatedProject, Account]]:
         return ((project, account) for project in self.projects.values() for account in project.accounts.values())
 
     def unique_id(self) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from heartbeat_core.emulator.catalogue import REGION_METRICS, RUNTIMES, Slice, find_slice, slice_of_config
-from heartbeat_core.emulator.http import ApiError, Call, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.operations import status_of
 from heartbeat_core.emulator.quotas import BOOT_DISK_GB, BY_ID, UNLIMITED, ensure_tpu_quota, in_use, limit, region_usage, tpu_scopes
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import AGENTS, SCOPES, add_agent
-from heartbeat_core.emulator.state import Cloud, Node, Project, Queued
+from heartbeat_core.emulator.state import Cloud, EmulatedNode, EmulatedProject, Queued
 from heartbeat_core.emulator.tpu_locations import EMPTY, PREFIX, TPU, V1, V2, error_id, listed, not_found, start_operation, zone_of
 
 ID = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
@@ -24,7 +24,7 @@ KEPT = (
 MUTABLE = {"description", "labels", "metadata", "tags", "dataDisks", "networkConfig"}
 
 
-def node_json(project: Project, node: Node) -> Json:
+def node_json(project: EmulatedProject, node: EmulatedNode) -> Json:
     """Describe a node as the TPU API does; gcloud's list drops one without apiVersion."""
     network = {"network": f"projects/{project.id}/global/networks/default", **(node.body.get("networkConfig") or {})}
     network.setdefault("enableExternalIps", node.external)
@@ -57,7 +57,7 @@ def endpoint(number: int, worker: int, addresses: Sequence[str], *, external: bo
     return answer
 
 
-def find(cloud: Cloud, call: Call) -> tuple[Project, Node]:
+def find(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, EmulatedNode]:
     project = cloud.project(call.args["project"])
     zone_of(call)
     node = project.nodes.get(f"projects/{project.id}/locations/{call.args['zone']}/nodes/{call.args['node']}")
@@ -66,17 +66,17 @@ def find(cloud: Cloud, call: Call) -> tuple[Project, Node]:
     return project, node
 
 
-def get(cloud: Cloud, call: Call) -> Json:
+def get(cloud: Cloud, call: EmulatedCall) -> Json:
     return node_json(*find(cloud, call))
 
 
-def list_nodes(cloud: Cloud, call: Call) -> Json:
+def list_nodes(cloud: Cloud, call: EmulatedCall) -> Json:
     """List a zone's nodes, or all for "-"."""
     project = cloud.project(call.args["project"])
     return listed(cloud, project, call, "nodes", [(node.zone, node_json(project, node)) for node in project.nodes.values()])
 
 
-def create(cloud: Cloud, call: Call) -> Json:
+def create(cloud: Cloud, call: EmulatedCall) -> Json:
     """Check a request in the order Google does, then start to create the node; a stockout comes out inside the operation."""
     project, zone = cloud.project(call.args["project"]), zone_of(call)
     name = call.query.get("nodeId") or f"node-{next(cloud.numbers)}"
@@ -104,19 +104,19 @@ def create(cloud: Cloud, call: Call) -> Json:
     return start_operation(cloud, project, full, "create", cloud.scenario.timings.create_s, finish).to_json()
 
 
-def new_node(cloud: Cloud, project: Project, name: str, slice_: Slice, body: Json, *, spot: bool) -> Node:
+def new_node(cloud: Cloud, project: EmulatedProject, name: str, slice_: Slice, body: Json, *, spot: bool) -> EmulatedNode:
     """Put a node there, still being created; the first of a project brings the service agent."""
     if not any(binding.role in AGENTS.values() for binding in project.policy.bindings):
         add_agent(project, "gcp-sa-tpu")
     kept = {key: body[key] for key in KEPT if key in body}
     account = kept.get("serviceAccount") or {}
     kept["serviceAccount"] = {"email": account.get("email") or project.default_account, "scope": account.get("scope") or SCOPES}
-    node = Node(name, slice_, spot, kept, "CREATING", cloud.stamp(), cloud.node_id(), addresses=cloud.scenario.addresses)
+    node = EmulatedNode(name, slice_, spot, kept, "CREATING", cloud.stamp(), cloud.node_id(), addresses=cloud.scenario.addresses)
     project.nodes[name] = node
     return node
 
 
-def check_spec(cloud: Cloud, project: Project, zone: str, body: Json) -> Slice:
+def check_spec(cloud: Cloud, project: EmulatedProject, zone: str, body: Json) -> Slice:
     """Find the slice a node asks for; raise ApiError where the zone, the runtime or the service account do not allow it."""
     config = body.get("acceleratorConfig") or {}
     wanted = str(body.get("acceleratorType") or config.get("type") or "v2-8")
@@ -135,7 +135,7 @@ def check_spec(cloud: Cloud, project: Project, zone: str, body: Json) -> Slice:
     return slice_
 
 
-def check_account(cloud: Cloud, project: Project, email: str) -> None:
+def check_account(cloud: Cloud, project: EmulatedProject, email: str) -> None:
     """Refuse a service account that is not there, or that the caller may not act as."""
     account = next((account for _, account in cloud.accounts() if account.email == email), None)
     if account is None:
@@ -158,7 +158,7 @@ def is_spot(body: Json) -> bool:
     return bool(scheduling.get("spot") or scheduling.get("preemptible"))
 
 
-def ensure_capacity(cloud: Cloud, project: Project, node: Node) -> None:
+def ensure_capacity(cloud: Cloud, project: EmulatedProject, node: EmulatedNode) -> None:
     """Raise what comes out inside an operation: no capacity, no reservation, too few addresses or disk space."""
     zone, region = node.zone, node.zone.rpartition("-")[0]
     if (node.body.get("schedulingConfig") or {}).get("reserved"):
@@ -180,11 +180,11 @@ def stockout(zone: str) -> ApiError:
     return ApiError(429, f"{message} {error_id(message)}")
 
 
-def typed(project: Project, node: Node) -> Json:
-    return {"@type": PREFIX + "Node", **node_json(project, node)}
+def typed(project: EmulatedProject, node: EmulatedNode) -> Json:
+    return {"@type": PREFIX + "EmulatedNode", **node_json(project, node)}
 
 
-def delete(cloud: Cloud, call: Call) -> Json:
+def delete(cloud: Cloud, call: EmulatedCall) -> Json:
     project, node = find(cloud, call)
     if node.body.get("queuedResource"):
         queued = str(node.body["queuedResource"])
@@ -199,7 +199,7 @@ def delete(cloud: Cloud, call: Call) -> Json:
     return start_operation(cloud, project, node.name, "delete", cloud.scenario.timings.delete_s, finish).to_json()
 
 
-def change(cloud: Cloud, call: Call, verb: str, states: tuple[str, str, str], seconds: float) -> Json:
+def change(cloud: Cloud, call: EmulatedCall, verb: str, states: tuple[str, str, str], seconds: float) -> Json:
     """Take a node from the first state through the second to the third."""
     project, node = find(cloud, call)
     before, during, after = states
@@ -215,15 +215,15 @@ def change(cloud: Cloud, call: Call, verb: str, states: tuple[str, str, str], se
     return start_operation(cloud, project, node.name, verb, seconds, finish).to_json()
 
 
-def start(cloud: Cloud, call: Call) -> Json:
+def start(cloud: Cloud, call: EmulatedCall) -> Json:
     return change(cloud, call, "start", ("STOPPED", "STARTING", "READY"), cloud.scenario.timings.start_s)
 
 
-def stop(cloud: Cloud, call: Call) -> Json:
+def stop(cloud: Cloud, call: EmulatedCall) -> Json:
     return change(cloud, call, "stop", ("READY", "STOPPING", "STOPPED"), cloud.scenario.timings.stop_s)
 
 
-def update(cloud: Cloud, call: Call) -> Json:
+def update(cloud: Cloud, call: EmulatedCall) -> Json:
     """Set the fields that updateMask names."""
     project, node = find(cloud, call)
     wanted = {re.sub(r"_(\w)", lambda found: found[1].upper(), path.strip()) for path in call.query.get("updateMask", "").split(",")} - {""}
@@ -243,7 +243,7 @@ def update(cloud: Cloud, call: Call) -> Json:
     return start_operation(cloud, project, node.name, "update", cloud.scenario.timings.update_s, finish).to_json()
 
 
-def guest_attributes(cloud: Cloud, call: Call) -> Json:
+def guest_attributes(cloud: Cloud, call: EmulatedCall) -> Json:
     find(cloud, call)
     raise not_found(f"{call.resource}/guestAttributes")
 
@@ -274,7 +274,7 @@ def queued_json(queued: Queued) -> Json:
     return {**body, "name": queued.name, "state": state, "createTime": queued.created}
 
 
-def find_queued(cloud: Cloud, call: Call) -> tuple[Project, Queued]:
+def find_queued(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, Queued]:
     project = cloud.project(call.args["project"])
     zone_of(call)
     queued = project.queued.get(f"projects/{project.id}/locations/{call.args['zone']}/queuedResources/{call.args['queued']}")
@@ -283,17 +283,17 @@ def find_queued(cloud: Cloud, call: Call) -> tuple[Project, Queued]:
     return project, queued
 
 
-def get_queued(cloud: Cloud, call: Call) -> Json:
+def get_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     return queued_json(find_queued(cloud, call)[1])
 
 
-def list_queued(cloud: Cloud, call: Call) -> Json:
+def list_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     found = [(queued.zone, queued_json(queued)) for queued in project.queued.values()]
     return listed(cloud, project, call, "queuedResources", found)
 
 
-def create_queued(cloud: Cloud, call: Call) -> Json:
+def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     """Accept a request; the operation ends when it is accepted, the rest shows in the resource's own state."""
     project, zone = cloud.project(call.args["project"]), zone_of(call)
     specs = (call.body.get("tpu") or {}).get("nodeSpec") or []
@@ -315,7 +315,7 @@ def create_queued(cloud: Cloud, call: Call) -> Json:
     return start_operation(cloud, project, name, "create", cloud.scenario.timings.accept_s, accepted).to_json()
 
 
-def provision(cloud: Cloud, project: Project, queued: Queued) -> None:
+def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
     """Go from accepted to provisioning, to waiting where there is no capacity, or to failed where there is no quota."""
     if queued.state != "ACCEPTED":
         return  # deleted meanwhile
@@ -332,7 +332,7 @@ def provision(cloud: Cloud, project: Project, queued: Queued) -> None:
     cloud.later(cloud.scenario.timings.create_s, lambda: activate(cloud, project, queued))
 
 
-def activate(cloud: Cloud, project: Project, queued: Queued) -> None:
+def activate(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
     if queued.state != "PROVISIONING":
         return
     spec = queued.body["tpu"]["nodeSpec"][0]
@@ -343,7 +343,7 @@ def activate(cloud: Cloud, project: Project, queued: Queued) -> None:
     node.state, queued.state = "READY", "ACTIVE"
 
 
-def delete_queued(cloud: Cloud, call: Call) -> Json:
+def delete_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     """Delete a request; one that is active or being provisioned needs ``force`` and takes its node along."""
     project, queued = find_queued(cloud, call)
     if queued.state not in FREE_TO_DELETE and call.query.get("force", "").lower() != "true":
@@ -360,7 +360,7 @@ def delete_queued(cloud: Cloud, call: Call) -> Json:
     return start_operation(cloud, project, queued.name, "delete", cloud.scenario.timings.delete_s, finish).to_json()
 
 
-def reset(cloud: Cloud, call: Call) -> Json:
+def reset(cloud: Cloud, call: EmulatedCall) -> Json:
     """Put a suspended or failed request back in the queue."""
     project, queued = find_queued(cloud, call)
     if queued.state not in ("SUSPENDED", "FAILED"):

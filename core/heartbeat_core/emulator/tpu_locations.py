@@ -6,11 +6,11 @@ import binascii
 from collections.abc import Callable
 
 from heartbeat_core.emulator.catalogue import RUNTIMES, TENSORFLOW_VERSIONS, ZONES, Slice, slices
-from heartbeat_core.emulator.http import ApiError, Call, Json, page
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin, find_operation
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import add_agent
-from heartbeat_core.emulator.state import Cloud, Operation, Project
+from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
 
 TPU = "tpu.googleapis.com"
 PREFIX = "type.googleapis.com/google.cloud.tpu.v2."
@@ -24,7 +24,7 @@ def error_id(text: str) -> str:
     return f"[EID: 0x{binascii.crc32(text.encode()):016x}]"
 
 
-def zone_of(call: Call) -> str:
+def zone_of(call: EmulatedCall) -> str:
     """Give the zone a path names; raise ApiError where there is none."""
     zone = call.args["zone"]
     if zone not in ZONES:
@@ -32,33 +32,35 @@ def zone_of(call: Call) -> str:
     return zone
 
 
-def start_operation(cloud: Cloud, project: Project, target: str, verb: str, seconds: float, finish: Callable[[], Json]) -> Operation:
+def start_operation(
+    cloud: Cloud, project: EmulatedProject, target: str, verb: str, seconds: float, finish: Callable[[], Json]
+) -> EmulatedOperation:
     """Start an operation on ``target`` in the dress of the TPU API."""
     zone = target.split("/")[3]
     name = f"projects/{project.id}/locations/{zone}/operations/operation-{next(cloud.numbers):08d}"
     metadata = {"@type": PREFIX + "OperationMetadata", "createTime": cloud.stamp(), "target": target, "verb": verb, "apiVersion": "v2"}
-    return begin(cloud, Operation(name, metadata, project.id, TPU), seconds, finish)
+    return begin(cloud, EmulatedOperation(name, metadata, project.id, TPU), seconds, finish)
 
 
-def location_json(project: Project, zone: str) -> Json:
+def location_json(project: EmulatedProject, zone: str) -> Json:
     return {"name": f"projects/{project.id}/locations/{zone}", "locationId": zone, "labels": {"cloud.googleapis.com/region": zone[:-2]}}
 
 
-def list_locations(cloud: Cloud, call: Call) -> Json:
+def list_locations(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call.args["project"])
     return page([location_json(project, zone) for zone in ZONES], "locations", call)
 
 
-def get_location(cloud: Cloud, call: Call) -> Json:
+def get_location(cloud: Cloud, call: EmulatedCall) -> Json:
     return location_json(cloud.project(call.args["project"]), zone_of(call))
 
 
-def type_json(project: Project, zone: str, slice_: Slice) -> Json:
+def type_json(project: EmulatedProject, zone: str, slice_: Slice) -> Json:
     answer: Json = {"name": f"projects/{project.id}/locations/{zone}/acceleratorTypes/{slice_.type}", "type": slice_.type}
     return {**answer, "acceleratorConfigs": [{"type": slice_.family.config, "topology": slice_.topology}]}
 
 
-def list_types(cloud: Cloud, call: Call) -> Json:
+def list_types(cloud: Cloud, call: EmulatedCall) -> Json:
     project, zone = cloud.project(call.args["project"]), zone_of(call)
     found = [type_json(project, zone, slice_) for slice_ in slices(zone)]
     if call.path.startswith("/v1"):
@@ -66,7 +68,7 @@ def list_types(cloud: Cloud, call: Call) -> Json:
     return page(found, "acceleratorTypes", call)
 
 
-def get_type(cloud: Cloud, call: Call) -> Json:
+def get_type(cloud: Cloud, call: EmulatedCall) -> Json:
     project, zone = cloud.project(call.args["project"]), zone_of(call)
     found = next((type_json(project, zone, slice_) for slice_ in slices(zone) if slice_.type == call.args["type"]), None)
     if found is None:
@@ -78,25 +80,25 @@ def not_found(resource: str) -> ApiError:
     return ApiError(404, f"Resource '{resource}' was not found")
 
 
-def list_runtimes(cloud: Cloud, call: Call) -> Json:
+def list_runtimes(cloud: Cloud, call: EmulatedCall) -> Json:
     parent = f"projects/{cloud.project(call.args['project']).id}/locations/{zone_of(call)}/runtimeVersions"
     return page([{"name": f"{parent}/{version}", "version": version} for version in RUNTIMES], "runtimeVersions", call)
 
 
-def get_runtime(cloud: Cloud, call: Call) -> Json:
+def get_runtime(cloud: Cloud, call: EmulatedCall) -> Json:
     parent = f"projects/{cloud.project(call.args['project']).id}/locations/{zone_of(call)}/runtimeVersions"
     if call.args["version"] not in RUNTIMES:
         raise not_found(call.resource)
     return {"name": f"{parent}/{call.args['version']}", "version": call.args["version"]}
 
 
-def list_tensorflow(cloud: Cloud, call: Call) -> Json:
+def list_tensorflow(cloud: Cloud, call: EmulatedCall) -> Json:
     """List the versions of v1, before runtimes."""
     parent = f"projects/{cloud.project(call.args['project']).id}/locations/{zone_of(call)}/tensorflowVersions"
     return page([{"name": f"{parent}/{version}", "version": version} for version in TENSORFLOW_VERSIONS], "tensorflowVersions", call)
 
 
-def listed(cloud: Cloud, project: Project, call: Call, name: str, found: list[tuple[str, Json]]) -> Json:
+def listed(cloud: Cloud, project: EmulatedProject, call: EmulatedCall, name: str, found: list[tuple[str, Json]]) -> Json:
     """Give one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached; ``found`` is (zone, item)."""
     zone = call.args["zone"]
     if zone != "-":
@@ -107,7 +109,7 @@ def listed(cloud: Cloud, project: Project, call: Call, name: str, found: list[tu
     return {**answer, "unreachable": missing} if missing else answer
 
 
-def list_operations(cloud: Cloud, call: Call) -> Json:
+def list_operations(cloud: Cloud, call: EmulatedCall) -> Json:
     project, zone = cloud.project(call.args["project"]), call.args["zone"]
     found = [
         operation.to_json()
@@ -117,28 +119,28 @@ def list_operations(cloud: Cloud, call: Call) -> Json:
     return page(found, "operations", call)
 
 
-def get_operation(cloud: Cloud, call: Call) -> Json:
+def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
     return operation_of(cloud, call).to_json()
 
 
-def operation_of(cloud: Cloud, call: Call) -> Operation:
+def operation_of(cloud: Cloud, call: EmulatedCall) -> EmulatedOperation:
     project = cloud.project(call.args["project"])
     name = f"projects/{project.id}/locations/{call.args['zone']}/operations/{call.args['operation']}"
     return find_operation(cloud, name, project)
 
 
-def cancel_operation(cloud: Cloud, call: Call) -> Json:
+def cancel_operation(cloud: Cloud, call: EmulatedCall) -> Json:
     """Note the wish; as in most of Google's APIs, what is under way goes on."""
     operation_of(cloud, call).metadata["cancelRequested"] = True
     return {}
 
 
-def delete_operation(cloud: Cloud, call: Call) -> Json:
+def delete_operation(cloud: Cloud, call: EmulatedCall) -> Json:
     del cloud.operations[operation_of(cloud, call).name]
     return {}
 
 
-def generate_identity(cloud: Cloud, call: Call) -> Json:
+def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
     zone_of(call)
     return {"identity": {"email": add_agent(cloud.project(call.args["project"]), "gcp-sa-tpu")}}
 

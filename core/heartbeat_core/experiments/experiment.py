@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Source
@@ -20,32 +20,32 @@ from heartbeat_core.errors import HeartbeatError
 
 
 @dataclass(frozen=True)
-class Leg:
+class Trial:
     """One run of a course, a process of its own. ``number`` counts from 1; ``name`` says what is particular to it."""
 
     number: int
     name: str
-    plan: Plan
+    plan: BenchmarkConfig
 
 
 @dataclass(frozen=True)
-class Begun:
+class TrialStarted:
     """A leg is on its way. Whoever is told may watch the source before asking for more."""
 
-    leg: Leg
+    leg: Trial
     source: Source
 
 
 @dataclass(frozen=True)
-class Over:
+class TrialFinished:
     """A leg has ended with a report, or could not begin."""
 
-    leg: Leg
+    leg: Trial
     report: Report | None
     error: HeartbeatError | None = None
 
 
-class Course(ABC):
+class Experiment(ABC):
     """Its owner asks for ``next``, starts that run and tells ``ended`` or ``refused``, one after the other."""
 
     kind: str
@@ -55,7 +55,7 @@ class Course(ABC):
         self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
         self.stopped = False
 
-    def label_of(self, leg: Leg) -> Label:
+    def label_of(self, leg: Trial) -> Label:
         """Give what the recording of a leg is labelled with."""
         del leg
         return Label(0, group=self.group)
@@ -66,15 +66,15 @@ class Course(ABC):
         """Tell whether a leg is to come after the one on its way."""
 
     @abstractmethod
-    def next(self) -> Leg | None:
+    def next(self) -> Trial | None:
         """Give the leg that comes next; None where there is none, or the course was stopped."""
 
     @abstractmethod
-    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
         """Take the report of a leg that is over, and where it was recorded."""
 
     @abstractmethod
-    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+    def refused(self, leg: Trial, error: HeartbeatError) -> None:
         """Take note of a leg that could not begin."""
 
     def stop(self) -> None:
@@ -82,7 +82,7 @@ class Course(ABC):
         self.stopped = True
 
 
-def carry_out(course: Course, begin: Callable[[Plan, Label], Source]) -> Iterator[Begun | Over]:
+def carry_out(course: Experiment, begin: Callable[[BenchmarkConfig, Label], Source]) -> Iterator[TrialStarted | TrialFinished]:
     """Run a course to its end, one leg at a time, in the thread of whoever asks for more.
 
     ``begin`` is given the label that holds the recordings of a course together. It may raise HeartbeatError: then that leg
@@ -93,16 +93,16 @@ def carry_out(course: Course, begin: Callable[[Plan, Label], Source]) -> Iterato
             source = begin(leg.plan, course.label_of(leg))
         except HeartbeatError as error:
             course.refused(leg, error)
-            yield Over(leg, None, error)
+            yield TrialFinished(leg, None, error)
             continue
         try:
-            yield Begun(leg, source)
+            yield TrialStarted(leg, source)
             source.wait()
             report = source.report()
             course.ended(leg, report, kept_at(source))
         finally:
             source.close()
-        yield Over(leg, report)
+        yield TrialFinished(leg, report)
 
 
 def kept_at(source: Source) -> Path | None:
@@ -118,27 +118,27 @@ def ending_error(report: Report) -> HeartbeatError | None:
     return HeartbeatError(ending.title, ending.cause, ending.remedy, exit_code=ending.exit_code)
 
 
-class BothClocks(Course):
+class BothMethods(Experiment):
     """Two legs; the second one only where the first has ended well. ``handbook`` is its report, None until then."""
 
     kind = "clocks"
     total = 2
 
-    def __init__(self, plan: Plan, group: str = "") -> None:
+    def __init__(self, plan: BenchmarkConfig, group: str = "") -> None:
         super().__init__(group)
         same = replace(plan, iterations=plan.iterations or 100, duration_s=None)
         first, second = replace(same, method="handbook"), replace(same, method="synchronized")
-        self.coming = [Leg(1, first.method, first), Leg(2, second.method, second)]
+        self.coming = [Trial(1, first.method, first), Trial(2, second.method, second)]
         self.handbook: Report | None = None
 
     @property
     def more(self) -> bool:
         return bool(self.coming) and not self.stopped
 
-    def next(self) -> Leg | None:
+    def next(self) -> Trial | None:
         return self.coming.pop(0) if self.more else None
 
-    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
         """Keep the first report; where that run failed there is nothing to hold the other against."""
         del path
         if leg.number == 1:
@@ -146,6 +146,6 @@ class BothClocks(Course):
         if report.ending is None or not report.ending.clean:
             self.coming.clear()
 
-    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+    def refused(self, leg: Trial, error: HeartbeatError) -> None:
         del leg, error
         self.coming.clear()

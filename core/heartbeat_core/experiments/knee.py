@@ -32,7 +32,7 @@ SLOWER = 1.1  # times a larger batch: more than noise
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPoint:
     """One point: a product and its latency."""
 
     workload: MatMul
@@ -71,11 +71,11 @@ class Knee:
     misfit: float | None = None
     roof_batch: float | None = None
     roof: Roof | None = None
-    points: tuple[Measured, ...] = ()
+    points: tuple[MeasuredPoint, ...] = ()
     padded: tuple[int, ...] = ()
 
 
-def find_knee(points: Sequence[Measured], roof: Roof | None = None) -> Knee:
+def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None) -> Knee:
     """Find the knee in points that differ in their batch alone."""
     ordered = tuple(sorted((point for point in points if point.ns > 0), key=lambda point: point.batch))
     roof_batch = None
@@ -103,17 +103,17 @@ def find_knee(points: Sequence[Measured], roof: Roof | None = None) -> Knee:
     )
 
 
-def envelope(points: Sequence[Measured]) -> tuple[Measured, ...]:
+def envelope(points: Sequence[MeasuredPoint]) -> tuple[MeasuredPoint, ...]:
     """Let no batch take longer than a larger one: whoever serves it would pad it to that. Points ascend in their batch."""
-    kept: list[Measured] = []
+    kept: list[MeasuredPoint] = []
     least = math.inf
     for point in reversed(points):
         least = min(least, point.ns)
-        kept.append(Measured(point.workload, least))
+        kept.append(MeasuredPoint(point.workload, least))
     return tuple(reversed(kept))
 
 
-def choose(points: Sequence[Measured], both: Fit, memory: Fit, compute: Fit) -> tuple[Kind, Fit]:
+def choose(points: Sequence[MeasuredPoint], both: Fit, memory: Fit, compute: Fit) -> tuple[Kind, Fit]:
     """Choose what the points follow: two lines where they clearly do better than one and each has points of its own."""
     one, kind = (memory, "memory") if memory.misfit <= compute.misfit else (compute, "compute")
     moving = sum(memory_bound(point, both) for point in points)
@@ -126,7 +126,7 @@ def choose(points: Sequence[Measured], both: Fit, memory: Fit, compute: Fit) -> 
     return ("edge" if clearer and both.misfit < CLOSE else "unclear"), both
 
 
-def memory_bound(point: Measured, fitted: Fit) -> bool:
+def memory_bound(point: MeasuredPoint, fitted: Fit) -> bool:
     return math.log(point.workload.bytes) - fitted.log_bandwidth > math.log(point.workload.flops) - fitted.log_rate
 
 
@@ -144,7 +144,7 @@ def batch_at(workload: MatMul, intensity: float) -> float | None:
     return intensity * size * hidden * intermediate / left if left > 0 else None
 
 
-def bracket(points: Sequence[Measured], knee: float) -> tuple[int, int]:
+def bracket(points: Sequence[MeasuredPoint], knee: float) -> tuple[int, int]:
     """Name the measured batches around the knee and two of its standard errors on either side, by the jackknife."""
     parts = min(len(points), JACKKNIFE)
     knees = []
@@ -165,7 +165,7 @@ def bracket(points: Sequence[Measured], knee: float) -> tuple[int, int]:
 # -- fitting
 
 
-def one_line(points: Sequence[Measured], *, memory: bool) -> Fit:
+def one_line(points: Sequence[MeasuredPoint], *, memory: bool) -> Fit:
     """Fit one rate to all points: of moving or of computing."""
     works = [math.log(point.workload.bytes if memory else point.workload.flops) for point in points]
     rates = [work - math.log(point.ns) for work, point in zip(works, points, strict=True)]
@@ -174,7 +174,7 @@ def one_line(points: Sequence[Measured], *, memory: bool) -> Fit:
     return Fit(mean if memory else math.inf, math.inf if memory else mean, 1.0, misfit)
 
 
-def fit(points: Sequence[Measured]) -> Fit:
+def fit(points: Sequence[MeasuredPoint]) -> Fit:
     """Fit both rates and the sharpness of the turn, by Gauss and Newton from the best way to split the points in two."""
     rows = [(math.log(point.workload.bytes), math.log(point.workload.flops), math.log(point.ns)) for point in points]
     splits = []

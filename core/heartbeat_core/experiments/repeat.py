@@ -20,20 +20,20 @@ from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import Value, names_of, varied
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.comparison.ratio import LEAST, Interval, mean_interval, of_rounds, quantile_95
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Course, Leg, ending_error
+from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
 from heartbeat_core.units import significant
 
 MOST = 100  # processes of a candidate
 
 
 @dataclass(frozen=True)
-class Process:
+class RepeatedProcess:
     """One run: the round it belonged to, and its report or why there is none."""
 
     round: int
@@ -60,11 +60,11 @@ class Candidate:
 
     name: str
     values: Mapping[str, Value]
-    plan: Plan
-    processes: tuple[Process, ...] = ()
+    plan: BenchmarkConfig
+    processes: tuple[RepeatedProcess, ...] = ()
 
     @property
-    def measured(self) -> tuple[Process, ...]:
+    def measured(self) -> tuple[RepeatedProcess, ...]:
         return tuple(process for process in self.processes if process.ns)
 
     @property
@@ -141,13 +141,19 @@ class Repeated:
         return tuple(ratio for ratio in found if ratio is not None)
 
 
-class Repeat(Course):
+class Repeat(Experiment):
     """The course of a repeat: rounds, in each of which every candidate has one process, in an order of its own."""
 
     kind = "repeat"
 
     def __init__(
-        self, plan: Plan, repeat: int, candidates: Sequence[Mapping[str, Value]] = (), *, seed: int | None = None, group: str = ""
+        self,
+        plan: BenchmarkConfig,
+        repeat: int,
+        candidates: Sequence[Mapping[str, Value]] = (),
+        *,
+        seed: int | None = None,
+        group: str = "",
     ) -> None:
         """Lay out the rounds; raise HeartbeatError where a candidate makes no sense or is the plan itself."""
         super().__init__(group)
@@ -174,33 +180,33 @@ class Repeat(Course):
     def more(self) -> bool:
         return bool(self.coming) and not self.stopped
 
-    def next(self) -> Leg | None:
+    def next(self) -> Trial | None:
         if not self.more:
             return None
         self.turn = self.coming.pop(0)
         self.begun += 1
         round_, index = self.turn
         candidate = self.candidates[index]
-        return Leg(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.plan)
+        return Trial(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.plan)
 
-    def label_of(self, leg: Leg) -> Label:
+    def label_of(self, leg: Trial) -> Label:
         """Say which round the leg that was asked for last belongs to, and whether it has the plan given first."""
         round_, index = self.turn
         return replace(super().label_of(leg), round=f"{self.token}-{round_}", reference=index == 0)
 
-    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
         del leg
         if self.stopped and report.ending and report.ending.kind == "stopped":
             return  # cut short: its recording stays, the figures do without
         error = ending_error(report)
-        self.keep(Process(self.turn[0], None if error else report, error, path))
+        self.keep(RepeatedProcess(self.turn[0], None if error else report, error, path))
 
-    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+    def refused(self, leg: Trial, error: HeartbeatError) -> None:
         del leg
-        self.keep(Process(self.turn[0], None, error))
+        self.keep(RepeatedProcess(self.turn[0], None, error))
 
-    def keep(self, process: Process) -> None:
+    def keep(self, process: RepeatedProcess) -> None:
         _, index = self.turn
         one = self.candidates[index]
         self.candidates[index] = Candidate(one.name, one.values, one.plan, (*one.processes, process))

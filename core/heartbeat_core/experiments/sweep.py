@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.benchmark.config import MatMul, Plan
-from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Axis, Value, grid, in_words, value_of, varied
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache, Roof
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Course, Leg, ending_error
-from heartbeat_core.experiments.knee import Knee, Measured, find_knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
+from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_gist, knee_notes, knee_serving
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
@@ -26,11 +26,11 @@ FIRST_SAMPLES = 30  # of the first point, of which nothing is known yet
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One run of a sweep: its report, or why there is none worth having."""
 
     values: Mapping[str, Value]
-    plan: Plan
+    plan: BenchmarkConfig
     report: Report | None = None
     error: HeartbeatError | None = None
     path: Path | None = None
@@ -46,12 +46,12 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class SweepCurve:
     """The measured points of a sweep along its main axis, everything else the same."""
 
     name: str  # what is the same, "" where there is only one curve
     axis: str
-    points: tuple[Point, ...]
+    points: tuple[SweepPoint, ...]
 
     @property
     def roof(self) -> Roof | None:
@@ -61,42 +61,42 @@ class Curve:
         """Find the knee, where it is the batch that varies."""
         if self.axis != "batch":
             return None
-        return find_knee([Measured(point.plan.workload, point.ns) for point in self.points if point.ns], self.roof)
+        return find_knee([MeasuredPoint(point.plan.workload, point.ns) for point in self.points if point.ns], self.roof)
 
 
 @dataclass(frozen=True)
 class Swept:
     """A sweep as far as it is: ``points`` in the order they were measured, ``total`` as many as there will be."""
 
-    axes: tuple[Axis, ...]
-    points: tuple[Point, ...]
+    axes: tuple[Parameter, ...]
+    points: tuple[SweepPoint, ...]
     total: int
     group: str
 
     @property
-    def main(self) -> Axis:
+    def main(self) -> Parameter:
         """Name the axis that latency is drawn against: the batch, else the first one of numbers."""
         named = [axis for axis in self.axes if axis.name == "batch"] + [axis for axis in self.axes if axis.numeric]
         return (named or list(self.axes))[0]
 
     @property
-    def measured(self) -> tuple[Point, ...]:
+    def measured(self) -> tuple[SweepPoint, ...]:
         return tuple(point for point in self.points if point.ns)
 
     @property
-    def missing(self) -> tuple[Point, ...]:
+    def missing(self) -> tuple[SweepPoint, ...]:
         """List the points that could not be measured, with their errors."""
         return tuple(point for point in self.points if not point.ns)
 
-    def curves(self) -> tuple[Curve, ...]:
+    def curves(self) -> tuple[SweepCurve, ...]:
         """Sort the measured points into one curve for each value of the other axis."""
-        main, curves = self.main, dict[str, list[Point]]()
+        main, curves = self.main, dict[str, list[SweepPoint]]()
         for point in self.measured:
             rest = {name: value for name, value in point.values.items() if name != main.name}
             curves.setdefault(in_words(rest), []).append(point)
         order = {value: index for index, value in enumerate(main.values)}
         return tuple(
-            Curve(name, main.name, tuple(sorted(points, key=lambda point: order.get(point.values[main.name], 0))))
+            SweepCurve(name, main.name, tuple(sorted(points, key=lambda point: order.get(point.values[main.name], 0))))
             for name, points in curves.items()
         )
 
@@ -105,12 +105,12 @@ class NoSweep(HeartbeatError):
     """Runs that make no sweep together."""
 
 
-class Sweep(Course):
+class Sweep(Experiment):
     """The course of a sweep. ``exact``: every point has the plan's own length; else one that takes about a second."""
 
     kind = "sweep"
 
-    def __init__(self, plan: Plan, axes: tuple[Axis, ...], *, exact: bool = False, group: str = "") -> None:
+    def __init__(self, plan: BenchmarkConfig, axes: tuple[Parameter, ...], *, exact: bool = False, group: str = "") -> None:
         """Lay out the points; raise HeartbeatError where one of them makes no sense, or the plan has no end."""
         super().__init__(group)
         if plan.iterations is None and plan.duration_s is None:
@@ -118,20 +118,20 @@ class Sweep(Course):
         self.axes, self.exact = axes, exact
         self.coming = [(values, varied(plan, values)) for values in grid(axes)]
         self.total = len(self.coming)
-        self.points: tuple[Point, ...] = ()
+        self.points: tuple[SweepPoint, ...] = ()
         self.values: Mapping[str, Value] = {}
 
     @property
     def more(self) -> bool:
         return bool(self.coming) and not self.stopped
 
-    def next(self) -> Leg | None:
+    def next(self) -> Trial | None:
         if not self.more:
             return None
         self.values, plan = self.coming.pop(0)
-        return Leg(len(self.points) + 1, in_words(self.values), plan if self.exact else self.paced(plan))
+        return Trial(len(self.points) + 1, in_words(self.values), plan if self.exact else self.paced(plan))
 
-    def paced(self, plan: Plan) -> Plan:
+    def paced(self, plan: BenchmarkConfig) -> BenchmarkConfig:
         """Give a point as many products as take about a second, by the last one measured; handbook readings stay as they are."""
         if plan.method == "handbook" or plan.duration_s is not None:
             return plan
@@ -142,22 +142,22 @@ class Sweep(Course):
         samples = round(1e9 * A_POINT_S / expected_ns / plan.products_per_sample)
         return plan.with_iterations(plan.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
 
-    def ended(self, leg: Leg, report: Report, path: Path | None) -> None:
+    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
         if self.stopped and report.ending and report.ending.kind == "stopped":
             return  # cut short: its recording stays, the sweep does without
         error = ending_error(report)
-        self.keep(Point(self.values, leg.plan, None if error else report, error, path))
+        self.keep(SweepPoint(self.values, leg.plan, None if error else report, error, path))
         if error and error.exit_code == 3 and not any(point.ns for point in self.points):
             self.coming.clear()
 
-    def refused(self, leg: Leg, error: HeartbeatError) -> None:
+    def refused(self, leg: Trial, error: HeartbeatError) -> None:
         """Keep why the point was not measured; a worker that cannot be started ends the sweep."""
-        self.keep(Point(self.values, leg.plan, error=error))
+        self.keep(SweepPoint(self.values, leg.plan, error=error))
         if error.exit_code == 3:
             self.coming.clear()
 
-    def keep(self, point: Point) -> None:
+    def keep(self, point: SweepPoint) -> None:
         self.points = (*self.points, point)
 
     def swept(self) -> Swept:
@@ -172,7 +172,7 @@ def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -
     loaded = [load(path) for path in paths]
     plans = [each.series.plan for each in loaded]
     values = {name: tuple(dict.fromkeys(value_of(plan, name) for plan in plans)) for name in SWEPT}
-    axes = tuple(Axis(name, ordered(found)) for name, found in values.items() if len(found) > 1)
+    axes = tuple(Parameter(name, ordered(found)) for name, found in values.items() if len(found) > 1)
     if not axes:
         raise NoSweep("these runs are no sweep", "All of them have the same shape, dtype, precision and threads.", "Choose a sweep.")
     if len(axes) > MOST_AXES or len({without_axes(plan) for plan in plans}) > 1:
@@ -182,7 +182,7 @@ def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -
         report = each.report(ceilings)
         error = ending_error(report)
         at = {axis.name: value_of(plan, axis.name) or 0 for axis in axes}
-        points.append(Point(at, plan, None if error else report, error, each.path))
+        points.append(SweepPoint(at, plan, None if error else report, error, each.path))
     return Swept(axes, tuple(points), len(points), group)
 
 
@@ -192,7 +192,7 @@ def ordered(values: tuple[Value | None, ...]) -> tuple[Value, ...]:
     return tuple(sorted(known, key=lambda value: value if isinstance(value, int) else 0))
 
 
-def without_axes(plan: Plan) -> Plan:
+def without_axes(plan: BenchmarkConfig) -> BenchmarkConfig:
     """Keep of a plan what a sweep leaves alone."""
     return replace(plan, workload=MatMul(), precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
 
@@ -214,7 +214,7 @@ COLUMNS = (
 TITLES = ("median", "95 % interval", "FLOP/s", "memory", "FLOP/byte", "of floor", "verdict")
 
 
-def point_json(point: Point) -> dict[str, Any]:
+def point_json(point: SweepPoint) -> dict[str, Any]:
     """Give a point's values and figures; what was not measured is None."""
     report, work = point.report, point.plan.workload
     statistics = report.statistics if report else None
@@ -236,7 +236,7 @@ def point_json(point: Point) -> dict[str, Any]:
     }
 
 
-def curve_json(curve: Curve) -> dict[str, Any]:
+def curve_json(curve: SweepCurve) -> dict[str, Any]:
     knee, roof = curve.knee(), curve.roof
     return {
         "name": curve.name,
@@ -301,7 +301,7 @@ def sweep_markdown(swept: Swept) -> str:
     return "\n".join(lines) + "\n"
 
 
-def point_cells(point: Point) -> tuple[str, ...]:
+def point_cells(point: SweepPoint) -> tuple[str, ...]:
     """Write the figures of a point under TITLES."""
     report = point.report
     if report is None or point.ns is None:

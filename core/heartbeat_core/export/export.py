@@ -15,11 +15,11 @@ from typing import Any
 from heartbeat_core.benchmark.protocol import Samples
 from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.comparison.compare import Comparison, compare_all
-from heartbeat_core.comparison.cost import NO_RATES, Tariff
-from heartbeat_core.comparison.groups import APART, Measured, Side, by_plan, measure_each, price_notes, side_of, side_table
+from heartbeat_core.comparison.cost import NO_RATES, CostRates
+from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, measure_each, price_notes, side_of, side_table
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.sweep import NoSweep, Swept, load_sweep
-from heartbeat_core.recordings.entry import Entry
+from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.recording import read_records
 
@@ -34,16 +34,16 @@ RATIO_COLUMNS = ("ratio", "ratio_low", "ratio_high", "p_value", "result")
 class Exported:
     """The sides in their order, the first one the reference, and each other side compared with it."""
 
-    sides: tuple[tuple[Measured, ...], ...]
+    sides: tuple[tuple[MeasuredRun, ...], ...]
     comparisons: tuple[Comparison, ...]
-    tables: tuple[Side, ...]
+    tables: tuple[RunGroup, ...]
 
     @property
-    def runs(self) -> tuple[Measured, ...]:
+    def runs(self) -> tuple[MeasuredRun, ...]:
         return tuple(run for side in self.sides for run in side)
 
 
-def gather(sides: Sequence[Sequence[Measured]], tariff: Tariff = NO_RATES) -> Exported:
+def gather(sides: Sequence[Sequence[MeasuredRun]], tariff: CostRates = NO_RATES) -> Exported:
     """Compare what is to be exported; a single side of runs that did not do the same is taken apart first."""
     parts = [tuple(side) for side in sides]
     if len(parts) == 1 and len(parts[0]) > 1:
@@ -77,7 +77,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     return made.getvalue()
 
 
-def samples_of(run: Measured) -> Iterable[dict[str, Any]]:
+def samples_of(run: MeasuredRun) -> Iterable[dict[str, Any]]:
     """Read the recording again, for every sample in its order: a sample spans ``products`` products."""
     products = run.report.plan.products_per_sample
     for record, _line in read_records(run.entry.path):
@@ -95,7 +95,7 @@ def rows_of(exported: Exported) -> Iterable[dict[str, Any]]:
             yield {**row_of(run), **ratio_row(comparison)}
 
 
-def row_of(run: Measured) -> dict[str, Any]:
+def row_of(run: MeasuredRun) -> dict[str, Any]:
     entry, report = run.entry.to_json(), run.report
     found = report.statistics
     figures = (
@@ -139,19 +139,19 @@ def to_markdown(exported: Exported) -> str:
     lines = [markdown_row(head), "|---" + "|---:" * (len(head) - 1) + "|", *(markdown_row(row) for row in rows)]
     said: set[str] = set()
     for comparison in exported.comparisons:
-        lines += ["", f"**{plain(comparison.sentence)}.**"]
-        lines += [f"Why: {plain(comparison.why)}."] if comparison.why else []
-        lines += [f"- {plain(warning)}" for warning in comparison.warnings if warning not in said]
+        lines += ["", f"**{plain_numbers(comparison.sentence)}.**"]
+        lines += [f"Why: {plain_numbers(comparison.why)}."] if comparison.why else []
+        lines += [f"- {plain_numbers(warning)}" for warning in comparison.warnings if warning not in said]
         said |= set(comparison.warnings)
     labels = dict.fromkeys(f"{run.entry.title}: {label}" for run in exported.runs for label in run.report.labels)
-    return "\n".join([*lines, "", *(f"- {plain(label)}" for label in (*labels, *price_notes(exported.tables)))]) + "\n"
+    return "\n".join([*lines, "", *(f"- {plain_numbers(label)}" for label in (*labels, *price_notes(exported.tables)))]) + "\n"
 
 
 def markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(plain, cells))} |"
+    return f"| {' | '.join(map(plain_numbers, cells))} |"
 
 
-def plain(text: str) -> str:
+def plain_numbers(text: str) -> str:
     """Keep Markdown from reading a name or a shape as markup."""
     for mark in "\\|[]*_`<>":
         text = text.replace(mark, f"\\{mark}")
@@ -167,7 +167,7 @@ def to_svg(exported: Exported) -> str:
 WRITERS: dict[str, Callable[[Exported], str]] = {"csv": to_csv, "json": to_json, "md": to_markdown, "svg": to_svg}
 
 
-def in_form(sides: Sequence[tuple[Entry, ...]], form: str, index: Index, tariff: Tariff) -> tuple[str, tuple[str, ...]]:
+def in_form(sides: Sequence[tuple[RunEntry, ...]], form: str, index: Index, tariff: CostRates) -> tuple[str, tuple[str, ...]]:
     """Write the runs of these sides, or the sweep that they are, in one of the forms of ``export``; return what was left out, and why.
 
     Raises HeartbeatError where a recording that is needed cannot be read, or where the sides cannot be compared.
@@ -182,7 +182,7 @@ def in_form(sides: Sequence[tuple[Entry, ...]], form: str, index: Index, tariff:
     return export(gather([runs for runs, _ in read], tariff), form), tuple(line for _, lines in read for line in lines)
 
 
-def sweep_in(entries: tuple[Entry, ...], index: Index) -> Swept | None:
+def sweep_in(entries: tuple[RunEntry, ...], index: Index) -> Swept | None:
     """Put a sweep together where the runs of one group are one: no two of the same plan. None where they are none.
 
     Raises HeartbeatError where one of them cannot be read: which point it was, nobody knows.

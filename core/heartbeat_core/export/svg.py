@@ -15,10 +15,10 @@ from xml.sax.saxutils import escape
 
 from heartbeat_core.benchmark.roofline import Roof
 from heartbeat_core.comparison.compare import Comparison
-from heartbeat_core.comparison.groups import Measured
+from heartbeat_core.comparison.groups import MeasuredRun
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.knee import knee_gist, knee_serving
-from heartbeat_core.experiments.sweep import Curve, Point, Swept
+from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import format_count, format_ns, format_rate, significant
 
 LIGHT = ("#0b62b8", "#b3471d", "#1d7a3e", "#7a3fb0", "#8a6a00", "#b0246a")
@@ -29,7 +29,7 @@ TEXT_PX = 6.6  # the mean width of a character of 12 px, to cut lines by
 
 
 @dataclass(frozen=True)
-class Scale:
+class SvgScale:
     """Maps values from ``low``..``high`` to ``start``..``end`` of the picture, in logarithms where ``log``."""
 
     low: float
@@ -74,13 +74,13 @@ def short(text: str) -> str:
     return re.sub(r"(\.\d*?)0+(?=\D|$)", lambda found: found[1].rstrip("."), text)
 
 
-def log_scale(values: Iterable[float], start: float, end: float, *, room: float = 1.06) -> Scale:
+def log_scale(values: Iterable[float], start: float, end: float, *, room: float = 1.06) -> SvgScale:
     """Make a scale in logarithms that holds all these values, with a little room; there is at least one, and all are above 0."""
     kept = list(values)
-    return Scale(min(kept) / room, max(kept) * room, start, end, log=True)
+    return SvgScale(min(kept) / room, max(kept) * room, start, end, log=True)
 
 
-class Picture:
+class SvgPicture:
     """Grows element by element. Coordinates are pixels from the upper left corner."""
 
     def __init__(self, width: int, title: str, description: str) -> None:
@@ -111,7 +111,7 @@ class Picture:
         track = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points)
         self.parts.append(f'<path class="d{series % SERIES}" style="stroke-width:{2 * radius:g}" d="{track}"/>')
 
-    def axes(self, x: Scale, y: Scale, x_words: Callable[[float], str], y_words: Callable[[float], str]) -> None:
+    def axes(self, x: SvgScale, y: SvgScale, x_words: Callable[[float], str], y_words: Callable[[float], str]) -> None:
         """Draw the grid and its numbers; ``y`` grows upward."""
         for value in y.ticks():
             self.line(x.start, y.at(value), x.end, y.at(value), "grid")
@@ -157,16 +157,16 @@ COLUMNS = 400
 BINS = 60
 
 
-def runs_svg(runs: Sequence[Measured], comparisons: Sequence[Comparison]) -> str:
+def runs_svg(runs: Sequence[MeasuredRun], comparisons: Sequence[Comparison]) -> str:
     """Draw the steady samples of at least one run; the comparisons say below what they come to."""
     title = runs[0].entry.title if len(runs) == 1 else f"{len(runs)} runs"
-    picture = Picture(WIDTH, f"Latency per product: {title}", ". ".join(comparison.sentence for comparison in comparisons))
+    picture = SvgPicture(WIDTH, f"Latency per product: {title}", ". ".join(comparison.sentence for comparison in comparisons))
     picture.text(LEFT, 26, f"Latency per product, steady state: {title}", kind="big", width=(RIGHT - LEFT) * 0.8)
     picture.text(LEFT, 46, "each sample in its order", kind="faint")
     picture.text(MIDDLE + 34, 46, "how often", kind="faint")
     scale = log_scale((ns for run in runs for ns in reach(run)), BOTTOM, TOP)
     count = max(len(run.steady) for run in runs)
-    across = Scale(0, max(1, count - 1), LEFT, MIDDLE)
+    across = SvgScale(0, max(1, count - 1), LEFT, MIDDLE)
     picture.axes(across, scale, lambda value: format_count(round(value)), lambda ns: short(format_ns(ns)))
     for series, run in enumerate(runs):
         draw_latencies(picture, run, series, across, scale)
@@ -175,13 +175,13 @@ def runs_svg(runs: Sequence[Measured], comparisons: Sequence[Comparison]) -> str
     return picture.render(bottom)
 
 
-def reach(run: Measured) -> tuple[float, float]:
+def reach(run: MeasuredRun) -> tuple[float, float]:
     """Give the shortest and the longest time of a product; a clock too coarse for it reads 1 ns at least."""
     products = run.report.plan.products_per_sample
     return tuple(max(1, ns or 1) / products for ns in (run.steady.minimum, run.steady.maximum))  # type: ignore[return-value]  # two of them
 
 
-def draw_latencies(picture: Picture, run: Measured, series: int, across: Scale, scale: Scale) -> None:
+def draw_latencies(picture: SvgPicture, run: MeasuredRun, series: int, across: SvgScale, scale: SvgScale) -> None:
     products, store = run.report.plan.products_per_sample, run.steady
     if store.exact and len(store) <= DOTS:
         picture.dots(((across.at(i), scale.at(max(1, ns) / products)) for i, ns in enumerate(store.values())), series)
@@ -199,7 +199,7 @@ def draw_latencies(picture: Picture, run: Measured, series: int, across: Scale, 
         picture.line(across.start, scale.at(median), RIGHT, scale.at(median), f"s{series % SERIES}", series=series)
 
 
-def draw_distribution(picture: Picture, run: Measured, series: int, scale: Scale) -> None:
+def draw_distribution(picture: SvgPicture, run: MeasuredRun, series: int, scale: SvgScale) -> None:
     """Draw how many samples lie in each stretch of the axis, over the fullest stretch."""
     products, ordered = run.report.plan.products_per_sample, run.steady.ordered()
     step = (math.log(scale.high) - math.log(scale.low)) / BINS
@@ -215,7 +215,7 @@ def draw_distribution(picture: Picture, run: Measured, series: int, scale: Scale
     picture.path(outline, f"s{series % SERIES}", series=series)
 
 
-def draw_legend(picture: Picture, runs: Sequence[Measured], comparisons: Sequence[Comparison]) -> float:
+def draw_legend(picture: SvgPicture, runs: Sequence[MeasuredRun], comparisons: Sequence[Comparison]) -> float:
     """Name each run with its figures, then say what they come to; return where the picture ends."""
     y = BOTTOM + 48.0
     for series, run in enumerate(runs):
@@ -236,7 +236,7 @@ def draw_legend(picture: Picture, runs: Sequence[Measured], comparisons: Sequenc
     return y + 8
 
 
-def run_line(run: Measured) -> str:
+def run_line(run: MeasuredRun) -> str:
     """Say in a line which run that is and what it measured."""
     found, entry, plan = run.report.statistics, run.entry, run.report.plan
     interval = ""
@@ -249,7 +249,7 @@ def run_line(run: Measured) -> str:
 WIDTH, TOP, BOTTOM = 960, 64, 360
 SWEEP_LEFT, LEFT_END, SWEEP_RIGHT, RIGHT_END = 92, 470, 570, 936
 ROW = 20
-Places = list[tuple[Point, float, float]]
+Places = list[tuple[SweepPoint, float, float]]
 
 
 def sweep_svg(swept: Swept) -> str:
@@ -258,7 +258,7 @@ def sweep_svg(swept: Swept) -> str:
     if not curves:
         raise HeartbeatError("the sweep holds no measured point", "There is nothing to draw.", "Choose another sweep.", exit_code=3)
     words = [text for curve in curves for text in meaning(curve)]
-    picture = Picture(WIDTH, f"Sweep of {swept.main.name}", " ".join(words))
+    picture = SvgPicture(WIDTH, f"Sweep of {swept.main.name}", " ".join(words))
     picture.text(SWEEP_LEFT, 26, f"Sweep of {' and '.join(axis.name for axis in swept.axes)}", kind="big", width=700)
     draw_roofline(picture, curves)
     draw_latency(picture, curves, swept.main.name)
@@ -276,7 +276,7 @@ def sweep_svg(swept: Swept) -> str:
     return picture.render(y + 4)
 
 
-def meaning(curve: Curve) -> list[str]:
+def meaning(curve: SweepCurve) -> list[str]:
     """Say where the knee of a curve lies and what that means for serving."""
     knee = curve.knee()
     if knee is None:
@@ -285,11 +285,11 @@ def meaning(curve: Curve) -> list[str]:
     return [f"{curve.name}: {gist}" if curve.name else gist]
 
 
-def first_labels(curves: Sequence[Curve]) -> tuple[str, ...]:
+def first_labels(curves: Sequence[SweepCurve]) -> tuple[str, ...]:
     return next((point.report.labels for curve in curves for point in curve.points if point.report), ())
 
 
-def draw_roofline(picture: Picture, curves: Sequence[Curve]) -> None:
+def draw_roofline(picture: SvgPicture, curves: Sequence[SweepCurve]) -> None:
     """Draw what was computed a second against the FLOP of a byte, and the roofs above."""
     roofs = list(dict.fromkeys(roof for curve in curves if (roof := curve.roof)))
     points = [[(p.plan.workload.intensity, 1e9 * p.plan.workload.flops / p.ns) for p in curve.points if p.ns] for curve in curves]
@@ -308,7 +308,7 @@ def draw_roofline(picture: Picture, curves: Sequence[Curve]) -> None:
         picture.dots(places, series, radius=3)
 
 
-def draw_roof(picture: Picture, roof: Roof, across: Scale, upward: Scale) -> None:
+def draw_roof(picture: SvgPicture, roof: Roof, across: SvgScale, upward: SvgScale) -> None:
     """Draw memory's slope up to the ridge and arithmetic's flat top behind it."""
     least = max(across.low, upward.low / roof.bytes_per_s)
     ridge = roof.flops_per_s / roof.bytes_per_s
@@ -317,7 +317,7 @@ def draw_roof(picture: Picture, roof: Roof, across: Scale, upward: Scale) -> Non
     picture.text(across.end, upward.at(roof.flops_per_s) - 6, f"{roof.name}: {roof.source}", kind="faint", anchor="end", width=320)
 
 
-def draw_latency(picture: Picture, curves: Sequence[Curve], axis: str) -> None:
+def draw_latency(picture: SvgPicture, curves: Sequence[SweepCurve], axis: str) -> None:
     """Draw the latency along an axis of numbers; words have no such chart."""
     values = [[(p.values[axis], p.ns) for p in curve.points if p.ns] for curve in curves]
     numbers = [[(float(x), y) for x, y in curve if isinstance(x, int) and x > 0] for curve in values]

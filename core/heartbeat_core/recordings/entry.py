@@ -15,7 +15,7 @@ Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "br
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunEntry:
     """One recording. Times are nanoseconds per product; what is not known is None, or an empty text.
 
     ``id`` is the shortest name that no other recording of the folder shares; ``problem`` says in words what is wrong with the
@@ -95,7 +95,7 @@ class Entry:
         return [values[name] for name in ROW]
 
 
-def entry_of_row(row: list[Any], path: Path, name: str) -> Entry:
+def entry_of_row(row: list[Any], path: Path, name: str) -> RunEntry:
     """Read what ``to_row`` made, now at ``path`` and called ``name``; raise TypeError or ValueError where it is not that."""
     values = list(row)
     if len(values) != len(ROW):
@@ -103,10 +103,10 @@ def entry_of_row(row: list[Any], path: Path, name: str) -> Entry:
     values[TAGS] = tuple(values[TAGS])
     values[STARTED] = datetime.fromisoformat(values[STARTED]) if values[STARTED] else None
     values[WORKLOAD] = matmul(**values[WORKLOAD]) if values[WORKLOAD] else None
-    return Entry(path, name, *values)
+    return RunEntry(path, name, *values)
 
 
-ROW = tuple(Entry.__dataclass_fields__)[2:]  # without what is not the recording's own: its path and its id
+ROW = tuple(RunEntry.__dataclass_fields__)[2:]  # without what is not the recording's own: its path and its id
 TAGS, STARTED, WORKLOAD = (ROW.index(name) for name in ("tags", "started", "workload"))
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.entry import Entry, entry_of_row
+from heartbeat_core.recordings.entry import RunEntry, entry_of_row
 from heartbeat_core.recordings.files import OURS, SUFFIX, remove
 from heartbeat_core.recordings.labels import Relabel, relabel
 from heartbeat_core.recordings.query import find_entries, find_entry
@@ -30,7 +30,7 @@ T = TypeVar("T")
 PATIENCE_S = 2.0  # for another program that writes
 SUFFIXES = ("", "-journal")
 # Another version may summarize otherwise.
-VERSION = zlib.crc32(repr((2, __version__, [field.name for field in fields(Entry)])).encode()) & 0x7FFFFFFF
+VERSION = zlib.crc32(repr((2, __version__, [field.name for field in fields(RunEntry)])).encode()) & 0x7FFFFFFF
 TABLE = "CREATE TABLE recordings (file TEXT PRIMARY KEY, mtime_ns INT, size INT, ceiling TEXT, entry TEXT) WITHOUT ROWID"
 
 
@@ -43,7 +43,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedRecording:
     """One recording as it was read. ``ceiling`` names that of this machine which its verdict rests on, and what it was."""
 
     stamp: Stamp
@@ -51,7 +51,7 @@ class Kept:
     entry: list[Any]
 
 
-class Shelf:
+class IndexCache:
     """Opened anew for each use, so that any thread may use it and nobody is kept waiting in between."""
 
     def __init__(self, cache: Path, folder: Path) -> None:
@@ -59,18 +59,18 @@ class Shelf:
         self.path = cache / f"{name}.sqlite3"
         self.notes: list[str] = []
 
-    def load(self) -> dict[str, Kept]:
+    def load(self) -> dict[str, CachedRecording]:
         """Give everything kept, by file name; nothing where it cannot be had."""
 
-        def read(database: sqlite3.Connection) -> dict[str, Kept]:
+        def read(database: sqlite3.Connection) -> dict[str, CachedRecording]:
             rows = database.execute("SELECT file, mtime_ns, size, ceiling, entry FROM recordings")
             kept = rows.fetchall()
             entries = json.loads(f"[{','.join(row[4] for row in kept)}]")  # in one go: it takes half the time
-            return {row[0]: Kept(Stamp(row[1], row[2]), row[3], entry) for row, entry in zip(kept, entries, strict=True)}
+            return {row[0]: CachedRecording(Stamp(row[1], row[2]), row[3], entry) for row, entry in zip(kept, entries, strict=True)}
 
         return self.attempt(read, {})
 
-    def store(self, kept: Iterable[tuple[str, Kept]], gone: Iterable[str] = ()) -> None:
+    def store(self, kept: Iterable[tuple[str, CachedRecording]], gone: Iterable[str] = ()) -> None:
         """Keep these recordings, and forget those that are gone."""
         rows = [(file, one.stamp.mtime_ns, one.stamp.size, one.ceiling, json.dumps(one.entry)) for file, one in kept]
         names = [(file,) for file in gone]
@@ -135,7 +135,7 @@ Progress = Callable[[int, int], None]  # recordings read, of those to be read
 BATCH = 500  # recordings between two writes: what was read before a kill is not read again
 
 
-class KeptCeilings(CeilingCache):
+class CachedPeaks(CeilingCache):
     """The ceilings of this machine as they stood when this was made: read once for many recordings."""
 
     def __init__(self, path: Path) -> None:
@@ -152,7 +152,7 @@ class Known:
 
     stamp: Stamp
     ceiling: str
-    entry: Entry
+    entry: RunEntry
 
 
 class Index:
@@ -161,7 +161,7 @@ class Index:
     def __init__(self, folder: Path, cache: Path, ceilings: CeilingCache) -> None:
         self.folder = folder
         self.ceilings = ceilings
-        self.shelf = Shelf(cache, folder)
+        self.shelf = IndexCache(cache, folder)
         self.lock = threading.Lock()
         self.known: dict[str, Known] | None = None  # by file name
 
@@ -169,7 +169,7 @@ class Index:
     def notes(self) -> tuple[str, ...]:
         return tuple(self.shelf.notes)
 
-    def entries(self, on_progress: Progress | None = None) -> tuple[Entry, ...]:
+    def entries(self, on_progress: Progress | None = None) -> tuple[RunEntry, ...]:
         """List every recording, the newest first, having read what is new or has changed.
 
         Raises HeartbeatError where the folder cannot be read. What is wrong with a recording stands in its entry.
@@ -177,7 +177,7 @@ class Index:
         with self.lock:
             stamps = self.scan()
             ids = short_ids(stamps)
-            ceilings = KeptCeilings(self.ceilings.path)
+            ceilings = CachedPeaks(self.ceilings.path)
             known = self.load(ids) if self.known is None else self.known
             gone = [name for name in known if name not in stamps]
             for name in gone:
@@ -222,7 +222,7 @@ class Index:
         from heartbeat_core.recordings.summary import summarize_recording
 
         assert self.known is not None
-        batch: list[tuple[str, Kept]] = []
+        batch: list[tuple[str, CachedRecording]] = []
         for count, name in enumerate(names, 1):
             summary = summarize_recording(self.folder / name, stamps[name].size, ceilings)
             if summary.entry.status == "broken" and not (self.folder / name).exists():
@@ -230,29 +230,29 @@ class Index:
             else:
                 ceiling = ceiling_of(summary.ceiling_key, ceilings)
                 self.known[name] = Known(stamps[name], ceiling, summary.entry)
-                batch.append((name, Kept(stamps[name], ceiling, summary.entry.to_row())))
+                batch.append((name, CachedRecording(stamps[name], ceiling, summary.entry.to_row())))
             if len(batch) == BATCH or count == len(names):
                 self.shelf.store(batch)
                 batch = []
                 if on_progress:
                     on_progress(count, len(names))
 
-    def find(self, text: str) -> Entry:
+    def find(self, text: str) -> RunEntry:
         """Find the one run that an id, the beginning of one, a name or a path means; raise HeartbeatError where none or several fit."""
         entries = self.entries()
         return self.at(text, entries) or find_entry(entries, text)
 
-    def find_all(self, texts: Iterable[str]) -> tuple[Entry, ...]:
+    def find_all(self, texts: Iterable[str]) -> tuple[RunEntry, ...]:
         """Find what each text means, a group's name a folder or words to sift by meaning all those runs; none twice."""
         entries = self.entries()
-        found: dict[Path, Entry] = {}
+        found: dict[Path, RunEntry] = {}
         for text in texts:
             here = self.at(text, entries)
             meant = (here,) if here else self.inside(text, entries) or find_entries(entries, text)
             found.update((entry.path.absolute(), entry) for entry in meant)
         return tuple(found.values())
 
-    def inside(self, text: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    def inside(self, text: str, entries: Sequence[RunEntry]) -> tuple[RunEntry, ...]:
         """Read the recordings in the folder that a path names, wherever it lies; none where the text is no path of a folder."""
         path = Path(text).expanduser()
         if os.sep not in text or not path.is_dir():
@@ -262,7 +262,7 @@ class Index:
             raise HeartbeatError(f"{path} holds no recording", f"None of its files ends in {SUFFIX}.", "Name another folder, or a run.")
         return found
 
-    def at(self, text: str, entries: Sequence[Entry]) -> Entry | None:
+    def at(self, text: str, entries: Sequence[RunEntry]) -> RunEntry | None:
         """Read the recording that a path names, wherever it lies; None where the text is no path of a file."""
         path = Path(text).expanduser()
         if not (os.sep in text or text.endswith(SUFFIX)) or not path.is_file():
@@ -277,12 +277,12 @@ class Index:
             raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and rights.") from error
         return summarize_recording(path, size, self.ceilings).entry
 
-    def label(self, entry: Entry, change: Relabel) -> Entry:
+    def label(self, entry: RunEntry, change: Relabel) -> RunEntry:
         """Change what a run is called; raise HeartbeatError where its recording cannot take that."""
         label, size = relabel(entry.path, change)
         return replace(entry, name=label.name, note=label.note, tags=label.tags, group=label.group, bytes=size)
 
-    def delete(self, entry: Entry) -> None:
+    def delete(self, entry: RunEntry) -> None:
         """Remove a recording for good; raise HeartbeatError where it is none, a program is writing it, or it cannot be removed."""
         if not entry.started and entry.path.parent.resolve() != self.folder.resolve():
             raise HeartbeatError(
@@ -297,9 +297,9 @@ class Index:
             cause = "Its run goes on, here or in another program."
             raise HeartbeatError(f"{entry.title} is still being written", cause, "Delete it when the run is over.")
 
-    def delete_all(self, entries: Iterable[Entry]) -> list[tuple[Entry, HeartbeatError]]:
+    def delete_all(self, entries: Iterable[RunEntry]) -> list[tuple[RunEntry, HeartbeatError]]:
         """Remove as many of these as can be; give those that stay, and why."""
-        failures: list[tuple[Entry, HeartbeatError]] = []
+        failures: list[tuple[RunEntry, HeartbeatError]] = []
         for entry in entries:
             try:
                 self.delete(entry)

@@ -9,9 +9,9 @@ from typing import Any
 
 from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.entry import Entry
+from heartbeat_core.recordings.entry import RunEntry
 
-FIELDS: dict[str, Callable[[Entry], str]] = {
+FIELDS: dict[str, Callable[[RunEntry], str]] = {
     "id": lambda entry: entry.id,
     "name": lambda entry: entry.name,
     "note": lambda entry: entry.note,
@@ -30,7 +30,7 @@ FIELDS: dict[str, Callable[[Entry], str]] = {
     "file": lambda entry: entry.path.name,
 }
 # What is not known comes last, whichever way it is sorted.
-SORTS: dict[str, Callable[[Entry], Any]] = {
+SORTS: dict[str, Callable[[RunEntry], Any]] = {
     "started": lambda entry: entry.started.timestamp() if entry.started else -math.inf,
     "name": lambda entry: (not entry.name, entry.name.casefold()),
     "median": lambda entry: math.inf if entry.median_ns is None else entry.median_ns,
@@ -47,7 +47,7 @@ def shape_words(work: MatMul) -> str:
     return "\n".join((work.shape, "×".join(sizes), "x".join(sizes)))
 
 
-def sift(entries: Iterable[Entry], text: str) -> tuple[Entry, ...]:
+def sift(entries: Iterable[RunEntry], text: str) -> tuple[RunEntry, ...]:
     """Keep the runs in which every word of the text occurs somewhere, whatever its case; "tag:slow" looks at the tags alone.
 
     Raises HeartbeatError where a word names a field that there is not.
@@ -56,7 +56,7 @@ def sift(entries: Iterable[Entry], text: str) -> tuple[Entry, ...]:
     return tuple(entry for entry in entries if all(test(entry) for test in tests))
 
 
-def test_of(word: str) -> Callable[[Entry], bool]:
+def test_of(word: str) -> Callable[[RunEntry], bool]:
     field, colon, value = word.partition(":")
     sought = (value if colon else word).casefold()
     if colon and field not in FIELDS:
@@ -65,7 +65,7 @@ def test_of(word: str) -> Callable[[Entry], bool]:
     return lambda entry: any(sought in look(entry).casefold() for look in looked_at)
 
 
-def in_order(entries: Iterable[Entry], sort: str, *, reverse: bool = False) -> tuple[Entry, ...]:
+def in_order(entries: Iterable[RunEntry], sort: str, *, reverse: bool = False) -> tuple[RunEntry, ...]:
     """Sort: by time the newest first, by speed and size the greatest, else ascending; ``reverse`` turns it round."""
     if sort not in SORTS:
         raise HeartbeatError(f"runs cannot be sorted by {sort!r}", f"They can by {', '.join(SORTS)}.", "Try --sort median.")
@@ -76,7 +76,7 @@ SHOWN = 5
 LAST = "last"
 
 
-def find_entries(entries: Sequence[Entry], text: str) -> tuple[Entry, ...]:
+def find_entries(entries: Sequence[RunEntry], text: str) -> tuple[RunEntry, ...]:
     """Find the runs of the group so called, those that "group:nightly dtype:float32" sifts, or the one run that is meant.
 
     Raises HeartbeatError as ``find_entry`` does.
@@ -90,7 +90,7 @@ def find_entries(entries: Sequence[Entry], text: str) -> tuple[Entry, ...]:
     return found
 
 
-def find_entry(entries: Sequence[Entry], text: str) -> Entry:
+def find_entry(entries: Sequence[RunEntry], text: str) -> RunEntry:
     """Find the run that an id, its beginning, a name, a file or "last" means; raise HeartbeatError where none or several fit.
 
     What fits exactly comes before what only begins so.
@@ -111,13 +111,13 @@ def find_entry(entries: Sequence[Entry], text: str) -> Entry:
     raise HeartbeatError(f"there is no run {text!r}", cause, "Run `heartbeat-tui runs list` to see what there is.")
 
 
-def is_called(entry: Entry, text: str) -> bool:
+def is_called(entry: RunEntry, text: str) -> bool:
     return text in (entry.id, entry.name, entry.path.stem, entry.path.name, str(entry.path))
 
 
-def begins(entry: Entry, text: str) -> bool:
+def begins(entry: RunEntry, text: str) -> bool:
     return entry.id.startswith(text) or entry.path.stem.startswith(text) or entry.name.startswith(text)
 
 
-def spell_out(entry: Entry) -> str:
+def spell_out(entry: RunEntry) -> str:
     return f"{entry.id} ({entry.name})" if entry.name else entry.id

@@ -11,12 +11,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.target import Ending, Exit, explain
+from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.files import OURS, SUFFIX, hold, remove, size_of
 from heartbeat_core.recordings.labels import check_label, last_label
@@ -35,7 +35,7 @@ class Recording:
         self.written = 0
 
     @classmethod
-    def create(cls, folder: Path, plan: Plan, limit_bytes: int, label: Label | None = None) -> Recording:
+    def create(cls, folder: Path, plan: BenchmarkConfig, limit_bytes: int, label: Label | None = None) -> Recording:
         """Open a new file; raise HeartbeatError where the folder cannot be written, or for a label that cannot be one."""
         if label:
             check_label(label)
@@ -165,8 +165,8 @@ class Loaded:
         ceiling = ceilings.load(ceiling_key(series.plan, series.environment))
         if series.ceiling:
             ceiling = Ceiling(series.ceiling.flops_per_s, series.ceiling.bytes_per_s, day)
-        ending = Ending("lost", "the recording ends early", "The run was cut off; what came before is whole.") if self.cut_off else None
-        return report_of(series, ceiling=ceiling, ending=ending or explain(series, Exit(None)), labels=(f"recorded on {day}",))
+        ending = RunOutcome("lost", "the recording ends early", "The run was cut off; what came before is whole.") if self.cut_off else None
+        return report_of(series, ceiling=ceiling, ending=ending or explain(series, WorkerExit(None)), labels=(f"recorded on {day}",))
 
 
 def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:

@@ -9,7 +9,7 @@ from heartbeat_core.benchmark.config import plan_of_recording
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.run import Source
-from heartbeat_core.benchmark.target import Ending, Exit, explain
+from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.recording import read_records
 
@@ -51,9 +51,9 @@ class Replay(Source):
             try:
                 self.took(record)
             except HeartbeatError as error:
-                self.over(Ending("rubbish", error.title, error.cause, error.remedy))
+                self.over(RunOutcome("rubbish", error.title, error.cause, error.remedy))
                 return
-        self.over(Ending("stopped") if self.stopped else explain(self.series, Exit(None)))
+        self.over(RunOutcome("stopped") if self.stopped else explain(self.series, WorkerExit(None)))
 
     def noticed(self, record: Record) -> None:
         if isinstance(record, Environment) and self.ceilings:

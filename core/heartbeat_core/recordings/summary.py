@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.protocol import Label, NewerSchema, Samples
 from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.entry import Entry, Status
+from heartbeat_core.recordings.entry import RunEntry, Status
 from heartbeat_core.recordings.files import OURS, is_held
 from heartbeat_core.recordings.recording import Loaded, read_records
 
@@ -45,7 +45,7 @@ class Digest(Series):
 class Summary:
     """An entry, and the ceiling of this machine that its verdict would change with, empty where it rests on none."""
 
-    entry: Entry
+    entry: RunEntry
     ceiling_key: str
 
 
@@ -81,15 +81,15 @@ def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
     return "cut off", CUT_OFF
 
 
-def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, status: Status, problem: str) -> Entry:
+def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, status: Status, problem: str) -> RunEntry:
     """Make the entry of what could be read; the figures are those of the run's report."""
     started = series.started
     if started is None:
-        return Entry(path, path.stem, size, status, problem, started=time_in_name(path))
+        return RunEntry(path, path.stem, size, status, problem, started=time_in_name(path))
     plan, environment, label = series.plan, series.environment, series.label or Label(0)
     report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(ceilings)
     statistics = report.statistics
-    return Entry(
+    return RunEntry(
         path=path,
         id=path.stem,
         bytes=size,

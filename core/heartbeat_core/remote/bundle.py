@@ -60,7 +60,7 @@ if python and subprocess.call([python, "-c", fits]) == {TOO_OLD}:
 
 
 @dataclass(frozen=True)
-class Engine:
+class WorkerBundle:
     """A tar of heartbeat_core, as much of it as beats."""
 
     digest: str
@@ -76,7 +76,7 @@ class Engine:
 
 
 @functools.cache
-def pack() -> Engine:
+def pack() -> WorkerBundle:
     """Pack the engine, the same bytes every time."""
     own = Path(heartbeat_core.__file__).parent
     buffer = io.BytesIO()
@@ -86,4 +86,4 @@ def pack() -> Engine:
             entry = tarfile.TarInfo(f"heartbeat_core/{path.relative_to(own).as_posix()}")
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
-    return Engine(hashlib.sha256(buffer.getvalue()).hexdigest()[:16], buffer.getvalue())
+    return WorkerBundle(hashlib.sha256(buffer.getvalue()).hexdigest()[:16], buffer.getvalue())

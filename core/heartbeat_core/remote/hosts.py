@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.benchmark.process import GUARD, module_command
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.process import SUPERVISOR, module_command
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
-from heartbeat_core.benchmark.target import START_LIMIT_S, Ending, Exit, explain
+from heartbeat_core.benchmark.target import START_LIMIT_S, RunOutcome, WorkerExit, explain
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, list_nodes
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.bundle import NOT_SET_UP, TOO_OLD, pack
 from heartbeat_core.remote.ssh import (
     NOTHING,
-    Calls,
     GivenUp,
+    SshCalls,
     Vm,
     Worker,
     cannot_reach,
@@ -55,7 +55,7 @@ SILENCE_S, GRACE_S = 60.0, 4.0  # how long the guard bears to hear nothing; the 
 
 
 @dataclass(frozen=True)
-class On:
+class HostSelector:
     """What ``--on`` names: a TPU VM, and one of its hosts, all of them, or none in particular."""
 
     name: str
@@ -63,13 +63,13 @@ class On:
     all: bool = False
 
 
-def parse_on(text: str) -> On:
+def parse_on(text: str) -> HostSelector:
     """Read "NAME", "NAME:WORKER" or "NAME:all"; raise HeartbeatError."""
     match = ON.fullmatch(text)
     if match is None:
         raise HeartbeatError(f"{text!r} names no TPU VM", "It is NAME, NAME:WORKER or NAME:all.", "Try --on llm-tpu-vm.")
     worker = match["worker"]
-    return On(match["name"], int(worker) if worker and worker != "all" else None, worker == "all")
+    return HostSelector(match["name"], int(worker) if worker and worker != "all" else None, worker == "all")
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,15 @@ class Host:
 
     def guard_command(self) -> list[str]:
         """Give the command that starts a worker there, guarded: its order on stdin, its stream on stdout."""
-        guard = module_command(self.python, GUARD, pack().package(self.folder))
+        guard = module_command(self.python, SUPERVISOR, pack().package(self.folder))
         return self.command([*guard, str(SILENCE_S), str(GRACE_S), *(["alone"] if self.alone else [])])
 
     def run(
-        self, argv: Sequence[str], stdin: bytes = b"", limit_s: float = SHIP_S, calls: Calls | None = None
+        self, argv: Sequence[str], stdin: bytes = b"", limit_s: float = SHIP_S, calls: SshCalls | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command there to its end; raise HeartbeatError where ssh cannot be started or nothing comes back in time."""
         try:
-            return (calls or Calls()).run(self.command(argv), self.environ, limit_s, stdin)
+            return (calls or SshCalls()).run(self.command(argv), self.environ, limit_s, stdin)
         except subprocess.TimeoutExpired as error:
             raise cannot_reach(self.label, f"no answer within {limit_s:.0f} s") from error
         except OSError as error:
@@ -135,12 +135,12 @@ def find_node(session: CloudSession, project: str, name: str, zone: str | None =
 def hosts_of(  # what has to be known, each by its name
     node: Node,
     project: str,
-    on: On,
+    on: HostSelector,
     *,
     endpoint: str | None,
     remote: RemoteSettings,
     every: bool = False,
-    calls: Calls | None = None,
+    calls: SshCalls | None = None,
 ) -> tuple[Host, ...]:
     """Ask gcloud how it would reach the hosts that ``on`` names, the first where it names none, or all where ``every``.
 
@@ -154,7 +154,7 @@ def hosts_of(  # what has to be known, each by its name
     environ = gcloud_environ(endpoint)
     worker = on.worker or 0
     question = vm.gcloud("all" if everyone else worker, "--quiet", f"--command={NOTHING}", "--dry-run")
-    said = ask_gcloud(question, environ, ASK_S, calls or Calls())
+    said = ask_gcloud(question, environ, ASK_S, calls or SshCalls())
     # beside them stands what ssh-keygen prints where there was no key yet
     lines = [line for line in said.splitlines() if line.rstrip().endswith(f" -- {NOTHING}")]
     try:
@@ -174,7 +174,7 @@ def hosts_of(  # what has to be known, each by its name
     )
 
 
-def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: float, calls: Calls) -> str:
+def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: float, calls: SshCalls) -> str:
     """Run gcloud and give what it prints; raise HeartbeatError."""
     try:
         done = calls.run(command, environ, limit_s)
@@ -189,17 +189,23 @@ def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: floa
     return done.stdout.decode("utf-8", "replace")
 
 
-Arrive = Callable[[Host, Calls], tuple[int, str]]  # what is done at a host first; gives its exit code, and what was said
+Arrive = Callable[[Host, SshCalls], tuple[int, str]]  # what is done at a host first; gives its exit code, and what was said
 
 
 def reach(  # what has to be known, each by its name
-    hosts: tuple[Host, ...], node: Node, project: str, remote: RemoteSettings, arrive: Arrive | None = None, *, calls: Calls | None = None
+    hosts: tuple[Host, ...],
+    node: Node,
+    project: str,
+    remote: RemoteSettings,
+    arrive: Arrive | None = None,
+    *,
+    calls: SshCalls | None = None,
 ) -> None:
     """Bring the engine to every host; where one does not know our key, have gcloud propagate it, once, and try again.
 
     ``arrive`` is what is done there instead. Raise HeartbeatError for the first that cannot be used.
     """
-    calls, arrive = calls or Calls(), arrive or bring_engine
+    calls, arrive = calls or SshCalls(), arrive or bring_engine
     with ThreadPoolExecutor(max_workers=min(16, len(hosts))) as pool:
         try:
             answers = list(pool.map(arrive, hosts, repeat(calls)))
@@ -217,14 +223,14 @@ def reach(  # what has to be known, each by its name
         check_arrived(host, code, said)
 
 
-def bring_engine(host: Host, calls: Calls, *, set_up: bool = True) -> tuple[int, str]:
+def bring_engine(host: Host, calls: SshCalls, *, set_up: bool = True) -> tuple[int, str]:
     """Bring the engine to a host; where ``set_up``, its interpreter must be there already."""
     engine = pack()
     done = host.run(engine.command(host.folder, host.python if set_up else ""), engine.data, calls=calls)
     return done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")
 
 
-def bring_nothing(host: Host, calls: Calls, *, set_up: bool = True) -> tuple[int, str]:
+def bring_nothing(host: Host, calls: SshCalls, *, set_up: bool = True) -> tuple[int, str]:
     """Only see whether a host can be reached, and where ``set_up``, whether its interpreter is there."""
     done = host.run(("test", "-x", host.python) if set_up else (NOTHING,), calls=calls)
     return NOT_SET_UP if done.returncode == 1 else done.returncode, done.stderr.decode("utf-8", "replace")
@@ -250,7 +256,7 @@ FIND_S = 120.0  # far more than a list of nodes may take
 
 
 @dataclass(frozen=True)
-class Found:
+class ResolvedVm:
     """A TPU VM, and its hosts as they were found."""
 
     node: Node
@@ -261,14 +267,14 @@ class Found:
 class Destination:
     """The hosts that ``on`` names; ``find`` looks the node up, and may raise HeartbeatError."""
 
-    on: On
+    on: HostSelector
     project: str
     endpoint: str | None
     remote: RemoteSettings
     find: Callable[[], Node]
-    found: Found | None = None
+    found: ResolvedVm | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    calls: Calls = field(default_factory=Calls, repr=False)  # of the last time the hosts were asked for
+    calls: SshCalls = field(default_factory=SshCalls, repr=False)  # of the last time the hosts were asked for
 
     @property
     def label(self) -> str:
@@ -279,7 +285,7 @@ class Destination:
     def hosts(self) -> tuple[Host, ...]:
         """Give the hosts, each reached just now; one that moved since the last run is found anew. Raise HeartbeatError."""
         with self.lock:
-            self.calls = calls = Calls()
+            self.calls = calls = SshCalls()
             if self.found is not None:
                 try:
                     reach(self.found.hosts, self.found.node, self.project, self.remote, calls=calls)
@@ -287,13 +293,13 @@ class Destination:
                     raise
                 except HeartbeatError:
                     self.found = None  # it may have been created again, at another address
-                    self.calls = calls = Calls()  # a try that failed has ended its own
+                    self.calls = calls = SshCalls()  # a try that failed has ended its own
                 else:
                     return self.found.hosts
             node = calls.wait_for(self.find, FIND_S)
             hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote, calls=calls)
             reach(hosts, node, self.project, self.remote, calls=calls)
-            self.found = Found(node, hosts)
+            self.found = ResolvedVm(node, hosts)
             return hosts
 
     def give_up(self) -> None:
@@ -311,7 +317,7 @@ def destination_of(
 ) -> Destination:
     """Make the destination for a node that is at hand, all its hosts where ``worker`` is None; looked up again when it is gone to."""
     several = len(node.endpoints) > 1
-    on = On(node.id, worker if several else None, all=several and worker is None)
+    on = HostSelector(node.id, worker if several else None, all=several and worker is None)
 
     def find() -> Node:
         session = open_session()
@@ -329,7 +335,7 @@ PULSE_S = 10.0
 
 
 @dataclass(frozen=True)
-class There:
+class RemoteTarget:
     """One host: its worker is started over ssh, under a guard, and what ends the connection is told from what ends the worker."""
 
     host: Host
@@ -360,17 +366,17 @@ class There:
     def oom_kills(self) -> int | None:
         return None  # the guard counts
 
-    def cannot_start(self, plan: Plan, error: OSError) -> HeartbeatError:
+    def cannot_start(self, plan: BenchmarkConfig, error: OSError) -> HeartbeatError:
         del plan
         return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
 
-    def explain(self, series: Series, gone: Exit) -> Ending:
+    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
         """Tell the endings apart: ours and the worker's own words first, then ssh's, then how the guard saw the worker end."""
         code = gone.returncode
         spoke = gone.timed_out_s is not None or gone.ended_by_us or series.failed is not None or series.ended is not None
         if gone.rubbish is not None and series.started is None:
             cause = f"{gone.rubbish.cause} A shell that is no terminal's must print nothing: look at ~/.bashrc on {self.host.label}."
-            return Ending("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
+            return RunOutcome("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
         if series.failed is not None and series.failed.kind == "backend":
             ending = explain(series, gone)
             return replace(ending, remedy=f"{ending.remedy} On {self.host.name}, heartbeat-tui vms setup {self.host.name} brings the pair.")
@@ -380,15 +386,15 @@ class There:
             return self.lost(series, gone)
         if code in (126, 127) and series.started is None:
             title = f"the worker could not be started on {self.host.label}"
-            return Ending("unavailable", title, told("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.host.name}")
+            return RunOutcome("unavailable", title, told("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.host.name}")
         if code == OUT_OF_MEMORY:
             return explain(series, replace(gone, returncode=-9, kernel_killed=True))
         return explain(series, replace(gone, returncode=128 - code if 128 < code < 128 + 65 else code))
 
-    def lost(self, series: Series, gone: Exit) -> Ending:
+    def lost(self, series: Series, gone: WorkerExit) -> RunOutcome:
         """Explain a connection that ended before the run did, or never came about."""
         error = cannot_reach(self.host.label, "\n".join(gone.stderr))
         if series.started is None:
-            return Ending("unavailable", error.title, error.cause, error.remedy)
+            return RunOutcome("unavailable", error.title, error.cause, error.remedy)
         cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
-        return Ending("lost", f"the connection to {self.host.label} was lost", cause, "See what became of it: heartbeat-tui vms list.")
+        return RunOutcome("lost", f"the connection to {self.host.label} was lost", cause, "See what became of it: heartbeat-tui vms list.")

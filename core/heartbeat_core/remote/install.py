@@ -13,7 +13,7 @@ from io import BufferedReader
 from time import monotonic
 from typing import IO, Literal, cast
 
-from heartbeat_core.benchmark.config import BackendName, Plan
+from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
 from heartbeat_core.benchmark.devices import Device, understand
 from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
 from heartbeat_core.checks.fix_runner import lines_of
@@ -55,7 +55,7 @@ PAIR = tuple(pin for pin in XLA_PACKAGES if pin.partition("==")[0] in ("torch", 
 
 
 @dataclass(frozen=True)
-class Step:
+class InstallStep:
     """One thing to be brought; ``check`` exits 0 where it is there, without one the commands run every time.
 
     A step without commands is a condition that only people can meet. ``problem`` and ``remedy`` are for a failure nobody knows.
@@ -69,25 +69,25 @@ class Step:
     remedy: str = ""
 
 
-def tpu_steps(folder: str) -> tuple[Step, ...]:
+def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
     """Give the steps for a TPU VM, whose things go into ``folder``: system packages, then torch and torch_xla of their own."""
     python = f"{folder}/venv/bin/python"
     return (
-        Step(
+        InstallStep(
             "python",
             "Python 3.10 to 3.12, which torch_xla 2.9 needs on a TPU",
             check=("python3", "-c", PYTHON_FITS),
             problem="the Python of the TPU VM does not fit",
             remedy="Create the VM with the runtime for its accelerator: the images of v2-alpha-tpuv6e and its like have Python 3.10.",
         ),
-        Step(
+        InstallStep(
             "space",
             "room on the disk",
             check=("python3", "-c", HAS_ROOM, folder, str(NEEDED_BYTES)),
             problem="the disk of the TPU VM is too full",
             remedy="Free some space (df -h shows where), or set remote.folder to a larger disk.",
         ),
-        Step(
+        InstallStep(
             "openblas",
             "OpenBLAS, which torch_xla needs and the image lacks",
             check=("python3", "-c", HAS_OPENBLAS),
@@ -95,7 +95,7 @@ def tpu_steps(folder: str) -> tuple[Step, ...]:
             problem="OpenBLAS could not be installed",
             remedy="Install it by hand in a shell there: sudo apt-get install libopenblas0",
         ),
-        Step(
+        InstallStep(
             "venv",
             "Python's module venv",
             check=("python3", "-c", MAKES_VENVS),
@@ -103,7 +103,7 @@ def tpu_steps(folder: str) -> tuple[Step, ...]:
             problem="Python's module venv could not be installed",
             remedy="Install it by hand in a shell there: sudo apt-get install python3-venv",
         ),
-        Step(
+        InstallStep(
             "environment",
             "an environment of its own",
             check=(python, "-c", MAKES_VENVS),
@@ -111,7 +111,7 @@ def tpu_steps(folder: str) -> tuple[Step, ...]:
             problem="the environment could not be made",
             remedy=f"Remove {folder}/venv there, and run it again.",
         ),
-        Step(
+        InstallStep(
             "torch",
             "torch and torch_xla for the TPU, 4.3 GB to download",
             check=(python, "-c", HAS_PINS, *PAIR),
@@ -162,16 +162,18 @@ OnLine = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Done:
+class InstallResult:
     """How a step went: it was there already, or has been brought; ``detail`` is what its check said last."""
 
-    step: Step
+    step: InstallStep
     how: Literal["there", "brought"]
     seconds: float
     detail: str = ""
 
 
-def set_up(host: Host, steps: Sequence[Step], on_line: OnLine, on_done: Callable[[Done], object]) -> tuple[Done, ...]:
+def set_up(
+    host: Host, steps: Sequence[InstallStep], on_line: OnLine, on_done: Callable[[InstallResult], object]
+) -> tuple[InstallResult, ...]:
     """Go through the steps, each only where it is not there; raise HeartbeatError with a diagnosis where one fails.
 
     Whatever was brought stays, so that the next call goes on from there.
@@ -184,12 +186,12 @@ def set_up(host: Host, steps: Sequence[Step], on_line: OnLine, on_done: Callable
     return tuple(results)
 
 
-def take(host: Host, step: Step, on_line: OnLine) -> Done:
+def take(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
     begun = monotonic()
     if step.check is not None:
         code, said = run(host, step.check, lambda _: None)
         if code == 0:
-            return Done(step, "there", monotonic() - begun, said[-1] if said else "")
+            return InstallResult(step, "there", monotonic() - begun, said[-1] if said else "")
         if not step.commands or code == LOST or code < 0:  # no answer says nothing of what is there
             raise failed(host, step, code, said)
     for command in step.commands:
@@ -200,7 +202,7 @@ def take(host: Host, step: Step, on_line: OnLine) -> Done:
         code, said = run(host, step.check, lambda _: None)
         if code:
             raise failed(host, step, code, said)
-    return Done(step, "brought", monotonic() - begun)
+    return InstallResult(step, "brought", monotonic() - begun)
 
 
 def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
@@ -230,7 +232,7 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
         cast("IO[bytes]", process.stdin).close()
 
 
-def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatError:
+def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> HeartbeatError:
     """Explain a step that failed: the connection, what is known of its words, or the words alone."""
     text = "\n".join(said)
     if code == LOST or code < 0:  # ssh itself was ended
@@ -245,7 +247,7 @@ def failed(host: Host, step: Step, code: int, said: Sequence[str]) -> HeartbeatE
 
 def look_at_device(host: Host, backend: BackendName = "xla") -> Device:
     """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
-    order = {"probe": Plan(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
+    order = {"probe": BenchmarkConfig(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
     code, output, errors = converse(host, json.dumps(order).encode() + b"\n")
     if code == LOST:
         raise cannot_reach(host.label, errors.decode("utf-8", "replace"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import HostLine, Run, Source
 from heartbeat_core.benchmark.series import ChartData
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
 
@@ -59,7 +59,7 @@ def whole(line: HostLine) -> bool:
     return line.report.ending is None or line.report.ending.clean
 
 
-class Together(Source):
+class MultiHostRun(Source):
     """The runs of several hosts, one of which is shown; it is over when all are."""
 
     def __init__(self, hosts: Sequence[Host], start: Callable[[Host], Run]) -> None:
@@ -85,7 +85,7 @@ class Together(Source):
                 self.ending = self.worst()
             self.news()
 
-    def worst(self) -> Ending:
+    def worst(self) -> RunOutcome:
         endings = [run.ending for run in self.runs if run.ending is not None]
         return next((ending for ending in endings if not ending.clean), endings[0])
 

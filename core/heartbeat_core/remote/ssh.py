@@ -102,7 +102,7 @@ OPENED_BY = {
 
 
 @dataclass(frozen=True)
-class Connection:
+class SshConnection:
     """A command that opens a shell on a TPU VM, the environment to run it in, and what to say before."""
 
     command: tuple[str, ...]
@@ -118,7 +118,7 @@ def connect(
     worker: int = 0,
     way: Way = "auto",
     flags: tuple[str, ...] = (),
-) -> Connection:
+) -> SshConnection:
     """Give the command that connects to one host of ``node``; raise HeartbeatError where nothing can answer there.
 
     ``endpoint`` is the emulator that is asked in Google's stead, ``flags`` are for ssh.
@@ -127,7 +127,7 @@ def connect(
     where = endpoint_of(node, worker)
     vm = Vm(node.id, node.zone, project, choose_way(node, where, way), flags)
     refuse_made_up(node, where, endpoint)
-    return Connection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
+    return SshConnection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
 
 
 def check_state(node: Node) -> None:
@@ -217,7 +217,7 @@ class GivenUp(HeartbeatError):
         super().__init__("given up before it was connected", "", "", exit_code=INTERRUPTED)
 
 
-class Calls:
+class SshCalls:
     """What one errand has under way; ``end`` ends all of it and lets nothing more begin.
 
     Each program has a session of its own and is ended with all it has started: gcloud starts an ssh, and ssh a proxy.

@@ -19,8 +19,8 @@ from typing import Any
 
 from heartbeat_core.benchmark.process import kill_worker
 from heartbeat_core.benchmark.run import Told
-from heartbeat_core.errors import HeartbeatError, plain
-from heartbeat_core.telemetry.readings import Look, look_from_json
+from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.telemetry.readings import ChipReadings, look_from_json
 
 # What runs under the other Python, each before what imports it. It is sent along, so nothing of ours need be there.
 MODULES = tuple(f"heartbeat_core.{name}" for name in ("beat.chips", "beat.pci", "beat.holders", "beat.lifeline", "telemetry.reader"))
@@ -87,7 +87,7 @@ class Reader:
         )
 
 
-class Watcher:
+class ChipReader:
     """One reader at work. ``looks`` belongs to one thread, whose end is the reader's as well; ``stop`` may come from any."""
 
     def __init__(self, reader: Reader, every_s: float | None = None) -> None:
@@ -97,7 +97,7 @@ class Watcher:
         self.stopping = threading.Event()
         self.guard = threading.Lock()  # between a start and a stop
 
-    def looks(self) -> Generator[Look, None, None]:
+    def looks(self) -> Generator[ChipReadings, None, None]:
         """Give one look after another; the last one says why no more will come, unless ``stop`` did that."""
         try:
             with self.guard:
@@ -106,7 +106,7 @@ class Watcher:
                 self.process = self.reader.spawn()
         except OSError as error:
             what = self.reader.python if self.reader.on_host is None else "what leads to its host"
-            yield Look(failure=f"{what} cannot be started: {error.strerror}")
+            yield ChipReadings(failure=f"{what} cannot be started: {error.strerror}")
             return
         listener = threading.Thread(target=self.listen, name="reader's stderr", daemon=True)
         listener.start()
@@ -115,7 +115,7 @@ class Watcher:
         finally:
             self.end(listener)
 
-    def read(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> Iterator[Look]:
+    def read(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> Iterator[ChipReadings]:
         assert process.stdin is not None
         assert process.stdout is not None
         count = 0
@@ -126,13 +126,13 @@ class Watcher:
                 count += 1
                 yield look_from_json(line)
         except TimeoutError:
-            yield Look(failure=f"It did not answer within {self.reader.limit_s:.0f} s.")
+            yield ChipReadings(failure=f"It did not answer within {self.reader.limit_s:.0f} s.")
             return
         except HeartbeatError as error:
-            yield Look(failure=f"{error.title}. {error.cause}")
+            yield ChipReadings(failure=f"{error.title}. {error.cause}")
             return
         if not self.stopping.is_set() and (self.every_s or not count):
-            yield Look(failure=self.why_it_ended(process, listener))
+            yield ChipReadings(failure=self.why_it_ended(process, listener))
 
     def why_it_ended(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> str:
         kill_worker(process)
@@ -146,7 +146,7 @@ class Watcher:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             # what libraries and ssh say may hold colours and worse, and ends up on a screen
-            text = plain(line.decode("utf-8", "replace")).strip()
+            text = sanitize_line(line.decode("utf-8", "replace")).strip()
             if text:
                 self.errors.append(text)
 
@@ -184,10 +184,10 @@ def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
             raise HeartbeatError("the reader told a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
 
 
-def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, Look], None, None]:
+def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:
     """Look at several machines at once, each in a thread of its own; give each look with the name of its machine as it comes."""
-    told: queue.SimpleQueue[tuple[str, Look | None]] = queue.SimpleQueue()
-    watchers = {name: Watcher(reader, every_s) for name, reader in readers.items()}
+    told: queue.SimpleQueue[tuple[str, ChipReadings | None]] = queue.SimpleQueue()
+    watchers = {name: ChipReader(reader, every_s) for name, reader in readers.items()}
 
     def listen(name: str) -> None:
         try:
@@ -224,14 +224,14 @@ def source_of(module: str) -> str:
 EVERY_S = 1.0
 
 
-class ChipWitness:
+class TpuChipMonitor:
     """What a run is told of its chips through tpu-info; where ``always``, a rehearsal without a chip is as well."""
 
     source = "tpu-info"
 
     def __init__(self, reader: Reader, *, always: bool = False, every_s: float = EVERY_S) -> None:
         self.always = always
-        self.watcher = Watcher(reader, every_s)
+        self.watcher = ChipReader(reader, every_s)
 
     def concerns(self, environment: Mapping[str, Any]) -> bool:
         return self.always or environment.get("hardware") == "TPU" or bool(environment.get("chip"))
@@ -244,7 +244,7 @@ class ChipWitness:
         self.watcher.stop()
 
 
-def what_lacks(look: Look) -> str | None:
+def what_lacks(look: ChipReadings) -> str | None:
     """Say in one line what is missing; beside a run, whose workload is there, a server that is not is no "not yet"."""
     problem = look.problem
     if problem is None:

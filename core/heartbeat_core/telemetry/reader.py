@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from heartbeat_core.benchmark.control import die_with
+from heartbeat_core.benchmark.control import exit_with_parent
 from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, metrics_ports, scan_tpus, unreadable, users_of
 
 PORT = 8431  # libtpu's own
@@ -34,7 +34,7 @@ Ask = Callable[[int, float, int], dict[str, Any]]  # port, seconds, devices on a
 
 def main(order: Mapping[str, Any]) -> None:
     """Look once, or every ``every_s`` seconds until stdin ends; say in each look what there is and what is missing."""
-    die_with(order.get("parent"))
+    exit_with_parent(order.get("parent"))
     os.nice(NICE)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would log every server that is not there
     threading.Thread(target=end_with_stdin, daemon=True).start()

@@ -27,7 +27,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Look:
+class ChipReadings:
     """One look. ``tpus`` are (address on the bus, generation or None); ``library`` is the release of tpu-info.
 
     ``failure`` says why there was no look at all. Times are UTC, ISO 8601, by the clock of the machine looked at.
@@ -85,7 +85,7 @@ def title_of(name: str | None) -> str:
     return chip.title if chip else "TPU of an unknown generation"
 
 
-def explain(look: Look) -> HeartbeatError | None:
+def explain(look: ChipReadings) -> HeartbeatError | None:
     ports = " and ".join(f"localhost:{answer.port}" for answer in look.answers)
     named = len(look.answers) > 1
     details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in look.answers if each.detail)
@@ -132,11 +132,11 @@ def problem(title: str, cause: str, remedy: str, *, exit_code: int = 3) -> Heart
     return HeartbeatError(title, cause, remedy, exit_code=exit_code)
 
 
-def look_from_json(line: bytes) -> Look:
+def look_from_json(line: bytes) -> ChipReadings:
     """Read one line of the reader's; raise HeartbeatError where it is none."""
     try:
         said = json.loads(line)
-        return Look(
+        return ChipReadings(
             time=str(said["time"]),
             tpus=tuple((str(tpu["address"]), tpu["chip"]) for tpu in said["tpus"]),
             files=tuple(map(str, said.get("files", ()))),

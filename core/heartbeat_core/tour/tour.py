@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from heartbeat_core.benchmark.config import BackendName, MatMul, Plan
+from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.roofline import floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
@@ -147,7 +147,7 @@ WORK = MatMul()  # the handbook's
 
 
 @dataclass(frozen=True)
-class Step:
+class TourStep:
     """One station: ``section`` of the handbook; ``plan`` is None where nothing is run.
 
     ``conclude`` says in sentences what the reports so far show; it is asked once the step's own has ended, or at once
@@ -160,7 +160,7 @@ class Step:
     words: str
     look: str
     conclude: Callable[[Reports], tuple[str, ...]]
-    plan: Plan | None = None
+    plan: BenchmarkConfig | None = None
 
     @property
     def recording(self) -> Path | None:
@@ -169,8 +169,8 @@ class Step:
         return path if path.exists() else None
 
 
-STEPS: tuple[Step, ...] = (
-    Step(
+STEPS: tuple[TourStep, ...] = (
+    TourStep(
         "cpu",
         "one product, on the CPU",
         "1.1",
@@ -178,9 +178,9 @@ STEPS: tuple[Step, ...] = (
         "times 256 MiB of weights. The handbook expects 30 to 50 ms on a laptop.",
         "The first beat, marked cold, touches its memory for the first time. Behind the line the beats are alike: the steady state.",
         after_cpu,
-        Plan(WORK, "cpu", "synchronized", warmup=5, iterations=50),
+        BenchmarkConfig(WORK, "cpu", "synchronized", warmup=5, iterations=50),
     ),
-    Step(
+    TourStep(
         "one-row",
         "why a systolic array",
         "1.3",
@@ -189,9 +189,9 @@ STEPS: tuple[Step, ...] = (
         "What fetching costs shows with a single row: 1/128 of the arithmetic, but all of the weights.",
         "The time does not fall to 1/128. Look at GB/s: the weights alone fill the way from memory.",
         after_one_row,
-        Plan(replace(WORK, batch=1), "cpu", "synchronized", warmup=5, iterations=100),
+        BenchmarkConfig(replace(WORK, batch=1), "cpu", "synchronized", warmup=5, iterations=100),
     ),
-    Step(
+    TourStep(
         "cold",
         "XLA, cold",
         "1.6",
@@ -199,9 +199,9 @@ STEPS: tuple[Step, ...] = (
         "and the first reading holds that.",
         "The first of the five readings stands far above the rest: it is the only one that compiles.",
         after_cold,
-        Plan(WORK, "xla", "handbook", warmup=0, iterations=100),
+        BenchmarkConfig(WORK, "xla", "handbook", warmup=0, iterations=100),
     ),
-    Step(
+    TourStep(
         "warm",
         "the same after a warm-up",
         "1.6",
@@ -209,9 +209,9 @@ STEPS: tuple[Step, ...] = (
         "a fraction of one, it says.",
         "The number, and the verdict beside it.",
         after_warm,
-        Plan(WORK, "xla", "handbook", warmup=5, iterations=100),
+        BenchmarkConfig(WORK, "xla", "handbook", warmup=5, iterations=100),
     ),
-    Step(
+    TourStep(
         "honest",
         "what the clock missed",
         "1.6",
@@ -219,13 +219,13 @@ STEPS: tuple[Step, ...] = (
         "done.",
         "Where one beat goes: trace and dispatch are all that the handbook's clock saw, wait is the product.",
         after_honest,
-        Plan(WORK, "xla", "synchronized", warmup=5, iterations=50),
+        BenchmarkConfig(WORK, "xla", "synchronized", warmup=5, iterations=50),
     ),
-    Step("end", "the first pulse", "1.7", "Five readings of one product, and what each is worth.", "", summary),
+    TourStep("end", "the first pulse", "1.7", "Five readings of one product, and what each is worth.", "", summary),
 )
 
 
-def needs(step: Step) -> BackendName | None:
+def needs(step: TourStep) -> BackendName | None:
     """Name the backend that a step needs beyond what every machine has."""
     return step.plan.backend if step.plan is not None and step.plan.backend != "cpu" else None
 
@@ -237,14 +237,14 @@ Phase = Literal["before", "running", "after"]
 class Tour:
     """``running`` tells whether the run of the present step is on its way; ``lacks`` says why it cannot run here, if so."""
 
-    steps: tuple[Step, ...] = STEPS
+    steps: tuple[TourStep, ...] = STEPS
     at: int = 0
     running: bool = False
     lacks: str = ""
     reports: dict[str, Report] = field(default_factory=dict)
 
     @property
-    def step(self) -> Step:
+    def step(self) -> TourStep:
         return self.steps[self.at]
 
     @property
@@ -279,6 +279,6 @@ class Tour:
         return self.step.conclude(self.reports)
 
 
-def same_work(one: Plan, other: Plan) -> bool:
+def same_work(one: BenchmarkConfig, other: BenchmarkConfig) -> bool:
     """Tell whether two plans differ at most in the measuring of a ceiling afterwards."""
     return replace(one, calibrate=False) == replace(other, calibrate=False)

@@ -31,13 +31,13 @@ from heartbeat_core.vms.operation import (
     INTERRUPTED,
     NO,
     UNNAMED,
-    Errand,
-    Found,
+    FoundResource,
     Lost,
     Missing,
     OnStep,
-    Patience,
+    PollPolicy,
     VmError,
+    VmOperation,
     unheard,
 )
 from heartbeat_core.vms.request import CreateRequest
@@ -52,7 +52,7 @@ QUEUE_FAILED = ("FAILED", "SUSPENDED")
 
 
 def create(
-    session: CloudSession, request: CreateRequest, on_step: OnStep = unheard, patience: Patience | None = None, *, wait: bool = True
+    session: CloudSession, request: CreateRequest, on_step: OnStep = unheard, patience: PollPolicy | None = None, *, wait: bool = True
 ) -> Node | QueuedResource:
     """Create a TPU VM and watch it until it is READY, of a queued one until it is ACTIVE; raise VmError, or HeartbeatError for a bad wish.
 
@@ -61,11 +61,11 @@ def create(
     """
     for problem in request.problems().values():
         raise problem
-    return Creation(session, request, on_step, patience or Patience()).carry_out(wait=wait)
+    return Creation(session, request, on_step, patience or PollPolicy()).carry_out(wait=wait)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CreateSpec:
     """A node that is to be READY, or a queued resource that is to be ACTIVE."""
 
     request: CreateRequest
@@ -88,17 +88,19 @@ class Wanted:
         send = create_queued_resource if self.request.queued else create_node
         return send(session, self.project, self.zone, self.request.name, self.request.body())
 
-    def read(self, session: CloudSession) -> Found:
+    def read(self, session: CloudSession) -> FoundResource:
         where = (session, self.project, self.zone, self.request.name)
         if self.request.queued:
             queued = get_queued_resource(*where)
             why = queued.problem or f"The queued resource came to be {queued.state}."
-            return Found(queued.state, queued.state == "ACTIVE", OperationError(why) if queued.state in QUEUE_FAILED else None, queued)
+            return FoundResource(
+                queued.state, queued.state == "ACTIVE", OperationError(why) if queued.state in QUEUE_FAILED else None, queued
+            )
         node = get_node(*where)
         error = OperationError(f"It came to be {node.state} before it was READY.", 10) if node.state in GONE else None
-        return Found(node.state, node.state == "READY", error, node)
+        return FoundResource(node.state, node.state == "READY", error, node)
 
-    def arrived(self, found: Found) -> bool:
+    def arrived(self, found: FoundResource) -> bool:
         del found  # there was none before
         return True
 
@@ -106,9 +108,9 @@ class Wanted:
 class Creation:
     """One creation in one zone."""
 
-    def __init__(self, session: CloudSession, request: CreateRequest, on_step: OnStep, patience: Patience) -> None:
+    def __init__(self, session: CloudSession, request: CreateRequest, on_step: OnStep, patience: PollPolicy) -> None:
         self.session, self.request = session, request
-        self.errand = Errand(session, Wanted(request), on_step, patience)
+        self.errand = VmOperation(session, CreateSpec(request), on_step, patience)
 
     def carry_out(self, *, wait: bool = True) -> Node | QueuedResource:
         """Look whether the name is free, ask for it, and watch; raise VmError."""
@@ -137,7 +139,7 @@ class Creation:
         if self.request.queued:  # its TPU VM will want the name as well
             Creation(self.session, replace(self.request, queued=False), unheard, self.errand.patience).look()
 
-    def sight(self) -> Found | None:
+    def sight(self) -> FoundResource | None:
         """See what is there of that name, None for nothing; raise CloudError where that cannot be told."""
         for attempt in (1, 2, 3):
             found = self.errand.ask(self.errand.read)
@@ -227,7 +229,7 @@ class Creation:
         )
         return VmError(title, cause, "Nothing was created. Try again.", fate="nothing", again=True, doubtful=True)
 
-    def taken(self, found: Found) -> VmError:
+    def taken(self, found: FoundResource) -> VmError:
         kind = "queued resource" if self.request.queued else "TPU VM"
         title = f"there is already a {kind} {self.request.name} in {self.request.zone}"
         return VmError(title, f"It is {found.state}.", "Choose another name, or delete it first.", fate="nothing", exit_code=NO)
@@ -245,7 +247,7 @@ class Creation:
         return look, ("gcloud", "compute", "tpus", "tpu-vm", "delete", request.name, *where)
 
 
-def thing_of(found: Found) -> Node | QueuedResource:
+def thing_of(found: FoundResource) -> Node | QueuedResource:
     assert found.thing is not None  # what was read of a creation
     return found.thing
 

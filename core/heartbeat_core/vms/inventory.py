@@ -26,7 +26,7 @@ WHY_EMPTY = (
 
 
 @dataclass(frozen=True)
-class Look:
+class Inventory:
     """What there was at one moment; ``unreachable`` names the zones that did not answer and may hold more.
 
     ``queued_problem`` says why queued resources could not be listed, though the nodes could; ``queued`` is empty then.
@@ -75,7 +75,7 @@ class Transition:
     took_s: float | None = None
 
 
-def take_look(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Look:
+def fetch_inventory(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Inventory:
     """Ask for nodes and queued resources side by side; raise CloudError where the nodes cannot be had."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="queued") as pool:
         asked = pool.submit(list_queued_resources, session, project, zone)
@@ -86,16 +86,16 @@ def take_look(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Lo
         except CloudError as error:
             waiting, problem = Nodes(), error
     silent = tuple(dict.fromkeys(last(name) for name in (*nodes.unreachable, *waiting.unreachable)))
-    return Look(datetime.now(timezone.utc), project, zone, nodes.nodes, waiting.queued, silent, problem)
+    return Inventory(datetime.now(timezone.utc), project, zone, nodes.nodes, waiting.queued, silent, problem)
 
 
-def states(look: Look) -> dict[Key, str]:
+def states(look: Inventory) -> dict[Key, str]:
     """Give the state of everything in a look; what has none said is "?", which is no word of Google's."""
     found: dict[Key, str] = {("node", node.zone, node.id): node.state or "?" for node in look.nodes}
     return found | {("queued", queued.zone, queued.id): queued.state or "?" for queued in look.queued}
 
 
-def transitions(before: Look, after: Look, since: Mapping[Key, datetime] | None = None) -> tuple[Transition, ...]:
+def transitions(before: Inventory, after: Inventory, since: Mapping[Key, datetime] | None = None) -> tuple[Transition, ...]:
     """Find what changed between two looks, in the order of the names; ``since`` tells when each came into its state.
 
     What did not answer, a zone or the queued resources, does not tell what is not there.
@@ -115,7 +115,7 @@ def transitions(before: Look, after: Look, since: Mapping[Key, datetime] | None 
     return tuple(changed())
 
 
-def carried_over(before: Look | None, look: Look) -> Look:
+def carried_over(before: Inventory | None, look: Inventory) -> Inventory:
     """Keep what was known of what did not answer this time: nothing is forgotten because its zone is silent."""
     if before is None:
         return look
@@ -132,10 +132,10 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.last: Look | None = None
+        self.last: Inventory | None = None
         self.since: dict[Key, datetime] = {}
 
-    def add(self, look: Look) -> tuple[Transition, ...]:
+    def add(self, look: Inventory) -> tuple[Transition, ...]:
         """Take in the next look; give what changed, nothing for the first."""
         look = carried_over(self.last, look)
         found = transitions(self.last, look, self.since) if self.last else ()

@@ -40,13 +40,13 @@ What = Literal[
     "waiting",  # until the next round; detail says how long
 ]
 # What became of the TPU VM an errand is about.
-Fate = Literal["nothing", "there", "going on", "unknown"]
+Outcome = Literal["nothing", "there", "going on", "unknown"]
 
 INTERRUPTED, COULD_NOT_TELL, NO = 130, 3, 1
 
 
 @dataclass(frozen=True)
-class Step:
+class OperationStep:
     """One step of an errand; ``seconds`` is how long it had been in the step before."""
 
     at: datetime
@@ -55,16 +55,16 @@ class Step:
     seconds: float
 
 
-OnStep = Callable[[Step], None]
+OnStep = Callable[[OperationStep], None]
 
 
-def unheard(step: Step) -> None:
+def unheard(step: OperationStep) -> None:
     """Take a step nobody wants to hear of."""
     del step
 
 
 @dataclass(frozen=True)
-class Patience:
+class PollPolicy:
     """How often and how long is asked, in seconds.
 
     An operation is polled every ``poll_s`` at first, then ever more rarely until ``longest_poll_s``, for ``total_s`` in all. What is not
@@ -95,7 +95,7 @@ class VmError(HeartbeatError):
         cause: str = "",
         remedy: str = "",
         *,
-        fate: Fate,
+        fate: Outcome,
         exit_code: int = NO,
         diagnosis: Diagnosis | None = None,
         commands: tuple[tuple[str, ...], ...] = (),
@@ -103,7 +103,7 @@ class VmError(HeartbeatError):
         doubtful: bool = False,
     ) -> None:
         super().__init__(title, cause, remedy, exit_code=exit_code)
-        self.fate: Fate = fate
+        self.fate: Outcome = fate
         self.diagnosis, self.commands = diagnosis, commands
         self.again, self.doubtful = again, doubtful
 
@@ -126,7 +126,7 @@ MISSING, LOST = Missing(), Lost()
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundResource:
     """What was there: ``state`` is Google's word, ``done`` whether this is what was wanted, ``error`` why it will never be.
 
     ``thing`` is all that Google said of it, None where it is gone.
@@ -138,7 +138,7 @@ class Found:
     thing: Node | QueuedResource | None = None
 
 
-class Wish(Protocol):
+class OperationSpec(Protocol):
     """What an errand is about: ``zone`` and ``target`` say where, ``verb`` is the operation's."""
 
     @property
@@ -160,17 +160,17 @@ class Wish(Protocol):
     def send(self, session: CloudSession) -> Operation:
         """Ask for it, once; raise CloudError."""
 
-    def read(self, session: CloudSession) -> Found:
+    def read(self, session: CloudSession) -> FoundResource:
         """See what there is; raise CloudError, with status 404 where there is nothing."""
 
-    def arrived(self, found: Found) -> bool:
+    def arrived(self, found: FoundResource) -> bool:
         """Say whether what is seen shows that the request arrived."""
 
 
-class Asker:
+class Poller:
     """Asks again and again, ever more rarely, and tells what comes of it."""
 
-    def __init__(self, session: CloudSession, on_step: OnStep, patience: Patience) -> None:
+    def __init__(self, session: CloudSession, on_step: OnStep, patience: PollPolicy) -> None:
         self.session, self.on_step, self.patience = session, on_step, patience
         self.lost = False
         self.persistent = False  # whether a refusal has to last before it is believed: zones were seen to come and go
@@ -181,7 +181,7 @@ class Asker:
     def tell(self, what: What, detail: str = "") -> None:
         now = time.monotonic()
         took, self.told = now - self.told, now
-        self.on_step(Step(datetime.now(timezone.utc), what, detail, took))
+        self.on_step(OperationStep(datetime.now(timezone.utc), what, detail, took))
 
     def pause(self, due: float | None = None) -> None:
         """Wait until the next question, each time longer and never all at the same moment, but not past ``due``; raise Cancelled."""
@@ -222,13 +222,13 @@ class Asker:
             self.tell("back")
 
 
-class Errand(Asker):
+class VmOperation(Poller):
     """Carries out one wish; ``fate`` and ``thing`` are what is known at any moment of what became of it."""
 
-    def __init__(self, session: CloudSession, wish: Wish, on_step: OnStep, patience: Patience) -> None:
+    def __init__(self, session: CloudSession, wish: OperationSpec, on_step: OnStep, patience: PollPolicy) -> None:
         super().__init__(session, on_step, patience)
         self.wish = wish
-        self.fate: Fate = "nothing"
+        self.fate: Outcome = "nothing"
         self.thing: Node | QueuedResource | None = None
         self.state: str | None = None
 
@@ -245,7 +245,7 @@ class Errand(Asker):
     def list_operations(self) -> tuple[Operation, ...]:
         return list_operations(self.session, self.wish.project, self.wish.zone)
 
-    def read(self) -> Found:
+    def read(self) -> FoundResource:
         return self.wish.read(self.session)
 
     def send(self) -> Operation | None:
@@ -284,7 +284,7 @@ class Errand(Asker):
                 return own
             found = self.ask(self.read)
             now = time.monotonic()
-            if isinstance(found, Found) and self.wish.arrived(found):
+            if isinstance(found, FoundResource) and self.wish.arrived(found):
                 self.fate = "going on"
                 self.tell("arrived", found.state or "")
                 return UNNAMED
@@ -309,7 +309,7 @@ class Errand(Asker):
         own = [one for one in found if one.name not in before and one.target == self.wish.target and one.verb == self.wish.verb]
         return own[0] if own else None
 
-    def follow(self, operation: Operation) -> Found:
+    def follow(self, operation: Operation) -> FoundResource:
         """Watch until the wish is met; raise OperationError where it never will be, TimeoutError after ``total_s``, CloudError."""
         due = None if self.patience.total_s is None else time.monotonic() + self.patience.total_s
         name, gone_since = operation.name, None
@@ -326,7 +326,7 @@ class Errand(Asker):
             if error:
                 raise error
             found = self.ask(self.read)
-            if isinstance(found, Found):
+            if isinstance(found, FoundResource):
                 gone_since = None
                 self.see(found)
                 if found.error and not name:  # its operation, as long as it has one, will say why
@@ -350,7 +350,7 @@ class Errand(Asker):
                 raise
             return MISSING if error.status == NOT_FOUND else LOST
 
-    def see(self, found: Found) -> None:
+    def see(self, found: FoundResource) -> None:
         """Keep what is seen, and tell where its state changed."""
         self.thing = found.thing or self.thing
         if found.state and found.state != self.state:
@@ -358,18 +358,18 @@ class Errand(Asker):
             self.hurry()
             self.tell("state", found.state)
 
-    def appear(self) -> Found:
+    def appear(self) -> FoundResource:
         """See what has been taken on, which may show only after a moment. Raise CloudError, Cancelled."""
         self.hurry()
         began = time.monotonic()
-        while not isinstance(found := self.ask(self.read), Found):
+        while not isinstance(found := self.ask(self.read), FoundResource):
             if time.monotonic() - began >= self.patience.absent_s:
                 raise CloudError("timed out", "Google has taken it on, and it is not to be seen yet.", service="tpu")
             self.pause()
         self.see(found)
         return found
 
-    def remains(self) -> Found | None:
+    def remains(self) -> FoundResource | None:
         """See what an errand that failed has left: None where nothing is there. Raise CloudError, Cancelled.
 
         What is still being made or deleted is waited for, for a while: it goes by itself.
@@ -381,7 +381,7 @@ class Errand(Asker):
             if isinstance(found, Missing):
                 return None
             late = time.monotonic() - began >= self.patience.absent_s
-            if isinstance(found, Found) and (late or found.state not in ("DELETING", "CREATING")):
+            if isinstance(found, FoundResource) and (late or found.state not in ("DELETING", "CREATING")):
                 return found
             if late:
                 raise CloudError("timed out", "What is left of it could not be found out.", service="tpu")

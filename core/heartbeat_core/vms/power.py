@@ -24,7 +24,17 @@ from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import reason
 from heartbeat_core.vms.inventory import Change, allowed, allowed_queued, command_of
-from heartbeat_core.vms.operation import COULD_NOT_TELL, INTERRUPTED, NOT_FOUND, Errand, Found, OnStep, Patience, VmError, unheard
+from heartbeat_core.vms.operation import (
+    COULD_NOT_TELL,
+    INTERRUPTED,
+    NOT_FOUND,
+    FoundResource,
+    OnStep,
+    PollPolicy,
+    VmError,
+    VmOperation,
+    unheard,
+)
 
 WANTED = {"start": "READY", "stop": "STOPPED"}
 UNDER_WAY = {"start": ("STARTING", "READY"), "stop": ("STOPPING", "STOPPED"), "delete": ("DELETING",)}
@@ -50,7 +60,7 @@ def carry_out(
     thing: Node | QueuedResource,
     action: Change,
     on_step: OnStep = unheard,
-    patience: Patience | None = None,
+    patience: PollPolicy | None = None,
     *,
     wait: bool = True,
 ) -> None:
@@ -61,7 +71,7 @@ def carry_out(
     """
     if problem := refuse(thing, action):
         raise problem
-    errand = Errand(session, wish_of(project, thing, action), on_step, patience or Patience())
+    errand = VmOperation(session, wish_of(project, thing, action), on_step, patience or PollPolicy())
     try:
         operation = errand.send()
         if operation is None:
@@ -107,18 +117,18 @@ class NodeChange:
             return delete_node(session, self.project, self.zone, self.name)
         return change_node(session, self.project, self.zone, self.name, self.verb)
 
-    def read(self, session: CloudSession) -> Found:
+    def read(self, session: CloudSession) -> FoundResource:
         try:
             node = get_node(session, self.project, self.zone, self.name)
         except CloudError as error:
             if self.verb == "delete" and error.status == NOT_FOUND:
-                return Found(None, done=True)
+                return FoundResource(None, done=True)
             raise
         lost = self.verb != "delete" and node.state in GONE
         why = OperationError(f"It came to be {node.state}.") if lost else None
-        return Found(node.state, node.state == WANTED.get(self.verb), why, node)
+        return FoundResource(node.state, node.state == WANTED.get(self.verb), why, node)
 
-    def arrived(self, found: Found) -> bool:
+    def arrived(self, found: FoundResource) -> bool:
         return found.done or found.state in UNDER_WAY[self.verb]
 
 
@@ -138,20 +148,20 @@ class QueueDeletion:
     def send(self, session: CloudSession) -> Operation:
         return delete_queued_resource(session, self.project, self.zone, self.name)
 
-    def read(self, session: CloudSession) -> Found:
+    def read(self, session: CloudSession) -> FoundResource:
         try:
             queued = get_queued_resource(session, self.project, self.zone, self.name)
         except CloudError as error:
             if error.status == NOT_FOUND:
-                return Found(None, done=True)
+                return FoundResource(None, done=True)
             raise
-        return Found(queued.state, done=False)
+        return FoundResource(queued.state, done=False)
 
-    def arrived(self, found: Found) -> bool:
+    def arrived(self, found: FoundResource) -> bool:
         return found.done or found.state == "DELETING"
 
 
-def ended(error: BaseException, errand: Errand, thing: Node | QueuedResource, action: Change) -> VmError:
+def ended(error: BaseException, errand: VmOperation, thing: Node | QueuedResource, action: Change) -> VmError:
     """Say how a change ended that did not end well."""
     project = errand.wish.project
     words = {"project": project, "zone": thing.zone, "tpu_name": thing.id}

@@ -9,15 +9,15 @@ from heartbeat_core.cloud.accelerators import Scope
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.quotas import TPU, Limit, get_quota
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import Held, Nodes, held
-from heartbeat_core.vms.inventory import Look
+from heartbeat_core.cloud.tpu import Nodes, QuotaUsage, held
+from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.request import CreateRequest
 
 SCOPES: tuple[Scope, ...] = ("zone", "region")
 
 
 @dataclass(frozen=True)
-class Room:
+class QuotaHeadroom:
     """One quota in one place: ``limit`` is None where it could not be read, ``problem`` says why then; ``unit`` is chips or cores."""
 
     scope: Scope
@@ -26,7 +26,7 @@ class Room:
     unit: str
     needed: int
     limit: Limit | None
-    held: Held
+    held: QuotaUsage
     problem: str = ""
 
     @property
@@ -56,16 +56,16 @@ class Room:
         return f"{where}: {self.left} {self.unit} left of {self.limit} ({self.held.sure}{doubt} in use), {self.needed} needed"
 
 
-def no_room(request: CreateRequest, problem: str) -> tuple[Room, ...]:
+def no_room(request: CreateRequest, problem: str) -> tuple[QuotaHeadroom, ...]:
     """Say why it cannot be told; empty where no quota of that type is known."""
     kind = request.accelerator
     quota_id = kind.quota_id(request.provisioning, "zone") if kind else None
     if kind is None or quota_id is None:
         return ()
-    return (Room("zone", request.zone, quota_id, kind.family.unit, kind.size, None, Held(0, 0, ()), problem),)
+    return (QuotaHeadroom("zone", request.zone, quota_id, kind.family.unit, kind.size, None, QuotaUsage(0, 0, ()), problem),)
 
 
-def find_room(session: CloudSession, request: CreateRequest, look: Look) -> tuple[Room, ...]:
+def find_room(session: CloudSession, request: CreateRequest, look: Inventory) -> tuple[QuotaHeadroom, ...]:
     """Ask for the quotas of the zone and of its region side by side; what cannot be told is told in the answer.
 
     ``look`` is one at all zones; an empty answer means that nothing is known of quotas for that type.
@@ -75,7 +75,7 @@ def find_room(session: CloudSession, request: CreateRequest, look: Look) -> tupl
         return ()
     everything = Nodes(look.nodes, look.queued)
 
-    def ask(scope: Scope) -> Room | None:
+    def ask(scope: Scope) -> QuotaHeadroom | None:
         place = request.zone if scope == "zone" else request.zone.rpartition("-")[0]
         quota_id = kind.quota_id(request.provisioning, scope)
         if not place or quota_id is None:
@@ -84,7 +84,7 @@ def find_room(session: CloudSession, request: CreateRequest, look: Look) -> tupl
         use = held(replace(everything, unreachable=silent), kind, request.provisioning, scope, place)
         if look.queued_problem:
             use = replace(use, doubts=(*use.doubts, "queued resources could not be listed"))
-        room = Room(scope, place, quota_id, kind.family.unit, kind.size, None, use)
+        room = QuotaHeadroom(scope, place, quota_id, kind.family.unit, kind.size, None, use)
         try:
             quota = get_quota(session, request.project, TPU, quota_id)
         except CloudError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits
-from heartbeat_core.cloud.gcloud_config import Chosen
+from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
@@ -250,7 +250,7 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
     """Make the request that somebody sees first: what flags, environment and settings name, else the last one, else the defaults."""
 
     def pick(name: str, kept: str) -> str:
-        chosen: Chosen = getattr(target, name)
+        chosen: SourcedValue = getattr(target, name)
         return (chosen.value if chosen and not by_default(chosen) else kept or chosen.value) or ""
 
     kind = pick("accelerator_type", last.accelerator_type if last else "")
@@ -258,7 +258,7 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
     if by_default(runtime):  # it goes with the default type, which need not be the one that was picked
         found = find_accelerator(kind)
         kept = last.runtime_version if last and last.accelerator_type == kind else None
-        runtime = Chosen(kept or (found.family.runtime if found else None), "goes with the type")
+        runtime = SourcedValue(kept or (found.family.runtime if found else None), "goes with the type")
     request = CreateRequest(
         project=target.project.value or (last.project if last else ""),
         zone=pick("zone", last.zone if last else ""),
@@ -276,7 +276,7 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
     )  # fmt: skip
 
 
-def by_default(chosen: Chosen) -> bool:
+def by_default(chosen: SourcedValue) -> bool:
     """Say whether nobody chose it."""
     return chosen.source == "default" or chosen.source.startswith(("goes with", "not set"))
 

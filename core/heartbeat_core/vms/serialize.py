@@ -9,13 +9,13 @@ from typing import Any
 
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.tpu import Node, QueuedResource
-from heartbeat_core.vms.inventory import Look, age_s
+from heartbeat_core.vms.inventory import Inventory, age_s
 from heartbeat_core.vms.pricing import Rates, cost_so_far, rate_of
 
 SCHEMA = 1
 
 
-def look_json(look: Look, rates: Rates | None, emulated: str = "", prices_problem: str = "") -> dict[str, Any]:
+def look_json(look: Inventory, rates: Rates | None, emulated: str = "", prices_problem: str = "") -> dict[str, Any]:
     """Describe a look; costs are null where they are not known."""
     return {
         "schema": SCHEMA,

@@ -10,7 +10,7 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import GONE as ENDED
 from heartbeat_core.cloud.tpu import get_node, get_queued_resource
-from heartbeat_core.vms.operation import NOT_FOUND, Asker, Lost, Missing, OnStep, Patience, unheard
+from heartbeat_core.vms.operation import NOT_FOUND, Lost, Missing, OnStep, Poller, PollPolicy, unheard
 
 Outcome = Literal["reached", "ended", "gone", "timed out"]
 
@@ -50,13 +50,13 @@ def watch(
     name: str,
     until: str = "READY",
     on_step: OnStep = unheard,
-    patience: Patience | None = None,
+    patience: PollPolicy | None = None,
 ) -> Watched:
     """Wait until the node of that name is in the state ``until``, or is gone for ABSENT; a queued resource stands in for a node to come.
 
     It ends as well in a state that leads nowhere else, and after ``total_s``. Raise CloudError where there is no asking, Cancelled.
     """
-    asker = Asker(session, on_step, patience or Patience(absent_s=10.0))
+    asker = Poller(session, on_step, patience or PollPolicy(absent_s=10.0))
     began = still_since = time.monotonic()
     due = None if asker.patience.total_s is None else began + asker.patience.total_s
     state: str | None = None

@@ -18,7 +18,20 @@ from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import Creation, reason
-from heartbeat_core.vms.operation import COULD_NOT_TELL, INTERRUPTED, NO, Fate, Found, Lost, OnStep, Patience, Step, VmError, What, unheard
+from heartbeat_core.vms.operation import (
+    COULD_NOT_TELL,
+    INTERRUPTED,
+    NO,
+    FoundResource,
+    Lost,
+    OnStep,
+    OperationStep,
+    Outcome,
+    PollPolicy,
+    VmError,
+    What,
+    unheard,
+)
 from heartbeat_core.vms.request import CreateRequest
 
 
@@ -27,7 +40,7 @@ def keep_trying(
     request: CreateRequest,
     zones: Sequence[str],
     on_step: OnStep = unheard,
-    patience: Patience | None = None,
+    patience: PollPolicy | None = None,
     *,
     limit_s: float | None = None,
 ) -> Node:
@@ -47,14 +60,14 @@ def keep_trying(
     for zone in names:
         for problem in replace(request, zone=zone).problems().values():
             raise problem
-    return Rounds(session, request, names, on_step, patience or Patience(), limit_s).carry_out()
+    return ZoneSearch(session, request, names, on_step, patience or PollPolicy(), limit_s).carry_out()
 
 
 # A node of ours in one of these is being made or runs; in any other it does not become READY by itself.
 ON_ITS_WAY = ("CREATING", "STARTING", "RESTARTING", "REIMAGING", "REPAIRING", "READY")
 
 
-class Rounds:
+class ZoneSearch:
     """The rounds through the zones; ``doubtful`` are those where a lost request is taken not to have arrived."""
 
     def __init__(  # all of them kept
@@ -63,7 +76,7 @@ class Rounds:
         request: CreateRequest,
         zones: tuple[str, ...],
         on_step: OnStep,
-        patience: Patience,
+        patience: PollPolicy,
         limit_s: float | None,
     ) -> None:
         self.session, self.request, self.zones, self.on_step = session, request, list(zones), on_step
@@ -94,7 +107,7 @@ class Rounds:
             if error.kind == "cancelled":
                 raise self.stopped() from None
             found = diagnose_exception(error, "call", self.request.words())
-            fate: Fate = "unknown" if self.doubtful else "nothing"
+            fate: Outcome = "unknown" if self.doubtful else "nothing"
             code = COULD_NOT_TELL if self.doubtful else NO
             raise VmError(
                 found.title, reason(found), self.open_ends(), fate=fate, exit_code=code, diagnosis=found, commands=self.commands()
@@ -135,7 +148,7 @@ class Rounds:
                 if error.kind != "refused" or zone in self.doubtful:
                     raise
                 continue
-            if isinstance(found, Found) and isinstance(found.thing, Node):
+            if isinstance(found, FoundResource) and isinstance(found.thing, Node):
                 return found.thing
         return None
 
@@ -146,7 +159,7 @@ class Rounds:
         """
         same = (node.accelerator_type, node.runtime_version) == (self.request.accelerator_type, self.request.runtime_version)
         if not same or node.state not in ON_ITS_WAY:
-            raise self.creation(node.zone).taken(Found(node.state, done=False, thing=node))
+            raise self.creation(node.zone).taken(FoundResource(node.state, done=False, thing=node))
         self.tell("there", f"{node.id} in {node.zone}, {node.state}")
         try:
             made = self.creation(node.zone).watch()
@@ -178,11 +191,11 @@ class Rounds:
 
     def out_of_time(self) -> VmError:
         title = f"no zone had one within {self.limit_s:g} s"
-        fate: Fate = "unknown" if self.doubtful else "nothing"
+        fate: Outcome = "unknown" if self.doubtful else "nothing"
         return VmError(title, "", self.open_ends(), fate=fate, exit_code=COULD_NOT_TELL if self.doubtful else NO, commands=self.commands())
 
     def stopped(self) -> VmError:
-        fate: Fate = "unknown" if self.doubtful else "nothing"
+        fate: Outcome = "unknown" if self.doubtful else "nothing"
         return VmError("interrupted", "", self.open_ends(), fate=fate, exit_code=INTERRUPTED, commands=self.commands())
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
@@ -194,4 +207,4 @@ class Rounds:
         return f"Nothing was created.{where}"
 
     def tell(self, what: What, detail: str) -> None:
-        self.on_step(Step(datetime.now(timezone.utc), what, detail, 0.0))
+        self.on_step(OperationStep(datetime.now(timezone.utc), what, detail, 0.0))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.backends.accelerator import Accelerator
+from heartbeat_core.benchmark.backends.accelerator import AcceleratorBackend
 from heartbeat_core.benchmark.backends.base import BackendUnavailable
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
@@ -36,10 +36,10 @@ class FakeTorch(SimpleNamespace):
 
 
 @pytest.fixture
-def with_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Accelerator]:
-    def make(torch: Any) -> Accelerator:
+def with_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], AcceleratorBackend]:
+    def make(torch: Any) -> AcceleratorBackend:
         monkeypatch.setitem(sys.modules, "torch", torch)
-        return Accelerator()
+        return AcceleratorBackend()
 
     return make
 
@@ -51,7 +51,7 @@ def cuda(**more: Any) -> FakeTorch:
 
 
 @pytest.mark.torch
-def test_a_torch_without_an_accelerator_says_so(begin: Callable[..., Run], small: Callable[..., Plan]) -> None:
+def test_a_torch_without_an_accelerator_says_so(begin: Callable[..., Run], small: Callable[..., BenchmarkConfig]) -> None:
     torch = pytest.importorskip("torch")
     if torch.accelerator.is_available():
         pytest.skip("there is an accelerator here")
@@ -63,36 +63,38 @@ def test_a_torch_without_an_accelerator_says_so(begin: Callable[..., Run], small
     assert "--backend cpu" in run.ending.remedy
 
 
-def test_a_torch_too_old_to_know_of_accelerators_is_no_crash(with_torch: Callable[[Any], Accelerator]) -> None:
+def test_a_torch_too_old_to_know_of_accelerators_is_no_crash(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
     with pytest.raises(BackendUnavailable, match="no accelerator"):
-        with_torch(SimpleNamespace(__version__="2.1", matmul=None)).open(Plan())
+        with_torch(SimpleNamespace(__version__="2.1", matmul=None)).open(BenchmarkConfig())
 
 
 @pytest.mark.parametrize(
     ("precision", "asked", "told"),
     [("default", "highest", "float32 as it is"), ("high", "high", "float32 in TF32 (high)"), ("highest", "highest", "float32 as it is")],
 )
-def test_the_precision_of_cuda_is_set_and_shown(with_torch: Callable[[Any], Accelerator], precision: Any, asked: str, told: str) -> None:
+def test_the_precision_of_cuda_is_set_and_shown(
+    with_torch: Callable[[Any], AcceleratorBackend], precision: Any, asked: str, told: str
+) -> None:
     torch = cuda()
-    found = with_torch(torch).open(Plan(precision=precision))
+    found = with_torch(torch).open(BenchmarkConfig(precision=precision))
     assert torch.asked == [asked]
     assert found["precision"] == told
     assert found["hardware"] == "H200"
     assert found["chip"] is None
 
 
-def test_a_device_without_a_choice_of_precision_refuses_one(with_torch: Callable[[Any], Accelerator]) -> None:
+def test_a_device_without_a_choice_of_precision_refuses_one(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
     backend = with_torch(FakeTorch("mps"))
     with pytest.raises(HeartbeatError, match="no precision 'high'"):
-        backend.open(Plan(precision="high"))
-    assert backend.open(Plan())["hardware"] == "MPS"
-    assert backend.open(Plan(MatMul(dtype="bfloat16")))["precision"] == "bfloat16"
+        backend.open(BenchmarkConfig(precision="high"))
+    assert backend.open(BenchmarkConfig())["hardware"] == "MPS"
+    assert backend.open(BenchmarkConfig(MatMul(dtype="bfloat16")))["precision"] == "bfloat16"
 
 
-def test_every_beat_is_waited_for_and_split(with_torch: Callable[[Any], Accelerator]) -> None:
+def test_every_beat_is_waited_for_and_split(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
     torch = cuda()
     backend = with_torch(torch)
-    backend.open(Plan())
+    backend.open(BenchmarkConfig())
     backend.operands = ("inputs", "weights")
     torch.asked.clear()
     total, dispatch, wait = backend.beat()
@@ -101,21 +103,21 @@ def test_every_beat_is_waited_for_and_split(with_torch: Callable[[Any], Accelera
     assert len(backend.parts) == 2
 
 
-def test_the_memory_is_the_devices_own(with_torch: Callable[[Any], Accelerator]) -> None:
+def test_the_memory_is_the_devices_own(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
     backend = with_torch(cuda())
-    backend.open(Plan())
+    backend.open(BenchmarkConfig())
     assert backend.device_memory() == 7
     other = with_torch(FakeTorch("mps"))
-    other.open(Plan())
+    other.open(BenchmarkConfig())
     assert other.device_memory() is None
 
 
-def test_the_memory_that_cuda_tells_of_is_the_drivers_word(with_torch: Callable[[Any], Accelerator]) -> None:
+def test_the_memory_that_cuda_tells_of_is_the_drivers_word(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
     torch = cuda()
     torch.accelerator.current_accelerator = lambda: SimpleNamespace(type="cuda", index=None)
     backend = with_torch(torch)
-    backend.open(Plan())
+    backend.open(BenchmarkConfig())
     assert backend.chip_reading() == ChipReading(0, 2, 9, None)
     others = with_torch(FakeTorch("mps"))
-    others.open(Plan())
+    others.open(BenchmarkConfig())
     assert others.chip_reading() is None

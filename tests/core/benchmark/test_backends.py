@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
 
 LONG_S = 60.0  # far more than any of this takes
 Begin = Callable[..., Run]
-Small = Callable[..., Plan]
+Small = Callable[..., BenchmarkConfig]
 
 
 def test_without_torch_the_backend_is_unavailable_and_says_how_to_get_it(

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import BACKENDS, METHODS, MatMul, Plan, plan_from_json
+from heartbeat_core.benchmark.config import BACKENDS, METHODS, BenchmarkConfig, MatMul, config_from_json
 from heartbeat_core.errors import HeartbeatError
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_plan_comes_back_from_its_json(backend: Any, method: Any) -> None:
-    plan = Plan(MatMul(8, 64, 32, "bfloat16"), backend, method, warmup=0, threads=2, window=3, seed=7, calibrate=True)
-    assert plan_from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    plan = BenchmarkConfig(MatMul(8, 64, 32, "bfloat16"), backend, method, warmup=0, threads=2, window=3, seed=7, calibrate=True)
+    assert config_from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "plan", 3])
 def test_an_empty_plan_is_refused(nothing: object) -> None:
     with pytest.raises(HeartbeatError, match="the plan is empty"):
-        plan_from_json(nothing)
+        config_from_json(nothing)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_empty_plan_is_refused(nothing: object) -> None:
 )
 def test_a_plan_that_cannot_be_carried_out_says_what_is_wrong(values: dict[str, Any], title: str, remedy: str) -> None:
     with pytest.raises(HeartbeatError) as refused:
-        plan_from_json(values)
+        config_from_json(values)
     assert title in refused.value.title
     assert remedy in refused.value.remedy
     assert refused.value.exit_code == 2
@@ -60,16 +60,16 @@ def test_a_plan_that_cannot_be_carried_out_says_what_is_wrong(values: dict[str, 
 @pytest.mark.parametrize(
     ("plan", "products", "samples"),
     [
-        (Plan(), 1, 100),
-        (Plan(method="pipelined", iterations=15, window=10), 10, 2),
-        (Plan(method="handbook", iterations=100, repeats=3), 100, 3),
-        (Plan(iterations=None), 1, None),
-        (Plan(method="pipelined", iterations=None, duration_s=1.0), 10, None),
+        (BenchmarkConfig(), 1, 100),
+        (BenchmarkConfig(method="pipelined", iterations=15, window=10), 10, 2),
+        (BenchmarkConfig(method="handbook", iterations=100, repeats=3), 100, 3),
+        (BenchmarkConfig(iterations=None), 1, None),
+        (BenchmarkConfig(method="pipelined", iterations=None, duration_s=1.0), 10, None),
     ],
 )
-def test_samples_hold_all_products_asked_for(plan: Plan, products: int, samples: int | None) -> None:
+def test_samples_hold_all_products_asked_for(plan: BenchmarkConfig, products: int, samples: int | None) -> None:
     assert (plan.products_per_sample, plan.samples_wanted) == (products, samples)
 
 
 def test_a_number_of_iterations_replaces_a_duration() -> None:
-    assert Plan(iterations=None, duration_s=3.0).with_iterations(7) == Plan(iterations=7)
+    assert BenchmarkConfig(iterations=None, duration_s=3.0).with_iterations(7) == BenchmarkConfig(iterations=7)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.series import MOST_BUCKETS, Column, Envelope
+from heartbeat_core.benchmark.series import MOST_BUCKETS, Envelope, EnvelopeColumn
 
 PARTS = st.lists(
     st.tuples(st.integers(0, 40) | st.just(0), st.lists(st.integers(0, 10**12), min_size=1, max_size=60)), min_size=1, max_size=20
@@ -50,7 +50,7 @@ def test_columns_are_exact_however_many_samples(n: int, step: int) -> None:
         check(envelope.columns(most), dict(enumerate(values)), most)
 
 
-def check(columns: tuple[Column, ...], samples: dict[int, int], most: int) -> None:
+def check(columns: tuple[EnvelopeColumn, ...], samples: dict[int, int], most: int) -> None:
     assert 1 <= len(columns) <= most
     covered = 0
     for column in columns:
@@ -65,7 +65,7 @@ def check(columns: tuple[Column, ...], samples: dict[int, int], most: int) -> No
 def test_a_column_for_each_sample_where_there_is_room() -> None:
     envelope = Envelope()
     envelope.extend(array("q", [5, 3, 4]), 10)
-    assert envelope.columns(80) == (Column(10, 10, 5, 5), Column(11, 11, 3, 3), Column(12, 12, 4, 4))
+    assert envelope.columns(80) == (EnvelopeColumn(10, 10, 5, 5), EnvelopeColumn(11, 11, 3, 3), EnvelopeColumn(12, 12, 4, 4))
 
 
 def test_columns_stay_put_while_samples_come_in() -> None:

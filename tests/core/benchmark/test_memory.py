@@ -7,7 +7,7 @@ import pytest
 
 from heartbeat_core.benchmark import host as memory
 from heartbeat_core.benchmark import target as place
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.host import RESERVE_BYTES, available_bytes, cgroup_available, ensure_fits, host_available
 from heartbeat_core.errors import HeartbeatError
 
@@ -46,17 +46,17 @@ def test_no_control_group_sets_no_limit(tmp_path: Path) -> None:
 
 
 def test_the_handbooks_run_needs_its_weights_and_a_little_more() -> None:
-    ensure_fits(Plan(), GIB)
+    ensure_fits(BenchmarkConfig(), GIB)
     with pytest.raises(HeartbeatError, match="does not fit into memory"):
-        ensure_fits(Plan(), RESERVE_BYTES + 256 * 2**20)
-    ensure_fits(Plan(), None)  # a system that does not tell is not held against the plan
+        ensure_fits(BenchmarkConfig(), RESERVE_BYTES + 256 * 2**20)
+    ensure_fits(BenchmarkConfig(), None)  # a system that does not tell is not held against the plan
 
 
 def test_results_in_flight_are_counted() -> None:
     tall = MatMul(2**14, 16, 2**14)
-    ensure_fits(Plan(tall), 4 * GIB)
+    ensure_fits(BenchmarkConfig(tall), 4 * GIB)
     with pytest.raises(HeartbeatError):
-        ensure_fits(Plan(tall, method="pipelined", window=10), 4 * GIB)
+        ensure_fits(BenchmarkConfig(tall, method="pipelined", window=10), 4 * GIB)
 
 
 def test_what_is_too_large_is_refused_before_anything_is_started(begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_what_is_too_large_is_refused_before_anything_is_started(begin: Any, mon
 
     monkeypatch.setattr(place, "spawn_worker", started)
     with pytest.raises(HeartbeatError) as refused:
-        begin(Plan(MatMul(2**20, 2**20, 2**20)))
+        begin(BenchmarkConfig(MatMul(2**20, 2**20, 2**20)))
     assert refused.value.exit_code == 2
     assert "GiB" in refused.value.cause
     assert "--batch" in refused.value.remedy

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import MatMul, Plan
-from heartbeat_core.benchmark.parameters import Axis, grid, in_words, parse_axes, parse_axis, parse_candidate, value_of, varied
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.parameters import Parameter, grid, in_words, parse_axes, parse_axis, parse_candidate, value_of, varied
 from heartbeat_core.errors import HeartbeatError
 
 
@@ -98,11 +98,11 @@ def test_more_than_a_sweep_can_show_is_refused(texts: list[str]) -> None:
 
 
 def test_a_point_is_the_plan_with_its_values() -> None:
-    plan = varied(Plan(warmup=3), {"batch": 7, "dtype": "bfloat16", "threads": 2})
-    assert plan == Plan(MatMul(7, dtype="bfloat16"), warmup=3, threads=2)
+    plan = varied(BenchmarkConfig(warmup=3), {"batch": 7, "dtype": "bfloat16", "threads": 2})
+    assert plan == BenchmarkConfig(MatMul(7, dtype="bfloat16"), warmup=3, threads=2)
     assert [value_of(plan, name) for name in ("batch", "dtype", "threads", "backend")] == [7, "bfloat16", 2, "cpu"]
     with pytest.raises(HeartbeatError):
-        varied(Plan(), {"batch": 2**30})
+        varied(BenchmarkConfig(), {"batch": 2**30})
 
 
 def test_candidates_are_read_and_named() -> None:
@@ -115,4 +115,4 @@ def test_candidates_are_read_and_named() -> None:
 
 
 def test_an_axis_of_words_is_not_numeric() -> None:
-    assert [Axis("batch", (1,)).numeric, Axis("dtype", ("float32",)).numeric] == [True, False]
+    assert [Parameter("batch", (1,)).numeric, Parameter("dtype", ("float32",)).numeric] == [True, False]

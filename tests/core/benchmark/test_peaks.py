@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 
@@ -21,7 +21,7 @@ def cache(tmp_path: Path) -> CeilingCache:
 
 
 def test_a_ceiling_is_kept_with_its_day(cache: CeilingCache) -> None:
-    key = ceiling_key(Plan(), ENVIRONMENT)
+    key = ceiling_key(BenchmarkConfig(), ENVIRONMENT)
     cache.store(key, MEASURED, DAY)
     cache.store("another", CeilingMeasured(0, 1.0, 1.0), DAY)
     assert CeilingCache(cache.path).load(key) == Ceiling(1e12, 5e10, "2026-11-22")
@@ -31,28 +31,28 @@ def test_a_ceiling_is_kept_with_its_day(cache: CeilingCache) -> None:
 @pytest.mark.parametrize(
     ("plan", "environment"),
     [
-        (Plan(MatMul(dtype="bfloat16")), ENVIRONMENT),
-        (Plan(backend="xla"), ENVIRONMENT),
-        (Plan(), {**ENVIRONMENT, "threads": 1}),
-        (Plan(), {**ENVIRONMENT, "cpu": "Xeon"}),
-        (Plan(), {**ENVIRONMENT, "precision": "float32 in TF32 (high)"}),
-        (Plan(), {**ENVIRONMENT, "hardware": "TPU"}),
+        (BenchmarkConfig(MatMul(dtype="bfloat16")), ENVIRONMENT),
+        (BenchmarkConfig(backend="xla"), ENVIRONMENT),
+        (BenchmarkConfig(), {**ENVIRONMENT, "threads": 1}),
+        (BenchmarkConfig(), {**ENVIRONMENT, "cpu": "Xeon"}),
+        (BenchmarkConfig(), {**ENVIRONMENT, "precision": "float32 in TF32 (high)"}),
+        (BenchmarkConfig(), {**ENVIRONMENT, "hardware": "TPU"}),
     ],
 )
-def test_a_ceiling_holds_for_what_it_was_measured_on_alone(cache: CeilingCache, plan: Plan, environment: dict[str, Any]) -> None:
-    cache.store(ceiling_key(Plan(), ENVIRONMENT), MEASURED, DAY)
+def test_a_ceiling_holds_for_what_it_was_measured_on_alone(cache: CeilingCache, plan: BenchmarkConfig, environment: dict[str, Any]) -> None:
+    cache.store(ceiling_key(BenchmarkConfig(), ENVIRONMENT), MEASURED, DAY)
     assert cache.load(ceiling_key(plan, environment)) is None
 
 
 def test_it_knows_for_which_plans_something_was_measured(cache: CeilingCache) -> None:
-    assert not cache.knows(Plan())
-    cache.store(ceiling_key(Plan(), ENVIRONMENT), MEASURED, DAY)
-    assert cache.knows(Plan())
-    assert cache.knows(Plan(MatMul(8, 8, 8)))  # the shape does not matter
-    assert cache.knows(Plan(threads=2))
-    assert not cache.knows(Plan(threads=1))
-    assert not cache.knows(Plan(backend="xla"))
-    assert not cache.knows(Plan(MatMul(dtype="bfloat16")))
+    assert not cache.knows(BenchmarkConfig())
+    cache.store(ceiling_key(BenchmarkConfig(), ENVIRONMENT), MEASURED, DAY)
+    assert cache.knows(BenchmarkConfig())
+    assert cache.knows(BenchmarkConfig(MatMul(8, 8, 8)))  # the shape does not matter
+    assert cache.knows(BenchmarkConfig(threads=2))
+    assert not cache.knows(BenchmarkConfig(threads=1))
+    assert not cache.knows(BenchmarkConfig(backend="xla"))
+    assert not cache.knows(BenchmarkConfig(MatMul(dtype="bfloat16")))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.process import GIVE_WAY, Spawner
+from heartbeat_core.benchmark.process import GIVE_WAY, ProcessLauncher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness belongs to a thread on Linux alone")
 
@@ -25,8 +25,8 @@ TWO_RUNS = """
 import json, os
 from heartbeat_core.benchmark.config import Plan
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.process import Spawner, give_way
-spawner = Spawner()
+from heartbeat_core.benchmark.process import ProcessLauncher, give_way
+spawner = ProcessLauncher()
 give_way()
 try:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
@@ -68,7 +68,7 @@ def test_every_worker_beats_at_the_first_niceness_also_the_second_runs(fake_torc
 def test_all_calls_are_made_by_one_thread_that_lives_on() -> None:
     import threading
 
-    with Spawner() as spawner:
+    with ProcessLauncher() as spawner:
         threads = {spawner.call(threading.get_ident) for _ in range(5)}
         assert len(threads) == 1
         assert threading.get_ident() not in threads
@@ -78,5 +78,5 @@ def test_what_goes_wrong_in_a_call_reaches_the_caller() -> None:
     def fail() -> None:
         raise OSError("no such file")
 
-    with Spawner() as spawner, pytest.raises(OSError, match="no such file"):
+    with ProcessLauncher() as spawner, pytest.raises(OSError, match="no such file"):
         spawner.call(fail)

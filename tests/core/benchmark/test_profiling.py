@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from heartbeat_core.benchmark.backends.base import Backend
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.profiling import BEATS, files_of, prepare_folder, take_profile
 from heartbeat_core.benchmark.protocol import Profiled, decode, encode
 from heartbeat_core.benchmark.report import report_json
@@ -91,7 +91,9 @@ def test_every_file_is_named_once_with_what_opens_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
-def test_torchs_trace_shows_the_products_and_the_run_is_as_without(begin: Begin, small: Callable[..., Plan], tmp_path: Path) -> None:
+def test_torchs_trace_shows_the_products_and_the_run_is_as_without(
+    begin: Begin, small: Callable[..., BenchmarkConfig], tmp_path: Path
+) -> None:
     run = begin(small(), profile=tmp_path)
     assert run.wait(LONG_S)
     assert run.ending is not None
@@ -107,7 +109,7 @@ def test_torchs_trace_shows_the_products_and_the_run_is_as_without(begin: Begin,
 
 
 @pytest.mark.torch
-def test_a_profile_that_fails_leaves_the_run_whole(begin: Begin, small: Callable[..., Plan], tmp_path: Path) -> None:
+def test_a_profile_that_fails_leaves_the_run_whole(begin: Begin, small: Callable[..., BenchmarkConfig], tmp_path: Path) -> None:
     run = begin(small(), profile=tmp_path / "gone" / "away")
     assert run.wait(LONG_S)
     report = run.report()
@@ -119,7 +121,7 @@ def test_a_profile_that_fails_leaves_the_run_whole(begin: Begin, small: Callable
 
 
 @pytest.mark.torch
-def test_without_a_folder_there_is_no_profile(begin: Begin, small: Callable[..., Plan]) -> None:
+def test_without_a_folder_there_is_no_profile(begin: Begin, small: Callable[..., BenchmarkConfig]) -> None:
     run = begin(small())
     assert run.wait(LONG_S)
     assert run.series.profiled is None

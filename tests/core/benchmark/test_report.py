@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Environment, HandbookClock, Health, Pause, Phase, Proof, Record, Samples, Stage
 from heartbeat_core.benchmark.report import SAMPLES_SHOWN, Report, report_json, report_of
 from heartbeat_core.benchmark.roofline import Ceiling
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 
 MS, S = 10**6, 10**9
 CEILING = Ceiling(1e12, 2e10, "2026-11-22")
@@ -22,7 +22,7 @@ def samples(at_ns: int, phase: Phase, start: int, *total: int, **parts: list[int
     return Samples(at_ns, phase, start, {"total": array("q", total), **{name: array("q", part) for name, part in parts.items()}})
 
 
-def of(plan: Plan, *records: Record, **more: Any) -> Report:
+def of(plan: BenchmarkConfig, *records: Record, **more: Any) -> Report:
     series = Series(plan=plan)
     for record in records:
         series.apply(record)
@@ -35,48 +35,48 @@ STEADY = samples(3900 * MS, "steady", 1, *[100 * MS] * 30)
 
 def test_the_state_follows_the_run() -> None:
     begun, done = Stage(0, "proof"), Stage(0, "proof", 1)
-    plan = Plan(iterations=None)
+    plan = BenchmarkConfig(iterations=None)
     assert of(plan, Stage(0, "import")).state == "starting"
     assert of(plan, Stage(0, "import")).stage == "import"
     assert of(plan, COLD).state == "beating"
     assert of(plan, COLD, paused=True).state == "paused"
     assert of(plan, COLD, begun).state == "finishing"
-    assert of(plan, COLD, begun, done, ending=Ending("done")).state == "ended"
+    assert of(plan, COLD, begun, done, ending=RunOutcome("done")).state == "ended"
 
 
 @pytest.mark.parametrize(
     ("plan", "wanted"),
     [
-        (Plan(), 105),
-        (Plan(warmup=0), 100),  # the cold one is among them
-        (Plan(method="pipelined", window=10, warmup=5, iterations=100), 11),
-        (Plan(method="pipelined", window=10, warmup=11, iterations=95), 12),
-        (Plan(method="handbook", repeats=3), 3),
-        (Plan(iterations=None), None),
-        (Plan(iterations=None, duration_s=3), None),
+        (BenchmarkConfig(), 105),
+        (BenchmarkConfig(warmup=0), 100),  # the cold one is among them
+        (BenchmarkConfig(method="pipelined", window=10, warmup=5, iterations=100), 11),
+        (BenchmarkConfig(method="pipelined", window=10, warmup=11, iterations=95), 12),
+        (BenchmarkConfig(method="handbook", repeats=3), 3),
+        (BenchmarkConfig(iterations=None), None),
+        (BenchmarkConfig(iterations=None, duration_s=3), None),
     ],
 )
-def test_the_samples_wanted_are_those_that_will_come(plan: Plan, wanted: int | None) -> None:
+def test_the_samples_wanted_are_those_that_will_come(plan: BenchmarkConfig, wanted: int | None) -> None:
     assert of(plan).wanted == wanted
 
 
 def test_what_remains_is_what_is_missing_at_this_pace() -> None:
-    report = of(Plan(warmup=1, iterations=100), COLD, STEADY)
+    report = of(BenchmarkConfig(warmup=1, iterations=100), COLD, STEADY)
     assert report.elapsed_s == pytest.approx(3.9)
     assert report.remaining_s == pytest.approx(7.0)
-    assert of(Plan(iterations=None), COLD, STEADY).remaining_s is None
-    assert of(Plan(), COLD, STEADY, ending=Ending("done")).remaining_s == 0.0
+    assert of(BenchmarkConfig(iterations=None), COLD, STEADY).remaining_s is None
+    assert of(BenchmarkConfig(), COLD, STEADY, ending=RunOutcome("done")).remaining_s == 0.0
 
 
 def test_a_pause_is_no_part_of_what_has_passed() -> None:
-    plan = Plan(iterations=None, duration_s=10)
+    plan = BenchmarkConfig(iterations=None, duration_s=10)
     later = samples(63_900 * MS, "steady", 31, *[100 * MS] * 10)
     report = of(plan, COLD, STEADY, Pause(62_900 * MS, 31, 59 * S), later)
     assert report.elapsed_s == pytest.approx(4.9)
 
 
 def test_a_duration_counts_from_the_end_of_the_warm_up() -> None:
-    plan = Plan(iterations=None, duration_s=10)
+    plan = BenchmarkConfig(iterations=None, duration_s=10)
     assert of(plan, COLD).remaining_s == 10
     report = of(plan, COLD, STEADY)
     assert report.remaining_s == pytest.approx(10 - sum(STEADY.columns["total"]) / S)
@@ -84,13 +84,13 @@ def test_a_duration_counts_from_the_end_of_the_warm_up() -> None:
 
 def test_a_run_that_ended_before_its_proof_is_not_called_plausible() -> None:
     ceiling = Ceiling(1e12, 1e12, "2026-11-22")
-    assert of(Plan(), COLD, STEADY, ceiling=ceiling).verdict.kind == "plausible"
-    cut = of(Plan(), COLD, STEADY, ceiling=ceiling, ending=Ending("crashed", "the worker crashed"))
+    assert of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling).verdict.kind == "plausible"
+    cut = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling, ending=RunOutcome("crashed", "the worker crashed"))
     assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was proved")
 
 
 def test_times_are_per_product() -> None:
-    plan = Plan(method="pipelined", window=10, warmup=10)
+    plan = BenchmarkConfig(method="pipelined", window=10, warmup=10)
     report = of(plan, samples(S, "cold", 0, 9 * MS), samples(S, "steady", 1, *[10 * MS] * 30, wait=[8 * MS] * 30))
     assert report.statistics is not None
     assert (report.cold_ns, report.last_ns, report.statistics.median_ns, report.split) == (0.9 * MS, MS, MS, {"wait": 0.8 * MS})
@@ -101,7 +101,7 @@ def test_times_are_per_product() -> None:
 
 def test_the_handbooks_number_is_its_first_reading() -> None:
     clocks = [HandbookClock(0, 100, total, 1, 121 * MS, 1000) for total in (880_000, 560_000)]
-    report = of(Plan(method="handbook"), samples(0, "steady", 0, 880_000, 560_000), *clocks)
+    report = of(BenchmarkConfig(method="handbook"), samples(0, "steady", 0, 880_000, 560_000), *clocks)
     assert report.iteration_ns == 8_800
     assert report.verdict.kind == "impossible"
     assert report.verdict.reason == "1 of 100 products was ever launched, and it had not finished when the clock stopped"
@@ -109,7 +109,7 @@ def test_the_handbooks_number_is_its_first_reading() -> None:
 
 def test_a_known_chip_sets_the_floor_before_any_ceiling() -> None:
     on_v6e = Environment(0, {"chip": "v6e"})
-    report = of(Plan(), on_v6e, COLD, STEADY, PROVED, ceiling=CEILING)
+    report = of(BenchmarkConfig(), on_v6e, COLD, STEADY, PROVED, ceiling=CEILING)
     assert report.floor is not None
     assert report.floor.roof.name == "v6e"
     assert report.floor.ns == pytest.approx(170_000, rel=0.01)
@@ -117,23 +117,23 @@ def test_a_known_chip_sets_the_floor_before_any_ceiling() -> None:
 
 
 def test_a_product_faster_than_the_chip_is_impossible() -> None:
-    report = of(Plan(), Environment(0, {"chip": "v6e"}), samples(0, "steady", 0, *[5_600] * 30), PROVED)
+    report = of(BenchmarkConfig(), Environment(0, {"chip": "v6e"}), samples(0, "steady", 0, *[5_600] * 30), PROVED)
     assert report.verdict.kind == "impossible"
     assert "TFLOP/s" in report.verdict.reason
 
 
 def test_a_measured_ceiling_serves_where_the_chip_is_unknown() -> None:
-    report = of(Plan(), Environment(0, {"chip": "v99"}), COLD, STEADY, PROVED, ceiling=CEILING)
+    report = of(BenchmarkConfig(), Environment(0, {"chip": "v99"}), COLD, STEADY, PROVED, ceiling=CEILING)
     assert report.floor is not None
     assert not report.floor.roof.hard
-    quick = of(Plan(), samples(0, "steady", 0, *[1000] * 30), PROVED, ceiling=CEILING)
+    quick = of(BenchmarkConfig(), samples(0, "steady", 0, *[1000] * 30), PROVED, ceiling=CEILING)
     assert quick.verdict.kind == "suspicious"  # and never impossible
 
 
 def test_without_a_ceiling_there_is_no_floor() -> None:
-    report = of(Plan(), COLD, STEADY, PROVED)
+    report = of(BenchmarkConfig(), COLD, STEADY, PROVED)
     assert (report.floor, report.share, report.verdict.kind) == (None, None, "plausible")
-    assert of(Plan()).verdict.kind == "unknown"
+    assert of(BenchmarkConfig()).verdict.kind == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_without_a_ceiling_there_is_no_floor() -> None:
     ],
 )
 def test_a_disturbed_run_is_flagged(health: Health, says: str | None) -> None:
-    report = of(Plan(), COLD, STEADY, health)
+    report = of(BenchmarkConfig(), COLD, STEADY, health)
     if says is None:
         assert report.disturbed is None
     else:
@@ -156,16 +156,19 @@ def test_a_disturbed_run_is_flagged(health: Health, says: str | None) -> None:
 
 
 def test_a_variable_that_turns_float32_into_bfloat16_is_warned_of() -> None:
-    report = of(Plan(), Environment(0, {"XLA_USE_BF16": "1", "chip": "v6e"}), COLD, STEADY)
+    report = of(BenchmarkConfig(), Environment(0, {"XLA_USE_BF16": "1", "chip": "v6e"}), COLD, STEADY)
     assert any("XLA_USE_BF16" in warning for warning in report.warnings)
 
 
 def test_a_rehearsal_is_labelled_so() -> None:
-    assert of(Plan(), Environment(0, {"rehearsal": True}), labels=("REPLAY",)).labels == ("rehearsal on the CPU: not a TPU", "REPLAY")
-    assert of(Plan(), Environment(0, {"rehearsal": False})).labels == ()
+    assert of(BenchmarkConfig(), Environment(0, {"rehearsal": True}), labels=("REPLAY",)).labels == (
+        "rehearsal on the CPU: not a TPU",
+        "REPLAY",
+    )
+    assert of(BenchmarkConfig(), Environment(0, {"rehearsal": False})).labels == ()
 
 
-def json_of(plan: Plan, *records: Record, **more: Any) -> dict[str, Any]:
+def json_of(plan: BenchmarkConfig, *records: Record, **more: Any) -> dict[str, Any]:
     series = Series(plan=plan)
     for record in records:
         series.apply(record)
@@ -174,7 +177,7 @@ def json_of(plan: Plan, *records: Record, **more: Any) -> dict[str, Any]:
 
 
 def test_the_json_of_a_run_that_never_beat_is_whole() -> None:
-    made = json_of(Plan(), ending=Ending("unavailable", "no device", "because", "buy one"))
+    made = json_of(BenchmarkConfig(), ending=RunOutcome("unavailable", "no device", "because", "buy one"))
     assert made["schema"] == 1
     assert made["samples_ns"] == {"cold": [], "warmup": [], "steady": []}
     assert made["statistics"] is None
@@ -183,15 +186,15 @@ def test_the_json_of_a_run_that_never_beat_is_whole() -> None:
 
 
 def test_samples_are_whole_nanoseconds_of_each_phase() -> None:
-    made = json_of(Plan(warmup=3), COLD, samples(S, "warm-up", 1, 7, 8), samples(S, "steady", 3, 5, 6))
+    made = json_of(BenchmarkConfig(warmup=3), COLD, samples(S, "warm-up", 1, 7, 8), samples(S, "steady", 3, 5, 6))
     assert made["samples_ns"] == {"cold": [900 * MS], "warmup": [7, 8], "steady": [5, 6]}
 
 
 def test_too_many_samples_are_left_out_with_a_note() -> None:
-    made = json_of(Plan(warmup=0), COLD, samples(S, "steady", 1, *range(1, SAMPLES_SHOWN + 1)))
+    made = json_of(BenchmarkConfig(warmup=0), COLD, samples(S, "steady", 1, *range(1, SAMPLES_SHOWN + 1)))
     assert len(made["samples_ns"]["steady"]) == SAMPLES_SHOWN
     assert "note" not in made["samples_ns"]
-    made = json_of(Plan(warmup=0), COLD, samples(S, "steady", 1, *range(1, SAMPLES_SHOWN + 2)))
+    made = json_of(BenchmarkConfig(warmup=0), COLD, samples(S, "steady", 1, *range(1, SAMPLES_SHOWN + 2)))
     assert made["samples_ns"]["steady"] is None
     assert "--stream" in made["samples_ns"]["note"]
     assert made["statistics"]["n"] == SAMPLES_SHOWN + 1

@@ -14,18 +14,18 @@ import pytest
 
 from heartbeat_core.benchmark import run as module
 from heartbeat_core.benchmark import target as place
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.target import Exit, explain
+from heartbeat_core.benchmark.target import WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
 
 LONG_S = 60.0  # far more than any of this takes
 Begin = Callable[..., Run]
 FakeWorker = Callable[[str], str]
-Small = Callable[..., Plan]
+Small = Callable[..., BenchmarkConfig]
 
 
 def until(run: Run, there: Callable[[], bool]) -> None:
@@ -184,7 +184,7 @@ def test_the_kernels_kill_for_memory_is_told_from_any_other(fake_run: Callable[.
 
 
 def test_a_kill_for_memory_elsewhere_does_not_explain_a_crash() -> None:
-    assert explain(Series(), Exit(-signal.SIGSEGV, kernel_killed=True)).kind == "crashed"
+    assert explain(Series(), WorkerExit(-signal.SIGSEGV, kernel_killed=True)).kind == "crashed"
 
 
 def test_what_libraries_print_cannot_colour_the_screen(fake_run: Callable[..., Run]) -> None:
@@ -361,7 +361,7 @@ class TestRealWorkers:
     def test_bfloat16_shows_in_the_proof(self, begin: Begin) -> None:
         from heartbeat_core.benchmark.config import MatMul
 
-        run = begin(Plan(MatMul(8, 64, 64, "bfloat16"), threads=1, iterations=5))
+        run = begin(BenchmarkConfig(MatMul(8, 64, 64, "bfloat16"), threads=1, iterations=5))
         assert run.wait(LONG_S)
         report = run.report()
         assert report.proof is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading, Chips, Ended, Started, decode
 from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.benchmark.run import Told
@@ -58,7 +58,7 @@ def wait_for(run: Any, so: Callable[[Any], bool]) -> None:
 
 
 def test_what_is_told_is_merged_recorded_and_played_again(
-    begin: Any, small: Callable[..., Plan], fake_worker: Callable[[str], str], tmp_path: Path
+    begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str], tmp_path: Path
 ) -> None:
     plan, witness = small(backend="xla"), Teller()
     recording = Recording.create(tmp_path / "recordings", plan, MIB)
@@ -87,7 +87,7 @@ def test_what_is_told_is_merged_recorded_and_played_again(
 
 
 def test_a_problem_is_told_once_and_readings_go_on_after_it(
-    begin: Any, small: Callable[..., Plan], fake_worker: Callable[[str], str]
+    begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
 ) -> None:
     witness = Teller()
     lines: list[bytes] = []
@@ -111,7 +111,9 @@ def test_a_problem_is_told_once_and_readings_go_on_after_it(
     assert run.ending.kind == "done"
 
 
-def test_where_there_is_nothing_to_see_nobody_looks(begin: Any, small: Callable[..., Plan], fake_worker: Callable[[str], str]) -> None:
+def test_where_there_is_nothing_to_see_nobody_looks(
+    begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
+) -> None:
     witness = Teller(concerned=False)
     witness.put((HALF, None))
     run = begin(small(), python=fake_worker(WORKER), witness=witness)
@@ -121,7 +123,9 @@ def test_where_there_is_nothing_to_see_nobody_looks(begin: Any, small: Callable[
     assert report_json(run.report(), run.series)["chips"] is None
 
 
-def test_a_worker_that_dies_takes_the_witness_along(begin: Any, small: Callable[..., Plan], fake_worker: Callable[[str], str]) -> None:
+def test_a_worker_that_dies_takes_the_witness_along(
+    begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
+) -> None:
     witness = Teller()
     run = begin(small(backend="xla"), python=fake_worker(WORKER.replace("sys.stdin.readline()", "die(signal.SIGKILL)")), witness=witness)
     assert run.wait(LONG_S)
@@ -129,7 +133,9 @@ def test_a_worker_that_dies_takes_the_witness_along(begin: Any, small: Callable[
     assert run.ending.kind == "killed"
 
 
-def test_times_are_brought_near_the_workers_clock(begin: Any, small: Callable[..., Plan], fake_worker: Callable[[str], str]) -> None:
+def test_times_are_brought_near_the_workers_clock(
+    begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
+) -> None:
     witness = Teller()
     run = begin(small(backend="xla"), python=fake_worker(WORKER), witness=witness)
     wait_for(run, lambda series: series.count == 2)

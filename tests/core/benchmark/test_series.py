@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import (
     KINDS,
     PHASES,
@@ -36,7 +36,7 @@ def samples(phase: Phase, start: int, *total: int, **parts: list[int]) -> Sample
 def a_run() -> Series:
     """Give a series with a cold beat, three of warm-up and four steady ones."""
     series = Series()
-    series.apply(Started(0, SCHEMA, "0", 1, "2026-11-22T12:00:00+00:00", Plan(warmup=4, iterations=4).to_json()))
+    series.apply(Started(0, SCHEMA, "0", 1, "2026-11-22T12:00:00+00:00", BenchmarkConfig(warmup=4, iterations=4).to_json()))
     series.apply(samples("cold", 0, 900))
     series.apply(samples("warm-up", 1, 300, 200, 150))
     series.apply(samples("steady", 4, 100, 101))
@@ -46,7 +46,7 @@ def a_run() -> Series:
 
 def test_the_phases_are_kept_apart() -> None:
     series = a_run()
-    assert series.plan == Plan(warmup=4, iterations=4)
+    assert series.plan == BenchmarkConfig(warmup=4, iterations=4)
     assert series.cold_ns == 900
     assert list(series.warmup.values()) == [300, 200, 150]
     assert list(series.steady.values()) == [100, 101, 102, 103]
@@ -145,7 +145,7 @@ def hostile_lines(draw: st.DrawFn) -> bytes:
     values["at_ns"] = draw(st.integers(-(2**63), 2**63 - 1))
     if kind == "started":
         values |= {"schema": 1, "version": "", "time": "", "pid": 1}
-        values["plan"] = {f.name: draw(json_values) for f in fields(Plan) if draw(st.booleans())} or Plan().to_json()
+        values["plan"] = {f.name: draw(json_values) for f in fields(BenchmarkConfig) if draw(st.booleans())} or BenchmarkConfig().to_json()
     if kind == "samples":
         from heartbeat_core.benchmark.protocol import pack
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.process import GUARD, module_command
+from heartbeat_core.benchmark.process import SUPERVISOR, module_command
 from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard works on TPU VMs, and those are Linux")
@@ -49,7 +49,7 @@ def guarded(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]
             for path in (own / "__init__.py", own / "errors.py", *(own / "benchmark").glob("*.py")):
                 (package / path.relative_to(own)).write_bytes(path.read_bytes())
             (package / "benchmark" / "worker.py").write_text(WORKER.replace("BODY", body))
-            command = [*module_command(sys.executable, GUARD, str(package)), str(silence_s), "0.2", *arguments]
+            command = [*module_command(sys.executable, SUPERVISOR, str(package)), str(silence_s), "0.2", *arguments]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             stack.enter_context(process)
             stack.callback(process.kill)

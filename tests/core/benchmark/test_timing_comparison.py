@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import HandbookClock, Samples
 from heartbeat_core.benchmark.report import Report, explain_gap, report_of
 from heartbeat_core.benchmark.series import Series
@@ -13,7 +13,7 @@ MS = 10**6
 
 
 def handbook(launched: int, fence_ns: int, total_ns: int = 100 * MS) -> Report:
-    series = Series(plan=Plan(method="handbook"))
+    series = Series(plan=BenchmarkConfig(method="handbook"))
     series.apply(HandbookClock(0, 100, total_ns, launched, fence_ns, 1000))
     return report_of(series)
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.benchmark.control import Lifeline
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.host import HealthWatch
 from heartbeat_core.benchmark.protocol import (
     ChipReading,
@@ -40,7 +40,7 @@ from heartbeat_core.benchmark.worker import Output, tell_health
 
 LONG_S = 60.0
 COMMAND = [sys.executable, "-m", "heartbeat_core.benchmark.worker"]
-Small = Callable[..., Plan]
+Small = Callable[..., BenchmarkConfig]
 Watch = Callable[[int], Callable[[], bool]]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel kills with the parent on Linux alone")
 
@@ -147,7 +147,7 @@ def test_a_worker_whose_parent_is_gone_before_it_could_tell_ends_itself() -> Non
         pass
     if sys.platform != "linux":
         pytest.skip("the kernel kills with the parent on Linux alone")
-    _, done = tell(json.dumps({"plan": Plan().to_json(), "parent": gone.pid}).encode() + b"\n")
+    _, done = tell(json.dumps({"plan": BenchmarkConfig().to_json(), "parent": gone.pid}).encode() + b"\n")
     assert done.returncode == -signal.SIGKILL
 
 
@@ -157,7 +157,7 @@ class Orders:
     def __init__(self) -> None:
         reading, self.writing = os.pipe()
         self.file = os.fdopen(reading, "rb")
-        self.lifeline = Lifeline(self.file)
+        self.lifeline = ControlChannel(self.file)
         self.told: list[Samples | Pause] = []
         self.recorder = Recorder((), self.told.append, lambda: 0)
 

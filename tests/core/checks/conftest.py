@@ -11,17 +11,17 @@ from urllib.parse import unquote
 import pytest
 
 from heartbeat_core.checks.check import Check
-from heartbeat_core.checks.context import World
-from heartbeat_core.checks.environment import demo_environ, look_around
+from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.checks.environment import demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
-from heartbeat_core.checks.result import Readiness
+from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.auth import Login, anonymous
 from heartbeat_core.cloud.errors import refusal
-from heartbeat_core.cloud.gcloud_config import Chosen
-from heartbeat_core.cloud.session import CloudSession, Connection, Limits
+from heartbeat_core.cloud.gcloud_config import SourcedValue
+from heartbeat_core.cloud.session import CloudSession, HttpConnection, Limits
 from heartbeat_core.emulator.app import Emulator
-from heartbeat_core.emulator.http import Call
+from heartbeat_core.emulator.http import EmulatedCall
 from heartbeat_core.emulator.scenario import load_scenario
 from heartbeat_core.emulator.seed import start_cloud
 from heartbeat_core.emulator.state import Clock
@@ -44,7 +44,7 @@ class Direct:
         self.asked.append(f"{method} {path}")
         many = {name: [value] if isinstance(value, str) else list(value) for name, value in (params or {}).items()}
         query = {name: values[-1] for name, values in many.items()}
-        status, answer = self.emulator.answer(Call(method, unquote(path), query, many, {}, dict(body or {})))
+        status, answer = self.emulator.answer(EmulatedCall(method, unquote(path), query, many, {}, dict(body or {})))
         if status >= 400:
             raise refusal(service, status, json.dumps(answer).encode())
         return status, answer
@@ -65,7 +65,7 @@ def open_direct(name: str, **changes: Any) -> Direct:
 
 
 def session_over(direct: Direct, limits: Limits | None = None) -> CloudSession:
-    return CloudSession(cast("Connection", direct), limits or Limits(backoff_s=0.001))
+    return CloudSession(cast("HttpConnection", direct), limits or Limits(backoff_s=0.001))
 
 
 @pytest.fixture
@@ -75,20 +75,20 @@ def direct() -> Callable[..., Direct]:
 
 
 @pytest.fixture
-def world() -> Callable[..., World]:
+def world() -> Callable[..., CheckEnvironment]:
     """Look around in an emulated Cloud; the flags are the parts of the target."""
 
-    def make(direct: Direct | None = None, **flags: str | None) -> World:
+    def make(direct: Direct | None = None, **flags: str | None) -> CheckEnvironment:
         direct = direct or open_direct("ready")
         named: Mapping[str, str | None] = {"project": "demo-project", **flags}
-        found = look_around(named, endpoint=NOWHERE, environ=demo_environ(), project=Chosen(None, "nobody"))
+        found = detect_environment(named, endpoint=NOWHERE, environ=demo_environ(), project=SourcedValue(None, "nobody"))
         return replace(found, open_session=lambda: session_over(direct))
 
     return make
 
 
 @pytest.fixture
-def asked(world: Callable[..., World]) -> Callable[..., Readiness]:
+def asked(world: Callable[..., CheckEnvironment]) -> Callable[..., CheckReport]:
     """Ask all checks but this machine's, or some, of a scenario."""
 
     def ask(
@@ -96,7 +96,7 @@ def asked(world: Callable[..., World]) -> Callable[..., Readiness]:
         names: tuple[str, ...] | None = None,
         checks: tuple[Check, ...] = IN_THE_CLOUD,
         **flags: str | None,
-    ) -> Readiness:
+    ) -> CheckReport:
         direct = open_direct(scenario) if isinstance(scenario, str) else scenario
         return Runner(checks, world(direct, **flags)).run(names)
 

@@ -14,12 +14,12 @@ from heartbeat_core.checks.result import Result
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.auth import Login, Principal, Sort
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig
+from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue
 from heartbeat_core.cloud.metadata import Metadata
 from heartbeat_core.cloud.session import CloudSession, Limits
 
 ADA, ROBOT = "ada@example.com", "robot@llm.iam.gserviceaccount.com"
-NOT_SET = Chosen(None, "the credentials")
+NOT_SET = SourcedValue(None, "the credentials")
 
 
 class SignedIn:
@@ -47,12 +47,12 @@ def asked(world: Any) -> Callable[..., dict[str, Result]]:
         accounts: tuple[str, ...] | None = (ADA,),
         name: str | None = ADA,
         sort: Sort = "user",
-        quota: Chosen = NOT_SET,
+        quota: SourcedValue = NOT_SET,
         works: bool = True,
         metadata: Metadata | None = None,
         problem: str = "",
     ) -> dict[str, Result]:
-        properties = {"core/account": Chosen(account, "gcloud configuration default")} if account else {}
+        properties = {"core/account": SourcedValue(account, "gcloud configuration default")} if account else {}
         config = GcloudConfig(Path("/nowhere"), "default", properties, accounts, problem)
         login = Login(None, Principal(name, sort, "a file"), quota)
         session = CloudSession(cast("Any", SignedIn(login, works=works)), Limits(tries=1))
@@ -69,8 +69,8 @@ def statuses(found: dict[str, Result]) -> list[str]:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"quota": Chosen("demo-project", "a file")}, ["pass", "pass", "pass", "pass"]),
-        ({"quota": Chosen("another", "a file")}, ["pass", "pass", "pass", "warn"]),
+        ({"quota": SourcedValue("demo-project", "a file")}, ["pass", "pass", "pass", "pass"]),
+        ({"quota": SourcedValue("another", "a file")}, ["pass", "pass", "pass", "warn"]),
         ({}, ["pass", "pass", "pass", "fail"]),
         ({"name": None}, ["pass", "pass", "unknown", "fail"]),
         ({"name": "ADA@example.com"}, ["pass", "pass", "pass", "fail"]),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.checks.context import World
-from heartbeat_core.checks.environment import demo_environ, look_around
+from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.checks.environment import demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
-from heartbeat_core.checks.result import Readiness
+from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits
 from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
@@ -21,11 +21,11 @@ QUICK = Limits(tries=3, backoff_s=0.001)
 FLAKY_ROUNDS = 20
 
 
-def world_at(url: str, limits: Limits = QUICK) -> World:
-    return look_around({"project": "demo-project"}, endpoint=url, environ=demo_environ(), limits=limits)
+def world_at(url: str, limits: Limits = QUICK) -> CheckEnvironment:
+    return detect_environment({"project": "demo-project"}, endpoint=url, environ=demo_environ(), limits=limits)
 
 
-def check(url: str, limits: Limits = QUICK, limit_s: float | None = None) -> Readiness:
+def check(url: str, limits: Limits = QUICK, limit_s: float | None = None) -> CheckReport:
     return Runner(IN_THE_CLOUD, world_at(url, limits), limit_s=limit_s).run()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.checks.fix_runner import RemedyRun, clean, filled, manner_of, remedy_environ, run_in_terminal
+from heartbeat_core.checks.fix_runner import FixRun, clean, filled, manner_of, remedy_environ, run_in_terminal
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
@@ -19,7 +19,7 @@ WORDS = {"project": "llm-dev", "service": "tpu.googleapis.com"}
 
 def run(program: str, *arguments: str) -> tuple[int, list[str]]:
     lines: list[str] = []
-    return RemedyRun((sys.executable, "-c", program, *arguments), lines.append).run(), lines
+    return FixRun((sys.executable, "-c", program, *arguments), lines.append).run(), lines
 
 
 def test_arguments_reach_the_command_as_they_are() -> None:
@@ -58,21 +58,21 @@ def test_it_can_be_cancelled_with_all_it_has_started(watch_process: Callable[[in
         watches.append(watch_process(int(line)))
         started_run.cancel()
 
-    started_run = RemedyRun((sys.executable, "-c", program), started)
+    started_run = FixRun((sys.executable, "-c", program), started)
     assert started_run.run() < 0
     assert started_run.cancelled
     assert watches[0]()
 
 
 def test_one_cancelled_before_it_starts_never_starts() -> None:
-    never = RemedyRun(("/nowhere/gcloud",), print)
+    never = FixRun(("/nowhere/gcloud",), print)
     never.cancel()
     assert never.run() < 0
 
 
 def test_a_program_that_is_not_there_is_an_error_people_understand() -> None:
     with pytest.raises(HeartbeatError, match="/nowhere/gcloud cannot be started"):
-        RemedyRun(("/nowhere/gcloud", "init"), print).run()
+        FixRun(("/nowhere/gcloud", "init"), print).run()
     with pytest.raises(HeartbeatError, match="/nowhere/gcloud cannot be started"):
         run_in_terminal(("/nowhere/gcloud", "init"))
 

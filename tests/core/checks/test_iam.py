@@ -5,14 +5,14 @@ from datetime import datetime, timezone
 import pytest
 
 from heartbeat_core.checks.iam import find_grant
-from heartbeat_core.cloud.projects import Binding, Condition, Policy
+from heartbeat_core.cloud.projects import Condition, IamBinding, IamPolicy
 
 ROBOT, ROLE = "serviceAccount:robot@llm.iam.gserviceaccount.com", "roles/tpu.admin"
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
 
-def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) -> Binding:
-    return Binding(role, (member,), Condition("a title", expression) if expression is not None else None)
+def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) -> IamBinding:
+    return IamBinding(role, (member,), Condition("a title", expression) if expression is not None else None)
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) 
         ((bound(expression='resource.name == "x"'), bound()), False, True, ""),
     ],
 )
-def test_a_grant_holds_only_where_that_is_sure(bindings: tuple[Binding, ...], inherits: bool, holds: bool | None, reason: str) -> None:
-    found = find_grant(Policy(bindings), ROBOT, ROLE, inherits=inherits, now=NOW)
+def test_a_grant_holds_only_where_that_is_sure(bindings: tuple[IamBinding, ...], inherits: bool, holds: bool | None, reason: str) -> None:
+    found = find_grant(IamPolicy(bindings), ROBOT, ROLE, inherits=inherits, now=NOW)
     assert found.holds is holds
     assert reason in found.reason
 
 
 def test_an_editor_does_not_administer_storage() -> None:
-    assert find_grant(Policy((bound("roles/editor"),)), ROBOT, "roles/storage.admin", inherits=False).holds is False
-    assert find_grant(Policy((bound("roles/owner"),)), ROBOT, "roles/storage.admin", inherits=False).holds is True
+    assert find_grant(IamPolicy((bound("roles/editor"),)), ROBOT, "roles/storage.admin", inherits=False).holds is False
+    assert find_grant(IamPolicy((bound("roles/owner"),)), ROBOT, "roles/storage.admin", inherits=False).holds is True

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heartbeat_core.checks.redact import Pseudonyms, texts
+from heartbeat_core.checks.redact import Redactor, texts
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HEX = "0123456789ABCDEF"
@@ -41,7 +41,7 @@ def test_no_secret_survives(data: st.DataObject, project: str, email: str, numbe
         kind: [data.draw(st.sampled_from(forms)).format(secret) for secret in values for _ in range(2)]
         for (kind, forms), values in zip(IN_TEXTS.items(), secrets.values(), strict=True)
     }
-    made = Pseudonyms({"email": [email]}).apply({"checks": tree, "again": f"{project} {email} {number} {billing} {v4}"})
+    made = Redactor({"email": [email]}).apply({"checks": tree, "again": f"{project} {email} {number} {billing} {v4}"})
     left = "\n".join(texts(made)).casefold()
     for values in secrets.values():
         for secret in values:
@@ -57,7 +57,7 @@ def test_the_same_thing_has_the_same_name_wherever_it_stands() -> None:
         7,
         None,
     ]
-    assert Pseudonyms().apply(tree) == [
+    assert Redactor().apply(tree) == [
         "projects/[project 1]/nodes/[node 1]",
         {"a": "project [project 1], [project 1] and [project 1]-bucket"},
         "as [email 1]",
@@ -68,7 +68,7 @@ def test_the_same_thing_has_the_same_name_wherever_it_stands() -> None:
 
 
 def test_what_is_known_is_replaced_though_nothing_tells_it_apart() -> None:
-    made = Pseudonyms({"project": ["llm-dev", None], "host": ["box"]}).apply(["llm-dev runs on box", "a boxer"])
+    made = Redactor({"project": ["llm-dev", None], "host": ["box"]}).apply(["llm-dev runs on box", "a boxer"])
     assert made == ["[project 1] runs on [host 1]", "a boxer"]  # short ones as whole words alone
 
 
@@ -78,14 +78,14 @@ def test_what_is_not_personal_stays() -> None:
         "http://127.0.0.1:40123", "TPUV6EPerProjectPerZoneForTPUAPI", "0000:00:04.0", "https://docs.cloud.google.com/tpu/docs/quota",
         "gcloud projects create <PROJECT>", "projects/-/locations", "6.12.0-x86_64",
     ]  # fmt: skip
-    assert Pseudonyms().apply(said) == said
+    assert Redactor().apply(said) == said
 
 
 def test_no_pseudonym_gives_away_what_it_stands_for() -> None:
-    made = Pseudonyms({"project": ["project"], "email": ["e-mail-1"]}).apply(["projects/project", "x e-mail-1"])
+    made = Redactor({"project": ["project"], "email": ["e-mail-1"]}).apply(["projects/project", "x e-mail-1"])
     assert "project" not in made[0].removeprefix("projects/")
     assert json.dumps(made)
 
 
 def test_a_users_folder_is_not_told() -> None:
-    assert Pseudonyms().apply(["/home/grace/.config/gcloud", "/Users/grace/x"]) == ["/home/[user 1]/.config/gcloud", "/Users/[user 1]/x"]
+    assert Redactor().apply(["/home/grace/.config/gcloud", "/Users/grace/x"]) == ["/home/[user 1]/.config/gcloud", "/Users/[user 1]/x"]

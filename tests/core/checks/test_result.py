@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.checks.result import GLYPHS, GROUPS, Evidence, Readiness, Result, Status, count
+from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Evidence, Result, Status, count
 from heartbeat_core.diagnosis.model import Remedy
 
 STATUSES = st.lists(st.sampled_from(get_args(Status)), max_size=8)
@@ -17,8 +17,8 @@ def result(name: str, status: Status, **more: object) -> Result:
     return Result(name, name.partition(".")[0], "?", status, "so", **more)  # type: ignore[arg-type]
 
 
-def of(*statuses: Status) -> Readiness:
-    return Readiness(tuple(result(f"quota.{number}", status) for number, status in enumerate(statuses)))
+def of(*statuses: Status) -> CheckReport:
+    return CheckReport(tuple(result(f"quota.{number}", status) for number, status in enumerate(statuses)))
 
 
 @given(STATUSES)
@@ -49,7 +49,7 @@ def test_the_json_says_all(world: object) -> None:
     evidence = Evidence("GET x", "me", "200", "2026-11-22T12:00:00.000+00:00", 12.345)
     remedy = Remedy("Do it.", ("gcloud", "do", "<IT>"), changes="it", costs=None, interactive=True)
     told = result("quota.cpus", "fail", why="because", evidence=(evidence,), remedies=(remedy,), permission="a.b.c", link="https://x")
-    made = json.loads(json.dumps(Readiness((told,)).to_json()))
+    made = json.loads(json.dumps(CheckReport((told,)).to_json()))
     assert made["schema"] == 1
     assert (made["ready"], made["principal"], made["target"], made["next"], made["steps_left"]) == (False, None, None, "quota.cpus", 1)
     assert made["checks"] == [
@@ -73,7 +73,7 @@ def test_every_status_has_a_glyph_of_its_own() -> None:
 
 
 def test_the_sections_hold_every_group_and_leave_out_what_is_empty() -> None:
-    every = Readiness(tuple(result(f"{group}.x", "pass") for group in GROUPS))
+    every = CheckReport(tuple(result(f"{group}.x", "pass") for group in GROUPS))
     assert [found.id for _, results in every.sections() for found in results] == [f"{group}.x" for group in GROUPS]
     assert every.sections()[2][0] == "project and APIs"
     assert of().sections() == ()

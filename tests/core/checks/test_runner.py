@@ -10,7 +10,7 @@ import pytest
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Blocked, Context
-from heartbeat_core.checks.result import Readiness, Result
+from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.errors import CloudError
 
@@ -33,12 +33,12 @@ def check(name: str, ask: Ask | None = None, *needs: str, **more: Any) -> Check:
     return Check(name, f"{name}?", ask or says(passed("yes")), needs, **more)
 
 
-def statuses(readiness: Readiness) -> dict[str, str]:
+def statuses(readiness: CheckReport) -> dict[str, str]:
     return {result.id: result.status for result in readiness.results}
 
 
 @pytest.fixture
-def run(world: Any) -> Callable[..., Readiness]:
+def run(world: Any) -> Callable[..., CheckReport]:
     return lambda *checks, names=None, **options: Runner(checks, world(), **options).run(names)
 
 

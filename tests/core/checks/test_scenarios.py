@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.checks.registry import CHECKS
-from heartbeat_core.checks.result import Readiness
+from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.emulator.catalogue import SERVICES
 from heartbeat_core.emulator.scenario import load_scenario, scenario_names
 
@@ -77,7 +77,7 @@ def test_every_scenario_has_an_expectation() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_scenario_is_told_exactly(name: str, asked: Callable[..., Readiness]) -> None:
+def test_a_scenario_is_told_exactly(name: str, asked: Callable[..., CheckReport]) -> None:
     readiness = asked(name)
     found: Expected = {}
     for result in readiness.results:
@@ -89,7 +89,7 @@ def test_a_scenario_is_told_exactly(name: str, asked: Callable[..., Readiness]) 
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_what_is_open_says_what_to_do_and_what_is_blocked_says_by_what(name: str, asked: Callable[..., Readiness]) -> None:
+def test_what_is_open_says_what_to_do_and_what_is_blocked_says_by_what(name: str, asked: Callable[..., CheckReport]) -> None:
     readiness = asked(name)
     failed = {result.id for result in readiness.failed}
     for result in readiness.results:
@@ -106,7 +106,7 @@ def test_what_is_open_says_what_to_do_and_what_is_blocked_says_by_what(name: str
 
 
 @pytest.mark.parametrize("service", [name.removeprefix("api.") for name in API])
-def test_an_api_that_is_off_has_the_command_that_turns_it_on(service: str, asked: Callable[..., Readiness], direct: Any) -> None:
+def test_an_api_that_is_off_has_the_command_that_turns_it_on(service: str, asked: Callable[..., CheckReport], direct: Any) -> None:
     kept = tuple(name for name in SERVICES if name != f"{service}.googleapis.com")
     result = asked(direct("ready", services=kept), (f"api.{service}",)).get(f"api.{service}")
     assert result is not None
@@ -115,7 +115,7 @@ def test_an_api_that_is_off_has_the_command_that_turns_it_on(service: str, asked
     assert result.remedies[0].costs is False
 
 
-def test_a_role_that_is_missing_is_granted_to_the_one_who_asks(asked: Callable[..., Readiness]) -> None:
+def test_a_role_that_is_missing_is_granted_to_the_one_who_asks(asked: Callable[..., CheckReport]) -> None:
     result = asked("no-tpu-admin").get("iam.tpu-admin")
     assert result is not None
     assert result.remedies[0].command == (
@@ -126,7 +126,7 @@ def test_a_role_that_is_missing_is_granted_to_the_one_who_asks(asked: Callable[.
     assert "ada@example.com" in result.why
 
 
-def test_quota_is_asked_for_beside_what_is_used(asked: Callable[..., Readiness]) -> None:
+def test_quota_is_asked_for_beside_what_is_used(asked: Callable[..., CheckReport]) -> None:
     result = asked("quota-used").get("quota.tpu-zone")
     assert result is not None
     assert result.summary == "limit 8, 8 used, 1 v6e chip needed"
@@ -136,14 +136,14 @@ def test_quota_is_asked_for_beside_what_is_used(asked: Callable[..., Readiness])
     assert any("--preferred-value=9" in shell and "--dimensions=zone=us-central1-b" in shell for shell in shells)
 
 
-def test_no_more_quota_is_asked_for_where_that_is_refused(asked: Callable[..., Readiness]) -> None:
+def test_no_more_quota_is_asked_for_where_that_is_refused(asked: Callable[..., CheckReport]) -> None:
     result = asked("quota-ineligible").get("quota.tpu-zone")
     assert result is not None
     assert "No increase can be asked for: OTHER." in result.why
     assert not any("preferences" in (remedy.shell or "") for remedy in result.remedies)
 
 
-def test_a_spot_vm_has_quotas_of_its_own(asked: Callable[..., Readiness], direct: Any) -> None:
+def test_a_spot_vm_has_quotas_of_its_own(asked: Callable[..., CheckReport], direct: Any) -> None:
     ready = load_scenario("ready")
     quotas = {**ready.quotas, "TPUV6EPreemptiblePerProjectPerZoneForTPUAPI": {"us-central1-b": 0}}
     readiness = asked(direct("ready", quotas=quotas), provisioning="spot")
@@ -151,7 +151,7 @@ def test_a_spot_vm_has_quotas_of_its_own(asked: Callable[..., Readiness], direct
     assert "TPUV6EPreemptible" in (readiness.failed[0].remedies[0].shell or "")
 
 
-def test_a_zone_without_the_accelerator_names_the_nearest_that_has_it(asked: Callable[..., Readiness]) -> None:
+def test_a_zone_without_the_accelerator_names_the_nearest_that_has_it(asked: Callable[..., CheckReport]) -> None:
     result = asked("ready", ("zone.accelerator",), zone="us-central1-a").get("zone.accelerator")
     assert result is not None
     assert result.status == "fail"
@@ -159,7 +159,7 @@ def test_a_zone_without_the_accelerator_names_the_nearest_that_has_it(asked: Cal
     assert result.remedies[0].command == ("gcloud", "config", "set", "compute/zone", "us-central1-b")
 
 
-def test_a_zone_that_is_none_is_a_failure_of_the_zone(asked: Callable[..., Readiness]) -> None:
+def test_a_zone_that_is_none_is_a_failure_of_the_zone(asked: Callable[..., CheckReport]) -> None:
     result = asked("ready", ("zone.accelerator",), zone="us-central1-z").get("zone.accelerator")
     assert result is not None
     assert (result.status, result.summary) == ("fail", "us-central1-z has no TPUs")
@@ -174,7 +174,7 @@ def test_a_zone_that_is_none_is_a_failure_of_the_zone(asked: Callable[..., Readi
         ("v2-alpha-tpuv6e", "pass", "pass"),
     ],
 )
-def test_a_runtime_must_fit_and_be_offered(runtime: str, pairing: str, offered: str, asked: Callable[..., Readiness]) -> None:
+def test_a_runtime_must_fit_and_be_offered(runtime: str, pairing: str, offered: str, asked: Callable[..., CheckReport]) -> None:
     readiness = asked("ready", ("zone",), runtime_version=runtime)
     assert {result.id: result.status for result in readiness.results if result.group == "zone"} == {
         "zone.accelerator": "pass",
@@ -183,21 +183,21 @@ def test_a_runtime_must_fit_and_be_offered(runtime: str, pairing: str, offered: 
     }
 
 
-def test_an_accelerator_not_known_here_is_never_a_pass_of_its_quota(asked: Callable[..., Readiness]) -> None:
+def test_an_accelerator_not_known_here_is_never_a_pass_of_its_quota(asked: Callable[..., CheckReport]) -> None:
     readiness = asked("ready", accelerator_type="v9x-1")
     assert {result.status for result in readiness.results if result.id.startswith("quota.tpu")} == {"unknown"}
     assert readiness.ready is False  # the zone has no such thing
 
 
 @pytest.mark.parametrize("name", ["v4-8", "v5p-8", "v5litepod-1"])
-def test_other_generations_are_charged_to_their_own_quotas(name: str, asked: Callable[..., Readiness]) -> None:
+def test_other_generations_are_charged_to_their_own_quotas(name: str, asked: Callable[..., CheckReport]) -> None:
     readiness = asked("ready", ("quota",), accelerator_type=name, zone="us-central1-a")
     statuses = {result.id: result.status for result in readiness.results if result.group == "quota"}
     assert statuses["quota.tpu-zone"] == {"v4-8": "unknown", "v5p-8": "fail", "v5litepod-1": "pass"}[name]
     assert statuses["quota.hyperdisk"] == "not_applicable"
 
 
-def test_a_service_account_that_is_named_is_the_one_looked_at(asked: Callable[..., Readiness]) -> None:
+def test_a_service_account_that_is_named_is_the_one_looked_at(asked: Callable[..., CheckReport]) -> None:
     readiness = asked("ready", service_account="nobody@demo-project.iam.gserviceaccount.com")
     result = readiness.get("iam.tpu-service-account")
     assert result is not None
@@ -205,7 +205,7 @@ def test_a_service_account_that_is_named_is_the_one_looked_at(asked: Callable[..
     assert result.remedies[0].command == ("gcloud", "iam", "service-accounts", "create", "nobody", "--project=demo-project")
 
 
-def test_without_a_project_everything_waits_for_one(asked: Callable[..., Readiness]) -> None:
+def test_without_a_project_everything_waits_for_one(asked: Callable[..., CheckReport]) -> None:
     readiness = asked("ready", project=None)
     assert [result.id for result in readiness.failed] == ["project.exists"]
     assert {result.blocked_by for result in readiness.results if result.status == "blocked"} == {("project.exists",)}
@@ -221,7 +221,7 @@ def test_every_question_that_several_ask_goes_out_once(world: Any, direct: Any) 
     assert {call.rpartition(":")[2] for call in wire.asked if call.startswith("POST")} <= {"testIamPermissions", "getIamPolicy"}
 
 
-def test_where_there_is_quota_already_stands_beside_the_wish_for_more(asked: Callable[..., Readiness]) -> None:
+def test_where_there_is_quota_already_stands_beside_the_wish_for_more(asked: Callable[..., CheckReport]) -> None:
     result = asked("quota-zone-zero").get("quota.tpu-zone")
     assert result is not None
     hints = [remedy.text for remedy in result.remedies if remedy.text.startswith("Take what there is")]
@@ -230,7 +230,7 @@ def test_where_there_is_quota_already_stands_beside_the_wish_for_more(asked: Cal
     assert "what of it is in use was not looked at" in hints[0]
 
 
-def test_nothing_is_promised_elsewhere_where_the_region_allows_nothing(asked: Callable[..., Readiness]) -> None:
+def test_nothing_is_promised_elsewhere_where_the_region_allows_nothing(asked: Callable[..., CheckReport]) -> None:
     fresh = asked("fresh").get("quota.tpu-zone")
     assert fresh is not None
     assert not any("Take what there is" in remedy.text for remedy in fresh.remedies)

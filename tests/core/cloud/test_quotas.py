@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.quotas import TPU, Limit, Quota, QuotaRow, choose_row, get_quota, limit_of, list_quotas, list_requests, quota_of
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import Held, Node, Nodes, QueuedResource, held
+from heartbeat_core.cloud.tpu import Node, Nodes, QueuedResource, QuotaUsage, held
 
 ZONES = ("us-central1-a", "us-central1-b", "us-east5-a")
 REGIONS = ("us-central1", "us-east5")
@@ -167,7 +167,7 @@ def queued(name: str, kind: str, state: str, zone: str = "us-central1-b") -> Que
     return QueuedResource(name, zone, state, (kind,), (), "on-demand", None)
 
 
-def use(*things: Node | QueuedResource, scope: Any = "zone", where: str = "us-central1-b", unreachable: tuple[str, ...] = ()) -> Held:
+def use(*things: Node | QueuedResource, scope: Any = "zone", where: str = "us-central1-b", unreachable: tuple[str, ...] = ()) -> QuotaUsage:
     accelerator = find_accelerator("v6e-1")
     assert accelerator
     nodes = tuple(thing for thing in things if isinstance(thing, Node))
@@ -177,18 +177,18 @@ def use(*things: Node | QueuedResource, scope: Any = "zone", where: str = "us-ce
 
 def test_what_runs_counts_and_what_is_gone_does_not() -> None:
     found = use(node("a", "v6e-4"), node("b", "v6e-1", "CREATING"), node("c", "v6e-8", "PREEMPTED"), node("d", "v6e-8", "STOPPED"))
-    assert found == Held(5, 8, ("a (v6e-4)", "b (v6e-1)", "d (v6e-8, STOPPED)"))
+    assert found == QuotaUsage(5, 8, ("a (v6e-4)", "b (v6e-1)", "d (v6e-8, STOPPED)"))
 
 
 def test_other_quotas_and_places_do_not_count() -> None:
     others = node("a", "v6e-4", spot=True), node("b", "v5p-8"), node("c", "v6e-4", zone="us-central1-a")
-    assert use(*others) == Held(0, 0, ())
+    assert use(*others) == QuotaUsage(0, 0, ())
     assert use(*others, scope="region", where="us-central1").sure == 4
 
 
 def test_suspended_and_failed_queued_resources_hold_theirs() -> None:
     waiting = [queued(state.lower(), "v6e-4", state) for state in ("SUSPENDED", "FAILED", "ACTIVE", "WAITING_FOR_RESOURCES", "NEW")]
-    assert use(*waiting) == Held(8, 0, ("queued resource suspended (SUSPENDED)", "queued resource failed (FAILED)"))
+    assert use(*waiting) == QuotaUsage(8, 0, ("queued resource suspended (SUSPENDED)", "queued resource failed (FAILED)"))
 
 
 def test_doubts_are_told() -> None:

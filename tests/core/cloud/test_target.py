@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig, read_gcloud
+from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata
 from heartbeat_core.cloud.target import PARTS, Target, choose_target
 from heartbeat_core.errors import HeartbeatError
@@ -18,7 +18,7 @@ NOTHING = GcloudConfig(Path("/nowhere"), "default", {}, ())
 
 
 def gcloud(**properties: str) -> GcloudConfig:
-    found = {key.replace("_", "/", 1): Chosen(value, "gcloud configuration work") for key, value in properties.items()}
+    found = {key.replace("_", "/", 1): SourcedValue(value, "gcloud configuration work") for key, value in properties.items()}
     return GcloudConfig(Path("/nowhere"), "work", found, ())
 
 
@@ -47,7 +47,7 @@ def test_the_strongest_source_wins(given_by: set[str]) -> None:
     environ = {name: f"from-{name}" for name in given_by if name.isupper() and not name.startswith("HEARTBEAT")}
     config = read_gcloud({"CLOUDSDK_CONFIG": "/nowhere", **environ})
     if "gcloud" in given_by:
-        filed = {"core/project": Chosen("from-gcloud", "gcloud configuration default")}
+        filed = {"core/project": SourcedValue("from-gcloud", "gcloud configuration default")}
         config = GcloudConfig(config.folder, config.name, {**filed, **config.properties}, ())
     merged = next((name for name in ("HEARTBEAT_CLOUD_PROJECT", "file") if name in given_by), None)
     chosen = choose_target(
@@ -56,10 +56,10 @@ def test_the_strongest_source_wins(given_by: set[str]) -> None:
         gcloud=config,
         settings=settings(dict(SOURCES)[merged], project=f"from-{merged}") if merged else None,
         metadata=Metadata(project="from-metadata") if "metadata" in given_by else None,
-        login_project=Chosen("from-login", "the service account's key") if "login" in given_by else None,
+        login_project=SourcedValue("from-login", "the service account's key") if "login" in given_by else None,
     )
     strongest = next(((name, source) for name, source in SOURCES if name in given_by), None)
-    assert chosen.project == (Chosen(f"from-{strongest[0]}", strongest[1]) if strongest else Chosen(None, "not set anywhere"))
+    assert chosen.project == (SourcedValue(f"from-{strongest[0]}", strongest[1]) if strongest else SourcedValue(None, "not set anywhere"))
 
 
 def test_the_handbooks_variables_are_read() -> None:

@@ -27,9 +27,9 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def to_google() -> CloudSession:
-    from heartbeat_core.cloud.session import Connection
+    from heartbeat_core.cloud.session import HttpConnection
 
-    return CloudSession(Connection(anonymous()), Limits(tries=1))
+    return CloudSession(HttpConnection(anonymous()), Limits(tries=1))
 
 
 def test_google_is_asked_through_the_proxy_of_the_environment(server: Any, answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:

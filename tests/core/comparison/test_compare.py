@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Label, Record, Stage
 from heartbeat_core.comparison.compare import between, change, check, compare
-from heartbeat_core.comparison.cost import Tariff
-from heartbeat_core.comparison.groups import Measured, by_plan, costs, measure, measure_each, price_notes, titles_of
+from heartbeat_core.comparison.cost import CostRates
+from heartbeat_core.comparison.groups import MeasuredRun, by_plan, costs, measure, measure_each, price_notes, titles_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.units import significant
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.core.conftest import Write
 
 Records = Callable[..., list[Record]]
-Make = Callable[..., Measured]
+Make = Callable[..., MeasuredRun]
 HANDBOOK = MatMul()
 
 
@@ -38,7 +38,7 @@ def make(index: Index, write: Write, records: Records) -> Make:
 
     def made(
         name: str, times: Sequence[int], *more: Record, group: str = "", turn: str = "", reference: bool = False, **options: Any
-    ) -> Measured:
+    ) -> MeasuredRun:
         path = write([*records(times, **options), *more, Label(9, name, group=group, round=turn, reference=reference)])
         return measure(index.find(str(path)), index.ceilings)
 
@@ -89,7 +89,8 @@ def test_too_few_samples_cannot_tell(make: Make) -> None:
 
 def test_an_impossible_time_makes_no_ratio(make: Make) -> None:
     found = compare(
-        [make("a", steady(1e6), plan=Plan(HANDBOOK, iterations=100))], [make("b", steady(5.6e3), chip="v6e", plan=Plan(HANDBOOK))]
+        [make("a", steady(1e6), plan=BenchmarkConfig(HANDBOOK, iterations=100))],
+        [make("b", steady(5.6e3), chip="v6e", plan=BenchmarkConfig(HANDBOOK))],
     )
     assert found.kind == "cannot tell"
     assert "the time of b is impossible" in found.sentence
@@ -98,13 +99,13 @@ def test_an_impossible_time_makes_no_ratio(make: Make) -> None:
 @pytest.mark.parametrize(
     ("plan", "what"),
     [
-        (Plan(MatMul(64)), "shape"),
-        (Plan(MatMul(dtype="bfloat16")), "dtype"),
-        (Plan(method="pipelined"), "method"),
-        (Plan(precision="highest"), "precision asked for"),
+        (BenchmarkConfig(MatMul(64)), "shape"),
+        (BenchmarkConfig(MatMul(dtype="bfloat16")), "dtype"),
+        (BenchmarkConfig(method="pipelined"), "method"),
+        (BenchmarkConfig(precision="highest"), "precision asked for"),
     ],
 )
-def test_other_work_is_said_and_makes_no_regression(make: Make, plan: Plan, what: str) -> None:
+def test_other_work_is_said_and_makes_no_regression(make: Make, plan: BenchmarkConfig, what: str) -> None:
     runs = [make("a", steady(1e9))], [make("b", steady(2e9), plan=plan)]
     found = compare(*runs)
     assert not found.comparable
@@ -120,9 +121,9 @@ def test_another_place_is_named_and_does_not_count_as_other_work(make: Make) -> 
 
 
 def test_cpu_against_tpu_says_why(make: Make) -> None:
-    cpu = make("cpu", steady(1e8), CeilingMeasured(8, 2.2e11, 2e10), plan=Plan(HANDBOOK))
-    tpu = make("tpu", steady(2e5), plan=Plan(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU")
-    found = compare([cpu], [tpu], Tariff({"V6E": 2.7}))
+    cpu = make("cpu", steady(1e8), CeilingMeasured(8, 2.2e11, 2e10), plan=BenchmarkConfig(HANDBOOK))
+    tpu = make("tpu", steady(2e5), plan=BenchmarkConfig(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU")
+    found = compare([cpu], [tpu], CostRates({"V6E": 2.7}))
     assert found.why.startswith("CPU, 2 threads could do a product in 78.1 ms at best, limited by its arithmetic, and reaches ")
     assert "TPU v6e could do a product in 170 µs at best, limited by its memory, and reaches " in found.why
     assert found.why.endswith("the machines themselves make 459 ×")
@@ -131,7 +132,7 @@ def test_cpu_against_tpu_says_why(make: Make) -> None:
 
 
 def test_a_rehearsal_is_called_one(make: Make) -> None:
-    found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=Plan(backend="xla"), hardware="CPU", rehearsal=True)])
+    found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=BenchmarkConfig(backend="xla"), hardware="CPU", rehearsal=True)])
     assert "b is a rehearsal on the CPU: not a TPU" in found.warnings
     assert "(a rehearsal)" in found.candidate.where
     assert found.why.startswith("both ran on the same processor: ")
@@ -139,7 +140,7 @@ def test_a_rehearsal_is_called_one(make: Make) -> None:
 
 
 def test_a_rehearsal_elsewhere_is_held_against_what_is_known_of_either_machine(make: Make) -> None:
-    plan = Plan(backend="xla")
+    plan = BenchmarkConfig(backend="xla")
     found = compare([make("a", steady(1e6))], [make("b", steady(2e6), plan=plan, hardware="CPU", rehearsal=True, host="other")])
     assert found.why.startswith("no limit of torch_xla on the CPU (a rehearsal) is known")
 
@@ -209,16 +210,16 @@ def test_intervals_read_as_people_say_them(low: float, high: float, words: str) 
 
 
 def test_a_side_of_different_shapes_names_them_all(make: Make, tmp_path: Path) -> None:
-    found = compare([make("a", steady(1e6)), make("b", steady(1e6), plan=Plan(MatMul(64)))], [make("c", steady(1e6))])
+    found = compare([make("a", steady(1e6)), make("b", steady(1e6), plan=BenchmarkConfig(MatMul(64)))], [make("c", steady(1e6))])
     assert "[128×4096]·[4096×16384], [64×4096]·[4096×16384] against" in found.warnings[0]
-    mixed, other = ([make("", steady(1e6 * batch), plan=Plan(MatMul(batch))) for batch in order] for order in ((1, 2), (2, 1)))
+    mixed, other = ([make("", steady(1e6 * batch), plan=BenchmarkConfig(MatMul(batch))) for batch in order] for order in ((1, 2), (2, 1)))
     refused = compare(mixed, other)
     assert not refused.comparable
     assert refused.kind == "cannot tell"
     assert "did several kinds of work, which differ in shape" in refused.sentence
 
 
-BF16 = Plan(MatMul(dtype="bfloat16"))
+BF16 = BenchmarkConfig(MatMul(dtype="bfloat16"))
 
 
 def test_processes_that_took_turns_are_compared_within_their_rounds(make: Make) -> None:
@@ -245,13 +246,15 @@ def test_the_plan_given_first_is_the_reference_whatever_ran_first(make: Make) ->
 @pytest.mark.parametrize(
     ("plans", "names"),
     [
-        ((Plan(threads=1), Plan()), ("1 thread", "torch's own threads")),
-        ((Plan(), BF16, Plan(threads=1)), ("float32, torch's own threads", "bfloat16", "1 thread")),
-        ((Plan(), Plan(method="handbook")), ("method synchronized", "method handbook")),
-        ((Plan(), Plan(warmup=2)), ("g (1)", "g (2)")),
+        ((BenchmarkConfig(threads=1), BenchmarkConfig()), ("1 thread", "torch's own threads")),
+        ((BenchmarkConfig(), BF16, BenchmarkConfig(threads=1)), ("float32, torch's own threads", "bfloat16", "1 thread")),
+        ((BenchmarkConfig(), BenchmarkConfig(method="handbook")), ("method synchronized", "method handbook")),
+        ((BenchmarkConfig(), BenchmarkConfig(warmup=2)), ("g (1)", "g (2)")),
     ],
 )
-def test_the_plans_of_a_group_have_the_names_that_bench_gives_them(make: Make, plans: Sequence[Plan], names: Sequence[str]) -> None:
+def test_the_plans_of_a_group_have_the_names_that_bench_gives_them(
+    make: Make, plans: Sequence[BenchmarkConfig], names: Sequence[str]
+) -> None:
     made = [[make("", steady(1e6), group="g", plan=plan) for _ in range(2)] for plan in plans]
     assert titles_of(made) == tuple(names)
 
@@ -290,8 +293,8 @@ def test_of_several_runs_those_without_figures_are_left_out_and_said(make: Make,
 )
 def test_a_recording_that_knows_its_zone_is_priced_there(make: Make, environment: dict[str, str], usd: float | None, words: str) -> None:
     kept = Rates(datetime(2026, 11, 20, tzinfo=timezone.utc), "the list", {"v6e us-central1 on-demand": 2.7, "v6e europe-west4 spot": 1.1})
-    tariff = Tariff({}, kept, lambda: "us-central1")
-    tpu = make("tpu", steady(2e5), plan=Plan(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU", **environment)
+    tariff = CostRates({}, kept, lambda: "us-central1")
+    tpu = make("tpu", steady(2e5), plan=BenchmarkConfig(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU", **environment)
     found = compare([make("cpu", steady(1e8))], [tpu], tariff)
     assert (found.candidate.usd_per_hour, found.candidate.price_source) == (usd, words)
     costs_ = costs((found.reference, found.candidate))

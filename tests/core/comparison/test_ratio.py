@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.statistics import summarize
 from heartbeat_core.comparison.ratio import (
+    ProcessTime,
     Ratio,
-    Timed,
     effective_n_of_median,
     incomplete_beta,
     of_processes,
@@ -28,7 +28,7 @@ samples = st.lists(st.integers(1_000, 10_000_000), min_size=8, max_size=60)
 times = st.lists(st.floats(1e3, 1e9), min_size=1, max_size=6)
 
 
-def timed(values: Sequence[int], products: int = 1) -> Timed:
+def timed(values: Sequence[int], products: int = 1) -> ProcessTime:
     store = SampleStore()
     store.extend(array("q", values))
     return timed_of(store, summarize(store, products), products)

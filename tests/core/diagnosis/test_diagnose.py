@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.cloud.errors import CloudError, refusal
 from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_REASON, BY_STATUS, CATALOGUE, compiled, diagnose_exception, diagnose_text
-from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Entry, Origin, Remedy
+from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import read_toml
 
@@ -250,7 +250,7 @@ def test_long_texts_are_read_in_no_time_to_speak_of(text: str) -> None:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
-def test_no_pattern_begins_with_a_repeat(entry: Entry) -> None:
+def test_no_pattern_begins_with_a_repeat(entry: DiagnosisRule) -> None:
     """One that does is tried from every character of a long word to its end: 200,000 characters took half a minute."""
     assert [pattern for pattern in entry.patterns if re.match(r"\(*(\?:|\?P<\w+>)?(\\?.|\[[^]]+\])([+*]|\{\d+,\})", pattern)] == []
 
@@ -262,7 +262,7 @@ def test_no_secret_is_repeated() -> None:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
-def test_an_entry_is_whole(entry: Entry) -> None:
+def test_an_entry_is_whole(entry: DiagnosisRule) -> None:
     assert [other.id for other in CATALOGUE].count(entry.id) == 1
     assert entry.remedies
     assert not entry.title.endswith(".")

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from heartbeat_core.emulator.app import Emulator, make_app
-from heartbeat_core.emulator.http import Call
+from heartbeat_core.emulator.http import EmulatedCall
 from heartbeat_core.emulator.scenario import Scenario, load_scenario
 from heartbeat_core.emulator.seed import start_cloud
 from heartbeat_core.emulator.state import Clock
@@ -30,7 +30,9 @@ class Client:
         parts = urlsplit(path)
         many = parse_qs(parts.query)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.emulator.answer(Call(method, parts.path, {name: values[-1] for name, values in many.items()}, many, named, body or {}))
+        return self.emulator.answer(
+            EmulatedCall(method, parts.path, {name: values[-1] for name, values in many.items()}, many, named, body or {})
+        )
 
     def get(self, path: str, **headers: str) -> dict[str, Any]:
         """Get what must be there."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heartbeat_core.emulator.app import Emulator
-from heartbeat_core.emulator.http import Call
+from heartbeat_core.emulator.http import EmulatedCall
 from heartbeat_core.emulator.scenario import Faults, Mishap, load_scenario, scenario_names
 from heartbeat_core.emulator.seed import start_cloud
 from heartbeat_core.emulator.state import Clock, timestamp
@@ -169,10 +169,10 @@ writes = st.sampled_from(
 @given(path=writes, body=st.dictionaries(names, anything, max_size=4))
 def test_no_body_is_more_than_refused(path: str, body: dict[str, Any]) -> None:
     emulator = Emulator(start_cloud(load_scenario("ready"), Clock(speed=0.0)))
-    status, answer = emulator.answer(Call("POST", path, body=body))
+    status, answer = emulator.answer(EmulatedCall("POST", path, body=body))
     assert status == 200 or answer["error"]["code"] == status < 500
     for read in READS:
-        assert emulator.answer(Call("GET", read))[0] in (200, 403)
+        assert emulator.answer(EmulatedCall("GET", read))[0] in (200, 403)
 
 
 @pytest.mark.parametrize("name", scenario_names())

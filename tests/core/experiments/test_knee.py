@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from heartbeat_core.benchmark.config import Dtype, MatMul
 from heartbeat_core.benchmark.roofline import Roof, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.experiments.knee import Measured, batch_at, envelope, find_knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.knee import MeasuredPoint, batch_at, envelope, find_knee, knee_gist, knee_notes, knee_serving
 
 GB_PER_S = 30.0
 BATCHES = tuple(2**power for power in range(13))
-Points = list[Measured]
+Points = list[MeasuredPoint]
 
 
 def made(
@@ -31,7 +31,7 @@ def made(
         moving, computing = work.bytes / GB_PER_S, work.flops / (GB_PER_S * at_knee)
         most = max(moving, computing)
         ns = most * ((moving / most) ** sharpness + (computing / most) ** sharpness) ** (1 / sharpness)
-        points.append(Measured(work, ns * math.exp(chance.uniform(-noise, noise))))
+        points.append(MeasuredPoint(work, ns * math.exp(chance.uniform(-noise, noise))))
     return points
 
 
@@ -86,7 +86,7 @@ def test_where_arithmetic_always_sets_the_limit_there_is_none(knee: float, noise
 
 def test_times_that_follow_neither_name_no_knee() -> None:
     chance = random.Random(5)
-    found = find_knee([Measured(MatMul(batch), 1e6 * batch**0.5 * math.exp(chance.uniform(-0.1, 0.1))) for batch in BATCHES])
+    found = find_knee([MeasuredPoint(MatMul(batch), 1e6 * batch**0.5 * math.exp(chance.uniform(-0.1, 0.1))) for batch in BATCHES])
     assert found.kind == "unclear"
     assert "No knee can be named" in knee_gist(found)
     assert knee_serving(found) == ""
@@ -109,7 +109,7 @@ def test_few_points_are_said_to_be_few(count: int) -> None:
 @given(st.floats(1e-3, 1e3))
 def test_a_faster_clock_moves_no_knee(factor: float) -> None:
     points = made(64, noise=0.05)
-    scaled = [Measured(point.workload, point.ns * factor) for point in points]
+    scaled = [MeasuredPoint(point.workload, point.ns * factor) for point in points]
     assert find_knee(scaled).batch == pytest.approx(find_knee(points).batch, rel=0.01)
 
 
@@ -120,7 +120,7 @@ def test_the_order_of_the_points_does_not_matter() -> None:
 
 def test_a_batch_that_takes_longer_than_a_larger_one_counts_as_that_and_is_named() -> None:
     points = made(100)
-    points[2] = Measured(points[2].workload, 3 * points[2].ns)
+    points[2] = MeasuredPoint(points[2].workload, 3 * points[2].ns)
     found = find_knee(points)
     assert found.kind == "knee"
     assert found.batch == pytest.approx(100, rel=0.1)
@@ -130,7 +130,7 @@ def test_a_batch_that_takes_longer_than_a_larger_one_counts_as_that_and_is_named
 
 @given(st.lists(st.floats(1, 1e9), min_size=1, max_size=13))
 def test_the_envelope_never_falls_and_never_exceeds(times: list[float]) -> None:
-    points = [Measured(MatMul(batch), ns) for batch, ns in zip(BATCHES, times, strict=False)]
+    points = [MeasuredPoint(MatMul(batch), ns) for batch, ns in zip(BATCHES, times, strict=False)]
     least = [point.ns for point in envelope(points)]
     assert least == sorted(least)
     assert all(low <= point.ns for low, point in zip(least, points, strict=True))
@@ -150,7 +150,7 @@ def test_an_intensity_that_no_batch_reaches_has_none() -> None:
     assert batch_at(small, 1000) is None
     roof = Roof(1e12, 1e9, None, "made up", True)
     assert "memory would set the limit at every batch" in knee_gist(
-        find_knee([Measured(MatMul(b, 16, 16), 1e3 * b) for b in BATCHES], roof)
+        find_knee([MeasuredPoint(MatMul(b, 16, 16), 1e3 * b) for b in BATCHES], roof)
     )
 
 

@@ -13,32 +13,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Samples, Started
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.comparison.ratio import mean_interval
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Begun, Over, carry_out
-from heartbeat_core.experiments.repeat import Candidate, Process, Repeat, ratio_of, repeat_json, shuffled
+from heartbeat_core.experiments.experiment import TrialFinished, TrialStarted, carry_out
+from heartbeat_core.experiments.repeat import Candidate, Repeat, RepeatedProcess, ratio_of, repeat_json, shuffled
 
 Begin = Callable[..., Run]
 BEAT = "start(); beat(0, 9000, phase='cold'); beat(1, *[1000 + index % 9 for index in range(30)]); tell('ended', reason='done')"
 
 
-def report_of_process(plan: Plan, ns: int) -> Report:
+def report_of_process(plan: BenchmarkConfig, ns: int) -> Report:
     series = Series()
     series.apply(Started(0, SCHEMA, "0", 1, "2026-11-22T12:00:00+00:00", plan.to_json()))
     series.apply(Samples(2, "steady", 1, {"total": array("q", [ns + index % 3 for index in range(30)])}))
     series.apply(Ended(3, "done"))
-    return report_of(series, ending=Ending("done"))
+    return report_of(series, ending=RunOutcome("done"))
 
 
 def candidate(*times: int, name: str = "one") -> Candidate:
-    plan = Plan()
-    return Candidate(name, {}, plan, tuple(Process(i + 1, report_of_process(plan, ns)) for i, ns in enumerate(times)))
+    plan = BenchmarkConfig()
+    return Candidate(name, {}, plan, tuple(RepeatedProcess(i + 1, report_of_process(plan, ns)) for i, ns in enumerate(times)))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10])
@@ -108,7 +108,7 @@ def test_no_difference_says_what_is_ruled_out() -> None:
 def test_rounds_that_one_side_lacks_do_not_count() -> None:
     full = candidate(1000, 1000, 1000)
     failed = HeartbeatError("it crashed", exit_code=1)
-    torn = Candidate("torn", {}, Plan(), (Process(1, None, failed), *candidate(0, 3000, 3000).processes[1:]))
+    torn = Candidate("torn", {}, BenchmarkConfig(), (RepeatedProcess(1, None, failed), *candidate(0, 3000, 3000).processes[1:]))
     found = ratio_of(full, torn)
     assert found is not None
     assert found.pairs == 2
@@ -121,27 +121,27 @@ def test_rounds_that_one_side_lacks_do_not_count() -> None:
 )
 def test_a_repeat_that_makes_no_sense_is_refused(repeat: int, candidates: list[dict[str, str | int]], says: str) -> None:
     with pytest.raises(HeartbeatError, match=says):
-        Repeat(Plan(), repeat, candidates)
+        Repeat(BenchmarkConfig(), repeat, candidates)
 
 
 def test_a_repeat_has_an_end() -> None:
     with pytest.raises(HeartbeatError, match="needs an end"):
-        Repeat(Plan(iterations=None), 5)
+        Repeat(BenchmarkConfig(iterations=None), 5)
 
 
 def test_candidates_take_turns_in_processes_of_their_own(begin: Begin, fake_worker: Callable[[str], str]) -> None:
     python = fake_worker(BEAT)
-    course = Repeat(Plan(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3)
+    course = Repeat(BenchmarkConfig(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3)
     news = list(carry_out(course, lambda plan, label: begin(plan, python=python)))
-    assert [type(each) for each in news] == [Begun, Over] * 6
-    pids = {each.source.series.started.pid for each in news if isinstance(each, Begun) and each.source.series.started}
+    assert [type(each) for each in news] == [TrialStarted, TrialFinished] * 6
+    pids = {each.source.series.started.pid for each in news if isinstance(each, TrialStarted) and each.source.series.started}
     assert len(pids) == 6
     repeated = course.repeated()
     assert [len(one.measured) for one in repeated.candidates] == [3, 3]
     assert [one.name for one in repeated.candidates] == ["float32", "bfloat16"]
     assert [one.plan.workload.dtype for one in repeated.candidates] == ["float32", "bfloat16"]
     assert sorted(repeated.order) == ["bfloat16"] * 3 + ["float32"] * 3
-    assert Repeat(Plan(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3).order == repeated.order
+    assert Repeat(BenchmarkConfig(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3).order == repeated.order
     (ratio,) = repeated.ratios()
     assert ratio.pairs == 3
     made = repeat_json(repeated)
@@ -156,8 +156,8 @@ def test_a_candidate_that_cannot_run_is_said_and_the_rest_goes_on(begin: Begin, 
         "else: beat(1, *[1000] * 30); tell('ended', reason='done')"
     )
     python = fake_worker(body)
-    course = Repeat(Plan(iterations=30, warmup=1), 4, [{"backend": "xla"}])
-    over = [each for each in carry_out(course, lambda plan, label: begin(plan, python=python)) if isinstance(each, Over)]
+    course = Repeat(BenchmarkConfig(iterations=30, warmup=1), 4, [{"backend": "xla"}])
+    over = [each for each in carry_out(course, lambda plan, label: begin(plan, python=python)) if isinstance(each, TrialFinished)]
     assert len(over) == 5  # it is not tried again
     reference, xla = course.repeated().candidates
     assert len(reference.measured) == 4
@@ -173,7 +173,7 @@ def test_a_candidate_that_crashes_once_is_tried_again(begin: Begin, fake_worker:
         "beat(1, *[1000] * 30); tell('ended', reason='done')"
     )
     python = fake_worker(body)
-    course = Repeat(Plan(iterations=30, warmup=1), 3)
+    course = Repeat(BenchmarkConfig(iterations=30, warmup=1), 3)
     assert len(list(carry_out(course, lambda plan, label: begin(plan, python=python)))) == 6
     (only,) = course.repeated().candidates
     assert len(only.measured) == 2
@@ -182,9 +182,9 @@ def test_a_candidate_that_crashes_once_is_tried_again(begin: Begin, fake_worker:
 
 def test_a_leg_cut_short_does_not_count(begin: Begin, fake_worker: Callable[[str], str]) -> None:
     python = fake_worker("start(); beat(1, *[1000] * 30)\nif sys.stdin.readline(): tell('ended', reason='stopped')")
-    course = Repeat(Plan(iterations=30, warmup=1), 3)
+    course = Repeat(BenchmarkConfig(iterations=30, warmup=1), 3)
     for news in carry_out(course, lambda plan, label: begin(plan, python=python)):
-        if isinstance(news, Begun):
+        if isinstance(news, TrialStarted):
             course.stop()
             news.source.stop()
     (only,) = course.repeated().candidates
@@ -192,7 +192,7 @@ def test_a_leg_cut_short_does_not_count(begin: Begin, fake_worker: Callable[[str
 
 
 @pytest.mark.torch
-def test_real_processes_are_repeated(begin: Begin, small: Callable[..., Plan]) -> None:
+def test_real_processes_are_repeated(begin: Begin, small: Callable[..., BenchmarkConfig]) -> None:
     course = Repeat(small(), 2, [{"dtype": "bfloat16"}])
     list(carry_out(course, lambda plan, label: begin(plan)))
     repeated = course.repeated()

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.protocol import Label, Record
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Begun, Over, carry_out
+from heartbeat_core.experiments.experiment import TrialFinished, TrialStarted, carry_out
 from heartbeat_core.experiments.sweep import LEAST_SAMPLES, MOST_SAMPLES, Sweep, Swept, load_sweep, sweep_csv, sweep_json, sweep_markdown
 from heartbeat_core.export.export import sweep_in
 from heartbeat_core.recordings.index import Index
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.core.conftest import Write
 
 Begin = Callable[..., Run]
-PLAN = Plan(iterations=100, warmup=1)
+PLAN = BenchmarkConfig(iterations=100, warmup=1)
 # A machine with a knee: 9 ms of memory, or 0.1 ms of arithmetic a row.
 KNEE = (
     "start(); batch = order['plan']['workload']['batch']; ns = max(9_000_000, 100_000 * batch)\n"
@@ -42,7 +42,7 @@ def recorded(begin: Begin, tmp_path: Path) -> Callable[[str], Callable[..., Run]
     """Make what begins runs of a fake worker, each recorded."""
 
     def make(python: str) -> Callable[..., Run]:
-        def start(plan: Plan, label: Label) -> Run:
+        def start(plan: BenchmarkConfig, label: Label) -> Run:
             recording = Recording.create(tmp_path / "recordings", plan, 2**20, label)
             run = begin(plan, python=python, sinks=(recording,))
             run.path = recording.path
@@ -89,7 +89,7 @@ def test_points_take_about_a_second_each(swept: Swept) -> None:
         (replace(PLAN, method="pipelined", window=7), False, 210),
     ],
 )
-def test_a_length_that_was_asked_for_is_kept(plan: Plan, exact: bool, wanted: int | None) -> None:
+def test_a_length_that_was_asked_for_is_kept(plan: BenchmarkConfig, exact: bool, wanted: int | None) -> None:
     leg = Sweep(plan, parse_axes(["batch=1,2"]), exact=exact).next()
     assert leg is not None
     assert (leg.plan.iterations, leg.plan.duration_s) == (wanted, plan.duration_s)
@@ -97,8 +97,8 @@ def test_a_length_that_was_asked_for_is_kept(plan: Plan, exact: bool, wanted: in
 
 def test_a_point_too_large_for_memory_is_said_and_skipped(begin: Begin, fake_worker: Callable[[str], str]) -> None:
     python = fake_worker(KNEE)
-    course = Sweep(Plan(MatMul(1, 2**20, 1), warmup=1), parse_axes(["intermediate=1,1048576,2"]))
-    over = [each for each in carry_out(course, lambda plan, label: begin(plan, python=python)) if isinstance(each, Over)]
+    course = Sweep(BenchmarkConfig(MatMul(1, 2**20, 1), warmup=1), parse_axes(["intermediate=1,1048576,2"]))
+    over = [each for each in carry_out(course, lambda plan, label: begin(plan, python=python)) if isinstance(each, TrialFinished)]
     assert [each.error is None for each in over] == [True, False, True]
     swept = course.swept()
     assert len(swept.measured) == 2
@@ -125,7 +125,7 @@ def test_what_was_measured_before_a_stop_counts(begin: Begin, fake_worker: Calla
     done = fake_worker(KNEE)
     course = Sweep(PLAN, parse_axes(["batch=1..64"]))
     for news in carry_out(course, lambda plan, label: begin(plan, python=done if plan.workload.batch < 4 else python)):
-        if isinstance(news, Begun) and news.leg.plan.workload.batch == 4:
+        if isinstance(news, TrialStarted) and news.leg.plan.workload.batch == 4:
             course.stop()
             news.source.stop()
     swept = course.swept()
@@ -211,7 +211,7 @@ def test_every_form_has_every_point(swept: Swept) -> None:
 
 
 @pytest.mark.torch
-def test_a_real_sweep_proves_every_point(begin: Begin, small: Callable[..., Plan]) -> None:
+def test_a_real_sweep_proves_every_point(begin: Begin, small: Callable[..., BenchmarkConfig]) -> None:
     course = Sweep(small(), parse_axes(["batch=1,2,4,8"]))
     list(carry_out(course, lambda plan, label: begin(plan)))
     swept = course.swept()
@@ -221,7 +221,7 @@ def test_a_real_sweep_proves_every_point(begin: Begin, small: Callable[..., Plan
 
 def test_a_sweep_with_a_broken_point_says_which(index: Index, write: Write, records: Callable[..., list[Record]]) -> None:
     def point(batch: int) -> Path:
-        return write([*records(plan=Plan(MatMul(batch), iterations=30, warmup=1)), Label(6, group="s")])
+        return write([*records(plan=BenchmarkConfig(MatMul(batch), iterations=30, warmup=1)), Label(6, group="s")])
 
     paths = [point(batch) for batch in (1, 2, 4)]
     entries = index.find_all(["s"])
@@ -239,5 +239,5 @@ def test_a_sweep_with_a_broken_point_says_which(index: Index, write: Write, reco
 
 def test_runs_that_differ_in_more_than_a_sweep_varies_are_none(index: Index, write: Write, records: Callable[..., list[Record]]) -> None:
     for batch, warmup in ((1, 1), (2, 2)):
-        write([*records(plan=Plan(MatMul(batch), warmup=warmup)), Label(6, group="s")])
+        write([*records(plan=BenchmarkConfig(MatMul(batch), warmup=warmup)), Label(6, group="s")])
     assert sweep_in(index.find_all(["s"]), index) is None

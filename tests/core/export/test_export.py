@@ -14,26 +14,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Label, Record, Samples
-from heartbeat_core.comparison.groups import Measured, measure
+from heartbeat_core.comparison.groups import MeasuredRun, measure
 from heartbeat_core.experiments.sweep import load_sweep
 from heartbeat_core.export.export import FORMATS, export, gather
-from heartbeat_core.export.svg import Scale, log_scale, short, sweep_svg
+from heartbeat_core.export.svg import SvgScale, log_scale, short, sweep_svg
 from heartbeat_core.recordings.index import Index
 
 if TYPE_CHECKING:
     from tests.core.conftest import Write
 
 Records = Callable[..., list[Record]]
-Make = Callable[..., Measured]
+Make = Callable[..., MeasuredRun]
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
 def make(index: Index, write: Write, records: Records) -> Make:
-    def made(name: str, times: Sequence[int], *, plan: Plan | None = None, group: str = "") -> Measured:
-        path = write([*records(times, plan=plan or Plan(warmup=1)), CeilingMeasured(8, 2e11, 2e10), Label(9, name, group=group)])
+    def made(name: str, times: Sequence[int], *, plan: BenchmarkConfig | None = None, group: str = "") -> MeasuredRun:
+        path = write([*records(times, plan=plan or BenchmarkConfig(warmup=1)), CeilingMeasured(8, 2e11, 2e10), Label(9, name, group=group)])
         return measure(index.find(str(path)), index.ceilings)
 
     return made
@@ -116,7 +116,7 @@ def test_repeats_are_one_side_and_other_plans_another(make: Make) -> None:
     group = [make("", around(100_000 + i), group="g") for i in range(3)]
     repeated = gather([group])
     assert (len(repeated.sides), repeated.comparisons, repeated.tables[0].processes) == (1, (), 3)
-    other = [make("", around(300_000 + i), plan=Plan(warmup=1, precision="highest"), group="g") for i in range(3)]
+    other = [make("", around(300_000 + i), plan=BenchmarkConfig(warmup=1, precision="highest"), group="g") for i in range(3)]
     apart = gather([group + other])
     assert [len(side) for side in apart.sides] == [3, 3]
     assert apart.comparisons[0].kind == "slower"
@@ -126,7 +126,7 @@ def test_repeats_are_one_side_and_other_plans_another(make: Make) -> None:
 
 def test_a_sweep_is_drawn_under_its_roof(make: Make, index: Index) -> None:
     runs = [
-        make("", range(1000 * batch, 1000 * batch + 40), plan=Plan(MatMul(batch, 1024, 1024), warmup=1), group="s")
+        make("", range(1000 * batch, 1000 * batch + 40), plan=BenchmarkConfig(MatMul(batch, 1024, 1024), warmup=1), group="s")
         for batch in (1, 2, 4, 8, 16)
     ]
     svg = sweep_svg(load_sweep([run.entry.path for run in runs], index.ceilings, "s"))
@@ -139,7 +139,7 @@ def test_a_sweep_is_drawn_under_its_roof(make: Make, index: Index) -> None:
 
 @given(st.floats(1e-3, 1e12), st.floats(1.0001, 1e9), st.booleans())
 def test_a_scale_keeps_the_order_and_its_ticks_inside(low: float, factor: float, log: bool) -> None:
-    scale = Scale(low, low * factor, 300, 20, log)
+    scale = SvgScale(low, low * factor, 300, 20, log)
     ticks = scale.ticks()
     assert ticks == sorted(ticks)
     assert 1 <= len(ticks) <= 20

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Failed, Label, Record, Samples, encode
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
@@ -106,7 +106,7 @@ def test_a_run_that_failed_says_why(index: Index, write: Write, records: Records
 
 
 def test_a_recording_being_written_is_running_until_its_program_is_gone(index: Index, folder: Path, records: Records) -> None:
-    recording = Recording.create(folder, Plan(), 2**20, Label(0, "mine"))
+    recording = Recording.create(folder, BenchmarkConfig(), 2**20, Label(0, "mine"))
     for record in records()[:4]:
         recording.write(encode(record))
     (entry,) = index.entries()
@@ -127,7 +127,7 @@ def test_a_verdict_follows_the_ceiling_of_this_machine(index: Index, open_index:
     write(records())
     before = index.entries()[0]
     environment = records()[1]
-    index.ceilings.store(ceiling_key(Plan(), environment.values), CeilingMeasured(0, 1e9, 1e9), date(2026, 11, 23))  # type: ignore[union-attr]
+    index.ceilings.store(ceiling_key(BenchmarkConfig(), environment.values), CeilingMeasured(0, 1e9, 1e9), date(2026, 11, 23))  # type: ignore[union-attr]
     assert before.verdict == "plausible"
     assert index.entries()[0].verdict == "suspicious"
     assert open_index().entries()[0].verdict == "suspicious"
@@ -192,7 +192,7 @@ def test_compile_iterations_are_left_out_here_as_in_the_report(index: Index, wri
 
 
 def test_a_run_of_another_shape_says_so(index: Index, write: Write, records: Records) -> None:
-    write(records(plan=Plan(MatMul(1, 2, 3, "bfloat16"), method="pipelined", iterations=30)))
+    write(records(plan=BenchmarkConfig(MatMul(1, 2, 3, "bfloat16"), method="pipelined", iterations=30)))
     (entry,) = index.entries()
     assert (entry.workload, entry.method) == (MatMul(1, 2, 3, "bfloat16"), "pipelined")
     assert entry.flops_per_s == pytest.approx(12e9 / entry.median_ns if entry.median_ns else None)
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_recording_is_not_deleted_as_one(index: Index, tmp_pat
 
 def test_of_several_recordings_as_many_are_deleted_as_can_be(index: Index, folder: Path, write: Write, records: Records) -> None:
     first, last = write(), write()
-    recording = Recording.create(folder, Plan(), 2**20)
+    recording = Recording.create(folder, BenchmarkConfig(), 2**20)
     recording.write(encode(records()[0]))
     entries = sorted(index.entries(), key=lambda entry: entry.path.name)
     last.unlink()  # another program was quicker

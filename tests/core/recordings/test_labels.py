@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.protocol import Ended, Label, Record, encode
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.entry import Entry, entry_of_row
+from heartbeat_core.recordings.entry import RunEntry, entry_of_row
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel, check_label, last_label, relabel
 from heartbeat_core.recordings.recording import load
@@ -194,5 +194,5 @@ def test_any_label_that_is_allowed_comes_back_from_its_file(tmp_path_factory: py
 @given(labels, st.integers(0, 10**9), st.none() | st.floats(0, 1e12))
 def test_an_entry_comes_back_from_the_index_as_it_was(change: Relabel, size: int, median: float | None) -> None:
     label = change.applied_to(Label(0))
-    entry = Entry(Path("a.jsonl"), "a", size, "done", "", label.name, label.note, label.tags, label.group, median_ns=median)
+    entry = RunEntry(Path("a.jsonl"), "a", size, "done", "", label.name, label.note, label.tags, label.group, median_ns=median)
     assert entry_of_row(json.loads(json.dumps(entry.to_row())), entry.path, entry.id) == entry

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import (
     SCHEMA,
     CeilingMeasured,
@@ -28,7 +28,7 @@ from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.recording import Recording, load, make_room, read_records
 
-PLAN = Plan(iterations=30, warmup=1)
+PLAN = BenchmarkConfig(iterations=30, warmup=1)
 RECORDS: tuple[Record, ...] = (
     Started(0, SCHEMA, "0", 1, "2026-11-22T12:00:00+00:00", PLAN.to_json()),
     Environment(1, {"host": "h", "device": "cpu"}),
@@ -150,7 +150,7 @@ def test_a_full_disk_ends_the_recording_and_says_so_once(tmp_path: Path) -> None
 
 
 def test_a_run_goes_on_when_its_disk_is_full(
-    begin: Callable[..., Run], fake_worker: Callable[[str], str], small: Callable[..., Plan], tmp_path: Path
+    begin: Callable[..., Run], fake_worker: Callable[[str], str], small: Callable[..., BenchmarkConfig], tmp_path: Path
 ) -> None:
     recording = on_a_full_disk(tmp_path)
     run = begin(small(), python=fake_worker("start(); beat(0, 5); tell('ended', reason='done')"), sinks=(recording,))
@@ -247,7 +247,7 @@ def test_a_recording_of_nothing_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_a_report_of_a_recording_is_that_of_the_run(
-    begin: Callable[..., Run], fake_worker: Callable[[str], str], small: Callable[..., Plan], tmp_path: Path
+    begin: Callable[..., Run], fake_worker: Callable[[str], str], small: Callable[..., BenchmarkConfig], tmp_path: Path
 ) -> None:
     body = "start(); tell('environment', values={'host': 'h'}); beat(0, 900, phase='cold'); beat(1, *range(100, 160))"
     recording = Recording.create(tmp_path / "kept", small(), ENOUGH)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, CeilingMeasured, Ended, Environment, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
@@ -15,7 +15,7 @@ from heartbeat_core.recordings.recording import load
 from heartbeat_core.recordings.replay import Replay
 
 LONG_S = 60.0
-PLAN = Plan(iterations=60, warmup=1)
+PLAN = BenchmarkConfig(iterations=60, warmup=1)
 STARTED = Started(0, SCHEMA, "0", 1, "2026-11-22T12:00:00+00:00", PLAN.to_json())
 SECOND = 10**9
 

@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.install import Step, take
+from heartbeat_core.remote.install import InstallStep, take
 
 
 @pytest.mark.parametrize("ending", ["exit 255", "kill -TERM $$"])
@@ -18,7 +18,7 @@ def test_a_check_that_was_not_answered_brings_nothing(ending: str, tmp_path: Pat
     mark = tmp_path / "mark"
     connection = ("sh", "-c", f'case "$0" in *touch*) eval "$0";; *) {ending};; esac')
     host = Host("vm", 0, connection, dict(os.environ), str(tmp_path), "python3")
-    step = Step("environment", "an environment", ("test", "-e", str(tmp_path)), (("touch", str(mark)),))
+    step = InstallStep("environment", "an environment", ("test", "-e", str(tmp_path)), (("touch", str(mark)),))
     with pytest.raises(HeartbeatError) as refused:
         take(host, step, lambda line: None)
     assert refused.value.exit_code == 3

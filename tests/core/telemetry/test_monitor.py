@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.telemetry.monitor import Reader, Watcher, looks_at
-from heartbeat_core.telemetry.readings import Look
+from heartbeat_core.telemetry.monitor import ChipReader, Reader, looks_at
+from heartbeat_core.telemetry.readings import ChipReadings
 
 LONG_S = 60.0
 # A package that stands where tpu_info would, for a Python that has none: its client fails or hangs as told.
@@ -24,9 +24,9 @@ class MetricName(enum.Enum):
 """
 
 
-def take_look(reader: Reader) -> Look:
+def take_look(reader: Reader) -> ChipReadings:
     """Look once."""
-    (look,) = Watcher(reader).looks()
+    (look,) = ChipReader(reader).looks()
     return look
 
 
@@ -122,8 +122,8 @@ def test_a_reader_that_hangs_is_killed_with_all_it_started(
 
 
 @contextmanager
-def watching(reader: Reader) -> Iterator[Watcher]:
-    watcher = Watcher(reader, 0.01)
+def watching(reader: Reader) -> Iterator[ChipReader]:
+    watcher = ChipReader(reader, 0.01)
     yield watcher
     watcher.stop()
 

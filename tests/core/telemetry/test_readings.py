@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.telemetry.readings import Answer, Look, look_from_json
+from heartbeat_core.telemetry.readings import Answer, ChipReadings, look_from_json
 
 WHOLE = ChipReading(0, 2**30, 2**35, 87.5)
 V6E = (("0000:00:04.0", "v6e"),)
@@ -20,8 +20,8 @@ def answer(outcome: str = "told", detail: str = "", *chips: ChipReading, port: i
     return Answer(port, outcome, detail, chips)
 
 
-def look(*answers: Answer, **values: Any) -> Look:
-    return Look(**{"tpus": V6E, "library": "0.14.2", "answers": answers, **values})
+def look(*answers: Answer, **values: Any) -> ChipReadings:
+    return ChipReadings(**{"tpus": V6E, "library": "0.14.2", "answers": answers, **values})
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def look(*answers: Answer, **values: Any) -> Look:
         (look(answer("told", "", WHOLE), answer("nobody", "connection refused", port=8432)), "partial", 3),
         (look(tpus=()), "no tpu", 3),
         (look(library=None, library_problem="No module named 'grpc'"), "no library", 3),
-        (Look(failure="no such file"), "broken", 3),
+        (ChipReadings(failure="no such file"), "broken", 3),
     ],
 )
-def test_what_is_missing_is_told_apart_with_a_cause_and_a_remedy(found: Look, state: str, code: int) -> None:
+def test_what_is_missing_is_told_apart_with_a_cause_and_a_remedy(found: ChipReadings, state: str, code: int) -> None:
     assert found.state == state
     problem = found.problem
     assert problem is not None

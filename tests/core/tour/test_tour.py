@@ -9,12 +9,12 @@ import pytest
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.recordings.recording import load
-from heartbeat_core.tour.tour import STEPS, Step, Tour
+from heartbeat_core.tour.tour import STEPS, Tour, TourStep
 
 RECORDED = tuple(step for step in STEPS if step.recording)
 
 
-def report_of_step(step: Step, folder: Path) -> Report:
+def report_of_step(step: TourStep, folder: Path) -> Report:
     assert step.recording is not None
     return load(step.recording).report(CeilingCache(folder / "none.json"))
 
@@ -24,7 +24,7 @@ def test_every_step_that_needs_more_than_a_cpu_has_a_recording_to_stand_in() -> 
 
 
 @pytest.mark.parametrize("step", RECORDED, ids=lambda step: step.name)
-def test_a_recording_is_of_the_step_it_stands_for_and_says_that_it_is_a_rehearsal(step: Step, tmp_path: Path) -> None:
+def test_a_recording_is_of_the_step_it_stands_for_and_says_that_it_is_a_rehearsal(step: TourStep, tmp_path: Path) -> None:
     report = report_of_step(step, tmp_path)
     tour = Tour(at=STEPS.index(step))
     assert tour.took(report)

@@ -15,14 +15,14 @@ from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.emulator.process import start_emulator
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.inventory import Look, take_look
-from heartbeat_core.vms.operation import Patience, Step
+from heartbeat_core.vms.inventory import Inventory, fetch_inventory
+from heartbeat_core.vms.operation import OperationStep, PollPolicy
 from heartbeat_core.vms.request import CreateRequest
 
 PROJECT, ZONE, ELSEWHERE = "demo-project", "us-central1-b", "us-east5-b"
 SPEED = 500.0  # a creation of 20 s takes 40 ms
 REQUEST = CreateRequest(PROJECT, ZONE, "llm-tpu-vm", "v6e-1", "v2-alpha-tpuv6e")
-QUICK = Patience(
+QUICK = PollPolicy(
     poll_s=0.005, growth=1.2, longest_poll_s=0.05, total_s=30.0, absent_s=0.25, settle_s=10.0, round_s=0.02, longest_round_s=0.1
 )
 LIMITS = Limits(connect_s=2.0, read_s=5.0, total_s=5.0, tries=2, backoff_s=0.001)
@@ -35,15 +35,15 @@ class Cloud:
     session: CloudSession
     url: str
     request: CreateRequest = REQUEST
-    patience: Patience = QUICK
-    steps: list[Step] = field(default_factory=list)
+    patience: PollPolicy = QUICK
+    steps: list[OperationStep] = field(default_factory=list)
 
     @property
     def told(self) -> list[str]:
         return [step.what for step in self.steps]
 
-    def look(self) -> Look:
-        return take_look(self.session, PROJECT)
+    def look(self) -> Inventory:
+        return fetch_inventory(self.session, PROJECT)
 
     def names(self) -> list[tuple[str, str]]:
         """List the zone and the name of every node there is, be the network as it may."""
@@ -58,20 +58,20 @@ class Cloud:
         (found,) = self.look().named(name)
         return found
 
-    def advance_at(self, **moments: float) -> Callable[[Step], None]:
+    def advance_at(self, **moments: float) -> Callable[[OperationStep], None]:
         """Give what hears of steps, and moves the emulator's clock on by so many seconds at the first step of each kind."""
 
-        def hear(step: Step) -> None:
+        def hear(step: OperationStep) -> None:
             self.steps.append(step)
             if seconds := moments.pop(step.what, None):
                 self.session.post("tpu", "/emulator:advance", {"seconds": seconds})
 
         return hear
 
-    def stop_at(self, what: str, detail: str = "") -> Callable[[Step], None]:
+    def stop_at(self, what: str, detail: str = "") -> Callable[[OperationStep], None]:
         """Give what hears of steps, and orders to stop at the first such one."""
 
-        def hear(step: Step) -> None:
+        def hear(step: OperationStep) -> None:
             self.steps.append(step)
             if step.what == what and detail in step.detail:
                 self.session.cancel()

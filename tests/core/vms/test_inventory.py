@@ -14,7 +14,7 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.inventory import (
     History,
-    Look,
+    Inventory,
     age_s,
     age_words,
     is_long_ready,
@@ -39,9 +39,9 @@ def queued(name: str, state: str | None, zone: str = ZONES[0]) -> QueuedResource
     return QueuedResource(name, zone, state, ("v6e-1",), (), "on-demand", None)
 
 
-def look(*things: Node | QueuedResource, at: datetime = NOON, unreachable: tuple[str, ...] = ()) -> Look:
+def look(*things: Node | QueuedResource, at: datetime = NOON, unreachable: tuple[str, ...] = ()) -> Inventory:
     nodes = tuple(thing for thing in things if isinstance(thing, Node))
-    return Look(at, "p", "-", nodes, tuple(thing for thing in things if isinstance(thing, QueuedResource)), unreachable)
+    return Inventory(at, "p", "-", nodes, tuple(thing for thing in things if isinstance(thing, QueuedResource)), unreachable)
 
 
 looks = st.builds(
@@ -52,7 +52,7 @@ looks = st.builds(
 
 
 @given(before=looks, after=looks)
-def test_changes_lead_from_one_look_to_the_next(before: Look, after: Look) -> None:
+def test_changes_lead_from_one_look_to_the_next(before: Inventory, after: Inventory) -> None:
     changed = transitions(before, after)
     silent = {*before.unreachable, *after.unreachable}
     assert all(change.before != change.after and change.zone not in silent for change in changed)
@@ -69,14 +69,14 @@ def test_changes_lead_from_one_look_to_the_next(before: Look, after: Look) -> No
 
 
 @given(seen=looks)
-def test_the_same_look_twice_is_no_change(seen: Look) -> None:
+def test_the_same_look_twice_is_no_change(seen: Inventory) -> None:
     assert transitions(seen, seen) == ()
 
 
 @given(st.lists(looks, min_size=1, max_size=6))
-def test_a_history_tells_each_change_once_and_no_time_below_zero(seen: list[Look]) -> None:
+def test_a_history_tells_each_change_once_and_no_time_below_zero(seen: list[Inventory]) -> None:
     history = History()
-    timed = [Look(NOON + timedelta(seconds=n), one.project, one.zone, one.nodes, (), one.unreachable) for n, one in enumerate(seen)]
+    timed = [Inventory(NOON + timedelta(seconds=n), one.project, one.zone, one.nodes, (), one.unreachable) for n, one in enumerate(seen)]
     told = [history.add(one) for one in timed]
     assert told[0] == ()
     assert all(change.took_s is None or change.took_s >= 0 for changes in told for change in changes)
@@ -162,7 +162,7 @@ def test_an_empty_list_says_why_that_may_be(opened: Any) -> None:
     assert "another project" in seen.why_empty()
     assert "GKE" in seen.why_empty()
     assert "another zone" not in seen.why_empty()
-    assert "another zone" in Look(NOON, "p", ZONES[0]).why_empty()
+    assert "another zone" in Inventory(NOON, "p", ZONES[0]).why_empty()
 
 
 def test_yaml_gives_the_answer_back_and_nothing_a_terminal_obeys() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.cloud.gcloud_config import Chosen
+from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.target import NOT_SET, Target
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.quota_headroom import find_room
@@ -87,13 +87,15 @@ def test_the_last_wish_is_kept_whole(tmp_path: Path) -> None:
 
 def test_the_first_wish_follows_what_was_chosen_then_the_last_use_then_the_defaults() -> None:
     target = Target(
-        Chosen("demo-project", "PROJECT_ID"), Chosen("us-central1-b", "default"), Chosen("v6e-1", "default"),
-        Chosen("v2-alpha-tpuv6e", "goes with v6e-1"), Chosen("on-demand", "default"), Chosen("llm-tpu-vm", "default"), NOT_SET,
+        SourcedValue("demo-project", "PROJECT_ID"), SourcedValue("us-central1-b", "default"), SourcedValue("v6e-1", "default"),
+        SourcedValue("v2-alpha-tpuv6e", "goes with v6e-1"), SourcedValue("on-demand", "default"), SourcedValue("llm-tpu-vm", "default"), NOT_SET,  # noqa: E501
     )  # fmt: skip
     assert first_request(target) == GOOD
     last = replace(GOOD, zone="us-west4-a", accelerator_type="v5litepod-4", runtime_version="v2-alpha-tpuv5-lite", provisioning="spot")
     assert first_request(target, last) == last
-    chosen = replace(target, accelerator_type=Chosen("v6e-4", "--accelerator-type"), provisioning=Chosen("on-demand", "the settings"))
+    chosen = replace(
+        target, accelerator_type=SourcedValue("v6e-4", "--accelerator-type"), provisioning=SourcedValue("on-demand", "the settings")
+    )
     mixed = first_request(chosen, last)
     assert (mixed.accelerator_type, mixed.runtime_version, mixed.zone) == ("v6e-4", "v2-alpha-tpuv6e", "us-west4-a")
     assert mixed.provisioning == "on-demand"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.operation import Step, VmError
+from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.zone_search import keep_trying
 
 EMPTY, FULL = "us-central1-b", "us-east5-b"
@@ -27,9 +27,9 @@ def test_the_next_zone_has_one(opened: Any) -> None:
 
 def test_zones_that_refuse_for_good_are_not_asked_again(opened: Any) -> None:
     cloud = opened("stockout")
-    rounds: list[Step] = []
+    rounds: list[OperationStep] = []
 
-    def hear(step: Step) -> None:
+    def hear(step: OperationStep) -> None:
         cloud.steps.append(step)
         rounds.extend([step] if step.what == "waiting" else [])
         if len(rounds) == 3:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading, Chips
-from heartbeat_core.benchmark.series import ChartData, Column, DutyColumn
-from heartbeat_core.telemetry.readings import Answer, Look
+from heartbeat_core.benchmark.series import ChartData, DutyColumn, EnvelopeColumn
+from heartbeat_core.telemetry.readings import Answer, ChipReadings
 from heartbeat_core.telemetry.text import chip_line, chip_rows
 from heartbeat_tui.benchmark.text import figures_text, meaning
 from heartbeat_tui.commands import chips as command
@@ -22,11 +22,11 @@ from heartbeat_tui.widgets.chart import draw
 
 GIB = 2**30
 MS = 1_000_000
-WARM = tuple(Column(i, i, 20 * MS, 20 * MS) for i in range(5))
+WARM = tuple(EnvelopeColumn(i, i, 20 * MS, 20 * MS) for i in range(5))
 
 
-def chart(*duty: DutyColumn, warm: tuple[Column, ...] = WARM) -> ChartData:
-    steady = tuple(Column(i, i, 9 * MS, 10 * MS) for i in range(5, 105))
+def chart(*duty: DutyColumn, warm: tuple[EnvelopeColumn, ...] = WARM) -> ChartData:
+    steady = tuple(EnvelopeColumn(i, i, 9 * MS, 10 * MS) for i in range(5, 105))
     return ChartData(warm, steady, (), 5, 1, duty)
 
 
@@ -86,11 +86,11 @@ def test_any_band_fits_any_size(steps: list[tuple[int, float | None]], width: in
 
 
 @pytest.fixture
-def told(fake_run: Callable[[Plan], Any]) -> Callable[..., Any]:
+def told(fake_run: Callable[[BenchmarkConfig], Any]) -> Callable[..., Any]:
     """Make a run that beats and is told of its chips."""
 
     def make(*readings: ChipReading, problem: str | None = None) -> Any:
-        run = fake_run(Plan(backend="xla")).open().warm_up().beat(30)
+        run = fake_run(BenchmarkConfig(backend="xla")).open().warm_up().beat(30)
         run.tell(Chips(run.now, "tpu-info", (reading(50.0, 4 * GIB), *readings[1:])))
         run.beat(30)
         run.tell(Chips(run.now, "tpu-info", readings, problem))
@@ -119,8 +119,8 @@ def test_a_source_that_fell_silent_leaves_what_it_told_and_says_so(told: Callabl
     assert "nobody answers on localhost:8431" in figures_text(report)
 
 
-def test_a_driver_tells_of_memory_alone(fake_run: Callable[[Plan], Any]) -> None:
-    run = fake_run(Plan(backend="accelerator")).open().warm_up().beat(30)
+def test_a_driver_tells_of_memory_alone(fake_run: Callable[[BenchmarkConfig], Any]) -> None:
+    run = fake_run(BenchmarkConfig(backend="accelerator")).open().warm_up().beat(30)
     run.tell(Chips(run.now, "the driver", (reading(None),)))
     report = run.report()
     assert chip_line(report) == "device memory 3.00 of 32.0 GiB"
@@ -128,8 +128,8 @@ def test_a_driver_tells_of_memory_alone(fake_run: Callable[[Plan], Any]) -> None
     assert run.chart(80).duty == ()
 
 
-def test_without_telemetry_nothing_is_said(fake_run: Callable[[Plan], Any]) -> None:
-    report = fake_run(Plan()).open().warm_up().beat(30).report()
+def test_without_telemetry_nothing_is_said(fake_run: Callable[[BenchmarkConfig], Any]) -> None:
+    report = fake_run(BenchmarkConfig()).open().warm_up().beat(30).report()
     assert chip_line(report) == ""
     assert chip_rows(report.chips) == []
     assert "HBM" not in figures_text(report)
@@ -141,14 +141,14 @@ async def test_the_pane_shows_both_while_it_beats(theatre: Any, told: Callable[.
         run.tell(Chips(run.now, "tpu-info", (reading(),)))
 
     for size in ((80, 24), (120, 40)):
-        async with theatre(play, size=size, plan=Plan(backend="xla")) as stage:
+        async with theatre(play, size=size, plan=BenchmarkConfig(backend="xla")) as stage:
             await stage.press("space")
             assert "HBM 3.00 of 32.0 GiB · duty cycle 88 %" in stage.text()
             assert "duty  ▇" in stage.text()
 
 
-def a_look(**values: Any) -> Look:
-    return Look(**{"time": "2026-11-24T20:00:01.5+00:00", "tpus": (("0000:00:04.0", "v6e"),), "library": "0.14.2", **values})
+def a_look(**values: Any) -> ChipReadings:
+    return ChipReadings(**{"time": "2026-11-24T20:00:01.5+00:00", "tpus": (("0000:00:04.0", "v6e"),), "library": "0.14.2", **values})
 
 
 def test_the_command_writes_a_look_as_text_and_as_json() -> None:

@@ -4,24 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_tui.benchmark.forms import plan_of, texts_of
 
-PLAN = Plan()
+PLAN = BenchmarkConfig()
 
 
 @pytest.mark.parametrize(
     "plan",
     [
         PLAN,
-        Plan(workload=MatMul(8, 64, 32, "bfloat16"), backend="xla", precision="highest", warmup=0, iterations=7),
-        Plan(iterations=None, duration_s=30.0, threads=2),
-        Plan(iterations=None, duration_s=0.25),
-        Plan(iterations=None, method="pipelined", window=4),
-        Plan(method="handbook", repeats=3),
+        BenchmarkConfig(workload=MatMul(8, 64, 32, "bfloat16"), backend="xla", precision="highest", warmup=0, iterations=7),
+        BenchmarkConfig(iterations=None, duration_s=30.0, threads=2),
+        BenchmarkConfig(iterations=None, duration_s=0.25),
+        BenchmarkConfig(iterations=None, method="pipelined", window=4),
+        BenchmarkConfig(method="handbook", repeats=3),
     ],
 )
-def test_a_plan_comes_back_from_its_fields(plan: Plan) -> None:
+def test_a_plan_comes_back_from_its_fields(plan: BenchmarkConfig) -> None:
     assert plan_of(texts_of(plan), plan) == (plan, {})
 
 

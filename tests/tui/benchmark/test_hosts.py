@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.multi_host import Together
+from heartbeat_core.remote.multi_host import MultiHostRun
 from heartbeat_tui.benchmark.snapshot import BeatOn
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
         runs.append(run)
         return run
 
-    def begin(_plan: Plan, _label: Label | None = None) -> Any:
-        return Together([Host("slice", number, (), {}, "", "", alone=True) for number in range(len(ns))], start)
+    def begin(_plan: BenchmarkConfig, _label: Label | None = None) -> Any:
+        return MultiHostRun([Host("slice", number, (), {}, "", "", alone=True) for number in range(len(ns))], start)
 
     stage.app.conductor.begin = begin
     return runs
@@ -63,7 +63,7 @@ async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theat
         assert "on slice:0" in stage.text().splitlines()[0]
         await stage.press("s")
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
-        runs[0].over(Ending("stopped"))
+        runs[0].over(RunOutcome("stopped"))
         await stage.settle()
         stage.app.pane.lose_patience()
         await stage.press("s")
@@ -74,7 +74,7 @@ async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -
     async with theatre() as stage:
         runs = on_two_hosts(stage, 9 * MS, 9 * MS)
         await stage.press("space")
-        runs[0].over(Ending("lost", "the connection to slice:0 was lost", "c", "r"))
+        runs[0].over(RunOutcome("lost", "the connection to slice:0 was lost", "c", "r"))
         await stage.settle()
         assert "✗ lost" in stage.text()
         assert {"Pause", "Stop"} <= stage.offered()

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Stage
 from heartbeat_core.benchmark.run import Source
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.app import HeartbeatApp
 
@@ -36,7 +36,7 @@ async def test_idle_says_what_would_run_and_which_key_starts_it(theatre: Open, s
         shown = stage.text()
         assert "100 products [128×4096]·[4096×16384]" in shown
         assert "space  Start" in shown
-        assert stage.offered() == {"Start", "Plan", "Clocks", "Sweep", "Tour", "Help", "Quit"}
+        assert stage.offered() == {"Start", "BenchmarkConfig", "Clocks", "Sweep", "Tour", "Help", "Quit"}
         assert not stage.stand.runs
 
 
@@ -75,20 +75,20 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
     async with theatre(live) as stage:
         await stage.press("space")
         assert {"Pause", "Stop"} <= stage.offered()
-        assert not {"Start", "Again", "Plan", "Clear"} & stage.offered()
+        assert not {"Start", "Again", "BenchmarkConfig", "Clear"} & stage.offered()
         await stage.press("space")
         assert stage.run.orders == ["pause"]
         assert "paused" in stage.text()
         assert "Resume" in stage.offered()
         await stage.press("space", "s")
         assert stage.run.orders == ["pause", "resume", "stop"]
-        stage.run.over(Ending("stopped"))
+        stage.run.over(RunOutcome("stopped"))
         await stage.settle()
         assert "stopped · 68" in stage.text()
-        assert {"Again", "Plan", "Clocks", "Clear"} <= stage.offered()
+        assert {"Again", "BenchmarkConfig", "Clocks", "Clear"} <= stage.offered()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
-        stage.run.over(Ending("stopped"))
+        stage.run.over(RunOutcome("stopped"))
         await stage.settle()
         await stage.press("c")
         assert "space  Start" in stage.text()
@@ -175,7 +175,7 @@ async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
         await stage.press("e", "9", "escape")
         assert "[128×4096]" in stage.text()
         await stage.press("space")
-        assert stage.run.plan == Plan()
+        assert stage.run.plan == BenchmarkConfig()
 
 
 async def test_letters_in_the_form_are_no_commands(theatre: Open) -> None:
@@ -238,7 +238,7 @@ async def test_the_unexpected_is_told_and_does_not_end_the_app(theatre: Open) ->
 
 async def test_a_crash_keeps_its_samples_and_its_words(theatre: Open) -> None:
     def crash(run: FakeRun) -> None:
-        live(run).over(Ending("crashed", "the worker crashed (SIGSEGV)", "Its last words: [bold]x[/]", "Run it again."))
+        live(run).over(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "Its last words: [bold]x[/]", "Run it again."))
 
     async with theatre(crash) as stage:
         await stage.press("space")
@@ -259,7 +259,7 @@ async def test_a_replay_is_labelled_and_paused_by_space(theatre: Open, make_repl
     async with theatre(replay=lambda: make_replay) as stage:
         shown = stage.text()
         assert "REPLAY of a run of 2026-11-22" in shown
-        assert not {"Plan", "Clocks"} & stage.offered()
+        assert not {"BenchmarkConfig", "Clocks"} & stage.offered()
         await stage.press("space")
         assert make_replay.paused
         await stage.press("space")
@@ -345,7 +345,7 @@ def test_each_pane_is_one_line_in_the_app() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand], size: tuple[int, int]) -> None:
-    app = HeartbeatApp(Plan(), make_stand(), reduced_motion=True)
+    app = HeartbeatApp(BenchmarkConfig(), make_stand(), reduced_motion=True)
     app.pane.newcomer = True
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -361,7 +361,7 @@ async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand]
 
 async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
     stand = make_stand(live)
-    app = HeartbeatApp(Plan(), stand, reduced_motion=True)
+    app = HeartbeatApp(BenchmarkConfig(), stand, reduced_motion=True)
     app.pane.newcomer = True
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()

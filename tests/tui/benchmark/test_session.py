@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.benchmark.session import Conductor
+from heartbeat_tui.benchmark.session import BenchmarkSession
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Stand
 
     from heartbeat_core.benchmark.run import Source
 
-PLAN = Plan()
+PLAN = BenchmarkConfig()
 
 
 def test_a_second_run_ends_the_first(make_stand: type[Stand]) -> None:
     stand = make_stand()
-    conductor = Conductor(stand)
+    conductor = BenchmarkSession(stand)
     conductor.start(PLAN)
     conductor.start(PLAN)
     assert stand.runs[0].orders == ["close"]
@@ -32,7 +32,7 @@ def test_a_second_run_ends_the_first(make_stand: type[Stand]) -> None:
 
 def test_a_snapshot_is_given_once_for_each_change(make_stand: type[Stand]) -> None:
     stand = make_stand(lambda run: run.open().warm_up().beat(10))
-    conductor = Conductor(stand)
+    conductor = BenchmarkSession(stand)
     assert conductor.snapshot() is None
     conductor.start(PLAN)
     assert conductor.snapshot() is not None
@@ -48,7 +48,7 @@ def test_a_snapshot_is_given_once_for_each_change(make_stand: type[Stand]) -> No
 def test_looking_rests_nine_times_as_long_as_it_took(make_stand: type[Stand]) -> None:
     now = [100.0]
     stand = make_stand(lambda run: run.open())
-    conductor = Conductor(stand, clock=lambda: now[0])
+    conductor = BenchmarkSession(stand, clock=lambda: now[0])
     conductor.start(PLAN)
     assert conductor.snapshot() is not None
     conductor.looked(0.1)
@@ -62,7 +62,7 @@ def test_looking_rests_nine_times_as_long_as_it_took(make_stand: type[Stand]) ->
 def test_the_end_of_a_run_is_seen_even_after_a_rest(make_stand: type[Stand]) -> None:
     now = [100.0]
     stand = make_stand(lambda run: run.open().warm_up().beat(10))
-    conductor = Conductor(stand, clock=lambda: now[0])
+    conductor = BenchmarkSession(stand, clock=lambda: now[0])
     conductor.start(PLAN)
     assert conductor.snapshot() is not None
     conductor.looked(1.0)
@@ -78,15 +78,15 @@ def test_the_end_of_a_run_is_seen_even_after_a_rest(make_stand: type[Stand]) -> 
 
 def test_both_clocks_are_read_on_the_same_work(make_stand: type[Stand]) -> None:
     stand = make_stand()
-    conductor = Conductor(stand)
-    conductor.compare(Plan(iterations=None, duration_s=3.0, method="pipelined"))
-    assert stand.run.plan == Plan(iterations=100, method="handbook")
+    conductor = BenchmarkSession(stand)
+    conductor.compare(BenchmarkConfig(iterations=None, duration_s=3.0, method="pipelined"))
+    assert stand.run.plan == BenchmarkConfig(iterations=100, method="handbook")
     assert not conductor.due
     stand.run.open().handbook().done()
     assert conductor.due
     assert conductor.active
     conductor.follow()
-    assert stand.run.plan == Plan(iterations=100)
+    assert stand.run.plan == BenchmarkConfig(iterations=100)
     stand.run.open().warm_up().beat(100).done()
     snapshot = conductor.snapshot()
     assert snapshot is not None
@@ -100,7 +100,7 @@ def test_both_clocks_are_read_on_the_same_work(make_stand: type[Stand]) -> None:
 
 def test_stopping_the_handbooks_clock_gives_up_the_other(make_stand: type[Stand]) -> None:
     stand = make_stand()
-    conductor = Conductor(stand)
+    conductor = BenchmarkSession(stand)
     conductor.compare(PLAN)
     conductor.stop()
     stand.run.close()
@@ -110,7 +110,7 @@ def test_stopping_the_handbooks_clock_gives_up_the_other(make_stand: type[Stand]
 
 def test_a_run_is_forgotten_only_when_it_is_over(make_stand: type[Stand]) -> None:
     stand = make_stand()
-    conductor = Conductor(stand)
+    conductor = BenchmarkSession(stand)
     conductor.start(PLAN)
     conductor.clear()
     assert conductor.run is stand.run
@@ -122,12 +122,12 @@ def test_a_run_is_forgotten_only_when_it_is_over(make_stand: type[Stand]) -> Non
 def test_the_end_does_not_wait_for_a_connection_that_does_not_come_about(make_stand: type[Stand]) -> None:
     asked, given_up = threading.Event(), threading.Event()
 
-    def begin(_plan: Plan) -> Source:
+    def begin(_plan: BenchmarkConfig) -> Source:
         asked.set()
         assert given_up.wait(60)
         raise HeartbeatError("given up", exit_code=130)
 
-    conductor = Conductor(begin)
+    conductor = BenchmarkSession(begin)
     conductor.give_up = given_up.set
     with ThreadPoolExecutor(max_workers=1) as pool:
         start = pool.submit(conductor.start, PLAN)
@@ -139,12 +139,12 @@ def test_the_end_does_not_wait_for_a_connection_that_does_not_come_about(make_st
 
 
 def test_giving_up_a_point_of_a_sweep_gives_up_the_sweep() -> None:
-    asked: list[Plan] = []
+    asked: list[BenchmarkConfig] = []
 
-    def begin(plan: Plan, _label: Label) -> Source:
+    def begin(plan: BenchmarkConfig, _label: Label) -> Source:
         asked.append(plan)
         raise HeartbeatError("given up", exit_code=130)
 
     with pytest.raises(HeartbeatError, match="given up"):
-        Conductor(begin).sweep(PLAN, parse_axes(["batch=1,2,4"]))
+        BenchmarkSession(begin).sweep(PLAN, parse_axes(["batch=1,2,4"]))
     assert len(asked) == 1

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.roofline import roof_of_ceiling
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.benchmark.session import Conductor
-from heartbeat_tui.widgets.chart import Scale
-from heartbeat_tui.widgets.scatter_chart import Mark, Plot, Rule, draw, log_scale
+from heartbeat_tui.benchmark.session import BenchmarkSession
+from heartbeat_tui.widgets.chart import ChartScale
+from heartbeat_tui.widgets.scatter_chart import Mark, Plot, VerticalLine, draw, log_scale
 
 if TYPE_CHECKING:
     from tests.tui.conftest import FakeRun, Open, Stand, Theatre
@@ -52,7 +52,7 @@ async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: O
         assert text.count("●") == 20  # each point on either chart
         assert len(re.findall(r"┊ ?knee|knee ?┊", text)) == 2
         assert "The knee is at a batch of about" in " ".join(text.split())
-        assert {"Sweep", "Clear", "Plan"} <= stage.offered()
+        assert {"Sweep", "Clear", "BenchmarkConfig"} <= stage.offered()
         await stage.press("y")
         assert stage.app.clipboard.startswith("| batch | median |")
         if size[1] < 34:
@@ -91,7 +91,7 @@ async def test_again_means_what_was_done_last(theatre: Open) -> None:
         assert [run.plan.workload.batch for run in stage.stand.runs] == [1, 2, 1, 2]
         assert "under the roof" in stage.text()
         await stage.press("c", "space", "r")
-        assert [run.plan for run in stage.stand.runs[4:]] == [Plan(), Plan()]
+        assert [run.plan for run in stage.stand.runs[4:]] == [BenchmarkConfig(), BenchmarkConfig()]
 
 
 async def test_on_a_low_screen_the_arrows_scroll_the_points(theatre: Open) -> None:
@@ -135,7 +135,7 @@ async def test_the_form_says_what_is_wrong_and_remembers_what_was_asked(theatre:
 
 
 async def test_a_plan_without_an_end_is_not_swept(theatre: Open) -> None:
-    async with theatre(knee_at_90, plan=Plan(iterations=None)) as stage:
+    async with theatre(knee_at_90, plan=BenchmarkConfig(iterations=None)) as stage:
         await stage.press("w")
         assert "the plan has no end" in " ".join(stage.text().split())
 
@@ -159,13 +159,13 @@ async def test_two_axes_make_two_curves_told_apart_without_colour(theatre: Open)
 def test_what_cannot_begin_is_skipped_and_the_last_refusal_told(make_stand: type[Stand]) -> None:
     stand = make_stand(knee_at_90)
 
-    def begin(plan: Plan, *label: object) -> FakeRun:
+    def begin(plan: BenchmarkConfig, *label: object) -> FakeRun:
         if plan.workload.batch > 2:
             raise HeartbeatError(f"{plan.workload.batch} does not fit", "It is too large.", "")
         return stand(plan)
 
-    conductor = Conductor(begin)
-    conductor.sweep(Plan(), parse_axes(["batch=1,4,2,8"]))
+    conductor = BenchmarkSession(begin)
+    conductor.sweep(BenchmarkConfig(), parse_axes(["batch=1,4,2,8"]))
     conductor.follow()
     with pytest.raises(HeartbeatError, match="8 does not fit"):
         conductor.follow()
@@ -180,9 +180,9 @@ def test_what_cannot_begin_is_skipped_and_the_last_refusal_told(make_stand: type
 
 def test_a_sweep_that_makes_no_sense_starts_nothing(make_stand: type[Stand]) -> None:
     stand = make_stand()
-    conductor = Conductor(stand)
+    conductor = BenchmarkSession(stand)
     with pytest.raises(HeartbeatError):
-        conductor.sweep(Plan(MatMul(1, 1, 1)), parse_axes(["batch=2000000"]))
+        conductor.sweep(BenchmarkConfig(MatMul(1, 1, 1)), parse_axes(["batch=2000000"]))
     assert not stand.runs
 
 
@@ -215,7 +215,7 @@ def test_the_roof_rises_to_its_ridge_and_stays_there() -> None:
 @pytest.mark.parametrize("width", range(10, 90, 7))
 @pytest.mark.parametrize("height", [3, 6, 9, 30])
 def test_a_plot_is_as_large_as_it_is_told(width: int, height: int) -> None:
-    lines = plotted(width, height, rules=(Rule(30, "knee"),), legend=("a curve", "another"))
+    lines = plotted(width, height, rules=(VerticalLine(30, "knee"),), legend=("a curve", "another"))
     assert len(lines) in (0, height)
     assert all(len(line) <= width for line in lines)
     assert bool(lines) == (width >= 24 and height >= 6)
@@ -229,7 +229,7 @@ def test_labels_never_run_into_one_another() -> None:
 
 def test_words_stand_at_even_distances() -> None:
     lines = plotted(
-        60, x=Scale(0.5, 2.5, False, ()), labels=((1, "float32"), (2, "bfloat16")), marks=(Mark(1, 1e10), Mark(2, 1e11)), line=None
+        60, x=ChartScale(0.5, 2.5, False, ()), labels=((1, "float32"), (2, "bfloat16")), marks=(Mark(1, 1e10), Mark(2, 1e11)), line=None
     )
     assert lines[-1].split() == ["float32", "bfloat16"]
     columns = sorted(line.index("●") for line in lines if "●" in line)

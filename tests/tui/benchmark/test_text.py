@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import Samples, Stage
-from heartbeat_core.benchmark.target import Ending
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.benchmark.header import pace
 from heartbeat_tui.benchmark.text import clock, figures, figures_text, meaning, plan_line, plan_sentence
 from heartbeat_tui.widgets.histogram import bar, progress
@@ -17,7 +17,7 @@ from heartbeat_tui.widgets.text import sentence
 if TYPE_CHECKING:
     from tests.tui.conftest import FakeRun
 
-Make = Callable[[Plan], "FakeRun"]
+Make = Callable[[BenchmarkConfig], "FakeRun"]
 
 
 def test_a_sentence_leaves_the_names_of_programs_as_they_are() -> None:
@@ -26,24 +26,28 @@ def test_a_sentence_leaves_the_names_of_programs_as_they_are() -> None:
 
 
 def test_a_plan_in_plain_words() -> None:
-    assert plan_sentence(Plan()) == (
+    assert plan_sentence(BenchmarkConfig()) == (
         "100 products [128×4096]·[4096×16384], float32, on this machine's CPU, each waited for, after 5 warm-up beats."
     )
-    short = Plan(MatMul(8, 8, 8, "bfloat16"), backend="xla", method="pipelined", warmup=0, iterations=None, duration_s=30, precision="high")
+    short = BenchmarkConfig(
+        MatMul(8, 8, 8, "bfloat16"), backend="xla", method="pipelined", warmup=0, iterations=None, duration_s=30, precision="high"
+    )
     assert plan_sentence(short) == (
         "30 seconds of products [8×8]·[8×8], bfloat16 at high precision, on torch_xla's device, waited for 10 at a time, without warm-up."
     )
-    assert plan_sentence(Plan(iterations=1, warmup=1, threads=1)).startswith("1 product [")
+    assert plan_sentence(BenchmarkConfig(iterations=1, warmup=1, threads=1)).startswith("1 product [")
 
 
 def test_a_narrow_line_names_the_most_important() -> None:
-    assert plan_line(Plan(), {"threads": 2}, 90) == "cpu, 2 threads · float32 · [128×4096]·[4096×16384] · synchronized · warm-up 5"
-    assert plan_line(Plan(), {"threads": 1}, 30) == "cpu, 1 thread · float32"
-    assert plan_line(Plan(), {}, 2) == "cp"
+    assert (
+        plan_line(BenchmarkConfig(), {"threads": 2}, 90) == "cpu, 2 threads · float32 · [128×4096]·[4096×16384] · synchronized · warm-up 5"
+    )
+    assert plan_line(BenchmarkConfig(), {"threads": 1}, 30) == "cpu, 1 thread · float32"
+    assert plan_line(BenchmarkConfig(), {}, 2) == "cp"
 
 
 def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:
-    run = fake_run(Plan())
+    run = fake_run(BenchmarkConfig())
     assert figures(None).median == "–"
     assert figures(run.open().report()).verdict == "? unknown"
     few = figures(run.warm_up().beat(10).report())
@@ -57,7 +61,7 @@ def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:
 
 
 def test_the_first_beat_is_compared_with_the_steady_ones(fake_run: Make) -> None:
-    said = [text for text, _ in meaning(fake_run(Plan()).open().warm_up().beat(100).done().report())]
+    said = [text for text, _ in meaning(fake_run(BenchmarkConfig()).open().warm_up().beat(100).done().report())]
     assert any("The first beat took 6.3" in text for text in said), said
     assert "press m" in said[-1]
 
@@ -66,7 +70,7 @@ def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None
     def said(run: FakeRun) -> str:
         return " ".join(text for text, _ in meaning(run.report()))
 
-    run = fake_run(Plan())
+    run = fake_run(BenchmarkConfig())
     assert "Starting the worker …" in said(run)
     run.tell(Stage(1, "import"))
     assert "Loading torch …" in said(run)
@@ -75,9 +79,9 @@ def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None
     assert "Pressed again, s" not in said(run)
     run.stop()
     assert "Stopping when the beat under way is over. Pressed again, s waits" in said(run)
-    run.over(Ending("stopped"))
+    run.over(RunOutcome("stopped"))
     assert "It ended before its first beat did: nothing was measured." in said(run)
-    handbook = fake_run(Plan(method="handbook", iterations=100)).open()
+    handbook = fake_run(BenchmarkConfig(method="handbook", iterations=100)).open()
     assert "The handbook's loop over 100 products, which says nothing before its end …" in said(handbook)
     handbook.stop()
     assert "Stopping when the handbook's loop is over." in said(handbook)
@@ -85,28 +89,28 @@ def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None
 
 @pytest.mark.parametrize(("cold_ms", "said"), [(30, "took 3.00× as long"), (10_200, "took 1,020× as long")])
 def test_a_cold_window_is_compared_with_the_steady_windows(fake_run: Make, cold_ms: int, said: str) -> None:
-    run = fake_run(Plan(method="pipelined", warmup=0)).open()
+    run = fake_run(BenchmarkConfig(method="pipelined", warmup=0)).open()
     run.tell(Samples(1, "cold", 0, {"total": array("q", [cold_ms * 1_000_000])}))
     run.tell(Samples(2, "steady", 1, {"total": array("q", [10_000_000] * 30)}))
     assert any(said in text for text, _ in meaning(run.report()))
 
 
 def test_the_precision_is_told_and_what_the_proof_implies(fake_run: Make) -> None:
-    run = fake_run(Plan()).open(precision="float32 in 1 bfloat16 pass (default)").warm_up().beat(30)
+    run = fake_run(BenchmarkConfig()).open(precision="float32 in 1 bfloat16 pass (default)").warm_up().beat(30)
     assert ("Precision: float32 in 1 bfloat16 pass (default).", "plain") in meaning(run.report())
     said = "Precision: float32 in 1 bfloat16 pass (default); the proof holds: row 17 errs by 4.2e-07, which implies float32 products."
     assert (said, "plain") in meaning(run.done().report())
 
 
 def test_an_interval_is_never_rounded_to_nothing(fake_run: Make) -> None:
-    run = fake_run(Plan()).open()
+    run = fake_run(BenchmarkConfig()).open()
     run.tell(Samples(1, "steady", 0, {"total": array("q", [2_570, 2_571, 2_572] * 40)}))
     assert figures(run.report()).half == "<0.01"
 
 
 def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:
-    run = fake_run(Plan()).open().warm_up().beat(20)
-    run.over(Ending("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
+    run = fake_run(BenchmarkConfig()).open().warm_up().beat(20)
+    run.over(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
     said = meaning(run.report())
     assert said[0] == ("✗ The worker crashed (SIGSEGV).", "failed")
     assert said[1][0] == "Its last words: [red]boom[/."
@@ -114,7 +118,7 @@ def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:
 
 
 def test_figures_are_copied_with_units_and_what_they_mean(fake_run: Make) -> None:
-    text = figures_text(fake_run(Plan()).open().warm_up().beat(100).done().report())
+    text = figures_text(fake_run(BenchmarkConfig()).open().warm_up().beat(100).done().report())
     assert "9.6" in text
     assert "it/s" in text
     assert "✓ Plausible" in text

@@ -13,30 +13,30 @@ from typing import Any
 import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.checks.check import Check, passed
-from heartbeat_core.checks.context import World
-from heartbeat_core.checks.result import Evidence, Readiness, Result, Status
+from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.checks.result import CheckReport, Evidence, Result, Status
 from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.gcloud_config import Chosen, GcloudConfig
+from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.monitor import Checkup, chosen_here
+from heartbeat_tui.checks.monitor import CheckMonitor, chosen_here
 from heartbeat_tui.checks.pane import ReadinessPane
 from heartbeat_tui.widgets.text import Lines
 
 WORDS = {"project": "llm-dev", "zone": "us-central1-b", "service": "cloudquotas.googleapis.com", "service_account": "tpu@llm-dev.iam"}
 QUOTA = {**WORDS, "quota_id": "TPUV6EPerProjectPerZoneForTPUAPI", "value": "1"}
 TARGET = Target(
-    project=Chosen("llm-dev", "gcloud configuration default"),
-    zone=Chosen("us-central1-b", "default"),
-    accelerator_type=Chosen("v6e-1", "ACCELERATOR_TYPE"),
-    runtime_version=Chosen("v2-alpha-tpuv6e", "goes with v6e-1"),
-    provisioning=Chosen("on-demand", "default"),
-    tpu_name=Chosen("llm-tpu-vm", "default"),
+    project=SourcedValue("llm-dev", "gcloud configuration default"),
+    zone=SourcedValue("us-central1-b", "default"),
+    accelerator_type=SourcedValue("v6e-1", "ACCELERATOR_TYPE"),
+    runtime_version=SourcedValue("v2-alpha-tpuv6e", "goes with v6e-1"),
+    provisioning=SourcedValue("on-demand", "default"),
+    tpu_name=SourcedValue("llm-tpu-vm", "default"),
 )
 PRINCIPAL = Principal("you@example.com", "user", "gcloud auth application-default login")
 
@@ -113,13 +113,13 @@ class FakeRunner:
             for result in answers
         }
         gcloud = GcloudConfig(Path("/nowhere"), "default", {}, ())
-        self.world = World(target, no_session, gcloud, environ={})
+        self.world = CheckEnvironment(target, no_session, gcloud, environ={})
         self.results: dict[str, Result] = {}
         self.rounds: list[tuple[str, ...] | None] = []
         self.hold, self.reached, self.gate = "", threading.Event(), threading.Event()
         self.cancelled = False
 
-    def run(self, names: Iterable[str] | None = None) -> Readiness:
+    def run(self, names: Iterable[str] | None = None) -> CheckReport:
         self.cancelled = False
         self.rounds.append(None if names is None else tuple(names))
         for name in self.select(names):
@@ -141,8 +141,8 @@ class FakeRunner:
     def passed(self, name: str) -> bool:
         return name in self.results and self.results[name].status == "pass"
 
-    def readiness(self) -> Readiness:
-        return Readiness(tuple(self.results[name] for name in self.checks if name in self.results), self.world.target, PRINCIPAL)
+    def readiness(self) -> CheckReport:
+        return CheckReport(tuple(self.results[name] for name in self.checks if name in self.results), self.world.target, PRINCIPAL)
 
     def cancel(self) -> None:
         self.cancelled = True
@@ -193,8 +193,8 @@ async def open_readiness(
     survey: Any = None, *, size: tuple[int, int] = (120, 40), settle: bool = True, delays: tuple[float, ...] = (), **options: Any
 ) -> AsyncIterator[ReadinessStage]:
     """Open the app on its Readiness pane."""
-    checkup = Checkup(survey or FakeSurveyor(), delays=delays)
-    app = HeartbeatApp(Plan(), lambda plan: None, checkup=lambda: checkup, mode="readiness", reduced_motion=True, **options)  # type: ignore[arg-type, return-value]
+    checkup = CheckMonitor(survey or FakeSurveyor(), delays=delays)
+    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, checkup=lambda: checkup, mode="readiness", reduced_motion=True, **options)  # type: ignore[arg-type, return-value]
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = ReadinessStage(app, pilot)
         if settle:

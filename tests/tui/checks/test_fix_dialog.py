@@ -17,7 +17,7 @@ from textual.widgets import Input
 from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.settings import Settings
-from heartbeat_tui.checks.monitor import Surveyor
+from heartbeat_tui.checks.monitor import RunnerFactory
 
 if TYPE_CHECKING:
     from tests.tui.checks.conftest import FakeRunner, FakeSurveyor, Open
@@ -169,7 +169,7 @@ class _Nothing:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_demo_of_a_ready_project_is_ready(readiness: Open, size: tuple[int, int]) -> None:
-    with closing(Surveyor(Settings(), {}, demo="ready")) as surveyor:
+    with closing(RunnerFactory(Settings(), {}, demo="ready")) as surveyor:
         async with readiness(surveyor, size=size, banner=("DEMO: emulated, scenario ready",)) as stage:
             assert "✓ ready for v6e-1" in stage.text()
             assert "DEMO" in stage.text().splitlines()[0]
@@ -177,14 +177,14 @@ async def test_a_demo_of_a_ready_project_is_ready(readiness: Open, size: tuple[i
 
 
 async def test_a_demo_of_a_fresh_project_says_where_to_begin(readiness: Open) -> None:
-    with closing(Surveyor(Settings(), {}, demo="fresh")) as surveyor:
+    with closing(RunnerFactory(Settings(), {}, demo="fresh")) as surveyor:
         async with readiness(surveyor) as stage:
             assert "steps left" in stage.text()
             assert "gcloud services enable cloudresourcemanager.googleapis.com" in stage.details()
 
 
 async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open) -> None:
-    with closing(Surveyor(Settings(), {}, demo="ready")) as surveyor:
+    with closing(RunnerFactory(Settings(), {}, demo="ready")) as surveyor:
         async with readiness(surveyor) as stage:
             await stage.press("t")
             await stage.type("us-east5-")
@@ -201,7 +201,7 @@ async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open) -
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
 async def test_in_a_demo_gcloud_really_turns_a_check(readiness: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with closing(Surveyor(Settings(), {}, demo="no-tpu-api", speed=20.0)) as surveyor:
+    with closing(RunnerFactory(Settings(), {}, demo="no-tpu-api", speed=20.0)) as surveyor:
         async with readiness(surveyor, delays=(0.2,) * 50) as stage:
             assert "● 1 step left" in stage.text()
             assert "gcloud services enable tpu.googleapis.com" in stage.details()

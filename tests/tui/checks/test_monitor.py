@@ -14,7 +14,7 @@ from heartbeat_core.checks.result import Result
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.session import open_session as open_emulated
 from heartbeat_tui.checks.model import Watch
-from heartbeat_tui.checks.monitor import MOST_AFTER, Checkup
+from heartbeat_tui.checks.monitor import MOST_AFTER, CheckMonitor
 
 if TYPE_CHECKING:
     from tests.tui.checks.conftest import FakeRunner, FakeSurveyor
@@ -24,13 +24,13 @@ Survey = Callable[..., "FakeSurveyor"]
 
 def test_nothing_is_known_before_anybody_asks(survey: Survey) -> None:
     fake = survey()
-    checkup = Checkup(fake)
+    checkup = CheckMonitor(fake)
     assert checkup.checklist() is None
     assert not fake.runners
 
 
 def test_every_answer_is_news(survey: Survey, answers: tuple[Result, ...]) -> None:
-    checkup = Checkup(survey())
+    checkup = CheckMonitor(survey())
     news: list[int] = []
 
     def told() -> None:
@@ -48,7 +48,7 @@ def test_every_answer_is_news(survey: Survey, answers: tuple[Result, ...]) -> No
 
 def test_the_same_question_does_not_queue_twice(survey: Survey) -> None:
     fake = survey()
-    checkup = Checkup(fake)
+    checkup = CheckMonitor(fake)
     checkup.waiting.append(("api.tpu",))
     checkup.ask(("api.tpu",))
     assert not fake.runners
@@ -58,7 +58,7 @@ def test_the_same_question_does_not_queue_twice(survey: Survey) -> None:
 
 def test_another_target_is_asked_about_anew(survey: Survey) -> None:
     fake = survey()
-    checkup = Checkup(fake)
+    checkup = CheckMonitor(fake)
     checkup.ask()
     checkup.aim({"zone": "us-east5-a"})
     checkup.aim({"accelerator_type": "v6e-4"})
@@ -75,7 +75,7 @@ def test_a_watch_ends_when_the_check_turns(survey: Survey, answers: tuple[Result
         runner.answers[failed.id] = [failed, failed, failed, replace(failed, status="pass")]
 
     fake = survey(prepare=turns)
-    checkup = Checkup(fake, delays=(0.0,) * 10)
+    checkup = CheckMonitor(fake, delays=(0.0,) * 10)
     seen: list[Watch | None] = []
     checkup.news = lambda: seen.append(checkup.watched)
     checkup.ask()
@@ -88,7 +88,7 @@ def test_a_watch_ends_when_the_check_turns(survey: Survey, answers: tuple[Result
 def test_a_watch_looks_on_at_what_waited_for_the_check_but_not_for_ever(survey: Survey, answers: tuple[Result, ...]) -> None:
     agent = next(answer for answer in answers if answer.id == "iam.service-agent")
     fake = survey()
-    checkup = Checkup(fake, delays=(0.0,) * 30)
+    checkup = CheckMonitor(fake, delays=(0.0,) * 30)
     checkup.ask()
     fake.runner.select = lambda names=None: ("api.tpu", agent.id) if names == ("api.tpu",) else tuple(names or ())  # type: ignore[method-assign]
     checkup.watch("api.tpu")
@@ -97,7 +97,7 @@ def test_a_watch_looks_on_at_what_waited_for_the_check_but_not_for_ever(survey: 
 
 def test_a_watch_has_an_end(survey: Survey) -> None:
     fake = survey()
-    checkup = Checkup(fake, delays=(0.0,) * 3)
+    checkup = CheckMonitor(fake, delays=(0.0,) * 3)
     checkup.ask()
     checkup.watch("api.cloudquotas")
     assert fake.runner.rounds.count(("api.cloudquotas",)) == 4
@@ -105,7 +105,7 @@ def test_a_watch_has_an_end(survey: Survey) -> None:
 
 def test_closing_ends_a_watch_and_all_asking(survey: Survey) -> None:
     fake = survey()
-    checkup = Checkup(fake, delays=(3600.0,))
+    checkup = CheckMonitor(fake, delays=(3600.0,))
     checkup.ask()
     watching = threading.Thread(target=checkup.watch, args=("api.cloudquotas",))
     watched = threading.Event()
@@ -122,7 +122,7 @@ def test_closing_ends_a_watch_and_all_asking(survey: Survey) -> None:
 
 @pytest.mark.parametrize("wanted", [("", ""), ("llm-dev", "us-central1-b")])
 def test_what_there_is_to_choose_from_may_not_be_known(survey: Survey, wanted: tuple[str, str]) -> None:
-    offers = Checkup(survey()).offers(*wanted)
+    offers = CheckMonitor(survey()).offers(*wanted)
     assert not offers.zones
     assert offers.problem
 
@@ -142,7 +142,7 @@ def test_its_end_ends_every_question_under_way(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("heartbeat_core.cloud.projects.search_projects", search_projects)
     runner = SimpleNamespace(world=SimpleNamespace(open_session=open_session), cancel=lambda: None)
-    checkup = Checkup(lambda *_, **__: runner)  # type: ignore[arg-type]
+    checkup = CheckMonitor(lambda *_, **__: runner)  # type: ignore[arg-type]
     asking = [threading.Thread(target=checkup.offers, args=("", "")) for _ in range(2)]
     for thread in asking:
         thread.start()

@@ -241,9 +241,9 @@ async def test_help_knows_the_keys_of_this_pane(readiness: Open) -> None:
 
 
 async def test_without_a_checkup_there_is_no_such_pane() -> None:
-    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.config import BenchmarkConfig
 
-    app = HeartbeatApp(Plan(), lambda plan: None)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None)  # type: ignore[arg-type, return-value]
     async with app.run_test() as pilot:
         await pilot.press("1")
         await pilot.pause()

@@ -11,9 +11,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.monitor import Checkup
+from heartbeat_tui.checks.monitor import CheckMonitor
 
 if TYPE_CHECKING:
     from tests.tui.checks.conftest import FakeSurveyor
@@ -34,9 +34,9 @@ def test_the_pane_looks_as_it_did(
     snap_compare: Compare, survey: Callable[[], FakeSurveyor], keys: str, size: tuple[int, int], theme: str
 ) -> None:
     app = HeartbeatApp(
-        Plan(),
+        BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        checkup=lambda: Checkup(survey()),
+        checkup=lambda: CheckMonitor(survey()),
         mode="readiness",
         banner=("DEMO: emulated, scenario fresh",),
         theme=theme,

@@ -57,7 +57,7 @@ def test_the_heartbeat_comes_before_what_stands_behind_the_other_panes() -> None
 
 
 async def test_leaving_ends_what_the_tpu_vms_ask_though_nobody_went_to_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heartbeat_tui.vms.monitor.Fleet.look", lambda fleet: 60.0)
+    monkeypatch.setattr("heartbeat_tui.vms.monitor.InventoryMonitor.look", lambda fleet: 60.0)
     launcher = Launcher(Settings())
     with closing(launcher), make_app(launcher, launcher.plan()) as app:
         async with app.run_test() as pilot:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.checks.registry import CHECKS
-from heartbeat_core.checks.result import Readiness, Result
+from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_tui.commands.check import plan_lines, text_lines
 
@@ -141,8 +141,8 @@ def test_the_plan_is_a_script_of_what_is_safe_with_the_rest_as_comments() -> Non
     assert subprocess.run(["sh", "-n"], input=done.stdout, text=True, check=False).returncode == 0
 
 
-def of(*remedies: Remedy, summary: str = "it is off") -> Readiness:
-    return Readiness((Result("api.tpu", "api", "Is it on?", "fail", summary, remedies=remedies),))
+def of(*remedies: Remedy, summary: str = "it is off") -> CheckReport:
+    return CheckReport((Result("api.tpu", "api", "Is it on?", "fail", summary, remedies=remedies),))
 
 
 def test_no_project_is_created_by_the_plan_unasked() -> None:
@@ -204,7 +204,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     def interrupt(_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner.Round, "run", interrupt)
+    monkeypatch.setattr(runner.CheckRound, "run", interrupt)
     assert dispatch(["check", "--only", "zone.pairing"]) == 130
     assert capsys.readouterr().out == ""
 
@@ -215,7 +215,7 @@ def test_one_reason_for_many_checks_is_said_once() -> None:
         Result(name, "project", "?", "unknown", "could not tell", f"No network: {name}.googleapis.com.", remedies=(remedy,))
         for name in ("a.one", "a.two", "a.three")
     ]
-    text = "\n".join(text_lines(Readiness(tuple(results))))
+    text = "\n".join(text_lines(CheckReport(tuple(results))))
     assert text.count("No network:") == 1
     assert text.count("See whether") == 1
     assert text.count("as for a.one") == 2

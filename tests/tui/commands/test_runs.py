@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pytest
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
 from heartbeat_core.export.export import FORMATS
 from heartbeat_core.recordings.files import hold
@@ -43,7 +43,7 @@ def write(home: Path) -> Write:
         group: str = "",
         turn: str = "",
         status: Literal["done", "stopped"] = "done",
-        plan: Plan | None = None,
+        plan: BenchmarkConfig | None = None,
         **environment: str,
     ) -> Path:
         nonlocal count
@@ -52,7 +52,7 @@ def write(home: Path) -> Write:
         folder.mkdir(parents=True, exist_ok=True)
         chance = random.Random(count)
         lines: list[Record] = [
-            Started(0, SCHEMA, "0", 1, f"2026-11-{count:02}T12:00:00+00:00", (plan or Plan(warmup=1)).to_json()),
+            Started(0, SCHEMA, "0", 1, f"2026-11-{count:02}T12:00:00+00:00", (plan or BenchmarkConfig(warmup=1)).to_json()),
             Environment(1, {"host": "h", "device": "cpu", "threads": 2, **environment}),
             Samples(2, "cold", 0, {"total": array("q", [9_000_000])}),
             Samples(3, "steady", 1, {"total": array("q", [round(centre * (1 + 0.03 * chance.random())) for _ in range(100)])}),
@@ -87,7 +87,7 @@ def test_the_list_names_each_run_the_newest_first(write: Write) -> None:
 
 def test_the_list_is_sifted_by_words(write: Write) -> None:
     write(name="old")
-    write(plan=Plan(method="pipelined"))
+    write(plan=BenchmarkConfig(method="pipelined"))
     assert [run["id"] for run in json.loads(runs("list", "method:pipe", "cpu", "--json").stdout)["runs"]] == ["000002"]
     assert "No such recording" in runs("list", "nowhere").stdout
     refused = runs("list", "colour:red")
@@ -159,7 +159,7 @@ def test_what_cannot_be_deleted_is_said_and_the_rest_goes(write: Write) -> None:
 def test_compare_says_the_factor_and_what_else_differs(write: Write) -> None:
     write(name="a")
     write(3.2e6, name="b")
-    write(plan=Plan(method="pipelined", window=1), name="c")
+    write(plan=BenchmarkConfig(method="pipelined", window=1), name="c")
     done = runs("compare", "a", "b", "c", "--rate", "cpu=1.50")
     assert done.returncode == 0
     for words in ("b is 3.2", "× slower than a", "$1.50/h", "warning: method: synchronized against pipelined, which is other work"):
@@ -177,7 +177,7 @@ def test_a_kept_price_is_used_and_said_unless_a_rate_is_given(write: Write, home
     kept = {"at": "2026-11-20T00:00:00Z", "source": "Google's public price list", "per_chip": {"v6e us-central1 on-demand": 2.7}}
     prices.write_text(json.dumps(kept))
     write(name="cpu")
-    write(name="tpu", plan=Plan(backend="xla"), chip="v6e", hardware="TPU")
+    write(name="tpu", plan=BenchmarkConfig(backend="xla"), chip="v6e", hardware="TPU")
     done = runs("compare", "cpu", "tpu", env={**os.environ, "ZONE": "us-central1-b"})
     assert "$2.70/h" in done.stdout
     assert "one chip of v6e, on demand in us-central1, by Google's public price list, 2026-11-20" in done.stderr
@@ -209,7 +209,7 @@ def test_check_cannot_tell_where_a_turn_was_cut_short(write: Write) -> None:
 
 def test_check_cannot_tell_of_other_work(write: Write) -> None:
     write(name="a")
-    write(plan=Plan(warmup=1, precision="highest"), name="b")
+    write(plan=BenchmarkConfig(warmup=1, precision="highest"), name="b")
     done = runs("check", "a", "b")
     assert done.returncode == 3
     assert "did not do the same work" in done.stdout
@@ -240,7 +240,7 @@ def test_the_names_spelled_out_for_help_are_those_of_the_engine() -> None:
 def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
     for _ in range(2):
         write(group="course")
-        write(2e6, group="course", plan=Plan(warmup=1, precision="highest"))
+        write(2e6, group="course", plan=BenchmarkConfig(warmup=1, precision="highest"))
     write(group="other")
     (made,) = json.loads(runs("compare", "course", "--json").stdout)["comparisons"]
     assert (made["reference"]["title"], made["candidate"]["title"]) == ("precision default", "precision highest")
@@ -285,6 +285,6 @@ def test_an_export_to_a_full_disk_says_so(write: Write) -> None:
 
 def test_a_sweep_is_exported_as_one(write: Write) -> None:
     for batch in (1, 2, 4, 8):
-        write(1e5 * batch, group="sw", plan=Plan(MatMul(batch), warmup=1))
+        write(1e5 * batch, group="sw", plan=BenchmarkConfig(MatMul(batch), warmup=1))
     assert runs("export", "sw", "--format", "csv").stdout.startswith("batch,")
     assert "Sweep of batch" in runs("export", "sw", "--format", "svg").stdout

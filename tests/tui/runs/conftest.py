@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from tests.tui.conftest import Stand, Theatre
 
-from heartbeat_core.benchmark.config import MatMul, Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.runs.library import Archive
+from heartbeat_tui.runs.library import RunLibrary
 from heartbeat_tui.widgets.dialogs import Confirm
 
 MS = 1_000_000
@@ -26,7 +26,7 @@ MANY = 300  # far more than it takes
 
 
 def records(
-    plan: Plan, time: str, *, ns: int = 9_600_000, n: int = 100, label: Label | None = None, cold: int = 6, **environment: Any
+    plan: BenchmarkConfig, time: str, *, ns: int = 9_600_000, n: int = 100, label: Label | None = None, cold: int = 6, **environment: Any
 ) -> list[Record]:
     """Make the records of a run whose samples lie around ``ns``, its first beat ``cold`` times as long."""
     noise = random.Random(time)
@@ -57,17 +57,17 @@ class Folder:
         self, *, backend: Any = "cpu", dtype: Any = "float32", batch: int = 128, day: int = 22, year: int = 2025, **values: Any
     ) -> Path:
         self.count += 1
-        plan = Plan(workload=MatMul(batch, 4096, 16384, dtype), backend=backend)
+        plan = BenchmarkConfig(workload=MatMul(batch, 4096, 16384, dtype), backend=backend)
         lines = [encode(record) for record in records(plan, f"2025-11-{day:02}T12:00:{self.count:02}+00:00", **values)]
         path = self.path / f"202511{day:02}T1200{self.count:02}Z-{backend}-synchronized-{self.count:06x}.jsonl"
         path.write_bytes(b"".join(lines))
         return path
 
-    def archive(self, **options: Any) -> Archive:
+    def archive(self, **options: Any) -> RunLibrary:
         def index() -> Index:
             return Index(self.path, self.path.parent / "index", self.ceilings)
 
-        return Archive(index, lambda: self.ceilings, lambda path: Replay(path, speed=float("inf")).start(), **options)
+        return RunLibrary(index, lambda: self.ceilings, lambda path: Replay(path, speed=float("inf")).start(), **options)
 
 
 class Hall(Theatre):
@@ -111,10 +111,10 @@ def hall(folder: Folder) -> OpenHall:
 
     @asynccontextmanager
     async def open_app(
-        *, size: tuple[int, int] = (120, 40), mode: str = "runs", archive: Archive | None = None, **options: Any
+        *, size: tuple[int, int] = (120, 40), mode: str = "runs", archive: RunLibrary | None = None, **options: Any
     ) -> AsyncIterator[Hall]:
         stand = Stand()
-        app = HeartbeatApp(Plan(), stand, archive=lambda: archive or folder.archive(), mode=mode, reduced_motion=True, **options)
+        app = HeartbeatApp(BenchmarkConfig(), stand, archive=lambda: archive or folder.archive(), mode=mode, reduced_motion=True, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
             stage = Hall(app, stand, pilot)
             await stage.settle()

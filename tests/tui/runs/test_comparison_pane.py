@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.runs.comparison_pane import ComparisonPane
@@ -148,7 +148,7 @@ async def test_the_run_that_is_missing_is_offered_made_and_compared(hall: OpenHa
         await stage.open()
         assert stage.app.current_mode == "heartbeat"
         assert stage.run.plan.backend == "xla"
-        assert stage.run.plan.workload == Plan().workload
+        assert stage.run.plan.workload == BenchmarkConfig().workload
         stage.run.open().warm_up().beat(20)
         folder.add(day=23, ns=300_000, backend="xla", rehearsal=True, label=Label(0, "made"))
         stage.run.done()

@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.files import hold
-from heartbeat_tui.runs.library import Archive
+from heartbeat_tui.runs.library import RunLibrary
 
 if TYPE_CHECKING:
     from tests.tui.runs.conftest import Folder
@@ -40,7 +40,7 @@ class Gate:
 
 def test_who_asks_while_a_reading_fails_is_answered_all_the_same(tmp_path: Path) -> None:
     gate = Gate()
-    archive = Archive(lambda: gate, lambda: CeilingCache(tmp_path / "c.json"), lambda path: None)  # type: ignore[arg-type, return-value]
+    archive = RunLibrary(lambda: gate, lambda: CeilingCache(tmp_path / "c.json"), lambda path: None)  # type: ignore[arg-type, return-value]
     first, second = threading.Thread(target=archive.read), threading.Thread(target=archive.read)
     first.start()
     assert gate.begun.wait(LONG_S)

@@ -9,7 +9,7 @@ from textual.widgets import Input, Select
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.recordings.labels import last_label
 from heartbeat_tui.runs.pane import RunsPane
-from heartbeat_tui.runs.recorded_run_pane import KeptRunPane
+from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 
 if TYPE_CHECKING:
     from tests.tui.runs.conftest import Folder, OpenHall
@@ -112,7 +112,7 @@ async def test_a_run_opens_whole_and_closes_again(hall: OpenHall, folder: Folder
     async with hall() as stage:
         await stage.press("enter")
         await stage.open()
-        assert isinstance(stage.app.screen, KeptRunPane)
+        assert isinstance(stage.app.screen, RecordedRunPane)
         shown = stage.text()
         assert "recorded on 2025-11-22" in shown
         assert "where one beat goes" in shown
@@ -287,7 +287,7 @@ async def test_a_sweep_opens_as_its_roofline(hall: OpenHall, folder: Folder) -> 
     async with hall() as stage:
         await stage.press("enter")
         await stage.open()
-        assert isinstance(stage.app.screen, KeptRunPane)
+        assert isinstance(stage.app.screen, RecordedRunPane)
         shown = stage.text()
         assert "points" in shown
         assert "what it means" in shown

@@ -14,16 +14,16 @@ import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
 from textual.pilot import Pilot
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.settings import Settings
-from heartbeat_core.vms.operation import Patience
+from heartbeat_core.vms.operation import PollPolicy
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.monitor import Checkup, Surveyor
-from heartbeat_tui.vms.monitor import Fleet
+from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
+from heartbeat_tui.vms.monitor import InventoryMonitor
 from heartbeat_tui.vms.pane import VmsPane
 
 # Textual's pilot waits until the processor rests, which it never does with questions every 20 ms.
-SWIFT = Patience(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=0.1, longest_round_s=0.1)
+SWIFT = PollPolicy(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=0.1, longest_round_s=0.1)
 NEVER_S = 3600.0  # the next look by itself: tests ask for theirs
 
 
@@ -32,7 +32,7 @@ class VmsStage(Driven):
 
     ERRANDS = ("looks", "offers")
 
-    def __init__(self, app: HeartbeatApp, pilot: Pilot[None], surveyor: Surveyor) -> None:
+    def __init__(self, app: HeartbeatApp, pilot: Pilot[None], surveyor: RunnerFactory) -> None:
         super().__init__(app, pilot)
         self.surveyor = surveyor
 
@@ -42,7 +42,7 @@ class VmsStage(Driven):
         return self.app.vms
 
     @property
-    def fleet(self) -> Fleet:
+    def fleet(self) -> InventoryMonitor:
         assert self.app.fleet is not None
         return self.app.fleet
 
@@ -106,11 +106,11 @@ async def open_vms(
     scenario: str | None = "running", *, size: tuple[int, int] = (120, 40), settle: bool = True, speed: float = 0.0, **options: Any
 ) -> AsyncIterator[VmsStage]:
     """Open the app on its TPU VMs pane, on an emulator in a state."""
-    surveyor = Surveyor(Settings(), {}, demo=scenario, speed=speed)
-    checkup = Checkup(surveyor)
-    fleet = Fleet(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S, patience=SWIFT)
+    surveyor = RunnerFactory(Settings(), {}, demo=scenario, speed=speed)
+    checkup = CheckMonitor(surveyor)
+    fleet = InventoryMonitor(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S, patience=SWIFT)
     app = HeartbeatApp(
-        Plan(),
+        BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
         checkup=lambda: checkup,
         fleet=lambda: fleet,

@@ -12,26 +12,26 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from heartbeat_core.benchmark.config import Plan
-from heartbeat_core.cloud.gcloud_config import Chosen
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource
-from heartbeat_core.vms.inventory import Look
+from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.pricing import Rates
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.model import Offers
-from heartbeat_tui.vms.monitor import Fleet
+from heartbeat_tui.checks.model import TargetOffers
+from heartbeat_tui.vms.monitor import InventoryMonitor
 
 Compare = Callable[..., bool]
 NOW = datetime(2026, 11, 22, 12, 4, 33, tzinfo=timezone.utc)
 RATES = Rates(NOW, "Google's public price list", {"v6e us-central1 on-demand": 2.7, "v6e us-east5 spot": 1.4033})
 TARGET = Target(
-    project=Chosen("llm-dev", "PROJECT_ID"),
-    zone=Chosen("us-central1-b", "ZONE"),
-    accelerator_type=Chosen("v6e-1", "ACCELERATOR_TYPE"),
-    runtime_version=Chosen("v2-alpha-tpuv6e", "goes with v6e-1"),
-    provisioning=Chosen("on-demand", "default"),
-    tpu_name=Chosen("llm-tpu-vm", "TPU_NAME"),
+    project=SourcedValue("llm-dev", "PROJECT_ID"),
+    zone=SourcedValue("us-central1-b", "ZONE"),
+    accelerator_type=SourcedValue("v6e-1", "ACCELERATOR_TYPE"),
+    runtime_version=SourcedValue("v2-alpha-tpuv6e", "goes with v6e-1"),
+    provisioning=SourcedValue("on-demand", "default"),
+    tpu_name=SourcedValue("llm-tpu-vm", "TPU_NAME"),
 )
 
 
@@ -70,7 +70,7 @@ NODES = (
 )
 
 
-class StillFleet(Fleet):
+class StillFleet(InventoryMonitor):
     """Sees two looks, in the second of which one node has come to be READY."""
 
     def look(self) -> float:
@@ -78,16 +78,16 @@ class StillFleet(Fleet):
         self.put(rates=RATES, project="llm-dev")
         ready = replace(NODES[0], state="READY", health="HEALTHY")
         for at, nodes in ((NOW - timedelta(seconds=7), NODES), (NOW - timedelta(seconds=2), (ready, *NODES[1:]))):
-            self.took(Look(at, "llm-dev", "-", nodes, (queued(),)), "llm-dev")
+            self.took(Inventory(at, "llm-dev", "-", nodes, (queued(),)), "llm-dev")
         return 3600.0
 
     def price(self, *, again: bool = False) -> None:
         pass
 
 
-def offers(project: str, zone: str) -> Offers:
+def offers(project: str, zone: str) -> TargetOffers:
     del project
-    return Offers(("llm-dev",), (zone, "us-east5-a"), ("v6e-1", "v6e-4", "v6e-8"), ("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
+    return TargetOffers(("llm-dev",), (zone, "us-east5-a"), ("v6e-1", "v6e-4", "v6e-8"), ("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_pane_looks_as_it_did(
 ) -> None:
     monkeypatch.setattr("heartbeat_core.vms.request.last_request", lambda: None)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
-    app = HeartbeatApp(Plan(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
         for key in ("", *keys.split()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_tui.vms.model import Job
-from heartbeat_tui.vms.monitor import Fleet
+from heartbeat_tui.vms.monitor import InventoryMonitor
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
@@ -231,7 +231,7 @@ async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Ope
 
 
 def test_whoever_comes_last_shows_what_is_newest() -> None:
-    fleet = Fleet(lambda: None, lambda *_: None)  # type: ignore[arg-type, return-value]
+    fleet = InventoryMonitor(lambda: None, lambda *_: None)  # type: ignore[arg-type, return-value]
     jobs = [fleet.jobs.add(Job(0, "stop", f"node/z/{number}", str(number), "", (), fleet.now()), lambda *_: None) for number in range(8)]
 
     def end(job: Job) -> None:

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.series import ChartData, Column
+from heartbeat_core.benchmark.series import ChartData, EnvelopeColumn
 from heartbeat_core.benchmark.statistics import Bin
 from heartbeat_tui.widgets.chart import draw, scale_for
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
 
 MS = 1_000_000
-WARM = tuple(Column(i, i, ns * MS, ns * MS) for i, ns in enumerate((61, 22, 14, 12, 11)))
+WARM = tuple(EnvelopeColumn(i, i, ns * MS, ns * MS) for i, ns in enumerate((61, 22, 14, 12, 11)))
 
 
-def chart(steady: tuple[Column, ...] = (), **changed: Any) -> ChartData:
+def chart(steady: tuple[EnvelopeColumn, ...] = (), **changed: Any) -> ChartData:
     values: dict[str, Any] = {"warm": WARM, "steady": steady, "compiles": (), "boundary": 5 if steady else None, "products": 1}
     return ChartData(**{**values, **changed})
 
 
-def flat(count: int, first: int = 5, ns: int = 9_600_000) -> tuple[Column, ...]:
-    return tuple(Column(i, i, ns, ns) for i in range(first, first + count))
+def flat(count: int, first: int = 5, ns: int = 9_600_000) -> tuple[EnvelopeColumn, ...]:
+    return tuple(EnvelopeColumn(i, i, ns, ns) for i in range(first, first + count))
 
 
 def lines(data: ChartData, width: int = 60, height: int = 14, **options: Any) -> list[str]:
@@ -94,7 +94,7 @@ def test_nothing_to_draw_is_an_empty_picture() -> None:
     st.booleans(),
 )
 def test_any_samples_fit_any_size(values: list[int], width: int, height: int, log: bool) -> None:
-    steady = tuple(Column(i, i, ns, ns) for i, ns in enumerate(values, 5))
+    steady = tuple(EnvelopeColumn(i, i, ns, ns) for i, ns in enumerate(values, 5))
     drawn = lines(chart(steady), width, height, log=log, median_ns=values[0])
     assert len(drawn) <= height
     assert all(len(line) <= width for line in drawn)

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import explain_gap
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
@@ -17,7 +17,7 @@ from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
 from heartbeat_tui.benchmark.text import MARKS, meaning
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, ink
+from heartbeat_tui.widgets.text import Lines, LiveLines, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
@@ -30,16 +30,16 @@ BEFORE = "The handbook's loop runs first, then the same work with every product 
 def box(report: Report | None, counted: str) -> list[Content]:
     """Say in three lines what one clock read."""
     if report is None:
-        return [ink("not read yet", "quiet")]
+        return [styled("not read yet", "quiet")]
     if report.iteration_ns is None:
-        return [ink((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
+        return [styled((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
     rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
     hard = report.verdict.kind == "impossible"
     glyph, kind = MARKS[report.verdict.kind]
     return [
-        Content.assemble(ink(format_ns(report.iteration_ns), "strong"), " per iteration"),
-        ink(counted, "quiet"),
-        Content.assemble(f"{'needs ' if hard else ''}{rate}  ", ink(f"{glyph} {report.verdict.kind}", kind)),
+        Content.assemble(styled(format_ns(report.iteration_ns), "strong"), " per iteration"),
+        styled(counted, "quiet"),
+        Content.assemble(f"{'needs ' if hard else ''}{rate}  ", styled(f"{glyph} {report.verdict.kind}", kind)),
     ]
 
 
@@ -76,7 +76,7 @@ class ClocksView(Container):
         left.set_lines(box(clocks.handbook, handbook_counted(clocks.handbook)))
         right.set_lines(box(clocks.honest, honest_counted(clocks.honest)))
         why = explain_gap(clocks.handbook, clocks.honest) if clocks.handbook else BEFORE
-        self.query_one("#clocks-why", Lines).set_lines([ink(why, "plain")])
+        self.query_one("#clocks-why", Lines).set_lines([styled(why, "plain")])
 
 
 MOST = 8  # lines; of a larger slice those around the one that is shown
@@ -98,9 +98,9 @@ def lines(hosts: tuple[HostLine, ...], spread: str) -> Iterator[Content]:
         yield host_line(host, width)
     left = len(hosts) - MOST
     if left > 0:
-        yield ink(f"   {left} more hosts", "quiet")
+        yield styled(f"   {left} more hosts", "quiet")
     if spread:
-        yield ink(f"   {spread}", "attention" if " is slow" in spread else "quiet")
+        yield styled(f"   {spread}", "attention" if " is slow" in spread else "quiet")
 
 
 def host_line(host: HostLine, width: int) -> Content:
@@ -108,11 +108,11 @@ def host_line(host: HostLine, width: int) -> Content:
     report = host.report
     stats, ending = report.statistics, report.ending
     glyph, kind = MARKS[report.verdict.kind]
-    judged = ink(f"{glyph} {report.verdict.kind}", kind)
+    judged = styled(f"{glyph} {report.verdict.kind}", kind)
     if ending is not None and not ending.clean:
-        judged = ink(f"✗ {ending.kind}", "failed")
+        judged = styled(f"✗ {ending.kind}", "failed")
     elif ending is None and stats is None:
-        judged = ink(report.stage or report.state, "quiet")
+        judged = styled(report.stage or report.state, "quiet")
     median, half, p95 = NOTHING, "", NOTHING
     if stats is not None:
         median = format_ns(stats.median_ns)
@@ -121,12 +121,12 @@ def host_line(host: HostLine, width: int) -> Content:
         if stats.median_low_ns is not None and stats.median_high_ns is not None:
             half = f"± {format_ns((stats.median_high_ns - stats.median_low_ns) / 2)}"
     return Content.assemble(
-        ink(" ▸ " if host.shown else "   ", "beat"),
-        ink(f"{host.name:<{width}}  ", "strong" if host.shown else "plain"),
-        ink(f"{median:>9} ", "plain"),
-        ink(f"{half:<12}", "quiet"),
-        ink(" p95 ", "quiet"),
-        ink(f"{p95:>9}   ", "plain"),
+        styled(" ▸ " if host.shown else "   ", "beat"),
+        styled(f"{host.name:<{width}}  ", "strong" if host.shown else "plain"),
+        styled(f"{median:>9} ", "plain"),
+        styled(f"{half:<12}", "quiet"),
+        styled(" p95 ", "quiet"),
+        styled(f"{p95:>9}   ", "plain"),
         judged,
     )
 
@@ -142,10 +142,12 @@ def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: in
         value = parts[name]
         room = width - 21
         drawn = bar(value / total if total else 0, room)
-        lines.append(Content.assemble(ink(f"{name:<9}", "quiet"), ink(f"{format_ns(value):>9}", "plain"), "  ", ink(drawn, "beat")))
+        lines.append(
+            Content.assemble(styled(f"{name:<9}", "quiet"), styled(f"{format_ns(value):>9}", "plain"), "  ", styled(drawn, "beat"))
+        )
     before = [f"{name} {format_ns(ns)}" for name, ns in stages.items() if ns is not None]
     if before:
-        lines += [Content(""), ink("besides  " + " · ".join(before), "quiet")]
+        lines += [Content(""), styled("besides  " + " · ".join(before), "quiet")]
     return lines
 
 
@@ -161,14 +163,14 @@ class Split(LiveLines):
         self.on_resize()
 
     def on_resize(self) -> None:
-        self.set_lines(draw(self.parts, self.stages, self.size.width) or [ink("Nothing has beaten yet.", "quiet")])
+        self.set_lines(draw(self.parts, self.stages, self.size.width) or [styled("Nothing has beaten yet.", "quiet")])
 
 
 class Meaning(LiveLines):
     """The verdict, the steady state, the first beat, and whatever disturbed the run."""
 
     def show(self, report: Report) -> None:
-        lines = [ink(text, kind) for text, kind in meaning(report)]
+        lines = [styled(text, kind) for text, kind in meaning(report)]
         self.set_lines(lines[:1] if self.has_class("-line") else lines)
 
 
@@ -255,7 +257,7 @@ class RunBody(Container):
         )
 
 
-def warm_count(plan: Plan) -> int:
+def warm_count(plan: BenchmarkConfig) -> int:
     """Count the samples before the steady state: the first is always cold, but for the handbook's own warm-up."""
     if plan.method == "handbook":
         return 0 if plan.warmup else 1

@@ -14,7 +14,7 @@ from textual.timer import Timer
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.pane import HeartbeatPane
-from heartbeat_tui.benchmark.session import Conductor
+from heartbeat_tui.benchmark.session import BenchmarkSession
 from heartbeat_tui.controller import Desk, Unfinished
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class BeatDesk(Desk):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread."""
 
     pane: HeartbeatPane
-    conductor: Conductor
+    conductor: BenchmarkSession
     replay: Callable[[], Source] | None
     timer: Timer
     tidied = False  # since the run began
@@ -40,7 +40,7 @@ class BeatDesk(Desk):
     go_to: Callable[[BeatOn | None], tuple[str, BackendName]] | None = None
 
     def open_beat(self, pane: HeartbeatPane, begin: Callable[..., Source], replay: Callable[[], Source] | None) -> None:
-        self.conductor = Conductor(begin)
+        self.conductor = BenchmarkSession(begin)
         self.replay = replay
         self.pane = self.prepared(pane)
         self.add_mode("heartbeat", lambda: self.pane)
@@ -97,18 +97,18 @@ class BeatDesk(Desk):
         """Do what is due when a run has ended, whichever pane is shown."""
 
     def on_begin(self, event: Begin) -> None:
-        self.give_way()
+        self.lower_priority()
         if self.replay is not None:
             self.conduct(partial(self.conductor.adopt, self.replay))
         else:
             self.conduct(partial(self.conductor.start, event.plan))
 
     def on_compare_clocks(self, event: CompareClocks) -> None:
-        self.give_way()
+        self.lower_priority()
         self.conduct(partial(self.conductor.compare, event.plan))
 
     def on_begin_sweep(self, event: BeginSweep) -> None:
-        self.give_way()
+        self.lower_priority()
         self.conduct(partial(self.conductor.sweep, event.plan, event.axes))
 
     async def on_beat_on(self, event: BeatOn) -> None:
@@ -190,12 +190,12 @@ class BeatDesk(Desk):
         self.timer.resume()
         self.look()
 
-    def give_way(self) -> None:
+    def lower_priority(self) -> None:
         """Let the beat go first on the cores; a test has none to give way to."""
         if not self.is_headless:
-            from heartbeat_core.benchmark.process import give_way
+            from heartbeat_core.benchmark.process import lower_priority
 
-            give_way()
+            lower_priority()
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         run = Unfinished("a run is on its way", STOPPED)

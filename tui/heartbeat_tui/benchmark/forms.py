@@ -10,14 +10,14 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, MatMul, Plan
-from heartbeat_core.benchmark.parameters import SWEPT, Axis, grid, parse_axes, varied
+from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import parse_duration
 from heartbeat_tui.benchmark.header import work_in_words
 from heartbeat_tui.benchmark.text import WHERE, plan_sentence
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import styled
 
 SHAPE = ("batch", "hidden", "intermediate")
 CHOICES: dict[str, tuple[str, ...]] = {"backend": BACKENDS, "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
@@ -40,7 +40,7 @@ FIELDS = tuple(
 Errors = dict[str, HeartbeatError]
 
 
-def texts_of(plan: Plan) -> dict[str, str]:
+def texts_of(plan: BenchmarkConfig) -> dict[str, str]:
     """Write a plan into its fields."""
     work = plan.workload
     length = str(plan.iterations) if plan.iterations is not None else f"{plan.duration_s:g}s" if plan.duration_s else ""
@@ -58,7 +58,7 @@ def texts_of(plan: Plan) -> dict[str, str]:
     }
 
 
-def plan_of(texts: dict[str, str], plan: Plan) -> tuple[Plan | None, Errors]:
+def plan_of(texts: dict[str, str], plan: BenchmarkConfig) -> tuple[BenchmarkConfig | None, Errors]:
     """Read the fields into a plan that keeps what else ``plan`` says; without a plan, at least one field has an error."""
     errors: Errors = {}
     values: dict[str, Any] = {}
@@ -73,7 +73,7 @@ def plan_of(texts: dict[str, str], plan: Plan) -> tuple[Plan | None, Errors]:
         workload = MatMul(**{name: values.pop(name) for name in (*SHAPE, "dtype")})
         iterations, duration_s = values.pop("length")
         kept = {name: getattr(plan, name) for name in ("window", "repeats", "seed", "calibrate")}
-        return Plan(workload=workload, iterations=iterations, duration_s=duration_s, **values, **kept), {}
+        return BenchmarkConfig(workload=workload, iterations=iterations, duration_s=duration_s, **values, **kept), {}
     except HeartbeatError as error:  # what no field shows alone: the handbook's clock without a number of iterations
         return None, {"length": error}
 
@@ -90,7 +90,7 @@ def value_of(name: str, text: str) -> Any:
     if name in SHAPE:
         MatMul(**{name: value})  # type: ignore[arg-type] # the name is one of SHAPE
     else:
-        Plan(**{name: value})  # type: ignore[arg-type] # warmup or threads
+        BenchmarkConfig(**{name: value})  # type: ignore[arg-type] # warmup or threads
     return value
 
 
@@ -107,13 +107,13 @@ def length_of(text: str) -> tuple[int | None, float | None]:
         return None, None
     seconds = parse_duration(text, plain=False)  # a bare number counts iterations
     if seconds is not None:
-        Plan(iterations=None, duration_s=seconds)
+        BenchmarkConfig(iterations=None, duration_s=seconds)
         return None, seconds
     try:
         iterations = number_of("length", text)
     except HeartbeatError as error:
         raise HeartbeatError(f"length is {text!r}", "It is a number of iterations or a time.", "Type 100, 30s or 2m.") from error
-    Plan(iterations=iterations)
+    BenchmarkConfig(iterations=iterations)
     return iterations, None
 
 
@@ -126,7 +126,7 @@ SWEEP_FIELDS = (
 )
 
 
-def values_for(name: str, plan: Plan) -> str:
+def values_for(name: str, plan: BenchmarkConfig) -> str:
     """Propose values: on a CPU fewer, for there a large batch takes seconds a product."""
     return {
         "batch": "1..512" if plan.backend == "cpu" else "1..4096",
@@ -152,15 +152,15 @@ class SweepForm(Form):
     class Accepted(Message):
         """The sweep may start along these axes."""
 
-        def __init__(self, axes: tuple[Axis, ...]) -> None:
+        def __init__(self, axes: tuple[Parameter, ...]) -> None:
             super().__init__()
             self.axes = axes
 
-    def __init__(self, plan: Plan, texts: Mapping[str, str] | None = None) -> None:
+    def __init__(self, plan: BenchmarkConfig, texts: Mapping[str, str] | None = None) -> None:
         first = {"axis": "batch", "values": values_for("batch", plan), "second": NONE, "more": ""}
         super().__init__(texts or first, "sweep", id="sweep-form")
         self.plan = plan
-        self.axes: tuple[Axis, ...] = ()
+        self.axes: tuple[Parameter, ...] = ()
 
     def first(self) -> str:
         return "values"
@@ -173,7 +173,7 @@ class SweepForm(Form):
         typed = [("values", f"{self.texts['axis']}={self.texts['values']}")]
         if self.texts["second"] != NONE:
             typed.append(("more", f"{self.texts['second']}={self.texts['more']}"))
-        axes: tuple[Axis, ...] = ()
+        axes: tuple[Parameter, ...] = ()
         for count, (field, _) in enumerate(typed, 1):
             try:
                 axes = parse_axes([text for _, text in typed[:count]])
@@ -197,8 +197,8 @@ class SweepForm(Form):
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
         length = f"{plan.duration_s:g} s" if plan.duration_s is not None else "about a second"
         return [
-            ink(f"{count} point{'' if count == 1 else 's'} on {WHERE[plan.backend]}, {rest}.", "strong"),
-            ink(f"Each is a process of its own that beats for {length}, at least 12 times; too large ones are skipped.", "quiet"),
+            styled(f"{count} point{'' if count == 1 else 's'} on {WHERE[plan.backend]}, {rest}.", "strong"),
+            styled(f"Each is a process of its own that beats for {length}, at least 12 times; too large ones are skipped.", "quiet"),
         ]
 
     def accepted(self) -> Message:
@@ -218,14 +218,14 @@ class PlanForm(Form):
     class Accepted(Message):
         """The run may start with this plan."""
 
-        def __init__(self, plan: Plan) -> None:
+        def __init__(self, plan: BenchmarkConfig) -> None:
             super().__init__()
             self.plan = plan
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BenchmarkConfig) -> None:
         super().__init__(texts_of(plan), "the plan", id="plan-form")
         self.base = plan
-        self.plan: Plan | None = plan
+        self.plan: BenchmarkConfig | None = plan
 
     def notes(self) -> Mapping[str, Note]:
         self.plan, errors = plan_of(self.texts, self.base)
@@ -233,7 +233,7 @@ class PlanForm(Form):
 
     def sentences(self) -> Sequence[Content]:
         assert self.plan is not None  # nothing is wrong
-        return [ink(plan_sentence(self.plan), "strong"), ink(work_in_words(self.plan), "quiet")]
+        return [styled(plan_sentence(self.plan), "strong"), styled(work_in_words(self.plan), "quiet")]
 
     def accepted(self) -> Message:
         assert self.plan is not None  # nothing is wrong

@@ -11,15 +11,15 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Digits
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.units import NOTHING, format_bytes, format_count, scaled
 from heartbeat_tui.benchmark.text import Figures, clock, figures, plan_line, plan_sentence, split_unit
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.histogram import progress
-from heartbeat_tui.widgets.text import Lines, LiveLines, ink
+from heartbeat_tui.widgets.text import Lines, LiveLines, styled
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.report import Report
 
 
@@ -43,14 +43,14 @@ def block(shown: Figures, width: int) -> list[Content]:
     gap = " " * (4 if width < WIDE else 8)
     return [
         Content.assemble(
-            ink(f"{beside:<10}", "quiet" if index else "beat"),
+            styled(f"{beside:<10}", "quiet" if index else "beat"),
             gap[4:],
-            ink(f"{name:<5}", "quiet"),
+            styled(f"{name:<5}", "quiet"),
             figure(value, 8),
             gap[3:],
             figure(throughput, 14),
             gap,
-            ink(judged, judged_ink),
+            styled(judged, judged_ink),
         )
         for index, (beside, name, value, throughput, judged, judged_ink) in enumerate(rows)
     ]
@@ -58,23 +58,23 @@ def block(shown: Figures, width: int) -> list[Content]:
 
 def figure(value: str, width: int) -> Content:
     """Set a figure right-aligned, and quietly where there is none yet."""
-    return ink(value.rjust(width), "quiet" if value == NOTHING else "strong")
+    return styled(value.rjust(width), "quiet" if value == NOTHING else "strong")
 
 
 def line(shown: Figures, width: int) -> Content:
     """Set the most important figures in one line."""
     parts = [
         (
-            ink(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat")
-            + ink(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"),
+            styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat")
+            + styled(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"),
             15,
         ),
-        (ink("  p95 ", "quiet") + figure(shown.p95, 7), 13),
+        (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
         (figure(shown.rate, 14), 14),
         (figure(shown.computed, 15), 15),
         (figure(shown.moved, 12), 12),
-        (ink("  max ", "quiet") + figure(shown.max, 7), 13),
-        (ink("  last ", "quiet") + figure(shown.last, 7), 14),
+        (styled("  max ", "quiet") + figure(shown.max, 7), 13),
+        (styled("  last ", "quiet") + figure(shown.last, 7), 14),
     ]
     left = width - 15  # the verdict and the space before it
     kept = []
@@ -83,7 +83,7 @@ def line(shown: Figures, width: int) -> Content:
             break
         left -= cells
         kept.append(content)
-    return Content("").join([*kept, Content("   "), ink(shown.verdict, shown.verdict_ink)])
+    return Content("").join([*kept, Content("   "), styled(shown.verdict, shown.verdict_ink)])
 
 
 class Head(Horizontal):
@@ -133,11 +133,11 @@ def how_far(report: Report) -> tuple[float | None, str]:
 class PlanLine(LiveLines):
     """The plan of the run, and its progress."""
 
-    plan: Plan | None = None
+    plan: BenchmarkConfig | None = None
     report: Report | None = None
     waiting = ""
 
-    def show(self, plan: Plan, report: Report | None, waiting: str = "") -> None:
+    def show(self, plan: BenchmarkConfig, report: Report | None, waiting: str = "") -> None:
         """Show the plan; ``waiting`` says what a run waits for that has not begun yet."""
         self.plan, self.report, self.waiting = plan, report, waiting
         self.on_resize()
@@ -146,16 +146,16 @@ class PlanLine(LiveLines):
         if self.plan is not None:
             self.set_lines([self.drawn(self.plan, self.size.width)])
 
-    def drawn(self, plan: Plan, width: int) -> Content:
+    def drawn(self, plan: BenchmarkConfig, width: int) -> Content:
         if self.report is None and not self.waiting:
-            return ink(" " + plan_line(plan, {}, width - 2), "quiet")
+            return styled(" " + plan_line(plan, {}, width - 2), "quiet")
         share, words = (None, self.waiting) if self.waiting or self.report is None else how_far(self.report)
         environment = self.report.environment if self.report is not None else {}
         left = " " + plan_line(plan, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
         length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
         done, rest = progress(share or 0.0, length)
         space = " " * (width - len(left) - length - len(words) - 3)
-        return Content.assemble(ink(left, "quiet"), space, ink(done, "beat"), ink(rest, "quiet"), "  ", ink(words, "plain"))
+        return Content.assemble(styled(left, "quiet"), space, styled(done, "beat"), styled(rest, "quiet"), "  ", styled(words, "plain"))
 
 
 FASTEST = 2.0  # beats a second: one half of a beat for each of the 4 frames
@@ -198,10 +198,10 @@ class Heart(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        return Content.assemble(" ", ink("♥" if self.full else "♡", "beat" if self.alive else "quiet"))
+        return Content.assemble(" ", styled("♥" if self.full else "♡", "beat" if self.alive else "quiet"))
 
 
-def work_in_words(plan: Plan) -> str:
+def work_in_words(plan: BenchmarkConfig) -> str:
     work = plan.workload
     flop = scaled(work.flops, ((1.0, "FLOP"), (1e6, "MFLOP"), (1e9, "GFLOP"), (1e12, "TFLOP")))
     return f"One beat is {flop} and moves {format_bytes(work.bytes)}."
@@ -225,7 +225,7 @@ class Idle(Container):
     def compose(self) -> ComposeResult:
         yield Lines(id="idle-plan")
         if self.newcomer:
-            yield Lines(id="idle-welcome").with_text(ink(WELCOME, "plain"))
+            yield Lines(id="idle-welcome").with_text(styled(WELCOME, "plain"))
             with Center(), Vertical(id="idle-ways"):
                 for key, what, action in WAYS_IN:
                     yield KeyButton(f"{key:^5}", what, action)
@@ -235,8 +235,8 @@ class Idle(Container):
             yield KeyButton("e", "Change the plan", "edit")
             yield KeyButton("g", "Take the tour", "tour")
 
-    def show(self, plan: Plan, vm: str = "") -> None:
-        self.query_one("#idle-plan", Lines).set_lines([ink(plan_sentence(plan, vm), "strong"), ink(work_in_words(plan), "quiet")])
+    def show(self, plan: BenchmarkConfig, vm: str = "") -> None:
+        self.query_one("#idle-plan", Lines).set_lines([styled(plan_sentence(plan, vm), "strong"), styled(work_in_words(plan), "quiet")])
 
 
 class Front(Container):
@@ -278,7 +278,7 @@ class Front(Container):
         yield PlanLine()
         yield Idle(newcomer=self.newcomer)
 
-    def show(self, plan: Plan, report: Report | None, waiting: str = "", vm: str = "") -> None:
+    def show(self, plan: BenchmarkConfig, report: Report | None, waiting: str = "", vm: str = "") -> None:
         self.query_one(Head).show(report)
         self.query_one(PlanLine).show(report.plan if report else plan, report, waiting)
         if report is None:

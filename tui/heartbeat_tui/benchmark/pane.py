@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_tui.benchmark.snapshot import (
     BeatHere,
     Begin,
@@ -50,7 +50,7 @@ class HeartbeatPane(ChartPane):
         key("s", "stop", "Stop", "end the run after this beat and keep its samples"),
         key("s", "stop_at_once", "End now", "wait neither for this beat nor for the proof; the samples stay"),
         key("r", "again", "Again", "the same again: the run, both clocks or the whole sweep"),
-        key("e", "edit", "Plan", "change the plan"),
+        key("e", "edit", "BenchmarkConfig", "change the plan"),
         key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
         key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
         *chart_keys("heartbeat"),
@@ -62,7 +62,7 @@ class HeartbeatPane(ChartPane):
         key("c", "clear", "Clear", "forget this run; its recording stays"),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: Plan, *, replaying: bool = False) -> None:
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: BenchmarkConfig, *, replaying: bool = False) -> None:
         super().__init__(tabs, "heartbeat", classes="-idle")
         self.newcomer = False  # nothing is set and nothing was recorded yet
         self.plan, self.replaying = plan, replaying
@@ -146,7 +146,7 @@ class HeartbeatPane(ChartPane):
         if self.is_mounted:
             self.refresh_state()
 
-    def show_plan(self, plan: Plan) -> None:
+    def show_plan(self, plan: BenchmarkConfig) -> None:
         self.plan, self.errand = plan, lambda: Begin(self.plan)
         self.draw()
 

@@ -15,19 +15,19 @@ from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import Plan
-    from heartbeat_core.benchmark.parameters import Axis
+    from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.benchmark.series import ChartData
     from heartbeat_core.benchmark.statistics import Bin
-    from heartbeat_core.experiments.experiment import Course, Leg
+    from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.experiments.sweep import Swept
 
 REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
 
 
-class Conductor:
+class BenchmarkSession:
     """Starts runs, hands out snapshots of them, and sees them to their end.
 
     ``begin`` is given a plan, and for the leg of a course the label of its recording too; ``give_up`` has one that still waits
@@ -40,8 +40,8 @@ class Conductor:
         self.begin, self.clock = begin, clock
         self.changing = threading.Lock()  # held while one run gives way to another
         self.run: Source | None = None
-        self.course: Course | None = None
-        self.leg: Leg | None = None  # of the course, until its end is told to it
+        self.course: Experiment | None = None
+        self.leg: Trial | None = None  # of the course, until its end is told to it
         self.telling = threading.Lock()  # held while the course is told, which takes no time
         self.told = 0
         self.seen: tuple[int, int, int] | None = None
@@ -53,25 +53,25 @@ class Conductor:
         """Tell whether a run is on its way, or another is to follow it."""
         return self.run is not None and (self.run.ending is None or (self.course is not None and self.course.more))
 
-    def start(self, plan: Plan) -> None:
+    def start(self, plan: BenchmarkConfig) -> None:
         """Start a run; raise HeartbeatError where it cannot start."""
         with self.changing:
             self.course = self.leg = None
             self.change(lambda: self.begin(plan))
 
-    def compare(self, plan: Plan) -> None:
+    def compare(self, plan: BenchmarkConfig) -> None:
         """Start the handbook's method on this work; the honest one follows when it has ended."""
-        from heartbeat_core.experiments.experiment import BothClocks
+        from heartbeat_core.experiments.experiment import BothMethods
 
-        self.set_out(BothClocks(plan))
+        self.set_out(BothMethods(plan))
 
-    def sweep(self, plan: Plan, axes: tuple[Axis, ...]) -> None:
+    def sweep(self, plan: BenchmarkConfig, axes: tuple[Parameter, ...]) -> None:
         """Start with the first point; raise HeartbeatError where a point makes no sense, or none can start."""
         from heartbeat_core.experiments.sweep import Sweep
 
         self.set_out(Sweep(plan, axes))
 
-    def set_out(self, course: Course) -> None:
+    def set_out(self, course: Experiment) -> None:
         with self.changing:
             if self.run is not None:
                 self.run.close()
@@ -79,7 +79,7 @@ class Conductor:
             self.proceed(course)
             self.course = course
 
-    def proceed(self, course: Course) -> None:
+    def proceed(self, course: Experiment) -> None:
         """Start the next leg that can start; raise the HeartbeatError of the last one where none can."""
         refused: HeartbeatError | None = None
         while (leg := course.next()) is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import Plan
-    from heartbeat_core.benchmark.parameters import Axis
+    from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import HostLine
     from heartbeat_core.benchmark.series import ChartData
@@ -45,7 +45,7 @@ class Snapshot:
 class Begin(Message):
     """Start a run; one that is on its way is stopped first."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BenchmarkConfig) -> None:
         super().__init__()
         self.plan = plan
 
@@ -57,7 +57,7 @@ class CompareClocks(Begin):
 class BeginSweep(Begin):
     """Run the plan once for each value of an axis, or of two."""
 
-    def __init__(self, plan: Plan, axes: tuple[Axis, ...]) -> None:
+    def __init__(self, plan: BenchmarkConfig, axes: tuple[Parameter, ...]) -> None:
         super().__init__(plan)
         self.axes = axes
 

@@ -11,17 +11,17 @@ from textual.content import Content
 from heartbeat_core.benchmark.parameters import varied
 from heartbeat_core.benchmark.roofline import Roof, floor
 from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
-from heartbeat_core.experiments.sweep import Curve, Point, Swept
+from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import FLOP_RATE, NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.benchmark.text import MARKS, half_interval
-from heartbeat_tui.widgets.chart import Scale, unit_for
-from heartbeat_tui.widgets.scatter_chart import Mark, Plot, PlotChart, Rule, log_scale
-from heartbeat_tui.widgets.text import Lines, ink, sentence
+from heartbeat_tui.widgets.chart import ChartScale, unit_for
+from heartbeat_tui.widgets.scatter_chart import Mark, Plot, PlotChart, VerticalLine, log_scale
+from heartbeat_tui.widgets.text import Lines, sentence, styled
 
 TITLE = "{unit} against FLOP/byte, under the roof (log)"
 
 
-def roofline_plot(curves: Sequence[Curve], knees: Sequence[Knee | None], height: int) -> Plot | None:
+def roofline_plot(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], height: int) -> Plot | None:
     """Lay out the points and the roof over them; None where there are no points."""
     marks = tuple(
         Mark(point.plan.workload.intensity, point.report.flops_per_s, number)
@@ -52,17 +52,17 @@ def roofline_plot(curves: Sequence[Curve], knees: Sequence[Knee | None], height:
     )
 
 
-def common_roof(curves: Sequence[Curve]) -> Roof | None:
+def common_roof(curves: Sequence[SweepCurve]) -> Roof | None:
     """Find the roof over the first curve: another dtype has another one, and two lines over mixed points would mislead."""
     roofs = [curve.roof for curve in curves]
     return roofs[0] if roofs and all(roof == roofs[0] for roof in roofs) else None
 
 
-def knee_rule(knee: Knee | None, number: int, of: int) -> Rule | None:
+def knee_rule(knee: Knee | None, number: int, of: int) -> VerticalLine | None:
     """Mark the knee at the intensity where both fitted lines meet."""
     if knee is None or knee.kind != "knee" or not knee.flops_per_s or not knee.bytes_per_s:
         return None
-    return Rule(knee.flops_per_s / knee.bytes_per_s, "knee" if of == 1 else f"knee {number + 1}")
+    return VerticalLine(knee.flops_per_s / knee.bytes_per_s, "knee" if of == 1 else f"knee {number + 1}")
 
 
 def roofline_title(plot: Plot) -> str:
@@ -74,7 +74,7 @@ def unit_of(flops_per_s: float) -> tuple[float, str]:
     return fitting[-1] if fitting else FLOP_RATE[0]
 
 
-def sweep_plot(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | None], height: int) -> Plot | None:
+def sweep_plot(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None], height: int) -> Plot | None:
     """Lay out the latencies; None where there are none. Words stand at even distances, numbers by their logarithm."""
     axis = swept.main
     places = {value: float(value) if isinstance(value, int) else float(index + 1) for index, value in enumerate(axis.values)}
@@ -87,7 +87,7 @@ def sweep_plot(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | Non
     if not marks:
         return None
     span = list(places.values())
-    x = log_scale(span, 40, room=1.15) if axis.numeric else Scale(0.5, len(span) + 0.5, False, ())
+    x = log_scale(span, 40, room=1.15) if axis.numeric else ChartScale(0.5, len(span) + 0.5, False, ())
     floors = floors_of(curves)
     y = log_scale([mark.y for mark in marks] + [value for value in floors.values() if value], height)
     size, _ = unit_for(y.high)
@@ -98,7 +98,7 @@ def sweep_plot(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | Non
         tick=lambda value: f"{value / size:.4g}",
         marks=marks,
         rules=tuple(
-            Rule(knee.batch, "knee" if len(knees) == 1 else f"knee {number + 1}")
+            VerticalLine(knee.batch, "knee" if len(knees) == 1 else f"knee {number + 1}")
             for number, knee in enumerate(knees)
             if knee is not None and knee.batch is not None
         ),
@@ -107,7 +107,7 @@ def sweep_plot(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | Non
     )
 
 
-def floors_of(curves: Sequence[Curve]) -> dict[float, float]:
+def floors_of(curves: Sequence[SweepCurve]) -> dict[float, float]:
     """Give the floor of each measured batch, nanoseconds, where all curves share a roof."""
     if common_roof(curves) is None:
         return {}
@@ -115,7 +115,7 @@ def floors_of(curves: Sequence[Curve]) -> dict[float, float]:
     return {float(report.plan.workload.batch): report.floor.ns for report in reports if report.floor}
 
 
-def floor_line(curves: Sequence[Curve]) -> FloorLine | None:
+def floor_line(curves: Sequence[SweepCurve]) -> FloorLine | None:
     """Give the floor of every batch, also between those measured."""
     roof = common_roof(curves)
     return FloorLine(curves[0]) if roof is not None else None
@@ -124,7 +124,7 @@ def floor_line(curves: Sequence[Curve]) -> FloorLine | None:
 class FloorLine:
     """The floor under a curve as a function of the batch."""
 
-    def __init__(self, curve: Curve) -> None:
+    def __init__(self, curve: SweepCurve) -> None:
         self.plan, self.roof = curve.points[0].plan, curve.roof
 
     def __call__(self, batch: float) -> float | None:
@@ -202,7 +202,7 @@ class SweepBody(Container):
         """Let the arrows scroll the points; tab goes on to what they mean."""
         self.query_one("#sweep-table").focus()
 
-    def show_charts(self, swept: Swept, curves: Sequence[Curve]) -> None:
+    def show_charts(self, swept: Swept, curves: Sequence[SweepCurve]) -> None:
         roofline, latency = self.query_one("#roofline-chart", PlotChart), self.query_one("#sweep-chart", PlotChart)
         left, right = roofline_plot(curves, self.knees, 20), sweep_plot(swept, curves, self.knees, 20)
         roofline.show(lambda _, height: roofline_plot(curves, self.knees, height), roofline_title(left) if left else "")
@@ -214,10 +214,10 @@ def table(swept: Swept) -> list[Content]:
     names = [axis.name for axis in swept.axes]
     widths = [max(len(axis.name), *(len(written(value)) for value in axis.values)) + 2 for axis in swept.axes]
     header = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
-    lines = [ink(header + "".join(f"{title:>{width}}" for title, width in COLUMNS), "quiet")]
+    lines = [styled(header + "".join(f"{title:>{width}}" for title, width in COLUMNS), "quiet")]
     for point in swept.points:
         values = "".join(f"{written(point.values[name]):>{width}}" for name, width in zip(names, widths, strict=True))
-        lines.append(Content.assemble(ink(values, "strong"), *figures_of(point)))
+        lines.append(Content.assemble(styled(values, "strong"), *figures_of(point)))
     return lines
 
 
@@ -225,10 +225,10 @@ def written(value: int | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def figures_of(point: Point) -> list[Content]:
+def figures_of(point: SweepPoint) -> list[Content]:
     report = point.report
     if report is None or point.ns is None:
-        return [ink(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")]
+        return [styled(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")]
     half = half_interval(report)
     latency = format_ns(point.ns) + (f" ±{half}" if half else "")
     cells = (latency, format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0))
@@ -236,10 +236,10 @@ def figures_of(point: Point) -> list[Content]:
     text = "".join(f"{cell:>{width}}" for cell, (_, width) in zip((*cells, share), COLUMNS, strict=True))
     glyph, kind = MARKS[report.verdict.kind]
     word = "" if report.verdict.kind == "plausible" else f" {report.verdict.kind}"
-    return [ink(text, "plain"), ink(f"  {glyph}{word}", kind)]
+    return [styled(text, "plain"), styled(f"  {glyph}{word}", kind)]
 
 
-def meaning(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | None]) -> list[Content]:
+def meaning(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None]) -> list[Content]:
     """Say what the points mean, the most important first: the knee, what it means for serving, and what to be wary of."""
     lines: list[Content] = []
     going = len(swept.points) < swept.total
@@ -248,14 +248,14 @@ def meaning(swept: Swept, curves: Sequence[Curve], knees: Sequence[Knee | None])
             continue
         before = f"{curve.name}: " if curve.name else ""
         so_far = "So far: " if going else ""
-        lines.append(ink(before + so_far + knee_gist(knee), "strong" if knee.kind == "knee" else "plain"))
-        lines += [ink(before + text, "plain") for text in (knee_serving(knee),) if text]
-        lines += [ink(f"! {before}{note}", "attention") for note in knee_notes(knee)]
+        lines.append(styled(before + so_far + knee_gist(knee), "strong" if knee.kind == "knee" else "plain"))
+        lines += [styled(before + text, "plain") for text in (knee_serving(knee),) if text]
+        lines += [styled(f"! {before}{note}", "attention") for note in knee_notes(knee)]
     for point in swept.missing:
         if point.error:
-            lines.append(ink(f"! {point.name} was not measured: {sentence(point.error.title)} {point.error.cause}", "attention"))
+            lines.append(styled(f"! {point.name} was not measured: {sentence(point.error.title)} {point.error.cause}", "attention"))
     if going:
-        lines.append(ink(f"{len(swept.points)} of {swept.total} points so far. {BEFORE}", "quiet"))
+        lines.append(styled(f"{len(swept.points)} of {swept.total} points so far. {BEFORE}", "quiet"))
     elif not lines:
-        lines.append(ink("A knee is looked for along the batch; here the points stand for themselves.", "quiet"))
+        lines.append(styled("A knee is looked for along the batch; here the points stand for themselves.", "quiet"))
     return lines

@@ -11,7 +11,7 @@ from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, forma
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.report import Report
     from heartbeat_tui.benchmark.snapshot import Snapshot
 
@@ -35,13 +35,13 @@ STAGES = {
 }
 
 
-def length_in_words(plan: Plan) -> str:
+def length_in_words(plan: BenchmarkConfig) -> str:
     if plan.iterations is not None:
         return f"{format_count(plan.iterations)} product{'' if plan.iterations == 1 else 's'}"
     return "products until stopped" if plan.duration_s is None else f"{plan.duration_s:g} seconds of products"
 
 
-def plan_sentence(plan: Plan, vm: str = "") -> str:
+def plan_sentence(plan: BenchmarkConfig, vm: str = "") -> str:
     """Say what a run would do, here or on a TPU VM: "100 products [128×4096]·[4096×16384], float32, on …"."""
     how = HOW[plan.method].format(window=plan.window, repeats=plan.repeats)
     warm = f", after {plan.warmup} warm-up beats" if plan.warmup > 1 else ", after 1 warm-up beat" if plan.warmup else ", without warm-up"
@@ -52,7 +52,7 @@ def plan_sentence(plan: Plan, vm: str = "") -> str:
     return f"{length_in_words(plan)} {work.shape}, {work.dtype}{precision}, on {where}{threads}, {how}{warm}."
 
 
-def plan_line(plan: Plan, environment: Mapping[str, Any], width: int) -> str:
+def plan_line(plan: BenchmarkConfig, environment: Mapping[str, Any], width: int) -> str:
     """Name the run in one line, as much of it as fits: backend, threads, dtype, shape, method, warm-up."""
     threads = environment.get("threads") or plan.threads
     parts = [

@@ -13,9 +13,9 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.controller import Desk
 
 if TYPE_CHECKING:
-    from heartbeat_tui.checks.fix_dialog import RemedyScreen
+    from heartbeat_tui.checks.fix_dialog import FixDialog
     from heartbeat_tui.checks.model import Aim, AskChecks, InTerminal, Mend, Mended
-    from heartbeat_tui.checks.monitor import Checkup
+    from heartbeat_tui.checks.monitor import CheckMonitor
     from heartbeat_tui.checks.pane import ReadinessPane
     from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.widgets.header_footer import Tabs
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class ReadinessDesk(Desk):
     """There is no ``checkup`` before the Readiness pane was gone to, or that of the TPU VMs, which asks of the same world."""
 
-    make_checkup: Callable[[], Checkup] | None = None
-    checkup: Checkup | None = None
+    make_checkup: Callable[[], CheckMonitor] | None = None
+    checkup: CheckMonitor | None = None
     readiness: ReadinessPane | None = None
-    mending: RemedyScreen | None = None
+    mending: FixDialog | None = None
 
-    def open_readiness(self, tabs: Tabs, make_checkup: Callable[[], Checkup]) -> None:
+    def open_readiness(self, tabs: Tabs, make_checkup: Callable[[], CheckMonitor]) -> None:
         self.make_checkup = make_checkup
 
         def make() -> ReadinessPane:
@@ -41,7 +41,7 @@ class ReadinessDesk(Desk):
 
         self.offer_mode("readiness", make)
 
-    def open_checkup(self) -> Checkup:
+    def open_checkup(self) -> CheckMonitor:
         """Give the owner of the checks, made when it is first asked for, and closed with this desk."""
         if self.checkup is None:
             assert self.make_checkup is not None
@@ -103,11 +103,11 @@ class ReadinessDesk(Desk):
 
     async def on_mend(self, event: Mend) -> None:
         from heartbeat_core.checks.fix_runner import remedy_environ
-        from heartbeat_tui.checks.fix_dialog import RemedyScreen
+        from heartbeat_tui.checks.fix_dialog import FixDialog
 
         checklist = self.checkup.checklist() if self.checkup else None
         endpoint = checklist.endpoint if checklist else None
-        self.mending = RemedyScreen(event.result, remedy_environ(endpoint), emulated=endpoint is not None)
+        self.mending = FixDialog(event.result, remedy_environ(endpoint), emulated=endpoint is not None)
         await self.push_screen(self.mending)
 
     async def on_in_terminal(self, event: InTerminal) -> None:

@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
-from heartbeat_core.checks.fix_runner import RemedyRun, filled, manner_of
+from heartbeat_core.checks.fix_runner import FixRun, filled, manner_of
 from heartbeat_tui.checks.model import InTerminal, Mended
 from heartbeat_tui.checks.text import STATUS_INKS, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink, inked
+from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from textual.content import Content
@@ -32,22 +32,22 @@ EXAMPLES = {
     "<PROJECT>": "the id of the project",
     "<VALUE>": "how much",
 }
-MakeRun = Callable[..., RemedyRun]
+MakeRun = Callable[..., FixRun]
 
 
-class RemedyScreen(CommandScreen):
+class FixDialog(CommandScreen):
     """Shows first, runs only when confirmed, and then exactly what it showed."""
 
     DEFAULT_CSS = """
-    RemedyScreen .remedy-row { height: auto; }
-    RemedyScreen .remedy-label { width: 10; }
-    RemedyScreen #remedy-text { margin: 1 0; }
-    RemedyScreen .command { margin-bottom: 1; }
-    RemedyScreen Input { width: 1fr; background: $panel; }
-    RemedyScreen #remedy-blanks { height: auto; margin-top: 1; }
-    RemedyScreen .remedy-label-wide { width: 16; }
-    RemedyScreen.-running #remedy-blanks, RemedyScreen.-running #remedy-how { display: none; }
-    RemedyScreen #remedy-state { margin-top: 1; }
+    FixDialog .remedy-row { height: auto; }
+    FixDialog .remedy-label { width: 10; }
+    FixDialog #remedy-text { margin: 1 0; }
+    FixDialog .command { margin-bottom: 1; }
+    FixDialog Input { width: 1fr; background: $panel; }
+    FixDialog #remedy-blanks { height: auto; margin-top: 1; }
+    FixDialog .remedy-label-wide { width: 16; }
+    FixDialog.-running #remedy-blanks, FixDialog.-running #remedy-how { display: none; }
+    FixDialog #remedy-state { margin-top: 1; }
     """
     DONE = "done"
     CANCELLED = "cancelled: what it had done by then is done"
@@ -59,14 +59,14 @@ class RemedyScreen(CommandScreen):
         Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
     ]
 
-    def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = RemedyRun) -> None:
+    def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = FixRun) -> None:
         super().__init__()
         self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
         self.number = 0
         self.values: dict[str, str] = {}
         self.code: int | None = None
         self.status: str = result.status
-        self.said: Content = ink("", "plain")
+        self.said: Content = styled("", "plain")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel") as box:
@@ -112,7 +112,7 @@ class RemedyScreen(CommandScreen):
         for place in fields:
             name = place.strip("<>").lower().replace("_", " ")
             field = Input(self.values.get(place, ""), placeholder=EXAMPLES.get(place, ""), compact=True, name=place)
-            await blanks.mount(Horizontal(Lines(classes="remedy-label-wide").with_text(ink(name, "plain")), field, classes="remedy-row"))
+            await blanks.mount(Horizontal(Lines(classes="remedy-label-wide").with_text(styled(name, "plain")), field, classes="remedy-row"))
         if fields:
             blanks.query(Input).first().focus()
         else:
@@ -125,17 +125,17 @@ class RemedyScreen(CommandScreen):
         counted = f"{self.number + 1} of {many}  " if many > 1 else ""
         show = self.query_one
         show("#remedy-text", Lines).set_lines(
-            [ink(self.result.question, "quiet"), ink(f"{counted}{remedy.text}", "strong")],
+            [styled(self.result.question, "quiet"), styled(f"{counted}{remedy.text}", "strong")],
         )
-        show("#remedy-command", Lines).set_lines([ink(remedy.shell or remedy.page or "nothing to run", "command")])
+        show("#remedy-command", Lines).set_lines([styled(remedy.shell or remedy.page or "nothing to run", "command")])
         money = "quiet" if remedy.costs is False else "attention"
         effects, how = show("#remedy-effects", Lines), show("#remedy-how", Lines)
         width = effects.size.width or 60
         changes = labelled("changes", remedy.changes or "nothing", width, ink="quiet")
         price = labelled("costs", costs(remedy).removeprefix("costs "), width, ink=money)
-        effects.set_lines([inked(line) for line in (*changes, *price)])
+        effects.set_lines([styled_line(line) for line in (*changes, *price)])
         runs = labelled("runs", self.how(), width, ink="attention" if self.emulated else "quiet")
-        how.set_lines([inked(line) for line in runs])
+        how.set_lines([styled_line(line) for line in runs])
         show("#remedy-state", Lines).set_lines([self.said])
 
     def how(self) -> str:
@@ -170,7 +170,7 @@ class RemedyScreen(CommandScreen):
         return offered.get(action, True)
 
     def say(self, text: str, kind: str) -> None:
-        self.said = ink(text, kind)
+        self.said = styled(text, kind)
         self.draw()
 
     def show_checklist(self, checklist: Checklist) -> None:

@@ -10,7 +10,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.result import Readiness, Result
+    from heartbeat_core.checks.result import CheckReport, Result
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Watch:
 class Checklist:
     """The checks at one moment: all there are, the answers so far, and those being asked."""
 
-    readiness: Readiness
+    readiness: CheckReport
     checks: tuple[Check, ...]
     asking: frozenset[str] = frozenset()
     busy: bool = False
@@ -35,7 +35,7 @@ class Checklist:
 
 
 @dataclass(frozen=True)
-class Offers:
+class TargetOffers:
     """What there is to choose from; empty for what could not be told, and ``problem`` says why."""
 
     projects: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Offers:
 class Offered(Message):
     """What there is to choose from in this project and zone."""
 
-    def __init__(self, project: str, zone: str, offers: Offers) -> None:
+    def __init__(self, project: str, zone: str, offers: TargetOffers) -> None:
         super().__init__()
         self.project, self.zone, self.offers = project, zone, offers
 

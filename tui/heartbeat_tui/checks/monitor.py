@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from heartbeat_tui.checks.model import Checklist, Offers, Watch
+from heartbeat_tui.checks.model import Checklist, TargetOffers, Watch
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
@@ -33,7 +33,7 @@ class OpenRunner(Protocol):
     def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner: ...
 
 
-class Checkup:
+class CheckMonitor:
     """Asks the checks, one round at a time, and hands out what is known; ``news`` is called from any thread when that has changed."""
 
     def __init__(self, open_runner: OpenRunner, *, delays: Iterable[float] = DELAYS) -> None:
@@ -166,7 +166,7 @@ class Checkup:
 
     # -- what there is to choose from
 
-    def offers(self, project: str, zone: str) -> Offers:
+    def offers(self, project: str, zone: str) -> TargetOffers:
         """Ask which projects, zones, types and runtimes there are; what cannot be told is empty, and why is said."""
         from heartbeat_core.cloud.errors import CloudError
         from heartbeat_core.cloud.projects import search_projects
@@ -185,7 +185,7 @@ class Checkup:
         try:
             session = self.open().world.open_session()
         except CloudError as error:
-            return Offers(problem=diagnose_exception(error, "call").title)
+            return TargetOffers(problem=diagnose_exception(error, "call").title)
         with self.lock:
             self.errands.add(session)
             if self.closed:
@@ -201,7 +201,7 @@ class Checkup:
             with self.lock:
                 self.errands.discard(session)
             session.close()
-        return Offers(**found, problem=problems[0] if problems else "")
+        return TargetOffers(**found, problem=problems[0] if problems else "")
 
     # -- the end
 
@@ -225,7 +225,7 @@ class Checkup:
 CHOSEN_HERE = "chosen here"
 
 
-class Remembering:
+class IdentityCache:
     """Opens sessions; what one has learned of whom it acts as, the next one knows, as long as the credentials are the same."""
 
     def __init__(self, open_session: Callable[[], CloudSession]) -> None:
@@ -250,7 +250,7 @@ def alike(one: CloudSession, other: CloudSession) -> bool:
     return key(one) == key(other)
 
 
-class Surveyor:
+class RunnerFactory:
     """Makes runners for the real Google Cloud, or for an emulator in the state ``demo`` names, which starts with the first.
 
     The emulator's time runs ``speed`` times as fast as ours.
@@ -264,19 +264,19 @@ class Surveyor:
 
     def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner:
         """Look around and make a runner of all checks; raise HeartbeatError where the scenario or an endpoint is none."""
-        from heartbeat_core.checks.environment import demo_environ, look_around
+        from heartbeat_core.checks.environment import demo_environ, detect_environment
         from heartbeat_core.checks.registry import checks_for
         from heartbeat_core.checks.runner import Runner
-        from heartbeat_core.cloud.gcloud_config import Chosen
+        from heartbeat_core.cloud.gcloud_config import SourcedValue
         from heartbeat_core.settings import CloudSettings
 
         if self.demo is None:
-            world = look_around(self.flags, settings=self.settings)
+            world = detect_environment(self.flags, settings=self.settings)
         else:
-            project = Chosen(self.project(), "the demo")
+            project = SourcedValue(self.project(), "the demo")
             settings = replace(self.settings, cloud=CloudSettings(), sources={})
-            world = look_around(self.flags, endpoint=self.url(), settings=settings, environ=demo_environ(), project=project)
-        world = replace(world, target=chosen_here(world.target, choices), open_session=Remembering(world.open_session))
+            world = detect_environment(self.flags, endpoint=self.url(), settings=settings, environ=demo_environ(), project=project)
+        world = replace(world, target=chosen_here(world.target, choices), open_session=IdentityCache(world.open_session))
         return Runner(checks_for(), world, on_result=on_result, on_start=on_start)
 
     def project(self) -> str | None:
@@ -308,6 +308,6 @@ class Surveyor:
 
 def chosen_here(target: Target, choices: Mapping[str, str]) -> Target:
     """Put what was chosen on the screen in the place of what was found."""
-    from heartbeat_core.cloud.gcloud_config import Chosen
+    from heartbeat_core.cloud.gcloud_config import SourcedValue
 
-    return replace(target, **{name: Chosen(value or None, CHOSEN_HERE) for name, value in choices.items()})
+    return replace(target, **{name: SourcedValue(value or None, CHOSEN_HERE) for name, value in choices.items()})

@@ -13,18 +13,18 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_tui.checks.model import Aim, AskChecks, Checklist, Mend, StopChecks
-from heartbeat_tui.checks.text import Row, details, headline, justified, progress, row_line, who
+from heartbeat_tui.checks.text import CheckRow, details, headline, justified, progress, row_line, who
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, pane_key
 from heartbeat_tui.widgets.table import LinesList
-from heartbeat_tui.widgets.text import Lines, ink, inked
+from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.model import Offered
     from heartbeat_tui.checks.target_form import TargetForm
-    from heartbeat_tui.checks.text import Fold, Row
+    from heartbeat_tui.checks.text import CheckRow, Fold
 
 
 key = partial(pane_key, "readiness")
@@ -102,13 +102,13 @@ class ReadinessPane(ListPane):
         if self.head is None or self.list is None:
             return
         from heartbeat_tui.checks.text import problem_lines, rows_of
-        from heartbeat_tui.widgets.text import Lines, inked
+        from heartbeat_tui.widgets.text import Lines, styled_line
 
         self.head.show(self.checklist, failed=self.problem is not None)
         self.set_class(self.problem is not None, "-failed")
         if self.problem is not None:
             self.remove_class("-details")  # of a check that is no more
-            self.query_one("#checks-problem", Lines).set_lines([inked(line) for line in problem_lines(self.problem)])
+            self.query_one("#checks-problem", Lines).set_lines([styled_line(line) for line in problem_lines(self.problem)])
         if self.checklist is not None and self.checklist.checks:
             self.list.show(rows_of(self.checklist, self.folds, self.sought))
             self.draw_details()
@@ -134,7 +134,7 @@ class ReadinessPane(ListPane):
     # -- what can be done now
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> CheckRow | None:
         return self.list.row if self.list is not None else None
 
     @property
@@ -271,7 +271,7 @@ class ReadinessHead(Lines):
         tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
         first = justified(list(headline(checklist, failed=failed)), tail, width)
         second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
-        self.set_lines([inked(first), inked(second)])
+        self.set_lines([styled_line(first), styled_line(second)])
 
     def on_resize(self) -> None:
         self.show(self.shown, failed=self.failed)
@@ -290,7 +290,7 @@ class CheckDetails(Vertical):
 
     def __init__(self) -> None:
         super().__init__(classes="panel", id="details")
-        self.shown: tuple[Row | None, Checklist] | None = None
+        self.shown: tuple[CheckRow | None, Checklist] | None = None
         self.key = ""
 
     def compose(self) -> ComposeResult:
@@ -301,10 +301,10 @@ class CheckDetails(Vertical):
             yield KeyButton("f", "Fix …", "fix")
             yield KeyButton("y", "Copy command", "copy")
 
-    def show(self, row: Row | None, checklist: Checklist) -> None:
+    def show(self, row: CheckRow | None, checklist: Checklist) -> None:
         self.shown = row, checklist
         question = row.check.question if row and row.check else row.text.capitalize() if row else ""
-        self.query_one("#details-question", Lines).set_lines([ink(question, "strong")])
+        self.query_one("#details-question", Lines).set_lines([styled(question, "strong")])
         mendable = bool(row and row.result and row.result.remedies)
         self.set_class(mendable, "-mendable")
         self.draw()
@@ -318,7 +318,7 @@ class CheckDetails(Vertical):
         width = scroll.scrollable_content_region.width
         if self.shown is not None and width:
             row, checklist = self.shown
-            lines: list[Content] = [inked(line) for line in details(row, checklist, width - 1)]
+            lines: list[Content] = [styled_line(line) for line in details(row, checklist, width - 1)]
             self.query_one("#details-text", Lines).set_lines(lines)
 
     def on_resize(self) -> None:
@@ -343,15 +343,15 @@ class ChecklistView(LinesList):
 
     def __init__(self) -> None:
         super().__init__(id="checks")
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[CheckRow, ...] = ()
         self.longest = 0  # of the names of checks
         self.moved = False  # by hand: from then on nothing else moves it
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> CheckRow | None:
         return self.rows[self.cursor] if self.rows else None
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def show(self, rows: Sequence[CheckRow]) -> None:
         """Draw these rows; a check that is folded away leaves its section pointed at."""
         before, self.rows = self.row, tuple(rows)
         self.longest = max((len(row.text) for row in self.rows if not row.is_section), default=0)
@@ -363,7 +363,7 @@ class ChecklistView(LinesList):
 
     def draw_row(self, index: int, width: int) -> Content:
         names = min(self.longest, 20 if width >= 54 else max(14, width // 3))
-        return inked(row_line(self.rows[index], width, names))
+        return styled_line(row_line(self.rows[index], width, names))
 
     def point_at(self, index: int) -> None:
         self.moved = True

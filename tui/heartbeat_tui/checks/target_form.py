@@ -12,10 +12,10 @@ from textual.message import Message
 
 from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits
 from heartbeat_core.cloud.target import PROVISIONING, Target
-from heartbeat_tui.checks.model import Offers
+from heartbeat_tui.checks.model import TargetOffers
 from heartbeat_tui.checks.text import came_from
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import styled
 
 FIELDS = (
     Field("project", "project", "the id of the project"),
@@ -39,7 +39,7 @@ def texts_of(target: Target) -> dict[str, str]:
     return {field.name: getattr(target, field.name).value or "" for field in FIELDS}
 
 
-def options(name: str, offers: Offers | None) -> tuple[str, ...]:
+def options(name: str, offers: TargetOffers | None) -> tuple[str, ...]:
     """List what a field may be completed to."""
     listed: tuple[str, ...] = getattr(offers, LISTED[name]) if offers and name in LISTED else ()
     if name == "runtime_version":
@@ -48,7 +48,7 @@ def options(name: str, offers: Offers | None) -> tuple[str, ...]:
     return listed
 
 
-def note_of(name: str, texts: Mapping[str, str], offers: Offers | None) -> Note | None:
+def note_of(name: str, texts: Mapping[str, str], offers: TargetOffers | None) -> Note | None:
     """Say what is wrong or doubtful in a field, None where it is fine."""
     text = texts[name].strip()
     if not text:
@@ -95,7 +95,7 @@ def closest(text: str, listed: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(listed, key=lambda name: not name.startswith(prefix)))
 
 
-def matching(name: str, text: str, offers: Offers | None) -> tuple[str, ...]:
+def matching(name: str, text: str, offers: TargetOffers | None) -> tuple[str, ...]:
     """List what the text may be completed to."""
     return tuple(option for option in options(name, offers) if option.casefold().startswith(text.strip().casefold()))
 
@@ -148,7 +148,7 @@ class TargetForm(Form):
         self.target = target
         self.before = texts_of(target)
         super().__init__(self.before, "the TPU VM to be ready for", id="target-form")
-        self.offers: Offers | None = None
+        self.offers: TargetOffers | None = None
         self.asked = ("", "")
         self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])  # as the type changes
 
@@ -181,7 +181,7 @@ class TargetForm(Form):
         note = note_of(name, self.texts, None)
         return note is not None and note.wrong
 
-    def offer(self, project: str, zone: str, offers: Offers) -> None:
+    def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
         """Take what there is to choose from, unless it was asked for another place."""
         if (project, zone) == self.asked:
             self.offers = offers
@@ -214,11 +214,11 @@ class TargetForm(Form):
 
     def sentences(self) -> Sequence[Content]:
         if self.offers is None:
-            return [ink("Asking what there is to choose from …", "quiet")]
+            return [styled("Asking what there is to choose from …", "quiet")]
         if self.offers.problem:
-            return [ink(f"Not all there is to choose from could be asked: {self.offers.problem}.", "attention")]
+            return [styled(f"Not all there is to choose from could be asked: {self.offers.problem}.", "attention")]
         count = f"{len(self.offers.zones)} zones with TPUs, {len(self.offers.accelerator_types)} types and "
-        return [ink(f"{count}{len(self.offers.runtime_versions)} runtimes in {self.asked[1] or 'this zone'}.", "quiet")]
+        return [styled(f"{count}{len(self.offers.runtime_versions)} runtimes in {self.asked[1] or 'this zone'}.", "quiet")]
 
     def accepted(self) -> Message:
         return self.Accepted(changed(self.texts, self.before))

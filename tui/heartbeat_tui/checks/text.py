@@ -42,7 +42,7 @@ PROVISIONING = {"on-demand": "on demand", "spot": "as spot", "reserved": "from a
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     """One line of the checklist: a section, or a check with what it found (None: not answered yet)."""
 
     key: str
@@ -64,11 +64,11 @@ class Row:
 # -- the checklist
 
 
-def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -> tuple[Row, ...]:
+def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -> tuple[CheckRow, ...]:
     """List each section, and below it what there is to do or to know; all of it where it was opened, or what is sought."""
     found = {result.id: result for result in checklist.readiness.results}
     after = checklist.readiness.next
-    rows: list[Row] = []
+    rows: list[CheckRow] = []
     for title, groups in SECTIONS:
         checks = tuple(check for check in checklist.checks if check.group in groups)
         if not checks:
@@ -78,9 +78,9 @@ def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -
         below = tuple(check for check in checks if shown(check, found.get(check.id), folds.get(title), sought))
         if sought and not below:
             continue
-        rows.append(Row(title, title, title, results=results, checks=checks, asking=len(asking), open=bool(below)))
+        rows.append(CheckRow(title, title, title, results=results, checks=checks, asking=len(asking), open=bool(below)))
         rows += [
-            Row(
+            CheckRow(
                 check.id,
                 check.id.partition(".")[2],
                 title,
@@ -103,12 +103,12 @@ def shown(check: Check, result: Result | None, fold: Fold | None, sought: str) -
     return result is not None and result.status in TELLING
 
 
-def row_line(row: Row, width: int, names: int) -> Line:
+def row_line(row: CheckRow, width: int, names: int) -> Line:
     """Write a row into ``width`` columns; ``names`` is how wide the names of checks are."""
     return section_line(row, width) if row.is_section else check_line(row, width, names)
 
 
-def section_line(row: Row, width: int) -> Line:
+def section_line(row: CheckRow, width: int) -> Line:
     counts = count(row.results)
     worst = next((status for status in WORST if status in counts), None)
     complete = len(row.results) == len(row.checks) and not row.asking
@@ -128,7 +128,7 @@ def spaced(pieces: list[Piece]) -> list[Piece]:
     return [piece for index, part in enumerate(pieces) for piece in ([("  ", ""), part] if index else [part])]
 
 
-def check_line(row: Row, width: int, names: int) -> Line:
+def check_line(row: CheckRow, width: int, names: int) -> Line:
     result = row.result
     glyph, kind = (GLYPHS[result.status], STATUS_INKS[result.status]) if result and not row.asking else (ASKING, "quiet")
     said = result.summary if result else "asking …" if row.asking else "not asked yet"
@@ -231,7 +231,7 @@ def came_from(source: str) -> str:
 # -- the details
 
 
-def details(row: Row | None, checklist: Checklist, width: int) -> list[Line]:
+def details(row: CheckRow | None, checklist: Checklist, width: int) -> list[Line]:
     """Write all that is known of a row, wrapped to ``width``."""
     if row is None:
         return [(("Nothing here. Press escape to see all checks.", "quiet"),)]
@@ -244,7 +244,7 @@ def details(row: Row | None, checklist: Checklist, width: int) -> list[Line]:
     return result_details(row.result, row.check, checklist, width)
 
 
-def section_details(row: Row, width: int) -> list[Line]:
+def section_details(row: CheckRow, width: int) -> list[Line]:
     lines: list[Line] = []
     found = {result.id: result for result in row.results}
     names = max(len(check.id) for check in row.checks)
@@ -352,7 +352,7 @@ def plain(lines: Iterable[Line]) -> str:
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
-def group_name(row: Row) -> tuple[str, ...]:
+def group_name(row: CheckRow) -> tuple[str, ...]:
     """Name the groups that a row stands in, as the runner takes them."""
     return tuple(dict.fromkeys(group_of(check.id) for check in row.checks)) or tuple(
         group for title, groups in SECTIONS if title == row.section for group in groups

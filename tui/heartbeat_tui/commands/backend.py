@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.console import agreed, say
+from heartbeat_tui.commands.console import agreed, print_status
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.xla_environment import Installed, XlaEnvironment
@@ -64,8 +64,10 @@ def install_backend(args: argparse.Namespace) -> int:
     folder = environment.folder(base.short_version)
     if found := environment.read(folder):
         return report(args, found, "was already installed")
-    say(f"torch 2.9 and torch_xla 2.9 for Python {base.short_version}, into {folder}")
-    say(f"About {in_gb(DOWNLOAD_BYTES)} to download and {in_gb(INSTALLED_BYTES)} once installed: PyPI's torch for Linux brings CUDA along.")
+    print_status(f"torch 2.9 and torch_xla 2.9 for Python {base.short_version}, into {folder}")
+    print_status(
+        f"About {in_gb(DOWNLOAD_BYTES)} to download and {in_gb(INSTALLED_BYTES)} once installed: PyPI's torch for Linux brings CUDA along."
+    )
     if not agreed(args, "Install it?"):
         return 1
     with progress(DOWNLOAD_BYTES) as on_line:
@@ -78,7 +80,7 @@ def report(args: argparse.Namespace, installed: Installed, what: str) -> int:
         answer = {"backend": "xla", "python": str(installed.python), "torch": installed.torch, "torch_xla": installed.torch_xla}
         print(json.dumps({"schema": SCHEMA, **answer}, indent=1))
     else:
-        say(f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend xla")
+        print_status(f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend xla")
         print(installed.python)
     return 0
 
@@ -90,14 +92,14 @@ def remove_backend(args: argparse.Namespace) -> int:
     environment = XlaEnvironment()
     folders = environment.folders()
     for folder in folders:
-        say(f"{folder} will be deleted.")
+        print_status(f"{folder} will be deleted.")
     if folders and not agreed(args, "Delete?"):
         return 1
     removed = [str(folder) for folder in environment.remove()]
     if args.json:
         print(json.dumps({"schema": SCHEMA, "backend": "xla", "removed": removed}, indent=1))
     else:
-        say(f"{len(removed)} deleted." if removed else "There is no torch_xla environment.")
+        print_status(f"{len(removed)} deleted." if removed else "There is no torch_xla environment.")
     return 0
 
 
@@ -137,7 +139,7 @@ def describe(name: str, environment: XlaEnvironment) -> dict[str, Any]:
 def progress(total: int) -> Iterator[Callable[[str], None]]:
     """Give what takes pip's lines: a bar of bytes and the latest line on a terminal, else the lines as they come."""
     if not sys.stderr.isatty():
-        yield say
+        yield print_status
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

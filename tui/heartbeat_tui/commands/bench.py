@@ -15,13 +15,13 @@ from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_p
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Run
-    from heartbeat_core.experiments.experiment import Course, Leg
+    from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.launcher import Launcher
-    from heartbeat_core.remote.multi_host import Together
+    from heartbeat_core.remote.multi_host import MultiHostRun
 
 
 DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible verdict or a failed proof, 3 where the backend cannot run."
@@ -114,7 +114,7 @@ class StreamOut:
         return []
 
 
-def single(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+def single(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
     from heartbeat_core.benchmark.report import report_json
 
     finished, interrupted = run_once(args, launcher, plan, label_of(args))
@@ -148,12 +148,12 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     return exit_code(report)
 
 
-def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+def compare(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
     """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
     from heartbeat_core.benchmark.report import explain_gap, report_json
-    from heartbeat_core.experiments.experiment import BothClocks, kept_at
+    from heartbeat_core.experiments.experiment import BothMethods, kept_at
 
-    course, interrupted = BothClocks(plan, group=args.name or ""), False
+    course, interrupted = BothMethods(plan, group=args.name or ""), False
     runs: list[Run] = []
     while not interrupted and (leg := course.next()) is not None:
         finished, interrupted = run_once(args, launcher, leg.plan, label_in(args, course.label_of(leg)))
@@ -176,7 +176,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     return INTERRUPTED if interrupted else exit_code(reports[1])
 
 
-def run_once(args: argparse.Namespace, launcher: Launcher, plan: Plan, label: Label | None) -> tuple[Run, bool]:
+def run_once(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig, label: Label | None) -> tuple[Run, bool]:
     """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short.
 
     Raises OSError where the stream could not be printed.
@@ -248,9 +248,9 @@ def complain_of(report: Report) -> None:
     """Say on stderr how a run ended, if not well."""
     if report.ending and not report.ending.clean:
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_tui.commands.console import complain
+        from heartbeat_tui.commands.console import print_error
 
-        complain(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
+        print_error(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
 
 
 def exit_code(report: Report) -> int:
@@ -275,7 +275,7 @@ PROCESSES = 5  # where only --vs is given
 NOT_AN_EXPERIMENT = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
 
 
-def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+def sweep(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
     """Run a sweep; return 1 where a point is impossible, 3 where none could be measured."""
     from heartbeat_core.benchmark.parameters import parse_axes
     from heartbeat_core.experiments.sweep import Sweep, sweep_json
@@ -296,7 +296,7 @@ def sweep(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     return judged([point.report for point in swept.measured], some_missing=not swept.measured)
 
 
-def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+def repeat(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
     """Run candidates in several processes each; return 1 where one is impossible, 3 where one could not be measured."""
     from heartbeat_core.benchmark.parameters import parse_candidate
     from heartbeat_core.experiments.repeat import Repeat, repeat_json
@@ -318,22 +318,22 @@ def repeat(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     return judged(reports, some_missing=any(not one.measured for one in repeated.candidates))
 
 
-def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], Plan], launcher: Launcher) -> bool:
+def follow(args: argparse.Namespace, course: Experiment, prepare: Callable[[BenchmarkConfig], BenchmarkConfig], launcher: Launcher) -> bool:
     """Run the course to its end, telling on stderr how far it is; tell whether Ctrl-C cut it short."""
     from dataclasses import replace
 
-    from heartbeat_core.experiments.experiment import Begun, carry_out
+    from heartbeat_core.experiments.experiment import TrialStarted, carry_out
 
     label_of(args)  # which may refuse it, before anything runs
 
-    def begin(plan: Plan, label: Label) -> Run:
+    def begin(plan: BenchmarkConfig, label: Label) -> Run:
         label = label_in(args, label)
         plan = replace(plan, calibrate=True) if args.calibrate else prepare(plan)
         return launcher.start(plan, save=False if args.no_save else None, label=label)
 
     with Interrupt(launcher.give_up) as interrupt:
         for news in carry_out(course, begin):
-            if isinstance(news, Begun):
+            if isinstance(news, TrialStarted):
                 if interrupt.came:
                     course.stop()
                 watch(news.source, None, interrupt)  # type: ignore[arg-type]  # what begin() gave
@@ -351,7 +351,7 @@ def follow(args: argparse.Namespace, course: Course, prepare: Callable[[Plan], P
     return interrupt.came
 
 
-def tell(course: Course, leg: Leg, text: str) -> None:
+def tell(course: Experiment, leg: Trial, text: str) -> None:
     width = len(str(course.total))
     print(f"{leg.number:>{width}}/{max(course.total, leg.number)}  {leg.name}: {text}", file=sys.stderr)
 
@@ -379,7 +379,7 @@ NOT_WITH_ON = {
 }
 
 
-def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
+def together(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
     """Run on every host; return 1 where one is impossible or failed, 3 where one could not be told."""
     from dataclasses import replace
 
@@ -408,7 +408,7 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: Plan) -> int:
     return INTERRUPTED if interrupt.came else max(exit_code(report) for report in reports)
 
 
-def watch_hosts(runs: Together, interrupt: Interrupt) -> None:
+def watch_hosts(runs: MultiHostRun, interrupt: Interrupt) -> None:
     """Wait until all are over, showing how far each is on a terminal's stderr; Ctrl-C ends them."""
 
     def look_around() -> None:
@@ -423,7 +423,7 @@ def watch_hosts(runs: Together, interrupt: Interrupt) -> None:
         look_around()
 
 
-def together_json(runs: Together) -> dict[str, Any]:
+def together_json(runs: MultiHostRun) -> dict[str, Any]:
     """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
     from dataclasses import asdict
 

@@ -13,22 +13,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.profiling import files_of
 from heartbeat_core.benchmark.protocol import Profiled
 from heartbeat_core.benchmark.report import Report, steady_s, wanted
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.experiments.knee import knee_gist, knee_notes, knee_serving
 from heartbeat_core.experiments.repeat import Candidate, Repeated
-from heartbeat_core.experiments.sweep import TITLES, Point, Swept, point_cells
+from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
 from heartbeat_core.recordings.entry import GLYPHS
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import Plan
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.run import HostLine
-    from heartbeat_core.remote.multi_host import Together
+    from heartbeat_core.remote.multi_host import MultiHostRun
 
 
 WIDTH = 100
@@ -58,7 +58,7 @@ def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
                 progress.update(task, description=stage or "beating", completed=count, total=wanted(run.plan))
 
 
-def show_progress_of_hosts(runs: Together, meanwhile: Callable[[], None]) -> None:
+def show_progress_of_hosts(runs: MultiHostRun, meanwhile: Callable[[], None]) -> None:
     """Draw a bar a host on stderr until all are over, and do ``meanwhile`` each time."""
     columns = (TextColumn("{task.fields[host]}"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
@@ -193,7 +193,7 @@ def start_rows(report: Report) -> Iterator[Row]:
             yield name, format_ns(ns), detail
 
 
-def print_hosts(plan: Plan, runs: Together) -> None:
+def print_hosts(plan: BenchmarkConfig, runs: MultiHostRun) -> None:
     """Print a line a host, the recordings, and how far the hosts lie apart."""
     console = console_of()
     console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend} · {plan.method} · {runs.labels[0]}"))
@@ -280,14 +280,14 @@ def print_sweep(swept: Swept) -> None:
     print_group(out, swept.group, any(point.path for point in swept.points), "export {} -o sweep.svg")
 
 
-def row(point: Point, swept: Swept) -> list[str]:
+def row(point: SweepPoint, swept: Swept) -> list[str]:
     values = (point.values[axis.name] for axis in swept.axes)
     *cells, verdict = point_cells(point)
     judged = f"{GLYPHS[verdict]} {verdict}" if verdict in GLYPHS else "not measured"
     return [*(f"{v:,}" if isinstance(v, int) else v for v in values), *cells, judged]
 
 
-def headline(plan: Plan, varied: set[str]) -> str:
+def headline(plan: BenchmarkConfig, varied: set[str]) -> str:
     """Name what all points have in common."""
     work = plan.workload
     sizes = {name: name[0] if name in varied else str(getattr(work, name)) for name in ("batch", "hidden", "intermediate")}

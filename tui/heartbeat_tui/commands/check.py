@@ -11,13 +11,13 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.checks.result import GLYPHS, GROUPS, Result, count
-from heartbeat_core.errors import plain
+from heartbeat_core.errors import sanitize_line
 from heartbeat_tui.commands.console import WIDTH, folded
 from heartbeat_tui.commands.options import add_cloud_flags, open_world
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.result import Readiness, Result
+    from heartbeat_core.checks.result import CheckReport, Result
     from heartbeat_core.checks.runner import Runner
     from heartbeat_core.diagnosis.model import Remedy
 
@@ -115,7 +115,7 @@ def make_runner(checks: tuple[Check, ...], world: Any, timeout_s: float | None) 
     return runner
 
 
-def shown(runner: Runner, only: list[str]) -> Readiness:
+def shown(runner: Runner, only: list[str]) -> CheckReport:
     """Give what was asked for, and of what that depends on whatever has not passed."""
     if not only:
         return runner.readiness()
@@ -134,9 +134,9 @@ def words_of(status: str) -> str:
     return "n/a" if status == "not_applicable" else status
 
 
-def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
+def text_lines(readiness: CheckReport, label: str = "") -> Iterator[str]:
     """Write the headline, each group with what it counts, and for what is open why and what mends it."""
-    yield plain(" · ".join(part for part in (label, headline(readiness), *about(readiness)) if part))
+    yield sanitize_line(" · ".join(part for part in (label, headline(readiness), *about(readiness)) if part))
     following = readiness.next
     said: dict[object, str] = {}  # why and remedies -> the check that said them first
     for title, results in readiness.sections():
@@ -144,20 +144,20 @@ def text_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
         yield f"\n{title:<24} {counts}"
         for result in results:
             mark = "   ← next" if following and result.id == following.id else ""
-            yield f"  {GLYPHS[result.status]} {words_of(result.status):<8} {result.id:<30} {plain(result.summary)}{mark}"
+            yield f"  {GLYPHS[result.status]} {words_of(result.status):<8} {result.id:<30} {sanitize_line(result.summary)}{mark}"
             if result.status in OPEN:
                 same = said.setdefault((HOST.sub("", result.why), result.remedies), result.id)
                 again = same != result.id and bool(result.why or result.remedies)
                 yield from lines("why", f"as for {same}") if again else details(result)
 
 
-def headline(readiness: Readiness) -> str:
+def headline(readiness: CheckReport) -> str:
     """Say what it comes to; a part of the checklist makes nobody ready."""
     part = set(GROUPS) - {result.group for result in readiness.results}
     return readiness.headline() + (", as far as asked" if readiness.ready and part else "")
 
 
-def about(readiness: Readiness) -> Iterator[str]:
+def about(readiness: CheckReport) -> Iterator[str]:
     """Say what and who it is about, each with its source."""
     target = readiness.target
     if target:
@@ -174,7 +174,7 @@ def details(result: Result) -> Iterator[str]:
     for number, remedy in enumerate(result.remedies[:MOST_REMEDIES]):
         yield from lines("remedy" if number == 0 else "or, then", remedy.text)
         if remedy.shell or remedy.page:
-            yield f"    {INDENT}{plain(remedy.shell or remedy.page or '')}"
+            yield f"    {INDENT}{sanitize_line(remedy.shell or remedy.page or '')}"
             yield f"    {INDENT}{consequences(remedy)}"
     if result.link:
         yield from lines("more", result.link)
@@ -190,13 +190,13 @@ def consequences(remedy: Remedy) -> str:
     notes.append({True: "costs money", False: "costs nothing", None: "may cost money"}[remedy.costs])
     notes += ["asks in the terminal"] if remedy.interactive else []
     notes += [f"fill in {', '.join(remedy.missing)}"] if remedy.missing else []
-    return plain(f"({' · '.join(notes)})")
+    return sanitize_line(f"({' · '.join(notes)})")
 
 
 TO_MEND = ("fail", "warn", "unknown")
 
 
-def plan_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
+def plan_lines(readiness: CheckReport, label: str = "") -> Iterator[str]:
     """Write the script; what costs money, creates a project, deletes, is a second way or lacks a word stands in it as a comment."""
     yield "#!/bin/sh"
     yield from comment(f"What heartbeat-tui check would mend: {readiness.headline()}.{f' {label}.' if label else ''}")
@@ -215,7 +215,7 @@ def plan_lines(readiness: Readiness, label: str = "") -> Iterator[str]:
     if waiting:
         yield ""
         yield from comment("Not asked yet, for what blocks it comes first. Check again afterwards:")
-        yield from (f"#   {result.id}: {plain(result.summary)}" for result in waiting)
+        yield from (f"#   {result.id}: {sanitize_line(result.summary)}" for result in waiting)
 
 
 def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
@@ -232,11 +232,11 @@ def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
             yield from comment("  Done above.")
             mended = mended or bool(remedy.changes)
         elif safe(remedy) and (not mended or "add-iam-policy-binding" in remedy.command):  # a further role is no second way
-            yield plain(remedy.shell)
+            yield sanitize_line(remedy.shell)
             done.add(remedy.command)
             mended = bool(remedy.changes)
         else:
-            yield f"#? {plain(remedy.shell)}"
+            yield f"#? {sanitize_line(remedy.shell)}"
 
 
 def safe(remedy: Remedy) -> bool:
@@ -248,5 +248,5 @@ def safe(remedy: Remedy) -> bool:
 
 def comment(text: str) -> Iterator[str]:
     indent = " " * (len(text) - len(text.lstrip()))
-    for line in wrap(plain(text), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]:
+    for line in wrap(sanitize_line(text), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]:
         yield f"# {indent if line[:1] != ' ' else ''}{line}".rstrip()

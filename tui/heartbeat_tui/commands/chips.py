@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.settings import Settings
     from heartbeat_core.telemetry.monitor import Reader
-    from heartbeat_core.telemetry.readings import Look
+    from heartbeat_core.telemetry.readings import ChipReadings
 
 EVERY_S = 1.0
 DESCRIPTION = (
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Look; return 0 where every machine's chips told of themselves, else the worst of what their last looks say."""
     from heartbeat_core.telemetry.monitor import looks_at
 
-    last: dict[str, Look] = {}
+    last: dict[str, ChipReadings] = {}
     # whatever ends this ends the readers
     with contextlib.closing(looks_at(make_readers(args), args.every if args.watch else None)) as looks:
         if args.watch and sys.stdout.isatty() and not args.json:
@@ -94,7 +94,7 @@ def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
     return tuple(replace(host, python=args.python or host.python) for host in found)
 
 
-def show_live(looks: Iterator[tuple[str, Look]], last: dict[str, Look]) -> None:
+def show_live(looks: Iterator[tuple[str, ChipReadings]], last: dict[str, ChipReadings]) -> None:
     """Draw each look in the place of the one before, machines one below the other."""
     from rich.live import Live
     from rich.text import Text
@@ -105,19 +105,19 @@ def show_live(looks: Iterator[tuple[str, Look]], last: dict[str, Look]) -> None:
             live.update(Text("\n\n".join("\n".join(lines(look, each)) for each, look in sorted(last.items()))), refresh=True)
 
 
-def show(name: str, look: Look, args: argparse.Namespace) -> None:
+def show(name: str, look: ChipReadings, args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(look_json(look, name)))
     else:
         print("\n".join([*lines(look, name), *([""] if args.watch or name else [])]))
 
 
-def exit_code(look: Look) -> int:
+def exit_code(look: ChipReadings) -> int:
     problem = look.problem
     return 0 if look.chips or problem is None else problem.exit_code
 
 
-def look_json(look: Look, host: str = "") -> dict[str, Any]:
+def look_json(look: ChipReadings, host: str = "") -> dict[str, Any]:
     """Make the one object that ``chips --json`` prints a look: schema 1."""
     problem = look.problem
     return {
@@ -136,7 +136,7 @@ def look_json(look: Look, host: str = "") -> dict[str, Any]:
     }
 
 
-def lines(look: Look, host: str = "") -> list[str]:
+def lines(look: ChipReadings, host: str = "") -> list[str]:
     """Write a look as text: the machine, who holds the chips, what they told, what is missing and why."""
     shown = [" · ".join(part for part in (host, look.title, ", ".join(look.files)) if part)]
     shown += [f"held by {holder}" for holder in look.holders]

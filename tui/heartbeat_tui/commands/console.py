@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from heartbeat_core.errors import HeartbeatError, plain
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 WIDTH = 110
 
 
-def say(text: str, end: str = "\n") -> None:
+def print_status(text: str, end: str = "\n") -> None:
     print(text, file=sys.stderr, end=end, flush=True)
 
 
 def confirmed(question: str) -> bool:
     """Ask on the terminal: yes only where "y" or "yes" is typed."""
-    say(f"{question} [y/N] ", end="")
+    print_status(f"{question} [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -42,7 +42,7 @@ def folded(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> It
     """Fold foreign text into lines of ``width`` columns, behind what begins the first line and each further one."""
     from textwrap import wrap
 
-    for number, line in enumerate(wrap(plain(text), width, break_long_words=False, break_on_hyphens=False)):
+    for number, line in enumerate(wrap(sanitize_line(text), width, break_long_words=False, break_on_hyphens=False)):
         yield f"{rest if number else first}{line}"
 
 
@@ -73,7 +73,7 @@ class Interrupt:
         signal.signal(signal.SIGINT, self.before)
 
 
-def complain(error: HeartbeatError) -> None:
+def print_error(error: HeartbeatError) -> None:
     """Say on stderr what happened, why, and what to do."""
     print(f"heartbeat-tui: {error.title}", file=sys.stderr)
     for line in (error.cause, error.remedy):

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.devices import Device, Inventory
+    from heartbeat_core.benchmark.devices import Device, DeviceInventory
 
 SHOWN = (
     "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if any(device.usable for device in inventory.devices) else 3
 
 
-def inventory_json(inventory: Inventory) -> dict[str, Any]:
+def inventory_json(inventory: DeviceInventory) -> dict[str, Any]:
     return {
         "schema": 1,
         "tpus": [{"address": tpu.address, "chip": tpu.chip.name if tpu.chip else None} for tpu in inventory.tpus],
@@ -64,7 +64,7 @@ def inventory_json(inventory: Inventory) -> dict[str, Any]:
     }
 
 
-def print_inventory(inventory: Inventory) -> None:
+def print_inventory(inventory: DeviceInventory) -> None:
     chips = ", ".join(tpu.chip.title if tpu.chip else f"unknown TPU at {tpu.address}" for tpu in inventory.tpus)
     print(f"TPU chips on the PCI bus: {chips or 'none'}")
     for device in inventory.devices:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import Plan
-    from heartbeat_core.checks.context import World
+    from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.remote.hosts import Destination
@@ -84,7 +84,7 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
     return launcher
 
 
-def make_plan(args: argparse.Namespace, launcher: Launcher) -> Plan:
+def make_plan(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig:
     """Make the plan the flags and settings describe; raise HeartbeatError where it makes no sense."""
     from dataclasses import replace
 
@@ -132,9 +132,9 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 
 @contextmanager
-def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
+def open_world(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
     """Look around as the flags say; give a label for what is emulated too, empty for the real thing. Raise HeartbeatError."""
-    from heartbeat_core.checks.environment import demo_environ, look_around
+    from heartbeat_core.checks.environment import demo_environ, detect_environment
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
     flags["provisioning"] = next((model for model in ("spot", "reserved") if getattr(args, model, False)), None)
@@ -142,10 +142,10 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
     if demo is None:
         from heartbeat_core.settings import load_settings
 
-        world = look_around(flags, endpoint=args.endpoint, settings=load_settings())
+        world = detect_environment(flags, endpoint=args.endpoint, settings=load_settings())
         yield world, f"EMULATED, at {world.endpoint}" if world.endpoint else ""
         return
-    from heartbeat_core.cloud.gcloud_config import Chosen
+    from heartbeat_core.cloud.gcloud_config import SourcedValue
     from heartbeat_core.emulator.process import start_emulator
     from heartbeat_core.emulator.scenario import load_scenario
     from heartbeat_core.errors import HeartbeatError
@@ -153,22 +153,22 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[World, str]]:
     if args.endpoint:
         raise HeartbeatError("--demo and --endpoint exclude one another", "Each names a Google Cloud to ask.", "Give one of them.")
     scenario = load_scenario(demo)
-    project = Chosen(scenario.project.id or None, f"the scenario {scenario.name}")
+    project = SourcedValue(scenario.project.id or None, f"the scenario {scenario.name}")
     with start_emulator(demo) as emulator:
-        yield look_around(flags, endpoint=emulator.url, environ=demo_environ(), project=project), f"DEMO {scenario.name}"
+        yield detect_environment(flags, endpoint=emulator.url, environ=demo_environ(), project=project), f"DEMO {scenario.name}"
 
 
 def make_destination(args: argparse.Namespace, settings: Settings) -> Destination | None:
     """Make what ``--on`` names, None where it is not given; nothing is asked yet. Raise HeartbeatError for what makes no sense."""
     if getattr(args, "on", None) is None:
         return None
-    from heartbeat_core.checks.environment import look_around
+    from heartbeat_core.checks.environment import detect_environment
     from heartbeat_core.remote.hosts import Destination, find_node, parse_on
 
     on = parse_on(args.on)
     if getattr(args, "demo", None) is not None:
         raise HeartbeatError("--on and --demo exclude one another", "A demo's TPU VMs have no machines behind them.", "Give one of them.")
-    world = look_around({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
+    world = detect_environment({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
     project, zone = world.target.project.value, world.target.zone
     if not project:
         raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_tui.commands.options import add_cloud_flags, open_world
 
 if TYPE_CHECKING:
-    from heartbeat_core.checks.context import World
-    from heartbeat_core.checks.result import Readiness
+    from heartbeat_core.checks.context import CheckEnvironment
+    from heartbeat_core.checks.result import CheckReport
     from heartbeat_core.launcher import Launcher
 
 SCHEMA = 1
@@ -39,7 +39,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 whatever the checks say."""
-    from heartbeat_core.checks.redact import Pseudonyms
+    from heartbeat_core.checks.redact import Redactor
     from heartbeat_core.checks.registry import checks_for
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         "devices": devices,
         "last_errors": errors,
     }
-    print(json.dumps(Pseudonyms(secrets(world, readiness)).apply(tree), indent=1))
+    print(json.dumps(Redactor(secrets(world, readiness)).apply(tree), indent=1))
     return 0
 
 
@@ -101,7 +101,7 @@ def versions() -> dict[str, Any]:
 
 def last_errors(folder: Path) -> list[dict[str, Any]]:
     """Give the ends of the last runs that did not end well, the latest first."""
-    from heartbeat_core.benchmark.target import Exit, explain
+    from heartbeat_core.benchmark.target import WorkerExit, explain
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.recordings.files import OURS
     from heartbeat_core.recordings.recording import load
@@ -114,7 +114,7 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
         except HeartbeatError as error:
             errors.append({"recording": path.name, "title": error.title, "cause": error.cause or None})
             continue
-        ending = explain(loaded.series, Exit(None))
+        ending = explain(loaded.series, WorkerExit(None))
         if loaded.cut_off:
             errors.append({"recording": path.name, "title": "the recording ends early", "cause": None})
         elif ending.kind not in ("done", "stopped"):
@@ -122,7 +122,7 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
     return errors
 
 
-def secrets(world: World, readiness: Readiness) -> dict[str, list[str | None]]:
+def secrets(world: CheckEnvironment, readiness: CheckReport) -> dict[str, list[str | None]]:
     """Name what is known to be personal before anything is read."""
     target, principal, gcloud, metadata = world.target, readiness.principal, world.gcloud, world.metadata
     account, _, domain = (target.service_account.value or "").partition("@")

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL
-from heartbeat_core.recordings.entry import GLYPHS, Entry
+from heartbeat_core.recordings.entry import GLYPHS, RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_ns, format_share
-from heartbeat_tui.commands.console import agreed, say
+from heartbeat_tui.commands.console import agreed, print_status
 from heartbeat_tui.widgets.table import cut
 
 if TYPE_CHECKING:
-    from heartbeat_core.comparison.compare import Checked, Comparison
-    from heartbeat_core.comparison.groups import Measured
+    from heartbeat_core.comparison.compare import CheckVerdict, Comparison
+    from heartbeat_core.comparison.groups import MeasuredRun
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.labels import Relabel
 
@@ -158,7 +158,7 @@ def show_progress(done: int, total: int) -> None:
 
 def tell_notes(index: Index) -> None:
     for note in index.notes:
-        say(f"note: {note}")
+        print_status(f"note: {note}")
 
 
 def print_json(values: dict[str, Any]) -> None:
@@ -253,28 +253,28 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
 def delete_runs(args: argparse.Namespace) -> int:
     """Delete what is named, having shown it; 1 where the user would rather not, or where some of it stays."""
     from heartbeat_core.units import format_bytes
-    from heartbeat_tui.commands.console import complain
+    from heartbeat_tui.commands.console import print_error
 
     index = open_index()
     entries = index.find_all(args.runs)
     what = "this recording" if len(entries) == 1 else f"these {len(entries)} recordings"
-    say("\n".join(table_lines(entries)))
+    print_status("\n".join(table_lines(entries)))
     if not agreed(args, f"Delete {what}, {format_bytes(sum(entry.bytes for entry in entries))}, for good?"):
         return 1
     failures = index.delete_all(entries)
     kept = {entry.path for entry, _ in failures}
     gone = [str(entry.path) for entry in entries if entry.path not in kept]
     for _, error in failures:
-        complain(error)
+        print_error(error)
     if args.json:
         failed = [{"path": str(entry.path), "problem": f"{error.title}: {error.cause}"} for entry, error in failures]
         print_json({"deleted": gone, "failed": failed})
     else:
-        say(f"{len(gone)} of {len(entries)} deleted." if failures else f"{len(gone)} deleted.")
+        print_status(f"{len(gone)} of {len(entries)} deleted." if failures else f"{len(gone)} deleted.")
     return 1 if failures else 0
 
 
-def measured(index: Index, text: str) -> list[Measured]:
+def measured(index: Index, text: str) -> list[MeasuredRun]:
     """Read the runs that one side names."""
     from heartbeat_core.comparison.groups import check_turn, measure
 
@@ -284,7 +284,7 @@ def measured(index: Index, text: str) -> list[Measured]:
     return [measure(entry, index.ceilings) for entry in entries]
 
 
-def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[Measured]], list[str]]:
+def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[MeasuredRun]], list[str]]:
     """Read the reference and the candidates; a group alone is taken apart by what was planned. Give what there is to note as well."""
     from heartbeat_core.comparison.groups import by_plan, is_reference, measure_each, titles_of
 
@@ -311,7 +311,7 @@ def compare_runs(args: argparse.Namespace) -> int:
         print_json({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
     else:
         for note in notes:
-            say(f"note: {note}")
+            print_status(f"note: {note}")
         print("\n".join(comparison_lines(made)))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
@@ -343,12 +343,12 @@ def export_runs(args: argparse.Namespace, index: Index) -> int:
     sides = [index.find_all(text.split(",")) for text in args.sides]
     text, left_out = in_form(sides, form, index, known_tariff(dict(args.rate)))
     for line in left_out:
-        say(f"note: {line}")
+        print_status(f"note: {line}")
     if args.output is None:
         sys.stdout.write(text)
         return 0
     keep(args.output, text, force=args.force)
-    say(f"{args.output}: {len(text.encode()):,} bytes")
+    print_status(f"{args.output}: {len(text.encode()):,} bytes")
     return 0
 
 
@@ -368,7 +368,7 @@ HEADER = ("ID", "NAME", "MEDIAN", "±", "VERDICT", "WHERE", "PRODUCT", "METHOD",
 RIGHT = {"MEDIAN", "±", "N"}
 
 
-def list_lines(entries: Sequence[Entry], count: int, folder: Path) -> Iterator[str]:
+def list_lines(entries: Sequence[RunEntry], count: int, folder: Path) -> Iterator[str]:
     """Give the list, and how much of it that is."""
     if not entries:
         yield f"No such recording in {folder}." if count else f"No recording in {folder}. heartbeat-tui bench makes one."
@@ -379,7 +379,7 @@ def list_lines(entries: Sequence[Entry], count: int, folder: Path) -> Iterator[s
     yield f"{f'{len(entries)} of {runs}' if len(entries) < count else runs} in {folder}, {size}"
 
 
-def table_lines(entries: Sequence[Entry]) -> Iterator[str]:
+def table_lines(entries: Sequence[RunEntry]) -> Iterator[str]:
     """Give a line for each run, and below it what is wrong with it."""
     rows = [cells(entry) for entry in entries]
     widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
@@ -392,7 +392,7 @@ def table_lines(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{'':<{widths[0]}}  {entry.status}: {entry.problem}"
 
 
-def cells(entry: Entry) -> tuple[str, ...]:
+def cells(entry: RunEntry) -> tuple[str, ...]:
     work = entry.workload
     spread = (entry.high_ns - entry.low_ns) / 2 if entry.low_ns is not None and entry.high_ns is not None else None
     verdict = f"{GLYPHS.get(entry.verdict, '')} {entry.verdict}".strip()
@@ -411,7 +411,7 @@ def cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def label_lines(entry: Entry) -> Iterator[str]:
+def label_lines(entry: RunEntry) -> Iterator[str]:
     """Say what a run is called, and what is wrong with it."""
     yield f"{entry.id}{f'  {entry.name}' if entry.name else ''}"
     if entry.tags:
@@ -426,15 +426,15 @@ def label_lines(entry: Entry) -> Iterator[str]:
         yield f"recorded on {entry.host}"
 
 
-def check_lines(checked: Checked) -> Iterator[str]:
+def check_lines(checked: CheckVerdict) -> Iterator[str]:
     """Give the answer first, then what it rests on."""
     glyph = {"no regression": "✓", "regression": "✗", "cannot tell": "?"}[checked.answer]
     yield f"{glyph} {checked.answer}: {checked.sentence}"
     yield ""
-    yield from comparison_lines([checked.comparison], say=False)
+    yield from comparison_lines([checked.comparison], verdict=False)
 
 
-def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterator[str]:
+def comparison_lines(made: Sequence[Comparison], *, verdict: bool = True) -> Iterator[str]:
     """Give both sides, or more, column by column; then each comparison in words."""
     sides = [made[0].reference, *(comparison.candidate for comparison in made)]
     from heartbeat_core.comparison.groups import side_table
@@ -446,7 +446,7 @@ def comparison_lines(made: Sequence[Comparison], *, say: bool = True) -> Iterato
     said: set[str] = set()
     for comparison in made:
         yield ""
-        if say:
+        if verdict:
             yield f"{comparison.sentence}."
         if comparison.why:
             yield f"Why: {comparison.why}."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launcher import Launcher
-    from heartbeat_core.tour.tour import Step, Tour
+    from heartbeat_core.tour.tour import Tour, TourStep
 
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, why a systolic array, XLA cold and warm, and what the clock
 missed. Where torch_xla is missing, a recording stands in and is labelled so. Exit 3 where a step could not be run."""
@@ -81,7 +81,7 @@ def print_before(tour: Tour) -> None:
     print(f"{tour.at + 1} of {len(tour.steps)}: {step.title} (handbook, {step.section})\n\n{step.words}", flush=True)
 
 
-def carry_out(launcher: Launcher, step: Step) -> tuple[Report, Any, bool]:
+def carry_out(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
     """Run a step, or play its recording where it cannot run here; give report and series, and whether Ctrl-C came."""
     assert step.plan is not None
     lacks = launcher.lacks(step.plan.backend)

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from heartbeat_tui.commands.vms_shared import Place, add_place_flags, open_place, told, try_rates
+from heartbeat_tui.commands.vms_shared import VmScope, add_place_flags, open_place, report_errors, try_rates
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.devices import Device
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.remote.hosts import Host
-    from heartbeat_core.remote.install import Done, Step
+    from heartbeat_core.remote.install import InstallResult, InstallStep
     from heartbeat_core.vms.pricing import Estimate
-    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 
 
@@ -39,7 +39,7 @@ def register_ssh(verbs: argparse._SubParsersAction[Any]) -> None:
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the command and run nothing")
     add_place_flags(parser, zone="where it is; otherwise it is sought in all zones", as_json="with --print: one object")
-    parser.set_defaults(run=told(run_ssh))
+    parser.set_defaults(run=report_errors(run_ssh))
 
 
 def add_way_flags(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +90,7 @@ def register_setup(verbs: argparse._SubParsersAction[Any]) -> None:
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
     add_place_flags(parser, zone="where it is; otherwise it is sought in all zones", as_json="print one object: hosts, steps, device")
-    parser.set_defaults(run=told(run_setup))
+    parser.set_defaults(run=report_errors(run_setup))
 
 
 def run_setup(args: argparse.Namespace) -> int:
@@ -133,17 +133,17 @@ def flags_text(flags: list[str] | None) -> str:
     return shlex.join(flags) if flags else ""
 
 
-Result = tuple["Host", "list[Done]", "Device | None", "HeartbeatError | None"]
+Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError | None"]
 
 
-def set_up_one(host: Host, steps: tuple[Step, ...]) -> Result:
+def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
     """Set one host up, with live output; its failure does not stop the others."""
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.remote.install import look_at_device, set_up
 
-    taken: list[Done] = []
+    taken: list[InstallResult] = []
 
-    def on_done(done: Done) -> None:
+    def on_done(done: InstallResult) -> None:
         taken.append(done)
         how = "there" if done.how == "there" else f"brought in {done.seconds:.0f} s"
         say(host, f"{done.step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
@@ -162,12 +162,12 @@ def say(host: Host, line: str) -> None:
 
 def tell(results: list[Result], label: str, *, as_json: bool) -> int:
     """Print how it went; return 0 where each host has a TPU, 1 where a step failed or there is none, 3 where that is not known."""
-    from heartbeat_tui.commands.console import complain
+    from heartbeat_tui.commands.console import print_error
 
     codes = []
     for host, _, device, error in results:
         if error is not None:
-            complain(error)
+            print_error(error)
             codes.append(error.exit_code)
         elif device is not None:
             codes.append(0 if device.found.get("hardware") == "TPU" else 3 if device.problem else 1)
@@ -200,7 +200,7 @@ def result_json(result: Result) -> dict[str, Any]:
     }
 
 
-def print_steps(steps: tuple[Step, ...]) -> None:
+def print_steps(steps: tuple[InstallStep, ...]) -> None:
     import shlex
 
     for step in steps:
@@ -217,14 +217,14 @@ class Prepared:
     """What became known, by zone; ``notes`` say what could not be found out."""
 
     offers: ZoneOffers
-    rooms: Mapping[str, tuple[Room, ...]]
+    rooms: Mapping[str, tuple[QuotaHeadroom, ...]]
     prices: Mapping[str, Estimate | str]  # or why there is none
     notes: tuple[str, ...]
 
 
-def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
+def prepare(place: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
     """Ask for everything side by side; raise CloudError where that was cancelled, all else that fails is a note."""
-    from heartbeat_core.vms.inventory import take_look
+    from heartbeat_core.vms.inventory import fetch_inventory
     from heartbeat_core.vms.pricing import estimate, why_unpriced
     from heartbeat_core.vms.quota_headroom import find_room
     from heartbeat_core.vms.request import ZoneOffers, ask_offers
@@ -232,8 +232,8 @@ def prepare(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> Pre
     notes: list[str] = []
     wishes = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
 
-    def rooms() -> dict[str, tuple[Room, ...]]:
-        look = take_look(place.session, place.project)
+    def rooms() -> dict[str, tuple[QuotaHeadroom, ...]]:
+        look = fetch_inventory(place.session, place.project)
         return {zone: find_room(place.session, wish, look) for zone, wish in wishes.items()}
 
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:

@@ -10,26 +10,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.errors import plain
+from heartbeat_core.errors import sanitize_line
 from heartbeat_core.vms.request import WORDS
 from heartbeat_tui.commands.console import WIDTH, confirmed, folded
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
-    Place,
     Progress,
+    VmScope,
     add_place_flags,
-    complain_of,
     error_json,
     exit_code,
     interruptible,
     open_place,
-    told,
+    print_vm_error,
+    report_errors,
 )
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.operation import Patience
+    from heartbeat_core.vms.operation import PollPolicy
     from heartbeat_core.vms.pricing import Estimate
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.commands.vms_connect import Prepared
@@ -85,7 +85,7 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-@told
+@report_errors
 def run(args: argparse.Namespace) -> int:
     """Show, ask, create; return the exit code. Raise HeartbeatError for bad usage."""
     args.tpu_name = args.name
@@ -120,7 +120,7 @@ def check_usage(args: argparse.Namespace) -> None:
         raise HeartbeatError("there is no terminal to ask on", "A TPU VM costs money.", "Give --yes to create it without being asked.")
 
 
-def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
+def make_request(args: argparse.Namespace, place: VmScope) -> CreateRequest:
     """Make the request the flags describe; raise the first HeartbeatError of what is wrong with it."""
     from dataclasses import replace
 
@@ -140,7 +140,7 @@ def make_request(args: argparse.Namespace, place: Place) -> CreateRequest:
     return request
 
 
-def show(place: Place, request: CreateRequest, zones: tuple[str, ...]) -> None:
+def show(place: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> None:
     """Find out what is to be known beforehand, and show it on stderr; raise HeartbeatError for what the zone does not offer."""
     from heartbeat_tui.commands.vms_connect import prepare
 
@@ -160,21 +160,21 @@ def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
     return args.yes or confirmed(f"{what}? It costs from when it is there until it is deleted.")
 
 
-def remember_it(place: Place, request: CreateRequest) -> None:
+def remember_it(place: VmScope, request: CreateRequest) -> None:
     from heartbeat_core.vms.request import remember
 
     if not place.session.emulated:
         remember(request)
 
 
-def patience_of(args: argparse.Namespace, request: CreateRequest) -> Patience:
-    from heartbeat_core.vms.operation import Patience
+def patience_of(args: argparse.Namespace, request: CreateRequest) -> PollPolicy:
+    from heartbeat_core.vms.operation import PollPolicy
 
-    default = None if request.queued else Patience().total_s
-    return Patience(total_s=args.timeout or default)
+    default = None if request.queued else PollPolicy().total_s
+    return PollPolicy(total_s=args.timeout or default)
 
 
-def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zones: tuple[str, ...]) -> int:
+def carry_out(args: argparse.Namespace, place: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
     from heartbeat_core.vms.create import create
     from heartbeat_core.vms.operation import VmError
     from heartbeat_core.vms.zone_search import keep_trying
@@ -192,7 +192,7 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
     if args.json:
         print(json.dumps(answer(place, request, made, failure, progress), indent=1))
     if failure:
-        complain_of(failure)
+        print_vm_error(failure)
         return exit_code([failure])
     assert made is not None
     if not args.json:
@@ -200,21 +200,21 @@ def carry_out(args: argparse.Namespace, place: Place, request: CreateRequest, zo
     return 0
 
 
-def report(args: argparse.Namespace, place: Place, made: Node | QueuedResource) -> None:
+def report(args: argparse.Namespace, place: VmScope, made: Node | QueuedResource) -> None:
     """Say on stdout what is there now, and on stderr what comes next: of a demo nothing, for it ends here."""
-    from heartbeat_core.errors import plain
+    from heartbeat_core.errors import sanitize_line
     from heartbeat_tui.commands.vms_list import first
 
     where = f"--zone={made.zone} --project={place.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
-    print(plain("  ".join((made.id, made.zone, made.state or "?", addresses))))
+    print(sanitize_line("  ".join((made.id, made.zone, made.state or "?", addresses))))
     if getattr(args, "demo", None) is None:
         print(f"To connect:  heartbeat-tui vms ssh {made.id} {where}", file=sys.stderr)
         print(f"It costs until:  heartbeat-tui vms delete {made.id} {where}", file=sys.stderr)
 
 
 def answer(
-    place: Place, request: CreateRequest, made: Node | QueuedResource | None, failure: HeartbeatError | None, progress: Progress
+    place: VmScope, request: CreateRequest, made: Node | QueuedResource | None, failure: HeartbeatError | None, progress: Progress
 ) -> dict[str, Any]:
     from dataclasses import asdict
     from datetime import datetime, timezone
@@ -241,7 +241,7 @@ INDENT = 12
 def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, label: str) -> Iterator[str]:
     """Write what it will be, what is left for it, what it costs, and gcloud's command."""
     if label:
-        yield plain(label)
+        yield sanitize_line(label)
     kind = request.accelerator
     chips = f" ({kind.chips} chip{'s' * (kind.chips != 1)}, {kind.family.name})" if kind else ""
     model = f"{WORDS[request.provisioning]}{', as a queued resource' * request.queued}"
@@ -266,7 +266,7 @@ def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, 
     for note in known.notes:
         yield from line("!", note)
     for zone in places:
-        yield f"{'command':<{INDENT}}{plain(shlex.join(replace(request, zone=zone).command()))}"
+        yield f"{'command':<{INDENT}}{sanitize_line(shlex.join(replace(request, zone=zone).command()))}"
 
 
 def cost(price: Estimate | str) -> str:

@@ -10,18 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.tpu import EVERYWHERE
-from heartbeat_core.errors import plain
+from heartbeat_core.errors import sanitize_line
 from heartbeat_core.vms.inventory import age_s, age_words, costing, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import cost_so_far, rate_of
 from heartbeat_core.vms.request import WORDS
 from heartbeat_tui.commands.console import folded
-from heartbeat_tui.commands.vms_shared import Place, add_place_flags, find_things, interruptible, look_around, open_place, told, try_rates
+from heartbeat_tui.commands.vms_shared import (
+    VmScope,
+    add_place_flags,
+    find_things,
+    interruptible,
+    look_around,
+    open_place,
+    report_errors,
+    try_rates,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.vms.inventory import Look
+    from heartbeat_core.vms.inventory import Inventory
     from heartbeat_core.vms.pricing import Rates
 
 
@@ -46,7 +55,7 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(run=run_describe)
 
 
-@told
+@report_errors
 def run_list(args: argparse.Namespace) -> int:
     """Print the list; return 0. Raise CloudError where it cannot be had."""
     with open_place(args) as place:
@@ -60,7 +69,7 @@ def run_list(args: argparse.Namespace) -> int:
     return 0
 
 
-def ask(place: Place, *, prices: bool) -> tuple[Look, Rates | None, str]:
+def ask(place: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
     """Ask for everything side by side: the look, the prices, and why there are none."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -74,7 +83,7 @@ def ask(place: Place, *, prices: bool) -> tuple[Look, Rates | None, str]:
         return look, *asked.result()
 
 
-@told
+@report_errors
 def run_describe(args: argparse.Namespace) -> int:
     """Print what Google says of one; return 0."""
     from heartbeat_core.vms.serialize import SCHEMA, as_yaml
@@ -97,9 +106,11 @@ QUEUED = ("QUEUED", "ZONE", "TYPE", "STATE", "MODEL", "AGE", "TPU VM")
 TO_THE_RIGHT = ("CHIPS", "AGE", "$/H", "$ AT MOST")
 
 
-def list_lines(look: Look, rates: Rates | None, label: str, problem: str, *, wide: bool) -> Iterator[str]:
+def list_lines(look: Inventory, rates: Rates | None, label: str, problem: str, *, wide: bool) -> Iterator[str]:
     """Write the headline, both tables, and what is worth a second look."""
-    yield plain(" · ".join(part for part in (label, headline(look), f"project {look.project}", price_line(look, rates, problem)) if part))
+    yield sanitize_line(
+        " · ".join(part for part in (label, headline(look), f"project {look.project}", price_line(look, rates, problem)) if part)
+    )
     if look.nodes:
         yield ""
         yield from table((*NARROW, *WIDE) if wide else NARROW, [node_row(node, rates, look.at, wide=wide) for node in look.nodes])
@@ -108,15 +119,15 @@ def list_lines(look: Look, rates: Rates | None, label: str, problem: str, *, wid
         yield from table(QUEUED, [queued_row(queued, look.at) for queued in look.queued])
     yield from note_lines(look)
     if look.unreachable:
-        yield f"\n! {plain(', '.join(look.unreachable))} did not answer: there may be more."
+        yield f"\n! {sanitize_line(', '.join(look.unreachable))} did not answer: there may be more."
     if look.queued_problem:
-        yield f"\n! queued resources could not be listed: {plain(str(look.queued_problem))}"
+        yield f"\n! queued resources could not be listed: {sanitize_line(str(look.queued_problem))}"
     if not look.nodes and not look.queued:
         yield ""
         yield from folded(look.why_empty(), rest="  ")
 
 
-def note_lines(look: Look) -> Iterator[str]:
+def note_lines(look: Inventory) -> Iterator[str]:
     """Write what is worth a second look, once for all that it is said of."""
     whose: dict[str, list[str]] = {}
     for name, notes in (
@@ -132,13 +143,13 @@ def note_lines(look: Look) -> Iterator[str]:
         yield from folded(f"{', '.join(names[:3])}{more}: {note}", rest="  ")
 
 
-def headline(look: Look) -> str:
+def headline(look: Inventory) -> str:
     count = f"{len(look.nodes):,} TPU VM{'s' * (len(look.nodes) != 1)}"
     queued = f", {len(look.queued):,} queued" if look.queued else ""
     return f"{count}{queued} in {'all zones' if look.zone == EVERYWHERE else look.zone}"
 
 
-def price_line(look: Look, rates: Rates | None, problem: str) -> str:
+def price_line(look: Inventory, rates: Rates | None, problem: str) -> str:
     """Say what all that runs costs an hour, by whose prices, or why that is not known."""
     running = [node for node in look.nodes if costing(node.state)]
     if rates is None:
@@ -189,7 +200,7 @@ def first(addresses: Iterable[str | None]) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    cells = [tuple(heads), *(tuple(plain(cell) for cell in row) for row in rows)]
+    cells = [tuple(heads), *(tuple(sanitize_line(cell) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
         yield "  ".join(

@@ -12,10 +12,9 @@ from heartbeat_core.errors import INTERRUPTED
 from heartbeat_tui.commands.console import confirmed
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
-    Place,
     Progress,
+    VmScope,
     add_place_flags,
-    complain_of,
     doubt_of,
     error_json,
     exit_code,
@@ -23,14 +22,15 @@ from heartbeat_tui.commands.vms_shared import (
     interruptible,
     look_around,
     open_place,
-    told,
+    print_vm_error,
+    report_errors,
 )
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.inventory import Look
-    from heartbeat_core.vms.operation import Patience
+    from heartbeat_core.vms.inventory import Inventory
+    from heartbeat_core.vms.operation import PollPolicy
     from heartbeat_core.vms.watch import Watched
 
 
@@ -61,7 +61,7 @@ def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
         parser.set_defaults(run=run_change, action=action, queued=False)
 
 
-@told
+@report_errors
 def run_change(args: argparse.Namespace) -> int:
     """Look, ask, carry out; return the exit code. Raise HeartbeatError for what is not there, or in a state that does not allow it."""
     from heartbeat_core.errors import HeartbeatError
@@ -85,24 +85,24 @@ def run_change(args: argparse.Namespace) -> int:
         return carry_out(args, place, things)
 
 
-def show(place: Place, look: Look, thing: Node | QueuedResource, action: Any, shown: set[str]) -> None:
+def show(place: VmScope, look: Inventory, thing: Node | QueuedResource, action: Any, shown: set[str]) -> None:
     """Say on stderr what will be done, and by which command gcloud would, unless that was ``shown`` before."""
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.errors import plain
+    from heartbeat_core.errors import sanitize_line
     from heartbeat_core.vms.inventory import command_of
 
     queue = thing.queued_resource if isinstance(thing, Node) else thing.id
     kinds = thing.accelerator_type if isinstance(thing, Node) else ", ".join(thing.accelerator_types)
     what = "TPU VM" if isinstance(thing, Node) else "queued resource"
-    print(plain(f"{action} the {what} {thing.id} ({kinds}, {thing.state}) in {thing.zone}. {PURPOSES[action][1]}"), file=sys.stderr)
+    print(sanitize_line(f"{action} the {what} {thing.id} ({kinds}, {thing.state}) in {thing.zone}. {PURPOSES[action][1]}"), file=sys.stderr)
     if action == "delete" and queue:
         held = [node.id for node in look.nodes if (node.queued_resource, node.zone) == (queue, thing.zone) and node.id != thing.id]
         others = f", with {', '.join(held)}" if held else ""
         if isinstance(thing, Node):
-            print(plain(f"  It belongs to the queued resource {queue}, which is deleted{others}."), file=sys.stderr)
+            print(sanitize_line(f"  It belongs to the queued resource {queue}, which is deleted{others}."), file=sys.stderr)
         elif held:
-            print(plain(f"  Its TPU VMs are deleted as well: {', '.join(held)}."), file=sys.stderr)
-    command = plain(shlex.join(command_of(action, thing, place.project)))
+            print(sanitize_line(f"  Its TPU VMs are deleted as well: {', '.join(held)}."), file=sys.stderr)
+    command = sanitize_line(shlex.join(command_of(action, thing, place.project)))
     if command not in shown:
         print(f"  {command}", file=sys.stderr)
         shown.add(command)
@@ -116,7 +116,7 @@ def agreed(thing: Node | QueuedResource, action: str) -> bool:
     return confirmed(f"{action[:1].upper()}{action[1:]}?")
 
 
-def carry_out(args: argparse.Namespace, place: Place, things: list[Node | QueuedResource]) -> int:
+def carry_out(args: argparse.Namespace, place: VmScope, things: list[Node | QueuedResource]) -> int:
     """Do it to all at once; print what came of it and return the exit code."""
     failures = interruptible(place.session, lambda: change_all(args, place, things))
     if args.json:
@@ -129,13 +129,13 @@ def carry_out(args: argparse.Namespace, place: Place, things: list[Node | Queued
         print(json.dumps({"schema": SCHEMA, "emulated": place.label or None, "action": args.action, "results": results}, indent=1))
     for thing, failure in zip(things, failures, strict=True):
         if failure:
-            complain_of(failure, thing.id if len(things) > 1 else "")
+            print_vm_error(failure, thing.id if len(things) > 1 else "")
         elif not args.json:
             print(f"{thing.id}  {thing.zone}  {'asked for' if args.no_wait else DONE[args.action]}")
     return exit_code(failure for failure in failures if failure)
 
 
-def change_all(args: argparse.Namespace, place: Place, things: list[Node | QueuedResource]) -> list[HeartbeatError | None]:
+def change_all(args: argparse.Namespace, place: VmScope, things: list[Node | QueuedResource]) -> list[HeartbeatError | None]:
     """Change them side by side, by one request what one request changes; give why it failed, for each."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -158,10 +158,10 @@ def change_all(args: argparse.Namespace, place: Place, things: list[Node | Queue
     return [ended[id(thing)] for thing in things]
 
 
-def patience_of(args: argparse.Namespace) -> Patience:
-    from heartbeat_core.vms.operation import Patience
+def patience_of(args: argparse.Namespace) -> PollPolicy:
+    from heartbeat_core.vms.operation import PollPolicy
 
-    return Patience(total_s=args.timeout) if args.timeout else Patience()
+    return PollPolicy(total_s=args.timeout) if args.timeout else PollPolicy()
 
 
 EXIT = {"reached": 0, "ended": 1, "gone": 1, "timed out": 3}
@@ -181,16 +181,16 @@ def register_watch(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(run=run_watch)
 
 
-@told
+@report_errors
 def run_watch(args: argparse.Namespace) -> int:
     """Wait, print how it ended and return 0, 1, 3 or 130; raise CloudError where there is no asking."""
     from heartbeat_core.cloud.cancellation import Cancelled
     from heartbeat_core.cloud.errors import CloudError
-    from heartbeat_core.vms.operation import Patience
+    from heartbeat_core.vms.operation import PollPolicy
     from heartbeat_core.vms.watch import watch
 
     check_state(args.until)
-    patience = Patience(total_s=args.timeout, absent_s=10.0)
+    patience = PollPolicy(total_s=args.timeout, absent_s=10.0)
     progress = Progress()
     with open_place(args) as place:
         try:
@@ -223,7 +223,7 @@ def check_state(until: str) -> None:
         raise HeartbeatError(f"no state is called {until}", "It would be waited for in vain.", f"Did you mean {meant[0]}?")
 
 
-def zone_of(place: Place, name: str) -> str:
+def zone_of(place: VmScope, name: str) -> str:
     """Find the zone of that name, or else take the one that would be meant.
 
     Raise HeartbeatError where it is in several, or may be where nothing answered.
@@ -240,7 +240,7 @@ def zone_of(place: Place, name: str) -> str:
 
 
 def sentence(name: str, zone: str, until: str, found: Watched) -> str:
-    from heartbeat_core.errors import plain
+    from heartbeat_core.errors import sanitize_line
 
     words = {
         "reached": f"{name} in {zone} is {until}",
@@ -248,4 +248,4 @@ def sentence(name: str, zone: str, until: str, found: Watched) -> str:
         "gone": f"{name} in {zone} is gone" if found.state else f"there is no {name} in {zone}",
         "timed out": f"{name} in {zone} is not {until} yet: {found.state or 'no state was seen'}",
     }
-    return plain(f"{words[found.outcome]}, after {found.seconds:.1f} s")
+    return sanitize_line(f"{words[found.outcome]}, after {found.seconds:.1f} s")

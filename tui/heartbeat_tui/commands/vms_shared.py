@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, plain
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
 from heartbeat_tui.commands.console import folded
 from heartbeat_tui.commands.options import add_where_flags, open_world
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.inventory import Look
-    from heartbeat_core.vms.operation import Step
+    from heartbeat_core.vms.inventory import Inventory
+    from heartbeat_core.vms.operation import OperationStep
     from heartbeat_core.vms.pricing import Rates
 
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
 
 
-def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """Have what Google refuses, or a connection that fails, end in its diagnosis and the next steps."""
 
     @wraps(run)
@@ -41,7 +41,7 @@ def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespa
             from heartbeat_core.vms.operation import VmError
 
             if isinstance(error, VmError):
-                complain_of(error)
+                print_vm_error(error)
                 return error.exit_code
             if not isinstance(error, CloudError):
                 raise
@@ -52,14 +52,14 @@ def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespa
 
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
             found = diagnose_exception(error, "call", known)
-            complain_of(VmError(found.title, reason(found), fate="unknown", exit_code=error.exit_code, diagnosis=found))
+            print_vm_error(VmError(found.title, reason(found), fate="unknown", exit_code=error.exit_code, diagnosis=found))
             return error.exit_code
 
     return guarded
 
 
 @dataclass(frozen=True)
-class Place:
+class VmScope:
     """A project at Google's or an emulator's; ``label`` says what is emulated, empty for the real thing."""
 
     session: CloudSession
@@ -83,7 +83,7 @@ def add_place_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str)
 
 
 @contextmanager
-def open_place(args: argparse.Namespace) -> Iterator[Place]:
+def open_place(args: argparse.Namespace) -> Iterator[VmScope]:
     """Open a session as the flags say; raise HeartbeatError where there is no project, or nobody to ask as."""
     with open_world(args) as (world, label):
         project = world.target.project.value
@@ -91,12 +91,12 @@ def open_place(args: argparse.Namespace) -> Iterator[Place]:
             raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
         session = world.open_session()
         try:
-            yield Place(session, project, world.target, label)
+            yield VmScope(session, project, world.target, label)
         finally:
             session.close()
 
 
-def find_things(place: Place, look: Look, name: str, *, queued: bool = False) -> Node | QueuedResource:
+def find_things(place: VmScope, look: Inventory, name: str, *, queued: bool = False) -> Node | QueuedResource:
     """Find the one TPU VM, or else the one queued resource, of that name; raise HeartbeatError where there is none, or more than one."""
     zone = place.chosen_zone
     nodes: Sequence[Node | QueuedResource] = () if queued else look.named(name, zone)
@@ -115,7 +115,7 @@ def find_things(place: Place, look: Look, name: str, *, queued: bool = False) ->
     raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {place.project}.", remedy, exit_code=1)
 
 
-def doubt_of(look: Look, what: str) -> HeartbeatError | None:
+def doubt_of(look: Inventory, what: str) -> HeartbeatError | None:
     """Say why "no" would be too much to say where nothing was found: what did not answer may hold it. None where all answered."""
     title = f"whether {what} cannot be told"
     if look.unreachable:
@@ -131,11 +131,11 @@ def doubt_of(look: Look, what: str) -> HeartbeatError | None:
     return VmError(title, why, "Mend that, and ask again.", fate="unknown", exit_code=3, diagnosis=found)
 
 
-def look_around(place: Place) -> Look:
+def look_around(place: VmScope) -> Inventory:
     """Look at the zone on the command line, or at all; raise CloudError."""
-    from heartbeat_core.vms.inventory import take_look
+    from heartbeat_core.vms.inventory import fetch_inventory
 
-    return take_look(place.session, place.project, place.chosen_zone or "-")
+    return fetch_inventory(place.session, place.project, place.chosen_zone or "-")
 
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
@@ -208,15 +208,15 @@ class Progress:
 
     def __init__(self, name: str = "") -> None:
         self.lead = f"{name}: " if name else ""
-        self.steps: list[Step] = []
+        self.steps: list[OperationStep] = []
 
-    def __call__(self, step: Step) -> None:
-        from heartbeat_core.errors import plain
+    def __call__(self, step: OperationStep) -> None:
+        from heartbeat_core.errors import sanitize_line
 
         self.steps.append(step)
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
         words = WORDS[step.what].format(short(step.detail))
-        print(plain(f"{step.at.astimezone():%H:%M:%S} {self.lead}{words}{took}"), file=sys.stderr, flush=True)
+        print(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{words}{took}"), file=sys.stderr, flush=True)
 
     def to_json(self) -> list[dict[str, Any]]:
         return [
@@ -234,12 +234,12 @@ def exit_code(failures: Iterable[HeartbeatError]) -> int:
     return next((code for code in (INTERRUPTED, COULD_NOT_TELL) if code in codes), max(codes, default=0))
 
 
-def complain_of(error: HeartbeatError, name: str = "") -> None:
+def print_vm_error(error: HeartbeatError, name: str = "") -> None:
     """Say on stderr what happened, why, what became of the TPU VM, and what to do next."""
     from heartbeat_core.vms.operation import VmError
     from heartbeat_tui.commands.check import consequences
 
-    print(plain(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
+    print(sanitize_line(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
     for part in (error.cause, error.remedy):
         for line in folded(part, "  ", "  "):
             print(line, file=sys.stderr)
@@ -248,9 +248,9 @@ def complain_of(error: HeartbeatError, name: str = "") -> None:
     for command in error.commands:
         print(f"    {shlex.join(command)}", file=sys.stderr)
     for remedy in error.diagnosis.remedies[:MOST_REMEDIES] if error.diagnosis and not error.commands else ():
-        print(f"  next: {plain(remedy.text)}", file=sys.stderr)
+        print(f"  next: {sanitize_line(remedy.text)}", file=sys.stderr)
         if remedy.shell or remedy.page:
-            print(f"    {plain(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}", file=sys.stderr)
+            print(f"    {sanitize_line(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}", file=sys.stderr)
     if error.diagnosis and error.diagnosis.link:
         print(f"  more: {error.diagnosis.link}", file=sys.stderr)
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.series import Series
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.comparison.compare import Comparison
-    from heartbeat_core.comparison.cost import Tariff
-    from heartbeat_core.comparison.groups import Measured, Side
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.comparison.cost import CostRates
+    from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
+    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.snapshot import Snapshot
 
 
@@ -40,9 +40,9 @@ class Compared:
     """
 
     comparisons: tuple[Comparison, ...]
-    runs: tuple[tuple[Measured, ...], ...]
+    runs: tuple[tuple[MeasuredRun, ...], ...]
     snapshots: tuple[tuple[Snapshot, ...], ...]
-    tariff: Tariff
+    tariff: CostRates
     left_out: tuple[str, ...] = ()
 
     @property
@@ -52,7 +52,7 @@ class Compared:
         return tuple(dict.fromkeys(f"{warning.rstrip('.')}." for warning in said))
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[RunGroup, ...]:
         return (self.comparisons[0].reference, *(comparison.candidate for comparison in self.comparisons))
 
     def bins(self, number: int, most: int) -> tuple[Bin, ...]:
@@ -82,14 +82,14 @@ class Compared:
         return hold(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.tariff, self.left_out)
 
 
-def compare_read(sights: Sequence[tuple[Entry, Sight]], tariff: Tariff) -> Compared:
+def compare_read(sights: Sequence[tuple[RunEntry, Sight]], tariff: CostRates) -> Compared:
     """Compare runs, the first of which is the reference: those of one group that had one plan are one side, any other run is alone.
 
     What has no figures is left out where it is one of a group. Raises HeartbeatError where that cannot be.
     """
     from heartbeat_core.comparison.groups import check_turn, left_out, measured, plan_key
 
-    runs: dict[object, list[Measured]] = {}
+    runs: dict[object, list[MeasuredRun]] = {}
     snapshots: dict[object, list[Snapshot]] = {}
     errors: list[HeartbeatError] = []
     turns = Counter(entry.group for entry, _ in sights if entry.group)
@@ -119,9 +119,9 @@ def compare_read(sights: Sequence[tuple[Entry, Sight]], tariff: Tariff) -> Compa
 
 
 def hold(
-    runs: tuple[tuple[Measured, ...], ...],
+    runs: tuple[tuple[MeasuredRun, ...], ...],
     snapshots: tuple[tuple[Snapshot, ...], ...],
-    tariff: Tariff,
+    tariff: CostRates,
     left_out: tuple[str, ...],
 ) -> Compared:
     from heartbeat_core.comparison.compare import compare_all
@@ -129,7 +129,7 @@ def hold(
     return Compared(compare_all(runs, tariff), runs, snapshots, tariff, left_out)
 
 
-def pooled(runs: Sequence[Measured]) -> SampleStore:
+def pooled(runs: Sequence[MeasuredRun]) -> SampleStore:
     """Put the samples of runs that repeat one another together; past their limit only the first run's are shown."""
     from heartbeat_core.benchmark.samples import SampleStore
 

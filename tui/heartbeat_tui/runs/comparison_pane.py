@@ -20,15 +20,15 @@ from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_r
 from heartbeat_tui.benchmark.text import MARKS
 from heartbeat_tui.widgets.chart import unit_for
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
-from heartbeat_tui.widgets.overlay_chart import Curve, OverlayChart, ink_of, marker_of
+from heartbeat_tui.widgets.overlay_chart import OverlayChart, OverlayCurve, ink_of, marker_of
 from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
 from heartbeat_tui.widgets.table import fitted
-from heartbeat_tui.widgets.text import Lines, ink, inked, sentence
+from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.comparison.compare import Comparison, Difference
-    from heartbeat_core.comparison.groups import Side
+    from heartbeat_core.comparison.groups import RunGroup
     from heartbeat_tui.runs.compared import Compared
     from heartbeat_tui.runs.forms import RateForm
 
@@ -126,7 +126,7 @@ class Headline:
     lines: tuple[tuple[Piece, ...], ...]
 
 
-def side_name(side: Side, number: int) -> Piece:
+def side_name(side: RunGroup, number: int) -> Piece:
     """Name a side with its marker."""
     return f"{marker_of(number)} {side.title}", ink_of(number)
 
@@ -134,16 +134,16 @@ def side_name(side: Side, number: int) -> Piece:
 def headline(comparison: Comparison, number: int = 1) -> Headline:
     """Say by how much the candidate, side ``number``, is quicker or slower than the reference."""
     this, that = side_name(comparison.candidate, number), side_name(comparison.reference, 0)
-    ink = INKS[comparison.kind]
+    styled = INKS[comparison.kind]
     if comparison.kind == "cannot tell":
-        return Headline("", ((("? ", ink), *sides(this, "and", that)), ((f"{comparison.sentence}.", ink),)))
+        return Headline("", ((("? ", styled), *sides(this, "and", that)), ((f"{comparison.sentence}.", styled),)))
     sure = sureness(comparison)
     took = times(comparison, number)
     if comparison.kind == "same":
-        return Headline("", ((("= no difference that these runs can show: ", ink), *sides(this, "and", that)), took, sure))
+        return Headline("", ((("= no difference that these runs can show: ", styled), *sides(this, "and", that)), took, sure))
     figure, _, rest = change(comparison.ratio.value).partition(" ")  # "7.9 % more", "3.21 × slower"
     words = rest if "×" in rest else f"{rest} time"
-    return Headline(figure, (((f"{words}: ", ink), *sides(this, "than", that)), took, sure))
+    return Headline(figure, (((f"{words}: ", styled), *sides(this, "than", that)), took, sure))
 
 
 def times(comparison: Comparison, number: int) -> tuple[Piece, ...]:
@@ -170,20 +170,20 @@ def sureness(comparison: Comparison) -> tuple[Piece, ...]:
     return ((f"{between(ratio.low, ratio.high)} with 95 % confidence · {ratio.test}, {p_words(ratio.p_value)}", "quiet"),)
 
 
-def gist(comparison: Comparison, number: int = 1) -> tuple[Piece, ...]:
+def summary_line(comparison: Comparison, number: int = 1) -> tuple[Piece, ...]:
     """Say the same in one line."""
     this, that = side_name(comparison.candidate, number), side_name(comparison.reference, 0)
-    ink = INKS[comparison.kind]
+    styled = INKS[comparison.kind]
     ratio = comparison.ratio
     if comparison.kind == "cannot tell":
-        return (*sides(this, "and", that), (f": {comparison.sentence}.", ink))
+        return (*sides(this, "and", that), (f": {comparison.sentence}.", styled))
     range_ = f"  ({between(ratio.low, ratio.high)})" if ratio.low and ratio.high else ""
     if comparison.kind == "same":
-        return (("= no difference shown: ", ink), *sides(this, "and", that), (range_, "quiet"))
+        return (("= no difference shown: ", styled), *sides(this, "and", that), (range_, "quiet"))
     said = change(ratio.value)
     verb = "is" if "×" in said else "takes"
     words = f" {said} than " if "×" in said else f" {said} time than "
-    return this, (f" {verb}", "plain"), (words, ink), that, (range_, "quiet")
+    return this, (f" {verb}", "plain"), (words, styled), that, (range_, "quiet")
 
 
 def why(comparison: Comparison) -> str:
@@ -231,7 +231,7 @@ def table(comparisons: Sequence[Comparison]) -> list[tuple[str, list[Piece]]]:
     return [row for row in rows if any(text != NOTHING for text, _ in row[1])]
 
 
-def span(side: Side) -> str:
+def span(side: RunGroup) -> str:
     return NOTHING if side.low_ns is None or side.high_ns is None else f"{format_ns(side.low_ns)} … {format_ns(side.high_ns)}"
 
 
@@ -263,7 +263,7 @@ def table_lines(rows: Sequence[tuple[str, list[Piece]]], width: int) -> list[Con
     columns = len(rows[0][1])
     room = max(6, (width - label - 1) // columns - 2)
     return [
-        inked([(name.ljust(label), "quiet"), *((f"  {fitted(text, room, right=True)}", kind) for text, kind in cells)])
+        styled_line([(name.ljust(label), "quiet"), *((f"  {fitted(text, room, right=True)}", kind) for text, kind in cells)])
         for name, cells in rows
     ]
 
@@ -281,14 +281,14 @@ class SidesTable(Lines):
             doubts = [part for warning in self.compared.doubts for part in wrap(f"! {warning}", width - 1)]
             rows = table_lines(table(self.compared.comparisons), width)
             notes = [part for note in price_notes(self.compared.sides) for part in wrap(f"{note}.", width - 1)]
-            said = [*(ink(doubt, "attention") for doubt in doubts), *(ink(note, "quiet") for note in notes)]
+            said = [*(styled(doubt, "attention") for doubt in doubts), *(styled(note, "quiet") for note in notes)]
             self.set_lines([*rows, *([Content("")] if said else []), *said])
 
 
 class Distribution(Lines):
     """The steady samples of one side; sides that lie near one another share their bins, so that they can be held together."""
 
-    def __init__(self, number: int, side: Side, bins: Counts, marks: dict[str, float]) -> None:
+    def __init__(self, number: int, side: RunGroup, bins: Counts, marks: dict[str, float]) -> None:
         super().__init__(classes="panel distribution")
         self.number, self.side, self.bins, self.marks = number, side, bins, marks
 
@@ -298,7 +298,7 @@ class Distribution(Lines):
             bins = self.bins(self.number, height)
             unit = f", {unit_for(bins[-1].low_ns)[1]}" if bins else ""
             self.border_title = f"{marker_of(self.number)} {self.side.title}{unit}"
-            self.set_lines(draw_histogram(bins, width, self.marks, ink_of(self.number)) or [ink("There is no room for it.", "quiet")])
+            self.set_lines(draw_histogram(bins, width, self.marks, ink_of(self.number)) or [styled("There is no room for it.", "quiet")])
 
 
 class ComparisonBody(Container):
@@ -349,8 +349,8 @@ class ComparisonBody(Container):
         classes = f"-{first.kind}" if " " not in first.kind else ""
         with Horizontal(id="ratio", classes=classes if head.number else f"{classes} -wordless"):
             yield Digits(head.number)
-            yield Lines().with_text(*map(inked, head.lines))
-        yield Lines(id="ratio-gist").with_text(inked(gist(first)))
+            yield Lines().with_text(*map(styled_line, head.lines))
+        yield Lines(id="ratio-gist").with_text(styled_line(summary_line(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-doubts").with_text(*self.doubts())
         yield OverlayChart(classes="panel")
@@ -365,13 +365,16 @@ class ComparisonBody(Container):
     def reasons(self) -> list[Content]:
         """Say why, and how the other candidates stand."""
         first, *others = self.compared.comparisons
-        return [ink(why(first), "plain"), *(inked(gist(comparison, number)) for number, comparison in enumerate(others, 2))]
+        return [
+            styled(why(first), "plain"),
+            *(styled_line(summary_line(comparison, number)) for number, comparison in enumerate(others, 2)),
+        ]
 
     def doubts(self) -> list[Content]:
         """Say what makes it doubtful; all of it stands below the figures as well."""
         found = self.compared.doubts
         more = f" ({len(found) - 1} more below the figures)" if len(found) > FEW else ""
-        return [ink(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
+        return [styled(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 
     def marks(self, number: int) -> dict[str, float]:
         quantiles = self.compared.quantiles(number)
@@ -380,7 +383,7 @@ class ComparisonBody(Container):
     def show(self, *, log: bool, steady_only: bool) -> None:
         """Draw the chart."""
         curves = [
-            Curve(number, f"{side.title} {format_ns(side.ns)}", snapshot.chart)
+            OverlayCurve(number, f"{side.title} {format_ns(side.ns)}", snapshot.chart)
             for number, (side, snapshots) in enumerate(zip(self.compared.sides, self.compared.snapshots, strict=True))
             for snapshot in snapshots
         ]

@@ -16,9 +16,9 @@ from heartbeat_tui.benchmark.controller import BeatDesk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.benchmark.config import BackendName, Plan
-    from heartbeat_core.recordings.entry import Entry
-    from heartbeat_tui.runs.library import Archive, Pair
+    from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
+    from heartbeat_core.recordings.entry import RunEntry
+    from heartbeat_tui.runs.library import DevicePair, RunLibrary
     from heartbeat_tui.runs.model import (
         CompareRuns,
         CompareWithLast,
@@ -40,12 +40,12 @@ NAMED = 5  # of those to be deleted, one by one
 class RunsDesk(BeatDesk):
     """There is no ``archive`` before the Runs pane was gone to, or a run compared."""
 
-    make_archive: Callable[[], Archive] | None = None
-    archive: Archive | None = None
+    make_archive: Callable[[], RunLibrary] | None = None
+    archive: RunLibrary | None = None
     runs_pane: RunsPane | None = None
     replayed_here = False  # what the Heartbeat pane plays was chosen in the Runs pane
 
-    def open_runs(self, tabs: Tabs, make_archive: Callable[[], Archive]) -> None:
+    def open_runs(self, tabs: Tabs, make_archive: Callable[[], RunLibrary]) -> None:
         self.make_archive, self.tabs_of_runs = make_archive, tabs
 
         def make() -> RunsPane:
@@ -58,7 +58,7 @@ class RunsDesk(BeatDesk):
 
         self.offer_mode("runs", make)
 
-    def open_archive(self) -> Archive | None:
+    def open_archive(self) -> RunLibrary | None:
         """Give the owner of the runs, made when it is first asked for; None where no runs are kept."""
         if self.archive is None and self.make_archive is not None:
             self.archive = self.make_archive()
@@ -116,25 +116,25 @@ class RunsDesk(BeatDesk):
         self.open_sweep(event.entries)
 
     @work(group="open", exclusive=True, exit_on_error=False)
-    async def open_sweep(self, entries: tuple[Entry, ...]) -> None:
+    async def open_sweep(self, entries: tuple[RunEntry, ...]) -> None:
         """Show the charts of a sweep over the list."""
-        from heartbeat_tui.runs.recorded_run_pane import KeptRunPane
+        from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 
         if self.archive is not None:
             snapshot = await asyncio.to_thread(self.archive.open_sweep, entries)
-            await self.push_screen(self.prepared(KeptRunPane(self.tabs_of_runs, snapshot)))
+            await self.push_screen(self.prepared(RecordedRunPane(self.tabs_of_runs, snapshot)))
 
     def on_open_run(self, event: OpenRun) -> None:
         self.open_run(event.entry)
 
     @work(group="open", exclusive=True, exit_on_error=False)
-    async def open_run(self, entry: Entry) -> None:
+    async def open_run(self, entry: RunEntry) -> None:
         """Read a run and show all of it over the list."""
-        from heartbeat_tui.runs.recorded_run_pane import KeptRunPane
+        from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 
         if self.archive is not None:
             read = await asyncio.to_thread(self.archive.open, entry)
-            await self.push_screen(self.prepared(KeptRunPane(self.tabs_of_runs, read.snapshot)))
+            await self.push_screen(self.prepared(RecordedRunPane(self.tabs_of_runs, read.snapshot)))
 
     def on_replay_run(self, event: ReplayRun) -> None:
         self.play_again(event.entry.path)
@@ -168,7 +168,7 @@ class RunsDesk(BeatDesk):
         self.delete_runs(event.entries)
 
     @work(group="delete", exclusive=True, exit_on_error=False)
-    async def delete_runs(self, entries: tuple[Entry, ...]) -> None:
+    async def delete_runs(self, entries: tuple[RunEntry, ...]) -> None:
         """Say what goes, and delete it where that is wished."""
         from heartbeat_core.units import format_bytes
         from heartbeat_tui.widgets.dialogs import Confirm
@@ -210,7 +210,7 @@ class ComparingDesk(RunsDesk):
 
     @work(group="open", exclusive=True, exit_on_error=False)
     async def compare_with_kin(self, path: Path, reference: str | None = None) -> None:
-        from heartbeat_tui.runs.library import kin_of
+        from heartbeat_tui.runs.library import latest_comparable
 
         entries = await self.latest()
         entry = next((each for each in entries if each.path == path), None)
@@ -218,7 +218,7 @@ class ComparingDesk(RunsDesk):
             self.tell(NO_RUN)
             return
         chosen = next((each for each in entries if each.path.name == reference and each.path != path), None)
-        other = chosen or kin_of(entry, entries)
+        other = chosen or latest_comparable(entry, entries)
         if other is None:
             cause = "It is the only run that has figures."
             self.tell(HeartbeatError("there is nothing to compare with", cause, "Make another run: 3, then space."))
@@ -227,10 +227,10 @@ class ComparingDesk(RunsDesk):
         await self.show_comparison((older, newer))
 
     @work(group="open", exclusive=True, exit_on_error=False)
-    async def compare_runs(self, entries: tuple[Entry, ...]) -> None:
+    async def compare_runs(self, entries: tuple[RunEntry, ...]) -> None:
         await self.show_comparison(entries)
 
-    async def show_comparison(self, entries: tuple[Entry, ...]) -> None:
+    async def show_comparison(self, entries: tuple[RunEntry, ...]) -> None:
         """Read the runs and show the comparison over the pane that is shown."""
         from heartbeat_tui.runs.comparison_pane import ComparisonPane
 
@@ -238,7 +238,7 @@ class ComparingDesk(RunsDesk):
             compared = await asyncio.to_thread(self.archive.compare, entries)
             await self.push_screen(self.prepared(ComparisonPane(self.tabs_of_runs, self.current_mode, compared)))
 
-    async def latest(self) -> tuple[Entry, ...]:
+    async def latest(self) -> tuple[RunEntry, ...]:
         """List the runs as they are now."""
         archive = self.open_archive()
         if archive is None:
@@ -264,7 +264,7 @@ class ComparingDesk(RunsDesk):
         else:
             self.tell(HeartbeatError("there is no pair to compare yet", "The run just made has no figures, or was not kept.", "4, then t."))
 
-    async def offer_run(self, pair: Pair) -> None:
+    async def offer_run(self, pair: DevicePair) -> None:
         """Offer to make the run that is missing; it beats in the Heartbeat pane, and the comparison comes when it has ended."""
         from heartbeat_tui.benchmark.text import plan_sentence
         from heartbeat_tui.widgets.dialogs import Confirm
@@ -291,7 +291,7 @@ class ComparingDesk(RunsDesk):
             self.pane.plan = plan
             self.pane.action_begin()
 
-    def plan_for(self, pair: Pair) -> Plan:
+    def plan_for(self, pair: DevicePair) -> BenchmarkConfig:
         """Plan the run that is missing: the work of the one there is."""
         assert self.archive is not None
         there = self.archive.open(pair.there).snapshot.report.plan if pair.there is not None else self.pane.plan

@@ -16,17 +16,17 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.export.export import FORMATS
 from heartbeat_core.recordings.labels import Relabel, check_label
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
-from heartbeat_tui.widgets.text import ink
+from heartbeat_tui.widgets.text import styled
 
 if TYPE_CHECKING:
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.entry import RunEntry
 
 
 WORDS = {"csv": "for spreadsheets", "json": "for programs", "md": "Markdown, for a report", "svg": "a chart, for a page"}
 UNSAFE = re.compile(r"[^\w.-]+")
 
 
-def file_name(entries: Sequence[Entry], form: str) -> str:
+def file_name(entries: Sequence[RunEntry], form: str) -> str:
     """Propose a file in the folder from which the program was started."""
     groups = {entry.group for entry in entries}
     name = entries[0].title if len(entries) == 1 else groups.pop() if len(groups) == 1 and entries[0].group else "comparison"
@@ -47,11 +47,11 @@ class ExportForm(Form):
     class Accepted(Message):
         """The runs are to be written there."""
 
-        def __init__(self, entries: tuple[Entry, ...], form: str, path: Path) -> None:
+        def __init__(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
             super().__init__()
             self.entries, self.form, self.path = entries, form, path
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[RunEntry, ...]) -> None:
         what = entries[0].title if len(entries) == 1 else f"{len(entries)} runs"
         super().__init__({"form": "md", "file": file_name(entries, "md")}, f"write {what} to a file", id="export-form")
         self.entries = entries
@@ -79,7 +79,7 @@ class ExportForm(Form):
         return found
 
     def sentences(self) -> Sequence[Content]:
-        return [ink(f"{len(self.entries)} run{'s' * (len(self.entries) > 1)} to {self.path.absolute()}", "quiet")]
+        return [styled(f"{len(self.entries)} run{'s' * (len(self.entries) > 1)} to {self.path.absolute()}", "quiet")]
 
     def accepted(self) -> Message:
         return self.Accepted(self.entries, self.texts["form"], self.path)
@@ -115,11 +115,11 @@ class LabelForm(Form):
     class Accepted(Message):
         """The run is to be called so."""
 
-        def __init__(self, entry: Entry, change: Relabel) -> None:
+        def __init__(self, entry: RunEntry, change: Relabel) -> None:
             super().__init__()
             self.entry, self.change = entry, change
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: RunEntry) -> None:
         super().__init__(
             {"name": entry.name, "note": entry.note, "tags": " ".join(entry.tags)}, f"what to call {entry.title}", id="label-form"
         )
@@ -136,7 +136,7 @@ class LabelForm(Form):
         return found
 
     def sentences(self) -> Sequence[Content]:
-        return [ink("It is kept in the recording itself, and goes where the file goes.", "quiet")]
+        return [styled("It is kept in the recording itself, and goes where the file goes.", "quiet")]
 
     def accepted(self) -> Message:
         label, before = label_of(self.texts), self.entry

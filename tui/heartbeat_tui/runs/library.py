@@ -16,16 +16,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from heartbeat_core.comparison.cost import Tariff
+from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.snapshot import Snapshot
 from heartbeat_tui.runs.compared import Compared, Read, Sight, compare_read
-from heartbeat_tui.runs.model import KeptRuns
+from heartbeat_tui.runs.model import RunListing
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import CeilingCache
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.labels import Relabel
     from heartbeat_core.recordings.recording import Loaded
@@ -40,7 +40,7 @@ class OpenReplay(Protocol):
     def __call__(self, path: Path) -> Source: ...
 
 
-class Archive:
+class RunLibrary:
     """Keeps the list and the last runs looked at; ``news`` is called from any thread when there is more to show.
 
     ``saving`` tells whether new runs are kept at all.
@@ -54,20 +54,20 @@ class Archive:
         self.lock = threading.Lock()
         self.idle = threading.Condition(self.lock)  # no list is being read
         self.index: Index | None = None
-        self.entries: tuple[Entry, ...] | None = None
+        self.entries: tuple[RunEntry, ...] | None = None
         self.problem: HeartbeatError | None = None
         self.read_count, self.to_read = 0, 0
         self.reading = self.read_again = False
-        self.wanted: Entry | None = None
+        self.wanted: RunEntry | None = None
         self.looking = False
         self.sights: OrderedDict[tuple[Path, int], Sight] = OrderedDict()
 
     # -- the list
 
-    def runs(self) -> KeptRuns:
+    def runs(self) -> RunListing:
         """Give what is known now."""
         index = self.index
-        return KeptRuns(
+        return RunListing(
             entries=self.entries,
             folder=index.folder if index else None,
             saving=self.saving,
@@ -122,11 +122,11 @@ class Archive:
 
     # -- single runs
 
-    def sight(self, entry: Entry) -> Sight | None:
+    def sight(self, entry: RunEntry) -> Sight | None:
         """Give what was read of a run, or why it cannot be; None where nobody has looked yet, or it has grown since."""
         return self.sights.get((entry.path, entry.bytes))
 
-    def look_at(self, entry: Entry) -> None:
+    def look_at(self, entry: RunEntry) -> None:
         """Read a run; of those asked for meanwhile only the last is read."""
         with self.lock:
             self.wanted = entry
@@ -142,13 +142,13 @@ class Archive:
                 self.looking = False  # or no later run would ever be read
             raise
 
-    def next_wanted(self) -> Entry | None:
+    def next_wanted(self) -> RunEntry | None:
         with self.lock:
             entry, self.wanted = self.wanted, None
             self.looking = entry is not None
             return entry
 
-    def load(self, entry: Entry) -> Sight:
+    def load(self, entry: RunEntry) -> Sight:
         """Read a run, unless it has been."""
         from heartbeat_core.recordings.recording import load
 
@@ -166,18 +166,18 @@ class Archive:
                 self.sights.popitem(last=False)
         return found
 
-    def open(self, entry: Entry) -> Read:
+    def open(self, entry: RunEntry) -> Read:
         """Read a run; raise HeartbeatError where it cannot be."""
         found = self.load(entry)
         if isinstance(found, HeartbeatError):
             raise found
         return found
 
-    def compare(self, entries: Sequence[Entry]) -> Compared:
+    def compare(self, entries: Sequence[RunEntry]) -> Compared:
         """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
         return compare_read([(entry, self.load(entry)) for entry in entries], known_tariff())
 
-    def open_sweep(self, entries: Sequence[Entry]) -> Snapshot:
+    def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
         """Put a sweep together again; raise HeartbeatError where the runs are none."""
         from heartbeat_core.export.export import sweep_in
 
@@ -191,7 +191,7 @@ class Archive:
 
     # -- what is done with them
 
-    def export(self, entries: Sequence[Entry], form: str, path: Path) -> tuple[int, tuple[str, ...]]:
+    def export(self, entries: Sequence[RunEntry], form: str, path: Path) -> tuple[int, tuple[str, ...]]:
         """Write runs to a new file, several of them compared; give its size and what was left out.
 
         Raises HeartbeatError where that cannot be.
@@ -200,12 +200,12 @@ class Archive:
 
         assert self.index is not None
         whole = len({entry.group for entry in entries}) == 1 and bool(entries[0].group)
-        sides: list[tuple[Entry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
+        sides: list[tuple[RunEntry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
         text, left_out = in_form(sides, form, self.index, known_tariff())
         keep(path, text, force=False)
         return len(text.encode()), left_out
 
-    def label(self, entries: Sequence[Entry], change: Relabel) -> None:
+    def label(self, entries: Sequence[RunEntry], change: Relabel) -> None:
         """Change what runs are called; raise HeartbeatError for the first that cannot be."""
         assert self.index is not None
         try:
@@ -214,7 +214,7 @@ class Archive:
         finally:
             self.read()
 
-    def delete(self, entries: Sequence[Entry]) -> None:
+    def delete(self, entries: Sequence[RunEntry]) -> None:
         """Delete recordings, as many as can be; raise HeartbeatError for those that cannot."""
         assert self.index is not None
         try:
@@ -245,16 +245,16 @@ def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
-def usable(entry: Entry) -> bool:
+def usable(entry: RunEntry) -> bool:
     """Tell whether a run has a figure worth holding against another."""
     return entry.readable and bool(entry.median_ns) and entry.status in ("done", "stopped") and entry.verdict != "impossible"
 
 
-def same_work(one: Entry, other: Entry) -> bool:
+def same_work(one: RunEntry, other: RunEntry) -> bool:
     return (one.workload, one.method, one.precision) == (other.workload, other.method, other.precision)
 
 
-def kin_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
+def latest_comparable(entry: RunEntry, entries: Iterable[RunEntry]) -> RunEntry | None:
     """Find the newest other run of the same work on the same backend, else of the same work, else any; ``entries`` are newest first."""
     others = [each for each in entries if each.path != entry.path and each.readable and each.median_ns]
     alike = [each for each in others if same_work(each, entry)]
@@ -262,11 +262,11 @@ def kin_of(entry: Entry, entries: Iterable[Entry]) -> Entry | None:
 
 
 @dataclass(frozen=True)
-class Pair:
+class DevicePair:
     """The latest two runs of the same work on a CPU and on torch_xla's device; one or both may be missing."""
 
-    cpu: Entry | None = None
-    xla: Entry | None = None
+    cpu: RunEntry | None = None
+    xla: RunEntry | None = None
 
     @property
     def lacking(self) -> Literal["cpu", "xla"]:
@@ -274,24 +274,24 @@ class Pair:
         return "cpu" if self.cpu is None else "xla"
 
     @property
-    def there(self) -> Entry | None:
+    def there(self) -> RunEntry | None:
         return self.cpu or self.xla
 
 
-def find_pair(entries: Sequence[Entry]) -> Pair:
+def find_pair(entries: Sequence[RunEntry]) -> DevicePair:
     """Find the pair with the newest run on torch_xla that has a partner; a TPU goes before a rehearsal. ``entries`` are newest first."""
     worth = [entry for entry in entries if usable(entry) and entry.method != "handbook"]
     cpus, xlas = [entry for entry in worth if entry.backend == "cpu"], [entry for entry in worth if entry.backend == "xla"]
     for xla in sorted(xlas, key=lambda entry: entry.rehearsal):
         partner = next((cpu for cpu in cpus if same_work(cpu, xla)), None)
         if partner is not None:
-            return Pair(partner, xla)
+            return DevicePair(partner, xla)
     if cpus:
-        return Pair(cpu=cpus[0])
-    return Pair(xla=xlas[0]) if xlas else Pair()
+        return DevicePair(cpu=cpus[0])
+    return DevicePair(xla=xlas[0]) if xlas else DevicePair()
 
 
-def to_compare(meant: Iterable[Entry], reference: str | None, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def to_compare(meant: Iterable[RunEntry], reference: str | None, entries: Iterable[RunEntry]) -> tuple[RunEntry, ...]:
     """Give the runs to be held together: first the ``reference``, a file's name, else what a repeat was given first, else the oldest.
 
     Empty where it is one run alone.
@@ -299,17 +299,17 @@ def to_compare(meant: Iterable[Entry], reference: str | None, entries: Iterable[
     found = {entry.path.name: entry for entry in meant if entry.readable}
     found.update((entry.path.name, entry) for entry in entries if entry.path.name == reference)
 
-    def rank(entry: Entry) -> tuple[bool, bool, bool, datetime]:
+    def rank(entry: RunEntry) -> tuple[bool, bool, bool, datetime]:
         return entry.path.name != reference, not entry.reference, entry.started is None, entry.started or NEVER
 
     return tuple(sorted(found.values(), key=rank)) if len(found) > 1 else ()
 
 
-def known_tariff(given: Mapping[str, float] | None = None) -> Tariff:
+def known_tariff(given: Mapping[str, float] | None = None) -> CostRates:
     """Give what is known of prices; ``given`` rates go before the list."""
     from heartbeat_core.vms.pricing import cache_file, load_prices
 
-    return Tariff(given or {}, load_prices(cache_file()), cache(target_region))
+    return CostRates(given or {}, load_prices(cache_file()), cache(target_region))
 
 
 def target_region() -> str:

@@ -10,18 +10,18 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.labels import Relabel
 
 
 @dataclass(frozen=True)
-class KeptRuns:
+class RunListing:
     """The recordings at one moment, the newest first; None before they have been read for the first time.
 
     ``progress`` is how many have been read of those to be read, ``saving`` whether new runs are kept.
     """
 
-    entries: tuple[Entry, ...] | None = None
+    entries: tuple[RunEntry, ...] | None = None
     folder: Path | None = None
     saving: bool = True
     progress: tuple[int, int] | None = None
@@ -43,7 +43,7 @@ class ReadRuns(Message):
 class OfRun(Message):
     """Something about one run."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: RunEntry) -> None:
         super().__init__()
         self.entry = entry
 
@@ -63,7 +63,7 @@ class ReplayRun(OfRun):
 class OfRuns(Message):
     """Something about some runs."""
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[RunEntry, ...]) -> None:
         super().__init__()
         self.entries = entries
 
@@ -75,7 +75,7 @@ class OpenSweep(OfRuns):
 class ExportRuns(OfRuns):
     """Write these runs to a file."""
 
-    def __init__(self, entries: tuple[Entry, ...], form: str, path: Path) -> None:
+    def __init__(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
         super().__init__(entries)
         self.form, self.path = form, path
 
@@ -87,7 +87,7 @@ class DeleteRuns(OfRuns):
 class LabelRuns(OfRuns):
     """Change what these runs are called."""
 
-    def __init__(self, entries: tuple[Entry, ...], change: Relabel) -> None:
+    def __init__(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
         super().__init__(entries)
         self.change = change
 

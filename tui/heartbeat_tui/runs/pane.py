@@ -21,22 +21,22 @@ from heartbeat_tui.runs.model import (
     CompareWithLast,
     DeleteRuns,
     ExportRuns,
-    KeptRuns,
     LabelRuns,
     LookAtRun,
     OpenRun,
     OpenSweep,
     ReadRuns,
     ReplayRun,
+    RunListing,
 )
 from heartbeat_tui.runs.text import Piece
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.pane import ListPane, pane_key
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.runs.compared import Sight
     from heartbeat_tui.runs.forms import ExportForm, LabelForm
@@ -77,10 +77,10 @@ class RunsPane(ListPane):
         key("r", "read", "Refresh", "look for runs that another program has made", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[Entry], Sight | None]) -> None:
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[RunEntry], Sight | None]) -> None:
         super().__init__(tabs, "runs")
         self.sight = sight
-        self.runs = KeptRuns()
+        self.runs = RunListing()
         self.order: Order = ("when", True)
         self.misread = ""
         self.marks: dict[str, None] = {}  # in the order they were made
@@ -106,7 +106,7 @@ class RunsPane(ListPane):
 
     # -- what is shown
 
-    def show(self, runs: KeptRuns) -> None:
+    def show(self, runs: RunListing) -> None:
         """Draw the runs; where they are those there were, only more is known of the one pointed at."""
         before, self.runs = self.runs, runs
         if runs == before and runs.entries is before.entries:
@@ -122,7 +122,7 @@ class RunsPane(ListPane):
             return
         from heartbeat_tui.runs.rows import rows_of, signs
         from heartbeat_tui.runs.text import counted, empty_words, news
-        from heartbeat_tui.widgets.text import Lines, ink
+        from heartbeat_tui.widgets.text import Lines, styled
 
         entries = self.runs.entries or ()
         found = self.sifted(entries)
@@ -130,11 +130,11 @@ class RunsPane(ListPane):
         self.list.show(rows, signs(self.marks, self.reference), self.order)
         self.set_class(not rows, "-empty")
         self.query_one("#runs-empty", Lines).set_lines(
-            [ink(text, kind) for text, kind in empty_words(self.runs, self.sought, self.misread)]
+            [styled(text, kind) for text, kind in empty_words(self.runs, self.sought, self.misread)]
         )
         said = news(self.runs)
         self.set_class(bool(said), "-news")
-        self.query_one("#runs-news", Lines).set_lines([ink(text, kind) for text, kind in said])
+        self.query_one("#runs-news", Lines).set_lines([styled(text, kind) for text, kind in said])
         self.query_one("#runs-panel").border_title = counted(self.runs, len(found), self.sought)
         self.draw_marks()
         self.draw_details()
@@ -147,7 +147,7 @@ class RunsPane(ListPane):
         self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
         self.refresh_bindings()
 
-    def sifted(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+    def sifted(self, entries: Sequence[RunEntry]) -> Sequence[RunEntry]:
         """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_core.recordings.query import sift
@@ -193,7 +193,7 @@ class RunsPane(ListPane):
         return self.list.row if self.list is not None else None
 
     @property
-    def meant(self) -> tuple[Entry, ...]:
+    def meant(self) -> tuple[RunEntry, ...]:
         """Give the runs a key acts on: those marked, in the order they were, else the one or the group pointed at."""
         if self.marks:
             entries = {entry.path.name: entry for entry in self.runs.entries or ()}
@@ -245,7 +245,7 @@ class RunsPane(ListPane):
             self.draw_marks()
 
     @property
-    def compared(self) -> tuple[Entry, ...]:
+    def compared(self) -> tuple[RunEntry, ...]:
         """Give the runs to be compared, the reference first; empty for the one pointed at."""
         from heartbeat_tui.runs.library import to_compare
 
@@ -348,7 +348,7 @@ def fact_lines(facts: Iterable[tuple[str, Piece]], width: int, label_width: int 
     lines = []
     for label, (text, kind) in facts:
         for number, part in enumerate(wrap(text, max(10, width - label_width)) or [""]):
-            lines.append(Content.assemble(ink(("" if number else label).ljust(label_width), "quiet"), ink(part, kind)))
+            lines.append(Content.assemble(styled(("" if number else label).ljust(label_width), "quiet"), styled(part, kind)))
     return lines
 
 

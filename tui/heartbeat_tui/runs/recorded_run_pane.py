@@ -16,7 +16,7 @@ LOOKING = frozenset({"zoom", "unzoom", "linear", "log", "details", "chart", "cop
 BEATING = HeartbeatPane.OWN - LOOKING
 
 
-class KeptRunPane(HeartbeatPane):
+class RecordedRunPane(HeartbeatPane):
     """Stands over the Runs pane until it is left; a run on its way goes on meanwhile."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heartbeat_core.recordings.entry import Entry
+    from heartbeat_core.recordings.entry import RunEntry
 
 Order = tuple[str, bool]  # column, the greatest first
 NEWEST: Order = ("when", True)
@@ -22,8 +22,8 @@ class RunRow:
     """One line: a run, or the head of a group with its runs, the first of which stands for what they share."""
 
     key: str
-    entry: Entry
-    members: tuple[Entry, ...] = ()  # of a head
+    entry: RunEntry
+    members: tuple[RunEntry, ...] = ()  # of a head
     open: bool = False
     inside: bool = False  # stands under its head
 
@@ -40,21 +40,21 @@ class RunRow:
         return self.is_head and len(plans) == len(self.members) and len(sites) == 1 and not turns
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[RunEntry, ...]:
         """Give the runs it stands for."""
         return self.members or (self.entry,)
 
 
-def verdict_rank(entry: Entry) -> int | None:
+def verdict_rank(entry: RunEntry) -> int | None:
     return VERDICTS.index(entry.verdict) if entry.verdict in VERDICTS else None
 
 
-def work_of(entry: Entry) -> tuple[int, int, int] | None:
+def work_of(entry: RunEntry) -> tuple[int, int, int] | None:
     work = entry.workload
     return (work.flops, work.batch, work.hidden) if work else None
 
 
-SORTS: dict[str, Callable[[Entry], Any]] = {  # None goes last, whichever way
+SORTS: dict[str, Callable[[RunEntry], Any]] = {  # None goes last, whichever way
     "when": lambda entry: entry.started.timestamp() if entry.started else None,
     "name": lambda entry: entry.name.lower() or None,
     "device": lambda entry: (entry.device or entry.backend).lower() or None,
@@ -68,7 +68,7 @@ SORTS: dict[str, Callable[[Entry], Any]] = {  # None goes last, whichever way
 FALLING = frozenset({"when", "shape"})  # these begin with the greatest
 
 
-def sorted_entries(entries: Iterable[Entry], order: Order) -> list[Entry]:
+def sorted_entries(entries: Iterable[RunEntry], order: Order) -> list[RunEntry]:
     """Sort the runs; those of which it is not known come last, and runs that are equal stay as they stood."""
     column, falling = order
     keyed = [(SORTS[column](entry), entry) for entry in entries]
@@ -76,11 +76,11 @@ def sorted_entries(entries: Iterable[Entry], order: Order) -> list[Entry]:
     return [entry for _, entry in known] + [entry for key, entry in keyed if key is None]
 
 
-def rows_of(entries: Sequence[Entry], order: Order, unfolded: frozenset[str]) -> tuple[RunRow, ...]:
+def rows_of(entries: Sequence[RunEntry], order: Order, unfolded: frozenset[str]) -> tuple[RunRow, ...]:
     """Give the rows of these runs; a group stands where the first of its runs would, its runs below it where it is unfolded."""
     ordered = sorted_entries(entries, order)
     sizes = Counter(entry.group for entry in ordered if entry.group)
-    grouped: dict[str, list[Entry]] = {group: [] for group, size in sizes.items() if size > 1}
+    grouped: dict[str, list[RunEntry]] = {group: [] for group, size in sizes.items() if size > 1}
     for entry in ordered:
         if entry.group in grouped:
             grouped[entry.group].append(entry)

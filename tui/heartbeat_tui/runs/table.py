@@ -13,7 +13,7 @@ from textual.message import Message
 from heartbeat_tui.runs.rows import NEWEST, Order, RunRow
 from heartbeat_tui.runs.text import columns_for, heading_pieces, row_pieces
 from heartbeat_tui.widgets.table import Layout, LinesList
-from heartbeat_tui.widgets.text import inked
+from heartbeat_tui.widgets.text import styled_line
 
 OPEN = "show the whole run or sweep, or unfold the group; right and left unfold and fold any"
 
@@ -81,13 +81,13 @@ class RunList(LinesList):
 
     def draw_heading(self, width: int) -> Content:
         del width
-        return inked((text, kind) for text, kind, _ in heading_pieces(self.shown, self.order))
+        return styled_line((text, kind) for text, kind, _ in heading_pieces(self.shown, self.order))
 
     def draw_row(self, index: int, width: int) -> Content:
         del width
         row = self.rows[index]
         pieces = row_pieces(row, self.shown, self.now(), pointed=index == self.cursor, mark=self.marks.get(row.key, ""))
-        return inked(pieces)
+        return styled_line(pieces)
 
     def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
         event.stop()

@@ -15,8 +15,8 @@ from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import MatMul
-    from heartbeat_core.recordings.entry import Entry
-    from heartbeat_tui.runs.model import KeptRuns
+    from heartbeat_core.recordings.entry import RunEntry
+    from heartbeat_tui.runs.model import RunListing
 
 Piece = tuple[str, str]  # text, ink
 LEFT = 4  # cells before the first column: pointed at, marked or the reference
@@ -60,7 +60,7 @@ def when_words(started: datetime | None, now: datetime) -> str:
     return local.strftime("%m-%d %H:%M" if local.year == today.year else "%Y-%m-%d")
 
 
-def half_words(entry: Entry) -> str:
+def half_words(entry: RunEntry) -> str:
     """Give half the interval of the median in the unit of the median, to the digit that it leaves standing: "±0.04"."""
     if not entry.median_ns or entry.low_ns is None or entry.high_ns is None:
         return ""
@@ -71,19 +71,19 @@ def half_words(entry: Entry) -> str:
     return f"±{half:.{decimals}f}" if half >= step / 2 else f"±<{step:g}"
 
 
-def median_words(entry: Entry) -> str:
+def median_words(entry: RunEntry) -> str:
     """Write the median with half its interval, or nothing: "9.61 ms ±0.04"."""
     return f"{format_ns(entry.median_ns)} {half_words(entry):<6}" if entry.median_ns else NOTHING
 
 
-def device_words(entry: Entry) -> str:
+def device_words(entry: RunEntry) -> str:
     """Name the device so that a rehearsal is never taken for a TPU."""
     if entry.rehearsal:
         return "xla on CPU"
     return entry.device or entry.backend or NOTHING
 
 
-def verdict_cell(entry: Entry) -> Piece:
+def verdict_cell(entry: RunEntry) -> Piece:
     """Say how far to trust it; what keeps it from being whole comes first."""
     if entry.status in STATUSES:
         return STATUSES[entry.status]
@@ -93,7 +93,7 @@ def verdict_cell(entry: Entry) -> Piece:
     return f"{glyph} {entry.verdict}", kind
 
 
-def title_of(entry: Entry, now: datetime, *, timed: bool) -> str:
+def title_of(entry: RunEntry, now: datetime, *, timed: bool) -> str:
     """Name a run; one without a name by its time, unless that is ``timed`` beside it, and its id."""
     if entry.name or entry.started is None:
         return entry.name or entry.path.name
@@ -218,7 +218,7 @@ def row_pieces(row: RunRow, shown: Layout, now: datetime, *, pointed: bool, mark
 # -- the run pointed at
 
 
-def facts_of(entry: Entry, now: datetime) -> list[tuple[str, Piece]]:
+def facts_of(entry: RunEntry, now: datetime) -> list[tuple[str, Piece]]:
     """List what is known of a run from its entry, as (label, text and ink)."""
     work = entry.workload
     rows: list[tuple[str, Piece]] = []
@@ -260,7 +260,7 @@ def facts_text(facts: Iterable[tuple[str, Piece]]) -> str:
     return "".join(f"{label:<11} {text}\n" for label, (text, _) in facts)
 
 
-def table_text(entries: Sequence[Entry], now: datetime) -> str:
+def table_text(entries: Sequence[RunEntry], now: datetime) -> str:
     """Write runs as a plain table, for the clipboard."""
     rows = [[column.title for column in COLUMNS]]
     rows += [[cells(RunRow(entry.path.name, entry), now)[column.name][0] for column in COLUMNS] for entry in entries]
@@ -268,7 +268,7 @@ def table_text(entries: Sequence[Entry], now: datetime) -> str:
     return "".join("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows)
 
 
-def counted(runs: KeptRuns, shown: int, sought: str) -> str:
+def counted(runs: RunListing, shown: int, sought: str) -> str:
     """Count what is listed: "5 of 23 runs with 'xla' · 1.2 MiB"."""
     entries = runs.entries
     if entries is None:
@@ -277,7 +277,7 @@ def counted(runs: KeptRuns, shown: int, sought: str) -> str:
     return f"{shown:,} of {count} with {sought!r}" if sought else f"{count} · {format_bytes(sum(entry.bytes for entry in entries))}"
 
 
-def news(runs: KeptRuns) -> list[Piece]:
+def news(runs: RunListing) -> list[Piece]:
     """Say what is going on or wrong with the list, most often nothing."""
     if runs.problem is not None:
         return [(f"✗ {sentence(runs.problem.title)} {runs.problem.cause} {runs.problem.remedy}", "failed")]
@@ -289,7 +289,7 @@ def news(runs: KeptRuns) -> list[Piece]:
     return said + [(f"! {note}", "attention") for note in runs.notes]
 
 
-def empty_words(runs: KeptRuns, sought: str, misread: str = "") -> list[Piece]:
+def empty_words(runs: RunListing, sought: str, misread: str = "") -> list[Piece]:
     """Say why the list is empty, and which key fills it."""
     if runs.entries is None or runs.problem is not None:
         return []

@@ -15,7 +15,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.controller import BeatDesk
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BackendName, Plan
+    from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.tour.tour import Tour
     from heartbeat_tui.benchmark.snapshot import Snapshot
@@ -29,7 +29,7 @@ class TourDesk(BeatDesk):
 
     tour: Tour | None = None
     guide: Guide | None = None
-    plan_before: Plan | None = None
+    plan_before: BenchmarkConfig | None = None
     missing: Callable[[BackendName], str] | None = None
     play: Callable[[Path], Source] | None = None
     tours_at_once = False

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.tour.tour import Tour
@@ -29,9 +29,9 @@ def picture(tick: int) -> Content:
     front = tick % (ROWS + COLUMNS + WAVE)
     lines = []
     for row in range(ROWS):
-        cells = [ink("▪ " if 0 <= front - row - column < WAVE else "· ", cell_ink(front - row - column)) for column in range(COLUMNS)]
-        lines.append(Content.assemble(ink("row → ", "quiet"), *cells))
-    return Content("\n").join([ink("      weights stay in the cells", "quiet"), *lines, ink("      sums leave below", "quiet")])
+        cells = [styled("▪ " if 0 <= front - row - column < WAVE else "· ", cell_ink(front - row - column)) for column in range(COLUMNS)]
+        lines.append(Content.assemble(styled("row → ", "quiet"), *cells))
+    return Content("\n").join([styled("      weights stay in the cells", "quiet"), *lines, styled("      sums leave below", "quiet")])
 
 
 def cell_ink(age: int) -> str:
@@ -164,14 +164,14 @@ class GuideKey(KeyButton):
 def guide_lines(tour: Tour) -> list[Content]:
     """Say what there is to say now."""
     step, phase = tour.step, tour.phase
-    lines = [ink(step.words, "plain")]
+    lines = [styled(step.words, "plain")]
     if phase == "before" and tour.lacks:
         stands_in = " A recording made elsewhere can stand in, and is labelled so." if step.recording else ""
-        return [*lines, Content(""), ink(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
+        return [*lines, Content(""), styled(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
     if phase == "running":
-        return [*lines, Content(""), Content.assemble(ink("look at  ", "beat"), step.look)]
+        return [*lines, Content(""), Content.assemble(styled("look at  ", "beat"), step.look)]
     if phase == "after":
-        return [*lines, Content(""), *(ink(sentence, "strong") for sentence in tour.conclusions())]
+        return [*lines, Content(""), *(styled(sentence, "strong") for sentence in tour.conclusions())]
     return lines
 
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.remote.ssh import Connection
+    from heartbeat_core.remote.ssh import SshConnection
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.vms.create_form import VmForm
     from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp
     from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, Job, SetUpVm, ShowJob, ShowZone, StopJob
-    from heartbeat_tui.vms.monitor import Fleet
+    from heartbeat_tui.vms.monitor import InventoryMonitor
     from heartbeat_tui.vms.pane import VmsPane
     from heartbeat_tui.widgets.header_footer import Tabs
 
@@ -33,12 +33,12 @@ UNEXPECTED_S = 60.0  # until the next look, after an error of our own
 class VmsDesk(Desk):
     """There is no ``fleet`` before the TPU VMs pane was gone to."""
 
-    fleet: Fleet | None = None
+    fleet: InventoryMonitor | None = None
     vms: VmsPane | None = None
     describing: Describe | None = None
     next_look: Timer | None = None
 
-    def open_vms(self, tabs: Tabs, make_fleet: Callable[[], Fleet]) -> None:
+    def open_vms(self, tabs: Tabs, make_fleet: Callable[[], InventoryMonitor]) -> None:
         def make() -> VmsPane:
             from heartbeat_tui.vms.pane import VmsPane
 
@@ -241,7 +241,7 @@ class VmActsDesk(VmsDesk):
 
     # -- connecting
 
-    def connection(self, key: str) -> tuple[Node, Connection]:
+    def connection(self, key: str) -> tuple[Node, SshConnection]:
         """Give a node and gcloud's command that leads there; raise HeartbeatError where nothing can answer."""
         from heartbeat_core.remote.ssh import connect, split_flags
 

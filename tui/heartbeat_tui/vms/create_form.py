@@ -20,15 +20,15 @@ from heartbeat_tui.vms.dialogs import room_line
 from heartbeat_tui.vms.rows import money, unit_price
 from heartbeat_tui.vms.text import rated
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
-from heartbeat_tui.widgets.text import ink, inked
+from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.vms.pricing import Rates
-    from heartbeat_core.vms.quota_headroom import Room
-    from heartbeat_tui.checks.model import Offers
-    from heartbeat_tui.checks.model import Offers as Offered
-    from heartbeat_tui.vms.model import FleetView
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
+    from heartbeat_tui.checks.model import TargetOffers
+    from heartbeat_tui.checks.model import TargetOffers as Offered
+    from heartbeat_tui.vms.model import InventoryView
 
 
 YES, NO = "yes", "no"
@@ -198,7 +198,7 @@ class VmForm(Form):
     class Accepted(Message):
         """This is the one; it is asked once more before it is created."""
 
-        def __init__(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[Room, ...] | None, cost: str) -> None:
+        def __init__(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
             super().__init__()
             self.request, self.zones, self.rooms, self.cost = request, zones, rooms, cost
 
@@ -216,16 +216,16 @@ class VmForm(Form):
             super().__init__()
             self.request = request
 
-    def __init__(self, start: Start, view: FleetView) -> None:
+    def __init__(self, start: Start, view: InventoryView) -> None:
         self.taken = frozenset((row.zone, row.id) for row in view.rows or ())
         self.start, self.before = start, dict(start.texts)
         name = free_name(self.before["name"], self.before["zone"], self.taken)
         super().__init__({**self.before, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
-        self.offers: Offers | None = None
+        self.offers: TargetOffers | None = None
         self.rates, self.unpriced = view.rates, view.unpriced
         self.asked_zone = ""
         self.counted: Counted = ("", "", "")
-        self.rooms: tuple[Room, ...] | None = None
+        self.rooms: tuple[QuotaHeadroom, ...] | None = None
         self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])
 
     def on_mount(self) -> None:
@@ -265,13 +265,13 @@ class VmForm(Form):
         if counted == self.counted:
             self.post_message(self.RoomWanted(self.request))
 
-    def offer(self, zone: str, offers: Offers) -> None:
+    def offer(self, zone: str, offers: TargetOffers) -> None:
         """Take what there is to choose from, unless it was asked for another zone."""
         if zone == self.asked_zone:
             self.offers = offers
             self.check()
 
-    def show_room(self, request: CreateRequest, rooms: tuple[Room, ...]) -> None:
+    def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None:
         if (request.zone, request.accelerator_type, request.provisioning) == self.counted:
             self.rooms = rooms
             self.check()
@@ -311,19 +311,21 @@ class VmForm(Form):
 
     def sentences(self) -> Sequence[Content]:
         request = self.request
-        lines = [ink(self.cost(), "attention")]
+        lines = [styled(self.cost(), "attention")]
         if self.rooms is None:
-            lines.append(ink("Asking how much quota is left for it …", "quiet"))
+            lines.append(styled("Asking how much quota is left for it …", "quiet"))
         elif not self.rooms:
-            lines.append(ink(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet"))
-        lines += [inked(room_line(room)) for room in self.rooms or ()]
+            lines.append(
+                styled(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet")
+            )
+        lines += [styled_line(room_line(room)) for room in self.rooms or ()]
         if self.offers is None:
-            lines.append(ink(f"Asking what {request.zone} offers …", "quiet"))
+            lines.append(styled(f"Asking what {request.zone} offers …", "quiet"))
         elif self.offers.problem:
-            lines.append(ink(f"! not all that {request.zone} offers could be asked: {self.offers.problem}", "attention"))
+            lines.append(styled(f"! not all that {request.zone} offers could be asked: {self.offers.problem}", "attention"))
         if not request.external_ip:
-            lines.append(ink(request.reach(), "plain"))
-        return [*lines, ink(shlex.join(request.command()), "command")]
+            lines.append(styled(request.reach(), "plain"))
+        return [*lines, styled(shlex.join(request.command()), "command")]
 
     def accepted(self) -> Message:
         return self.Accepted(self.request, zones_of(self.texts["zones"], self.request.zone), self.rooms, self.cost())

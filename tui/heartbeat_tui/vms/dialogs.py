@@ -14,22 +14,22 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
-from heartbeat_core.checks.fix_runner import RemedyRun
+from heartbeat_core.checks.fix_runner import FixRun
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.inventory import Change, allowed, allowed_queued, command_of
 from heartbeat_core.vms.pricing import rate_of
-from heartbeat_tui.vms.model import FleetView, Job, StopJob
+from heartbeat_tui.vms.model import InventoryView, Job, StopJob
 from heartbeat_tui.vms.rows import money
 from heartbeat_tui.vms.text import Line, Thing, ending_lines, job_head, meaning, queue_of, rated, step_lines, yaml_of, yaml_pieces
 from heartbeat_tui.widgets.dialogs import CommandScreen, Modal
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink, inked
+from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.pricing import Rates
-    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.vms.model import FleetView
+    from heartbeat_tui.vms.model import InventoryView
 
 
 class JobScreen(Modal[None]):
@@ -51,7 +51,7 @@ class JobScreen(Modal[None]):
         Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list; the job goes on", id="job.close"),
     ]
 
-    def __init__(self, number: int, view: FleetView, now: Callable[[], datetime]) -> None:
+    def __init__(self, number: int, view: InventoryView, now: Callable[[], datetime]) -> None:
         super().__init__()
         self.number, self.view, self.now = number, view, now
         self.turned_to = 0  # the job whose ending was brought into sight
@@ -77,7 +77,7 @@ class JobScreen(Modal[None]):
         self.draw()
         await self.draw_keys()
 
-    async def show(self, view: FleetView) -> None:
+    async def show(self, view: InventoryView) -> None:
         before = self.job.ended
         self.view = view
         self.draw()
@@ -88,14 +88,14 @@ class JobScreen(Modal[None]):
         job, now = self.job, self.now()
         others = f" ({[each.id for each in self.view.jobs].index(job.id) + 1} of {len(self.view.jobs)})" if len(self.view.jobs) > 1 else ""
         self.query_one("#job").border_title = f"{job.what} {job.name}{others}"
-        self.query_one("#job-head", Lines).set_lines([inked(job_head(job, now))])
+        self.query_one("#job-head", Lines).set_lines([styled_line(job_head(job, now))])
         gist = f"{job.gist}; else in {', '.join(job.zones)}" if job.zones else job.gist
-        self.query_one("#job-gist", Lines).set_lines([ink(gist, "quiet")])
-        self.query_one("#job-command", Lines).set_lines([ink(shlex.join(job.command), "command")])
+        self.query_one("#job-gist", Lines).set_lines([styled(gist, "quiet")])
+        self.query_one("#job-command", Lines).set_lines([styled(shlex.join(job.command), "command")])
         scroll = self.query_one("#job-scroll", VerticalScroll)
         at_end = scroll.scroll_offset.y >= scroll.max_scroll_y
-        self.query_one("#job-steps", Lines).set_lines([inked(line) for line in step_lines(job, now)])
-        self.query_one("#job-ending", Lines).set_lines([inked(line) for line in ending_lines(job)])
+        self.query_one("#job-steps", Lines).set_lines([styled_line(line) for line in step_lines(job, now)])
+        self.query_one("#job-ending", Lines).set_lines([styled_line(line) for line in ending_lines(job)])
         if job.ended is None and at_end:
             scroll.scroll_end(animate=False)
         elif job.ended is not None and self.turned_to != job.id:  # once: from then on it stays where the reader wants it
@@ -172,8 +172,8 @@ class SetUp(CommandScreen):
         with Vertical(classes="panel") as box:
             box.border_title = f"set up {self.vm}{several}"
             box.border_subtitle = "DEMO" if self.emulated else ""
-            yield Lines(id="setup-what").with_text(ink(WHAT, "plain"))
-            yield Lines(classes="command").with_text(ink(self.shown, "command"))
+            yield Lines(id="setup-what").with_text(styled(WHAT, "plain"))
+            yield Lines(classes="command").with_text(styled(self.shown, "command"))
             with VerticalScroll(id="output"):
                 yield Lines(id="lines")
             yield Lines(id="setup-state")
@@ -195,10 +195,10 @@ class SetUp(CommandScreen):
         return action != "run" or self.state == "shown"
 
     def say(self, text: str, kind: str) -> None:
-        self.query_one("#setup-state", Lines).set_lines([ink(text, kind)])
+        self.query_one("#setup-state", Lines).set_lines([styled(text, kind)])
 
     async def action_run(self) -> None:
-        await self.begin(RemedyRun((sys.executable, "-m", "heartbeat_tui", *self.arguments), self.line))
+        await self.begin(FixRun((sys.executable, "-m", "heartbeat_tui", *self.arguments), self.line))
 
     def action_copy(self) -> None:
         self.copy(self.shown)
@@ -232,11 +232,11 @@ class Ask(Modal[bool]):
             box.border_title = self.question
             box.border_subtitle = "DEMO" if self.emulated else ""
             with VerticalScroll(id="ask-scroll", classes="scroll", can_focus=False):
-                yield Lines(id="ask-said").with_text(*(inked(line) for line in self.said))
-                yield Lines(classes="command").with_text(*(ink(command, "command") for command in self.commands))
+                yield Lines(id="ask-said").with_text(*(styled_line(line) for line in self.said))
+                yield Lines(classes="command").with_text(*(styled(command, "command") for command in self.commands))
                 if self.typed:
                     with Horizontal(id="ask-row"):
-                        yield Lines(id="ask-label").with_text(ink(f"type {self.typed} to go on:", "strong"))
+                        yield Lines(id="ask-label").with_text(styled(f"type {self.typed} to go on:", "strong"))
                         yield Input(compact=True, id="ask-typed")
             with Horizontal(classes="keys"):
                 yield KeyButton("enter", self.yes, "yes")
@@ -252,7 +252,7 @@ class Ask(Modal[bool]):
         """Say yes, unless the name is not typed yet."""
         if self.typed and self.query_one(Input).value.strip() != self.typed:
             self.app.bell()
-            self.query_one("#ask-label", Lines).set_lines([ink(f"type {self.typed} first:", "attention")])
+            self.query_one("#ask-label", Lines).set_lines([styled(f"type {self.typed} first:", "attention")])
             return
         self.answer(True)
 
@@ -283,7 +283,7 @@ class Describe(Modal[None]):
         Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list", id="describe.close"),
     ]
 
-    def __init__(self, key: str, view: FleetView, now: Callable[[], datetime]) -> None:
+    def __init__(self, key: str, view: InventoryView, now: Callable[[], datetime]) -> None:
         super().__init__()
         self.key, self.view, self.now = key, view, now
         self.text = ""
@@ -303,18 +303,18 @@ class Describe(Modal[None]):
         self.show(self.view)
         self.query_one("#describe-scroll").focus()
 
-    def show(self, view: FleetView) -> None:
+    def show(self, view: InventoryView) -> None:
         """Show what is known now; of one that is gone what was known last."""
         thing = view.nodes.get(self.key) or view.queued.get(self.key)
         if thing is None:
-            gone = [ink("It is gone; this is what was known of it last.", "attention")]
+            gone = [styled("It is gone; this is what was known of it last.", "attention")]
             self.query_one("#describe-meaning", Lines).set_lines(gone)
             return
         self.view = view
         now = self.now()
         self.text = yaml_of(thing, view.rates, now)
-        self.query_one("#describe-meaning", Lines).set_lines([inked(line) for line in meaning(thing, view.rates, now)])
-        self.query_one("#describe-text", Lines).set_lines([inked(yaml_pieces(line)) for line in self.text.splitlines()])
+        self.query_one("#describe-meaning", Lines).set_lines([styled_line(line) for line in meaning(thing, view.rates, now)])
+        self.query_one("#describe-text", Lines).set_lines([styled_line(yaml_pieces(line)) for line in self.text.splitlines()])
 
     def action_copy(self) -> None:
         self.copy(self.text, f"{self.key.rpartition('/')[2]} as YAML")
@@ -340,7 +340,7 @@ class Question:
     typed: str = ""
 
 
-def things(view: FleetView, keys: Sequence[str]) -> tuple[Thing, ...]:
+def things(view: InventoryView, keys: Sequence[str]) -> tuple[Thing, ...]:
     found = [view.nodes.get(key) or view.queued.get(key) for key in keys]
     return tuple(thing for thing in found if thing is not None)
 
@@ -352,7 +352,7 @@ def may(thing: Thing | None, what: Change) -> bool:
     return what in (allowed_queued(thing.state) if isinstance(thing, QueuedResource) else allowed(thing.state))
 
 
-def change_question(what: Change, chosen: Sequence[Thing], view: FleetView) -> Question:
+def change_question(what: Change, chosen: Sequence[Thing], view: InventoryView) -> Question:
     """Ask before ``what`` is done to the things chosen."""
     rates = view.rates
     names = ", ".join(thing.id for thing in chosen)
@@ -367,7 +367,7 @@ def change_question(what: Change, chosen: Sequence[Thing], view: FleetView) -> Q
     return Question(title, tuple(said), commands, f"{VERBS[what]} {'it' if one else f'all {len(chosen)}'}", typed)
 
 
-def of_queues(chosen: Sequence[Thing], view: FleetView) -> list[Line]:
+def of_queues(chosen: Sequence[Thing], view: InventoryView) -> list[Line]:
     """Say which queued resources are deleted, and which TPU VMs with them that were not chosen."""
     lines: list[Line] = []
     owners = {(queue_of(thing), thing.zone): isinstance(thing, QueuedResource) for thing in reversed(chosen) if queue_of(thing)}
@@ -393,7 +393,7 @@ def cost_of(thing: Thing, what: Change, rates: Rates | None) -> tuple[str, str]:
     return (f"  saves about ${money(rate.per_hour)}/h", "quiet") if rate.running else ("", "plain")
 
 
-def create_question(request: CreateRequest, zones: Sequence[str], rooms: Sequence[Room] | None, cost: str) -> Question:
+def create_question(request: CreateRequest, zones: Sequence[str], rooms: Sequence[QuotaHeadroom] | None, cost: str) -> Question:
     """Ask before a TPU VM is created."""
     said: list[Line] = [((request.gist(), "strong"),), ((cost, "attention"),), ((request.reach(), "plain"),), ()]
     said += [room_line(room) for room in rooms or ()]
@@ -409,6 +409,6 @@ def create_question(request: CreateRequest, zones: Sequence[str], rooms: Sequenc
     return Question(f"Create {request.name}?", tuple(said), (shlex.join(request.command()),), "Create it")
 
 
-def room_line(room: Room) -> Line:
+def room_line(room: QuotaHeadroom) -> Line:
     glyph, kind = {True: ("✓", "ok"), False: ("✗", "failed"), None: ("?", "attention")}[room.enough]
     return ((f"{glyph} quota, {room}", kind),)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis, Remedy
     from heartbeat_core.vms.inventory import Change
-    from heartbeat_core.vms.operation import Step
+    from heartbeat_core.vms.operation import OperationStep
     from heartbeat_core.vms.pricing import Rates
     from heartbeat_tui.vms.rows import VmRow
 
@@ -32,7 +32,7 @@ class LogLine:
 
 
 @dataclass(frozen=True)
-class Ending:
+class JobOutcome:
     """How a job ended: well, where there is no ``title``; ``commands`` look at what there may be and delete it.
 
     ``interrupted`` was ordered here; ``goes_on`` says that Google may go on without us.
@@ -64,15 +64,15 @@ class Job:
     command: tuple[str, ...]
     begun: datetime
     zones: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[OperationStep, ...] = ()
     stopping: bool = False
     ended: datetime | None = None
-    ending: Ending = Ending()
+    ending: JobOutcome = JobOutcome()
     made: Node | QueuedResource | None = None
 
 
 @dataclass(frozen=True)
-class FleetView:
+class InventoryView:
     """The TPU VMs at one moment; ``rows`` is None before the first answer and old where ``problem`` says why.
 
     ``seen`` is when Google last answered, ``wait_s`` how long until it is asked again. ``elsewhere`` is what was known of other

@@ -15,20 +15,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.vms.model import Ending, FleetView, Job, LogLine
+from heartbeat_tui.vms.model import InventoryView, Job, JobOutcome, LogLine
 from heartbeat_tui.vms.rows import key_of
 
 if TYPE_CHECKING:
-    from heartbeat_core.checks.context import World
+    from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.cancellation import Cancellation
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis
-    from heartbeat_core.vms.inventory import Change, History, Look, Transition
-    from heartbeat_core.vms.operation import OnStep, Patience, Step
-    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_core.vms.inventory import Change, History, Inventory, Transition
+    from heartbeat_core.vms.operation import OnStep, OperationStep, PollPolicy
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import Offers
+    from heartbeat_tui.checks.model import TargetOffers
     from heartbeat_tui.vms.model import Job
     from heartbeat_tui.vms.rows import VmRow
 
@@ -40,7 +40,7 @@ MOST_STEPS = 500
 class Jobs:
     """``news`` is called from any thread with a job that has changed; ``patience`` is how often and how long is asked."""
 
-    def __init__(self, now: Callable[[], datetime], patience: Patience | None = None) -> None:
+    def __init__(self, now: Callable[[], datetime], patience: PollPolicy | None = None) -> None:
         self.now, self.patience = now, patience
         self.news: Callable[[Job], object] = lambda _: None
         self.lock = threading.Lock()
@@ -88,9 +88,9 @@ class Jobs:
 
     # -- doing it
 
-    def run(self, job: Job, world: World) -> None:
+    def run(self, job: Job, world: CheckEnvironment) -> None:
         """Do it, whatever comes of it; an error of ours is raised once it has been noted."""
-        ending, made = Ending(), None
+        ending, made = JobOutcome(), None
         try:
             made = self.do(job, world)
         except Exception as error:
@@ -100,7 +100,7 @@ class Jobs:
         finally:
             self.update(job.id, ended=self.now(), ending=ending, made=made)
 
-    def do(self, job: Job, world: World) -> Node | QueuedResource | None:
+    def do(self, job: Job, world: CheckEnvironment) -> Node | QueuedResource | None:
         session = world.open_session()
         try:
             narrow = session.narrow(cancellation=self.orders[job.id])
@@ -108,7 +108,7 @@ class Jobs:
         finally:
             session.close()
 
-    def took(self, number: int, step: Step) -> None:
+    def took(self, number: int, step: OperationStep) -> None:
         with self.lock:
             steps = (*self.jobs[number].steps, step)[-MOST_STEPS:]
         self.update(number, steps=steps)
@@ -118,14 +118,14 @@ class Jobs:
             job = self.jobs[number] = replace(self.jobs[number], **changes)  # type: ignore[arg-type]
         self.news(job)
 
-    def ending_of(self, error: Exception) -> Ending:
+    def ending_of(self, error: Exception) -> JobOutcome:
         """Say how a job ended that did not end well."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_core.vms.operation import INTERRUPTED, VmError
 
         if isinstance(error, VmError):
-            return Ending(
+            return JobOutcome(
                 error.title,
                 error.cause,
                 error.remedy,
@@ -137,7 +137,7 @@ class Jobs:
         found = diagnose_exception(error, "call")
         ours = isinstance(error, HeartbeatError)
         cause, remedy = (error.cause, error.remedy) if isinstance(error, HeartbeatError) else (found.cause, "")
-        return Ending(error.title if isinstance(error, HeartbeatError) else found.title, cause, remedy, found.remedies, explained=ours)
+        return JobOutcome(error.title if isinstance(error, HeartbeatError) else found.title, cause, remedy, found.remedies, explained=ours)
 
     # -- what is known, and the end
 
@@ -175,7 +175,7 @@ def clock() -> datetime:
     return datetime.now(timezone.utc)
 
 
-class Fleet:
+class InventoryMonitor:
     """Looks, one at a time, and hands out what is known; ``news`` is called from any thread when that has changed.
 
     ``world`` may take a second, give another one where the target was changed, and raise HeartbeatError; ``offers`` asks what
@@ -184,12 +184,12 @@ class Fleet:
 
     def __init__(
         self,
-        world: Callable[[], World],
-        offers: Callable[[str, str], Offers],
+        world: Callable[[], CheckEnvironment],
+        offers: Callable[[str, str], TargetOffers],
         *,
         every_s: float = EVERY_S,
         now: Callable[[], datetime] = clock,
-        patience: Patience | None = None,
+        patience: PollPolicy | None = None,
     ) -> None:
         self.open_world, self.offers, self.every_s, self.now = world, offers, every_s, now
         self.jobs = Jobs(now, patience)
@@ -201,10 +201,10 @@ class Fleet:
         self.turn = threading.Lock()  # held while one look is taken
         self.lock = threading.Lock()
         self.pricing = threading.Lock()
-        self.world: World | None = None
+        self.world: CheckEnvironment | None = None
         self.session: CloudSession | None = None
         self.history: History | None = None
-        self.shown = FleetView()
+        self.shown = InventoryView()
         self.changed: dict[str, tuple[datetime, str, str]] = {}  # key -> when, text, ink
         self.made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}  # rows of before, to be used again
         self.log: deque[LogLine] = deque(maxlen=MOST_LINES)
@@ -214,7 +214,7 @@ class Fleet:
 
     # -- what is known
 
-    def view(self) -> FleetView:
+    def view(self) -> InventoryView:
         """Give all that is known now."""
         with self.lock:
             return self.shown
@@ -265,12 +265,12 @@ class Fleet:
             self.session = world.open_session()
         return self.session, world.target.project.value
 
-    def take(self, session: CloudSession, project: str, zone: str) -> Look:
-        from heartbeat_core.vms.inventory import take_look
+    def take(self, session: CloudSession, project: str, zone: str) -> Inventory:
+        from heartbeat_core.vms.inventory import fetch_inventory
 
-        return take_look(session, project, zone)
+        return fetch_inventory(session, project, zone)
 
-    def forget(self, world: World) -> None:
+    def forget(self, world: CheckEnvironment) -> None:
         """Begin anew for another target; of the same project, what is known stays until the next answer."""
         same = self.world is not None and self.world.target.project.value == world.target.project.value
         self.world = world
@@ -282,7 +282,7 @@ class Fleet:
             self.put(rows=None, nodes={}, queued={}, unreachable=(), seen=None, problem=None, unpriced="", elsewhere=())
         self.put(project=world.target.project.value or "", endpoint=world.endpoint)
 
-    def took(self, look: Look, project: str) -> None:
+    def took(self, look: Inventory, project: str) -> None:
         """Take in a good answer."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.vms.inventory import History
@@ -309,7 +309,7 @@ class Fleet:
             ),
         )
 
-    def rows_of(self, look: Look) -> tuple[VmRow, ...]:
+    def rows_of(self, look: Inventory) -> tuple[VmRow, ...]:
         """Make the rows; of what has not changed the same ones as before."""
         from heartbeat_tui.vms.rows import node_row, queued_row
 
@@ -328,7 +328,7 @@ class Fleet:
         self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in made.items()}
         return tuple(self.noted(row, look) for _, row in self.made.values())
 
-    def noted(self, row: VmRow, look: Look) -> VmRow:
+    def noted(self, row: VmRow, look: Inventory) -> VmRow:
         """Add what is to be said of a row: that it is old, or else what has changed a moment ago."""
         if look.is_silent(row.kind, row.zone):
             return replace(row, note=SILENT)
@@ -418,11 +418,11 @@ class Fleet:
 
     # -- for a new one
 
-    def room(self, request: CreateRequest) -> tuple[Room, ...]:
+    def room(self, request: CreateRequest) -> tuple[QuotaHeadroom, ...]:
         """Say how much quota is left for it, or why that cannot be told; empty where no quota of it is known. For a thread."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.inventory import take_look
+        from heartbeat_core.vms.inventory import fetch_inventory
         from heartbeat_core.vms.quota_headroom import find_room, no_room
 
         session = self.session
@@ -430,7 +430,7 @@ class Fleet:
             return no_room(request, "nobody was asked yet")
         try:
             errand = session.narrow()
-            return find_room(errand, request, take_look(errand, request.project, EVERYWHERE))
+            return find_room(errand, request, fetch_inventory(errand, request.project, EVERYWHERE))
         except HeartbeatError as error:
             return no_room(request, diagnose_exception(error, "call").title)
 

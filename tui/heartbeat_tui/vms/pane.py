@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, FleetView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
+from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, InventoryView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
 from heartbeat_tui.vms.text import head_line, log_lines, notices
 from heartbeat_tui.widgets.pane import ListPane, pane_key
-from heartbeat_tui.widgets.text import Lines, ink, inked
+from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from heartbeat_core.vms.inventory import Change
-    from heartbeat_core.vms.quota_headroom import Room
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import Offers
+    from heartbeat_tui.checks.model import TargetOffers
     from heartbeat_tui.vms.create_form import Start, VmForm
     from heartbeat_tui.vms.rows import Order, VmRow
     from heartbeat_tui.vms.table import VmList
@@ -78,7 +78,7 @@ class VmsPane(ListPane):
     def __init__(self, tabs: Iterable[tuple[str, str, str]], now: Callable[[], datetime]) -> None:
         super().__init__(tabs, "vms")
         self.now = now
-        self.view = FleetView()
+        self.view = InventoryView()
         self.order: Order = ("name", False)
         self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
@@ -108,7 +108,7 @@ class VmsPane(ListPane):
 
     # -- what is shown
 
-    def show(self, view: FleetView) -> None:
+    def show(self, view: InventoryView) -> None:
         self.view = view
         self.draw()
         if self.form is not None:
@@ -141,11 +141,11 @@ class VmsPane(ListPane):
 
     def draw_empty(self, rows: tuple[VmRow, ...]) -> None:
         from heartbeat_tui.vms.text import empty_lines
-        from heartbeat_tui.widgets.text import Lines, inked
+        from heartbeat_tui.widgets.text import Lines, styled_line
 
         self.set_class(not rows, "-empty")
         if not rows:
-            self.query_one("#vms-empty", Lines).set_lines([inked(line) for line in empty_lines(self.view, self.sought)])
+            self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
 
     def tick(self) -> None:
         """Let ages grow, as long as somebody looks."""
@@ -287,11 +287,11 @@ class VmsPane(ListPane):
 
         await self.open_form(VmForm(start, self.view))
 
-    def offer(self, zone: str, offers: Offers) -> None:
+    def offer(self, zone: str, offers: TargetOffers) -> None:
         if self.form is not None:
             self.form.offer(zone, offers)
 
-    def show_room(self, request: CreateRequest, rooms: tuple[Room, ...]) -> None:
+    def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None:
         if self.form is not None:
             self.form.show_room(request, rooms)
 
@@ -342,16 +342,16 @@ class VmHead(Lines):
     def __init__(self, now: Callable[[], datetime]) -> None:
         super().__init__(id="vms-head")
         self.now = now
-        self.view, self.count = FleetView(), 0
+        self.view, self.count = InventoryView(), 0
 
-    def show(self, view: FleetView, count: int) -> None:
+    def show(self, view: InventoryView, count: int) -> None:
         self.view, self.count = view, count
         self.draw()
 
     def draw(self) -> None:
         width = self.content_size.width
         if width:
-            self.set_lines([inked(head_line(self.view, self.now(), width, self.count))])
+            self.set_lines([styled_line(head_line(self.view, self.now(), width, self.count))])
 
     def on_resize(self) -> None:
         self.draw()
@@ -368,8 +368,8 @@ class VmNotices(Lines):
         super().__init__(id="vms-notices")
         self.now = now
 
-    def show(self, view: FleetView) -> None:
-        lines = [inked(line) for line in notices(view, self.now())]
+    def show(self, view: InventoryView) -> None:
+        lines = [styled_line(line) for line in notices(view, self.now())]
         self.display = bool(lines)
         self.set_lines(lines)
 
@@ -383,17 +383,17 @@ class VmLog(Lines):
 
     def __init__(self) -> None:
         super().__init__(id="vms-log")
-        self.view = FleetView()
+        self.view = InventoryView()
         self.border_title = "what has changed"
 
-    def show(self, view: FleetView) -> None:
+    def show(self, view: InventoryView) -> None:
         self.view = view
         self.draw()
 
     def draw(self) -> None:
         height = self.content_size.height
         if height:
-            self.set_lines([inked(line) for line in log_lines(self.view, height)] or [ink("", "quiet")])
+            self.set_lines([styled_line(line) for line in log_lines(self.view, height)] or [styled("", "quiet")])
 
     def on_resize(self) -> None:
         self.draw()

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from heartbeat_tui.vms.rows import Order, VmRow, Widths, header_pieces, layout, needed, row_pieces
 from heartbeat_tui.widgets.table import Layout, LinesList
-from heartbeat_tui.widgets.text import inked
+from heartbeat_tui.widgets.text import styled_line
 
 
 class VmList(LinesList):
@@ -73,12 +73,12 @@ class VmList(LinesList):
 
     def draw_heading(self, width: int) -> Content:
         del width
-        return inked([(text, kind) for text, kind, _ in header_pieces(self.shown, self.order)])
+        return styled_line([(text, kind) for text, kind, _ in header_pieces(self.shown, self.order)])
 
     def draw_row(self, index: int, width: int) -> Content:
         del width
         row = self.rows[index]
-        return inked(row_pieces(row, self.shown, self.now(), marked=row.key in self.marks, pointed=index == self.cursor))
+        return styled_line(row_pieces(row, self.shown, self.now(), marked=row.key in self.marks, pointed=index == self.cursor))
 
     def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
         event.stop()

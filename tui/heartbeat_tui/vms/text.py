@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.pricing import rate_of
-from heartbeat_tui.vms.model import FleetView, Job
+from heartbeat_tui.vms.model import InventoryView, Job
 from heartbeat_tui.vms.rows import money
 
 if TYPE_CHECKING:
     from heartbeat_core.vms.pricing import Rates
-    from heartbeat_tui.vms.model import FleetView
+    from heartbeat_tui.vms.model import InventoryView
 
 
 from collections.abc import Iterable
@@ -31,9 +31,9 @@ from heartbeat_tui.vms.rows import STATES, key_of, state_cell, unit_price
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.vms.inventory import Transition
-    from heartbeat_core.vms.operation import Step
+    from heartbeat_core.vms.operation import OperationStep
     from heartbeat_core.vms.pricing import Rates
-    from heartbeat_tui.vms.model import FleetView, Job
+    from heartbeat_tui.vms.model import InventoryView, Job
     from heartbeat_tui.vms.rows import VmRow
 
 
@@ -59,7 +59,7 @@ def running(rows: Iterable[VmRow]) -> tuple[VmRow, ...]:
     return tuple(row for row in rows if row.kind == "node" and costing(row.state))
 
 
-def counts(view: FleetView, shown: int | None = None) -> str:
+def counts(view: InventoryView, shown: int | None = None) -> str:
     """Say how many there are, and where."""
     rows = view.rows or ()
     nodes = sum(row.kind == "node" for row in rows)
@@ -72,7 +72,7 @@ def counts(view: FleetView, shown: int | None = None) -> str:
     return " · ".join(parts)
 
 
-def where(view: FleetView) -> str:
+def where(view: InventoryView) -> str:
     if view.zone != EVERYWHERE:
         return f"{view.zone} alone"
     zones = sorted({row.zone for row in view.rows or () if row.zone})
@@ -81,7 +81,7 @@ def where(view: FleetView) -> str:
     return some(zones)
 
 
-def seen(view: FleetView, now: datetime) -> Piece:
+def seen(view: InventoryView, now: datetime) -> Piece:
     """Say of when the list is."""
     if view.seen is None:
         return ("asking …", "quiet")
@@ -89,7 +89,7 @@ def seen(view: FleetView, now: datetime) -> Piece:
     return f"seen {clock_time(view.seen)}, {age_words(age_s)} ago", "attention" if age_s > STALE_S or view.problem else "quiet"
 
 
-def cost(view: FleetView) -> Piece:
+def cost(view: InventoryView) -> Piece:
     """Say what all that runs costs an hour, as far as prices are known."""
     costly = running(view.rows or ())
     if not costly:
@@ -101,7 +101,7 @@ def cost(view: FleetView) -> Piece:
     return f"about ${money(sum(known))}/h{unknown} running now", "plain"
 
 
-def head_line(view: FleetView, now: datetime, width: int, shown: int | None = None) -> Line:
+def head_line(view: InventoryView, now: datetime, width: int, shown: int | None = None) -> Line:
     """Write counts, time of the last answer and cost, each a third; the middle goes where there is no room."""
     if view.rows is None and view.problem is not None:
         left: Piece = ("✗ the TPU VMs could not be listed", "failed")
@@ -123,7 +123,7 @@ def head_line(view: FleetView, now: datetime, width: int, shown: int | None = No
     return (left, (" " * before, ""), middle, (" " * max(0, room - len(left[0]) - before - len(middle[0])), ""), right)
 
 
-def notices(view: FleetView, now: datetime) -> list[Line]:
+def notices(view: InventoryView, now: datetime) -> list[Line]:
     """Say what is wrong or worth a look, below the head."""
     lines: list[Line] = []
     if view.problem is not None and view.rows is not None:
@@ -166,7 +166,7 @@ def problem_lines(problem: Diagnosis) -> list[Line]:
     return lines
 
 
-def empty_lines(view: FleetView, sought: str) -> list[Line]:
+def empty_lines(view: InventoryView, sought: str) -> list[Line]:
     """Say why a list may be empty."""
     if sought and view.rows:
         return [((f"None of {len(view.rows):,} holds “{sought}”. Press escape to see all.", "quiet"),)]
@@ -191,7 +191,7 @@ def empty_lines(view: FleetView, sought: str) -> list[Line]:
     ]
 
 
-def log_lines(view: FleetView, count: int) -> list[Line]:
+def log_lines(view: InventoryView, count: int) -> list[Line]:
     """Write the newest changes, newest first."""
     if not view.log:
         return [(("no change yet; what changes is noted here", "quiet"),)] if view.rows is not None else []
@@ -213,14 +213,14 @@ def rated(rates: Rates) -> str:
     return "EMULATED, invented" if rates.emulated else f"estimate by {rates}"
 
 
-def price_words(view: FleetView) -> str:
+def price_words(view: InventoryView) -> str:
     """Say whence the prices are."""
     if view.rates is not None:
         return f"$: {rated(view.rates)}"
     return f"$: unknown, {view.unpriced}" if view.unpriced else ""
 
 
-def left_behind(view: FleetView) -> list[tuple[str, str]]:
+def left_behind(view: InventoryView) -> list[tuple[str, str]]:
     """Say what leaving would leave behind: jobs that Google goes on with, and TPU VMs that go on costing."""
     found = []
     under_way = [f"{job.what} {job.name}" for job in view.jobs if job.ended is None]
@@ -265,7 +265,7 @@ STEPS: Mapping[str, Piece] = {
 }
 
 
-def step_words(step: Step, what: str) -> Piece:
+def step_words(step: OperationStep, what: str) -> Piece:
     """Say what a step is; a state by its own word."""
     if step.what == "state":
         glyph, kind = STATES.get(step.detail, ("?", "attention"))
@@ -333,7 +333,7 @@ def ending_lines(job: Job) -> list[Line]:
     return lines
 
 
-def doing(view: FleetView, now: datetime) -> Mapping[str, Piece]:
+def doing(view: InventoryView, now: datetime) -> Mapping[str, Piece]:
     """Say of each row what is being done to it, or what just went wrong with that."""
     found: dict[str, Piece] = {}
     for job in view.jobs:
@@ -350,12 +350,12 @@ def doing(view: FleetView, now: datetime) -> Mapping[str, Piece]:
     return found
 
 
-def busy(view: FleetView) -> frozenset[str]:
+def busy(view: InventoryView) -> frozenset[str]:
     """Name the rows that something is being done to."""
     return frozenset(key for job in view.jobs if job.ended is None for key in rows_of(job, view))
 
 
-def rows_of(job: Job, view: FleetView) -> tuple[str, ...]:
+def rows_of(job: Job, view: InventoryView) -> tuple[str, ...]:
     """Name the rows a job is about: one that goes round zones is where it has got to, and with a queued resource go its TPU VMs."""
     if job.what == "create":
         zone = next((step.detail for step in reversed(job.steps) if step.what == "zone"), None)

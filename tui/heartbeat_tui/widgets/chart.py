@@ -27,7 +27,7 @@ LOG_STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 @dataclass(frozen=True)
-class Scale:
+class ChartScale:
     """A vertical axis from ``low`` to ``high``, both finite and low < high; ``log`` needs low > 0."""
 
     low: float
@@ -43,7 +43,7 @@ class Scale:
         return (value - self.low) / (self.high - self.low)
 
 
-def scale_for(low: float, high: float, log: bool, ticks: int) -> Scale:
+def scale_for(low: float, high: float, log: bool, ticks: int) -> ChartScale:
     """Choose round bounds around [low, high], both positive, and about ``ticks`` ticks."""
     if high - low < 0.02 * high:  # a flat series keeps its noise small
         middle = (low + high) / 2
@@ -52,9 +52,9 @@ def scale_for(low: float, high: float, log: bool, ticks: int) -> Scale:
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     if log and (high > 2 * low or bottom <= 0):
         bottom, top = log_floor(low), log_ceiling(high)
-        return Scale(bottom, top, True, spread(log_steps(bottom, top), ticks))
+        return ChartScale(bottom, top, True, spread(log_steps(bottom, top), ticks))
     count = round((top - bottom) / step)
-    return Scale(bottom, top, log, tuple(bottom + step * i for i in range(count + 1)))
+    return ChartScale(bottom, top, log, tuple(bottom + step * i for i in range(count + 1)))
 
 
 def unit_for(value_ns: float) -> tuple[float, str]:
@@ -151,7 +151,7 @@ BAND_LEAST = 8  # cells of height from which there is room for the band
 WARM_CELLS = 12  # room for "warm-up" and its marks, however long the run
 
 
-class Column(Protocol):
+class ChartColumn(Protocol):
     @property
     def first(self) -> int: ...
     @property
@@ -173,7 +173,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ChartPicture:
     """Lines of runs of text, each of one kind of ink, and the unit of the vertical axis."""
 
     lines: tuple[tuple[Run, ...], ...]
@@ -183,12 +183,12 @@ class Picture:
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines)
 
 
-NOTHING = Picture((), "")
+NOTHING = ChartPicture((), "")
 
 
 def draw(
     data: ChartData, width: int, height: int, *, log: bool = True, expected: int | None = None, median_ns: float | None = None
-) -> Picture:
+) -> ChartPicture:
     """Draw the samples on ``width`` × ``height`` cells.
 
     ``expected`` steady samples make the horizontal axis, so that nothing moves while they come in; None: those so far.
@@ -204,7 +204,7 @@ def draw(
     size, unit = unit_for(scale.high)
     labels = {cell_row(scale, tick, rows): f"{tick / size:.4g}" for tick in scale.ticks}
     gutter = max(len(BAND) if band else 0, *map(len, labels.values()))
-    field = Field(width - gutter - 2, rows, scale, data, last=max((bar.last for bar in steady), default=None), expected=expected)
+    field = PlotArea(width - gutter - 2, rows, scale, data, last=max((bar.last for bar in steady), default=None), expected=expected)
     field.draw_steady(steady, median_ns)
     field.draw_marks(warm, compiles)
     lines: list[tuple[Run, ...]] = []
@@ -215,7 +215,7 @@ def draw(
     lines.append(((" " * gutter + " └" + field.foot(), "axis"),))
     if band:
         lines.append(((f"{BAND:>{gutter}}  ", "axis"), (field.band(data.duty), "duty")))
-    return Picture(tuple(lines), unit)
+    return ChartPicture(tuple(lines), unit)
 
 
 def drawable(ns: float) -> bool:
@@ -223,7 +223,7 @@ def drawable(ns: float) -> bool:
     return math.isfinite(ns) and ns > 0
 
 
-def bars(columns: Iterable[Column], products: int) -> list[Bar]:
+def bars(columns: Iterable[ChartColumn], products: int) -> list[Bar]:
     return [
         Bar(column.first, column.last, column.low_ns / products, column.high_ns / products)
         for column in columns
@@ -231,14 +231,14 @@ def bars(columns: Iterable[Column], products: int) -> list[Bar]:
     ]
 
 
-def cell_row(scale: Scale, value: float, rows: int) -> int:
+def cell_row(scale: ChartScale, value: float, rows: int) -> int:
     return round((1 - scale.at(value)) * (4 * rows - 1)) >> 2
 
 
-class Field:
+class PlotArea:
     """The part within the axes: warm-up at the left in a room of its own, steady state at the right."""
 
-    def __init__(self, width: int, height: int, scale: Scale, data: ChartData, *, last: int | None, expected: int | None) -> None:
+    def __init__(self, width: int, height: int, scale: ChartScale, data: ChartData, *, last: int | None, expected: int | None) -> None:
         self.width, self.height, self.scale = width, height, scale
         self.canvas = Canvas(width, height)
         warm_last = max((column.last for column in data.warm), default=-1)

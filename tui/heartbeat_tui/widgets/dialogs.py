@@ -12,9 +12,9 @@ from textual.containers import Center, Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from heartbeat_core.checks.fix_runner import RemedyRun
+from heartbeat_core.checks.fix_runner import FixRun
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, styled
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class CommandScreen(Modal[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.command_run: RemedyRun | None = None
+        self.command_run: FixRun | None = None
         self.state = "shown"
         self.output: deque[str] = deque(maxlen=MOST_LINES)
 
@@ -87,7 +87,7 @@ class CommandScreen(Modal[None]):
         """Offer as buttons what the keys do now."""
         raise NotImplementedError
 
-    async def begin(self, run: RemedyRun) -> None:
+    async def begin(self, run: FixRun) -> None:
         self.state, self.command_run = "running", run
         self.add_class("-running")
         self.say("running …", "beat")
@@ -95,7 +95,7 @@ class CommandScreen(Modal[None]):
         self.carry_out(run)
 
     @work(thread=True, group="remedy", exit_on_error=False)
-    def carry_out(self, run: RemedyRun) -> None:
+    def carry_out(self, run: FixRun) -> None:
         """Run the command in a thread; whatever comes of it is said on the screen."""
         try:
             self.post_message(self.Over(run.run()))
@@ -108,7 +108,7 @@ class CommandScreen(Modal[None]):
         self.post_message(self.News())
 
     def on_command_screen_news(self) -> None:
-        self.query_one("#lines", Lines).set_lines([ink(line, "plain") for line in tuple(self.output)])
+        self.query_one("#lines", Lines).set_lines([styled(line, "plain") for line in tuple(self.output)])
         self.query_one("#output", VerticalScroll).scroll_end(animate=False)
 
     async def on_command_screen_over(self, event: Over) -> None:
@@ -154,7 +154,7 @@ class Confirm(Modal[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel"):
-            yield Lines(id="confirm-text").with_text(ink(self.question, "strong"), ink(self.detail, "quiet"))
+            yield Lines(id="confirm-text").with_text(styled(self.question, "strong"), styled(self.detail, "quiet"))
             with Center(classes="keys"):
                 yield KeyButton("y", self.yes, "answer(True)")
                 yield KeyButton("n", self.no, "answer(False)")

@@ -15,7 +15,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Select
 
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, styled
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ class Form(Vertical):
         with VerticalScroll(can_focus=False):
             for field in self.FIELDS:
                 with Horizontal(classes="field"):
-                    yield Lines(classes="field-name").with_text(ink(field.label, "plain"))
+                    yield Lines(classes="field-name").with_text(styled(field.label, "plain"))
                     yield self.box(field)
-                    yield Lines(classes="field-hint", id=f"hint-{field.name}").with_text(ink(field.hint, "quiet"))
+                    yield Lines(classes="field-hint", id=f"hint-{field.name}").with_text(styled(field.hint, "quiet"))
         yield Lines(id="form-sentence")
         with Horizontal(id="form-keys"):
             for key, label, action in self.BUTTONS:
@@ -183,9 +183,9 @@ class Form(Vertical):
         for field in self.FIELDS:
             note = notes.get(field.name, Note(field.hint))
             glyph, kind = LOOKS[note.kind]
-            self.query_one(f"#hint-{field.name}", Lines).set_lines([ink(glyph + note.text, kind)])
+            self.query_one(f"#hint-{field.name}", Lines).set_lines([styled(glyph + note.text, kind)])
             self.query_one(f"#field-{field.name}").set_class(note.wrong, "-wrong")
-        mend = ink(f"{self.wrong} field{'s' if self.wrong > 1 else ''} to mend first.", "attention")
+        mend = styled(f"{self.wrong} field{'s' if self.wrong > 1 else ''} to mend first.", "attention")
         self.query_one("#form-sentence", Lines).set_lines([mend] if self.wrong else self.sentences())
 
     def action_accept(self) -> None:

@@ -11,7 +11,7 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widgets import Footer, Input
 
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, styled
 
 Tabs = Sequence[tuple[str, str, str]]  # key, title and mode of each pane there is
 
@@ -31,7 +31,7 @@ class Tab(Lines):
     def __init__(self, key: str, title: str, mode: str, *, current: bool) -> None:
         super().__init__(classes="tab")
         self.mode = mode
-        self.content = ink(f" {key} {title} ", "current" if current else "quiet")
+        self.content = styled(f" {key} {title} ", "current" if current else "quiet")
 
     def on_click(self) -> None:
         self.post_message(self.Chosen(self.mode))
@@ -46,7 +46,7 @@ class TopLine(Horizontal):
         self.set_class(bool(labels), "-labelled")
 
     def compose(self) -> ComposeResult:
-        yield Lines(classes="tab", id="title").with_text(ink(" heartbeat  ", "strong"))
+        yield Lines(classes="tab", id="title").with_text(styled(" heartbeat  ", "strong"))
         for key, title, mode in self.tabs:
             yield Tab(key, title, mode, current=mode == self.current)
         yield Lines(id="labels").with_text(line_of(self.labels))
@@ -58,7 +58,7 @@ class TopLine(Horizontal):
 
 def line_of(labels: Sequence[str]) -> Content:
     """Set the labels in a line, the loud ones first."""
-    return ink(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")
+    return styled(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")
 
 
 STAYING = ("help", "quit")
@@ -107,7 +107,7 @@ class KeyButton(Lines):
     def __init__(self, key: str, label: str, action: str) -> None:
         super().__init__()
         self.action = action
-        self.content = Content.assemble(ink(f" {key} ", "key"), f" {label} ")
+        self.content = Content.assemble(styled(f" {key} ", "key"), f" {label} ")
 
     def on_click(self) -> None:
         self.post_message(self.Pressed(self.action))

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 
 from heartbeat_tui.widgets.dialogs import Modal
-from heartbeat_tui.widgets.text import Lines, ink, sentence
+from heartbeat_tui.widgets.text import Lines, sentence, styled
 
 WORDS = (
     ("beat", "one timed matrix product"),
@@ -96,16 +96,16 @@ class Help(Modal[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="panel") as box:
             box.border_title = "help"
-            yield Lines().with_text(ink("Keys that work now", "strong"))
+            yield Lines().with_text(styled("Keys that work now", "strong"))
             yield from rows_of(self.keys)
-            yield Lines().with_text(Content(""), ink("Words", "strong"))
+            yield Lines().with_text(Content(""), styled("Words", "strong"))
             yield from rows_of(self.words)
-            yield Lines().with_text(Content(""), ink("Esc closes. ctrl+p finds every command by name.", "quiet"))
+            yield Lines().with_text(Content(""), styled("Esc closes. ctrl+p finds every command by name.", "quiet"))
 
 
 def rows_of(pairs: Iterable[tuple[str, str]]) -> ComposeResult:
     """Set keys or words beside what they mean, which wraps in a column of its own."""
     for term, says in pairs:
         with Horizontal(classes="word"):
-            yield Lines(classes="term").with_text(ink(term, "beat"))
-            yield Lines().with_text(ink(says, "plain"))
+            yield Lines(classes="term").with_text(styled(term, "beat"))
+            yield Lines().with_text(styled(says, "plain"))

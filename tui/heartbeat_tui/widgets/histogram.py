@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from heartbeat_tui.widgets.chart import unit_for
-from heartbeat_tui.widgets.text import LiveLines, ink, retitle
+from heartbeat_tui.widgets.text import LiveLines, retitle, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.statistics import Bin
@@ -57,7 +57,9 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "
         few = f" {each.count}" if 0 < each.count <= FEW and most > 10 * FEW else ""
         mark = few + (f" ◂ {', '.join(found)}" if found else "")
         drawn = bar(each.count / most, room)
-        lines.append(Content.assemble(ink(f"{label:>{gutter}} ▏", "quiet"), ink(drawn, kind), ink(mark, "plain" if found else "quiet")))
+        lines.append(
+            Content.assemble(styled(f"{label:>{gutter}} ▏", "quiet"), styled(drawn, kind), styled(mark, "plain" if found else "quiet"))
+        )
     return lines
 
 
@@ -74,7 +76,7 @@ class Histogram(LiveLines):
             if width and height:
                 bins = histogram(height)
                 retitle(self, f"steady state, {unit_for(bins[-1].low_ns)[1]}" if bins else "steady state")
-                self.set_lines(draw(bins, width, marks) or [ink("Fills once the warm-up is over.", "quiet")])
+                self.set_lines(draw(bins, width, marks) or [styled("Fills once the warm-up is over.", "quiet")])
 
         self.redraw = redraw
         redraw()

@@ -12,10 +12,10 @@ from heartbeat_tui.widgets.chart import (
     ROWS_PER_TICK,
     Bar,
     Canvas,
-    Picture,
+    ChartPicture,
+    ChartScale,
     PictureWidget,
     Run,
-    Scale,
     bars,
     cell_row,
     scale_for,
@@ -34,7 +34,7 @@ USUAL, FAR = 0.97, 4.0  # the share of columns that is always shown, and how far
 
 
 @dataclass(frozen=True)
-class Curve:
+class OverlayCurve:
     """One run: the number and name of its side, and the means to draw as much of it as there is room for (columns, steady only)."""
 
     number: int
@@ -51,7 +51,7 @@ def marker_of(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
 
 
-def draw(curves: Sequence[Curve], width: int, height: int, *, log: bool = True, steady_only: bool = True) -> Picture:
+def draw(curves: Sequence[OverlayCurve], width: int, height: int, *, log: bool = True, steady_only: bool = True) -> ChartPicture:
     """Draw the runs on ``width`` × ``height`` cells, each from its first beat at the left to its last at the right.
 
     Its first line is the legend.
@@ -80,7 +80,7 @@ def draw(curves: Sequence[Curve], width: int, height: int, *, log: bool = True, 
         axis = f"{label:>{gutter}} ┤" if label else " " * gutter + " │"
         lines.append(((axis, "axis"), *composed(numbers, drawn, marks, y, room)))
     lines.append(((" " * gutter + " └" + foot(steady_only, most > scale.high, room), "axis"),))
-    return Picture(tuple(lines), unit)
+    return ChartPicture(tuple(lines), unit)
 
 
 def reach(shown: Sequence[Sequence[Bar]]) -> tuple[float, float, float]:
@@ -106,11 +106,11 @@ def span(some: Sequence[Bar], room: int) -> Callable[[Bar], tuple[int, int]]:
     return of
 
 
-def dot_row(scale: Scale, ns: float, rows: int) -> int:
+def dot_row(scale: ChartScale, ns: float, rows: int) -> int:
     return round((1 - scale.at(ns)) * (4 * rows - 1))
 
 
-def canvas_of(some: Sequence[Bar], room: int, rows: int, scale: Scale) -> Canvas:
+def canvas_of(some: Sequence[Bar], room: int, rows: int, scale: ChartScale) -> Canvas:
     canvas = Canvas(room, rows)
     if some:
         of = span(some, room)
@@ -121,7 +121,7 @@ def canvas_of(some: Sequence[Bar], room: int, rows: int, scale: Scale) -> Canvas
     return canvas
 
 
-def marks_of(some: Sequence[Bar], room: int, rows: int, scale: Scale, number: int, runs: int) -> dict[tuple[int, int], str]:
+def marks_of(some: Sequence[Bar], room: int, rows: int, scale: ChartScale, number: int, runs: int) -> dict[tuple[int, int], str]:
     """Say where the markers of a run stand: every so many cells, in turn with those of the others, as high as its beats."""
     if not some:
         return {}
@@ -134,7 +134,7 @@ def marks_of(some: Sequence[Bar], room: int, rows: int, scale: Scale, number: in
     return places
 
 
-def above_of(some: Sequence[Bar], room: int, scale: Scale) -> dict[tuple[int, int], str]:
+def above_of(some: Sequence[Bar], room: int, scale: ChartScale) -> dict[tuple[int, int], str]:
     """Say where beats lie above the top."""
     if not some:
         return {}
@@ -165,7 +165,7 @@ def composed(numbers: Sequence[int], drawn: Sequence[Canvas], marks: Sequence[di
     return runs
 
 
-def legend(curves: Sequence[Curve], width: int) -> tuple[Run, ...]:
+def legend(curves: Sequence[OverlayCurve], width: int) -> tuple[Run, ...]:
     """Name every run beside its marker; names are cut where there is no room for all."""
     names = {curve.number: curve.name for curve in curves}
     most = max(6, width // len(names) - 4)
@@ -192,10 +192,10 @@ class OverlayChart(PictureWidget):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"overlay--axis", *(f"overlay--{ink_of(number)}" for number in range(COLOURS))}
 
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[OverlayCurve, ...] = ()
     in_log = steady_only = True
 
-    def show(self, curves: Sequence[Curve], *, log: bool, steady_only: bool) -> None:
+    def show(self, curves: Sequence[OverlayCurve], *, log: bool, steady_only: bool) -> None:
         """Draw at this size, and again at every other size the widget takes."""
         self.curves, self.in_log, self.steady_only = tuple(curves), log, steady_only
         self.draw()

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 
 from heartbeat_tui.widgets.header_footer import KeyButton, Tab, TopLine
-from heartbeat_tui.widgets.text import Lines, ink
+from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -111,7 +111,7 @@ class Pane(Screen[None]):
     def on_resize(self) -> None:
         width, height = self.app.size
         least = f"The heartbeat needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
-        self.query_one("#too-small", Lines).set_lines([ink(least, "attention")])
+        self.query_one("#too-small", Lines).set_lines([styled(least, "attention")])
 
     async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
         event.stop()

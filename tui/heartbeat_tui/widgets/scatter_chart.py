@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Canvas, Picture, PictureWidget, Run, Scale
+from heartbeat_tui.widgets.chart import NOTHING, ROWS_PER_TICK, Canvas, ChartPicture, ChartScale, PictureWidget, Run
 from heartbeat_tui.widgets.overlay_chart import marker_of
 
 LEAST = (24, 6)  # cells that a plot needs
@@ -25,7 +25,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Rule:
+class VerticalLine:
     """A line from top to bottom, named at its head."""
 
     x: float
@@ -36,17 +36,17 @@ class Rule:
 class Plot:
     """``labels`` are what stands below the horizontal axis; ``ticks`` write the vertical one's; ``line`` gives y for an x."""
 
-    x: Scale
-    y: Scale
+    x: ChartScale
+    y: ChartScale
     labels: tuple[tuple[float, str], ...]
     tick: Callable[[float], str]
     marks: tuple[Mark, ...]
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[VerticalLine, ...] = ()
     line: Callable[[float], float | None] | None = None
     legend: tuple[str, ...] = ()  # of the curves, where there are several
 
 
-def draw(plot: Plot, width: int, height: int) -> Picture:
+def draw(plot: Plot, width: int, height: int) -> ChartPicture:
     """Draw on ``width`` × ``height`` cells; points lie above rules, rules above the line."""
     if width < LEAST[0] or height < LEAST[1]:
         return NOTHING
@@ -67,7 +67,7 @@ def draw(plot: Plot, width: int, height: int) -> Picture:
         lines.append(((f"{label:>{gutter}} ┤" if label else " " * gutter + " │", "axis"), *canvas.row(y, "roof")))
     line, below = feet(plot, room)
     lines += [((" " * gutter + " └" + line, "axis"),), ((" " * (gutter + 2) + below, "axis"),)]
-    return Picture(tuple(lines), "")
+    return ChartPicture(tuple(lines), "")
 
 
 def draw_line(canvas: Canvas, plot: Plot, line: Callable[[float], float | None]) -> None:
@@ -84,7 +84,7 @@ def draw_line(canvas: Canvas, plot: Plot, line: Callable[[float], float | None])
         before = row
 
 
-def draw_rule(canvas: Canvas, plot: Plot, rule: Rule) -> None:
+def draw_rule(canvas: Canvas, plot: Plot, rule: VerticalLine) -> None:
     if not plot.x.low <= rule.x <= plot.x.high:
         return
     x = column_of(plot.x, rule.x, canvas.width)
@@ -96,18 +96,18 @@ def draw_rule(canvas: Canvas, plot: Plot, rule: Rule) -> None:
         canvas.put(start + offset, 0, character, "knee")
 
 
-def along(scale: Scale, share: float) -> float:
+def along(scale: ChartScale, share: float) -> float:
     """Give the value at a share of an axis, from 0 to 1."""
     if scale.log:
         return scale.low * math.exp(share * math.log(scale.high / scale.low))
     return scale.low + share * (scale.high - scale.low)
 
 
-def column_of(scale: Scale, value: float, width: int) -> int:
+def column_of(scale: ChartScale, value: float, width: int) -> int:
     return min(width - 1, max(0, math.floor(scale.at(value) * width)))
 
 
-def row_of(scale: Scale, value: float, rows: int) -> int:
+def row_of(scale: ChartScale, value: float, rows: int) -> int:
     return round((1 - scale.at(value)) * (4 * rows - 1)) >> 2
 
 
@@ -130,14 +130,14 @@ def legend(plot: Plot, width: int) -> tuple[Run, ...]:
     return tuple((f"{marker_of(number)} {name[:most]}  ", f"series-{number % SERIES}") for number, name in enumerate(plot.legend))
 
 
-def log_scale(values: Sequence[float], rows: int, *, room: float = 1.3) -> Scale:
+def log_scale(values: Sequence[float], rows: int, *, room: float = 1.3) -> ChartScale:
     """Make a logarithmic axis around values above 0, with decades as ticks, and steps between where it spans few."""
     low, high = min(values) / room, max(values) * room
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1.0,) if high / low > 1e3 else (1.0, 3.0) if high / low > 30 else (1.0, 2.0, 5.0)
     ticks = [10.0**power * step for power in range(first, last + 1) for step in steps if low <= 10.0**power * step <= high]
     every = max(1, math.ceil(len(ticks) / max(2, rows // (ROWS_PER_TICK // 2))))
-    return Scale(low, high, True, tuple(ticks[::every]))
+    return ChartScale(low, high, True, tuple(ticks[::every]))
 
 
 class PlotChart(PictureWidget):

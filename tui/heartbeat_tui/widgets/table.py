@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-from heartbeat_tui.widgets.text import INKS
+from heartbeat_tui.widgets.text import STYLES
 
 
 class LinesList(ScrollView, can_focus=True):
@@ -110,7 +110,7 @@ class LinesList(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         content = self.draw_row(index, width)
         if index == self.cursor:
-            content = content.truncate(width, pad=True).stylize(INKS["cursor" if self.has_focus else "pointed"])
+            content = content.truncate(width, pad=True).stylize(STYLES["cursor" if self.has_focus else "pointed"])
         return self.strip(content, width)
 
     def strip(self, content: Content, width: int) -> Strip:

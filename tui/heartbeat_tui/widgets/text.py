@@ -12,7 +12,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 # ink -> style; the theme gives the colours, so that NO_COLOR and the ansi themes work as well
-INKS = {
+STYLES = {
     "plain": "",
     "quiet": "$text-muted",
     "beat": "bold $accent",
@@ -32,14 +32,14 @@ INKS = {
 }
 
 
-def ink(text: str, kind: str) -> Content:
+def styled(text: str, kind: str) -> Content:
     """Colour plain text, foreign or our own: it is never read as markup."""
-    return Content.styled(text, INKS[kind])
+    return Content.styled(text, STYLES[kind])
 
 
-def inked(pieces: Iterable[tuple[str, str]]) -> Content:
+def styled_line(pieces: Iterable[tuple[str, str]]) -> Content:
     """Make one line of pieces, each a text and its ink; one without an ink is plain."""
-    return Content.assemble(*(ink(text, kind) if kind else text for text, kind in pieces))
+    return Content.assemble(*(styled(text, kind) if kind else text for text, kind in pieces))
 
 
 class Lines(Widget):

@@ -7,7 +7,7 @@ from importlib import import_module
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BackendName
 
-CLASSES: dict[BackendName, str] = {"cpu": "Cpu", "xla": "Xla", "accelerator": "Accelerator"}
+CLASSES: dict[BackendName, str] = {"cpu": "CpuBackend", "xla": "XlaBackend", "accelerator": "AcceleratorBackend"}
 
 
 def load_backend(name: BackendName) -> Backend:

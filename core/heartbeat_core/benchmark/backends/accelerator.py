@@ -6,14 +6,14 @@ from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.tpu_chips import scan_tpus
 
 CUDA_PRECISION = {"default": "highest", "high": "high", "highest": "highest"}  # of torch.set_float32_matmul_precision
 
 
-class Accelerator(Backend):
+class AcceleratorBackend(Backend):
     """The current accelerator of this torch: a launch returns at once, ``torch.accelerator.synchronize`` waits."""
 
     parts = ("dispatch", "wait")
@@ -22,7 +22,7 @@ class Accelerator(Backend):
         self.torch = import_torch()
         self.matmul = self.torch.matmul
 
-    def open(self, plan: Plan) -> dict[str, Any]:
+    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
         torch = self.torch
         if not hasattr(torch, "accelerator") or not torch.accelerator.is_available():
             raise BackendUnavailable(
@@ -53,7 +53,7 @@ class Accelerator(Backend):
         name = getattr(module, "get_device_name", None)
         return str(name()) if name else kind.upper()
 
-    def describe_precision(self, plan: Plan, kind: str) -> str:
+    def describe_precision(self, plan: BenchmarkConfig, kind: str) -> str:
         if plan.workload.dtype == "bfloat16":
             return "bfloat16"
         if kind == "cuda":

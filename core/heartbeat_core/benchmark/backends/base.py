@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.verification import COARSEST, FLOAT32
 from heartbeat_core.errors import HeartbeatError
@@ -35,7 +35,7 @@ class Backend(ABC):
     result: Any = None
 
     @abstractmethod
-    def open(self, plan: Plan) -> dict[str, Any]:
+    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
         """Take hold of the device, set threads and precision; return what is known of it.
 
         Raises BackendUnavailable where the device cannot be used, HeartbeatError where the plan cannot be met.
@@ -112,12 +112,12 @@ def import_torch() -> Any:
     return torch
 
 
-def error_bound(plan: Plan, *, exact: bool) -> float:
+def error_bound(plan: BenchmarkConfig, *, exact: bool) -> float:
     """Give the error that the proof may find, where float32 is computed ``exact`` or in some coarser way."""
     return FLOAT32 if exact and plan.workload.dtype == "float32" else COARSEST
 
 
-def refuse_precision(plan: Plan, allowed: tuple[str, ...], why: str) -> None:
+def refuse_precision(plan: BenchmarkConfig, allowed: tuple[str, ...], why: str) -> None:
     """Raise HeartbeatError where the backend does not have the precision asked for."""
     if plan.precision not in allowed:
         raise HeartbeatError(f"the {plan.backend} backend has no precision {plan.precision!r}", why, "Use --precision default.")

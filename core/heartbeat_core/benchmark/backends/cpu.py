@@ -7,13 +7,13 @@ from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.benchmark.backends.base import Backend, error_bound, import_torch, refuse_precision
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import cache_bytes
 
 LARGEST_HEAP_BLOCK = 31 * 2**20  # bytes; glibc maps larger ones anew each time, whatever was freed before
 
 
-class Cpu(Backend):
+class CpuBackend(Backend):
     """The host's own processor."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Cpu(Backend):
         self.torch = import_torch()
         self.matmul = self.torch.matmul
 
-    def open(self, plan: Plan) -> dict[str, Any]:
+    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
         refuse_precision(plan, ("default",), "The CPU computes each dtype as it is.")
         if plan.threads is not None:
             self.torch.set_num_threads(plan.threads)

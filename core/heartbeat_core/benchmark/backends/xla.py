@@ -13,7 +13,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.benchmark.backends.base import HLO, Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import cache_bytes
 from heartbeat_core.benchmark.tpu_chips import scan_tpus
 
@@ -22,7 +22,7 @@ PASSES = {"default": 1, "high": 3, "highest": 6}
 BF16_FLAGS = ("XLA_USE_BF16", "XLA_DOWNCAST_BF16")
 
 
-class Xla(Backend):
+class XlaBackend(Backend):
     """The device that PJRT shows: chosen by PJRT_DEVICE, else the TPU where the PCI bus has one, else the CPU."""
 
     parts = ("trace", "compile", "dispatch", "wait")
@@ -46,7 +46,7 @@ class Xla(Backend):
         self.matmul, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
         self.compiled = self.compile_ns = 0
 
-    def open(self, plan: Plan) -> dict[str, Any]:
+    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
         ensure_pair(self.torch.__version__, self.torch_xla.__version__)
         try:
             self.device = self.torch_xla.device()
@@ -177,7 +177,7 @@ def ensure_pair(torch_version: str, xla_version: str) -> None:
         )
 
 
-def describe_precision(plan: Plan, on_tpu: bool) -> str:
+def describe_precision(plan: BenchmarkConfig, on_tpu: bool) -> str:
     if plan.workload.dtype == "bfloat16":
         return "bfloat16"
     if forced := bf16_forced():
