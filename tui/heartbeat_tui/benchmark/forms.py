@@ -145,7 +145,7 @@ class SweepForm(Form):
     SweepForm #form-sentence { min-height: 2; }
     SweepForm Input, SweepForm Select { width: 30; }
     """
-    SWEEP_FIELDS = SWEEP_FIELDS
+    FIELDS = SWEEP_FIELDS
     BUTTONS = (("enter", "Sweep", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")]
 
