@@ -23,7 +23,7 @@ from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.telemetry.readings import ChipReadings, look_from_json
 
 # What runs under the other Python, each before what imports it. It is sent along, so nothing of ours need be there.
-MODULES = tuple(f"heartbeat_core.{name}" for name in ("beat.chips", "beat.pci", "beat.holders", "beat.lifeline", "telemetry.reader"))
+MODULES = tuple(f"heartbeat_core.{name}" for name in ("benchmark.tpu_chips", "benchmark.control", "telemetry.reader"))
 BOOTSTRAP = """
 import json, sys, types
 order = json.loads(sys.stdin.buffer.readline())

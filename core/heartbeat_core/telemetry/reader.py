@@ -1,6 +1,6 @@
 """The child process that looks at the chips: an order on stdin, one line of JSON a look on stdout.
 
-It runs where the chips are, under a Python that has the package tpu-info: of ours it needs what ``watcher.MODULES`` lists,
+It runs where the chips are, under a Python that has the package tpu-info: of ours it needs what ``monitor.MODULES`` lists,
 sent along with the order, and beyond that the standard library. It only ever asks the metrics server that libtpu opens in
 the process that uses the chip: libtpu is not loaded here and no device is opened, so a job is not disturbed.
 """

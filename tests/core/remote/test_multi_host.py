@@ -83,7 +83,7 @@ def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
     assert (missing.kind, missing.remedy) == ("unavailable", "heartbeat-tui vms setup vm")
     assert there.explain(began, WorkerExit(99)).kind == "out of memory"
     began.apply(Failed(0, "backend", "torch is not installed for this Python", "c", "Install it."))
-    assert there.explain(began, WorkerExit(0)).remedy.startswith("Install it. HostSelector vm, heartbeat-tui vms setup vm")
+    assert there.explain(began, WorkerExit(0)).remedy.startswith("Install it. On vm, heartbeat-tui vms setup vm")
     began.failed = None
     assert there.explain(began, WorkerExit(139)).kind == "crashed"
     assert there.explain(began, WorkerExit(137)).kind == "killed"
