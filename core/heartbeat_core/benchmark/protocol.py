@@ -20,6 +20,9 @@ from heartbeat_core.errors import HeartbeatError
 Phase = Literal["cold", "warm-up", "steady"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
+LEFT_PRODUCTS = 3  # more work than this after a fence, in products, and the fence did not wait
+LEFT_SLACK_NS = 200_000  # what a second fence and a read differ by on an idle device
+
 
 @dataclass(frozen=True)
 class Started:
@@ -49,7 +52,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where the run takes place: host, processor, versions, device, precision, threads."""
+    """Where the run takes place: host, processor, versions, device, precision, threads.
+
+    ``variables`` holds the environment variables that change speed and are set; ``cpu_quota`` the processors that the
+    control group grants (None: no limit); ``allowed_cpus`` those this process may run on, "0-3"; ``cpu_flags`` the
+    instruction sets that decide the peak, ``clock_max_mhz`` the greatest clock, where the system tells.
+    """
 
     type: ClassVar[str] = "environment"
     at_ns: int
@@ -106,7 +114,12 @@ class HandbookClock:
 
 @dataclass(frozen=True)
 class Health:
-    """What else the machine was doing, since the beats began: ``switches`` are involuntary context switches."""
+    """What else the machine was doing, since the iterations began: ``switches`` are involuntary context switches.
+
+    ``stops`` counts how often the process was stopped and continued (SIGSTOP), for about ``stopped_ns`` in all.
+    ``suspended_ns`` is how long the whole machine slept (a closed laptop). ``throttled_ns`` is how long the control group
+    was kept off the processors by its quota, in ``throttles`` periods. None where the system does not tell.
+    """
 
     type: ClassVar[str] = "health"
     at_ns: int
@@ -114,6 +127,11 @@ class Health:
     load: float | None  # 1 minute
     steal_percent: float | None
     clock_mhz: float | None
+    stops: int | None = None
+    stopped_ns: int | None = None
+    suspended_ns: int | None = None
+    throttles: int | None = None
+    throttled_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,19 +167,41 @@ class Pause:
 
 @dataclass(frozen=True)
 class Proof:
-    """One row of the last result against float64: ``error`` is max|row - reference| / max|reference|.
+    """The result check: the product of every row with a random vector, on the device and in float64 on the host.
 
-    ``executed`` of the ``expected`` products were executed by the device's own counter; None where it has none.
+    ``error`` is the greatest of all rows and results, against ``tolerance``; ``row`` is where it was found. ``rows`` were
+    checked of each of ``results`` results: the last of each of ``inputs`` inputs, and that of the sample ``iteration``,
+    chosen at random while the run was on (None where the run ended before it). ``seed`` gave the vector and the choice.
+    A recording without ``rows`` is older: one row of the last result was compared, and ``error`` is
+    max|row - reference| / max|reference|.
+
+    ``executed`` of the ``expected`` products were launched by the device's own counter; None where it has none.
+
+    ``left_ns`` is the work that the fence left behind: how much longer a second fence and the first read of the result
+    took than a third fence and a second read, the median of ``fences`` iterations. More than a few products' time
+    (``work_left``) means that the fence did not wait. None where it was not measured.
     """
 
     type: ClassVar[str] = "proof"
     at_ns: int
     row: int
-    error: float | None  # None where the row holds NaN or infinity
+    error: float | None  # None where the result holds NaN or infinity
     implies: str
     passed: bool
     executed: int | None = None
     expected: int | None = None
+    rows: int | None = None
+    results: int | None = None
+    inputs: int | None = None
+    iteration: int | None = None
+    seed: int | None = None
+    tolerance: float | None = None
+    left_ns: int | None = None
+    fences: int | None = None
+
+    def work_left(self, product_ns: float) -> bool:
+        """Return whether the fence did not wait, given the median time of one product in nanoseconds."""
+        return self.left_ns is not None and self.left_ns > LEFT_PRODUCTS * product_ns + LEFT_SLACK_NS
 
 
 @dataclass(frozen=True)
