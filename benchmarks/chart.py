@@ -33,7 +33,7 @@ class ChartApp(App[None]):
 def series_of(count: int) -> Series:
     """Make a run of so many steady samples, with outliers."""
     chance = random.Random(count)
-    series = Series(plan=BenchmarkConfig(iterations=None))
+    series = Series(config=BenchmarkConfig(iterations=None))
     batches: list[tuple[Phase, int]] = [("cold", 1), ("warm-up", 4)]
     batches += [("steady", min(BATCH, count - start)) for start in range(0, count, BATCH)]
     for phase, length in batches:

@@ -194,7 +194,7 @@ def develop(picture: Picture, args: argparse.Namespace) -> None:
     environ = {"HEARTBEAT_BEAT_BACKEND": "xla"} if picture.xla and not picture.shelf else {}
     launcher = Launcher(load_settings(environ={**os.environ, **environ}))
     try:
-        with make_app(launcher, launcher.plan(), **picture.options) as app:
+        with make_app(launcher, launcher.config(), **picture.options) as app:
             if args.theme:
                 app.theme = args.theme
             app.run(headless=True, size=(width, height), auto_pilot=partial(take, picture, args.folder))

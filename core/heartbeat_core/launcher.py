@@ -48,7 +48,7 @@ class Launcher:
             return "xla"
         return "xla" if scan_tpus() else "cpu"
 
-    def plan(self) -> BenchmarkConfig:
+    def config(self) -> BenchmarkConfig:
         """Make the plan that the settings describe; raise HeartbeatError where it makes no sense."""
         beat = self.settings.beat
         return BenchmarkConfig(

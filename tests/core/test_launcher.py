@@ -40,7 +40,7 @@ def launcher(home: Path) -> Iterator[Callable[..., Launcher]]:
 
 
 def test_the_default_plan_is_the_handbooks_product_on_the_cpu(launcher: Callable[..., Launcher]) -> None:
-    assert launcher().plan() == BenchmarkConfig()
+    assert launcher().config() == BenchmarkConfig()
 
 
 def test_a_tpu_on_the_bus_is_what_auto_means(launcher: Callable[..., Launcher], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_tpu_on_the_bus_is_what_auto_means(launcher: Callable[..., Launcher], 
 
 def test_the_settings_make_the_plan(launcher: Callable[..., Launcher]) -> None:
     made = launcher(beat__batch=2, beat__dtype="bfloat16", beat__method="handbook", beat__warmup=0, beat__iterations=7, beat__threads=3)
-    assert made.plan() == BenchmarkConfig(MatMul(2, dtype="bfloat16"), method="handbook", warmup=0, iterations=7, threads=3)
+    assert made.config() == BenchmarkConfig(MatMul(2, dtype="bfloat16"), method="handbook", warmup=0, iterations=7, threads=3)
 
 
 def test_the_python_named_last_is_the_one_used(launcher: Callable[..., Launcher], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_the_python_named_last_is_the_one_used(launcher: Callable[..., Launcher]
 
 def test_a_run_is_recorded_where_the_settings_say(launcher: Callable[..., Launcher], fake_worker: Any, tmp_path: Path) -> None:
     made = launcher(python=fake_worker(DONE), recordings__folder=str(tmp_path / "kept"))
-    with made.start(made.plan()) as run:
+    with made.start(made.config()) as run:
         assert run.wait(LONG_S)
     (path,) = (tmp_path / "kept").iterdir()
     assert load(path).series.count == 1
@@ -83,7 +83,7 @@ def test_what_is_asked_for_a_run_goes_before_the_setting(
 ) -> None:
     folder = tmp_path / "kept"
     made = launcher(python=fake_worker(DONE), recordings__save=setting, recordings__folder=str(folder))
-    with made.start(made.plan(), save=asked) as run:
+    with made.start(made.config(), save=asked) as run:
         assert run.wait(LONG_S)
     assert len(list(folder.glob("*"))) == kept
 
@@ -98,7 +98,7 @@ def test_a_run_that_cannot_start_leaves_no_recording(launcher: Callable[..., Lau
 
 def test_a_ceiling_is_measured_where_there_is_none_yet(launcher: Callable[..., Launcher]) -> None:
     made = launcher()
-    plan = made.plan()
+    plan = made.config()
     assert made.with_ceiling(plan) == replace(plan, calibrate=True)
     made.ceilings().store(ceiling_key(plan, {"host": "h"}), CeilingMeasured(0, 1.0, 1.0), date(2026, 11, 22))
     assert made.with_ceiling(plan) == plan
@@ -107,7 +107,7 @@ def test_a_ceiling_is_measured_where_there_is_none_yet(launcher: Callable[..., L
 def test_runs_of_one_launcher_start_at_its_first_priority(launcher: Callable[..., Launcher], fake_worker: Any) -> None:
     made = launcher(python=fake_worker(DONE), recordings__save=False)
     for _ in range(2):
-        with made.start(made.plan()) as run:
+        with made.start(made.config()) as run:
             assert run.wait(LONG_S)
             assert run.ending is not None
             assert run.ending.clean

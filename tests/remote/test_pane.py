@@ -111,7 +111,7 @@ async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, 
         assert load(run.path).series.count == lost.count > 10
         await stage.pilot.press("o")
         await stage.until(lambda: "on vm" not in stage.top)
-        stage.app.pane.plan = small(iterations=20)
+        stage.app.pane.config = small(iterations=20)
         await stage.pilot.press("space")
         here = await stage.until_over()
         assert here.ending is not None

@@ -106,16 +106,16 @@ class FakeRun(Source):
         self.now = 0
 
     def tell(self, record: Record) -> None:
-        self.took(record)
+        self.apply(record)
 
     def open(self, **environment: Any) -> FakeRun:
         """Go through the steps before the beats."""
-        self.tell(Started(0, 1, "0", 1, "2026-11-22T12:00:00+00:00", self.plan.to_json()))
+        self.tell(Started(0, 1, "0", 1, "2026-11-22T12:00:00+00:00", self.config.to_json()))
         for name, ns in (("import", 1300 * MS), ("device", MS), ("allocate", 812 * MS), ("transfer", 1000)):
             self.tell(Stage(self.now, name))
             self.now += ns
             self.tell(Stage(self.now, name, ns))
-        self.tell(Environment(self.now, {"backend": self.plan.backend, "threads": 2, **environment}))
+        self.tell(Environment(self.now, {"backend": self.config.backend, "threads": 2, **environment}))
         return self
 
     def beat(self, count: int, ns: int = 9_600_000, *, phase: Phase = "steady", compiling: bool = False) -> FakeRun:
@@ -137,7 +137,7 @@ class FakeRun(Source):
 
     def warm_up(self) -> FakeRun:
         self.beat(1, 61 * MS, phase="cold")
-        for ns in (22, 14, 12, 11)[: max(0, self.plan.warmup - 1)]:
+        for ns in (22, 14, 12, 11)[: max(0, self.config.warmup - 1)]:
             self.beat(1, ns * MS, phase="warm-up")
         return self
 
@@ -150,12 +150,12 @@ class FakeRun(Source):
     def done(self) -> FakeRun:
         self.prove()
         self.tell(Ended(self.now, "done"))
-        self.over(RunOutcome("done"))
+        self.finish(RunOutcome("done"))
         return self
 
     def handbook(self, launched: int = 1) -> FakeRun:
-        products = self.plan.iterations or 100
-        for _ in range(self.plan.repeats):
+        products = self.config.iterations or 100
+        for _ in range(self.config.repeats):
             self.tell(Samples(self.now, "steady", self.series.count, {"total": array("q", [8_400 * products])}))
             self.tell(HandbookClock(self.now, products, 8_400 * products, launched, 121 * MS, 3_000))
         return self
@@ -172,7 +172,7 @@ class FakeRun(Source):
 
     def kill(self) -> None:
         self.orders.append("kill")
-        self.over(RunOutcome("stopped"))
+        self.finish(RunOutcome("stopped"))
 
     def order(self, word: str, *, paused: bool) -> None:
         self.orders.append(word)
@@ -183,7 +183,7 @@ class FakeRun(Source):
     def close(self) -> None:
         self.orders.append("close")
         if self.ending is None:
-            self.over(RunOutcome("stopped"))
+            self.finish(RunOutcome("stopped"))
 
 
 class Stand:

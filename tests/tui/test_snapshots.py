@@ -22,7 +22,7 @@ def live(run: FakeRun) -> FakeRun:
 
 
 def both(run: FakeRun) -> FakeRun:
-    return run.open().handbook().done() if run.plan.method == "handbook" else run.open().warm_up().beat(100).done()
+    return run.open().handbook().done() if run.config.method == "handbook" else run.open().warm_up().beat(100).done()
 
 
 @pytest.mark.parametrize(

@@ -82,16 +82,16 @@ def grid(axes: tuple[Parameter, ...]) -> list[dict[str, Value]]:
     return [{axis.name: values[axis.name] for axis in axes} for values in (dict(zip(names, point, strict=True)) for point in points)]
 
 
-def varied(plan: BenchmarkConfig, values: Mapping[str, Value]) -> BenchmarkConfig:
-    """Make the plan with these values in place of its own; raise HeartbeatError where it makes no sense."""
+def varied(config: BenchmarkConfig, values: Mapping[str, Value]) -> BenchmarkConfig:
+    """Make the config with these values in place of its own; raise HeartbeatError where it makes no sense."""
     work: dict[str, Any] = {name: value for name, value in values.items() if name in OF_WORKLOAD}
     rest: dict[str, Any] = {name: value for name, value in values.items() if name not in OF_WORKLOAD}
-    return replace(plan, workload=replace(plan.workload, **work), **rest)
+    return replace(config, workload=replace(config.workload, **work), **rest)
 
 
-def value_of(plan: BenchmarkConfig, name: str) -> Value | None:
-    """Read what a plan has for a name; None for threads that torch may choose."""
-    found: Value | None = getattr(plan.workload if name in OF_WORKLOAD else plan, name)
+def value_of(config: BenchmarkConfig, name: str) -> Value | None:
+    """Read what a config has for a name; None for threads that torch may choose."""
+    found: Value | None = getattr(config.workload if name in OF_WORKLOAD else config, name)
     return found
 
 
@@ -106,12 +106,12 @@ def in_words(values: Mapping[str, Value | None]) -> str:
     return ", ".join(parts)
 
 
-def names_of(plans: Sequence[BenchmarkConfig]) -> tuple[str, ...]:
-    """Name plans by what differs between them: the first by all of that, each other by what it does otherwise than the first.
+def names_of(configs: Sequence[BenchmarkConfig]) -> tuple[str, ...]:
+    """Name configs by what differs between them: the first by all of that, each other by what it does otherwise than the first.
 
     A name is empty where the difference is none of VARIED.
     """
-    found = [{name: value_of(plan, name) for name in VARIED} for plan in plans]
+    found = [{name: value_of(config, name) for name in VARIED} for config in configs]
     touched = [name for name in VARIED if len({values[name] for values in found}) > 1]
     first, *others = found
     named = [{name: first[name] for name in touched}]

@@ -32,10 +32,10 @@ NOT_PROVED = Verdict("unknown", "the run ended before its result was proved")
 class Report:
     """Times are nanoseconds per product, except ``stages`` and ``compile_ns``, nanoseconds in all.
 
-    ``split`` holds the median of each part of a beat; ``share`` is floor / median, 1.0 at the floor.
+    ``split`` holds the median of each part of an iteration; ``share`` is floor / median, 1.0 at the floor.
     """
 
-    plan: BenchmarkConfig
+    config: BenchmarkConfig
     environment: Mapping[str, Any]
     state: State
     stage: str | None
@@ -66,18 +66,18 @@ class Report:
 
     @property
     def iteration_ns(self) -> float | None:
-        """Give the time of one product: the handbook's first reading for its method, the median for the others."""
+        """Return the time of one product: the handbook's first reading for its method, the median for the others."""
         if self.handbook is not None:
             return self.handbook.total_ns / self.handbook.products
         return self.statistics.median_ns if self.statistics else None
 
     @property
     def flops_per_s(self) -> float | None:
-        return 1e9 * self.plan.workload.flops / self.iteration_ns if self.iteration_ns else None
+        return 1e9 * self.config.workload.flops / self.iteration_ns if self.iteration_ns else None
 
     @property
     def bytes_per_s(self) -> float | None:
-        return 1e9 * self.plan.workload.bytes / self.iteration_ns if self.iteration_ns else None
+        return 1e9 * self.config.workload.bytes / self.iteration_ns if self.iteration_ns else None
 
     @property
     def iterations_per_s(self) -> float | None:
@@ -105,13 +105,13 @@ def report_of(
     labels: tuple[str, ...] = (),
 ) -> Report:
     """Draw up the report of a series as it stands."""
-    plan = series.plan
-    products = plan.products_per_sample
+    config = series.config
+    products = config.products_per_sample
     statistics, steady = figures(series)
     handbook = series.clocks[0] if series.clocks else None
     under = find_floor(series, ceiling)
     iteration_ns = handbook.total_ns / handbook.products if handbook else statistics.median_ns if statistics else None
-    verdict = judge(workload=plan.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady)
+    verdict = judge(workload=config.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady)
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
     if series.environment.get("tpu_vm") and not any(label.startswith("on ") for label in labels):
@@ -119,12 +119,12 @@ def report_of(
     if series.unknown:
         labels = (*labels, f"recorded by a newer version: what its plan says of {', '.join(series.unknown)} is left out here")
     return Report(
-        plan=plan,
+        config=config,
         environment=dict(series.environment),
         state=state_of(series, ending, paused=paused, stopping=stopping),
         stage=series.stage,
         count=series.count,
-        wanted=wanted(plan),
+        wanted=wanted(config),
         elapsed_s=elapsed_s(series),
         remaining_s=remaining_s(series, statistics, ending),
         last_ns=None if series.last_ns is None else series.last_ns / products,
@@ -160,7 +160,7 @@ def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     # NumPy takes 80 ms to import, and nothing needs it before there are samples
     from heartbeat_core.benchmark.statistics import steady_state, summarize
 
-    return summarize(series.steady, series.plan.products_per_sample), steady_state(series.steady)
+    return summarize(series.steady, series.config.products_per_sample), steady_state(series.steady)
 
 
 def state_of(series: Series, ending: RunOutcome | None, *, paused: bool, stopping: bool) -> State:
@@ -175,15 +175,15 @@ def state_of(series: Series, ending: RunOutcome | None, *, paused: bool, stoppin
     return "paused" if paused else "beating"
 
 
-def wanted(plan: BenchmarkConfig) -> int | None:
+def wanted(config: BenchmarkConfig) -> int | None:
     """Count the samples of the whole run, warm-up included, None where time or the user ends it."""
-    if plan.samples_wanted is None or plan.method == "handbook":
-        return plan.samples_wanted
-    return plan.samples_wanted - (-plan.warmup // plan.products_per_sample)
+    if config.samples_wanted is None or config.method == "handbook":
+        return config.samples_wanted
+    return config.samples_wanted - (-config.warmup // config.products_per_sample)
 
 
 def elapsed_s(series: Series) -> float:
-    """Return the seconds since the beats began, pauses left out."""
+    """Return the seconds since the iterations began, pauses left out."""
     if series.first_beat_at_ns is None:
         return 0.0
     return max(0, series.last_at_ns - series.first_beat_at_ns - series.paused_ns) / 1e9
@@ -199,30 +199,30 @@ def steady_s(series: Series) -> float:
 def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcome | None) -> float | None:
     if ending is not None or series.stage in LAST_STAGES:
         return 0.0
-    if series.plan.duration_s is not None:
-        return max(0.0, series.plan.duration_s - steady_s(series))
-    total = wanted(series.plan)
+    if series.config.duration_s is not None:
+        return max(0.0, series.config.duration_s - steady_s(series))
+    total = wanted(series.config)
     if total is None or statistics is None:
         return None
-    return max(0, total - series.count) * statistics.mean_ns * series.plan.products_per_sample / 1e9
+    return max(0, total - series.count) * statistics.mean_ns * series.config.products_per_sample / 1e9
 
 
 def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
     """Set the work under the roof of its chip, else under the ceiling measured on this machine."""
-    plan, environment = series.plan, series.environment
+    config, environment = series.config, series.environment
     chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
     if chip is not None:
         in_bfloat16 = any(name.startswith("XLA_") for name in environment)
-        return floor(plan.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else plan.workload.dtype, plan.precision))
+        return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
     if ceiling is None:
         return None
     cache = environment.get("cache_bytes")  # from the stream, so anything
     roof = roof_of_ceiling(ceiling.flops_per_s, ceiling.bytes_per_s, ceiling.measured_on, cache if isinstance(cache, int) else None)
-    return floor(plan.workload, roof)
+    return floor(config.workload, roof)
 
 
 def disturbed(series: Series) -> str | None:
-    """Say what else the machine was doing, where it was enough to show in the figures."""
+    """State what else the machine was doing, where it was enough to show in the figures."""
     health, elapsed = series.health, elapsed_s(series)
     if health is None or elapsed < 1:
         return None
@@ -238,10 +238,10 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
     """Make the one object that ``bench --json`` prints: schema 1."""
     made: dict[str, Any] = {
         "schema": 1,
-        "plan": report.plan.to_json(),
+        "plan": report.config.to_json(),
         "environment": dict(report.environment),
         "samples_ns": samples_json(series),
-        "products_per_sample": report.plan.products_per_sample,
+        "products_per_sample": report.config.products_per_sample,
         "statistics": asdict(report.statistics) if report.statistics else None,
         "steady_state": asdict(report.steady) if report.steady else None,
         "split_ns": dict(report.split),
@@ -298,7 +298,7 @@ AGREE_WITHIN = 0.1
 
 
 def explain_gap(handbook: Report, honest: Report | None) -> str:
-    """Say in a sentence or two what the handbook's clock missed, by what the counters and the fence showed."""
+    """State in a sentence or two what the handbook's clock missed, by what the counters and the fence showed."""
     clock = handbook.handbook
     if clock is None:
         return "The handbook's clock has not been read yet."

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HostLine:
-    """One host of several that beat at once, and whether it is the one whose charts are shown."""
+    """One host of several that run at once, and whether it is the one whose charts are shown."""
 
     name: str
     report: Report
@@ -46,9 +46,9 @@ class Source(ABC):
     ``path`` is where it is recorded, None where nothing is kept.
     """
 
-    def __init__(self, plan: BenchmarkConfig, labels: tuple[str, ...] = ()) -> None:
-        self.plan = plan
-        self.series = Series(plan=plan)
+    def __init__(self, config: BenchmarkConfig, labels: tuple[str, ...] = ()) -> None:
+        self.config = config
+        self.series = Series(config=config)
         self.labels = labels
         self.version = 0
         self.paused = self.stopping = False
@@ -59,18 +59,18 @@ class Source(ABC):
         self.changed = threading.Condition()
         self.watchers: list[Callable[[], None]] = []  # told of all news, with the lock held
 
-    def took(self, record: Record) -> None:
+    def apply(self, record: Record) -> None:
         """Bring the series forward by one record."""
         with self.changed:
             self.series.apply(record)
-            self.noticed(record)
+            self.on_record(record)
             self.news()
 
-    def noticed(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Act on a record that means more to this source; the lock is held."""
         del record
 
-    def over(self, ending: RunOutcome) -> None:
+    def finish(self, ending: RunOutcome) -> None:
         with self.changed:
             self.ending = ending
             self.news()
@@ -93,7 +93,7 @@ class Source(ABC):
             return self.series.chart(columns, steady_only=steady_only)
 
     def shown(self) -> Source:
-        """Give the run whose samples are looked at: of several at once the chosen one, else this."""
+        """Return the run whose samples are looked at: of several at once the chosen one, else this."""
         return self
 
     def choose(self, index: int) -> None:
@@ -101,11 +101,11 @@ class Source(ABC):
         del index
 
     def hosts(self) -> tuple[HostLine, ...]:
-        """Give a line for each of several hosts that beat at once, none for a single run."""
+        """Return a line for each of several hosts that run at once, none for a single run."""
         return ()
 
     def spread(self) -> str:
-        """Say how far several hosts lie apart, nothing for a single run."""
+        """State how far several hosts lie apart, nothing for a single run."""
         return ""
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -130,7 +130,7 @@ class Source(ABC):
         """Ask for the end; what has come stays."""
 
     def kill(self) -> None:
-        """End it without waiting for the beat under way; what has come stays."""
+        """End it without waiting for the iteration under way; what has come stays."""
         self.stop()
 
     @abstractmethod
@@ -147,7 +147,7 @@ class ChipMonitor(Protocol):
     source: str
 
     def concerns(self, environment: Mapping[str, Any]) -> bool:
-        """Tell whether there is anything to see where the run takes place."""
+        """Return whether there is anything to see where the run takes place."""
 
     def tell(self) -> Iterator[Told]:
         """Look, time and again, until ``stop``; the thread that calls this is the one that the looking depends on."""
@@ -191,7 +191,7 @@ class SideChannel:
 
 
 EXIT_LIMIT_S = 10.0
-GRACE_S = 3.0  # for a stopped run to finish its beat and its proof
+GRACE_S = 3.0  # for a stopped run to finish its iteration and its result check
 STDERR_LINES = 40
 HERE = LocalTarget()
 LONGEST_LINE = 2**22  # bytes; the longest of ours, 8,192 samples in five columns, is a tenth of it
@@ -212,7 +212,7 @@ class Run(Source):
 
     def __init__(
         self,
-        plan: BenchmarkConfig,
+        config: BenchmarkConfig,
         spawner: ProcessLauncher,
         *,
         place: RunTarget = HERE,
@@ -222,11 +222,11 @@ class Run(Source):
         profile: Path | None = None,
         start_limit_s: float | None = None,
     ) -> None:
-        """Start the run; ``profile`` is a folder for a look at a few more beats.
+        """Start the run; ``profile`` is a folder for a look at a few more iterations.
 
         Raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed.
         """
-        super().__init__(plan, place.labels)
+        super().__init__(config, place.labels)
         self.place, self.sinks, self.ceilings, self.profile = place, sinks, ceilings, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
@@ -236,11 +236,11 @@ class Run(Source):
         self.oom_kills = place.oom_kills()
         with contextlib.ExitStack() as failed:
             failed.callback(self.close_sinks)
-            ensure_fits(plan, place.available_bytes())
+            ensure_fits(config, place.available_bytes())
             try:
                 self.process = spawner.call(self.spawn)
             except OSError as error:
-                raise place.cannot_start(plan, error) from error
+                raise place.cannot_start(config, error) from error
             failed.pop_all()
 
     def spawn(self) -> subprocess.Popen[bytes]:
@@ -248,7 +248,7 @@ class Run(Source):
         process = self.place.spawn()
         self.process = process
         profile = {"profile": str(self.profile)} if self.profile else {}
-        self.send({"plan": self.plan.to_json(), **self.place.order(), **profile})
+        self.send({"plan": self.config.to_json(), **self.place.order(), **profile})
         self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
         self.watchdog.daemon = True
         self.watchdog.start()
@@ -281,16 +281,16 @@ class Run(Source):
             kill_worker(self.process)
         finally:  # whatever happens, nobody waits for ever for an end
             self.watchdog.cancel()
-            self.finish(rubbish)
+            self.conclude(rubbish)
 
     def take(self, record: Record, line: bytes) -> None:
         with self.taking:
             if isinstance(record, Chips) and (self.paused or self.series.ended or self.series.failed):
-                return  # of a beat that is not
-            self.took(record)
+                return  # of a run that is not under way
+            self.apply(record)
             self.notes += [note for sink in self.sinks if (note := sink.write(line))]
 
-    def noticed(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         if self.beside and not isinstance(record, Chips):
             self.beside.heard(record.at_ns)
         if isinstance(record, Environment):
@@ -298,11 +298,11 @@ class Run(Source):
             if self.beside:
                 self.beside.begin(record.values)
             if self.ceilings:
-                self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
+                self.ceiling = self.ceilings.load(ceiling_key(self.config, record.values))
         elif isinstance(record, CeilingMeasured):
             self.store_ceiling(record)
 
-    def finish(self, rubbish: HeartbeatError | None) -> None:
+    def conclude(self, rubbish: HeartbeatError | None) -> None:
         """Wait for the worker to be gone, and close the books."""
         if self.beside:
             self.beside.end()
@@ -325,7 +325,7 @@ class Run(Source):
             kernel_killed=oom_kills is not None and self.oom_kills is not None and oom_kills > self.oom_kills,
         )
         self.close_sinks()
-        self.over(self.place.explain(self.series, gone))
+        self.finish(self.place.explain(self.series, gone))
 
     def close_sinks(self) -> None:
         self.notes += [note for sink in self.sinks for note in sink.close()]
@@ -353,7 +353,7 @@ class Run(Source):
         self.ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, today.isoformat())
         if self.ceilings:
             try:
-                self.ceilings.store(ceiling_key(self.plan, self.series.environment), measured, today)
+                self.ceilings.store(ceiling_key(self.config, self.series.environment), measured, today)
             except OSError as error:
                 self.notes.append(f"the ceiling could not be kept: {error}")
 
@@ -364,7 +364,7 @@ class Run(Source):
         self.order(b"resume", paused=False)
 
     def stop(self) -> None:
-        """Ask the worker to end after the beat under way, with the proof."""
+        """Ask the worker to end after the iteration under way, with the result check."""
         self.stopping = True
         self.order(b"stop", paused=False)
 

@@ -36,7 +36,7 @@ class OrderStatistics(ABC):
 
     @abstractmethod
     def at(self, rank: int) -> int:
-        """Give the sample of this rank, from 1; ranks outside 1..n mean the nearest."""
+        """Return the sample of this rank, from 1; ranks outside 1..n mean the nearest."""
 
     @abstractmethod
     def within(self, low: float, high: float) -> int:
@@ -44,7 +44,7 @@ class OrderStatistics(ABC):
 
     @abstractmethod
     def deviation(self, centre: int) -> int:
-        """Give the median absolute deviation from ``centre``, of an even number of samples the lower one."""
+        """Return the median absolute deviation from ``centre``, of an even number of samples the lower one."""
 
     def place(self, ranks: Iterable[int]) -> None:  # noqa: B027 - nothing to do where all ranks cost the same
         """Prepare for these ranks at once, where that is cheaper than one after the other."""
@@ -173,7 +173,7 @@ class SampleStore:
         return memoryview(self._buffer)[: self._count].toreadonly()
 
     def ordered(self) -> OrderStatistics:
-        """Give the samples by rank, a copy; raise ValueError where there are none."""
+        """Return the samples by rank, a copy; raise ValueError where there are none."""
         if not self._count:
             raise ValueError("no samples")
         if self._histogram is not None:
@@ -181,15 +181,15 @@ class SampleStore:
         return ExactSamples(as_array(self.values()).copy())
 
     def quantile(self, q: float) -> float:
-        """Give a quantile in ns; take several from ``ordered``, which costs less."""
+        """Return a quantile in ns; take several from ``ordered``, which costs less."""
         return self.ordered().quantile(q)
 
     def autocorrelation(self) -> float | None:
-        """Give the correlation of each sample with the next, past the limit that of the exact part; None under 3 samples."""
+        """Return the correlation of each sample with the next, past the limit that of the exact part; None under 3 samples."""
         return autocorrelation(as_array(self.values())) if self.exact else self._autocorrelation
 
     def batches(self) -> tuple[Integers | NDArray[np.float64], int]:
-        """Give the medians of at most 400 equal batches and how many samples each spans; a last part of one is left out.
+        """Return the medians of at most 400 equal batches and how many samples each spans; a last part of one is left out.
 
         Past the limit a batch is the mean of the medians of its smaller batches: they merge in pairs, never the samples.
         """
@@ -284,7 +284,7 @@ def as_array(samples: Any) -> Integers:
 
 
 def batch_medians(values: Integers, size: int) -> Integers | NDArray[np.float64]:
-    """Give the median of each ``size`` consecutive values; an incomplete last batch is left out."""
+    """Return the median of each ``size`` consecutive values; an incomplete last batch is left out."""
     if size == 1:
         return values
     batches = values[: len(values) // size * size].reshape(-1, size).copy()
@@ -295,7 +295,7 @@ def batch_medians(values: Integers, size: int) -> Integers | NDArray[np.float64]
 
 
 def autocorrelation(values: Integers) -> float | None:
-    """Give the correlation at lag 1; None where there are fewer than 3 values, or all are alike."""
+    """Return the correlation at lag 1; None where there are fewer than 3 values, or all are alike."""
     if len(values) < 3 or (values == values[0]).all():
         return None
     import numpy as np
@@ -304,7 +304,7 @@ def autocorrelation(values: Integers) -> float | None:
     square = product = 0.0
     for start in range(0, len(values), CHUNK):
         part: NDArray[np.float64] = values[start : start + CHUNK + 1] - mean
-        # einsum, not @: the threads of BLAS would spin on the cores that the beat is timed on
+        # einsum, not @: the threads of BLAS would spin on the cores that the product is timed on
         square += float(np.einsum("i,i->", part[:CHUNK], part[:CHUNK]))
         product += float(np.einsum("i,i->", part[:-1], part[1:]))
     return product / square

@@ -85,7 +85,7 @@ class Envelope:
         self._next = start + len(samples)
 
     def columns(self, most: int) -> tuple[EnvelopeColumn, ...]:
-        """Give at most ``most`` columns, in order; raise ValueError where that is less than one.
+        """Return at most ``most`` columns, in order; raise ValueError where that is less than one.
 
         A column is a whole number of buckets counted from the first, so columns stay put until more buckets must share one.
         """
@@ -133,7 +133,7 @@ class DutyColumn:
 
 @dataclass(frozen=True)
 class DeviceFigures:
-    """One device: the last reading, the most memory seen in use, and the median duty cycle while it beat."""
+    """One device: the last reading, the most memory seen in use, and the median duty cycle while it ran."""
 
     device: int
     used_bytes: int | None
@@ -158,7 +158,7 @@ class ChipFigures:
 
     @property
     def busiest(self) -> DeviceFigures | None:
-        """Give the device that worked most, by its median where there is one; the fullest where no duty cycle is told."""
+        """Return the device that worked most, by its median where there is one; the fullest where no duty cycle is told."""
 
         def work(device: DeviceFigures) -> tuple[float, float, float]:
             return device.median_duty_percent or -1, device.duty_percent or -1, device.peak_bytes or -1
@@ -170,7 +170,7 @@ class ChipFigures:
 class ChipDevice:
     last: ChipReading
     peak_bytes: int | None
-    duties: array[int]  # how often each tenth of a percent was told while it beat
+    duties: array[int]  # how often each tenth of a percent was told while it ran
 
 
 @dataclass
@@ -216,7 +216,7 @@ class Gauges:
             self.stretches = [merged(*pair) for pair in pairs] + self.stretches[len(self.stretches) & ~1 :]
 
     def columns(self) -> tuple[DutyColumn, ...]:
-        """Give the band stretch by stretch, in order; none where no duty cycle was ever told."""
+        """Return the band stretch by stretch, in order; none where no duty cycle was ever told."""
         if not any(stretch.count for stretch in self.stretches):
             return ()
         starts = [0, *(stretch.end for stretch in self.stretches)]
@@ -293,7 +293,7 @@ class ChartData:
 class Series:
     """The state of one run, brought forward record by record. Not thread-safe: its owner holds a lock."""
 
-    plan: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    config: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     started: Started | None = None
     environment: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, int | None] = field(default_factory=dict)
@@ -343,7 +343,7 @@ class Series:
                 raise StreamError("the stream holds samples that cannot be", str(error), "Run it again.") from error
         elif isinstance(record, Started):
             self.started = record
-            self.plan, self.unknown = plan_of_recording(record.plan)
+            self.config, self.unknown = plan_of_recording(record.plan)
         elif isinstance(record, Environment):
             self.environment = record.values
         elif isinstance(record, Stage):
@@ -401,7 +401,7 @@ class Series:
 
     @property
     def stage(self) -> str | None:
-        """Name the step that is under way before or after the beats."""
+        """Name the step that is under way before or after the iterations."""
         return next((name for name, ns in reversed(self.stages.items()) if ns is None), None)
 
     def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
@@ -414,4 +414,4 @@ class Series:
         warm = self.warm_envelope.columns(share) if share else ()
         steady = self.steady_envelope.columns(max(1, columns - share)) if len(self.steady_envelope) else ()
         compiles = tuple(mark for mark in self.compiles if not steady_only or mark[0] >= (self.boundary or 0))
-        return ChartData(warm, steady, compiles, self.boundary, self.plan.products_per_sample, self.gauges.columns())
+        return ChartData(warm, steady, compiles, self.boundary, self.config.products_per_sample, self.gauges.columns())

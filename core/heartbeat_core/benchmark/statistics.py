@@ -114,7 +114,7 @@ def outliers(ordered: OrderStatistics, median: float) -> int:
 
 
 def warnings(median: float, relative_iqr: float) -> tuple[str, ...]:
-    """Say what makes the figures doubtful and what to do about it."""
+    """State what makes the figures doubtful and what to do about it."""
     if not median:
         return ("The median is 0 ns: the clock is too coarse for this product. Try a larger shape, or --method pipelined.",)
     if relative_iqr < WORRYING:
@@ -168,7 +168,7 @@ def steady_state(samples: SampleStore) -> SteadyState:
 
 
 def power(n: int) -> str:
-    """Say how likely this many samples show a throttled machine; from simulations."""
+    """State how likely this many samples show a throttled machine; from simulations."""
     if n >= 100:
         return "a 10 % slowdown would be seen 99 % of the time"
     if n >= 50:
@@ -209,7 +209,7 @@ def compare_thirds(values: Values) -> tuple[float, float]:
 
 
 def mann_whitney(first: Values, last: Values) -> float:
-    """Give z, positive where ``last`` tends to be larger: the normal approximation, corrected for ties."""
+    """Return z, positive where ``last`` tends to be larger: the normal approximation, corrected for ties."""
     import numpy as np
 
     ordered = np.sort(first)
@@ -268,7 +268,7 @@ def common_edges(statistics: Sequence[Statistics], bins: int) -> list[float] | N
 
 
 def middle_of(statistics: Statistics) -> tuple[float, float]:
-    """Give from where to where most of the samples lie."""
+    """Return from where to where most of the samples lie."""
     median = statistics.median_ns
     spread = max(statistics.iqr_ns, 0.001 * median, 1.0)
     return max(statistics.min_ns, median - REACH * spread), min(statistics.max_ns, median + REACH * spread)

@@ -34,17 +34,17 @@ def in_environment(name: str) -> Callable[[MeasuredRun], Any]:
 
 
 def in_plan(name: str) -> Callable[[MeasuredRun], Any]:
-    return lambda run: getattr(run.report.plan, name)
+    return lambda run: getattr(run.report.config, name)
 
 
 def window(run: MeasuredRun) -> int | None:
-    return run.report.plan.window if run.report.plan.method == "pipelined" else None
+    return run.report.config.window if run.report.config.method == "pipelined" else None
 
 
 # What is looked at, whether it makes the work another one, and where it stands.
 LOOKED_AT: tuple[tuple[str, bool, Callable[[MeasuredRun], Any]], ...] = (
-    ("shape", True, lambda run: run.report.plan.workload.shape),
-    ("dtype", True, lambda run: run.report.plan.workload.dtype),
+    ("shape", True, lambda run: run.report.config.workload.shape),
+    ("dtype", True, lambda run: run.report.config.workload.dtype),
     ("method", True, in_plan("method")),
     ("products in flight", True, window),
     ("precision asked for", True, in_plan("precision")),
@@ -222,7 +222,7 @@ def check_sides(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRu
 
 
 def of_one(ratio: Ratio) -> tuple[str, ...]:
-    """Say what samples of one process each cannot show."""
+    """State what samples of one process each cannot show."""
     if ratio.unit == "process" or not ratio.differs:
         return ()
     return ("one process on each side: what varies from process to process is not in the interval; bench --repeat 5 brings it in",)
@@ -243,7 +243,7 @@ def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, s
 
 
 def took(ratio: float) -> str:
-    """Say a ratio of times as what stands before "than": "takes 7.9 % more time", "is 3.21 × faster"."""
+    """State a ratio of times as what stands before "than": "takes 7.9 % more time", "is 3.21 × faster"."""
     if ratio >= TIMES_FROM:
         return f"is {significant(ratio)} × slower"
     if ratio <= 1 / TIMES_FROM:
@@ -280,13 +280,13 @@ def p_words(p_value: float | None) -> str:
 
 
 def rehearsed_here(reference: MeasuredRun, candidate: MeasuredRun) -> bool:
-    """Tell whether torch_xla rehearsed on the very processor that the other run had."""
+    """Return whether torch_xla rehearsed on the very processor that the other run had."""
     hosts = {(run.report.environment.get("host"), run.report.environment.get("cpu")) for run in (reference, candidate)}
     return len(hosts) == 1 and {run.entry.rehearsal for run in (reference, candidate)} == {True, False}
 
 
 def why(reference: RunGroup, candidate: RunGroup, *, rehearsed: bool) -> str:
-    """Say in one sentence why two devices differ: what limits each, and how near each comes to its limit.
+    """State in one sentence why two devices differ: what limits each, and how near each comes to its limit.
 
     A machine explains nothing where both had the same one, ``rehearsed``.
     """
@@ -361,7 +361,7 @@ def judge(comparison: Comparison, allowed: float) -> tuple[Answer, str]:
 
 
 def more(comparison: Comparison, allowed: float) -> str:
-    """Say what would settle it: so many times the samples, by the square root that an interval narrows with."""
+    """State what would settle it: so many times the samples, by the square root that an interval narrows with."""
     ratio = comparison.ratio
     assert ratio.high is not None
     room = math.log((1 + allowed) / ratio.value)

@@ -42,17 +42,17 @@ class MeasuredRun:
 
     @cached_property
     def timed(self) -> ProcessTime | None:
-        """Give the time of a product, None where none was measured."""
+        """Return the time of a product, None where none was measured."""
         report, found = self.report, self.report.statistics
         if not found or not report.iteration_ns:
             return None
         if report.handbook:  # its first reading is its result; an interval would be of all readings
-            products = report.plan.products_per_sample
+            products = report.config.products_per_sample
             return ProcessTime(report.iteration_ns, None, None, found.effective_n, self.steady, products, ONE_READING)
-        return timed_of(self.steady, found, report.plan.products_per_sample)
+        return timed_of(self.steady, found, report.config.products_per_sample)
 
     def apart_ns(self, name: str) -> float | None:
-        """Give what came before the steady state: the first beat, all compilations, the transfer of the operands."""
+        """Return what came before the steady state: the first iteration, all compilations, the transfer of the operands."""
         report = self.report
         if name == "cold":
             return report.cold_ns
@@ -103,7 +103,7 @@ def check_turn(entry: RunEntry) -> None:
 
 
 def left_out(error: HeartbeatError) -> str:
-    """Say why a run among several does without its figures."""
+    """State why a run among several does without its figures."""
     return f"left out: {error.title}: {error.cause.rstrip('.')}"
 
 
@@ -159,8 +159,8 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
         device=entry.device or entry.backend,
         where=entry.where,
         rehearsal=any(run.entry.rehearsal for run in runs),
-        workload=report.plan.workload,
-        method=report.plan.method,
+        workload=report.config.workload,
+        method=report.config.method,
         processes=len(runs),
         n=sum(run.report.statistics.n for run in runs if run.report.statistics),
         worth=sum(one.worth for one in timed if one),
@@ -168,8 +168,8 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
         low_ns=low_ns,
         high_ns=high_ns,
         apart_ns={name: middle([run.apart_ns(name) for run in runs]) for name in APART},
-        flops_per_s=1e9 * report.plan.workload.flops / ns,
-        bytes_per_s=1e9 * report.plan.workload.bytes / ns,
+        flops_per_s=1e9 * report.config.workload.flops / ns,
+        bytes_per_s=1e9 * report.config.workload.bytes / ns,
         floor=report.floor,
         share=report.floor.ns / ns if report.floor else None,
         verdict=worst.kind,
@@ -182,14 +182,14 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
 
 
 def typical_of(timed: Sequence[ProcessTime]) -> tuple[float, float | None, float | None]:
-    """Give the time of one product and its interval: of a run by its samples, of several by how their medians differ."""
+    """Return the time of one product and its interval: of a run by its samples, of several by how their medians differ."""
     found = mean_interval([one.ns for one in timed])
     return (found.value, found.low, found.high) if found else (timed[0].ns, timed[0].low_ns, timed[0].high_ns)
 
 
-def plan_key(entry: RunEntry, plan: BenchmarkConfig) -> tuple[BenchmarkConfig, str]:
-    """Tell what a run did and where: two runs of which it is the same repeat one another, however long each was."""
-    return replace(plan, iterations=1, duration_s=None, seed=0, calibrate=False), entry.where
+def plan_key(entry: RunEntry, config: BenchmarkConfig) -> tuple[BenchmarkConfig, str]:
+    """Return what a run did and where: two runs of which it is the same repeat one another, however long each was."""
+    return replace(config, iterations=1, duration_s=None, seed=0, calibrate=False), entry.where
 
 
 def by_plan(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
@@ -199,26 +199,26 @@ def by_plan(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
     """
     sorts: dict[tuple[BenchmarkConfig, str], list[MeasuredRun]] = {}
     for run in sorted(runs, key=lambda run: (run.entry.started is None, run.entry.started, run.entry.path.name)):
-        sorts.setdefault(plan_key(run.entry, run.report.plan), []).append(run)
+        sorts.setdefault(plan_key(run.entry, run.report.config), []).append(run)
     if len(sorts) < 2:
         raise HeartbeatError("there is nothing to compare with", "All these runs did the same.", "Name a second run, or a second group.")
     return sorted(sorts.values(), key=lambda side: not is_reference(side))
 
 
 def is_reference(runs: Sequence[MeasuredRun]) -> bool:
-    """Tell whether these have the plan that the others of their group were made to be held against."""
+    """Return whether these have the config that the others of their group were made to be held against."""
     return any(run.entry.reference for run in runs)
 
 
 def titles_of(sides: Sequence[Sequence[MeasuredRun]]) -> tuple[str, ...]:
-    """Call each side so that no two are called the same: within a group by what its plan does otherwise, else by its runs."""
+    """Call each side so that no two are called the same: within a group by what its config does otherwise, else by its runs."""
     plain = tuple(map(title_of, sides))
-    plans = names_of([side[0].report.plan for side in sides])
+    configs = names_of([side[0].report.config for side in sides])
     places = tuple(side[0].entry.where for side in sides)
     folders = (side[0].entry.path.absolute().parent.name for side in sides)
     groups = {run.entry.group for side in sides for run in side}
-    within = [plans, joined(plans, places)] if len(groups) == 1 and "" not in groups else []
-    beside = [plain, plans, joined(plain, plans), joined(plain, places), joined(plain, folders)]
+    within = [configs, joined(configs, places)] if len(groups) == 1 and "" not in groups else []
+    beside = [plain, configs, joined(plain, configs), joined(plain, places), joined(plain, folders)]
     numbered = tuple(f"{title} ({number})" for number, title in enumerate(plain, 1))
     return next((titles for titles in (*within, *beside) if all(titles) and len(set(titles)) == len(sides)), numbered)
 
@@ -237,7 +237,7 @@ def title_of(runs: Sequence[MeasuredRun]) -> str:
 
 
 def middle(values: Sequence[float | None]) -> float | None:
-    """Give the median of what is known."""
+    """Return the median of what is known."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
 
@@ -246,7 +246,7 @@ Row = tuple[str, ...]
 
 
 def side_table(sides: Sequence[RunGroup]) -> list[Row]:
-    """Give the titles, then a row for all that is known of at least one side; the first cell of each names it."""
+    """Return the titles, then a row for all that is known of at least one side; the first cell of each names it."""
     rows: list[Row] = [
         ("where", *(side.where for side in sides)),
         ("product", *(f"{side.workload.shape} {side.workload.dtype}" for side in sides)),
@@ -272,7 +272,7 @@ def or_nothing(ns: float | None) -> str:
 
 
 def costs(sides: Sequence[RunGroup]) -> tuple[str, ...]:
-    """Say what a million products cost on each side; nothing of any where no rate is known and none is paid for by the hour."""
+    """State what a million products cost on each side; nothing of any where no rate is known and none is paid for by the hour."""
     if not any(side.billed or side.usd_per_million is not None for side in sides):
         return (NOTHING,) * len(sides)
     return tuple(
@@ -284,5 +284,5 @@ def costs(sides: Sequence[RunGroup]) -> tuple[str, ...]:
 
 
 def price_notes(sides: Sequence[RunGroup]) -> tuple[str, ...]:
-    """Say what the rates that nobody gave are the price of, each once."""
+    """State what the rates that nobody gave are the price of, each once."""
     return tuple(dict.fromkeys(f"${side.usd_per_hour:.2f}/h is for {side.price_source}" for side in sides if side.price_source))

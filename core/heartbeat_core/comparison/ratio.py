@@ -27,14 +27,14 @@ TERMS = 300  # far more than the fraction takes
 
 
 def two_sided_p(t: float, df: float) -> float:
-    """Give the probability of a value at least as far from 0 as ``t``."""
+    """Return the probability of a value at least as far from 0 as ``t``."""
     if t == 0:
         return 1.0
     return incomplete_beta(df / (df + t * t), df / 2, 0.5)
 
 
 def quantile_95(df: float) -> float:
-    """Give the t that 95 % of values stay within, on both sides of 0."""
+    """Return the t that 95 % of values stay within, on both sides of 0."""
     low, high = 0.0, 1e6
     while high - low > 1e-9 * high:
         middle = (low + high) / 2
@@ -43,7 +43,7 @@ def quantile_95(df: float) -> float:
 
 
 def incomplete_beta(x: float, a: float, b: float) -> float:
-    """Give the regularized incomplete beta function I_x(a, b)."""
+    """Return the regularized incomplete beta function I_x(a, b)."""
     if x <= 0 or x >= 1:
         return min(max(x, 0.0), 1.0)
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
@@ -98,7 +98,7 @@ class Interval:
 
     @property
     def half(self) -> float:
-        """Give half its width, relative to the value."""
+        """Return half its width, relative to the value."""
         return (self.high - self.low) / 2 / self.value
 
 
@@ -119,7 +119,7 @@ class Ratio:
 
     @property
     def differs(self) -> bool:
-        """Tell whether the two surely differ: the interval and the test must agree, for each has its own blind spot."""
+        """Return whether the two surely differ: the interval and the test must agree, for each has its own blind spot."""
         if self.low is None or self.high is None or self.p_value is None:
             return False
         return (self.low > 1 or self.high < 1) and self.p_value < SURE_P
@@ -148,7 +148,7 @@ def of_samples(reference: ProcessTime, candidate: ProcessTime) -> Ratio:
 
 
 def compare_samples(reference: ProcessTime, candidate: ProcessTime) -> float | None:
-    """Give Mann and Whitney's two-sided p; z is shrunk by what the samples are worth. None where there are no samples."""
+    """Return Mann and Whitney's two-sided p; z is shrunk by what the samples are worth. None where there are no samples."""
     if not reference.samples or not candidate.samples:
         return None
     from heartbeat_core.benchmark.statistics import mann_whitney
@@ -196,7 +196,7 @@ def effective_n_of_median(samples: SampleStore) -> float:
 
 
 def times_of(timed: ProcessTime) -> NDArray[np.float64]:
-    """Give the times of one product each, past the limit of a store the medians of its batches."""
+    """Return the times of one product each, past the limit of a store the medians of its batches."""
     import numpy as np
 
     assert timed.samples is not None
@@ -235,7 +235,7 @@ def by_student(difference: float, error: float, df: float, test: str) -> Ratio:
 
 
 def welch_error(reference: Sequence[float], candidate: Sequence[float]) -> tuple[float, float]:
-    """Give the standard error of the difference of two means, and its degrees of freedom."""
+    """Return the standard error of the difference of two means, and its degrees of freedom."""
     parts = [variance(values) / len(values) for values in (reference, candidate)]
     whole = sum(parts)
     if whole == 0:
@@ -251,7 +251,7 @@ def pooled_error(reference: Sequence[float], candidate: Sequence[float]) -> tupl
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Give the geometric mean of independent values with its 95 % interval, by Student's t on the logarithms; None under two."""
+    """Return the geometric mean of independent values with its 95 % interval, by Student's t on the logarithms; None under two."""
     if len(values) < LEAST:
         return None
     logs = [math.log(value) for value in values]

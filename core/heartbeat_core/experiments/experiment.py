@@ -1,6 +1,6 @@
 """Runs that follow one another: which comes next, and what became of each.
 
-The screen and the commands share it: a course is asked for its next leg and told how that one ended. It starts nothing
+The screen and the commands share it: a experiment is asked for its next trial and told how that one ended. It starts nothing
 itself, so that its owner may wait in a thread, in an event loop or not at all.
 """
 
@@ -25,14 +25,14 @@ class Trial:
 
     number: int
     name: str
-    plan: BenchmarkConfig
+    config: BenchmarkConfig
 
 
 @dataclass(frozen=True)
 class TrialStarted:
     """A leg is on its way. Whoever is told may watch the source before asking for more."""
 
-    leg: Trial
+    trial: Trial
     source: Source
 
 
@@ -40,7 +40,7 @@ class TrialStarted:
 class TrialFinished:
     """A leg has ended with a report, or could not begin."""
 
-    leg: Trial
+    trial: Trial
     report: Report | None
     error: HeartbeatError | None = None
 
@@ -49,32 +49,32 @@ class Experiment(ABC):
     """Its owner asks for ``next``, starts that run and tells ``ended`` or ``refused``, one after the other."""
 
     kind: str
-    total: int  # legs, if none is given up
+    total: int  # trials, if none is given up
 
     def __init__(self, group: str = "") -> None:
         self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
         self.stopped = False
 
-    def label_of(self, leg: Trial) -> Label:
-        """Give what the recording of a leg is labelled with."""
-        del leg
+    def label_of(self, trial: Trial) -> Label:
+        """Return what the recording of a leg is labelled with."""
+        del trial
         return Label(0, group=self.group)
 
     @property
     @abstractmethod
     def more(self) -> bool:
-        """Tell whether a leg is to come after the one on its way."""
+        """Return whether a leg is to come after the one on its way."""
 
     @abstractmethod
     def next(self) -> Trial | None:
-        """Give the leg that comes next; None where there is none, or the course was stopped."""
+        """Return the leg that comes next; None where there is none, or the course was stopped."""
 
     @abstractmethod
-    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
+    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Take the report of a leg that is over, and where it was recorded."""
 
     @abstractmethod
-    def refused(self, leg: Trial, error: HeartbeatError) -> None:
+    def refused(self, trial: Trial, error: HeartbeatError) -> None:
         """Take note of a leg that could not begin."""
 
     def stop(self) -> None:
@@ -82,27 +82,27 @@ class Experiment(ABC):
         self.stopped = True
 
 
-def carry_out(course: Experiment, begin: Callable[[BenchmarkConfig, Label], Source]) -> Iterator[TrialStarted | TrialFinished]:
+def carry_out(experiment: Experiment, begin: Callable[[BenchmarkConfig, Label], Source]) -> Iterator[TrialStarted | TrialFinished]:
     """Run a course to its end, one leg at a time, in the thread of whoever asks for more.
 
-    ``begin`` is given the label that holds the recordings of a course together. It may raise HeartbeatError: then that leg
-    is refused. To end early, stop the course, and the source of the leg on its way.
+    ``begin`` is given the label that holds the recordings of a experiment together. It may raise HeartbeatError: then that trial
+    is refused. To end early, stop the experiment, and the source of the trial on its way.
     """
-    while (leg := course.next()) is not None:
+    while (trial := experiment.next()) is not None:
         try:
-            source = begin(leg.plan, course.label_of(leg))
+            source = begin(trial.config, experiment.label_of(trial))
         except HeartbeatError as error:
-            course.refused(leg, error)
-            yield TrialFinished(leg, None, error)
+            experiment.refused(trial, error)
+            yield TrialFinished(trial, None, error)
             continue
         try:
-            yield TrialStarted(leg, source)
+            yield TrialStarted(trial, source)
             source.wait()
             report = source.report()
-            course.ended(leg, report, kept_at(source))
+            experiment.ended(trial, report, kept_at(source))
         finally:
             source.close()
-        yield TrialFinished(leg, report)
+        yield TrialFinished(trial, report)
 
 
 def kept_at(source: Source) -> Path | None:
@@ -111,7 +111,7 @@ def kept_at(source: Source) -> Path | None:
 
 
 def ending_error(report: Report) -> HeartbeatError | None:
-    """Give what a run that did not end well says of itself."""
+    """Return what a run that did not end well says of itself."""
     ending = report.ending
     if ending is None or ending.clean:
         return None
@@ -124,9 +124,9 @@ class BothMethods(Experiment):
     kind = "clocks"
     total = 2
 
-    def __init__(self, plan: BenchmarkConfig, group: str = "") -> None:
+    def __init__(self, config: BenchmarkConfig, group: str = "") -> None:
         super().__init__(group)
-        same = replace(plan, iterations=plan.iterations or 100, duration_s=None)
+        same = replace(config, iterations=config.iterations or 100, duration_s=None)
         first, second = replace(same, method="handbook"), replace(same, method="synchronized")
         self.coming = [Trial(1, first.method, first), Trial(2, second.method, second)]
         self.handbook: Report | None = None
@@ -138,14 +138,14 @@ class BothMethods(Experiment):
     def next(self) -> Trial | None:
         return self.coming.pop(0) if self.more else None
 
-    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
+    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Keep the first report; where that run failed there is nothing to hold the other against."""
         del path
-        if leg.number == 1:
+        if trial.number == 1:
             self.handbook = report
         if report.ending is None or not report.ending.clean:
             self.coming.clear()
 
-    def refused(self, leg: Trial, error: HeartbeatError) -> None:
-        del leg, error
+    def refused(self, trial: Trial, error: HeartbeatError) -> None:
+        del trial, error
         self.coming.clear()

@@ -135,7 +135,7 @@ def batch_of(workload: MatMul, fitted: Fit) -> float | None:
 
 
 def batch_at(workload: MatMul, intensity: float) -> float | None:
-    """Give the batch at which a product has this intensity, FLOP per byte; None where no batch reaches it.
+    """Return the batch at which a product has this intensity, FLOP per byte; None where no batch reaches it.
 
     intensity = 2·b·h·i / (s·(b·h + h·i + b·i)), solved for b.
     """
@@ -190,7 +190,7 @@ Rows = Sequence[tuple[float, float, float]]
 
 
 def times(row: tuple[float, float, float], bandwidth: float, rate: float, sharpness: float) -> tuple[float, float]:
-    """Give the logarithm of the modelled latency and the share that memory has in it."""
+    """Return the logarithm of the modelled latency and the share that memory has in it."""
     moving, computing = row[0] - bandwidth, row[1] - rate
     most = max(moving, computing)
     m, c = math.exp(sharpness * (moving - most)), math.exp(sharpness * (computing - most))
@@ -233,7 +233,7 @@ FAST = 1.1  # times memory's speed: only caches are faster
 
 
 def knee_gist(knee: Knee) -> str:
-    """Say in a sentence or two where the knee is, or that there is none to be named, and by what it was found."""
+    """State in a sentence or two where the knee is, or that there is none to be named, and by what it was found."""
     if knee.kind == "few":
         return f"Too few batches to look for a knee: it takes {LEAST_POINTS}, and {len(knee.points)} were measured."
     least, most = knee.points[0].batch, knee.points[-1].batch
@@ -261,12 +261,12 @@ def knee_gist(knee: Knee) -> str:
 
 
 def far_below_memory(knee: Knee) -> bool:
-    """Tell whether the bytes move so slowly that something else than memory must hold them up."""
+    """Return whether the bytes move so slowly that something else than memory must hold them up."""
     return knee.roof is not None and knee.bytes_per_s is not None and knee.bytes_per_s < SLOW * knee.roof.bytes_per_s
 
 
 def knee_serving(knee: Knee) -> str:
-    """Say what that means for serving a model; "" where the points do not tell."""
+    """State what that means for serving a model; "" where the points do not tell."""
     points = knee.points
     if knee.kind == "memory":
         gain, cost = growth(points[0].batch, points[-1].batch, knee)
@@ -314,7 +314,7 @@ def knee_notes(knee: Knee) -> tuple[str, ...]:
 
 
 def by_roof(knee: Knee) -> str:
-    """Say where a roof alone would put the knee."""
+    """State where a roof alone would put the knee."""
     if knee.roof is None:
         return ""
     of = f"The roof of a {knee.roof.name}" if knee.roof.hard else f"The ceiling {knee.roof.source}"
@@ -335,6 +335,6 @@ def rounded(value: float) -> str:
 
 
 def growth(first: int, last: int, knee: Knee) -> tuple[str, str]:
-    """Give how many times the rows, and how many times the latency, between two measured batches."""
+    """Return how many times the rows, and how many times the latency, between two measured batches."""
     times = {point.batch: point.ns for point in knee.points}
     return significant(last / first, 2), significant(times[last] / times[first], 2)

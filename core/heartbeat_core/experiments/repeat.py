@@ -47,7 +47,7 @@ class RepeatedProcess:
 
     @property
     def half(self) -> float | None:
-        """Give half the width of this process's own 95 % interval, relative to its median."""
+        """Return half the width of this process's own 95 % interval, relative to its median."""
         s = self.report.statistics if self.report else None
         if s is None or s.median_low_ns is None or s.median_high_ns is None or not s.median_ns:
             return None
@@ -56,11 +56,11 @@ class RepeatedProcess:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A plan and its processes so far, in the order they ran."""
+    """A config and its processes so far, in the order they ran."""
 
     name: str
     values: Mapping[str, Value]
-    plan: BenchmarkConfig
+    config: BenchmarkConfig
     processes: tuple[RepeatedProcess, ...] = ()
 
     @property
@@ -69,29 +69,29 @@ class Candidate:
 
     @property
     def error(self) -> HeartbeatError | None:
-        """Give the first reason why one of its processes has no figures."""
+        """Return the first reason why one of its processes has no figures."""
         return next((process.error for process in self.processes if process.error), None)
 
     @property
     def typical(self) -> Interval | None:
-        """Give the geometric mean of the processes' medians, nanoseconds, with its interval; None of fewer than two."""
+        """Return the geometric mean of the processes' medians, nanoseconds, with its interval; None of fewer than two."""
         return mean_interval([process.ns for process in self.measured if process.ns])
 
     @property
     def between(self) -> float | None:
-        """Give the standard deviation of the processes' medians, relative."""
+        """Return the standard deviation of the processes' medians, relative."""
         logs = [math.log(process.ns) for process in self.measured if process.ns]
         return math.expm1(stdev(logs)) if len(logs) >= LEAST else None
 
     @property
     def within(self) -> float | None:
-        """Give half the width of a single process's own interval, relative: the median of all of them."""
+        """Return half the width of a single process's own interval, relative: the median of all of them."""
         halves = [process.half for process in self.measured if process.half is not None]
         return median(halves) if halves else None
 
     @property
     def too_narrow(self) -> float | None:
-        """Tell how many times too narrow the interval of a single process is to cover the next one."""
+        """Return how many times too narrow the interval of a single process is to cover the next one."""
         typical, within = self.typical, self.within
         if typical is None or not within:
             return None
@@ -111,7 +111,7 @@ class PairedRatio:
 
     @property
     def sentence(self) -> str:
-        """Say which is faster, and how surely."""
+        """State which is faster, and how surely."""
         low, high = self.interval.low, self.interval.high
         if low <= 1 <= high:
             most = significant(100 * max(high - 1, 1 - low), 2)
@@ -148,28 +148,28 @@ class Repeat(Experiment):
 
     def __init__(
         self,
-        plan: BenchmarkConfig,
+        config: BenchmarkConfig,
         repeat: int,
         candidates: Sequence[Mapping[str, Value]] = (),
         *,
         seed: int | None = None,
         group: str = "",
     ) -> None:
-        """Lay out the rounds; raise HeartbeatError where a candidate makes no sense or is the plan itself."""
+        """Lay out the rounds; raise HeartbeatError where a candidate makes no sense or is the config itself."""
         super().__init__(group)
         if not LEAST <= repeat <= MOST:
             raise HeartbeatError(f"repeat is {repeat}", f"It is a whole number from {LEAST} to {MOST}.", "Try --repeat 5.")
-        if plan.iterations is None and plan.duration_s is None:
+        if config.iterations is None and config.duration_s is None:
             raise HeartbeatError("a repeat needs an end", "Each process goes on until stopped.", "Give --iterations or --duration.")
         self.repeat = repeat
         self.seed = secrets.randbelow(10**9) if seed is None else seed
         self.token = secrets.token_hex(4)  # a group may be added to by another repeat
-        plans = [plan, *(varied(plan, values) for values in candidates)]
+        configs = [config, *(varied(config, values) for values in candidates)]
         self.candidates = [
             Candidate(name or "the plan", values, each)
-            for name, values, each in zip(names_of(plans), ({}, *candidates), plans, strict=True)
+            for name, values, each in zip(names_of(configs), ({}, *candidates), configs, strict=True)
         ]
-        if len({candidate.plan for candidate in self.candidates}) < len(self.candidates):
+        if len({candidate.config for candidate in self.candidates}) < len(self.candidates):
             cause = "Two of them would be the same run."
             raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the plan has.")
         self.coming = shuffled(len(self.candidates), repeat, self.seed)
@@ -187,29 +187,29 @@ class Repeat(Experiment):
         self.begun += 1
         round_, index = self.turn
         candidate = self.candidates[index]
-        return Trial(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.plan)
+        return Trial(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.config)
 
-    def label_of(self, leg: Trial) -> Label:
-        """Say which round the leg that was asked for last belongs to, and whether it has the plan given first."""
+    def label_of(self, trial: Trial) -> Label:
+        """State which round the leg that was asked for last belongs to, and whether it has the config given first."""
         round_, index = self.turn
-        return replace(super().label_of(leg), round=f"{self.token}-{round_}", reference=index == 0)
+        return replace(super().label_of(trial), round=f"{self.token}-{round_}", reference=index == 0)
 
-    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
+    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
-        del leg
+        del trial
         if self.stopped and report.ending and report.ending.kind == "stopped":
             return  # cut short: its recording stays, the figures do without
         error = ending_error(report)
         self.keep(RepeatedProcess(self.turn[0], None if error else report, error, path))
 
-    def refused(self, leg: Trial, error: HeartbeatError) -> None:
-        del leg
+    def refused(self, trial: Trial, error: HeartbeatError) -> None:
+        del trial
         self.keep(RepeatedProcess(self.turn[0], None, error))
 
     def keep(self, process: RepeatedProcess) -> None:
         _, index = self.turn
         one = self.candidates[index]
-        self.candidates[index] = Candidate(one.name, one.values, one.plan, (*one.processes, process))
+        self.candidates[index] = Candidate(one.name, one.values, one.config, (*one.processes, process))
         if process.error and process.error.exit_code in (2, 3):  # it would say the same again
             self.coming = [turn for turn in self.coming if turn[1] != index]
             self.total = self.begun + len(self.coming)
@@ -238,7 +238,7 @@ def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
     ratio = of_rounds(pairs)
     assert ratio.low is not None
     assert ratio.high is not None
-    same_work = reference.plan.workload.flops == candidate.plan.workload.flops
+    same_work = reference.config.workload.flops == candidate.config.workload.flops
     return PairedRatio(reference.name, candidate.name, Interval(ratio.value, ratio.low, ratio.high), len(pairs), same_work)
 
 
@@ -273,7 +273,7 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
     error = candidate.error
     return {
         "name": candidate.name,
-        "plan": candidate.plan.to_json(),
+        "plan": candidate.config.to_json(),
         "labels": list(dict.fromkeys(label for p in candidate.measured if p.report for label in p.report.labels)),
         "typical_ns": interval_json(candidate.typical),
         "between_processes": candidate.between,

@@ -20,7 +20,7 @@ from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
-A_POINT_S = 1.0  # of beats after the warm-up
+A_POINT_S = 1.0  # of iterations after the warm-up
 LEAST_SAMPLES, MOST_SAMPLES = 12, 1000  # of a point; under six there is no interval
 FIRST_SAMPLES = 30  # of the first point, of which nothing is known yet
 
@@ -30,14 +30,14 @@ class SweepPoint:
     """One run of a sweep: its report, or why there is none worth having."""
 
     values: Mapping[str, Value]
-    plan: BenchmarkConfig
+    config: BenchmarkConfig
     report: Report | None = None
     error: HeartbeatError | None = None
     path: Path | None = None
 
     @property
     def ns(self) -> float | None:
-        """Give the latency of a product, nanoseconds; None where none was measured."""
+        """Return the latency of a product, nanoseconds; None where none was measured."""
         return self.report.iteration_ns or None if self.report else None
 
     @property
@@ -61,7 +61,7 @@ class SweepCurve:
         """Find the knee, where it is the batch that varies."""
         if self.axis != "batch":
             return None
-        return find_knee([MeasuredPoint(point.plan.workload, point.ns) for point in self.points if point.ns], self.roof)
+        return find_knee([MeasuredPoint(point.config.workload, point.ns) for point in self.points if point.ns], self.roof)
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,17 @@ class NoSweep(HeartbeatError):
 
 
 class Sweep(Experiment):
-    """The course of a sweep. ``exact``: every point has the plan's own length; else one that takes about a second."""
+    """The course of a sweep. ``exact``: every point has the config's own length; else one that takes about a second."""
 
     kind = "sweep"
 
-    def __init__(self, plan: BenchmarkConfig, axes: tuple[Parameter, ...], *, exact: bool = False, group: str = "") -> None:
-        """Lay out the points; raise HeartbeatError where one of them makes no sense, or the plan has no end."""
+    def __init__(self, config: BenchmarkConfig, axes: tuple[Parameter, ...], *, exact: bool = False, group: str = "") -> None:
+        """Lay out the points; raise HeartbeatError where one of them makes no sense, or the config has no end."""
         super().__init__(group)
-        if plan.iterations is None and plan.duration_s is None:
+        if config.iterations is None and config.duration_s is None:
             raise HeartbeatError("a sweep needs an end", "Each point goes on until stopped.", "Give --iterations or --duration.")
         self.axes, self.exact = axes, exact
-        self.coming = [(values, varied(plan, values)) for values in grid(axes)]
+        self.coming = [(values, varied(config, values)) for values in grid(axes)]
         self.total = len(self.coming)
         self.points: tuple[SweepPoint, ...] = ()
         self.values: Mapping[str, Value] = {}
@@ -128,32 +128,32 @@ class Sweep(Experiment):
     def next(self) -> Trial | None:
         if not self.more:
             return None
-        self.values, plan = self.coming.pop(0)
-        return Trial(len(self.points) + 1, in_words(self.values), plan if self.exact else self.paced(plan))
+        self.values, config = self.coming.pop(0)
+        return Trial(len(self.points) + 1, in_words(self.values), config if self.exact else self.paced(config))
 
-    def paced(self, plan: BenchmarkConfig) -> BenchmarkConfig:
-        """Give a point as many products as take about a second, by the last one measured; handbook readings stay as they are."""
-        if plan.method == "handbook" or plan.duration_s is not None:
-            return plan
+    def paced(self, config: BenchmarkConfig) -> BenchmarkConfig:
+        """Return a point as many products as take about a second, by the last one measured; handbook readings stay as they are."""
+        if config.method == "handbook" or config.duration_s is not None:
+            return config
         last = next((point for point in reversed(self.points) if point.ns), None)
         if last is None or not last.ns:
-            return plan.with_iterations(plan.products_per_sample * FIRST_SAMPLES)
-        expected_ns = last.ns * max(0.1, plan.workload.flops / last.plan.workload.flops)
-        samples = round(1e9 * A_POINT_S / expected_ns / plan.products_per_sample)
-        return plan.with_iterations(plan.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
+            return config.with_iterations(config.products_per_sample * FIRST_SAMPLES)
+        expected_ns = last.ns * max(0.1, config.workload.flops / last.config.workload.flops)
+        samples = round(1e9 * A_POINT_S / expected_ns / config.products_per_sample)
+        return config.with_iterations(config.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
 
-    def ended(self, leg: Trial, report: Report, path: Path | None) -> None:
+    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
         if self.stopped and report.ending and report.ending.kind == "stopped":
             return  # cut short: its recording stays, the sweep does without
         error = ending_error(report)
-        self.keep(SweepPoint(self.values, leg.plan, None if error else report, error, path))
+        self.keep(SweepPoint(self.values, trial.config, None if error else report, error, path))
         if error and error.exit_code == 3 and not any(point.ns for point in self.points):
             self.coming.clear()
 
-    def refused(self, leg: Trial, error: HeartbeatError) -> None:
+    def refused(self, trial: Trial, error: HeartbeatError) -> None:
         """Keep why the point was not measured; a worker that cannot be started ends the sweep."""
-        self.keep(SweepPoint(self.values, leg.plan, error=error))
+        self.keep(SweepPoint(self.values, trial.config, error=error))
         if error.exit_code == 3:
             self.coming.clear()
 
@@ -165,24 +165,24 @@ class Sweep(Experiment):
 
 
 def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -> Swept:
-    """Put a sweep together again from its recordings: what differs between their plans are its axes.
+    """Put a sweep together again from its recordings: what differs between their configs are its axes.
 
     Raises NoSweep where nothing differs or more than a sweep varies, HeartbeatError where a recording cannot be read.
     """
     loaded = [load(path) for path in paths]
-    plans = [each.series.plan for each in loaded]
-    values = {name: tuple(dict.fromkeys(value_of(plan, name) for plan in plans)) for name in SWEPT}
+    configs = [each.series.config for each in loaded]
+    values = {name: tuple(dict.fromkeys(value_of(config, name) for config in configs)) for name in SWEPT}
     axes = tuple(Parameter(name, ordered(found)) for name, found in values.items() if len(found) > 1)
     if not axes:
         raise NoSweep("these runs are no sweep", "All of them have the same shape, dtype, precision and threads.", "Choose a sweep.")
-    if len(axes) > MOST_AXES or len({without_axes(plan) for plan in plans}) > 1:
+    if len(axes) > MOST_AXES or len({without_axes(config) for config in configs}) > 1:
         raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
     points = []
-    for each, plan in zip(loaded, plans, strict=True):
+    for each, config in zip(loaded, configs, strict=True):
         report = each.report(ceilings)
         error = ending_error(report)
-        at = {axis.name: value_of(plan, axis.name) or 0 for axis in axes}
-        points.append(SweepPoint(at, plan, None if error else report, error, each.path))
+        at = {axis.name: value_of(config, axis.name) or 0 for axis in axes}
+        points.append(SweepPoint(at, config, None if error else report, error, each.path))
     return Swept(axes, tuple(points), len(points), group)
 
 
@@ -192,9 +192,9 @@ def ordered(values: tuple[Value | None, ...]) -> tuple[Value, ...]:
     return tuple(sorted(known, key=lambda value: value if isinstance(value, int) else 0))
 
 
-def without_axes(plan: BenchmarkConfig) -> BenchmarkConfig:
-    """Keep of a plan what a sweep leaves alone."""
-    return replace(plan, workload=MatMul(), precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
+def without_axes(config: BenchmarkConfig) -> BenchmarkConfig:
+    """Keep of a config what a sweep leaves alone."""
+    return replace(config, workload=MatMul(), precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
 
 
 COLUMNS = (
@@ -215,8 +215,8 @@ TITLES = ("median", "95 % interval", "FLOP/s", "memory", "FLOP/byte", "of floor"
 
 
 def point_json(point: SweepPoint) -> dict[str, Any]:
-    """Give a point's values and figures; what was not measured is None."""
-    report, work = point.report, point.plan.workload
+    """Return a point's values and figures; what was not measured is None."""
+    report, work = point.report, point.config.workload
     statistics = report.statistics if report else None
     problem = " ".join(part for part in (point.error.title, point.error.cause) if part) if point.error else None
     return {
@@ -268,7 +268,7 @@ def sweep_json(swept: Swept) -> dict[str, Any]:
         "schema": 1,
         "sweep": {axis.name: list(axis.values) for axis in swept.axes},
         "group": swept.group,
-        "plan": (swept.points[0].plan if swept.points else None) and swept.points[0].plan.to_json(),
+        "plan": (swept.points[0].config if swept.points else None) and swept.points[0].config.to_json(),
         "environment": dict(first.environment) if first else {},
         "labels": list(first.labels) if first else [],
         "points": [point_json(point) for point in swept.points],
@@ -315,7 +315,7 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
         interval,
         format_rate(report.flops_per_s or 0),
         format_bytes_rate(report.bytes_per_s or 0),
-        significant(point.plan.workload.intensity),
+        significant(point.config.workload.intensity),
         format_share(report.share) if report.share else NOTHING,
         report.verdict.kind,
     )

@@ -79,7 +79,7 @@ def write_csv(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def samples_of(run: MeasuredRun) -> Iterable[dict[str, Any]]:
     """Read the recording again, for every sample in its order: a sample spans ``products`` products."""
-    products = run.report.plan.products_per_sample
+    products = run.report.config.products_per_sample
     for record, _line in read_records(run.entry.path):
         if isinstance(record, Samples):
             for index in range(len(record)):

@@ -177,12 +177,12 @@ def runs_svg(runs: Sequence[MeasuredRun], comparisons: Sequence[Comparison]) -> 
 
 def reach(run: MeasuredRun) -> tuple[float, float]:
     """Give the shortest and the longest time of a product; a clock too coarse for it reads 1 ns at least."""
-    products = run.report.plan.products_per_sample
+    products = run.report.config.products_per_sample
     return tuple(max(1, ns or 1) / products for ns in (run.steady.minimum, run.steady.maximum))  # type: ignore[return-value]  # two of them
 
 
 def draw_latencies(picture: SvgPicture, run: MeasuredRun, series: int, across: SvgScale, scale: SvgScale) -> None:
-    products, store = run.report.plan.products_per_sample, run.steady
+    products, store = run.report.config.products_per_sample, run.steady
     if store.exact and len(store) <= DOTS:
         picture.dots(((across.at(i), scale.at(max(1, ns) / products)) for i, ns in enumerate(store.values())), series)
     else:
@@ -201,7 +201,7 @@ def draw_latencies(picture: SvgPicture, run: MeasuredRun, series: int, across: S
 
 def draw_distribution(picture: SvgPicture, run: MeasuredRun, series: int, scale: SvgScale) -> None:
     """Draw how many samples lie in each stretch of the axis, over the fullest stretch."""
-    products, ordered = run.report.plan.products_per_sample, run.steady.ordered()
+    products, ordered = run.report.config.products_per_sample, run.steady.ordered()
     step = (math.log(scale.high) - math.log(scale.low)) / BINS
     edges = [scale.low * math.exp(i * step) for i in range(BINS + 1)]
     counts = [ordered.within(low * products, math.nextafter(high * products, 0)) for low, high in pairwise(edges)]
@@ -238,7 +238,7 @@ def draw_legend(picture: SvgPicture, runs: Sequence[MeasuredRun], comparisons: S
 
 def run_line(run: MeasuredRun) -> str:
     """Say in a line which run that is and what it measured."""
-    found, entry, plan = run.report.statistics, run.entry, run.report.plan
+    found, entry, plan = run.report.statistics, run.entry, run.report.config
     interval = ""
     if found and found.median_low_ns is not None and found.median_high_ns is not None:
         interval = f" ({format_ns(found.median_low_ns)} to {format_ns(found.median_high_ns)})"
@@ -292,7 +292,7 @@ def first_labels(curves: Sequence[SweepCurve]) -> tuple[str, ...]:
 def draw_roofline(picture: SvgPicture, curves: Sequence[SweepCurve]) -> None:
     """Draw what was computed a second against the FLOP of a byte, and the roofs above."""
     roofs = list(dict.fromkeys(roof for curve in curves if (roof := curve.roof)))
-    points = [[(p.plan.workload.intensity, 1e9 * p.plan.workload.flops / p.ns) for p in curve.points if p.ns] for curve in curves]
+    points = [[(p.config.workload.intensity, 1e9 * p.config.workload.flops / p.ns) for p in curve.points if p.ns] for curve in curves]
     every = [place for curve in points for place in curve]
     ridges = [roof.flops_per_s / roof.bytes_per_s for roof in roofs]
     across = log_scale((x for x in (*(place[0] for place in every), *ridges)), SWEEP_LEFT, LEFT_END, room=1.3)

@@ -162,7 +162,7 @@ class Loaded:
         """Draw up the report of the run, held against the ceiling it measured itself or the one kept on this machine."""
         series = self.series
         day = series.started.time[:10] if series.started else ""
-        ceiling = ceilings.load(ceiling_key(series.plan, series.environment))
+        ceiling = ceilings.load(ceiling_key(series.config, series.environment))
         if series.ceiling:
             ceiling = Ceiling(series.ceiling.flops_per_s, series.ceiling.bytes_per_s, day)
         ending = RunOutcome("lost", "the recording ends early", "The run was cut off; what came before is whole.") if self.cut_off else None

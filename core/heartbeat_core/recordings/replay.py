@@ -49,15 +49,15 @@ class Replay(Source):
             if self.stopped:
                 break
             try:
-                self.took(record)
+                self.apply(record)
             except HeartbeatError as error:
-                self.over(RunOutcome("rubbish", error.title, error.cause, error.remedy))
+                self.finish(RunOutcome("rubbish", error.title, error.cause, error.remedy))
                 return
-        self.over(RunOutcome("stopped") if self.stopped else explain(self.series, WorkerExit(None)))
+        self.finish(RunOutcome("stopped") if self.stopped else explain(self.series, WorkerExit(None)))
 
-    def noticed(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         if isinstance(record, Environment) and self.ceilings:
-            self.ceiling = self.ceilings.load(ceiling_key(self.plan, record.values))
+            self.ceiling = self.ceilings.load(ceiling_key(self.config, record.values))
         elif isinstance(record, CeilingMeasured):
             self.ceiling = Ceiling(record.flops_per_s, record.bytes_per_s, self.day)
 

@@ -86,7 +86,7 @@ def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, stat
     started = series.started
     if started is None:
         return RunEntry(path, path.stem, size, status, problem, started=time_in_name(path))
-    plan, environment, label = series.plan, series.environment, series.label or Label(0)
+    plan, environment, label = series.config, series.environment, series.label or Label(0)
     report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(ceilings)
     statistics = report.statistics
     return RunEntry(
@@ -124,7 +124,7 @@ def needs_ceiling(series: Series) -> str:
     """Name the ceiling of this machine that the verdict rests on, or would if there were one; empty where the run brings its own roof."""
     if series.started is None or series.ceiling or series.environment.get("chip"):
         return ""
-    return ceiling_key(series.plan, series.environment)
+    return ceiling_key(series.config, series.environment)
 
 
 def in_words(error: HeartbeatError) -> str:

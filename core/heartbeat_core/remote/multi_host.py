@@ -72,7 +72,7 @@ class MultiHostRun(Source):
         except HeartbeatError:
             self.close()
             raise
-        super().__init__(self.runs[0].plan, (f"on {hosts[0].name}:all",))
+        super().__init__(self.runs[0].config, (f"on {hosts[0].name}:all",))
         self.chosen = 0
         for run in self.runs:
             run.watchers.append(self.heard)

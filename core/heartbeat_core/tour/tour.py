@@ -37,7 +37,7 @@ def after_one_row(reports: Mapping[str, Report]) -> tuple[str, ...]:
     if many is None or many.iteration_ns is None:
         return (f"One row takes {format_ns(one.iteration_ns)}: {rates(one)}.",)
     quicker = many.iteration_ns / one.iteration_ns
-    rows = many.plan.workload.batch
+    rows = many.config.workload.batch
     per_row = format_ns(many.iteration_ns / rows)
     fetching = (
         f"{rows} times less arithmetic, but only {significant(quicker, 2)} times quicker: {format_ns(one.iteration_ns)} for one row, "
@@ -268,7 +268,7 @@ class Tour:
 
     def took(self, report: Report) -> bool:
         """Take in how a run stands; tell whether it is that of the present step."""
-        if self.step.plan is None or not same_work(report.plan, self.step.plan):
+        if self.step.plan is None or not same_work(report.config, self.step.plan):
             return False
         self.running = report.ending is None
         if report.ending is not None:

@@ -23,7 +23,7 @@ def samples(at_ns: int, phase: Phase, start: int, *total: int, **parts: list[int
 
 
 def of(plan: BenchmarkConfig, *records: Record, **more: Any) -> Report:
-    series = Series(plan=plan)
+    series = Series(config=plan)
     for record in records:
         series.apply(record)
     return report_of(series, **more)
@@ -169,7 +169,7 @@ def test_a_rehearsal_is_labelled_so() -> None:
 
 
 def json_of(plan: BenchmarkConfig, *records: Record, **more: Any) -> dict[str, Any]:
-    series = Series(plan=plan)
+    series = Series(config=plan)
     for record in records:
         series.apply(record)
     made: dict[str, Any] = json.loads(json.dumps(report_json(report_of(series, **more), series), allow_nan=False))

@@ -46,7 +46,7 @@ def a_run() -> Series:
 
 def test_the_phases_are_kept_apart() -> None:
     series = a_run()
-    assert series.plan == BenchmarkConfig(warmup=4, iterations=4)
+    assert series.config == BenchmarkConfig(warmup=4, iterations=4)
     assert series.cold_ns == 900
     assert list(series.warmup.values()) == [300, 200, 150]
     assert list(series.steady.values()) == [100, 101, 102, 103]

@@ -13,7 +13,7 @@ MS = 10**6
 
 
 def handbook(launched: int, fence_ns: int, total_ns: int = 100 * MS) -> Report:
-    series = Series(plan=BenchmarkConfig(method="handbook"))
+    series = Series(config=BenchmarkConfig(method="handbook"))
     series.apply(HandbookClock(0, 100, total_ns, launched, fence_ns, 1000))
     return report_of(series)
 

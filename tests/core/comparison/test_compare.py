@@ -240,7 +240,7 @@ def test_processes_that_took_turns_are_compared_within_their_rounds(make: Make) 
 def test_the_plan_given_first_is_the_reference_whatever_ran_first(make: Make) -> None:
     runs = [make("", steady(2e6), group="g", turn="x-1", plan=BF16), make("", steady(1e6), group="g", turn="x-1", reference=True)]
     first, second = by_plan(runs)
-    assert [run.report.plan.workload.dtype for run in (*first, *second)] == ["float32", "bfloat16"]
+    assert [run.report.config.workload.dtype for run in (*first, *second)] == ["float32", "bfloat16"]
 
 
 @pytest.mark.parametrize(

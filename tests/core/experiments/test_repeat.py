@@ -139,7 +139,7 @@ def test_candidates_take_turns_in_processes_of_their_own(begin: Begin, fake_work
     repeated = course.repeated()
     assert [len(one.measured) for one in repeated.candidates] == [3, 3]
     assert [one.name for one in repeated.candidates] == ["float32", "bfloat16"]
-    assert [one.plan.workload.dtype for one in repeated.candidates] == ["float32", "bfloat16"]
+    assert [one.config.workload.dtype for one in repeated.candidates] == ["float32", "bfloat16"]
     assert sorted(repeated.order) == ["bfloat16"] * 3 + ["float32"] * 3
     assert Repeat(BenchmarkConfig(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3).order == repeated.order
     (ratio,) = repeated.ratios()

@@ -73,7 +73,7 @@ def test_each_point_is_a_run_and_the_knee_is_where_the_machine_has_it(swept: Swe
 
 
 def test_points_take_about_a_second_each(swept: Swept) -> None:
-    lengths = [point.plan.iterations for point in swept.points]
+    lengths = [point.config.iterations for point in swept.points]
     assert lengths[0] == 30  # nothing is known of it yet
     assert lengths[1] == 56  # 9 ms a product, expected to take twice as long
     assert lengths[-1] == LEAST_SAMPLES
@@ -92,7 +92,7 @@ def test_points_take_about_a_second_each(swept: Swept) -> None:
 def test_a_length_that_was_asked_for_is_kept(plan: BenchmarkConfig, exact: bool, wanted: int | None) -> None:
     leg = Sweep(plan, parse_axes(["batch=1,2"]), exact=exact).next()
     assert leg is not None
-    assert (leg.plan.iterations, leg.plan.duration_s) == (wanted, plan.duration_s)
+    assert (leg.config.iterations, leg.config.duration_s) == (wanted, plan.duration_s)
 
 
 def test_a_point_too_large_for_memory_is_said_and_skipped(begin: Begin, fake_worker: Callable[[str], str]) -> None:
@@ -125,7 +125,7 @@ def test_what_was_measured_before_a_stop_counts(begin: Begin, fake_worker: Calla
     done = fake_worker(KNEE)
     course = Sweep(PLAN, parse_axes(["batch=1..64"]))
     for news in carry_out(course, lambda plan, label: begin(plan, python=done if plan.workload.batch < 4 else python)):
-        if isinstance(news, TrialStarted) and news.leg.plan.workload.batch == 4:
+        if isinstance(news, TrialStarted) and news.trial.config.workload.batch == 4:
             course.stop()
             news.source.stop()
     swept = course.swept()

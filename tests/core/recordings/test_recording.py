@@ -61,7 +61,7 @@ def test_a_recording_holds_the_stream_byte_for_byte(tmp_path: Path) -> None:
     assert "cpu-synchronized" in recording.path.name
     loaded = load(recording.path)
     assert not loaded.cut_off
-    assert loaded.series.plan == PLAN
+    assert loaded.series.config == PLAN
     assert loaded.series.count == 31
 
 

@@ -63,7 +63,7 @@ def test_a_replay_ends_with_the_figures_of_the_run(path: Path, tmp_path: Path) -
     recorded = load(path).report(CeilingCache(tmp_path / "none.json"))
     assert (report.statistics, report.steady, report.verdict) == (recorded.statistics, recorded.steady, recorded.verdict)
     assert report.labels == ("REPLAY of a run of 2026-11-22",)
-    assert report.plan == PLAN
+    assert report.config == PLAN
 
 
 def test_a_recording_cut_off_ends_as_it_did(path: Path) -> None:

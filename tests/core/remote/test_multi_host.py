@@ -73,7 +73,7 @@ def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
 
     there = RemoteTarget(Host("vm", 0, ("ssh", "host"), {}, "f", "f/venv/bin/python"))
     began = Series()
-    began.apply(Started(0, 1, "0", 1, "2026-11-24T12:00:00+00:00", began.plan.to_json()))
+    began.apply(Started(0, 1, "0", 1, "2026-11-24T12:00:00+00:00", began.config.to_json()))
     lost = there.explain(began, WorkerExit(255, ("client_loop: send disconnect: Broken pipe",)))
     assert (lost.kind, lost.exit_code) == ("lost", 1)
     never = there.explain(Series(), WorkerExit(255, ("ada@203.0.113.7: Permission denied (publickey).",)))

@@ -31,7 +31,7 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
     runs: list[FakeRun] = []
 
     def start(host: Host) -> Any:
-        run = stage.stand(stage.app.pane.plan)
+        run = stage.stand(stage.app.pane.config)
         run.labels = (f"on {host.label}",)
         run.open().warm_up().beat(90, ns[host.worker])
         runs.append(run)
@@ -63,7 +63,7 @@ async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theat
         assert "on slice:0" in stage.text().splitlines()[0]
         await stage.press("s")
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
-        runs[0].over(RunOutcome("stopped"))
+        runs[0].finish(RunOutcome("stopped"))
         await stage.settle()
         stage.app.pane.lose_patience()
         await stage.press("s")
@@ -74,7 +74,7 @@ async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -
     async with theatre() as stage:
         runs = on_two_hosts(stage, 9 * MS, 9 * MS)
         await stage.press("space")
-        runs[0].over(RunOutcome("lost", "the connection to slice:0 was lost", "c", "r"))
+        runs[0].finish(RunOutcome("lost", "the connection to slice:0 was lost", "c", "r"))
         await stage.settle()
         assert "✗ lost" in stage.text()
         assert {"Pause", "Stop"} <= stage.offered()
@@ -104,7 +104,7 @@ async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
         await stage.settle()
         await stage.settle()
         assert cast("BeatOn", asked[0]).node is NODE
-        assert [run.plan.backend for run in stage.stand.runs] == ["xla"]
+        assert [run.config.backend for run in stage.stand.runs] == ["xla"]
         assert "Here" in stage.offered()
         await stage.press("o")
         await stage.settle()
@@ -112,7 +112,7 @@ async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
         assert "Start" in stage.offered()  # what beat there is no figure of this machine's
         assert "on slice:all" not in stage.text()
         await stage.press("space")
-        assert [run.plan.backend for run in stage.stand.runs] == ["xla", "cpu"]
+        assert [run.config.backend for run in stage.stand.runs] == ["xla", "cpu"]
 
 
 async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(theatre: Open) -> None:
@@ -125,7 +125,7 @@ async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(th
             assert "A run is on its way" in stage.text()
             await stage.press(answer)
             await stage.settle()
-            assert [run.plan.backend for run in stage.stand.runs] == backends
+            assert [run.config.backend for run in stage.stand.runs] == backends
         assert stage.stand.runs[0].orders == ["close"]
 
 

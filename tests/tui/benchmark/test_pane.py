@@ -27,7 +27,7 @@ def over(run: FakeRun) -> FakeRun:
 
 
 def both(run: FakeRun) -> FakeRun:
-    return run.open().handbook().done() if run.plan.method == "handbook" else over(run)
+    return run.open().handbook().done() if run.config.method == "handbook" else over(run)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -82,13 +82,13 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
         assert "Resume" in stage.offered()
         await stage.press("space", "s")
         assert stage.run.orders == ["pause", "resume", "stop"]
-        stage.run.over(RunOutcome("stopped"))
+        stage.run.finish(RunOutcome("stopped"))
         await stage.settle()
         assert "stopped · 68" in stage.text()
         assert {"Again", "BenchmarkConfig", "Clocks", "Clear"} <= stage.offered()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
-        stage.run.over(RunOutcome("stopped"))
+        stage.run.finish(RunOutcome("stopped"))
         await stage.settle()
         await stage.press("c")
         assert "space  Start" in stage.text()
@@ -148,7 +148,7 @@ async def test_both_clocks_side_by_side(theatre: Open) -> None:
     async with theatre(both) as stage:
         await stage.press("m")
         shown = stage.text()
-        assert [run.plan.method for run in stage.stand.runs] == ["handbook", "synchronized"]
+        assert [run.config.method for run in stage.stand.runs] == ["handbook", "synchronized"]
         assert "8.40 µs per iteration" in shown
         assert "100 traced · 1 launched · 0 finished at the stop" in shown
         assert "✗ impossible" in shown
@@ -166,7 +166,7 @@ async def test_a_plan_is_checked_as_one_types_and_started_with_enter(theatre: Op
         assert "batch is" not in stage.text()
         assert "100 products [64×4096]" in stage.text()
         await stage.press("enter")
-        assert stage.run.plan.workload.batch == 64
+        assert stage.run.config.workload.batch == 64
         assert not stage.app.pane.query("PlanForm")
 
 
@@ -175,7 +175,7 @@ async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
         await stage.press("e", "9", "escape")
         assert "[128×4096]" in stage.text()
         await stage.press("space")
-        assert stage.run.plan == BenchmarkConfig()
+        assert stage.run.config == BenchmarkConfig()
 
 
 async def test_letters_in_the_form_are_no_commands(theatre: Open) -> None:
@@ -238,7 +238,7 @@ async def test_the_unexpected_is_told_and_does_not_end_the_app(theatre: Open) ->
 
 async def test_a_crash_keeps_its_samples_and_its_words(theatre: Open) -> None:
     def crash(run: FakeRun) -> None:
-        live(run).over(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "Its last words: [bold]x[/]", "Run it again."))
+        live(run).finish(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "Its last words: [bold]x[/]", "Run it again."))
 
     async with theatre(crash) as stage:
         await stage.press("space")

@@ -80,13 +80,13 @@ def test_both_clocks_are_read_on_the_same_work(make_stand: type[Stand]) -> None:
     stand = make_stand()
     conductor = BenchmarkSession(stand)
     conductor.compare(BenchmarkConfig(iterations=None, duration_s=3.0, method="pipelined"))
-    assert stand.run.plan == BenchmarkConfig(iterations=100, method="handbook")
+    assert stand.run.config == BenchmarkConfig(iterations=100, method="handbook")
     assert not conductor.due
     stand.run.open().handbook().done()
     assert conductor.due
     assert conductor.active
     conductor.follow()
-    assert stand.run.plan == BenchmarkConfig(iterations=100)
+    assert stand.run.config == BenchmarkConfig(iterations=100)
     stand.run.open().warm_up().beat(100).done()
     snapshot = conductor.snapshot()
     assert snapshot is not None

@@ -27,7 +27,7 @@ def knee_at_90(run: FakeRun) -> None:
     """Beat as a machine with 9 ms of memory and 0.1 ms of arithmetic a row; each run is over at once."""
     run.open()
     run.warm_up()
-    run.beat(20, max(9 * MS, round(0.1 * MS * run.plan.workload.batch)))
+    run.beat(20, max(9 * MS, round(0.1 * MS * run.config.workload.batch)))
     run.done()
 
 
@@ -45,7 +45,7 @@ async def sweep(stage: Theatre, values: str = "1..512") -> None:
 async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: Open, size: tuple[int, int]) -> None:
     async with theatre(knee_at_90, size=size) as stage:
         await sweep(stage)
-        assert [run.plan.workload.batch for run in stage.stand.runs] == [2**power for power in range(10)]
+        assert [run.config.workload.batch for run in stage.stand.runs] == [2**power for power in range(10)]
         assert len({run.label.group for run in stage.stand.runs}) == 1
         text = stage.text()
         assert "TFLOP/s against FLOP/byte" in text
@@ -62,7 +62,7 @@ async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: O
 
 async def test_the_points_come_one_by_one_and_stop_keeps_them(theatre: Open) -> None:
     def play(run: FakeRun) -> None:
-        if run.plan.workload.batch < 4:
+        if run.config.workload.batch < 4:
             knee_at_90(run)
         else:
             run.open().warm_up().beat(3)
@@ -88,10 +88,10 @@ async def test_again_means_what_was_done_last(theatre: Open) -> None:
         await stage.press("r")
         for _ in range(4):
             await stage.settle()
-        assert [run.plan.workload.batch for run in stage.stand.runs] == [1, 2, 1, 2]
+        assert [run.config.workload.batch for run in stage.stand.runs] == [1, 2, 1, 2]
         assert "under the roof" in stage.text()
         await stage.press("c", "space", "r")
-        assert [run.plan for run in stage.stand.runs[4:]] == [BenchmarkConfig(), BenchmarkConfig()]
+        assert [run.config for run in stage.stand.runs[4:]] == [BenchmarkConfig(), BenchmarkConfig()]
 
 
 async def test_on_a_low_screen_the_arrows_scroll_the_points(theatre: Open) -> None:
@@ -129,7 +129,7 @@ async def test_the_form_says_what_is_wrong_and_remembers_what_was_asked(theatre:
         await stage.press("enter")
         for _ in range(3):
             await stage.settle()
-        assert [run.plan.workload.batch for run in stage.stand.runs] == [1, 3]
+        assert [run.config.workload.batch for run in stage.stand.runs] == [1, 3]
         await stage.press("w")
         assert stage.app.screen.query_one("#field-values", Input).value == "1,3"
 

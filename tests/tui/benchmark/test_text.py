@@ -79,7 +79,7 @@ def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None
     assert "Pressed again, s" not in said(run)
     run.stop()
     assert "Stopping when the beat under way is over. Pressed again, s waits" in said(run)
-    run.over(RunOutcome("stopped"))
+    run.finish(RunOutcome("stopped"))
     assert "It ended before its first beat did: nothing was measured." in said(run)
     handbook = fake_run(BenchmarkConfig(method="handbook", iterations=100)).open()
     assert "The handbook's loop over 100 products, which says nothing before its end …" in said(handbook)
@@ -110,7 +110,7 @@ def test_an_interval_is_never_rounded_to_nothing(fake_run: Make) -> None:
 
 def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open().warm_up().beat(20)
-    run.over(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
+    run.finish(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
     said = meaning(run.report())
     assert said[0] == ("✗ The worker crashed (SIGSEGV).", "failed")
     assert said[1][0] == "Its last words: [red]boom[/."

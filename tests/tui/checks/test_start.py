@@ -28,7 +28,7 @@ async def fill(pane):  # it is called after the first frame
 async def main(pane, project):
     getattr(import_module(f"heartbeat_tui.{FOLDERS[pane]}.pane"), f"{pane}Pane").fill = fill
     launcher = Launcher(Settings())
-    with make_app(launcher, launcher.plan(), flags={"project": project}) as app:
+    with make_app(launcher, launcher.config(), flags={"project": project}) as app:
         async with app.run_test() as pilot:
             await pilot.pause()
     launcher.close()
@@ -59,7 +59,7 @@ def test_the_heartbeat_comes_before_what_stands_behind_the_other_panes() -> None
 async def test_leaving_ends_what_the_tpu_vms_ask_though_nobody_went_to_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heartbeat_tui.vms.monitor.InventoryMonitor.look", lambda fleet: 60.0)
     launcher = Launcher(Settings())
-    with closing(launcher), make_app(launcher, launcher.plan()) as app:
+    with closing(launcher), make_app(launcher, launcher.config()) as app:
         async with app.run_test() as pilot:
             assert app.checkup is None
             await pilot.press("2")

@@ -147,8 +147,8 @@ async def test_the_run_that_is_missing_is_offered_made_and_compared(hall: OpenHa
         await stage.press("y")
         await stage.open()
         assert stage.app.current_mode == "heartbeat"
-        assert stage.run.plan.backend == "xla"
-        assert stage.run.plan.workload == BenchmarkConfig().workload
+        assert stage.run.config.backend == "xla"
+        assert stage.run.config.workload == BenchmarkConfig().workload
         stage.run.open().warm_up().beat(20)
         folder.add(day=23, ns=300_000, backend="xla", rehearsal=True, label=Label(0, "made"))
         stage.run.done()

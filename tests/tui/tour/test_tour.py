@@ -29,7 +29,7 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
         assert "the tour, 1 of 6" in stage.text()
         assert not stage.stand.runs
         await stage.press("n")
-        assert stage.run.plan == STEPS[0].plan
+        assert stage.run.config == STEPS[0].plan
         assert "One product takes 9.6" in stage.text()
         await stage.press("n")
         assert "the tour, 2 of 6" in stage.text()
@@ -39,13 +39,13 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
 
 async def test_the_tour_can_be_left_at_any_time_and_the_plan_is_as_before(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
-        before = stage.app.pane.plan
+        before = stage.app.pane.config
         await stage.press("g", "n")
         assert "look at" in stage.text()
         await stage.press("escape")
         assert "the tour" not in stage.text()
         assert stage.app.conductor.active  # the run goes on
-        assert stage.app.pane.plan == before
+        assert stage.app.pane.config == before
         await stage.press("s")
 
 

@@ -251,7 +251,7 @@ class RunBody(Container):
             snapshot.chart,
             log=log,
             steady_only=steady_only,
-            expected=(report.wanted or 0) - warm_count(report.plan) if coming else None,
+            expected=(report.wanted or 0) - warm_count(report.config) if coming else None,
             median_ns=report.statistics.median_ns if report.statistics else None,
             chips=chip_line(report),
         )

@@ -101,15 +101,15 @@ class BeatDesk(Desk):
         if self.replay is not None:
             self.conduct(partial(self.conductor.adopt, self.replay))
         else:
-            self.conduct(partial(self.conductor.start, event.plan))
+            self.conduct(partial(self.conductor.start, event.config))
 
     def on_compare_clocks(self, event: CompareClocks) -> None:
         self.lower_priority()
-        self.conduct(partial(self.conductor.compare, event.plan))
+        self.conduct(partial(self.conductor.compare, event.config))
 
     def on_begin_sweep(self, event: BeginSweep) -> None:
         self.lower_priority()
-        self.conduct(partial(self.conductor.sweep, event.plan, event.axes))
+        self.conduct(partial(self.conductor.sweep, event.config, event.axes))
 
     async def on_beat_on(self, event: BeatOn) -> None:
         """Go to the Heartbeat pane, and start to beat there; a run that is on its way is asked about first."""

@@ -159,7 +159,7 @@ class SweepForm(Form):
     def __init__(self, plan: BenchmarkConfig, texts: Mapping[str, str] | None = None) -> None:
         first = {"axis": "batch", "values": values_for("batch", plan), "second": NONE, "more": ""}
         super().__init__(texts or first, "sweep", id="sweep-form")
-        self.plan = plan
+        self.config = plan
         self.axes: tuple[Parameter, ...] = ()
 
     def first(self) -> str:
@@ -167,7 +167,7 @@ class SweepForm(Form):
 
     def changed(self, name: str) -> None:
         if name in ("axis", "second"):
-            self.put("values" if name == "axis" else "more", values_for(self.texts[name], self.plan))
+            self.put("values" if name == "axis" else "more", values_for(self.texts[name], self.config))
 
     def notes(self) -> Mapping[str, Note]:
         typed = [("values", f"{self.texts['axis']}={self.texts['values']}")]
@@ -178,7 +178,7 @@ class SweepForm(Form):
             try:
                 axes = parse_axes([text for _, text in typed[:count]])
                 for values in grid(axes):
-                    varied(self.plan, values)
+                    varied(self.config, values)
                 self.ends()
             except HeartbeatError as error:
                 return {field: Note(" ".join(part for part in (f"{error.title}:", error.cause, error.remedy) if part), "failed")}
@@ -187,12 +187,12 @@ class SweepForm(Form):
 
     def ends(self) -> None:
         """Raise HeartbeatError where a point would go on until stopped."""
-        if self.plan.iterations is None and self.plan.duration_s is None:
+        if self.config.iterations is None and self.config.duration_s is None:
             raise HeartbeatError("the plan has no end", "Each point would go on until stopped.", "Give the plan a length first: e.")
 
     def sentences(self) -> Sequence[Content]:
         count = len(grid(self.axes))
-        plan, work = self.plan, self.plan.workload
+        plan, work = self.config, self.config.workload
         names = {axis.name for axis in self.axes}
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
         length = f"{plan.duration_s:g} s" if plan.duration_s is not None else "about a second"
@@ -220,21 +220,21 @@ class PlanForm(Form):
 
         def __init__(self, plan: BenchmarkConfig) -> None:
             super().__init__()
-            self.plan = plan
+            self.config = plan
 
     def __init__(self, plan: BenchmarkConfig) -> None:
         super().__init__(texts_of(plan), "the plan", id="plan-form")
         self.base = plan
-        self.plan: BenchmarkConfig | None = plan
+        self.config: BenchmarkConfig | None = plan
 
     def notes(self) -> Mapping[str, Note]:
-        self.plan, errors = plan_of(self.texts, self.base)
+        self.config, errors = plan_of(self.texts, self.base)
         return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
 
     def sentences(self) -> Sequence[Content]:
-        assert self.plan is not None  # nothing is wrong
-        return [styled(plan_sentence(self.plan), "strong"), styled(work_in_words(self.plan), "quiet")]
+        assert self.config is not None  # nothing is wrong
+        return [styled(plan_sentence(self.config), "strong"), styled(work_in_words(self.config), "quiet")]
 
     def accepted(self) -> Message:
-        assert self.plan is not None  # nothing is wrong
-        return self.Accepted(self.plan)
+        assert self.config is not None  # nothing is wrong
+        return self.Accepted(self.config)

@@ -116,7 +116,7 @@ def how_far(report: Report) -> tuple[float | None, str]:
     """Give the share done, None where the end is not known, and its words with the time left."""
     if report.state == "starting":
         begun = report.stages.get("transfer") is not None
-        return 0.0, "starting …" if not begun else "in the loop …" if report.plan.method == "handbook" else "first beat …"
+        return 0.0, "starting …" if not begun else "in the loop …" if report.config.method == "handbook" else "first beat …"
     if report.state == "ended":
         kind = report.ending.kind if report.ending else "done"
         return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
@@ -139,12 +139,12 @@ class PlanLine(LiveLines):
 
     def show(self, plan: BenchmarkConfig, report: Report | None, waiting: str = "") -> None:
         """Show the plan; ``waiting`` says what a run waits for that has not begun yet."""
-        self.plan, self.report, self.waiting = plan, report, waiting
+        self.config, self.report, self.waiting = plan, report, waiting
         self.on_resize()
 
     def on_resize(self) -> None:
-        if self.plan is not None:
-            self.set_lines([self.drawn(self.plan, self.size.width)])
+        if self.config is not None:
+            self.set_lines([self.drawn(self.config, self.size.width)])
 
     def drawn(self, plan: BenchmarkConfig, width: int) -> Content:
         if self.report is None and not self.waiting:
@@ -280,7 +280,7 @@ class Front(Container):
 
     def show(self, plan: BenchmarkConfig, report: Report | None, waiting: str = "", vm: str = "") -> None:
         self.query_one(Head).show(report)
-        self.query_one(PlanLine).show(report.plan if report else plan, report, waiting)
+        self.query_one(PlanLine).show(report.config if report else plan, report, waiting)
         if report is None:
             self.query_one(Idle).show(plan, vm)
 

@@ -65,13 +65,13 @@ class HeartbeatPane(ChartPane):
     def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: BenchmarkConfig, *, replaying: bool = False) -> None:
         super().__init__(tabs, "heartbeat", classes="-idle")
         self.newcomer = False  # nothing is set and nothing was recorded yet
-        self.plan, self.replaying = plan, replaying
+        self.config, self.replaying = plan, replaying
         self.snapshot: Snapshot | None = None
         self.waiting = False  # asked for a run that has not begun yet
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.sweep_body: SweepBody | None = None
-        self.errand: Callable[[], Begin | CompareClocks | BeginSweep] = lambda: Begin(self.plan)  # what was asked for last
+        self.errand: Callable[[], Begin | CompareClocks | BeginSweep] = lambda: Begin(self.config)  # what was asked for last
         self.asked_sweep = False  # what is waited for
         self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
         self.guide: Guide | None = None
@@ -142,12 +142,12 @@ class HeartbeatPane(ChartPane):
     def beat_at(self, where: str, backend: BackendName) -> None:
         """Show where runs go from now on, empty for this machine; what holds there is planned for."""
         self.where, self.replaying = where, False
-        self.plan = replace(self.plan, backend=backend)
+        self.config = replace(self.config, backend=backend)
         if self.is_mounted:
             self.refresh_state()
 
     def show_plan(self, plan: BenchmarkConfig) -> None:
-        self.plan, self.errand = plan, lambda: Begin(self.plan)
+        self.config, self.errand = plan, lambda: Begin(self.config)
         self.draw()
 
     @property
@@ -183,7 +183,7 @@ class HeartbeatPane(ChartPane):
         self.show_labels(*labels)
         if self.front is not None:
             begins = f"connecting to {self.where} …" if self.where else "starting …"
-            self.front.show(self.plan, report, begins if self.waiting else "", self.where)
+            self.front.show(self.config, report, begins if self.waiting else "", self.where)
             self.draw_heart()
         if self.snapshot is None:
             return
@@ -252,7 +252,7 @@ class HeartbeatPane(ChartPane):
         self.post_message(message)
 
     def action_begin(self) -> None:
-        self.set_out(lambda: Begin(self.plan))
+        self.set_out(lambda: Begin(self.config))
 
     action_begin_too = action_begin
 
@@ -260,12 +260,12 @@ class HeartbeatPane(ChartPane):
         self.set_out(self.errand)
 
     def action_compare(self) -> None:
-        self.set_out(lambda: CompareClocks(self.plan))
+        self.set_out(lambda: CompareClocks(self.config))
 
     async def action_sweep(self) -> None:
         from heartbeat_tui.benchmark.forms import SweepForm
 
-        await self.open_form(SweepForm(self.plan, self.swept_before))
+        await self.open_form(SweepForm(self.config, self.swept_before))
 
     def action_next_host(self) -> None:
         self.post_message(ShowHost(1))
@@ -334,7 +334,7 @@ class HeartbeatPane(ChartPane):
         # Input and Select cost 40 ms to import; the first frame does without
         from heartbeat_tui.benchmark.forms import PlanForm
 
-        await self.open_form(PlanForm(self.plan))
+        await self.open_form(PlanForm(self.config))
 
     def refocus(self) -> None:
         if self.guide is not None:
@@ -346,10 +346,10 @@ class HeartbeatPane(ChartPane):
         event.stop()
         self.swept_before = self.form.texts if self.form is not None else None
         await self.close_form()
-        self.set_out(lambda: BeginSweep(self.plan, event.axes))
+        self.set_out(lambda: BeginSweep(self.config, event.axes))
 
     async def on_plan_form_accepted(self, event: PlanForm.Accepted) -> None:
         event.stop()
-        self.plan = event.plan
+        self.config = event.config
         await self.close_form()
         self.action_begin()

@@ -40,8 +40,8 @@ class BenchmarkSession:
         self.begin, self.clock = begin, clock
         self.changing = threading.Lock()  # held while one run gives way to another
         self.run: Source | None = None
-        self.course: Experiment | None = None
-        self.leg: Trial | None = None  # of the course, until its end is told to it
+        self.experiment: Experiment | None = None
+        self.trial: Trial | None = None  # of the course, until its end is told to it
         self.telling = threading.Lock()  # held while the course is told, which takes no time
         self.told = 0
         self.seen: tuple[int, int, int] | None = None
@@ -51,12 +51,12 @@ class BenchmarkSession:
     @property
     def active(self) -> bool:
         """Tell whether a run is on its way, or another is to follow it."""
-        return self.run is not None and (self.run.ending is None or (self.course is not None and self.course.more))
+        return self.run is not None and (self.run.ending is None or (self.experiment is not None and self.experiment.more))
 
     def start(self, plan: BenchmarkConfig) -> None:
         """Start a run; raise HeartbeatError where it cannot start."""
         with self.changing:
-            self.course = self.leg = None
+            self.experiment = self.trial = None
             self.change(lambda: self.begin(plan))
 
     def compare(self, plan: BenchmarkConfig) -> None:
@@ -75,23 +75,23 @@ class BenchmarkSession:
         with self.changing:
             if self.run is not None:
                 self.run.close()
-            self.course = self.leg = None
+            self.experiment = self.trial = None
             self.proceed(course)
-            self.course = course
+            self.experiment = course
 
     def proceed(self, course: Experiment) -> None:
         """Start the next leg that can start; raise the HeartbeatError of the last one where none can."""
         refused: HeartbeatError | None = None
         while (leg := course.next()) is not None:
             try:
-                self.change(lambda leg=leg: self.begin(leg.plan, course.label_of(leg)))  # type: ignore[misc]
+                self.change(lambda leg=leg: self.begin(leg.config, course.label_of(leg)))  # type: ignore[misc]
             except HeartbeatError as error:
                 if error.exit_code == INTERRUPTED:
                     raise
                 course.refused(leg, error)
                 self.told, refused = self.told + 1, error
             else:
-                self.leg = leg
+                self.trial = leg
                 return
         if refused is not None:
             raise refused
@@ -99,25 +99,25 @@ class BenchmarkSession:
     def adopt(self, open_source: Callable[[], Source]) -> None:
         """Show a run that is started elsewhere, such as a replay."""
         with self.changing:
-            self.course = self.leg = None
+            self.experiment = self.trial = None
             self.change(open_source)
 
     def follow(self) -> None:
         """Start the run that was to follow the one that has ended, where there is one."""
         with self.changing:
-            if self.due and self.course is not None:
+            if self.due and self.experiment is not None:
                 self.tell_end()
-                self.proceed(self.course)
+                self.proceed(self.experiment)
 
     def tell_end(self) -> None:
         """Tell the course how its leg has ended, once."""
         from heartbeat_core.experiments.experiment import kept_at
 
         with self.telling:
-            run, course, leg = self.run, self.course, self.leg
+            run, course, leg = self.run, self.experiment, self.trial
             if run is not None and run.ending is not None and course is not None and leg is not None:
                 course.ended(leg, run.report(), kept_at(run))
-                self.leg, self.told = None, self.told + 1
+                self.trial, self.told = None, self.told + 1
 
     def change(self, begin: Callable[[], Source]) -> None:
         if self.run is not None:
@@ -127,7 +127,7 @@ class BenchmarkSession:
     @property
     def due(self) -> bool:
         """Tell whether the run that was to follow may start."""
-        return self.course is not None and self.course.more and self.run is not None and self.run.ending is not None
+        return self.experiment is not None and self.experiment.more and self.run is not None and self.run.ending is not None
 
     @property
     def settled(self) -> bool:
@@ -139,7 +139,7 @@ class BenchmarkSession:
         run = self.run
         if run is None or self.resting:
             return None
-        if run.ending is not None and self.leg is not None:
+        if run.ending is not None and self.trial is not None:
             self.tell_end()
         seen = id(run), run.version, self.told
         if seen == self.seen:
@@ -161,14 +161,14 @@ class BenchmarkSession:
 
     def clocks(self, report: Report) -> Clocks | None:
         """Give what both clocks read so far, where they are compared."""
-        if self.course is None or self.course.kind != "clocks":
+        if self.experiment is None or self.experiment.kind != "clocks":
             return None
-        handbook = getattr(self.course, "handbook", None)
-        return Clocks(handbook=report) if report.plan.method == "handbook" else Clocks(handbook, report)
+        handbook = getattr(self.experiment, "handbook", None)
+        return Clocks(handbook=report) if report.config.method == "handbook" else Clocks(handbook, report)
 
     def swept(self) -> Swept | None:
         """Give the sweep as far as it is, where there is one."""
-        swept: Callable[[], Swept] | None = getattr(self.course, "swept", None)  # without an import that only a sweep needs
+        swept: Callable[[], Swept] | None = getattr(self.experiment, "swept", None)  # without an import that only a sweep needs
         return swept() if swept else None
 
     @property
@@ -206,8 +206,8 @@ class BenchmarkSession:
 
         ``at_once`` does not wait for the beat under way, nor for the proof.
         """
-        if self.course is not None:
-            self.course.stop()
+        if self.experiment is not None:
+            self.experiment.stop()
         self.give_up()
         if self.run is not None:
             (self.run.kill if at_once else self.run.stop)()
@@ -215,15 +215,15 @@ class BenchmarkSession:
     def clear(self) -> None:
         """Forget a run that has ended."""
         if not self.active:
-            self.run = self.course = self.leg = self.seen = None
+            self.run = self.experiment = self.trial = self.seen = None
 
     def close(self) -> None:
         """End the run, by force if it does not listen, and wait until it is gone."""
         while not self.changing.acquire(timeout=0.1):
             self.give_up()
         try:
-            if self.course is not None:
-                self.course.stop()
+            if self.experiment is not None:
+                self.experiment.stop()
             if self.run is not None:
                 self.run.close()
         finally:
@@ -244,6 +244,6 @@ def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]
         if report.statistics is None:
             return ()
         with run.changed:
-            return histogram(run.series.steady, report.statistics, most, report.plan.products_per_sample)
+            return histogram(run.series.steady, report.statistics, most, report.config.products_per_sample)
 
     return bins

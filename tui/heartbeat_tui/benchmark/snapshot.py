@@ -47,7 +47,7 @@ class Begin(Message):
 
     def __init__(self, plan: BenchmarkConfig) -> None:
         super().__init__()
-        self.plan = plan
+        self.config = plan
 
 
 class CompareClocks(Begin):

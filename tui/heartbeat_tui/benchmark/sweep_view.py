@@ -24,7 +24,7 @@ TITLE = "{unit} against FLOP/byte, under the roof (log)"
 def roofline_plot(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], height: int) -> Plot | None:
     """Lay out the points and the roof over them; None where there are no points."""
     marks = tuple(
-        Mark(point.plan.workload.intensity, point.report.flops_per_s, number)
+        Mark(point.config.workload.intensity, point.report.flops_per_s, number)
         for number, curve in enumerate(curves)
         for point in curve.points
         if point.report and point.report.flops_per_s
@@ -112,7 +112,7 @@ def floors_of(curves: Sequence[SweepCurve]) -> dict[float, float]:
     if common_roof(curves) is None:
         return {}
     reports = [point.report for curve in curves for point in curve.points if point.report]
-    return {float(report.plan.workload.batch): report.floor.ns for report in reports if report.floor}
+    return {float(report.config.workload.batch): report.floor.ns for report in reports if report.floor}
 
 
 def floor_line(curves: Sequence[SweepCurve]) -> FloorLine | None:
@@ -125,13 +125,13 @@ class FloorLine:
     """The floor under a curve as a function of the batch."""
 
     def __init__(self, curve: SweepCurve) -> None:
-        self.plan, self.roof = curve.points[0].plan, curve.roof
+        self.config, self.roof = curve.points[0].config, curve.roof
 
     def __call__(self, batch: float) -> float | None:
         whole = round(batch)
         if self.roof is None or whole < 1:
             return None
-        return floor(varied(self.plan, {"batch": whole}).workload, self.roof).ns
+        return floor(varied(self.config, {"batch": whole}).workload, self.roof).ns
 
 
 def sweep_title(swept: Swept, plot: Plot) -> str:

@@ -155,7 +155,7 @@ def meaning(report: Report) -> list[tuple[str, str]]:
     if report.state in ("starting", "finishing"):
         lines.append((f"{sentence(doing(report))[:-1]} …", "quiet"))
     if report.state == "stopping":
-        under_way = "the handbook's loop" if report.plan.method == "handbook" else "the beat under way"
+        under_way = "the handbook's loop" if report.config.method == "handbook" else "the beat under way"
         lines.append((f"Stopping when {under_way} is over. Pressed again, s waits neither for that nor for the proof.", "quiet"))
     if ending is not None and ending.clean and not report.count:
         lines.append(("It ended before its first beat did: nothing was measured.", "plain"))
@@ -173,7 +173,7 @@ def meaning(report: Report) -> list[tuple[str, str]]:
         lines.append((computed, "plain"))
     if report.chips and report.chips.problem:
         lines.append((f"! Chip metrics: {report.chips.problem.rstrip('.')}.", "attention"))
-    if report.plan.method == "synchronized" and ending is not None and ending.clean and report.statistics:
+    if report.config.method == "synchronized" and ending is not None and ending.clean and report.statistics:
         lines.append(("The handbook's clock on the same work: press m to see the difference.", "quiet"))
     return lines
 
@@ -184,14 +184,14 @@ def doing(report: Report) -> str:
         return STAGES.get(report.stage, report.stage)
     if report.stages.get("transfer") is None:
         return "starting the worker"
-    if report.plan.method == "handbook":
-        return f"the handbook's loop over {length_in_words(report.plan)}, which says nothing before its end"
+    if report.config.method == "handbook":
+        return f"the handbook's loop over {length_in_words(report.config)}, which says nothing before its end"
     return "the first beat"
 
 
 def cold_sentence(report: Report) -> str:
     """Compare the first beat with the steady ones."""
-    if report.cold_ns is None or report.statistics is None or not report.statistics.median_ns or report.plan.method == "handbook":
+    if report.cold_ns is None or report.statistics is None or not report.statistics.median_ns or report.config.method == "handbook":
         return ""
     factor = report.cold_ns / report.statistics.median_ns
     if factor < 1.2:
@@ -223,7 +223,7 @@ def figures_text(report: Report) -> str:
     """Write the figures as plain text, for the clipboard."""
     shown = figures(report)
     rows = [
-        ("plan", plan_sentence(report.plan)),
+        ("plan", plan_sentence(report.config)),
         (shown.median_name, f"{shown.median} ±{shown.half}" if shown.half else shown.median),
         ("last", shown.last),
         ("p95", shown.p95),

@@ -70,17 +70,17 @@ def run(args: argparse.Namespace) -> int:
     check_profile(args)
     launcher = make_launcher(args)
     try:
-        plan = make_plan(args, launcher)
+        config = make_plan(args, launcher)
         if launcher.destination is not None and sys.stderr.isatty():
             print(f"Connecting to {launcher.destination.label} …", file=sys.stderr)
         if launcher.destination is not None and launcher.destination.on.all:
-            return together(args, launcher, plan)
+            return together(args, launcher, config)
         if args.sweep or args.repeat is not None or args.vs:
-            return (sweep if args.sweep else repeat)(args, launcher, plan)
+            return (sweep if args.sweep else repeat)(args, launcher, config)
 
         if args.source:
             return report_again(args, launcher)
-        return (compare if args.compare_methods else single)(args, launcher, plan)
+        return (compare if args.compare_methods else single)(args, launcher, config)
     finally:
         launcher.close()
 
@@ -96,7 +96,7 @@ def check_profile(args: argparse.Namespace) -> None:
 
 
 class StreamOut:
-    """Prints the stream as it comes. A reader who has gone, or a full disk, ends the printing; ``watch`` then stops the beat."""
+    """Prints the stream as it comes. A reader who has gone, or a full disk, ends the printing; ``watch`` then stops the run."""
 
     def __init__(self) -> None:
         self.broken: OSError | None = None
@@ -114,10 +114,10 @@ class StreamOut:
         return []
 
 
-def single(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
+def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     from heartbeat_core.benchmark.report import report_json
 
-    finished, interrupted = run_once(args, launcher, plan, label_of(args))
+    finished, interrupted = run_once(args, launcher, config, label_of(args))
     report = finished.report()
     if args.json:
         print(json.dumps(report_json(report, finished.series), allow_nan=False))
@@ -148,18 +148,18 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     return exit_code(report)
 
 
-def compare(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
+def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
     from heartbeat_core.benchmark.report import explain_gap, report_json
     from heartbeat_core.experiments.experiment import BothMethods, kept_at
 
-    course, interrupted = BothMethods(plan, group=args.name or ""), False
+    experiment, interrupted = BothMethods(config, group=args.name or ""), False
     runs: list[Run] = []
-    while not interrupted and (leg := course.next()) is not None:
-        finished, interrupted = run_once(args, launcher, leg.plan, label_in(args, course.label_of(leg)))
-        course.ended(leg, finished.report(), kept_at(finished))
+    while not interrupted and (trial := experiment.next()) is not None:
+        finished, interrupted = run_once(args, launcher, trial.config, label_in(args, experiment.label_of(trial)))
+        experiment.ended(trial, finished.report(), kept_at(finished))
         runs.append(finished)
-    if len(runs) < course.total:
+    if len(runs) < experiment.total:
         return INTERRUPTED if interrupted else exit_code(runs[0].report())
     handbook, honest = runs
     reports = handbook.report(), honest.report()
@@ -171,12 +171,12 @@ def compare(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig)
         from heartbeat_tui.commands.bench_output import EXPERIMENT_WIDTH, console_of, print_comparison, print_group
 
         print_comparison(*reports, why)
-        print_group(console_of(EXPERIMENT_WIDTH), course.group, any(map(kept_at, runs)), "list {}")
+        print_group(console_of(EXPERIMENT_WIDTH), experiment.group, any(map(kept_at, runs)), "list {}")
     # the handbook's number is expected to be impossible: only the honest run decides
     return INTERRUPTED if interrupted else exit_code(reports[1])
 
 
-def run_once(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig, label: Label | None) -> tuple[Run, bool]:
+def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig, label: Label | None) -> tuple[Run, bool]:
     """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short.
 
     Raises OSError where the stream could not be printed.
@@ -184,10 +184,10 @@ def run_once(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig
     from dataclasses import replace
 
     stream, profile = StreamOut() if args.stream else None, profile_of(args)
-    plan, save = replace(plan, calibrate=args.calibrate), False if args.no_save else None
+    config, save = replace(config, calibrate=args.calibrate), False if args.no_save else None
     with (
         Interrupt(launcher.give_up) as interrupt,
-        launcher.start(plan, save=save, sinks=(stream,) if stream else (), label=label, profile=profile) as finished,
+        launcher.start(config, save=save, sinks=(stream,) if stream else (), label=label, profile=profile) as finished,
     ):
         watch(finished, stream, interrupt)
     if stream and stream.broken:
@@ -201,7 +201,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig
 
 
 def label_of(args: argparse.Namespace) -> Label | None:
-    """Give what the recording is to be called; raise HeartbeatError where none would be kept."""
+    """Return what the recording is to be called; raise HeartbeatError where none would be kept."""
     if not (args.name or args.note or args.tag):
         return None
     from heartbeat_core.benchmark.protocol import Label
@@ -213,7 +213,7 @@ def label_of(args: argparse.Namespace) -> Label | None:
 
 
 def label_in(args: argparse.Namespace, label: Label) -> Label:
-    """Give the label of one run of several, with the note and tags that all of them are to have."""
+    """Return the label of one run of several, with the note and tags that all of them are to have."""
     from dataclasses import replace
 
     wanted = label_of(args)
@@ -245,7 +245,7 @@ def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
 
 
 def complain_of(report: Report) -> None:
-    """Say on stderr how a run ended, if not well."""
+    """State on stderr how a run ended, if not well."""
     if report.ending and not report.ending.clean:
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_tui.commands.console import print_error
@@ -275,16 +275,16 @@ PROCESSES = 5  # where only --vs is given
 NOT_AN_EXPERIMENT = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
 
 
-def sweep(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
+def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run a sweep; return 1 where a point is impossible, 3 where none could be measured."""
     from heartbeat_core.benchmark.parameters import parse_axes
     from heartbeat_core.experiments.sweep import Sweep, sweep_json
 
     refuse(args, "--sweep", (*NOT_AN_EXPERIMENT, "repeat", "vs"))
     exact = args.iterations is not None or args.duration is not None
-    course = Sweep(plan, parse_axes(args.sweep), exact=exact, group=args.name or "")
-    interrupted = follow(args, course, launcher.with_ceiling, launcher)
-    swept = course.swept()
+    experiment = Sweep(config, parse_axes(args.sweep), exact=exact, group=args.name or "")
+    interrupted = follow(args, experiment, launcher.with_ceiling, launcher)
+    swept = experiment.swept()
     if args.json:
         print(json.dumps(sweep_json(swept), allow_nan=False))
     else:
@@ -296,16 +296,16 @@ def sweep(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -
     return judged([point.report for point in swept.measured], some_missing=not swept.measured)
 
 
-def repeat(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
+def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run candidates in several processes each; return 1 where one is impossible, 3 where one could not be measured."""
     from heartbeat_core.benchmark.parameters import parse_candidate
     from heartbeat_core.experiments.repeat import Repeat, repeat_json
 
     refuse(args, "--repeat", NOT_AN_EXPERIMENT)
     candidates = [parse_candidate(text) for text in args.vs or ()]
-    course = Repeat(plan, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
-    interrupted = follow(args, course, lambda plan: plan, launcher)
-    repeated = course.repeated()
+    experiment = Repeat(config, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
+    interrupted = follow(args, experiment, lambda config: config, launcher)
+    repeated = experiment.repeated()
     if args.json:
         print(json.dumps(repeat_json(repeated), allow_nan=False))
     else:
@@ -318,7 +318,9 @@ def repeat(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) 
     return judged(reports, some_missing=any(not one.measured for one in repeated.candidates))
 
 
-def follow(args: argparse.Namespace, course: Experiment, prepare: Callable[[BenchmarkConfig], BenchmarkConfig], launcher: Launcher) -> bool:
+def follow(
+    args: argparse.Namespace, experiment: Experiment, prepare: Callable[[BenchmarkConfig], BenchmarkConfig], launcher: Launcher
+) -> bool:
     """Run the course to its end, telling on stderr how far it is; tell whether Ctrl-C cut it short."""
     from dataclasses import replace
 
@@ -326,34 +328,34 @@ def follow(args: argparse.Namespace, course: Experiment, prepare: Callable[[Benc
 
     label_of(args)  # which may refuse it, before anything runs
 
-    def begin(plan: BenchmarkConfig, label: Label) -> Run:
+    def begin(config: BenchmarkConfig, label: Label) -> Run:
         label = label_in(args, label)
-        plan = replace(plan, calibrate=True) if args.calibrate else prepare(plan)
-        return launcher.start(plan, save=False if args.no_save else None, label=label)
+        config = replace(config, calibrate=True) if args.calibrate else prepare(config)
+        return launcher.start(config, save=False if args.no_save else None, label=label)
 
     with Interrupt(launcher.give_up) as interrupt:
-        for news in carry_out(course, begin):
+        for news in carry_out(experiment, begin):
             if isinstance(news, TrialStarted):
                 if interrupt.came:
-                    course.stop()
+                    experiment.stop()
                 watch(news.source, None, interrupt)  # type: ignore[arg-type]  # what begin() gave
                 for note in news.source.notes:
                     print(f"note: {note}", file=sys.stderr)
             elif news.report is not None and not interrupt.came:
-                tell(course, news.leg, in_short(news.report))
+                tell(experiment, news.trial, in_short(news.report))
                 complain_of(news.report)
             elif news.error is not None:
-                tell(course, news.leg, f"not measured: {news.error.title}. {news.error.cause}".strip())
+                tell(experiment, news.trial, f"not measured: {news.error.title}. {news.error.cause}".strip())
             if interrupt.came:
-                course.stop()
+                experiment.stop()
     if interrupt.came:
         print("interrupted: what was measured until then counts", file=sys.stderr)
     return interrupt.came
 
 
-def tell(course: Experiment, leg: Trial, text: str) -> None:
-    width = len(str(course.total))
-    print(f"{leg.number:>{width}}/{max(course.total, leg.number)}  {leg.name}: {text}", file=sys.stderr)
+def tell(experiment: Experiment, trial: Trial, text: str) -> None:
+    width = len(str(experiment.total))
+    print(f"{trial.number:>{width}}/{max(experiment.total, trial.number)}  {trial.name}: {text}", file=sys.stderr)
 
 
 def in_short(report: Report) -> str:
@@ -379,7 +381,7 @@ NOT_WITH_ON = {
 }
 
 
-def together(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig) -> int:
+def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run on every host; return 1 where one is impossible or failed, 3 where one could not be told."""
     from dataclasses import replace
 
@@ -389,7 +391,7 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with Interrupt(launcher.give_up) as interrupt:
-        runs = launcher.start_together(replace(plan, calibrate=args.calibrate), save=False if args.no_save else None, label=label)
+        runs = launcher.start_together(replace(config, calibrate=args.calibrate), save=False if args.no_save else None, label=label)
         try:
             watch_hosts(runs, interrupt)
         finally:
@@ -404,7 +406,7 @@ def together(args: argparse.Namespace, launcher: Launcher, plan: BenchmarkConfig
     else:
         from heartbeat_tui.commands.bench_output import print_hosts
 
-        print_hosts(plan, runs)
+        print_hosts(config, runs)
     return INTERRUPTED if interrupt.came else max(exit_code(report) for report in reports)
 
 

@@ -36,7 +36,7 @@ Row = tuple[str, str, str]
 
 
 def console_of(width: int = WIDTH) -> Console:
-    """Give what prints to stdout: as wide as the terminal, ``width`` where there is none."""
+    """Return what prints to stdout: as wide as the terminal, ``width`` where there is none."""
     return Console(width=None if Console().is_terminal else width, highlight=False)
 
 
@@ -52,10 +52,10 @@ def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
             meanwhile()
             with run.changed:
                 stage, count, beaten_s = run.series.stage, run.series.count, steady_s(run.series)
-            if run.plan.duration_s is not None:
-                progress.update(task, description=stage or "beating", completed=int(beaten_s), total=math.ceil(run.plan.duration_s))
+            if run.config.duration_s is not None:
+                progress.update(task, description=stage or "beating", completed=int(beaten_s), total=math.ceil(run.config.duration_s))
             else:
-                progress.update(task, description=stage or "beating", completed=count, total=wanted(run.plan))
+                progress.update(task, description=stage or "beating", completed=count, total=wanted(run.config))
 
 
 def show_progress_of_hosts(runs: MultiHostRun, meanwhile: Callable[[], None]) -> None:
@@ -68,16 +68,18 @@ def show_progress_of_hosts(runs: MultiHostRun, meanwhile: Callable[[], None]) ->
             for run, task in zip(runs.runs, tasks, strict=True):
                 with run.changed:
                     said = run.ending.kind if run.ending else run.series.stage or "beating"
-                    progress.update(task, description=said, completed=run.series.count, total=wanted(run.plan))
+                    progress.update(task, description=said, completed=run.series.count, total=wanted(run.config))
 
 
 def print_report(report: Report, recording: Path | None) -> None:
     """Print the handbook's own lines, then the honest table, and where the recording lies."""
     console = console_of()
-    plan, environment = report.plan, report.environment
+    config, environment = report.config, report.environment
     count = environment.get("threads")
     threads = f", {count} thread{'s' if count != 1 else ''}" if count else ""
-    console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend}{threads} · {plan.method} · warm-up {plan.warmup}"))
+    console.print(
+        Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend}{threads} · {config.method} · warm-up {config.warmup}")
+    )
     torch = environment.get("torch")
     about = [environment.get("hardware"), environment.get("cpu"), torch and f"torch {torch}", environment.get("precision")]
     console.print(Text(" · ".join(str(part) for part in about if part)))
@@ -98,7 +100,7 @@ def print_report(report: Report, recording: Path | None) -> None:
 
 
 def print_profile(console: Console, profiled: Profiled) -> None:
-    """Say what a profile holds and what opens it, or what it lacks."""
+    """State what a profile holds and what opens it, or what it lacks."""
     if profiled.problem:
         console.print(Text(f"profile: not whole: {profiled.problem}. The run itself counts."))
     for file in files_of(profiled):
@@ -112,7 +114,7 @@ def print_handbook_lines(console: Console, report: Report) -> None:
         products, total_ms = report.handbook.products, report.handbook.total_ns / 1e6
     else:
         assert report.statistics is not None
-        products = report.statistics.n * report.plan.products_per_sample
+        products = report.statistics.n * report.config.products_per_sample
         total_ms = report.statistics.mean_ns * products / 1e6
     console.print(f"\nTotal time for {products} iterations: {total_ms:.4f} ms")
     console.print(f"Average time per iteration: {total_ms / products:.4f} ms\n")
@@ -129,7 +131,7 @@ def two_columns(rows_: list[Row]) -> Table:
 
 
 def rows(report: Report) -> Iterator[Row]:
-    """Give the table row by row: name, value, what there is to say about it."""
+    """Return the table row by row: name, value, what there is to say about it."""
     yield from statistics_rows(report)
     yield from throughput_rows(report)
     yield from start_rows(report)
@@ -170,7 +172,7 @@ def throughput_rows(report: Report) -> Iterator[Row]:
         return
     first = ", by the first reading" if report.handbook else ""  # the handbook's number; the median is of all readings
     yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s{first}"
-    yield "memory", format_bytes_rate(report.bytes_per_s), f"{report.plan.workload.intensity:.1f} FLOP per byte"
+    yield "memory", format_bytes_rate(report.bytes_per_s), f"{report.config.workload.intensity:.1f} FLOP per byte"
     if report.floor and report.share:
         name = "of the floor" if report.floor.roof.hard else "of the ceiling"
         yield name, format_share(report.share), f"{format_ns(report.floor.ns)} by {report.floor.bound}; {report.floor.roof.source}"
@@ -181,7 +183,7 @@ def counted(count: int, what: str) -> str:
 
 
 def start_rows(report: Report) -> Iterator[Row]:
-    """Say what came before the steady state: the handbook's two reasons, each timed apart."""
+    """State what came before the steady state: the handbook's two reasons, each timed apart."""
     if report.cold_ns:
         times = f"{report.cold_ns / report.statistics.median_ns:.1f} × the median" if report.statistics else ""
         yield "cold", format_ns(report.cold_ns), times
@@ -193,10 +195,10 @@ def start_rows(report: Report) -> Iterator[Row]:
             yield name, format_ns(ns), detail
 
 
-def print_hosts(plan: BenchmarkConfig, runs: MultiHostRun) -> None:
+def print_hosts(config: BenchmarkConfig, runs: MultiHostRun) -> None:
     """Print a line a host, the recordings, and how far the hosts lie apart."""
     console = console_of()
-    console.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend} · {plan.method} · {runs.labels[0]}"))
+    console.print(Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {runs.labels[0]}"))
     table = Table("host", "median", "95 % interval", "p95", "verdict", box=None, padding=(0, 2, 0, 0))
     for line in runs.hosts():
         table.add_row(*(Text(cell) for cell in host_cells(line)))
@@ -242,7 +244,7 @@ def print_comparison(handbook: Report, honest: Report, why: str) -> None:
         table.add_row(Text(name), Text(left), Text(right))
     console.print(table)
     for report in (handbook, honest):
-        console.print(Text(f"{report.plan.method}: {report.verdict.kind}: {report.verdict.reason}"))
+        console.print(Text(f"{report.config.method}: {report.verdict.kind}: {report.verdict.reason}"))
     console.print(Text(why))
 
 
@@ -256,7 +258,7 @@ def print_sweep(swept: Swept) -> None:
     if not swept.points:
         out.print("Nothing was measured.")
         return
-    out.print(Text(headline(swept.points[0].plan, {axis.name for axis in swept.axes})))
+    out.print(Text(headline(swept.points[0].config, {axis.name for axis in swept.axes})))
     for label in dict.fromkeys(label for point in swept.measured if point.report for label in point.report.labels):
         out.print(Text(label))
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -287,20 +289,20 @@ def row(point: SweepPoint, swept: Swept) -> list[str]:
     return [*(f"{v:,}" if isinstance(v, int) else v for v in values), *cells, judged]
 
 
-def headline(plan: BenchmarkConfig, varied: set[str]) -> str:
+def headline(config: BenchmarkConfig, varied: set[str]) -> str:
     """Name what all points have in common."""
-    work = plan.workload
+    work = config.workload
     sizes = {name: name[0] if name in varied else str(getattr(work, name)) for name in ("batch", "hidden", "intermediate")}
     shape = f"[{sizes['batch']}×{sizes['hidden']}]·[{sizes['hidden']}×{sizes['intermediate']}]"
-    parts = [shape, *([] if "dtype" in varied else [work.dtype]), plan.backend, plan.method, f"warm-up {plan.warmup}"]
+    parts = [shape, *([] if "dtype" in varied else [work.dtype]), config.backend, config.method, f"warm-up {config.warmup}"]
     return " · ".join(parts)
 
 
 def print_repeat(repeated: Repeated) -> None:
     """Print both levels of spread for each candidate, then how they compare."""
     out = console_of(EXPERIMENT_WIDTH)
-    plan = repeated.reference.plan
-    out.print(Text(f"{plan.workload.shape} {plan.workload.dtype} · {plan.backend} · {plan.method} · warm-up {plan.warmup}"))
+    config = repeated.reference.config
+    out.print(Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · warm-up {config.warmup}"))
     order = f"; order shuffled in each round, seed {repeated.seed}" if len(repeated.candidates) > 1 else ""
     out.print(Text(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}"))
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -336,7 +338,7 @@ def spread(share: float | None) -> str:
 
 
 def sentences(one: Candidate) -> list[str]:
-    """Say what its processes show beyond the figures."""
+    """State what its processes show beyond the figures."""
     found = []
     if one.error:
         found.append("not measured: " + " ".join(part for part in (f"{one.error.title}.", one.error.cause, one.error.remedy) if part))

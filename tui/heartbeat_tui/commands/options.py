@@ -88,7 +88,7 @@ def make_plan(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig:
     """Make the plan the flags and settings describe; raise HeartbeatError where it makes no sense."""
     from dataclasses import replace
 
-    plan = launcher.plan()
+    plan = launcher.config()
     if args.duration is not None or args.until_stopped:
         plan = replace(plan, iterations=None, duration_s=args.duration)
     if args.window is not None:

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
 
     launcher = Launcher(load_settings())
     try:
-        plan = launcher.replay(args.file, args.speed).plan
+        plan = launcher.replay(args.file, args.speed).config
         from heartbeat_tui.bootstrap import open_screen
 
         open_screen(launcher, plan, replay=lambda: launcher.replay(args.file, args.speed).start())

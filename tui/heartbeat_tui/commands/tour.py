@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             return without_screen(launcher, as_json=args.json)
         from heartbeat_tui.bootstrap import open_screen
 
-        open_screen(launcher, launcher.plan(), tour=True)
+        open_screen(launcher, launcher.config(), tour=True)
     finally:
         launcher.close()
     return 0

@@ -61,7 +61,7 @@ class Compared:
 
         statistics = [found for side in self.runs if (found := side[0].report.statistics)]  # a side without them is none
         edges = common_edges(statistics, most) or edges_for(statistics[number], max(4, most))
-        return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.plan.products_per_sample)
+        return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.config.products_per_sample)
 
     def quantiles(self, number: int) -> dict[float, float]:
         """Give those quantiles of a side's samples of which there are samples enough to tell them."""
@@ -70,7 +70,7 @@ class Compared:
         first, *others = self.runs[number]
         found = first.report.statistics
         if others:
-            found = summarize(pooled(self.runs[number]), first.report.plan.products_per_sample)
+            found = summarize(pooled(self.runs[number]), first.report.config.products_per_sample)
         return dict(found.quantiles) if found else {}
 
     def at(self, rates: Mapping[str, float]) -> Compared:
@@ -105,7 +105,7 @@ def compare_read(sights: Sequence[tuple[RunEntry, Sight]], tariff: CostRates) ->
                 raise
             errors.append(error)
             continue
-        key = (entry.group, plan_key(entry, run.report.plan)) if entry.group else entry.path
+        key = (entry.group, plan_key(entry, run.report.config)) if entry.group else entry.path
         runs.setdefault(key, []).append(run)
         snapshots.setdefault(key, []).append(sight.snapshot)
     if errors and not runs:

@@ -288,13 +288,13 @@ class ComparingDesk(RunsDesk):
             self.clear_run()
             self.pair_wanted = True
             await self.switch_mode("heartbeat")
-            self.pane.plan = plan
+            self.pane.config = plan
             self.pane.action_begin()
 
     def plan_for(self, pair: DevicePair) -> BenchmarkConfig:
         """Plan the run that is missing: the work of the one there is."""
         assert self.archive is not None
-        there = self.archive.open(pair.there).snapshot.report.plan if pair.there is not None else self.pane.plan
+        there = self.archive.open(pair.there).snapshot.report.config if pair.there is not None else self.pane.config
         return replace(there, backend=pair.lacking, threads=None, calibrate=False)
 
     def conducted(self) -> None:

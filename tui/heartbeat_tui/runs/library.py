@@ -237,7 +237,7 @@ def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
     snapshot = Snapshot(
         report,
         chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
-        histogram=lambda bins: histogram(series.steady, statistics, bins, report.plan.products_per_sample) if statistics else (),
+        histogram=lambda bins: histogram(series.steady, statistics, bins, report.config.products_per_sample) if statistics else (),
     )
     return Read(snapshot, series)
 

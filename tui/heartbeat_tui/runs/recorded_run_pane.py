@@ -24,7 +24,7 @@ class RecordedRunPane(HeartbeatPane):
     ]
 
     def __init__(self, tabs: Iterable[tuple[str, str, str]], snapshot: Snapshot) -> None:
-        super().__init__(tabs, snapshot.report.plan, replaying=True)
+        super().__init__(tabs, snapshot.report.config, replaying=True)
         self.mode = "runs"
         self.snapshot = snapshot
 

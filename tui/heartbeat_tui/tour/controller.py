@@ -44,7 +44,7 @@ class TourDesk(BeatDesk):
 
         await self.switch_mode("heartbeat")
         if self.tour is None:
-            self.tour, self.plan_before = Tour(), self.pane.plan
+            self.tour, self.plan_before = Tour(), self.pane.config
             self.guide = Guide(self.tour)
             await self.arrive()
             await self.pane.guide_with(self.guide)
