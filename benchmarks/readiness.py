@@ -98,10 +98,10 @@ def faults() -> list[Figure]:
         quota = "[quotas]\nTPUV6EPerProjectPerZoneForTPUAPI = { us-central1-b = 0 }\n"
         file.write_text(f'description = "faulty"\nextends = "flaky"\n{quota}', encoding="utf-8")
         with start_emulator(str(file), seed=random.randrange(2**31)) as emulator:
-            world = detect_environment({"project": PROJECT}, endpoint=emulator.url, environ=demo_environ(), limits=limits)
+            environment = detect_environment({"project": PROJECT}, endpoint=emulator.url, environ=demo_environ(), limits=limits)
             for _ in range(FAULTY_RUNS):
                 start = perf_counter()
-                readiness = Runner(checks, world, limit_s=LIMIT_S).run()
+                readiness = Runner(checks, environment, limit_s=LIMIT_S).run()
                 late = max(late, perf_counter() - start)
                 statuses = {result.id: result.status for result in readiness.results}
                 wrong += readiness.ready is True or statuses["quota.tpu-zone"] == "pass" or len(statuses) != len(checks)

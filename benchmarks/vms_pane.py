@@ -55,7 +55,7 @@ class Stage:
     def __init__(self, folder: str) -> None:
         self.surveyor = RunnerFactory(Settings(), {}, demo=scenario(folder))
         checkup = CheckMonitor(self.surveyor)
-        self.fleet = InventoryMonitor(lambda: checkup.open().world, checkup.offers, every_s=NEVER_S)
+        self.fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S)
         self.app = HeartbeatApp(
             BenchmarkConfig(), no_run, checkup=lambda: checkup, fleet=lambda: self.fleet, mode="vms", reduced_motion=True
         )

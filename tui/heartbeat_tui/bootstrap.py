@@ -62,7 +62,7 @@ def make_app(
         from heartbeat_tui.vms.monitor import InventoryMonitor
 
         own = app.open_checkup()
-        return InventoryMonitor(lambda: own.open().world, own.offers)
+        return InventoryMonitor(lambda: own.open().environment, own.offers)
 
     def play(path: Path) -> Source:
         return launcher.replay(path).start()
@@ -82,8 +82,10 @@ def make_app(
             return "", launcher.backend()
         from heartbeat_core.remote.hosts import destination_of
 
-        world, remote = app.open_checkup().open().world, launcher.settings.remote
-        launcher.destination = destination_of(event.node, event.project, event.worker, world.open_session, world.endpoint, remote)
+        environment, remote = app.open_checkup().open().environment, launcher.settings.remote
+        launcher.destination = destination_of(
+            event.node, event.project, event.worker, environment.open_session, environment.endpoint, remote
+        )
         return launcher.destination.label, launcher.backend()
 
     app = HeartbeatApp(

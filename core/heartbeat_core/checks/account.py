@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import Context, ask_apis
+from heartbeat_core.checks.context import Context, fetch_apis
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
@@ -16,9 +16,9 @@ NOT_IN = ("credentials-missing", "credentials-expired")
 
 def gcloud(context: Context) -> Finding:
     """Read from gcloud's files which account it acts as, and whether it is logged in."""
-    if context.world.emulated:
+    if context.environment.emulated:
         return not_applicable(EMULATED)
-    config, metadata = context.world.gcloud, context.world.metadata
+    config, metadata = context.environment.gcloud, context.environment.metadata
     context.note(f"{config.file} and the accounts gcloud holds credentials of", f"account {config.account or 'not set'}")
     if config.problem:
         return unknown("could not tell: gcloud's configuration cannot be read", config.problem, do.init({}))
@@ -52,10 +52,10 @@ def adc(context: Context) -> Finding:
 
 
 def match(context: Context) -> Finding:
-    if context.world.emulated:
+    if context.environment.emulated:
         return not_applicable(EMULATED)
-    principal, metadata = context.session.principal, context.world.metadata
-    account = context.world.gcloud.account or (metadata.email if metadata else None)
+    principal, metadata = context.session.principal, context.environment.metadata
+    account = context.environment.gcloud.account or (metadata.email if metadata else None)
     context.note("gcloud's account and that of programs", f"{account} and {principal}")
     if principal.name is None or account is None:
         return unknown(f"could not tell: gcloud acts as {account or 'nobody'}, programs as {principal}", "", do.login_adc({}))
@@ -88,7 +88,7 @@ def quota_project(context: Context) -> Finding:
 def emulated_quota_project(context: Context) -> Finding:
     """Ask something, for an emulator may play a Google that counts calls against another project."""
     try:
-        ask_apis(context)
+        fetch_apis(context)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if diagnosis.id == "quota-project-foreign":

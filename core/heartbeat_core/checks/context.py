@@ -62,8 +62,8 @@ class CheckEnvironment:
 class SharedQueries:
     """What all checks of one round share: the session, and every answer that more than one of them wants."""
 
-    def __init__(self, world: CheckEnvironment, cancellation: Cancellation, limit_s: float) -> None:
-        self.world, self.cancellation, self.limit_s = world, cancellation, limit_s
+    def __init__(self, environment: CheckEnvironment, cancellation: Cancellation, limit_s: float) -> None:
+        self.environment, self.cancellation, self.limit_s = environment, cancellation, limit_s
         self.lock = threading.Lock()
         self.answers: dict[str, Future[object]] = {}
         self.calls: dict[str, list[ApiCall]] = {}
@@ -85,7 +85,7 @@ class SharedQueries:
 
     def session(self) -> CloudSession:
         """Give the one session; raise CloudError where there are no credentials."""
-        self.opened = self.get("session", self.world.open_session)
+        self.opened = self.get("session", self.environment.open_session)
         return self.opened
 
     @property
@@ -103,7 +103,7 @@ class Context:
 
     def __init__(self, shared: SharedQueries, limit_s: float) -> None:
         self.shared, self.limit_s = shared, limit_s
-        self.world = shared.world
+        self.environment = shared.environment
         self.cancellation = Cancellation()
         self.lock = threading.Lock()
         self.noted: list[Evidence] = []
@@ -111,7 +111,7 @@ class Context:
 
     @property
     def target(self) -> Target:
-        return self.world.target
+        return self.environment.target
 
     @property
     def project(self) -> str:
@@ -123,20 +123,20 @@ class Context:
     @property
     def session(self) -> CloudSession:
         """Make a session that ends with this check; raise CloudError where there are no credentials."""
-        made = self.shared.session().narrow(cancellation=self.cancellation, seconds=self.limit_s)
+        made = self.shared.session().child_session(cancellation=self.cancellation, seconds=self.limit_s)
         with self.lock:
             self.sessions.append(made)
         return made
 
-    def ask_once(self, key: str, work: Callable[[CloudSession], T]) -> T:
+    def fetch_once(self, key: str, work: Callable[[CloudSession], T]) -> T:
         """Ask what other checks of this round ask too: once for all of them; raise what it raises."""
         session = self.shared.session()
 
         def ask() -> T:
             # not this check's own session: when it is given up, the others still want the answer
-            narrow = session.narrow(cancellation=self.shared.cancellation, seconds=self.shared.limit_s)
-            self.shared.calls[key] = narrow.calls
-            return work(narrow)
+            child = session.child_session(cancellation=self.shared.cancellation, seconds=self.shared.limit_s)
+            self.shared.calls[key] = child.calls
+            return work(child)
 
         try:
             return self.shared.get(key, ask)
@@ -177,44 +177,44 @@ TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update",
 PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
 
 
-def ask_project(context: Context) -> projects.Project:
+def fetch_project(context: Context) -> projects.Project:
     name = context.project
-    return context.ask_once("project", lambda session: projects.get_project(session, name))
+    return context.fetch_once("project", lambda session: projects.get_project(session, name))
 
 
-def ask_apis(context: Context) -> dict[str, services.Api]:
+def fetch_apis(context: Context) -> dict[str, services.Api]:
     name = context.project
-    return context.ask_once("apis", lambda session: services.get_apis(session, name))
+    return context.fetch_once("apis", lambda session: services.get_apis(session, name))
 
 
-def ask_permissions(context: Context) -> frozenset[str]:
+def fetch_permissions(context: Context) -> frozenset[str]:
     name = context.project
-    return context.ask_once("permissions", lambda session: projects.granted_permissions(session, name, PERMISSIONS))
+    return context.fetch_once("permissions", lambda session: projects.granted_permissions(session, name, PERMISSIONS))
 
 
-def ask_policy(context: Context) -> projects.IamPolicy:
+def fetch_policy(context: Context) -> projects.IamPolicy:
     name = context.project
-    return context.ask_once("policy", lambda session: projects.get_policy(session, name))
+    return context.fetch_once("policy", lambda session: projects.get_policy(session, name))
 
 
-def ask_service_accounts(context: Context) -> tuple[iam.ServiceAccount, ...]:
+def fetch_service_accounts(context: Context) -> tuple[iam.ServiceAccount, ...]:
     name = context.project
-    return context.ask_once("service accounts", lambda session: iam.list_service_accounts(session, name))
+    return context.fetch_once("service accounts", lambda session: iam.list_service_accounts(session, name))
 
 
-def ask_region(context: Context, region: str) -> compute.Region:
+def fetch_region(context: Context, region: str) -> compute.Region:
     name = context.project
-    return context.ask_once("region", lambda session: compute.get_region(session, name, region))
+    return context.fetch_once("region", lambda session: compute.get_region(session, name, region))
 
 
-def ask_nodes(context: Context) -> tpu.Nodes:
+def fetch_nodes(context: Context) -> tpu.Nodes:
     """Ask for every node and queued resource of the project, in all zones."""
     name = context.project
-    nodes = context.ask_once("nodes", lambda session: tpu.list_nodes(session, name))
-    queued = context.ask_once("queued resources", lambda session: tpu.list_queued_resources(session, name))
+    nodes = context.fetch_once("nodes", lambda session: tpu.list_nodes(session, name))
+    queued = context.fetch_once("queued resources", lambda session: tpu.list_queued_resources(session, name))
     return tpu.Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
 
 
-def ask_types(context: Context, zone: str) -> tuple[str, ...]:
+def fetch_types(context: Context, zone: str) -> tuple[str, ...]:
     name = context.project
-    return context.ask_once(f"types in {zone}", lambda session: tpu.list_accelerator_types(session, name, zone))
+    return context.fetch_once(f"types in {zone}", lambda session: tpu.list_accelerator_types(session, name, zone))

@@ -25,12 +25,12 @@ LIBRARY_FOLDERS = ("usr/lib", "usr/lib64", "usr/local/lib", "lib", "lib64")
 
 
 def on_tpu_vm(context: Context) -> bool:
-    metadata = context.world.metadata
+    metadata = context.environment.metadata
     return bool(tpus(context)) or bool(metadata and metadata.is_tpu_vm)
 
 
 def tpus(context: Context) -> tuple[PciTpu, ...]:
-    return scan_tpus(context.world.root / "sys/bus/pci/devices")
+    return scan_tpus(context.environment.root / "sys/bus/pci/devices")
 
 
 def python(context: Context) -> Finding:
@@ -46,12 +46,12 @@ def python(context: Context) -> Finding:
 
 def gcloud(context: Context) -> Finding:
     """Find gcloud without running it, which takes half a second."""
-    path = shutil.which("gcloud", path=context.world.environ.get("PATH", ""))
+    path = shutil.which("gcloud", path=context.environment.environ.get("PATH", ""))
     context.note("gcloud on PATH", path or "not there")
     if path is None:
         why = "The handbook, and every remedy here, uses it."
         page = Remedy("Install the Google Cloud CLI.", page=INSTALL_GCLOUD, changes="installs gcloud")
-        say = warned if context.world.emulated else failed
+        say = warned if context.environment.emulated else failed
         return say("gcloud is not installed", why, page, do.init({}))
     version = gcloud_version(Path(path))
     return passed(f"gcloud {version}" if version else f"gcloud, of a version that {path} does not tell")
@@ -71,7 +71,7 @@ def gcloud_version(path: Path) -> str | None:
 
 def site_folders(context: Context, *, xla: bool) -> list[str]:
     """List the folders a Python finds its packages in: the one with torch_xla's, or this one's."""
-    python = context.world.xla_python if xla else None
+    python = context.environment.xla_python if xla else None
     if python is None:
         return list(sys.path)
     prefix = python.parent.parent
@@ -92,8 +92,8 @@ def torch(context: Context) -> Finding:
     own = package_version(context, "torch", site_folders(context, xla=False)) if find_spec("torch") else None
     if own:
         return passed(f"torch {own}, in this Python")
-    if context.world.xla_python and (other := package_version(context, "torch", site_folders(context, xla=True))):
-        return passed(f"torch {other}, in {context.world.xla_python}")
+    if context.environment.xla_python and (other := package_version(context, "torch", site_folders(context, xla=True))):
+        return passed(f"torch {other}, in {context.environment.xla_python}")
     command = (sys.executable, "-m", "pip", "install", "torch")
     remedy = Remedy("Install torch.", command, changes="installs torch in this Python (0.2 to 3 GB)")
     if on_tpu_vm(context):
@@ -126,7 +126,7 @@ def release(version: str) -> str:
 def libtpu(context: Context) -> Finding:
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
-    named = context.world.environ.get("TPU_LIBRARY_PATH")
+    named = context.environment.environ.get("TPU_LIBRARY_PATH")
     if named:
         there = Path(named).is_file()
         context.note(f"TPU_LIBRARY_PATH={named}", "there" if there else "not there")
@@ -152,18 +152,18 @@ def openblas(context: Context) -> Finding:
 
 def find_library(context: Context, name: str) -> Iterator[Path]:
     """Find a shared library by the folders the loader looks in, the machine's own and those of LD_LIBRARY_PATH."""
-    set_by_hand = (folder for folder in context.world.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
+    set_by_hand = (folder for folder in context.environment.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
     for folder in (Path(each) for each in set_by_hand):
         yield from (folder / name,) if (folder / name).exists() else ()
     for each in LIBRARY_FOLDERS:
-        folder = context.world.root / each
+        folder = context.environment.root / each
         yield from folder.glob(name)
         yield from folder.glob(f"*-linux-gnu/{name}")
         yield from folder.glob(f"*-linux-gnu/openblas*/{name}")
 
 
 def chips(context: Context) -> Finding:
-    found, metadata = tpus(context), context.world.metadata
+    found, metadata = tpus(context), context.environment.metadata
     slots = {tpu.slot for tpu in found}
     names = sorted({tpu.chip.title if tpu.chip else f"unknown TPU ({tpu.device})" for tpu in found})
     context.note("PCI devices of vendor 0x1ae0 that are TPUs", ", ".join(names) or "none")
@@ -182,10 +182,10 @@ def chips(context: Context) -> Finding:
 def chip_driver(context: Context) -> Finding:
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
-    metadata = context.world.metadata
+    metadata = context.environment.metadata
     kind = find_accelerator(metadata.accelerator_type if metadata else None)
     runtime = metadata.tpu_env.get("RUNTIME_VERSION") if metadata else None
-    devices = driver_files(context.world.root)
+    devices = driver_files(context.environment.root)
     context.note("/dev/vfio, /dev/accel*", ", ".join(str(device) for device in devices) or "no chip in either")
     fitting = kind.family.runtime if kind else fitting_runtime(tpus(context))
     words = {**context.words, **({"accelerator_type": kind.type} if kind else {}), **({"runtime_version": fitting} if fitting else {})}
@@ -211,7 +211,7 @@ def chip_free(context: Context) -> Finding:
     """Find who holds a chip; nobody's process is ever ended."""
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
-    root = context.world.root
+    root = context.environment.root
     holders = users_of(root, driver_files(root))
     context.note("/proc/*/fd and /proc/locks", "; ".join(map(str, holders)) or "nobody holds a chip or libtpu's lock")
     if holders:
@@ -226,7 +226,7 @@ def chip_free(context: Context) -> Finding:
 
 
 def scopes(context: Context) -> Finding:
-    metadata = context.world.metadata
+    metadata = context.environment.metadata
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
     if metadata is None:

@@ -88,7 +88,7 @@ def who(context: Context) -> str:
 
 def may(context: Context, wanted: Iterable[str], role: str, title: str) -> Finding:
     """Find out whether every permission is there that a role stands for, whatever role it comes from."""
-    granted = questions.ask_permissions(context)
+    granted = questions.fetch_permissions(context)
     missing = [permission for permission in wanted if permission not in granted]
     if not missing:
         return passed(f"{who(context)} may do what {title} may", "Asked by permissions: inherited, group and custom grants count.")
@@ -112,10 +112,10 @@ def tpu_admin(context: Context) -> Finding:
 
 def service_agent(context: Context) -> Finding:
     """Look for either agent with its role. No call that only reads proves that there is none."""
-    project = questions.ask_project(context)
+    project = questions.fetch_project(context)
     if not project.number:
         return unknown("could not tell: Google does not say the project's number", "The agents are named by it.")
-    policy = questions.ask_policy(context)
+    policy = questions.fetch_policy(context)
     agents = iam.service_agents(project.number)
     for email, role in agents:
         if any(binding.condition is None for binding in policy.holds(f"serviceAccount:{email}", role)):
@@ -134,14 +134,14 @@ def choose_account(context: Context) -> iam.ServiceAccount | str:
     """
     named = context.target.service_account.value
     if not named:
-        policy = questions.ask_policy(context)
-        listed = [account for account in questions.ask_service_accounts(context) if account.user_managed]
+        policy = questions.fetch_policy(context)
+        listed = [account for account in questions.fetch_service_accounts(context) if account.user_managed]
         # those with TPU Admin first, then those named as if they were meant
         listed.sort(key=lambda account: (not policy.holds(account.member, TPU_ADMIN), account.disabled, "tpu" not in account.email))
         return listed[0] if listed else "the project has no service account that somebody made"
     project = context.project
     try:
-        return context.ask_once("the service account", lambda session: iam.get_service_account(session, project, named))
+        return context.fetch_once("the service account", lambda session: iam.get_service_account(session, project, named))
     except CloudError as error:
         if error.status == 404:
             return f"there is no {named}"
@@ -170,7 +170,7 @@ def chosen_account(context: Context) -> iam.ServiceAccount:
 
 def tpu_service_account_roles(context: Context) -> Finding:
     account = chosen_account(context)
-    policy, project = questions.ask_policy(context), questions.ask_project(context)
+    policy, project = questions.fetch_policy(context), questions.fetch_project(context)
     grants = {role: find_grant(policy, account.member, role, inherits=project.parent is not None) for role in (TPU_ADMIN, STORAGE_ADMIN)}
     words = {**context.words, "principal": account.member}
     missing = [role for role, grant in grants.items() if not grant.holds]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
-from heartbeat_core.checks.context import Context, ask_apis, ask_project
+from heartbeat_core.checks.context import Context, fetch_apis, fetch_project
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.projects import get_billing
 from heartbeat_core.diagnosis import remedies as do
@@ -33,7 +33,7 @@ def exists(context: Context) -> Finding:
         why = f"Name one: --project, PROJECT_ID or gcloud's configuration; all are empty. {chosen.source.capitalize()}."
         return failed("no project was chosen", why, do.list_projects(words), do.set_project(words), do.create_project(words))
     try:
-        project = ask_project(context)
+        project = fetch_project(context)
     except CloudError as error:
         if error.kind == "refused" and diagnose_exception(error, "call", words).id in OUT_OF_REACH:
             why = f"Google does not tell a project that is not there from one you may not see. It is named by {chosen.source}."
@@ -66,7 +66,7 @@ def api(context: Context, name: str) -> Finding:
     service = f"{name}.googleapis.com"
     words = {**context.words, "service": service}
     try:
-        found = ask_apis(context).get(service)
+        found = fetch_apis(context).get(service)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if name == "serviceusage" and diagnosis.id == "api-disabled":

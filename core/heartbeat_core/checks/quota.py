@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import Context, ask_nodes, ask_region
+from heartbeat_core.checks.context import Context, fetch_nodes, fetch_region
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, Accelerator, Family, Provisioning, Scope
 from heartbeat_core.cloud.errors import CloudError
@@ -24,7 +24,7 @@ def quota_elsewhere(context: Context, kind: Accelerator) -> Remedy | None:
     """Say in words where Cloud Quotas allows some; None where it does nowhere, or does not say. Use is not looked at."""
     name = context.project
     try:
-        found = context.ask_once("TPU quotas", lambda session: quotas.list_quotas(session, name, quotas.TPU))
+        found = context.fetch_once("TPU quotas", lambda session: quotas.list_quotas(session, name, quotas.TPU))
     except CloudError:
         return None  # a hint beside what was found already
     listed = {quota.id: quota for quota in found}
@@ -129,7 +129,7 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
         return unreadable(context, need, limit)
-    everything = ask_nodes(context)
+    everything = fetch_nodes(context)
     silent = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
     use = held(replace(everything, unreachable=silent), kind, model, scope, place)
     return beside_use(context, need, quota, limit, use)
@@ -227,7 +227,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     if not place:
         return unknown("could not tell: no zone was chosen, or its name tells no region")
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
-    row = ask_region(context, place).quotas.get(names[1])
+    row = fetch_region(context, place).quotas.get(names[1])
     if row is None or row.limit is None or row.usage is None:
         return unknown(f"could not tell: the region says nothing of {names[1]}", "", do.quota_page(context.words), link=LINK)
     if row.limit < 0:

@@ -104,7 +104,7 @@ class Runner:
     def __init__(
         self,
         checks: Sequence[Check],
-        world: CheckEnvironment,
+        environment: CheckEnvironment,
         *,
         on_result: OnResult | None = None,
         on_start: Callable[[str], None] | None = None,
@@ -112,7 +112,7 @@ class Runner:
     ) -> None:
         self.checks = {check.id: replace(check, limit_s=limit_s) if limit_s else check for check in checks}
         check_order(self.checks)
-        self.world = world
+        self.environment = environment
         self.on_result = on_result or (lambda _: None)
         self.on_start = on_start or (lambda _: None)
         self.results: dict[str, Result] = {}
@@ -156,7 +156,7 @@ class Runner:
             with self.lock:
                 self.principal = self.round.shared.principal or self.principal
                 self.round = None
-        return self.readiness()
+        return self.report()
 
     def start(self, names: Iterable[str] | None = None) -> threading.Thread:
         """Run in a thread of its own."""
@@ -170,12 +170,12 @@ class Runner:
             if self.round:
                 self.round.cancel()
 
-    def readiness(self, names: Iterable[str] | None = None) -> CheckReport:
+    def report(self, names: Iterable[str] | None = None) -> CheckReport:
         """Give the answers so far in the order of the checks, all or those of ``names``."""
         kept = None if names is None else set(names)
         with self.lock:
             results = tuple(self.results[name] for name in self.checks if name in self.results and (kept is None or name in kept))
-        return CheckReport(results, self.world.target, self.principal)
+        return CheckReport(results, self.environment.target, self.principal)
 
 
 @dataclass
@@ -204,7 +204,7 @@ class CheckRound:
         self.done: dict[str, Result] = {}
         self.cancellation = Cancellation()
         limit_s = max((check.limit_s for check in runner.checks.values()), default=LIMIT_S)
-        self.shared = SharedQueries(runner.world, self.cancellation, limit_s)
+        self.shared = SharedQueries(runner.environment, self.cancellation, limit_s)
         self.events: queue.SimpleQueue[tuple[str, Context, Finding | BaseException] | None] = queue.SimpleQueue()
 
     def run(self) -> None:

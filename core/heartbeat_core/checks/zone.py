@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
-from heartbeat_core.checks.context import Context, ask_types
+from heartbeat_core.checks.context import Context, fetch_types
 from heartbeat_core.cloud import tpu
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, runtime_fits
 from heartbeat_core.cloud.errors import CloudError
@@ -31,7 +31,7 @@ def accelerator(context: Context) -> Finding:
     if not zone or not wanted:
         return unknown("could not tell: no zone or no accelerator type was chosen")
     try:
-        offered = ask_types(context, zone)
+        offered = fetch_types(context, zone)
     except CloudError as error:
         if error.kind == "refused" and error.status in (403, 404) and zone not in tpu.list_zones(context.session, context.project):
             return elsewhere(context, f"{zone} has no TPUs", zone, wanted)

@@ -90,7 +90,7 @@ def open_session(
 
 
 class CloudSession:
-    """What checks and panes ask with; ``narrow`` makes one for a single errand, over the same connection."""
+    """What checks and panes ask with; ``child_session`` makes one for a single task, over the same connection."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class CloudSession:
     def __repr__(self) -> str:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
 
-    def narrow(self, *, cancellation: Cancellation | None = None, seconds: float | None = None) -> CloudSession:
+    def child_session(self, *, cancellation: Cancellation | None = None, seconds: float | None = None) -> CloudSession:
         """Make a session with its own order to stop, its own list of calls, and ``seconds`` from now for all of them together."""
         return CloudSession(self.connection, self.limits, cancellation=cancellation, seconds=seconds)
 

@@ -195,7 +195,7 @@ def test_cancelling_ends_all_at_once_and_keeps_what_was_answered(world: Any) -> 
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
     never.set()
-    assert statuses(runner.readiness()) == {"a.quick": "pass"}
+    assert statuses(runner.report()) == {"a.quick": "pass"}
 
 
 def test_cancelling_when_nothing_runs_does_nothing(world: Any) -> None:
@@ -256,7 +256,7 @@ def test_an_answer_that_several_want_is_asked_for_once_and_fails_for_all(world: 
             asked.append("once")
             raise CloudError("timed out", "too late", service="tpu")
 
-        return passed(context.ask_once("key", work))
+        return passed(context.fetch_once("key", work))
 
     readiness = Runner([check(f"a.{number}", ask) for number in range(5)], world()).run()
     assert asked == ["once"]

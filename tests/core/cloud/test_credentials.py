@@ -301,7 +301,7 @@ def test_the_name_in_an_id_token_is_read() -> None:
 
 def test_a_refresh_nobody_waits_for_delays_no_one(google: Any, answer: Any, tmp_path: Path) -> None:
     google.say(answer(hold=True))
-    session = open_as_user(tmp_path).narrow(seconds=3600)
+    session = open_as_user(tmp_path).child_session(seconds=3600)
     met: list[str] = []
 
     def ask() -> None:

@@ -183,7 +183,7 @@ def test_a_server_that_drips_is_given_up_in_all(server: Any, answer: Any) -> Non
 
 
 def test_a_narrow_session_has_one_limit_for_all_its_calls(server: Any, session: CloudSession, answer: Any) -> None:
-    narrow = session.narrow(seconds=0.0)
+    narrow = session.child_session(seconds=0.0)
     assert refused(narrow).kind == "timed out"
     assert session.calls == []
     assert session.get("tpu", "/v2/x") == {}
@@ -192,7 +192,7 @@ def test_a_narrow_session_has_one_limit_for_all_its_calls(server: Any, session: 
 def test_a_call_is_cancelled_at_once(server: Any, session: CloudSession, answer: Any) -> None:
     server.say(answer(hold=True))
     cancellation = Cancellation()
-    narrow, met = session.narrow(cancellation=cancellation, seconds=3600), []
+    narrow, met = session.child_session(cancellation=cancellation, seconds=3600), []
     thread = threading.Thread(target=lambda: met.append(refused(narrow).kind))
     thread.start()
     assert server.held.acquire(timeout=30)  # the server has the request and will never answer

@@ -165,7 +165,7 @@ def test_whoever_stops_it_learns_what_goes_on(opened: Any, what: str, fate: str,
         create(cloud.session, cloud.request, cloud.stop_at(what), cloud.patience)
     assert (caught.value.fate, caught.value.exit_code) == (fate, 130)
     assert len(caught.value.commands) == (2 if there else 0)
-    fresh = cloud.session.narrow()
+    fresh = cloud.session.child_session()
     cloud.session = fresh
     assert cloud.names() == there
 

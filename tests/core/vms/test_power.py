@@ -85,7 +85,7 @@ def test_whoever_stops_it_learns_that_it_goes_on(opened: Any) -> None:
         carry_out(cloud.session, PROJECT, cloud.node(), "delete", cloud.stop_at("accepted"), cloud.patience)
     assert caught.value.exit_code == 130
     assert len(caught.value.commands) == 2
-    cloud.session = cloud.session.narrow()
+    cloud.session = cloud.session.child_session()
     assert cloud.node().state == "DELETING"
 
 

@@ -113,7 +113,7 @@ class FakeRunner:
             for result in answers
         }
         gcloud = GcloudConfig(Path("/nowhere"), "default", {}, ())
-        self.world = CheckEnvironment(target, no_session, gcloud, environ={})
+        self.environment = CheckEnvironment(target, no_session, gcloud, environ={})
         self.results: dict[str, Result] = {}
         self.rounds: list[tuple[str, ...] | None] = []
         self.hold, self.reached, self.gate = "", threading.Event(), threading.Event()
@@ -132,7 +132,7 @@ class FakeRunner:
             coming = self.answers[name]
             self.results[name] = coming.pop(0) if len(coming) > 1 else coming[0]
             self.on_result(self.results[name])
-        return self.readiness()
+        return self.report()
 
     def select(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
         wanted = None if names is None else set(names)
@@ -141,8 +141,8 @@ class FakeRunner:
     def passed(self, name: str) -> bool:
         return name in self.results and self.results[name].status == "pass"
 
-    def readiness(self) -> CheckReport:
-        return CheckReport(tuple(self.results[name] for name in self.checks if name in self.results), self.world.target, PRINCIPAL)
+    def report(self) -> CheckReport:
+        return CheckReport(tuple(self.results[name] for name in self.checks if name in self.results), self.environment.target, PRINCIPAL)
 
     def cancel(self) -> None:
         self.cancelled = True

@@ -35,7 +35,7 @@ def test_every_answer_is_news(survey: Survey, answers: tuple[Result, ...]) -> No
 
     def told() -> None:
         checklist = checkup.checklist()
-        news.append(len(checklist.readiness.results) if checklist else 0)
+        news.append(len(checklist.report.results) if checklist else 0)
 
     checkup.news = told
     checkup.ask()
@@ -63,7 +63,7 @@ def test_another_target_is_asked_about_anew(survey: Survey) -> None:
     checkup.aim({"zone": "us-east5-a"})
     checkup.aim({"accelerator_type": "v6e-4"})
     assert len(fake.runners) == 3
-    target = fake.runner.world.target
+    target = fake.runner.environment.target
     assert (target.zone.value, target.accelerator_type.value) == ("us-east5-a", "v6e-4")
     assert fake.runners[0].cancelled
 
@@ -141,7 +141,7 @@ def test_its_end_ends_every_question_under_way(monkeypatch: pytest.MonkeyPatch) 
         return ()
 
     monkeypatch.setattr("heartbeat_core.cloud.projects.search_projects", search_projects)
-    runner = SimpleNamespace(world=SimpleNamespace(open_session=open_session), cancel=lambda: None)
+    runner = SimpleNamespace(environment=SimpleNamespace(open_session=open_session), cancel=lambda: None)
     checkup = CheckMonitor(lambda *_, **__: runner)  # type: ignore[arg-type]
     asking = [threading.Thread(target=checkup.offers, args=("", "")) for _ in range(2)]
     for thread in asking:

@@ -264,7 +264,7 @@ async def test_the_target_is_chosen_in_place(readiness: Open, survey: Survey) ->
         await stage.press("enter")
         assert len(fake.runners) == 2
         assert "for v5litepod-4 in us-central1-b" in stage.text()
-        target = fake.runner.world.target
+        target = fake.runner.environment.target
         assert target.accelerator_type.source == "chosen here"
         assert target.project.value == "llm-dev"
 

@@ -74,7 +74,7 @@ class StillFleet(InventoryMonitor):
     """Sees two looks, in the second of which one node has come to be READY."""
 
     def look(self) -> float:
-        self.world = SimpleNamespace(target=TARGET, endpoint=None, open_session=None)  # type: ignore[assignment]
+        self.environment = SimpleNamespace(target=TARGET, endpoint=None, open_session=None)  # type: ignore[assignment]
         self.put(rates=RATES, project="llm-dev")
         ready = replace(NODES[0], state="READY", health="HEALTHY")
         for at, nodes in ((NOW - timedelta(seconds=7), NODES), (NOW - timedelta(seconds=2), (ready, *NODES[1:]))):

@@ -175,7 +175,7 @@ class FixDialog(CommandScreen):
 
     def show_checklist(self, checklist: Checklist) -> None:
         """Say how the check stands by now, once the command has ended well."""
-        result = checklist.readiness.get(self.result.id)
+        result = checklist.report.get(self.result.id)
         if self.code != 0 or result is None:
             return
         self.status = result.status

@@ -26,7 +26,7 @@ class Watch:
 class Checklist:
     """The checks at one moment: all there are, the answers so far, and those being asked."""
 
-    readiness: CheckReport
+    report: CheckReport
     checks: tuple[Check, ...]
     asking: frozenset[str] = frozenset()
     busy: bool = False

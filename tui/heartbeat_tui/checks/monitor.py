@@ -62,12 +62,12 @@ class CheckMonitor:
         with self.lock:
             asking = frozenset(self.asking)
         return Checklist(
-            readiness=runner.readiness(),
+            report=runner.report(),
             checks=tuple(runner.checks.values()),
             asking=asking,
             busy=bool(self.rounds),
             watch=self.watched,
-            endpoint=runner.world.endpoint,
+            endpoint=runner.environment.endpoint,
         )
 
     @property
@@ -161,7 +161,7 @@ class CheckMonitor:
             return ()
         if not runner.passed(check_id):
             return (check_id,)
-        found = runner.readiness().results
+        found = runner.report().results
         return tuple(result.id for result in found if result.id in waited and result.status == "unknown")
 
     # -- what there is to choose from
@@ -183,7 +183,7 @@ class CheckMonitor:
                 problems.append(diagnose_exception(error, "call").title)
 
         try:
-            session = self.open().world.open_session()
+            session = self.open().environment.open_session()
         except CloudError as error:
             return TargetOffers(problem=diagnose_exception(error, "call").title)
         with self.lock:
@@ -271,13 +271,15 @@ class RunnerFactory:
         from heartbeat_core.settings import CloudSettings
 
         if self.demo is None:
-            world = detect_environment(self.flags, settings=self.settings)
+            environment = detect_environment(self.flags, settings=self.settings)
         else:
             project = SourcedValue(self.project(), "the demo")
             settings = replace(self.settings, cloud=CloudSettings(), sources={})
-            world = detect_environment(self.flags, endpoint=self.url(), settings=settings, environ=demo_environ(), project=project)
-        world = replace(world, target=chosen_here(world.target, choices), open_session=IdentityCache(world.open_session))
-        return Runner(checks_for(), world, on_result=on_result, on_start=on_start)
+            environment = detect_environment(self.flags, endpoint=self.url(), settings=settings, environ=demo_environ(), project=project)
+        environment = replace(
+            environment, target=chosen_here(environment.target, choices), open_session=IdentityCache(environment.open_session)
+        )
+        return Runner(checks_for(), environment, on_result=on_result, on_start=on_start)
 
     def project(self) -> str | None:
         """Name the project of the demo, which a scenario may not have created yet."""

@@ -161,7 +161,7 @@ class ReadinessPane(ListPane):
             "ask": bool(row and row.check),
             "ask_group": row is not None,
             "stop": self.checklist.busy or self.checklist.watch is not None,
-            "next": self.checklist.readiness.next is not None,
+            "next": self.checklist.report.next is not None,
             "seek": self.seeker is None and not opened,
         }
 
@@ -216,14 +216,14 @@ class ReadinessPane(ListPane):
         self.post_message(StopChecks())
 
     def action_next(self) -> None:
-        following = self.checklist.readiness.next if self.checklist else None
+        following = self.checklist.report.next if self.checklist else None
         if self.list is not None and following is not None:
             self.list.point_at_key(following.id)
 
     async def action_target(self) -> None:
         from heartbeat_tui.checks.target_form import TargetForm
 
-        target = self.checklist.readiness.target if self.checklist else None
+        target = self.checklist.report.target if self.checklist else None
         if target is not None:
             await self.open_form(TargetForm(target))
 

@@ -66,8 +66,8 @@ class CheckRow:
 
 def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -> tuple[CheckRow, ...]:
     """List each section, and below it what there is to do or to know; all of it where it was opened, or what is sought."""
-    found = {result.id: result for result in checklist.readiness.results}
-    after = checklist.readiness.next
+    found = {result.id: result for result in checklist.report.results}
+    after = checklist.report.next
     rows: list[CheckRow] = []
     for title, groups in SECTIONS:
         checks = tuple(check for check in checklist.checks if check.group in groups)
@@ -174,14 +174,14 @@ def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
         return (("✗ nothing could be checked", "failed"),)
     if checklist is None:
         return ((f"{ASKING} looking around …", "quiet"),)
-    readiness, total = checklist.readiness, len(checklist.checks)
-    goal: Piece = (goal_of(readiness.target), "plain")
-    answered = len(readiness.results)
+    report, total = checklist.report, len(checklist.checks)
+    goal: Piece = (goal_of(report.target), "plain")
+    answered = len(report.results)
     if answered < total:
         doing = "asking" if checklist.busy else "asked"
-        return ((f"{ASKING} {doing} {answered} of {total}", "beat"), goal, *so_far(readiness.steps_left))
-    glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[readiness.ready]
-    return ((f"{glyph} {readiness.headline()}", kind), goal)
+        return ((f"{ASKING} {doing} {answered} of {total}", "beat"), goal, *so_far(report.steps_left))
+    glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[report.ready]
+    return ((f"{glyph} {report.headline()}", kind), goal)
 
 
 def so_far(steps: int) -> Line:
@@ -210,9 +210,9 @@ def watch_words(watch: Watch) -> str:
 
 def who(checklist: Checklist) -> str:
     """Say as whom this asks and of which project, and where each came from."""
-    readiness = checklist.readiness
-    parts = [f"as {readiness.principal}"] if readiness.principal else []
-    target = readiness.target
+    report = checklist.report
+    parts = [f"as {report.principal}"] if report.principal else []
+    target = report.target
     if target is not None:
         project = target.project
         parts.append(f"project {project.value} ({came_from(project.source)})" if project else "no project: press t to choose one")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.checks.result import GLYPHS, GROUPS, Result, count
 from heartbeat_core.errors import sanitize_line
 from heartbeat_tui.commands.console import WIDTH, folded
-from heartbeat_tui.commands.options import add_cloud_flags, open_world
+from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
@@ -46,20 +46,20 @@ def run(args: argparse.Namespace) -> int:
     from heartbeat_core.checks.registry import checks_for
 
     checks = choose(checks_for(args.only), args.only, args.skip)
-    with open_world(args) as (world, label):
-        runner = make_runner(checks, world, args.timeout)
+    with open_environment(args) as (environment, label):
+        runner = make_runner(checks, environment, args.timeout)
         try:
             runner.run(args.only or None)
         finally:
             runner.cancel()
-        readiness = shown(runner, args.only)
+        report = shown(runner, args.only)
     if args.json:
-        print(json.dumps({**readiness.to_json(), "emulated": label or None}, indent=1))
+        print(json.dumps({**report.to_json(), "emulated": label or None}, indent=1))
     elif args.fix_plan:
-        print("\n".join(plan_lines(readiness, label)))
+        print("\n".join(plan_lines(report, label)))
     else:
-        print("\n".join(text_lines(readiness, label)))
-    return EXIT[readiness.ready]
+        print("\n".join(text_lines(report, label)))
+    return EXIT[report.ready]
 
 
 def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[Check, ...]:
@@ -92,11 +92,11 @@ def refuse(name: str) -> None:
     raise HeartbeatError(f"there is no check or group {name}", cause, f"Checks are {', '.join(ids)}.")
 
 
-def make_runner(checks: tuple[Check, ...], world: Any, timeout_s: float | None) -> Runner:
+def make_runner(checks: tuple[Check, ...], environment: Any, timeout_s: float | None) -> Runner:
     """Make a runner that tells its progress on stderr where that is a terminal."""
     from heartbeat_core.checks.runner import Runner
 
-    runner = Runner(checks, world, limit_s=timeout_s)
+    runner = Runner(checks, environment, limit_s=timeout_s)
     if sys.stderr.isatty():
         begun: set[str] = set()
 
@@ -118,10 +118,10 @@ def make_runner(checks: tuple[Check, ...], world: Any, timeout_s: float | None) 
 def shown(runner: Runner, only: list[str]) -> CheckReport:
     """Give what was asked for, and of what that depends on whatever has not passed."""
     if not only:
-        return runner.readiness()
+        return runner.report()
     named = {check.id for check in runner.checks.values() if check.id in only or check.group in only}
     others = {result.id for result in runner.results.values() if result.status not in DONE}
-    return runner.readiness(named | others)
+    return runner.report(named | others)
 
 
 INDENT = " " * 10
@@ -134,12 +134,12 @@ def words_of(status: str) -> str:
     return "n/a" if status == "not_applicable" else status
 
 
-def text_lines(readiness: CheckReport, label: str = "") -> Iterator[str]:
+def text_lines(report: CheckReport, label: str = "") -> Iterator[str]:
     """Write the headline, each group with what it counts, and for what is open why and what mends it."""
-    yield sanitize_line(" · ".join(part for part in (label, headline(readiness), *about(readiness)) if part))
-    following = readiness.next
+    yield sanitize_line(" · ".join(part for part in (label, headline(report), *about(report)) if part))
+    following = report.next
     said: dict[object, str] = {}  # why and remedies -> the check that said them first
-    for title, results in readiness.sections():
+    for title, results in report.sections():
         counts = "  ".join(f"{number} {words_of(status)}" for status, number in count(results).items())
         yield f"\n{title:<24} {counts}"
         for result in results:
@@ -151,21 +151,21 @@ def text_lines(readiness: CheckReport, label: str = "") -> Iterator[str]:
                 yield from lines("why", f"as for {same}") if again else details(result)
 
 
-def headline(readiness: CheckReport) -> str:
+def headline(report: CheckReport) -> str:
     """Say what it comes to; a part of the checklist makes nobody ready."""
-    part = set(GROUPS) - {result.group for result in readiness.results}
-    return readiness.headline() + (", as far as asked" if readiness.ready and part else "")
+    part = set(GROUPS) - {result.group for result in report.results}
+    return report.headline() + (", as far as asked" if report.ready and part else "")
 
 
-def about(readiness: CheckReport) -> Iterator[str]:
+def about(report: CheckReport) -> Iterator[str]:
     """Say what and who it is about, each with its source."""
-    target = readiness.target
+    target = report.target
     if target:
         model = {"on-demand": "on demand"}.get(target.model, target.model)
         yield f"{target.accelerator_type.value or 'no accelerator'} in {target.zone.value or 'no zone'}, {model}"
         yield f"project {target.project.value} (from {target.project.source})" if target.project else "no project"
-    if readiness.principal:
-        yield f"as {readiness.principal}"
+    if report.principal:
+        yield f"as {report.principal}"
 
 
 def details(result: Result) -> Iterator[str]:
@@ -196,10 +196,10 @@ def consequences(remedy: Remedy) -> str:
 TO_MEND = ("fail", "warn", "unknown")
 
 
-def plan_lines(readiness: CheckReport, label: str = "") -> Iterator[str]:
+def plan_lines(report: CheckReport, label: str = "") -> Iterator[str]:
     """Write the script; what costs money, creates a project, deletes, is a second way or lacks a word stands in it as a comment."""
     yield "#!/bin/sh"
-    yield from comment(f"What heartbeat-tui check would mend: {readiness.headline()}.{f' {label}.' if label else ''}")
+    yield from comment(f"What heartbeat-tui check would mend: {report.headline()}.{f' {label}.' if label else ''}")
     yield from comment("Read it before running it. Lines that begin with '#? ' want a decision of yours, or something filled in.")
     if label:
         yield from comment(
@@ -207,11 +207,11 @@ def plan_lines(readiness: CheckReport, label: str = "") -> Iterator[str]:
         )
     yield "set -eu"
     done: set[tuple[str, ...]] = set()
-    for result in readiness.results:
+    for result in report.results:
         if result.status in TO_MEND and result.remedies:
             yield ""
             yield from step(result, done)
-    waiting = [result for result in readiness.results if result.status == "blocked"]
+    waiting = [result for result in report.results if result.status == "blocked"]
     if waiting:
         yield ""
         yield from comment("Not asked yet, for what blocks it comes first. Check again afterwards:")

@@ -132,7 +132,7 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 
 @contextmanager
-def open_world(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
+def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
     """Look around as the flags say; give a label for what is emulated too, empty for the real thing. Raise HeartbeatError."""
     from heartbeat_core.checks.environment import demo_environ, detect_environment
 
@@ -142,8 +142,8 @@ def open_world(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str
     if demo is None:
         from heartbeat_core.settings import load_settings
 
-        world = detect_environment(flags, endpoint=args.endpoint, settings=load_settings())
-        yield world, f"EMULATED, at {world.endpoint}" if world.endpoint else ""
+        environment = detect_environment(flags, endpoint=args.endpoint, settings=load_settings())
+        yield environment, f"EMULATED, at {environment.endpoint}" if environment.endpoint else ""
         return
     from heartbeat_core.cloud.gcloud_config import SourcedValue
     from heartbeat_core.emulator.process import start_emulator
@@ -168,16 +168,16 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     on = parse_on(args.on)
     if getattr(args, "demo", None) is not None:
         raise HeartbeatError("--on and --demo exclude one another", "A demo's TPU VMs have no machines behind them.", "Give one of them.")
-    world = detect_environment({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
-    project, zone = world.target.project.value, world.target.zone
+    environment = detect_environment({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
+    project, zone = environment.target.project.value, environment.target.zone
     if not project:
         raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
 
     def find() -> Node:
-        session = world.open_session()
+        session = environment.open_session()
         try:
             return find_node(session, project, on.name, zone.value if zone.source == "--zone" else None)
         finally:
             session.close()
 
-    return Destination(on, project, world.endpoint, settings.remote, find)
+    return Destination(on, project, environment.endpoint, settings.remote, find)

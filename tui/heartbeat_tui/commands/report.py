@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.options import add_cloud_flags, open_world
+from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.context import CheckEnvironment
@@ -47,15 +47,15 @@ def run(args: argparse.Namespace) -> int:
 
     launcher = Launcher(load_settings(), python=args.python or "")
     try:
-        with open_world(args) as (world, label):
-            runner = make_runner(checks_for(), world, args.timeout)
+        with open_environment(args) as (environment, label):
+            runner = make_runner(checks_for(), environment, args.timeout)
             checking = runner.start()
             try:
                 devices = None if args.no_devices else look_at_devices(launcher)
                 checking.join()
             finally:
                 runner.cancel()
-            readiness = runner.readiness()
+            report = runner.report()
         errors = last_errors(launcher.recordings())
     finally:
         launcher.close()
@@ -63,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
         "schema": SCHEMA,
         "emulated": label or None,
         "versions": versions(),
-        "readiness": readiness.to_json(),
+        "readiness": report.to_json(),
         "devices": devices,
         "last_errors": errors,
     }
-    print(json.dumps(Redactor(secrets(world, readiness)).apply(tree), indent=1))
+    print(json.dumps(Redactor(secrets(environment, report)).apply(tree), indent=1))
     return 0
 
 
@@ -122,9 +122,9 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
     return errors
 
 
-def secrets(world: CheckEnvironment, readiness: CheckReport) -> dict[str, list[str | None]]:
+def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, list[str | None]]:
     """Name what is known to be personal before anything is read."""
-    target, principal, gcloud, metadata = world.target, readiness.principal, world.gcloud, world.metadata
+    target, principal, gcloud, metadata = environment.target, report.principal, environment.gcloud, environment.metadata
     account, _, domain = (target.service_account.value or "").partition("@")
     own_names = [target.tpu_name.value if target.tpu_name.source != "default" else None]
     return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
 from heartbeat_tui.commands.console import folded
-from heartbeat_tui.commands.options import add_where_flags, open_world
+from heartbeat_tui.commands.options import add_where_flags, open_environment
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
@@ -85,13 +85,13 @@ def add_place_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str)
 @contextmanager
 def open_place(args: argparse.Namespace) -> Iterator[VmScope]:
     """Open a session as the flags say; raise HeartbeatError where there is no project, or nobody to ask as."""
-    with open_world(args) as (world, label):
-        project = world.target.project.value
+    with open_environment(args) as (environment, label):
+        project = environment.target.project.value
         if not project:
             raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
-        session = world.open_session()
+        session = environment.open_session()
         try:
-            yield VmScope(session, project, world.target, label)
+            yield VmScope(session, project, environment.target, label)
         finally:
             session.close()
 
@@ -144,7 +144,7 @@ def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
     from heartbeat_core.vms.pricing import find_rates
 
     try:
-        return find_rates(session.narrow(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
+        return find_rates(session.child_session(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
     except CloudError as error:
         if error.kind == "cancelled":
             raise

@@ -140,13 +140,13 @@ class VmActsDesk(VmsDesk):
 
         if self.fleet is None or self.vms is None:
             return
-        world = self.fleet.world
-        if world is None or not world.target.project.value:
+        environment = self.fleet.environment
+        if environment is None or not environment.target.project.value:
             self.tell(HeartbeatError("no project was chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
             return
         self.price_vms()
-        last = last_request() if world.endpoint is None else self.fleet.last_request
-        await self.vms.ask_for_new(start_of(world.target, last))
+        last = last_request() if environment.endpoint is None else self.fleet.last_request
+        await self.vms.ask_for_new(start_of(environment.target, last))
 
     def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
         self.find_vm_offers(event.project, event.zone)
@@ -216,8 +216,8 @@ class VmActsDesk(VmsDesk):
     @work(thread=True, group="jobs", exit_on_error=False)
     def do_job(self, job: Job) -> None:
         """Do it in a thread of its own, which goes on whichever pane is shown."""
-        if self.fleet is not None and self.fleet.world is not None:
-            self.fleet.jobs.run(job, self.fleet.world)
+        if self.fleet is not None and self.fleet.environment is not None:
+            self.fleet.jobs.run(job, self.fleet.environment)
 
     # -- what is under way
 

@@ -88,11 +88,11 @@ class Jobs:
 
     # -- doing it
 
-    def run(self, job: Job, world: CheckEnvironment) -> None:
+    def run(self, job: Job, environment: CheckEnvironment) -> None:
         """Do it, whatever comes of it; an error of ours is raised once it has been noted."""
         ending, made = JobOutcome(), None
         try:
-            made = self.do(job, world)
+            made = self.do(job, environment)
         except Exception as error:
             ending = self.ending_of(error)
             if not ending.explained:
@@ -100,10 +100,10 @@ class Jobs:
         finally:
             self.update(job.id, ended=self.now(), ending=ending, made=made)
 
-    def do(self, job: Job, world: CheckEnvironment) -> Node | QueuedResource | None:
-        session = world.open_session()
+    def do(self, job: Job, environment: CheckEnvironment) -> Node | QueuedResource | None:
+        session = environment.open_session()
         try:
-            narrow = session.narrow(cancellation=self.orders[job.id])
+            narrow = session.child_session(cancellation=self.orders[job.id])
             return self.work[job.id](narrow, lambda step: self.took(job.id, step))
         finally:
             session.close()
@@ -178,20 +178,20 @@ def clock() -> datetime:
 class InventoryMonitor:
     """Looks, one at a time, and hands out what is known; ``news`` is called from any thread when that has changed.
 
-    ``world`` may take a second, give another one where the target was changed, and raise HeartbeatError; ``offers`` asks what
+    ``environment`` may take a second, give another one where the target was changed, and raise HeartbeatError; ``offers`` asks what
     there is to choose from in a project and zone.
     """
 
     def __init__(
         self,
-        world: Callable[[], CheckEnvironment],
+        environment: Callable[[], CheckEnvironment],
         offers: Callable[[str, str], TargetOffers],
         *,
         every_s: float = EVERY_S,
         now: Callable[[], datetime] = clock,
         patience: PollPolicy | None = None,
     ) -> None:
-        self.open_world, self.offers, self.every_s, self.now = world, offers, every_s, now
+        self.open_environment, self.offers, self.every_s, self.now = environment, offers, every_s, now
         self.jobs = Jobs(now, patience)
         self.jobs.news = self.job_told
         self.hurry = False
@@ -201,7 +201,7 @@ class InventoryMonitor:
         self.turn = threading.Lock()  # held while one look is taken
         self.lock = threading.Lock()
         self.pricing = threading.Lock()
-        self.world: CheckEnvironment | None = None
+        self.environment: CheckEnvironment | None = None
         self.session: CloudSession | None = None
         self.history: History | None = None
         self.shown = InventoryView()
@@ -252,35 +252,35 @@ class InventoryMonitor:
         """Give the session and the project to ask about, both anew where the target was changed."""
         from heartbeat_core.errors import HeartbeatError
 
-        world = self.open_world()
-        if world is not self.world:
-            self.forget(world)
-        if not world.target.project.value:
+        environment = self.open_environment()
+        if environment is not self.environment:
+            self.forget(environment)
+        if not environment.target.project.value:
             raise HeartbeatError(
                 "no project was chosen",
                 "The Cloud TPU API lists the TPU VMs of one project.",
                 "Press 1 for Readiness, then t to choose one.",
             )
         if self.session is None:
-            self.session = world.open_session()
-        return self.session, world.target.project.value
+            self.session = environment.open_session()
+        return self.session, environment.target.project.value
 
     def take(self, session: CloudSession, project: str, zone: str) -> Inventory:
         from heartbeat_core.vms.inventory import fetch_inventory
 
         return fetch_inventory(session, project, zone)
 
-    def forget(self, world: CheckEnvironment) -> None:
+    def forget(self, environment: CheckEnvironment) -> None:
         """Begin anew for another target; of the same project, what is known stays until the next answer."""
-        same = self.world is not None and self.world.target.project.value == world.target.project.value
-        self.world = world
+        same = self.environment is not None and self.environment.target.project.value == environment.target.project.value
+        self.environment = environment
         if self.session is not None:
             self.session.close()
             self.session = None
         if not same:
             self.history = None
             self.put(rows=None, nodes={}, queued={}, unreachable=(), seen=None, problem=None, unpriced="", elsewhere=())
-        self.put(project=world.target.project.value or "", endpoint=world.endpoint)
+        self.put(project=environment.target.project.value or "", endpoint=environment.endpoint)
 
     def took(self, look: Inventory, project: str) -> None:
         """Take in a good answer."""
@@ -369,7 +369,7 @@ class InventoryMonitor:
             if not self.wants_prices or self.session is None:
                 return
             try:
-                self.put(rates=find_rates(self.session.narrow()))
+                self.put(rates=find_rates(self.session.child_session()))
             except HeartbeatError as error:
                 self.put(unpriced=diagnose_exception(error, "call").title)
         with self.turn:
@@ -395,7 +395,7 @@ class InventoryMonitor:
 
         self.fails += 1
         wait_s = min(LONGEST_S, self.every_s * 2.0 ** min(self.fails, 10)) * random.uniform(0.9, 1.0)
-        known = self.world.target.known() if self.world is not None else {}
+        known = self.environment.target.known() if self.environment is not None else {}
         problem: Diagnosis = diagnose_exception(error, "call", known)
         self.put(problem=problem, wait_s=wait_s)
 
@@ -429,7 +429,7 @@ class InventoryMonitor:
         if session is None:
             return no_room(request, "nobody was asked yet")
         try:
-            errand = session.narrow()
+            errand = session.child_session()
             return find_room(errand, request, fetch_inventory(errand, request.project, EVERYWHERE))
         except HeartbeatError as error:
             return no_room(request, diagnose_exception(error, "call").title)
