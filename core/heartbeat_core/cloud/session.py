@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import json
 import os
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import google.auth.exceptions
-import google.auth.transport.requests
-import requests
-import urllib3.exceptions
-
-from heartbeat_core import __version__
-from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, SERVICES, Login, Principal, anonymous, check_endpoint, email_of, find_login
+from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Login, Principal, anonymous, check_endpoint, find_login
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline
-from heartbeat_core.cloud.errors import CloudError, Kind, refusal
+from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.json_fields import rows, text, texts
+
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.connection import HttpConnection
 
 T = TypeVar("T")
 Params = Mapping[str, "str | Sequence[str]"]
@@ -84,6 +77,7 @@ def open_session(
     environ = os.environ if environ is None else environ
     endpoint = endpoint or environ.get(ENDPOINT_VARIABLE) or None
     base = check_endpoint(endpoint) if endpoint else None
+    from heartbeat_core.cloud.connection import HttpConnection  # here: it imports google.auth and requests
 
     login = anonymous() if base else find_login(environ, quota_project)
     return CloudSession(HttpConnection(login, base), limits or Limits())
@@ -257,128 +251,3 @@ class CloudSession:
 def may_repeat(error: CloudError) -> bool:
     """Say whether a read that failed so is worth another try."""
     return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)
-
-
-CONNECTIONS = 32  # more checks than that never ask at once
-UNAUTHORIZED = 401
-Timeout = tuple[float, float]  # to connect, and without a byte
-
-
-class HttpConnection:
-    """Sends one request at a time for each thread that asks; proxies and certificates are those the environment names."""
-
-    def __init__(self, login: Login, endpoint: str | None = None) -> None:
-        self.login, self.endpoint = login, endpoint
-        self.principal: Principal = login.principal
-        self.lock = threading.Lock()
-        self.http = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
-        for scheme in ("https://", "http://"):
-            self.http.mount(scheme, adapter)
-        self.http.headers["User-Agent"] = f"heartbeat-tui/{__version__}"
-        self.http.auth = as_it_is
-        if endpoint and endpoint.startswith("http:"):  # this machine's own loopback, where no proxy leads
-            self.http.trust_env = False
-
-    def __repr__(self) -> str:
-        return f"<Connection as {self.principal}>"
-
-    def close(self) -> None:
-        self.http.close()
-
-    def send(
-        self,
-        method: str,
-        service: str,
-        path: str,
-        params: Mapping[str, str | Sequence[str]] | None,
-        body: Mapping[str, Any] | None,
-        timeout: Timeout,
-    ) -> tuple[int, dict[str, Any]]:
-        """Send one request and give status and object; raise CloudError for all else, a 401 only after a fresh token failed too."""
-        url = (self.endpoint or SERVICES[service]) + path
-        refused: str | None = None
-        while True:
-            headers: dict[str, str] = {}
-            token = self.authorize(headers, timeout, refused)
-            with failures(service):
-                answer = self.http.request(method, url, params=params, json=body, headers=headers, timeout=timeout, allow_redirects=False)
-            if answer.status_code != UNAUTHORIZED or token is None or refused is not None:
-                break
-            refused = token
-        if not answer.ok or answer.is_redirect:
-            raise refusal(service, answer.status_code, answer.content, answer.headers.get("Retry-After"))
-        return answer.status_code, read_object(answer.content, service)
-
-    def authorize(self, headers: dict[str, str], timeout: Timeout, refused: str | None = None) -> str | None:
-        """Write a token into ``headers``, another one than was ``refused``, and give it, None where none is needed.
-
-        Raise CloudError where there is none to be had.
-        """
-        credentials = self.login.credentials
-        with self.lock, failures("oauth2"):
-            if not credentials.valid or (refused is not None and credentials.token == refused):
-                # over the same session: proxies and certificates hold for tokens too
-                request = google.auth.transport.requests.Request(self.http)
-                credentials.refresh(functools.partial(request, timeout=timeout))
-                self.learn(email_of(getattr(credentials, "id_token", None)) or getattr(credentials, "service_account_email", None))
-            credentials.apply(headers)
-            token: str | None = credentials.token
-        return token
-
-    def learn(self, name: str | None) -> None:
-        """Keep the principal's name, if it was not known."""
-        if name and "@" in name and self.principal.name is None:
-            self.principal = replace(self.principal, name=name)
-
-
-def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authorize nothing: without this a line in ~/.netrc would take the token's place."""
-    return request
-
-
-@contextlib.contextmanager
-def failures(service: str) -> Iterator[None]:
-    """Turn every failure of requests and google.auth into a CloudError."""
-    try:
-        yield
-    except google.auth.exceptions.TransportError as error:
-        raise CloudError(kind_of(error.__cause__ or error), str(error), service=service) from None
-    except google.auth.exceptions.GoogleAuthError as error:
-        said = error.args[0] if error.args else error
-        raise CloudError("no credentials", str(said), service=service) from None
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        # "from None": what these carry along is the request, and with it the token
-        raise CloudError(kind_of(error), reason_of(error), service=service) from None
-
-
-def kind_of(error: BaseException) -> Kind:
-    if isinstance(error, requests.Timeout | TimeoutError):
-        return "timed out"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "cut"
-    # a connection that was there and ended before an answer, against one that never was
-    if isinstance(error, requests.ConnectionError) and any(isinstance(part, urllib3.exceptions.ProtocolError) for part in error.args):
-        return "cut"
-    return "unreachable"
-
-
-def reason_of(error: BaseException) -> str:
-    """Say what is at the bottom of it: the libraries wrap "Connection refused" three times."""
-    reason: object = error
-    for part in error.args[:1]:
-        reason = getattr(part, "reason", None) or part
-    return str(reason) or type(error).__name__
-
-
-def read_object(body: bytes, service: str) -> dict[str, Any]:
-    """Read a JSON object; an empty body is an empty one."""
-    if not body.strip():
-        return {}
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise CloudError("garbled", f"not JSON: {error}", service=service) from None
-    if not isinstance(answer, dict):
-        raise CloudError("garbled", f"a {type(answer).__name__} where an object was due", service=service)
-    return answer

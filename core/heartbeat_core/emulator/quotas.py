@@ -77,7 +77,7 @@ def preference_json(preference: Preference) -> Json:
         "dimensions": dict(preference.dimensions),
         "quotaConfig": {
             **config,
-            "stateDetail": "QuotaDefinition increase requested." if preference.reconciling else "QuotaDefinition increase approved.",
+            "stateDetail": "Quota increase requested." if preference.reconciling else "Quota increase approved.",
         },
         "createTime": preference.created,
         "updateTime": preference.created,

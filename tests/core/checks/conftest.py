@@ -17,9 +17,10 @@ from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.auth import Login, anonymous
+from heartbeat_core.cloud.connection import HttpConnection
 from heartbeat_core.cloud.errors import refusal
 from heartbeat_core.cloud.gcloud_config import SourcedValue
-from heartbeat_core.cloud.session import CloudSession, HttpConnection, Limits
+from heartbeat_core.cloud.session import CloudSession, Limits
 from heartbeat_core.emulator.app import Emulator
 from heartbeat_core.emulator.http import EmulatedCall
 from heartbeat_core.emulator.scenario import load_scenario

@@ -218,7 +218,7 @@ def test_a_vm_acts_as_its_service_account(server: Any, answer: Any, tmp_path: Pa
 
     server.say(give)
     code = (
-        "import sys; from heartbeat_core.cloud import endpoint, session; endpoint.SERVICES['tpu'] = sys.argv[1]\n"
+        "import sys; from heartbeat_core.cloud import auth, session; auth.SERVICES['tpu'] = sys.argv[1]\n"
         "s = session.open_session(); print(s.principal.name, s.principal.sort, s.login.project)\n"
         "print(s.get('tpu', '/v2/x')['authorization'], s.principal.member)"
     )
