@@ -85,7 +85,7 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
         cloud.projects[name] = project
         if v1:
             return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}
-        return {"@type": PREFIX + "EmulatedProject", **project_v3(project)}
+        return {"@type": PREFIX + "Project", **project_v3(project)}
 
     operation = EmulatedOperation(
         f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}

@@ -181,7 +181,7 @@ def stockout(zone: str) -> ApiError:
 
 
 def typed(project: EmulatedProject, node: EmulatedNode) -> Json:
-    return {"@type": PREFIX + "EmulatedNode", **node_json(project, node)}
+    return {"@type": PREFIX + "Node", **node_json(project, node)}
 
 
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:

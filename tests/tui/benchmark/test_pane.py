@@ -36,7 +36,7 @@ async def test_idle_says_what_would_run_and_which_key_starts_it(theatre: Open, s
         shown = stage.text()
         assert "100 products [128×4096]·[4096×16384]" in shown
         assert "space  Start" in shown
-        assert stage.offered() == {"Start", "BenchmarkConfig", "Clocks", "Sweep", "Tour", "Help", "Quit"}
+        assert stage.offered() == {"Start", "Config", "Clocks", "Sweep", "Tour", "Help", "Quit"}
         assert not stage.stand.runs
 
 
@@ -75,7 +75,7 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
     async with theatre(live) as stage:
         await stage.press("space")
         assert {"Pause", "Stop"} <= stage.offered()
-        assert not {"Start", "Again", "BenchmarkConfig", "Clear"} & stage.offered()
+        assert not {"Start", "Again", "Config", "Clear"} & stage.offered()
         await stage.press("space")
         assert stage.run.orders == ["pause"]
         assert "paused" in stage.text()
@@ -85,7 +85,7 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
         stage.run.finish(RunOutcome("stopped"))
         await stage.settle()
         assert "stopped · 68" in stage.text()
-        assert {"Again", "BenchmarkConfig", "Clocks", "Clear"} <= stage.offered()
+        assert {"Again", "Config", "Clocks", "Clear"} <= stage.offered()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
         stage.run.finish(RunOutcome("stopped"))
@@ -259,7 +259,7 @@ async def test_a_replay_is_labelled_and_paused_by_space(theatre: Open, make_repl
     async with theatre(replay=lambda: make_replay) as stage:
         shown = stage.text()
         assert "REPLAY of a run of 2026-11-22" in shown
-        assert not {"BenchmarkConfig", "Clocks"} & stage.offered()
+        assert not {"Config", "Clocks"} & stage.offered()
         await stage.press("space")
         assert make_replay.paused
         await stage.press("space")

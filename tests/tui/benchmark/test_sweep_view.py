@@ -52,7 +52,7 @@ async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: O
         assert text.count("●") == 20  # each point on either chart
         assert len(re.findall(r"┊ ?knee|knee ?┊", text)) == 2
         assert "The knee is at a batch of about" in " ".join(text.split())
-        assert {"Sweep", "Clear", "BenchmarkConfig"} <= stage.offered()
+        assert {"Sweep", "Clear", "Config"} <= stage.offered()
         await stage.press("y")
         assert stage.app.clipboard.startswith("| batch | median |")
         if size[1] < 34:

@@ -50,7 +50,7 @@ class HeartbeatPane(ChartPane):
         key("s", "stop", "Stop", "end the run after this beat and keep its samples"),
         key("s", "stop_at_once", "End now", "wait neither for this beat nor for the proof; the samples stay"),
         key("r", "again", "Again", "the same again: the run, both clocks or the whole sweep"),
-        key("e", "edit", "BenchmarkConfig", "change the plan"),
+        key("e", "edit", "Config", "change the config"),
         key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
         key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
         *chart_keys("heartbeat"),
