@@ -60,7 +60,7 @@ test-wheel: $(VENV)/installed-dev ## whether the wheel, installed outside of thi
 	rm -rf build .venv-wheel
 	$(BIN)/python -m pip --disable-pip-version-check wheel -q --no-deps -w $(WHEEL) .
 	"$(PYTHON)" -m venv .venv-wheel
-	.venv-wheel/bin/python $(PIP) $(WHEEL)/*.whl -c constraints.txt
+	.venv-wheel/bin/python $(PIP) "$$(echo $(WHEEL)/*.whl)[demo]" -c constraints.txt
 	$(BIN)/python tests/wheel/check.py $(CURDIR)/.venv-wheel/bin/heartbeat-tui
 
 bench: $(VENV)/installed-dev ## the figures of benchmarks/README.md
@@ -77,18 +77,18 @@ clean: ## delete what make and the tests have made here
 $(VENV)/installed: pyproject.toml $(PINS)
 	$(call environment,$(PYTHON),$(VENV))
 	@echo "Installing heartbeat-tui with $(WHAT) into $(VENV) …"
-	@$(BIN)/python $(PIP) -e ".[$(EXTRA)]" -c $(PINS)
+	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo]" -c $(PINS)
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the tools of development into $(VENV) (about 33 MB) …"
-	@$(BIN)/python $(PIP) -e ".[$(EXTRA),dev]" -c $(PINS)
+	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo,dev]" -c $(PINS)
 	@touch $@
 
 .venv-py%/installed: pyproject.toml constraints.txt
 	$(call environment,$(call python,$*),.venv-py$*)
 	@echo "Installing heartbeat-tui without torch into .venv-py$* (about 53 MB) …"
-	@.venv-py$*/bin/python $(PIP) -e ".[dev]" -c constraints.txt
+	@.venv-py$*/bin/python $(PIP) -e ".[demo,dev]" -c constraints.txt
 	@touch $@
 
 # Make the virtual environment $(2) from the Python $(1) unless it is there, or say what is missing.

@@ -40,12 +40,14 @@ def make_app(
 ) -> Iterator[HeartbeatApp]:
     """Make the app, and end what stands behind it; ``flags`` name parts of the target, ``demo`` a scenario to try things in.
 
-    Raise HeartbeatError where there is no such scenario.
+    Raise HeartbeatError where there is no such scenario, or no server for it.
     """
     if demo is not None:  # said before the screen opens, not on it
+        from heartbeat_core.emulator.process import require_server
         from heartbeat_core.emulator.scenario import load_scenario
 
         load_scenario(demo)
+        require_server()
     chosen, cloud = launcher.settings.screen, launcher.settings.cloud
     aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
 

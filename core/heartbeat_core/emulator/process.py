@@ -63,6 +63,19 @@ class EmulatorProcess:
         self.close()
 
 
+def require_server() -> None:
+    """Raise HeartbeatError where the libraries of the emulator's server are not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("starlette", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise HeartbeatError(
+            "the emulated Google Cloud is not installed",
+            f"Its server needs {' and '.join(missing)}, which the extra demo brings.",
+            "Run: pip install 'heartbeat-tui[demo]'",
+        )
+
+
 def last_words(errors: IO[bytes]) -> str:
     """Read the last line of what a process had to say."""
     errors.seek(0)
@@ -73,10 +86,11 @@ def last_words(errors: IO[bytes]) -> str:
 def start_emulator(
     scenario: str = "ready", latency_s: float = 0.0, port: int = 0, *, speed: float = 1.0, seed: int | None = None
 ) -> EmulatorProcess:
-    """Start an emulator and wait until it answers; raise HeartbeatError where the scenario or the port cannot be used.
+    """Start an emulator and wait until it answers; raise HeartbeatError where it cannot.
 
     Its clock runs ``speed`` times as fast as ours; ``seed`` is for faults that come by chance, the scenario's own where None.
     """
+    require_server()
     command = [sys.executable, "-m", "heartbeat_core.emulator", "--scenario", scenario, "--latency", str(latency_s)]
     command += ["--port", str(port), "--speed", str(speed)]
     command += [] if seed is None else ["--seed", str(seed)]

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 
+from heartbeat_core.emulator.process import require_server
 from heartbeat_core.emulator.scenario import Scenario
 from heartbeat_core.emulator.seed import start_cloud
 from heartbeat_core.emulator.state import Clock, Cloud
@@ -17,7 +18,8 @@ CUT = "ASGI callable returned without completing response."  # what uvicorn says
 
 
 def bind(port: int) -> socket.socket:
-    """Take a port of the loopback interface, any free one for 0; raise HeartbeatError."""
+    """Take a port of the loopback interface, any free one for 0; raise HeartbeatError where it or the server cannot be used."""
+    require_server()
     # the protocol by name: only then does asyncio send at once, and no answer on a connection in use waits 40 ms for an acknowledgement
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -47,3 +47,15 @@ def test_what_cannot_be_used_is_said(capsys: pytest.CaptureFixture[str]) -> None
     assert "cannot be used" in capsys.readouterr().err
     for speed in ("0", "-1", "nan"):
         assert dispatch(["emulator", f"--speed={speed}"]) == 2
+
+
+@pytest.mark.parametrize("arguments", [["emulator"], ["check", "--demo"], ["--demo"]])
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert dispatch(arguments) == 2
+    title, cause, remedy = capsys.readouterr().err.splitlines()
+    assert "not installed" in title
+    assert "uvicorn" in cause
+    assert "pip install 'heartbeat-tui[demo]'" in remedy
