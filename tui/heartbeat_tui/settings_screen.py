@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import KEYS, SettingRow, Settings, list_settings, text_of, value_of
@@ -52,13 +51,6 @@ class SettingsForm(Form):
         *form_bindings("settings", "Write", "write what was changed into the settings file", "leave the settings as they were")
     ]
 
-    class Accepted(Message):
-        """These settings are to be written: keys to what was typed."""
-
-        def __init__(self, changes: dict[str, str]) -> None:
-            super().__init__()
-            self.changes = changes
-
     def __init__(self, settings: Settings, file: Path) -> None:
         self.rows: dict[str, SettingRow] = {name_of(row.key): row for row in list_settings(settings)}
         self.before = {field.name: text_of(self.rows[field.name].value) for field in self.FIELDS}
@@ -92,9 +84,6 @@ class SettingsForm(Form):
     @property
     def changes(self) -> dict[str, str]:
         return {self.rows[name].key: text for name, text in self.texts.items() if text != self.before[name]}
-
-    def accepted(self) -> Message:
-        return self.Accepted(self.changes)
 
 
 class SettingsDesk(Desk):
@@ -148,6 +137,6 @@ class SettingsScreen(Modal[Mapping[str, str]]):
         event.stop()
         self.answer({})
 
-    def on_settings_form_accepted(self, event: SettingsForm.Accepted) -> None:
+    def on_form_accepted(self, event: Form.Accepted) -> None:
         event.stop()
-        self.answer(event.changes)
+        self.answer(self.query_one(SettingsForm).changes)

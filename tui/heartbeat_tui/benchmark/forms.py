@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
@@ -149,13 +148,6 @@ class SweepForm(Form):
     BUTTONS = (("enter", "Sweep", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")]
 
-    class Accepted(Message):
-        """The sweep may start along these axes."""
-
-        def __init__(self, axes: tuple[Parameter, ...]) -> None:
-            super().__init__()
-            self.axes = axes
-
     def __init__(self, plan: BenchmarkConfig, texts: Mapping[str, str] | None = None) -> None:
         first = {"axis": "batch", "values": values_for("batch", plan), "second": NONE, "more": ""}
         super().__init__(texts or first, "sweep", id="sweep-form")
@@ -201,9 +193,6 @@ class SweepForm(Form):
             styled(f"Each is a process of its own that beats for {length}, at least 12 times; too large ones are skipped.", "quiet"),
         ]
 
-    def accepted(self) -> Message:
-        return self.Accepted(self.axes)
-
 
 class PlanForm(Form):
     """Ten fields; a plan once all of them make sense."""
@@ -214,13 +203,6 @@ class PlanForm(Form):
     FIELDS = FIELDS
     BUTTONS = (("enter", "Start", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("plan", "Start", "start with this plan", "leave the plan as it was")]
-
-    class Accepted(Message):
-        """The run may start with this plan."""
-
-        def __init__(self, plan: BenchmarkConfig) -> None:
-            super().__init__()
-            self.config = plan
 
     def __init__(self, plan: BenchmarkConfig) -> None:
         super().__init__(texts_of(plan), "the plan", id="plan-form")
@@ -234,7 +216,3 @@ class PlanForm(Form):
     def sentences(self) -> Sequence[Content]:
         assert self.config is not None  # nothing is wrong
         return [styled(plan_sentence(self.config), "strong"), styled(work_in_words(self.config), "quiet")]
-
-    def accepted(self) -> Message:
-        assert self.config is not None  # nothing is wrong
-        return self.Accepted(self.config)

@@ -28,10 +28,10 @@ from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BackendName
     from heartbeat_tui.benchmark.body import RunBody
-    from heartbeat_tui.benchmark.forms import PlanForm, SweepForm
     from heartbeat_tui.benchmark.header import Front
     from heartbeat_tui.benchmark.sweep_view import SweepBody
     from heartbeat_tui.tour.guide import Guide
+    from heartbeat_tui.widgets.form import Form
 
 PATIENCE_S = 1.0  # before a run that is to stop may be ended without its proof: a key pressed twice must not
 
@@ -342,14 +342,15 @@ class HeartbeatPane(ChartPane):
 
     # -- news from the widgets
 
-    async def on_sweep_form_accepted(self, event: SweepForm.Accepted) -> None:
-        event.stop()
-        self.swept_before = self.form.texts if self.form is not None else None
-        await self.close_form()
-        self.set_out(lambda: BeginSweep(self.config, event.axes))
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        from heartbeat_tui.benchmark.forms import PlanForm, SweepForm
 
-    async def on_plan_form_accepted(self, event: PlanForm.Accepted) -> None:
         event.stop()
-        self.config = event.config
         await self.close_form()
-        self.action_begin()
+        form = event.form
+        if isinstance(form, SweepForm):
+            axes, self.swept_before = form.axes, form.texts
+            self.set_out(lambda: BeginSweep(self.config, axes))
+        elif isinstance(form, PlanForm) and form.config is not None:
+            self.config = form.config
+            self.action_begin()

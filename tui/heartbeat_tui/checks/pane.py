@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.checks.model import Offered
     from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.checks.text import CheckRow, Fold
+    from heartbeat_tui.widgets.form import Form
 
 
 key = partial(pane_key, "readiness")
@@ -241,11 +242,13 @@ class ReadinessPane(ListPane):
         self.draw()
         self.refresh_bindings()
 
-    async def on_target_form_accepted(self, event: TargetForm.Accepted) -> None:
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        from heartbeat_tui.checks.target_form import TargetForm
+
         event.stop()
         await self.close_form()
-        if event.choices:
-            self.post_message(Aim(event.choices))
+        if isinstance(event.form, TargetForm) and event.form.choices:
+            self.post_message(Aim(event.form.choices))
 
     def on_offered(self, event: Offered) -> None:
         """Complete the form from what there is."""

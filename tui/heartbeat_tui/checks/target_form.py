@@ -130,13 +130,6 @@ class TargetForm(Form):
     COMPLETES = True
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("target", "Check", "ask for this target", "leave the target as it was")]
 
-    class Accepted(Message):
-        """This is the target; ``choices`` holds the fields that were changed."""
-
-        def __init__(self, choices: dict[str, str]) -> None:
-            super().__init__()
-            self.choices = choices
-
     class Wanted(Message):
         """What there is to choose from, for this project and zone, is wanted."""
 
@@ -220,5 +213,7 @@ class TargetForm(Form):
         count = f"{len(self.offers.zones)} zones with TPUs, {len(self.offers.accelerator_types)} types and "
         return [styled(f"{count}{len(self.offers.runtime_versions)} runtimes in {self.asked[1] or 'this zone'}.", "quiet")]
 
-    def accepted(self) -> Message:
-        return self.Accepted(changed(self.texts, self.before))
+    @property
+    def choices(self) -> dict[str, str]:
+        """Return the fields that were changed."""
+        return changed(self.texts, self.before)

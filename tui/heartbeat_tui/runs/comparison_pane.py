@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heartbeat_core.comparison.compare import Comparison, Difference
     from heartbeat_core.comparison.groups import RunGroup
     from heartbeat_tui.runs.compared import Compared
-    from heartbeat_tui.runs.forms import RateForm
+    from heartbeat_tui.widgets.form import Form
 
 
 REHEARSAL = "rehearsal on the CPU: not a TPU"
@@ -90,10 +90,13 @@ class ComparisonPane(ChartPane):
         devices = dict.fromkeys(side.device for side in self.compared.sides)
         await self.open_form(RateForm(tuple(devices), self.compared.tariff.given), before=0)
 
-    async def on_rate_form_accepted(self, event: RateForm.Accepted) -> None:
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        from heartbeat_tui.runs.forms import RateForm
+
         event.stop()
         await self.close_form()
-        await self.replace_body(self.compared.at(event.rates))
+        if isinstance(event.form, RateForm):
+            await self.replace_body(self.compared.at(event.form.rates))
 
     async def replace_body(self, compared: Compared) -> None:
         self.compared = compared

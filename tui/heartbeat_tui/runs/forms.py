@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
@@ -44,13 +43,6 @@ class ExportForm(Form):
     BUTTONS = (("enter", "Write", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("export", "Write", "write the file", "write nothing")]
 
-    class Accepted(Message):
-        """The runs are to be written there."""
-
-        def __init__(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
-            super().__init__()
-            self.entries, self.form, self.path = entries, form, path
-
     def __init__(self, entries: tuple[RunEntry, ...]) -> None:
         what = entries[0].title if len(entries) == 1 else f"{len(entries)} runs"
         super().__init__({"form": "md", "file": file_name(entries, "md")}, f"write {what} to a file", id="export-form")
@@ -81,9 +73,6 @@ class ExportForm(Form):
     def sentences(self) -> Sequence[Content]:
         return [styled(f"{len(self.entries)} run{'s' * (len(self.entries) > 1)} to {self.path.absolute()}", "quiet")]
 
-    def accepted(self) -> Message:
-        return self.Accepted(self.entries, self.texts["form"], self.path)
-
 
 FIELDS = (
     Field("name", "name", "what to call it, here and on the command line"),
@@ -112,13 +101,6 @@ class LabelForm(Form):
     BUTTONS = (("enter", "Keep", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("label", "Keep", "write this into the recording", "leave it as it was")]
 
-    class Accepted(Message):
-        """The run is to be called so."""
-
-        def __init__(self, entry: RunEntry, change: Relabel) -> None:
-            super().__init__()
-            self.entry, self.change = entry, change
-
     def __init__(self, entry: RunEntry) -> None:
         super().__init__(
             {"name": entry.name, "note": entry.note, "tags": " ".join(entry.tags)}, f"what to call {entry.title}", id="label-form"
@@ -138,11 +120,12 @@ class LabelForm(Form):
     def sentences(self) -> Sequence[Content]:
         return [styled("It is kept in the recording itself, and goes where the file goes.", "quiet")]
 
-    def accepted(self) -> Message:
+    @property
+    def change(self) -> Relabel:
         label, before = label_of(self.texts), self.entry
         gone = tuple(tag for tag in before.tags if tag not in label.tags)
         new = tuple(tag for tag in label.tags if tag not in before.tags)
-        return self.Accepted(before, Relabel(name=label.name, note=label.note, add_tags=new, remove_tags=gone))
+        return Relabel(name=label.name, note=label.note, add_tags=new, remove_tags=gone)
 
 
 HINT = "US dollars an hour; empty where you do not know"
@@ -170,13 +153,6 @@ class RateForm(Form):
         *form_bindings("rates", "Take", "work out the cost at these rates", "leave the cost as it was")
     ]
 
-    class Accepted(Message):
-        """These are the rates."""
-
-        def __init__(self, rates: Mapping[str, float]) -> None:
-            super().__init__()
-            self.rates = rates
-
     def __init__(self, devices: Sequence[str], rates: Mapping[str, float]) -> None:
         self.FIELDS = tuple(Field(f"rate-{number}", device, HINT) for number, device in enumerate(devices))  # type: ignore[misc]
         texts = {f"rate-{number}": f"{rates[device]:g}" if device in rates else "" for number, device in enumerate(devices)}
@@ -191,6 +167,7 @@ class RateForm(Form):
                 found[field.name] = Note("it is no rate; try 2.70", "failed")
         return found
 
-    def accepted(self) -> Message:
+    @property
+    def rates(self) -> dict[str, float]:
         given = {field.label: rate(self.texts[field.name]) for field in self.FIELDS}
-        return self.Accepted({device: value for device, value in given.items() if value is not None})
+        return {device: value for device, value in given.items() if value is not None}

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.runs.compared import Sight
-    from heartbeat_tui.runs.forms import ExportForm, LabelForm
     from heartbeat_tui.runs.rows import Order, RunRow
     from heartbeat_tui.runs.table import RunList
+    from heartbeat_tui.widgets.form import Form
 
 
 key = partial(pane_key, "runs")
@@ -328,15 +328,16 @@ class RunsPane(ListPane):
         self.order = turned(self.order, event.column)
         self.draw()
 
-    async def on_label_form_accepted(self, event: LabelForm.Accepted) -> None:
-        event.stop()
-        await self.close_form()
-        self.post_message(LabelRuns((event.entry,), event.change))
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        from heartbeat_tui.runs.forms import ExportForm, LabelForm
 
-    async def on_export_form_accepted(self, event: ExportForm.Accepted) -> None:
         event.stop()
         await self.close_form()
-        self.post_message(ExportRuns(event.entries, event.form, event.path))
+        form = event.form
+        if isinstance(form, LabelForm):
+            self.post_message(LabelRuns((form.entry,), form.change))
+        elif isinstance(form, ExportForm):
+            self.post_message(ExportRuns(form.entries, form.texts["form"], form.path))
 
 
 LABEL, WIDER_LABEL = 12, 13  # cells

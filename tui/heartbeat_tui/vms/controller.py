@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, Job, SetUpVm, ShowJob, ShowZone, StopJob
     from heartbeat_tui.vms.monitor import InventoryMonitor
     from heartbeat_tui.vms.pane import VmsPane
+    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.header_footer import Tabs
 
 
@@ -169,20 +170,23 @@ class VmActsDesk(VmsDesk):
     # -- asking, then doing
 
     @work(group="questions", exit_on_error=False)
-    async def on_vm_form_accepted(self, event: VmForm.Accepted) -> None:
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
         """Ask once more, with the exact command; then begin, and show how it goes."""
         from heartbeat_core.vms.request import remember
+        from heartbeat_tui.vms.create_form import VmForm
         from heartbeat_tui.vms.dialogs import create_question
 
-        if self.fleet is None or self.vms is None:
+        form = event.form
+        if self.fleet is None or self.vms is None or not isinstance(form, VmForm):
             return
-        if not await self.asked(create_question(event.request, event.zones, event.rooms, event.cost)):
+        request, zones = form.request, form.zones
+        if not await self.asked(create_question(request, zones, form.rooms, form.cost())):
             return
         await self.vms.close_form()
         if self.fleet.view().endpoint is None:
-            remember(event.request)
-        self.fleet.last_request = event.request
-        job = self.fleet.jobs.create(event.request, event.zones)
+            remember(request)
+        self.fleet.last_request = request
+        job = self.fleet.jobs.create(request, zones)
         self.vms.follow(job.id)
         self.do_job(job)
         await self.show_job(job.id)

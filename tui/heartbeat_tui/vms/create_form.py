@@ -195,13 +195,6 @@ class VmForm(Form):
     COMPLETES = True
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "ask for this one", "create none")]
 
-    class Accepted(Message):
-        """This is the one; it is asked once more before it is created."""
-
-        def __init__(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
-            super().__init__()
-            self.request, self.zones, self.rooms, self.cost = request, zones, rooms, cost
-
     class Wanted(Message):
         """What there is to choose from in this zone is wanted."""
 
@@ -327,5 +320,7 @@ class VmForm(Form):
             lines.append(styled(request.reach(), "plain"))
         return [*lines, styled(shlex.join(request.command()), "command")]
 
-    def accepted(self) -> Message:
-        return self.Accepted(self.request, zones_of(self.texts["zones"], self.request.zone), self.rooms, self.cost())
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Return the zones to try, the first of which is the request's."""
+        return zones_of(self.texts["zones"], self.request.zone)

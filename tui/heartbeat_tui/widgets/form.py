@@ -66,9 +66,8 @@ class Completion(Suggester):
 class Form(Vertical):
     """``texts`` holds what the fields say, trimmed by nobody; a subclass says what that means.
 
-    It defines FIELDS and BINDINGS (``form_bindings``), ``notes`` and ``accepted``, and where it wants ``sentences``,
-    ``first``, ``changed`` and ``completions``. The pane that mounts it listens to the subclass's own message and to
-    ``Form.Closed``.
+    It defines FIELDS, BINDINGS (``form_bindings``) and ``notes``, and optionally ``sentences``, ``first``, ``changed`` and
+    ``completions``. What mounts it handles ``Form.Accepted``, and reads from its ``form`` what was entered, and ``Form.Closed``.
     """
 
     DEFAULT_CSS = """
@@ -86,8 +85,15 @@ class Form(Vertical):
     BUTTONS: ClassVar[tuple[tuple[str, str, str], ...]] = ()  # key, label, action; "Back" comes after them
     COMPLETES: ClassVar[bool] = False  # typed fields are completed as one types
 
+    class Accepted(Message):
+        """The form was accepted; what it says is read from the ``form``."""
+
+        def __init__(self, form: Form) -> None:
+            super().__init__()
+            self.form = form
+
     class Closed(Message):
-        """Nothing is to change."""
+        """The form was left; nothing is to change."""
 
     def __init__(self, texts: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(classes="panel", id=id)
@@ -99,10 +105,6 @@ class Form(Vertical):
 
     def notes(self) -> Mapping[str, Note]:
         """Read all fields; say of each what is wrong or worth knowing. A field without a note shows its hint."""
-        raise NotImplementedError
-
-    def accepted(self) -> Message:
-        """Make what is posted once the form is taken; called while nothing is wrong."""
         raise NotImplementedError
 
     def sentences(self) -> Sequence[Content]:
@@ -192,7 +194,7 @@ class Form(Vertical):
         if self.wrong:
             self.app.bell()
         else:
-            self.post_message(self.accepted())
+            self.post_message(self.Accepted(self))
 
     def action_close(self) -> None:
         self.post_message(self.Closed())
