@@ -11,7 +11,7 @@ from importlib import import_module
 
 from heartbeat_core import __version__
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.console import print_error
+from heartbeat_tui.commands.console import CommandParser, print_error
 from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -40,8 +40,8 @@ def main() -> None:
 
 def dispatch(arguments: list[str]) -> int:
     """Carry out one command line; return the exit code, with what went wrong on stderr."""
-    args = make_parser(arguments).parse_args(arguments)
     try:
+        args = make_parser(arguments).parse_args(arguments)
         code: int = args.run(args)
         sys.stdout.flush()
     except HeartbeatError as error:
@@ -69,7 +69,7 @@ def drop_output() -> None:
 
 def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     """Make the parser of these arguments: it knows every command's name, and whole those that occur; imports no more than that."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="heartbeat-tui",
         description="A matrix product beating live on CPU and TPU, timed honestly. Without a command: the screen.",
         epilog=EPILOG,

@@ -12,6 +12,7 @@ import pytest
 
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS
+from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
 from heartbeat_tui.commands import options as plan_flags
@@ -100,6 +101,37 @@ def test_every_end_has_its_code_and_its_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException | None, code: int, said: str
 ) -> None:
     assert ends_with(monkeypatch, error, capsys) == (code, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title", "remedy"),
+    [
+        (["benhc"], "there is no command benhc", "Did you mean bench? See heartbeat-tui --help."),
+        (["bench", "--iteratons", "3"], "unrecognized: --iteratons 3", "Did you mean --iterations? See heartbeat-tui bench --help."),
+        (["bench", "--backend", "gpu"], "--backend is gpu", "See heartbeat-tui bench --help."),
+        (["bench", "--iterations", "x"], "--iterations is x", "See heartbeat-tui bench --help."),
+        (["bench", "--duration", "soon"], "--duration: soon is no duration", "See heartbeat-tui bench --help."),
+        (["check", "--json", "--fix-plan"], "--fix-plan and --json exclude one another", "See heartbeat-tui check --help."),
+        (["check", "--only"], "--only has no value", "See heartbeat-tui check --help."),
+        (["runs"], "missing: ACTION", "See heartbeat-tui runs --help."),
+        (["settings", "set", "beat.iterations"], "missing: VALUE", "See heartbeat-tui settings set --help."),
+    ],
+)
+def test_a_wrong_command_line_is_answered_in_three_lines(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], title: str, remedy: str
+) -> None:
+    assert cli.dispatch(arguments) == 2
+    happened, why, what_to_do = capsys.readouterr().err.splitlines()
+    assert happened == f"heartbeat-tui: {title}"
+    assert why.startswith("  ")
+    assert what_to_do == f"  {remedy}"
+
+
+def test_a_refusal_of_google_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    error = CloudError("refused", "Permission denied on resource project llm-dev.", service="tpu", status=403, code="PERMISSION_DENIED")
+    code, said = ends_with(monkeypatch, error, capsys)
+    assert code == 3
+    assert said.splitlines()[2] == "  gcloud auth list"
 
 
 def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

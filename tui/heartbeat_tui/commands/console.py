@@ -1,14 +1,15 @@
-"""What commands say beside their answer, on stderr: a line, a question; and how a long text is folded."""
+"""What commands write beside their answer, on stderr: errors, progress and questions; and how a long text is folded."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 
@@ -30,11 +31,11 @@ def confirmed(question: str) -> bool:
 
 
 def agreed(args: argparse.Namespace, question: str) -> bool:
-    """Ask unless --yes was given; raise HeartbeatError where there is no terminal to ask on."""
+    """Ask unless --yes was given; raise HeartbeatError where stdin is not a TTY."""
     if args.yes:
         return True
     if not sys.stdin.isatty():
-        raise HeartbeatError("there is no terminal to ask on", question, "Give --yes to go ahead without being asked.")
+        raise HeartbeatError("stdin is not a TTY", f"It cannot be asked: {question}", "Give --yes to go ahead without being asked.")
     return confirmed(question)
 
 
@@ -73,9 +74,55 @@ class Interrupt:
         signal.signal(signal.SIGINT, self.before)
 
 
+# What argparse says of a wrong command line, and how it reads as what happened and why.
+CHOICE = r"invalid choice: (?P<value>.*) \(choose from (?P<choices>.*)\)"
+USAGE_ERRORS = (
+    (rf"argument (?P<name>[A-Z]+): {CHOICE}", "there is no {name} {value}", "It is one of {choices}."),
+    (rf"argument (?P<name>.+?): {CHOICE}", "{name} is {value}", "It is one of {choices}."),
+    (r"argument (?P<name>.+?): invalid int value: (?P<value>.*)", "{name} is {value}", "It is a whole number."),
+    (r"argument (?P<name>.+?): invalid float value: (?P<value>.*)", "{name} is {value}", "It is a number."),
+    (r"argument (?P<name>.+?): expected (?P<value>.+)", "{name} has no value", "It expects {value}."),
+    (r"argument (?P<name>.+?): not allowed with argument (?P<value>.+)", "{name} and {value} exclude one another", "Give one of them."),
+    (r"argument (?P<name>.+?): (?P<value>.+); try (?P<example>.+)", "{name}: {value}", "It is written like {example}."),
+    (r"unrecognized arguments: (?P<value>.+)", "unrecognized: {value}", "{prog} does not take it."),
+    (r"the following arguments are required: (?P<value>.+)", "missing: {value}", "{prog} needs it."),
+    (r"ambiguous option: (?P<name>\S+) could match (?P<value>.+)", "{name} is ambiguous", "It could be {value}."),
+)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Parse a command line; raise HeartbeatError where it is wrong, instead of printing the whole usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does, but refuse what is left over here: the parser of the command knows its name and its options."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the HeartbeatError of a message of argparse's."""
+        import difflib  # here, and below: only a mistake needs it
+
+        title, cause, near = message, f"{self.prog} cannot be run like this.", ""
+        for pattern, what, why in USAGE_ERRORS:
+            if match := re.fullmatch(pattern, message, re.DOTALL):
+                parts = {name: value.replace("'", "") for name, value in match.groupdict().items()}
+                if parts.get("name", "").isupper():  # the placeholder of a command: ACTION
+                    parts["name"] = parts["name"].lower()
+                title, cause = what.format(prog=self.prog, **parts), why.format(prog=self.prog, **parts)
+                known = parts["choices"].split(", ") if "choices" in parts else self._option_string_actions
+                if "choices" in parts or what.startswith("unrecognized"):
+                    near = next(iter(difflib.get_close_matches(parts["value"].split()[0], known, n=1)), "")
+                break
+        raise HeartbeatError(title, cause, f"{f'Did you mean {near}? ' if near else ''}See {self.prog} --help.")
+
+
 def print_error(error: HeartbeatError) -> None:
-    """Say on stderr what happened, why, and what to do."""
-    print(f"heartbeat-tui: {error.title}", file=sys.stderr)
-    for line in (error.cause, error.remedy):
-        if line:
-            print(f"  {line}", file=sys.stderr)
+    """Print on stderr what happened, why, and what to do; the last from the catalogue where the error does not know it itself."""
+    remedy = error.remedy
+    if not remedy:
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
+
+        remedy = diagnose_exception(error).advice
+    print_status("\n  ".join(part for part in (f"heartbeat-tui: {error.title}", error.cause, remedy) if part))

@@ -40,7 +40,11 @@ def run(args: argparse.Namespace) -> int:
     as_json = args.json or words[-1:] == ["--json"]  # the rest of the line is the text, but that one is meant for us
     text = " ".join(words[:-1] if as_json and not args.json else words) or read_stdin()
     if not text.strip():
-        raise HeartbeatError("there is no text to explain", "", "Give it as an argument, or on stdin: heartbeat-tui explain < log.txt")
+        raise HeartbeatError(
+            "there is no text to explain",
+            "Neither the command line nor stdin holds any.",
+            "Give it as an argument, or on stdin: heartbeat-tui explain < log.txt",
+        )
     diagnosis = diagnose_text(text, known_words())
     if as_json:
         print(
