@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.backends import BACKENDS, host_backend, load, tpu_backend
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.tpu_chips import scan_tpus
 from heartbeat_core.paths import cache_folder, data_folder
@@ -39,14 +40,12 @@ class Launcher:
         self.spawner = ProcessLauncher()
         self.destination: Destination | None = None  # where runs go that do not stay here
 
-    def backend(self) -> BackendName:
-        """Choose the backend: the one set, or the TPU where the PCI bus shows one, else the CPU."""
+    def backend(self) -> str:
+        """Choose the backend: the one set, or the TPU's on a TPU VM and where the PCI bus shows a TPU, else the CPU."""
         chosen = self.settings.beat.backend
         if chosen != "auto":
             return chosen
-        if self.destination is not None:
-            return "xla"
-        return "xla" if scan_tpus() else "cpu"
+        return (tpu_backend() if self.destination is not None or scan_tpus() else host_backend()).name
 
     def config(self) -> BenchmarkConfig:
         """Make the plan that the settings describe; raise HeartbeatError where it makes no sense."""
@@ -61,25 +60,24 @@ class Launcher:
             threads=beat.threads,
         )
 
-    def interpreter(self, backend: BackendName) -> str | None:
+    def interpreter(self, backend: str) -> str | None:
         """Find the Python a backend runs under, None for our own."""
         configured: str = self.python or self.settings[f"backends.{backend}.python"]
         if configured:
             return str(Path(configured).expanduser())
-        if backend == "xla":
-            from heartbeat_core.benchmark.xla_environment import XlaEnvironment
-
-            managed = XlaEnvironment().find()
+        if environment := BACKENDS[backend].environment:
+            managed = load(environment)().find()
             return str(managed) if managed else None
         return None
 
-    def lacks(self, backend: BackendName) -> str:
+    def lacks(self, backend: str) -> str:
         """Say what is missing for a backend to run here, empty where nothing is known to be; a device is not looked for."""
         from importlib.util import find_spec
 
-        if backend != "xla" or self.interpreter("xla") or find_spec("torch_xla"):
+        info = BACKENDS[backend]
+        if not info.environment or self.interpreter(backend) or find_spec(info.package):
             return ""
-        return "torch_xla is not installed here."
+        return f"{info.package} is not installed here."
 
     def start(  # what a run is started with, each by its name
         self,
@@ -139,14 +137,15 @@ class Launcher:
         port = self.settings.telemetry.port
         ports = ports or ((port,) if port else ())
         if host is None:
-            return Reader(self.interpreter("xla") or sys.executable, ports)
+            return Reader(self.interpreter(tpu_backend().name) or sys.executable, ports)
         return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=FAR_LOOK_S)
 
     def witness(self, plan: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
         """Give whoever looks at the chips beside this run, None where there are none; on a host the worker will tell."""
         telemetry = self.settings.telemetry
-        asked = telemetry.port is not None and plan.backend == "xla"
-        if plan.backend == "cpu" or not telemetry.watch or not (asked or host or scan_tpus()):
+        info = BACKENDS[plan.backend]
+        asked = telemetry.port is not None and info.needs_tpu
+        if info.host_only or not telemetry.watch or not (asked or host or scan_tpus()):
             return None
         from heartbeat_core.telemetry.monitor import TpuChipMonitor
 
@@ -165,7 +164,7 @@ class Launcher:
         """
         if self.destination is not None:
             return plan
-        on_tpu = plan.backend == "xla" and any(tpu.chip for tpu in scan_tpus())
+        on_tpu = BACKENDS[plan.backend].needs_tpu and any(tpu.chip for tpu in scan_tpus())
         return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
 
     def index(self) -> Index:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
-from heartbeat_core.benchmark.config import LARGEST_DIMENSION, LONGEST_RUN, BackendName, Dtype, Method, Precision
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import LARGEST_DIMENSION, LONGEST_RUN, Dtype, Method, Precision
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.paths import APP, config_folder, write_whole
 
@@ -36,7 +37,7 @@ def at_least(least: int, default: int | None, most: int) -> Any:
 class BeatSettings:
     """What a run does unless told otherwise; "auto" is the TPU where the PCI bus shows one, else the CPU."""
 
-    backend: Literal["auto"] | BackendName = "auto"
+    backend: str = field(default="auto", metadata={"choices": ("auto", *BACKENDS)})
     method: Method = "synchronized"
     iterations: int = at_least(1, 100, LONGEST_RUN)
     warmup: int = at_least(0, 5, LONGEST_RUN)
@@ -55,11 +56,10 @@ class BackendSettings:
     python: str = ""
 
 
-@dataclass(frozen=True)
-class BackendsSettings:
-    cpu: BackendSettings = BackendSettings()
-    xla: BackendSettings = BackendSettings()
-    accelerator: BackendSettings = BackendSettings()
+if TYPE_CHECKING:
+    BackendsSettings: TypeAlias = Any
+else:  # a section for each row of the table of backends
+    BackendsSettings = make_dataclass("BackendsSettings", [(name, BackendSettings, BackendSettings()) for name in BACKENDS], frozen=True)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Settings:
     """Every setting, and in ``sources`` where each that is not a default came from."""
 
     beat: BeatSettings = BeatSettings()
-    backends: BackendsSettings = BackendsSettings()
+    backends: BackendsSettings = field(default_factory=BackendsSettings)
     recordings: RecordingsSettings = RecordingsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     screen: ScreenSettings = ScreenSettings()
@@ -193,15 +193,16 @@ def keys_of(section: type[Any], prefix: str = "") -> dict[str, Key]:
         if is_dataclass(hint) and isinstance(hint, type):
             found.update(keys_of(hint, f"{key}."))
         elif prefix:
-            found[key] = key_of(hint, entry.metadata.get("range", (0, 0)))
+            found[key] = key_of(hint, entry.metadata)
     return found
 
 
-def key_of(hint: Any, limits: tuple[int, int]) -> Key:
+def key_of(hint: Any, limits: Mapping[str, Any]) -> Key:
+    """Make a key from the type of a field and its limits: a ``range`` of numbers, or ``choices``."""
     parts = get_args(hint) if get_origin(hint) not in (Literal, None) else (hint,)
-    choices = tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
+    choices = limits.get("choices") or tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
     kinds = [part for part in parts if part in (bool, int, str)]
-    return Key(kinds[0] if kinds else str, choices, limits)
+    return Key(kinds[0] if kinds else str, choices, limits.get("range", (0, 0)))
 
 
 KEYS: dict[str, Key] = keys_of(Settings)

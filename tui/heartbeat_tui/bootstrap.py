@@ -11,7 +11,7 @@ from heartbeat_tui.app import HeartbeatApp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launcher import Launcher
@@ -77,7 +77,7 @@ def make_app(
     def begin(plan: BenchmarkConfig, label: Label | None = None) -> Source:
         return launcher.begin(plan, label)
 
-    def go_to(event: BeatOn | None) -> tuple[str, BackendName]:
+    def go_to(event: BeatOn | None) -> tuple[str, str]:
         launcher.give_up()  # what still connects could not be reached any more
         if event is None:
             launcher.destination = None

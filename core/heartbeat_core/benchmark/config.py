@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.errors import HeartbeatError
 
 Dtype = Literal["float32", "bfloat16"]
@@ -88,10 +89,8 @@ class MatMul:
         return max(operands + drawing, operands + outputs + proof)
 
 
-BackendName = Literal["cpu", "xla", "accelerator"]
 Method = Literal["synchronized", "pipelined", "handbook"]
 Precision = Literal["default", "high", "highest"]
-BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -109,7 +108,7 @@ class BenchmarkConfig:
     """
 
     workload: MatMul = MatMul()
-    backend: BackendName = "cpu"
+    backend: str = "cpu"
     method: Method = "synchronized"
     warmup: int = 5
     iterations: int | None = 100
@@ -123,7 +122,7 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         """Raise HeartbeatError where the plan cannot be carried out."""
-        one_of("backend", self.backend, BACKENDS)
+        one_of("backend", self.backend, tuple(BACKENDS))
         one_of("method", self.method, METHODS)
         one_of("precision", self.precision, PRECISIONS)
         whole("warmup", self.warmup, 0, LONGEST_RUN)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
-from heartbeat_core.benchmark.config import BACKENDS, BackendName, BenchmarkConfig
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import kill_worker, spawn_worker
 from heartbeat_core.benchmark.protocol import Environment, Failed, StreamError, decode
 from heartbeat_core.benchmark.tpu_chips import PciTpu, scan_tpus
@@ -22,7 +23,7 @@ LIMIT_S = 60.0
 class Device:
     """One backend on this machine: ``found`` says what is there, or ``problem`` and ``remedy`` why it cannot run."""
 
-    backend: BackendName
+    backend: str
     python: str
     found: dict[str, Any]
     problem: str = ""
@@ -42,7 +43,7 @@ class DeviceInventory:
     tpus: tuple[PciTpu, ...]
 
 
-def take_inventory(interpreter: Callable[[BackendName], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
+def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
     """Look at every backend at once; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
     started: list[Popen[bytes]] = []
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
@@ -55,7 +56,7 @@ def take_inventory(interpreter: Callable[[BackendName], str | None], own_python:
             raise
 
 
-def look(backend: BackendName, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
+def look(backend: str, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
     """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is told of the child."""
     try:
         process = spawn_worker(python)
@@ -78,7 +79,7 @@ def end(process: Popen[bytes]) -> None:
     process.communicate()
 
 
-def understand(backend: BackendName, python: str, output: bytes, errors: bytes, returncode: int) -> Device:
+def understand(backend: str, python: str, output: bytes, errors: bytes, returncode: int) -> Device:
     """Read the child's answer; one that broke off is a problem of its own."""
     try:
         for line in output.splitlines():

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields, replace
 from itertools import pairwise, product
 from typing import Any
 
-from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
 from heartbeat_core.errors import HeartbeatError
 
 Value = int | str
@@ -132,7 +133,7 @@ def parse_candidate(text: str) -> dict[str, Value]:
 
 
 def word(name: str, text: str) -> str:
-    allowed: tuple[str, ...] = {"backend": BACKENDS, "method": METHODS, **WORDS}[name]
+    allowed: tuple[str, ...] = {"backend": tuple(BACKENDS), "method": METHODS, **WORDS}[name]
     if text not in allowed:
         raise HeartbeatError(f"{name} is {text!r}", f"It is one of {', '.join(allowed)}.", f"Try {name}={allowed[-1]}.")
     return text

@@ -58,9 +58,10 @@ def demo_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def xla_python(settings: Settings) -> Path | None:
     """Name the interpreter with torch_xla: the one set, or that of the environment built for it; None for neither."""
+    from heartbeat_core.benchmark.backends import tpu_backend
     from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
-    named = settings.backends.xla.python
+    named = settings[f"backends.{tpu_backend().name}.python"]
     if not named:
         return XlaEnvironment().find()
     path = Path(named).expanduser()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import Dtype, MatMul
 
 GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}  # of verdicts
@@ -65,11 +66,12 @@ class RunEntry:
     @property
     def where(self) -> str:
         """Say in a few words where it ran."""
+        backend = BACKENDS.get(self.backend)  # None: another version made the recording
         if self.rehearsal:
-            return "torch_xla on the CPU (a rehearsal)"
-        if self.backend == "xla":
+            return backend.rehearsal if backend else "a rehearsal on the CPU"
+        if backend and backend.needs_tpu:
             return "TPU" if self.device in ("", "TPU") else f"TPU {self.device}"
-        if self.backend == "cpu" and self.threads:
+        if backend and backend.host_only and self.threads:
             return f"CPU, {self.threads} thread{'' if self.threads == 1 else 's'}"
         return self.device or self.backend
 

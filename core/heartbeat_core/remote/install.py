@@ -13,7 +13,8 @@ from io import BufferedReader
 from time import monotonic
 from typing import IO, Literal, cast
 
-from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
+from heartbeat_core.benchmark.backends import tpu_backend
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.devices import Device, understand
 from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
 from heartbeat_core.checks.fix_runner import lines_of
@@ -245,8 +246,9 @@ def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> Hea
     return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
 
 
-def look_at_device(host: Host, backend: BackendName = "xla") -> Device:
+def look_at_device(host: Host, backend: str = "") -> Device:
     """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
+    backend = backend or tpu_backend().name
     order = {"probe": BenchmarkConfig(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
     code, output, errors = converse(host, json.dumps(order).encode() + b"\n")
     if code == LOST:

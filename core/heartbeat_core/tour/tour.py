@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.roofline import floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
@@ -225,9 +226,9 @@ STEPS: tuple[TourStep, ...] = (
 )
 
 
-def needs(step: TourStep) -> BackendName | None:
+def needs(step: TourStep) -> str | None:
     """Name the backend that a step needs beyond what every machine has."""
-    return step.plan.backend if step.plan is not None and step.plan.backend != "cpu" else None
+    return step.plan.backend if step.plan is not None and not BACKENDS[step.plan.backend].host_only else None
 
 
 Phase = Literal["before", "running", "after"]

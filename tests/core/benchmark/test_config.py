@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import BACKENDS, METHODS, BenchmarkConfig, MatMul, config_from_json
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import METHODS, BenchmarkConfig, MatMul, config_from_json
 from heartbeat_core.errors import HeartbeatError
 
 

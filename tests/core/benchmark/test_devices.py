@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.benchmark.config import BACKENDS
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.devices import look, take_inventory
 
 LONG_S = 60.0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core import __version__
-from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS
+from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
@@ -56,8 +56,8 @@ def test_the_version_is_the_packages() -> None:
 
 
 def test_the_flags_offer_what_the_engine_has() -> None:
-    offered = plan_flags.BACKENDS, plan_flags.METHODS, plan_flags.DTYPES, plan_flags.PRECISIONS
-    assert offered == (("auto", *BACKENDS), METHODS, DTYPES, PRECISIONS)
+    offered = plan_flags.METHODS, plan_flags.DTYPES, plan_flags.PRECISIONS
+    assert offered == (METHODS, DTYPES, PRECISIONS)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from heartbeat_tui.benchmark.session import BenchmarkSession
 from heartbeat_tui.controller import Desk, Unfinished
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BackendName
     from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.snapshot import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot, StopRun
 
@@ -37,7 +36,7 @@ class BeatDesk(Desk):
     timer: Timer
     tidied = False  # since the run began
     # Has runs go to a TPU VM from now on, or stay here where there is none; gives what to call it, and the backend for it.
-    go_to: Callable[[BeatOn | None], tuple[str, BackendName]] | None = None
+    go_to: Callable[[BeatOn | None], tuple[str, str]] | None = None
 
     def open_beat(self, pane: HeartbeatPane, begin: Callable[..., Source], replay: Callable[[], Source] | None) -> None:
         self.conductor = BenchmarkSession(begin)

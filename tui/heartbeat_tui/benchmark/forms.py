@@ -9,17 +9,18 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
-from heartbeat_core.benchmark.config import BACKENDS, DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import parse_duration
 from heartbeat_tui.benchmark.header import work_in_words
-from heartbeat_tui.benchmark.text import WHERE, plan_sentence
+from heartbeat_tui.benchmark.text import device_here, plan_sentence
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
 SHAPE = ("batch", "hidden", "intermediate")
-CHOICES: dict[str, tuple[str, ...]] = {"backend": BACKENDS, "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
+CHOICES: dict[str, tuple[str, ...]] = {"backend": tuple(BACKENDS), "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
 FIELDS = tuple(
     Field(name, name.replace("warmup", "warm-up"), hint, CHOICES.get(name, ()))
     for name, hint in (
@@ -128,7 +129,7 @@ SWEEP_FIELDS = (
 def values_for(name: str, plan: BenchmarkConfig) -> str:
     """Propose values: on a CPU fewer, for there a large batch takes seconds a product."""
     return {
-        "batch": "1..512" if plan.backend == "cpu" else "1..4096",
+        "batch": "1..512" if BACKENDS[plan.backend].host_only else "1..4096",
         "hidden": "512..8192",
         "intermediate": "1024..32768",
         "dtype": "float32,bfloat16",
@@ -189,7 +190,7 @@ class SweepForm(Form):
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
         length = f"{plan.duration_s:g} s" if plan.duration_s is not None else "about a second"
         return [
-            styled(f"{count} point{'' if count == 1 else 's'} on {WHERE[plan.backend]}, {rest}.", "strong"),
+            styled(f"{count} point{'' if count == 1 else 's'} on {device_here(plan.backend)}, {rest}.", "strong"),
             styled(f"Each is a process of its own that beats for {length}, at least 12 times; too large ones are skipped.", "quiet"),
         ]
 

@@ -26,7 +26,6 @@ from heartbeat_tui.benchmark.snapshot import (
 from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BackendName
     from heartbeat_tui.benchmark.body import RunBody
     from heartbeat_tui.benchmark.header import Front
     from heartbeat_tui.benchmark.sweep_view import SweepBody
@@ -139,7 +138,7 @@ class HeartbeatPane(ChartPane):
         self.asked_sweep = self.asked_sweep and waiting
         self.refresh_state()
 
-    def beat_at(self, where: str, backend: BackendName) -> None:
+    def beat_at(self, where: str, backend: str) -> None:
         """Show where runs go from now on, empty for this machine; what holds there is planned for."""
         self.where, self.replaying = where, False
         self.config = replace(self.config, backend=backend)

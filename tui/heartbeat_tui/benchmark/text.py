@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.text import sentence
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
     from heartbeat_tui.benchmark.snapshot import Snapshot
 
-THERE = {"cpu": "the CPU", "xla": "torch_xla's device", "accelerator": "torch's accelerator"}
-WHERE = {"cpu": "this machine's CPU", "xla": "torch_xla's device", "accelerator": "torch's accelerator"}
 HOW = {
     "synchronized": "each waited for",
     "pipelined": "waited for {window} at a time",
@@ -35,6 +34,12 @@ STAGES = {
 }
 
 
+def device_here(backend: str) -> str:
+    """Return the device of a backend on this machine, in words."""
+    info = BACKENDS[backend]
+    return "this machine's CPU" if info.host_only else info.label
+
+
 def length_in_words(plan: BenchmarkConfig) -> str:
     if plan.iterations is not None:
         return f"{format_count(plan.iterations)} product{'' if plan.iterations == 1 else 's'}"
@@ -48,7 +53,7 @@ def plan_sentence(plan: BenchmarkConfig, vm: str = "") -> str:
     threads = f" with {plan.threads} thread{'' if plan.threads == 1 else 's'}" if plan.threads else ""
     precision = "" if plan.precision == "default" else f" at {plan.precision} precision"
     work = plan.workload
-    where = WHERE[plan.backend] if not vm else f"{THERE[plan.backend]} of {vm}"
+    where = device_here(plan.backend) if not vm else f"{BACKENDS[plan.backend].label} of {vm}"
     return f"{length_in_words(plan)} {work.shape}, {work.dtype}{precision}, on {where}{threads}, {how}{warm}."
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_tui.commands.console import agreed, print_status
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     remove.add_argument("--yes", action="store_true", help="do not ask before deleting")
 
 
+def managed() -> tuple[str, ...]:
+    """Return the names of the backends that have an environment of their own."""
+    return tuple(info.name for info in BACKENDS.values() if info.environment)
+
+
+def environment_of(backend: str) -> XlaEnvironment:
+    """Return the environment that a backend runs in, built or not."""
+    made: XlaEnvironment = load(BACKENDS[backend].environment)()
+    return made
+
+
 def add(
     actions: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
@@ -48,17 +60,17 @@ def add(
     """Add one action; ``named`` where it acts on a backend."""
     parser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
     if named:
-        parser.add_argument("backend", choices=("xla",), help="the one backend with an environment of its own")
+        parser.add_argument("backend", choices=managed(), help="a backend with an environment of its own")
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
     parser.set_defaults(run=function)
     return parser
 
 
 def install_backend(args: argparse.Namespace) -> int:
-    """Build the environment, having said what it takes; 1 where the user would rather not."""
-    from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, XlaEnvironment, describe_python, in_gb
+    """Build the environment after saying what it takes; return 1 where the user declines."""
+    from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, describe_python, in_gb
 
-    environment = XlaEnvironment()
+    environment = environment_of(args.backend)
     base = describe_python(args.python)
     base.check()
     folder = environment.folder(base.short_version)
@@ -77,19 +89,19 @@ def install_backend(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace, installed: Installed, what: str) -> int:
     if args.json:
-        answer = {"backend": "xla", "python": str(installed.python), "torch": installed.torch, "torch_xla": installed.torch_xla}
+        answer = {"backend": args.backend, "python": str(installed.python), "torch": installed.torch, "torch_xla": installed.torch_xla}
         print(json.dumps({"schema": SCHEMA, **answer}, indent=1))
     else:
-        print_status(f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend xla")
+        print_status(
+            f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend {args.backend}"
+        )
         print(installed.python)
     return 0
 
 
 def remove_backend(args: argparse.Namespace) -> int:
-    """Delete every torch_xla environment; 1 where the user would rather not."""
-    from heartbeat_core.benchmark.xla_environment import XlaEnvironment
-
-    environment = XlaEnvironment()
+    """Delete every environment of the backend; return 1 where the user declines."""
+    environment = environment_of(args.backend)
     folders = environment.folders()
     for folder in folders:
         print_status(f"{folder} will be deleted.")
@@ -97,19 +109,15 @@ def remove_backend(args: argparse.Namespace) -> int:
         return 1
     removed = [str(folder) for folder in environment.remove()]
     if args.json:
-        print(json.dumps({"schema": SCHEMA, "backend": "xla", "removed": removed}, indent=1))
+        print(json.dumps({"schema": SCHEMA, "backend": args.backend, "removed": removed}, indent=1))
     else:
-        print_status(f"{len(removed)} deleted." if removed else "There is no torch_xla environment.")
+        print_status(f"{len(removed)} deleted." if removed else f"There is no {BACKENDS[args.backend].package} environment.")
     return 0
 
 
 def list_backends(args: argparse.Namespace) -> int:
     """Show the interpreter of each backend and where that was decided."""
-    from heartbeat_core.benchmark.config import BACKENDS
-    from heartbeat_core.benchmark.xla_environment import XlaEnvironment
-
-    environment = XlaEnvironment()
-    rows = [describe(name, environment) for name in BACKENDS]
+    rows = [describe(name) for name in BACKENDS]
     if args.json:
         print(json.dumps({"schema": SCHEMA, "backends": rows}, indent=1))
         return 0
@@ -119,25 +127,27 @@ def list_backends(args: argparse.Namespace) -> int:
     return 0
 
 
-def describe(name: str, environment: XlaEnvironment) -> dict[str, Any]:
+def describe(name: str) -> dict[str, Any]:
+    """Return the interpreter of a backend and where that was decided."""
     from heartbeat_core.settings import load_settings
 
     settings = load_settings()
     key = f"backends.{name}.python"
     if settings[key]:
         return {"backend": name, "python": settings[key], "source": settings.source(key)}
-    if name != "xla":
+    if not BACKENDS[name].environment:
         return {"backend": name, "python": sys.executable, "source": "this Python"}
+    environment, install = environment_of(name), f"heartbeat-tui backend install {name}"
     if found := environment.find():
-        return {"backend": name, "python": str(found), "source": "heartbeat-tui backend install xla"}
+        return {"backend": name, "python": str(found), "source": install}
     unfinished = environment.folders()
-    source = f"unfinished: {unfinished[0]}" if unfinished else "heartbeat-tui backend install xla builds it"
+    source = f"unfinished: {unfinished[0]}" if unfinished else f"{install} builds it"
     return {"backend": name, "python": None, "source": source}
 
 
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Give what takes pip's lines: a bar of bytes and the latest line on a terminal, else the lines as they come."""
+    """Show pip's lines: a bar of bytes and the latest line on a terminal, else the lines as they come."""
     if not sys.stderr.isatty():
         yield print_status
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 
 # Spelled out here, for --help must not import the engine; a test holds them against it.
-BACKENDS = ("auto", "cpu", "xla", "accelerator")
 METHODS = ("synchronized", "pipelined", "handbook")
 DTYPES = ("float32", "bfloat16")
 PRECISIONS = ("default", "high", "highest")
@@ -44,7 +44,7 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
     """
     parser.argument_default = default  # of the groups made from here on
     where = parser.add_argument_group("where")
-    where.add_argument("--backend", choices=BACKENDS, help="auto: the TPU where the PCI bus shows one, else the CPU")
+    where.add_argument("--backend", choices=("auto", *BACKENDS), help="auto: the TPU where the PCI bus shows one, else the CPU")
     where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
     where.add_argument("--threads", type=int, metavar="N", help="CPU threads (cpu backend)")
     where.add_argument("--on", metavar="NAME[:WORKER|:all]", help="beat on this TPU VM, one of its hosts, or all at once")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from textual import work
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.controller import BeatDesk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.runs.library import DevicePair, RunLibrary
     from heartbeat_tui.runs.model import (
@@ -188,7 +189,7 @@ NO_RUN = HeartbeatError("this run was not kept", "", "Set recordings.save = true
 class ComparingDesk(RunsDesk):
     """``missing`` says why a backend cannot run here."""
 
-    missing: Callable[[BackendName], str] | None = None
+    missing: Callable[[str], str] | None = None
     pair_wanted = False  # a run was started to complete a pair
 
     def on_compare_runs(self, event: CompareRuns) -> None:
@@ -279,9 +280,10 @@ class ComparingDesk(RunsDesk):
             remedy = f"Install it with heartbeat-tui backend install {backend}, or copy a recording of a TPU into {folder}."
             self.tell(HeartbeatError(f"there is no run on {backend} to hold the CPU against", lacks, remedy))
             return
-        name = {"cpu": "on this machine's CPU", "xla": "with torch_xla"}[backend]
+        info = BACKENDS[backend]
+        name = "on this machine's CPU" if info.host_only else f"on {info.label}"
         there = f" to hold {pair.there.title} against" if pair.there is not None else ""
-        rehearsal = " Without a TPU in this machine, torch_xla rehearses on the CPU." if backend == "xla" else ""
+        rehearsal = " Without a TPU in this machine, torch_xla rehearses on the CPU." if info.rehearsal else ""
         detail = plan_sentence(plan) + rehearsal
         question = Confirm(f"There is no run {name}{there}. Make it now?", detail, "Make it", "Not now")
         if await self.push_screen_wait(question):

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.snapshot import Snapshot
@@ -269,9 +270,9 @@ class DevicePair:
     xla: RunEntry | None = None
 
     @property
-    def lacking(self) -> Literal["cpu", "xla"]:
+    def lacking(self) -> str:
         """Name what is to be made first."""
-        return "cpu" if self.cpu is None else "xla"
+        return (host_backend() if self.cpu is None else tpu_backend()).name
 
     @property
     def there(self) -> RunEntry | None:
@@ -281,7 +282,7 @@ class DevicePair:
 def find_pair(entries: Sequence[RunEntry]) -> DevicePair:
     """Find the pair with the newest run on torch_xla that has a partner; a TPU goes before a rehearsal. ``entries`` are newest first."""
     worth = [entry for entry in entries if usable(entry) and entry.method != "handbook"]
-    cpus, xlas = [entry for entry in worth if entry.backend == "cpu"], [entry for entry in worth if entry.backend == "xla"]
+    cpus, xlas = ([entry for entry in worth if entry.backend == info.name] for info in (host_backend(), tpu_backend()))
     for xla in sorted(xlas, key=lambda entry: entry.rehearsal):
         partner = next((cpu for cpu in cpus if same_work(cpu, xla)), None)
         if partner is not None:

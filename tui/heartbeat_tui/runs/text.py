@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.text import MARKS
 from heartbeat_tui.runs.rows import Order, RunRow
@@ -29,7 +30,7 @@ STATUSES: Mapping[str, Piece] = {  # those that are worth a word in the list
     "broken": ("✗ broken", "failed"),
     "empty": ("✗ empty", "failed"),
 }
-SHORT = {"float32": "f32", "bfloat16": "bf16", "synchronized": "synced", "accelerator": "accel"}
+SHORT = {"float32": "f32", "bfloat16": "bf16", "synchronized": "synced", **{info.name: info.short for info in BACKENDS.values()}}
 VERDICT = Column("verdict", "VERDICT", 12, 12, 7)
 COLUMNS = (
     Column("name", "RUN", 16, 44, 9),

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
 
+from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.controller import BeatDesk
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BackendName, BenchmarkConfig
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.tour.tour import Tour
     from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.tour.guide import Guide
 
-INSTALL = (sys.executable, "-m", "heartbeat_tui", "backend", "install", "xla")
+INSTALL = (sys.executable, "-m", "heartbeat_tui", "backend", "install", tpu_backend().name)
 
 
 class TourDesk(BeatDesk):
@@ -30,11 +31,11 @@ class TourDesk(BeatDesk):
     tour: Tour | None = None
     guide: Guide | None = None
     plan_before: BenchmarkConfig | None = None
-    missing: Callable[[BackendName], str] | None = None
+    missing: Callable[[str], str] | None = None
     play: Callable[[Path], Source] | None = None
     tours_at_once = False
 
-    def open_tour(self, lacks: Callable[[BackendName], str], play: Callable[[Path], Source], *, at_once: bool = False) -> None:
+    def open_tour(self, lacks: Callable[[str], str], play: Callable[[Path], Source], *, at_once: bool = False) -> None:
         self.missing, self.play, self.tours_at_once = lacks, play, at_once
 
     async def on_take_tour(self) -> None:
