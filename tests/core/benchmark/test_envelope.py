@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.series import MOST_BUCKETS, Envelope, EnvelopeColumn
+from heartbeat_core.benchmark.envelope import MOST_BUCKETS, Envelope, EnvelopeColumn
 
 PARTS = st.lists(
     st.tuples(st.integers(0, 40) | st.just(0), st.lists(st.integers(0, 10**12), min_size=1, max_size=60)), min_size=1, max_size=20
@@ -65,7 +65,7 @@ def check(columns: tuple[EnvelopeColumn, ...], samples: dict[int, int], most: in
 def test_a_column_for_each_sample_where_there_is_room() -> None:
     envelope = Envelope()
     envelope.extend(array("q", [5, 3, 4]), 10)
-    assert envelope.columns(80) == (EnvelopeColumn(10, 10, 5, 5), EnvelopeColumn(11, 11, 3, 3), EnvelopeColumn(12, 12, 4, 4))
+    assert envelope.columns(80) == tuple(EnvelopeColumn(n, n, ns, ns, ns, ns, ns) for n, ns in ((10, 5), (11, 3), (12, 4)))
 
 
 def test_columns_stay_put_while_samples_come_in() -> None:

@@ -17,6 +17,7 @@ from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.protocol import Label, Record
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.benchmark.run import Run
+from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import TrialFinished, TrialStarted, carry_out
 from heartbeat_core.experiments.sweep import LEAST_SAMPLES, MOST_SAMPLES, Sweep, Swept, load_sweep, sweep_csv, sweep_json, sweep_markdown
@@ -241,3 +242,13 @@ def test_runs_that_differ_in_more_than_a_sweep_varies_are_none(index: Index, wri
     for batch, warmup in ((1, 1), (2, 2)):
         write([*records(plan=BenchmarkConfig(MatMul(batch), warmup=warmup)), Label(6, group="s")])
     assert sweep_in(index.find_all(["s"]), index) is None
+
+
+def test_both_charts_show_every_point_and_the_knee(swept: Swept) -> None:
+    curves = swept.curves()
+    knees = tuple(curve.knee() for curve in curves)
+    for spec in (roofline_chart(curves, knees, 60, 14), latency_sweep_chart(swept, curves, knees, 60, 14)):
+        assert spec is not None
+        points = next(curve for curve in spec.curves if curve.marker)
+        assert len(points.x) == len([point for point in swept.points if point.ns])
+        assert [rule.vertical for rule in spec.rules] == [True] * len([knee for knee in knees if knee and knee.kind == "knee"])

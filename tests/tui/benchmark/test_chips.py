@@ -8,81 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading, Chips
-from heartbeat_core.benchmark.series import ChartData, DutyColumn, EnvelopeColumn
 from heartbeat_core.telemetry.readings import Answer, ChipReadings
 from heartbeat_core.telemetry.text import chip_line, chip_rows
 from heartbeat_tui.benchmark.text import figures_text, meaning
 from heartbeat_tui.commands import chips as command
-from heartbeat_tui.widgets.chart import draw
 
 GIB = 2**30
 MS = 1_000_000
-WARM = tuple(EnvelopeColumn(i, i, 20 * MS, 20 * MS) for i in range(5))
-
-
-def chart(*duty: DutyColumn, warm: tuple[EnvelopeColumn, ...] = WARM) -> ChartData:
-    steady = tuple(EnvelopeColumn(i, i, 9 * MS, 10 * MS) for i in range(5, 105))
-    return ChartData(warm, steady, (), 5, 1, duty)
-
-
-def lines(data: ChartData, width: int = 62, height: int = 14, **options: Any) -> list[str]:
-    return str(draw(data, width, height, **options)).splitlines()
 
 
 def reading(duty: float | None = 87.5, used: int | None = 3 * GIB, device: int = 0) -> ChipReading:
     return ChipReading(device, used, 32 * GIB, duty)
-
-
-def test_the_band_stands_below_the_samples_it_was_told_of() -> None:
-    drawn = lines(chart(DutyColumn(0, 54, 0.0), DutyColumn(55, 104, 100.0)))
-    axis, band = drawn[-2], drawn[-1]
-    assert band.startswith("duty")
-    left, field = axis.index("└") + 1, axis.index("┴") + 1
-    width = 62 - field
-    assert set(band[left : field + width // 2]) == {"▁"}
-    assert band[field + width // 2 :] == "█" * (width - width // 2)
-
-
-def test_what_was_not_told_is_a_gap_and_nothing_at_all_takes_no_room() -> None:
-    with_gap = lines(chart(DutyColumn(5, 24, 50.0), DutyColumn(25, 84, None), DutyColumn(85, 104, 50.0)))
-    assert "    " in with_gap[-1].strip()
-    bare = lines(chart())
-    assert "duty" not in "".join(bare)
-    assert len(bare) == len(with_gap)
-
-
-def test_the_band_waits_for_what_is_to_come_as_the_chart_does() -> None:
-    assert len(lines(chart(DutyColumn(5, 104, 50.0)), expected=1000)[-1]) < 62 // 2
-
-
-def test_the_warm_ups_part_goes_with_the_warm_up() -> None:
-    drawn = lines(chart(DutyColumn(0, 3, 100.0), DutyColumn(4, 104, 0.0), warm=()))
-    assert "█" not in drawn[-1]
-
-
-def test_a_low_chart_has_no_room_for_the_band() -> None:
-    assert "duty" not in "".join(lines(chart(DutyColumn(5, 104, 50.0)), height=7))
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 10**9), st.none() | st.floats(-1e300, 1e300)), max_size=20),
-    st.integers(1, 130),
-    st.integers(1, 40),
-    st.booleans(),
-)
-def test_any_band_fits_any_size(steps: list[tuple[int, float | None]], width: int, height: int, whole: bool) -> None:
-    duty, first = [], 0
-    for count, percent in steps:
-        duty.append(DutyColumn(first, first + count - 1, percent))
-        first += count
-    drawn = lines(chart(*duty, warm=WARM if whole else ()), width, height)
-    assert len(drawn) <= height
-    assert all(len(line) <= width for line in drawn)
 
 
 @pytest.fixture

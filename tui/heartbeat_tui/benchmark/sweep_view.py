@@ -8,136 +8,13 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 
-from heartbeat_core.benchmark.parameters import varied
-from heartbeat_core.benchmark.roofline import Roof, floor
+from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
-from heartbeat_core.units import FLOP_RATE, NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.benchmark.text import MARKS, half_interval
-from heartbeat_tui.widgets.chart import ChartScale, unit_for
-from heartbeat_tui.widgets.scatter_chart import Mark, Plot, PlotChart, VerticalLine, log_scale
+from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
-
-TITLE = "{unit} against FLOP/byte, under the roof (log)"
-
-
-def roofline_plot(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], height: int) -> Plot | None:
-    """Lay out the points and the roof over them; None where there are no points."""
-    marks = tuple(
-        Mark(point.config.workload.intensity, point.report.flops_per_s, number)
-        for number, curve in enumerate(curves)
-        for point in curve.points
-        if point.report and point.report.flops_per_s
-    )
-    if not marks:
-        return None
-    roof = common_roof(curves)
-    reach = [mark.x for mark in marks]
-    rates = [mark.y for mark in marks]
-    if roof is not None:
-        turn = roof.flops_per_s / roof.bytes_per_s
-        reach += [turn] if turn < 30 * max(reach) else []
-        rates += [min(roof.flops_per_s, max(reach) * roof.bytes_per_s), min(roof.flops_per_s, min(reach) * roof.bytes_per_s)]
-    x, y = log_scale(reach, 40), log_scale(rates, height)
-    size, _ = unit_of(y.high)
-    return Plot(
-        x=x,
-        y=y,
-        labels=tuple((tick, significant(tick, 1)) for tick in x.ticks),
-        tick=lambda value: f"{value / size:.4g}",
-        marks=marks,
-        rules=tuple(rule for number, knee in enumerate(knees) if (rule := knee_rule(knee, number, len(knees)))),
-        line=(lambda intensity: min(roof.flops_per_s, intensity * roof.bytes_per_s)) if roof else None,
-        legend=tuple(curve.name for curve in curves) if len(curves) > 1 else (),
-    )
-
-
-def common_roof(curves: Sequence[SweepCurve]) -> Roof | None:
-    """Find the roof over the first curve: another dtype has another one, and two lines over mixed points would mislead."""
-    roofs = [curve.roof for curve in curves]
-    return roofs[0] if roofs and all(roof == roofs[0] for roof in roofs) else None
-
-
-def knee_rule(knee: Knee | None, number: int, of: int) -> VerticalLine | None:
-    """Mark the knee at the intensity where both fitted lines meet."""
-    if knee is None or knee.kind != "knee" or not knee.flops_per_s or not knee.bytes_per_s:
-        return None
-    return VerticalLine(knee.flops_per_s / knee.bytes_per_s, "knee" if of == 1 else f"knee {number + 1}")
-
-
-def roofline_title(plot: Plot) -> str:
-    return TITLE.format(unit=unit_of(plot.y.high)[1])
-
-
-def unit_of(flops_per_s: float) -> tuple[float, str]:
-    fitting = [unit for unit in FLOP_RATE if unit[0] <= flops_per_s]
-    return fitting[-1] if fitting else FLOP_RATE[0]
-
-
-def sweep_plot(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None], height: int) -> Plot | None:
-    """Lay out the latencies; None where there are none. Words stand at even distances, numbers by their logarithm."""
-    axis = swept.main
-    places = {value: float(value) if isinstance(value, int) else float(index + 1) for index, value in enumerate(axis.values)}
-    marks = tuple(
-        Mark(places[point.values[axis.name]], point.ns, number)
-        for number, curve in enumerate(curves)
-        for point in curve.points
-        if point.ns and point.values[axis.name] in places
-    )
-    if not marks:
-        return None
-    span = list(places.values())
-    x = log_scale(span, 40, room=1.15) if axis.numeric else ChartScale(0.5, len(span) + 0.5, False, ())
-    floors = floors_of(curves)
-    y = log_scale([mark.y for mark in marks] + [value for value in floors.values() if value], height)
-    size, _ = unit_for(y.high)
-    return Plot(
-        x=x,
-        y=y,
-        labels=tuple((places[value], f"{value:,}" if isinstance(value, int) else value) for value in axis.values),
-        tick=lambda value: f"{value / size:.4g}",
-        marks=marks,
-        rules=tuple(
-            VerticalLine(knee.batch, "knee" if len(knees) == 1 else f"knee {number + 1}")
-            for number, knee in enumerate(knees)
-            if knee is not None and knee.batch is not None
-        ),
-        line=floor_line(curves) if axis.name == "batch" else None,
-        legend=tuple(curve.name for curve in curves) if len(curves) > 1 else (),
-    )
-
-
-def floors_of(curves: Sequence[SweepCurve]) -> dict[float, float]:
-    """Give the floor of each measured batch, nanoseconds, where all curves share a roof."""
-    if common_roof(curves) is None:
-        return {}
-    reports = [point.report for curve in curves for point in curve.points if point.report]
-    return {float(report.config.workload.batch): report.floor.ns for report in reports if report.floor}
-
-
-def floor_line(curves: Sequence[SweepCurve]) -> FloorLine | None:
-    """Give the floor of every batch, also between those measured."""
-    roof = common_roof(curves)
-    return FloorLine(curves[0]) if roof is not None else None
-
-
-class FloorLine:
-    """The floor under a curve as a function of the batch."""
-
-    def __init__(self, curve: SweepCurve) -> None:
-        self.config, self.roof = curve.points[0].config, curve.roof
-
-    def __call__(self, batch: float) -> float | None:
-        whole = round(batch)
-        if self.roof is None or whole < 1:
-            return None
-        return floor(varied(self.config, {"batch": whole}).workload, self.roof).ns
-
-
-def sweep_title(swept: Swept, plot: Plot) -> str:
-    scale = " (log)" if swept.main.numeric else ""
-    return f"latency, {unit_for(plot.y.high)[1]}, against {swept.main.name}{scale}"
-
 
 COLUMNS = (("latency", 16), ("computed", 15), ("moved", 10), ("of floor", 9))
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
@@ -151,7 +28,7 @@ class SweepBody(Container):
     SweepBody { display: none; height: 1fr; }
     .-sweep SweepBody { display: block; }
     #sweep-charts { height: 1fr; layout: horizontal; }
-    #sweep-charts PlotChart { width: 1fr; height: 1fr; }
+    #sweep-charts Chart { width: 1fr; height: 1fr; }
     #sweep-below { height: 14; layout: horizontal; }
     #sweep-below VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
     #sweep-table { width: 72; }
@@ -172,8 +49,8 @@ class SweepBody(Container):
 
     def compose(self) -> ComposeResult:
         with Container(id="sweep-charts"):
-            yield PlotChart(classes="panel", id="roofline-chart")
-            yield PlotChart(classes="panel", id="sweep-chart")
+            yield Chart(classes="panel", id="roofline-chart")
+            yield Chart(classes="panel", id="sweep-chart")
         with Container(id="sweep-below"):
             with VerticalScroll(classes="panel", id="sweep-table") as table:
                 table.border_title = "points"
@@ -203,10 +80,9 @@ class SweepBody(Container):
         self.query_one("#sweep-table").focus()
 
     def show_charts(self, swept: Swept, curves: Sequence[SweepCurve]) -> None:
-        roofline, latency = self.query_one("#roofline-chart", PlotChart), self.query_one("#sweep-chart", PlotChart)
-        left, right = roofline_plot(curves, self.knees, 20), sweep_plot(swept, curves, self.knees, 20)
-        roofline.show(lambda _, height: roofline_plot(curves, self.knees, height), roofline_title(left) if left else "")
-        latency.show(lambda _, height: sweep_plot(swept, curves, self.knees, height), sweep_title(swept, right) if right else "")
+        knees = self.knees
+        self.query_one("#roofline-chart", Chart).draw(lambda width, height: roofline_chart(curves, knees, width, height))
+        self.query_one("#sweep-chart", Chart).draw(lambda width, height: latency_sweep_chart(swept, curves, knees, width, height))
 
 
 def table(swept: Swept) -> list[Content]:

@@ -14,13 +14,14 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Digits
 
+from heartbeat_core.charts.latency import OverlayCurve
+from heartbeat_core.charts.spec import curve_marker, curve_style, unit_for
 from heartbeat_core.comparison.compare import between, change, p_words
 from heartbeat_core.comparison.groups import costs, price_notes
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.benchmark.text import MARKS
-from heartbeat_tui.widgets.chart import unit_for
+from heartbeat_tui.widgets.chart import OverlayChart
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
-from heartbeat_tui.widgets.overlay_chart import OverlayChart, OverlayCurve, ink_of, marker_of
 from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
 from heartbeat_tui.widgets.table import fitted
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
@@ -131,7 +132,7 @@ class Headline:
 
 def side_name(side: RunGroup, number: int) -> Piece:
     """Name a side with its marker."""
-    return f"{marker_of(number)} {side.title}", ink_of(number)
+    return f"{curve_marker(number)} {side.title}", curve_style(number)
 
 
 def headline(comparison: Comparison, number: int = 1) -> Headline:
@@ -153,10 +154,10 @@ def times(comparison: Comparison, number: int) -> tuple[Piece, ...]:
     """Say what both take, and where."""
     this, that = comparison.candidate, comparison.reference
     return (
-        (f"{marker_of(number)} {format_ns(this.ns)}", ink_of(number)),
+        (f"{curve_marker(number)} {format_ns(this.ns)}", curve_style(number)),
         (f" on {this.where}", "plain"),
         (" · ", "quiet"),
-        (f"{marker_of(0)} {format_ns(that.ns)}", ink_of(0)),
+        (f"{curve_marker(0)} {format_ns(that.ns)}", curve_style(0)),
         (f" on {that.where}", "plain"),
     )
 
@@ -300,8 +301,10 @@ class Distribution(Lines):
         if width and height:
             bins = self.bins(self.number, height)
             unit = f", {unit_for(bins[-1].low_ns)[1]}" if bins else ""
-            self.border_title = f"{marker_of(self.number)} {self.side.title}{unit}"
-            self.set_lines(draw_histogram(bins, width, self.marks, ink_of(self.number)) or [styled("There is no room for it.", "quiet")])
+            self.border_title = f"{curve_marker(self.number)} {self.side.title}{unit}"
+            self.set_lines(
+                draw_histogram(bins, width, self.marks, curve_style(self.number)) or [styled("There is no room for it.", "quiet")]
+            )
 
 
 class ComparisonBody(Container):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from heartbeat_tui.widgets.chart import unit_for
+from heartbeat_core.charts.spec import unit_for
 from heartbeat_tui.widgets.text import LiveLines, retitle, styled
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ STYLES = {
     "ok": "$text-success",
     "attention": "$text-warning",
     "failed": "bold $text-error",
-    "run-0": "bold $series-a",
-    "run-1": "bold $series-b",
-    "run-2": "bold $series-c",
-    "run-3": "bold $series-d",
+    "series-0": "bold $series-a",
+    "series-1": "bold $series-b",
+    "series-2": "bold $series-c",
+    "series-3": "bold $series-d",
 }
 
 

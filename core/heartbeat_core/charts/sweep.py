@@ -1,0 +1,169 @@
+"""The two charts of a sweep: throughput under the roof, and latency against what was varied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from heartbeat_core.benchmark.parameters import varied
+from heartbeat_core.benchmark.roofline import Roof, floor
+from heartbeat_core.charts.latency import LEAST
+from heartbeat_core.charts.spec import Axis, Caption, ChartSpec, Curve, RuleLine, curve_marker, curve_style, log_ticks, tick_label, unit_for
+from heartbeat_core.experiments.knee import Knee
+from heartbeat_core.experiments.sweep import SweepCurve, Swept
+from heartbeat_core.units import FLOP_RATE, TIME, Units, significant
+
+ROOF_STEPS = 60  # points of a roof or floor between the ends of the axis
+
+
+def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int) -> ChartSpec | None:
+    """Return the points under their roof, throughput against arithmetic intensity; None without points or without room."""
+    points = [
+        [(point.config.workload.intensity, point.report.flops_per_s) for point in curve.points if point.report and point.report.flops_per_s]
+        for curve in curves
+    ]
+    reach = [x for some in points for x, _ in some]
+    rates = [y for some in points for _, y in some]
+    if not reach or width < LEAST[0] or height < LEAST[1]:
+        return None
+    roof = common_roof(curves)
+    if roof is not None:
+        turn = roof.flops_per_s / roof.bytes_per_s
+        reach += [turn] if turn < 30 * max(reach) else []
+        rates += [attainable(roof, max(reach)), attainable(roof, min(reach))]
+    x = log_axis(reach, width // 10)
+    y, unit = rate_axis(rates, height)
+    at = [
+        (knee.flops_per_s / knee.bytes_per_s, number)
+        for number, knee in enumerate(knees)
+        if knee is not None and knee.kind == "knee" and knee.flops_per_s and knee.bytes_per_s
+    ]
+    return ChartSpec(
+        f"{unit} against FLOP/byte, under the roof (log)",
+        x,
+        y,
+        rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
+        curves=(*((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()), *point_curves(points)),
+        captions=knee_captions(at, len(knees), x, y),
+        legend=legend_of(curves),
+    )
+
+
+def latency_sweep_chart(
+    swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int
+) -> ChartSpec | None:
+    """Return the latency against what was varied; words stand at even distances. None without points or without room."""
+    axis = swept.main
+    places = {value: float(value) if isinstance(value, int) else float(index + 1) for index, value in enumerate(axis.values)}
+    points = [
+        [(places[point.values[axis.name]], point.ns) for point in curve.points if point.ns and point.values[axis.name] in places]
+        for curve in curves
+    ]
+    times = [ns for some in points for _, ns in some]
+    if not times or width < LEAST[0] or height < LEAST[1]:
+        return None
+    floors = floors_of(curves)
+    y = log_axis(times + [value for value in floors.values() if value], max(2, height // 3), TIME)
+    _, unit = unit_for(y.high)
+    labels = tuple((places[value], f"{value:,}" if isinstance(value, int) else value) for value in axis.values)
+    span = list(places.values())
+    x = log_axis(span, 1, room=1.15) if axis.numeric else Axis(0.5, len(span) + 0.5)
+    x = Axis(x.low, x.high, x.log, fitting(labels, x, width))
+    at = [(knee.batch, number) for number, knee in enumerate(knees) if knee is not None and knee.batch is not None]
+    roof = common_roof(curves)
+    below = (line(x, lambda batch: floor_at(curves[0], roof, batch), "roof", y),) if roof is not None and axis.name == "batch" else ()
+    return ChartSpec(
+        f"latency, {unit}, against {axis.name}{' (log)' if axis.numeric else ''}",
+        x,
+        y,
+        rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
+        curves=(*below, *point_curves(points)),
+        captions=knee_captions(at, len(knees), x, y),
+        legend=legend_of(curves),
+    )
+
+
+def common_roof(curves: Sequence[SweepCurve]) -> Roof | None:
+    """Return the roof of all curves: another dtype has another one, and two lines over mixed points would mislead."""
+    roofs = [curve.roof for curve in curves]
+    return roofs[0] if roofs and all(roof == roofs[0] for roof in roofs) else None
+
+
+def attainable(roof: Roof, intensity: float) -> float:
+    """Return the most FLOP/s that a roof allows at so many FLOP/byte."""
+    return min(roof.flops_per_s, intensity * roof.bytes_per_s)
+
+
+def floors_of(curves: Sequence[SweepCurve]) -> dict[float, float]:
+    """Return the floor of each measured batch, nanoseconds, where all curves share a roof."""
+    if common_roof(curves) is None:
+        return {}
+    reports = [point.report for curve in curves for point in curve.points if point.report]
+    return {float(report.config.workload.batch): report.floor.ns for report in reports if report.floor}
+
+
+def floor_at(curve: SweepCurve, roof: Roof, batch: float) -> float | None:
+    """Return the floor of any batch, also between those measured, nanoseconds."""
+    whole = round(batch)
+    return floor(varied(curve.points[0].config, {"batch": whole}).workload, roof).ns if whole >= 1 else None
+
+
+def line(x: Axis, value: Callable[[float], float | None], style: str, y: Axis) -> Curve:
+    """Return a function as a line over the whole axis, as far as the other axis reaches."""
+    low, high = math.log(x.low), math.log(x.high)
+    along = [math.exp(low + (high - low) * step / ROOF_STEPS) for step in range(ROOF_STEPS + 1)]
+    points = [(at, found) for at in along if (found := value(at)) is not None and y.low <= found <= y.high]
+    return Curve(tuple(at for at, _ in points), tuple(found for _, found in points), style, joined=True)
+
+
+def point_curves(points: Sequence[Sequence[tuple[float, float]]]) -> tuple[Curve, ...]:
+    return tuple(
+        Curve(tuple(x for x, _ in some), tuple(y for _, y in some), curve_style(number), marker=curve_marker(number))
+        for number, some in enumerate(points)
+        if some
+    )
+
+
+def knee_captions(at: Sequence[tuple[float, int]], of: int, x: Axis, y: Axis) -> tuple[Caption, ...]:
+    """Name each knee at the head of its line, on the side where there is room."""
+    return tuple(
+        Caption(value, y.high, f" {'knee' if of == 1 else f'knee {number + 1}'} ", "knee", right=x.place(value) > sum_half(x))
+        for value, number in at
+        if x.low <= value <= x.high
+    )
+
+
+def sum_half(axis: Axis) -> float:
+    return (axis.place(axis.low) + axis.place(axis.high)) / 2
+
+
+def legend_of(curves: Sequence[SweepCurve]) -> tuple[tuple[str, str, str], ...]:
+    if len(curves) < 2:
+        return ()
+    return tuple((curve_marker(number), curve.name, curve_style(number)) for number, curve in enumerate(curves))
+
+
+def log_axis(values: Sequence[float], most: int, units: Units | None = None, *, room: float = 1.3) -> Axis:
+    """Return a logarithmic axis around positive values."""
+    low, high = min(values) / room, max(values) * room
+    size = unit_for(high, units)[0] if units else 1.0
+    ticks = log_ticks(low, high, max(2, most))
+    return Axis(low, high, True, tuple((tick, tick_label(tick / size) if units else significant(tick, 1)) for tick in ticks))
+
+
+def rate_axis(rates: Sequence[float], height: int) -> tuple[Axis, str]:
+    axis = log_axis(rates, max(2, height // 3), FLOP_RATE)
+    return axis, unit_for(axis.high, FLOP_RATE)[1]
+
+
+def fitting(labels: Sequence[tuple[float, str]], axis: Axis, width: int) -> tuple[tuple[float, str], ...]:
+    """Return the labels that do not run into one another."""
+    span = axis.place(axis.high) - axis.place(axis.low)
+    found: list[tuple[float, str]] = []
+    free = 0.0
+    for value, text in labels:
+        at = (axis.place(value) - axis.place(axis.low)) / span * width
+        if at - len(text) / 2 >= free:
+            found.append((value, text))
+            free = at + len(text) / 2 + 2
+    return tuple(found)

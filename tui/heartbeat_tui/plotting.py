@@ -1,0 +1,168 @@
+"""Charts drawn by plotext, as lines of styled text: the one file that knows plotext.
+
+plotext has one master figure, which knows neither threads nor colours of a theme: a lock lets one chart be drawn at a time,
+and each style of a chart is drawn in a colour that stands for its name, which is read back from plotext's string.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heartbeat_core.charts.spec import Axis, Band, ChartSpec, Curve
+
+Run = tuple[str, str]  # text, style
+Lines = tuple[tuple[Run, ...], ...]
+
+SGR = re.compile(r"\x1b\[([0-9;]*)m")
+AXIS = "axis"
+EIGHTHS = "▁▂▃▄▅▆▇█"  # 0 is drawn: what was not measured is a gap
+DRAWING = threading.Lock()
+STIPPLE = 3  # dots from one dot of a band to the next above it
+LEAST = (12, 4)  # cells under which plotext has no room for axes
+
+
+def render(spec: ChartSpec, width: int, height: int) -> Lines:
+    """Return the chart on ``width`` × ``height`` cells, the legend in its first line; no lines where there is no room."""
+    legend = legend_line(spec, width)
+    rows = height - bool(legend) - bool(spec.levels)
+    if width < LEAST[0] or rows < LEAST[1]:
+        return ()
+    with DRAWING:
+        text, styles = drawn(spec, width, rows)
+    lines = [runs_of(line, styles) for line in text.split("\n")][:rows]
+    if legend:
+        lines.insert(0, legend)
+    if spec.levels:
+        lines.append(levels_line(spec, text.split("\n")[0], width))
+    return tuple(lines)
+
+
+def plain(spec: ChartSpec, width: int, height: int) -> str:
+    """Return the chart as text without colours, its title first."""
+    lines = ("".join(text for text, _ in line).rstrip() for line in render(spec, width, height))
+    return "\n".join((spec.title, *lines)) + "\n"
+
+
+def drawn(spec: ChartSpec, width: int, height: int) -> tuple[str, dict[str, str]]:
+    """Return plotext's string, and which style each of its colours stands for."""
+    import plotext
+
+    plotext.terminal.limit(False, False)  # or no figure is larger than the terminal that plotext believes to have
+    figure = plotext.figure
+    styles: dict[str, str] = {}
+
+    def ink(style: str) -> Any:
+        number = next((int(key.split(";")[2]) for key, name in styles.items() if name == style), len(styles) + 1)
+        styles[f"0;0;{number}"] = style
+        return plotext.pixel((0, 0, number))
+
+    figure.clear()
+    figure.plot_size(width, height)
+    figure.canvas("default")
+    figure.axes(style="rounded", pixel=ink(AXIS))
+    figure.axes(False, side=1)
+    set_ruler(figure.ruler("x", "lower"), spec.x, ink(AXIS))
+    set_ruler(figure.ruler("y", "left"), spec.y, ink(AXIS), len(spec.levels_name) if spec.levels else 0)
+    for rule in spec.rules:
+        axis = spec.x if rule.vertical else spec.y
+        if axis.low <= rule.at <= axis.high:
+            figure.line(axis.place(rule.at), "vertical" if rule.vertical else "horizontal", pixel=ink(rule.style), style="dotted")
+    for band in spec.bands:
+        draw_band(plotext, figure, spec, band, ink(band.style), height - 2)
+    for curve in spec.curves:
+        draw_curve(plotext, figure, spec, curve, ink(curve.style))
+    for caption in spec.captions:
+        alignment = "right" if caption.right else "left"
+        label = figure.text(spec.x.place(caption.x), spec.y.place(caption.y), caption.text, alignment=alignment)
+        figure.draw(label)
+    return figure.build().string(), styles
+
+
+def set_ruler(ruler: Any, axis: Axis, pixel: Any, least: int = 0) -> None:
+    """Set limits and ticks by hand: a logarithmic axis of plotext loses every point once it is given ticks (6.1.0)."""
+    ruler.lim(axis.place(axis.low), axis.place(axis.high))
+    ruler.ticks([axis.place(value) for value, _ in axis.ticks], [label.rjust(least) for _, label in axis.ticks])
+    ruler.pixel(pixel)
+
+
+def draw_band(plotext: Any, figure: Any, spec: ChartSpec, band: Band, pixel: Any, rows: int) -> None:
+    """Dot a band: filled by plotext it costs three times as much as a line, and hides the median that lies in it."""
+    dot = (spec.y.place(spec.y.high) - spec.y.place(spec.y.low)) / (4 * max(1, rows))
+    step = STIPPLE * dot
+    x: list[float] = []
+    y: list[float] = []
+    for index, (at, low, high) in enumerate(zip(band.x, band.low, band.high, strict=True)):
+        bottom, top = spec.y.place(low), spec.y.place(high)
+        level = (bottom // step) * step + (step / 2 if index % 2 else 0.0)
+        inner = [level + step * count for count in range(1, round((top - level) / step) + 1)]
+        found = [bottom, *(value for value in inner if bottom < value < top), top]
+        x += [spec.x.place(at)] * len(found)
+        y += found
+    figure.draw(figure.signal(x, y, marker=plotext.marker("braille", pixel)))
+
+
+def draw_curve(plotext: Any, figure: Any, spec: ChartSpec, curve: Curve, pixel: Any) -> None:
+    if not curve.x:
+        return
+    marker = plotext.marker(curve.marker or "braille", pixel)
+    signal = figure.signal([spec.x.place(value) for value in curve.x], [spec.y.place(value) for value in curve.y], marker=marker)
+    figure.draw(signal.lines() if curve.joined and len(curve.x) > 1 else signal)
+
+
+def runs_of(line: str, styles: dict[str, str]) -> tuple[Run, ...]:
+    """Read one line of plotext's string back as runs of one style each."""
+    runs: list[Run] = []
+    style, at = "caption", 0
+    for code in SGR.finditer(line):
+        add(runs, line[at : code.start()], style)
+        at, parts = code.end(), code[1].split(";")
+        if parts[:2] == ["38", "2"]:
+            style = styles.get(";".join(parts[2:5]), AXIS)
+        elif parts in ([""], ["0"]):
+            style = "caption"
+    add(runs, line[at:], style)
+    return tuple(runs)
+
+
+def add(runs: list[Run], text: str, style: str) -> None:
+    if not text:
+        return
+    if runs and (runs[-1][1] == style or not text.strip(" ")):
+        runs[-1] = (runs[-1][0] + text, runs[-1][1])
+    else:
+        runs.append((text, style))
+
+
+def legend_line(spec: ChartSpec, width: int) -> tuple[Run, ...]:
+    """Name every curve beside its marker; names are cut where there is no room for all."""
+    if not spec.legend:
+        return ()
+    most = max(6, width // len(spec.legend) - 4)
+    return tuple((f"{marker} {cut(name, most)}  ", style) for marker, name, style in unique(spec.legend))
+
+
+def levels_line(spec: ChartSpec, first: str, width: int) -> tuple[Run, ...]:
+    """Draw the levels below the cells they belong to; a cell of several has their mean, one of none is empty."""
+    plain_first = SGR.sub("", first)
+    gutter = 1 + min((at for at in (plain_first.find(edge) for edge in "│┤├┼") if at >= 0), default=0)
+    room = width - gutter
+    found: list[list[float]] = [[] for _ in range(room)]
+    for level in spec.levels:
+        start, end = (round((value - spec.x.low) / (spec.x.high - spec.x.low) * room) for value in (level.start, level.end))
+        for cell in range(max(0, start), min(room, max(start + 1, end))):
+            found[cell].append(level.share)
+    most = len(EIGHTHS) - 1
+    cells = "".join(EIGHTHS[round(most * min(1.0, max(0.0, sum(some) / len(some))))] if some else " " for some in found)
+    return ((f"{spec.levels_name[: gutter - 1]:>{gutter - 1}} ", AXIS), (cells, "levels"))
+
+
+def unique(entries: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    return list(dict.fromkeys(entries))
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
