@@ -108,7 +108,7 @@ def test_every_end_has_its_code_and_its_words(
     [
         (["benhc"], "there is no command benhc", "Did you mean bench? See heartbeat-tui --help."),
         (["bench", "--iteratons", "3"], "unrecognized: --iteratons 3", "Did you mean --iterations? See heartbeat-tui bench --help."),
-        (["bench", "--backend", "gpu"], "--backend is gpu", "See heartbeat-tui bench --help."),
+        (["bench", "--backend", "cuda"], "--backend is cuda", "See heartbeat-tui bench --help."),
         (["bench", "--iterations", "x"], "--iterations is x", "See heartbeat-tui bench --help."),
         (["bench", "--duration", "soon"], "--duration: soon is no duration", "See heartbeat-tui bench --help."),
         (["check", "--json", "--fix-plan"], "--fix-plan and --json exclude one another", "See heartbeat-tui check --help."),
