@@ -204,7 +204,7 @@ def test_a_file_that_is_no_recording_is_not_deleted_as_one(index: Index, tmp_pat
     notes.parent.mkdir()
     notes.write_text("dear to somebody\n")
     entry = index.find(str(notes))
-    with pytest.raises(HeartbeatError, match="is no recording"):
+    with pytest.raises(HeartbeatError, match="is not a recording"):
         index.delete(entry)
     assert notes.exists()
 
