@@ -51,7 +51,8 @@ def test_rows_that_are_none_are_read_anew(index: Index, open_index: Open, write:
     write()
     first = index.entries()
     kept = json.loads(index.cache.path.read_text())
-    for row in ({}, [], {"workload": 5}, None):
+    rows: tuple[object, ...] = ({}, [], {"workload": 5}, None)
+    for row in rows:
         kept["recordings"][0][-1] = row
         index.cache.path.write_text(json.dumps(kept))
         assert open_index().entries() == first
