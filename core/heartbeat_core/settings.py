@@ -138,15 +138,6 @@ class Settings:
         known(key, "")
         return self.sources.get(key, "default")
 
-    def to_toml(self) -> str:
-        """Write the settings as a file that gives them back; a setting without a value is left out."""
-        tables: dict[str, list[str]] = {}
-        for key in KEYS:
-            table, _, name = key.rpartition(".")
-            if self[key] is not None:
-                tables.setdefault(table, []).append(f"{name} = {toml_value(self[key])}")
-        return "\n".join("\n".join([f"[{table}]", *lines, ""]) for table, lines in tables.items())
-
 
 @dataclass(frozen=True)
 class Key:
@@ -320,13 +311,6 @@ def build(section: type[Any], values: Mapping[str, object], prefix: str = "", **
         elif key in values:
             arguments[entry.name] = values[key]
     return section(**arguments)
-
-
-def toml_value(value: object) -> str:
-    """Write one value: JSON's text is TOML's, but for DEL, which TOML wants escaped."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 DEFAULTS = Settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import COMMAND_LINE, KEYS, OTHER_VARIABLES, SECTIONS, VARIABLES, Key, Settings, load_settings, toml_value
+from heartbeat_core.settings import COMMAND_LINE, KEYS, OTHER_VARIABLES, SECTIONS, VARIABLES, Key, Settings, load_settings
 
 
 def load(text: str = "", environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None) -> Settings:
@@ -23,7 +24,10 @@ def load(text: str = "", environ: Mapping[str, str] | None = None, flags: Mappin
 
 
 def as_file(chosen: Mapping[str, object]) -> str:
-    return "".join(f"{key} = {toml_value(value)}\n" for key, value in chosen.items())
+    written = {
+        key: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for key, value in chosen.items()
+    }  # JSON's text is TOML's but for DEL
+    return "".join(f"{key} = {value}\n" for key, value in written.items())
 
 
 def values_of(key: Key) -> st.SearchStrategy[object]:
@@ -37,14 +41,6 @@ def values_of(key: Key) -> st.SearchStrategy[object]:
 
 
 SOME_SETTINGS = st.fixed_dictionaries({}, optional={name: values_of(key) for name, key in KEYS.items()})
-
-
-@given(SOME_SETTINGS)
-def test_what_is_written_is_read_back(chosen: dict[str, object]) -> None:
-    settings = load(as_file(chosen))
-    again = load(settings.to_toml())
-    assert {key: settings[key] for key in chosen} == chosen
-    assert again == settings
 
 
 @given(SOME_SETTINGS, SOME_SETTINGS, SOME_SETTINGS)

@@ -38,12 +38,6 @@ def get_region(session: CloudSession, project: str, region: str) -> Region:
     return region_of(session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/regions/{segment(region)}"), region)
 
 
-def list_regions(session: CloudSession, project: str) -> tuple[Region, ...]:
-    """List the regions and their zones."""
-    found = session.list(SERVICE, f"/compute/v1/projects/{segment(project)}/regions", "items", {"maxResults": "500"})
-    return tuple(region_of(item) for item in found.items)
-
-
 def region_of(answer: Any, asked: str = "") -> Region:
     zones = answer.get("zones") if isinstance(answer, dict) else None
     return Region(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heartbeat_core.cloud.json_fields import flag, segment, text
-from heartbeat_core.cloud.projects import IamPolicy, ask_permissions, policy_of
+from heartbeat_core.cloud.projects import ask_permissions
 from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "iam"
@@ -52,11 +52,6 @@ def list_service_accounts(session: CloudSession, project: str) -> tuple[ServiceA
 def granted_on_account(session: CloudSession, project: str, email: str, permissions: Iterable[str] = (ACT_AS,)) -> frozenset[str]:
     """Ask which of ``permissions`` one has on the service account, those of the whole project included."""
     return ask_permissions(session, SERVICE, account_path(project, email), permissions)
-
-
-def get_account_policy(session: CloudSession, project: str, email: str) -> IamPolicy:
-    """Read who holds which role on the service account itself."""
-    return policy_of(session.ask(SERVICE, f"{account_path(project, email)}:getIamPolicy", {}))
 
 
 def account_path(project: str, email: str) -> str:

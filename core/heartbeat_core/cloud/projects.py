@@ -142,11 +142,6 @@ class Api:
         return {"ENABLED": True, "DISABLED": False}.get(self.state or "")
 
 
-def get_api(session: CloudSession, project: str, name: str) -> Api:
-    """Read the state of one API, such as "tpu.googleapis.com"."""
-    return api_of(session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services/{segment(name)}"), name)
-
-
 def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) -> dict[str, Api]:
     """Read the state of up to 30 APIs in one call; one that is not in the answer is not in the dictionary."""
     wanted = [f"projects/{project}/services/{name}" for name in names]
@@ -155,8 +150,8 @@ def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) 
     return {api.name: api for api in found}
 
 
-def api_of(answer: Any, asked: str = "") -> Api:
-    return Api(last(text(answer, "name")) or text(answer, "config", "name") or asked, text(answer, "state"))
+def api_of(answer: Any) -> Api:
+    return Api(last(text(answer, "name")) or text(answer, "config", "name") or "", text(answer, "state"))
 
 
 BILLING = "cloudbilling"

@@ -19,7 +19,6 @@ PLACES: tuple[Scope, ...] = ("zone", "region")
 ADDRESSES = ("IN-USE-ADDRESSES-per-project-region", "IN_USE_ADDRESSES")
 HYPERDISK = ("HDB-TOTAL-GB-per-project-region", "HDB_TOTAL_GB")
 CPUS = ("CPUS-per-project-region", "CPUS")
-SPOT_CPUS = ("PREEMPTIBLE-CPUS-per-project-region", "PREEMPTIBLE_CPUS")
 
 
 @dataclass(frozen=True)
@@ -68,19 +67,6 @@ class Quota:
         return row.limit if row else Limit("unset")
 
 
-@dataclass(frozen=True)
-class QuotaRequest:
-    """A wish for another limit; there is no way to take one back."""
-
-    id: str
-    quota_id: str | None
-    dimensions: Mapping[str, str]
-    preferred: int | None
-    granted: int | None
-    reconciling: bool
-    detail: str | None
-
-
 def get_quota(session: CloudSession, project: str, service: str, quota_id: str) -> Quota | None:
     """Read one quota, None where Google knows none of that id, which says nothing about the project."""
     try:
@@ -95,12 +81,6 @@ def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quot
     """List every quota of a service."""
     found = session.list(SERVICE, infos(project, service), "quotaInfos", {"pageSize": "1000"})
     return tuple(quota_of(item) for item in found.items)
-
-
-def list_requests(session: CloudSession, project: str) -> tuple[QuotaRequest, ...]:
-    """List what was asked for so far."""
-    path = f"/v1/projects/{segment(project)}/locations/global/quotaPreferences"
-    return tuple(request_of(item) for item in session.list(SERVICE, path, "quotaPreferences").items)
 
 
 def choose_row(quota: Quota, place: str, dimensions: Mapping[str, str]) -> QuotaRow | None:
@@ -144,15 +124,3 @@ def limit_of(row: Any) -> Limit:
     if value is None:
         return Limit("unreadable")
     return Limit("unlimited") if value == UNLIMITED else Limit("limited", value)
-
-
-def request_of(answer: Any) -> QuotaRequest:
-    return QuotaRequest(
-        id=(text(answer, "name") or "").rpartition("/")[2],
-        quota_id=text(answer, "quotaId"),
-        dimensions=labels(answer, "dimensions"),
-        preferred=whole(answer, "quotaConfig", "preferredValue"),
-        granted=whole(answer, "quotaConfig", "grantedValue"),
-        reconciling=flag(answer, "reconciling") or False,
-        detail=text(answer, "quotaConfig", "stateDetail"),
-    )

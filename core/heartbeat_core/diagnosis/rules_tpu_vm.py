@@ -6,7 +6,6 @@ from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import DOCS, DiagnosisRule, Remedy, Words
 
-TROUBLE = f"{DOCS}/troubleshooting/trouble-shooting"
 PJRT = "https://docs.pytorch.org/xla/release/r2.9/index.html"
 
 

@@ -2,31 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from heartbeat_core.benchmark.tpu_chips import CHIPS, chip_by_device_kind, chip_by_name, chip_by_pci
-
-
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("TPU v2", "v2"),
-        ("TPU v3", "v3"),
-        ("TPU v4", "v4"),
-        ("TPU v5 lite", "v5e"),
-        ("TPU v5", "v5p"),
-        ("TPU v5p", "v5p"),
-        ("TPU v6 lite", "v6e"),
-        ("tpu7x", "7x"),
-    ],
-)
-def test_device_kinds_are_told_apart(kind: str, name: str) -> None:
-    chip = chip_by_device_kind(kind)
-    assert chip is not None
-    assert chip.name == name
-
-
-@pytest.mark.parametrize("kind", ["", "TPU", "TPU v4 lite", "TPU v9", "cpu"])
-def test_an_unknown_kind_is_no_chip(kind: str) -> None:
-    assert chip_by_device_kind(kind) is None
+from heartbeat_core.benchmark.tpu_chips import CHIPS, chip_by_name, chip_by_pci
 
 
 @pytest.mark.parametrize(("written", "name"), [("v6e", "v6e"), ("V5P", "v5p"), ("tpu7x", "7x"), ("TPU v6e", "v6e"), ("tpu-v5e", "v5e")])
@@ -44,7 +20,6 @@ def test_v2_and_v3_differ_by_the_subsystem_alone() -> None:
 def test_the_tables_keys_are_unique() -> None:
     for keys in (
         [chip.name for chip in CHIPS],
-        [k for chip in CHIPS for k in chip.device_kinds],
         [i for chip in CHIPS for i in chip.pci_ids],
     ):
         assert len(keys) == len(set(keys))

@@ -28,7 +28,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=20,
 )
 READERS: tuple[Callable[[Any], object], ...] = (
-    billing.billing_of, compute.region_of, iam.account_of, projects.policy_of, projects.project_of, quotas.quota_of, quotas.request_of,
+    billing.billing_of, compute.region_of, iam.account_of, projects.policy_of, projects.project_of, quotas.quota_of,
     services.api_of, tpu.node_of, tpu.queued_of,
 )  # fmt: skip
 

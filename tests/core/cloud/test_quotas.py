@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
-from heartbeat_core.cloud.quotas import TPU, Limit, Quota, QuotaRow, choose_row, get_quota, limit_of, list_quotas, list_requests, quota_of
+from heartbeat_core.cloud.quotas import TPU, Limit, Quota, QuotaRow, choose_row, get_quota, limit_of, list_quotas, quota_of
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, Nodes, QueuedResource, QuotaUsage, held
 
@@ -92,13 +92,9 @@ def test_an_unknown_id_is_no_quota(server: Any, session: CloudSession, answer: A
     assert server.asked[0].path == "/v1/projects/p/locations/global/services/tpu.googleapis.com/quotaInfos/Wrong"
 
 
-def test_quotas_and_requests_are_listed(server: Any, session: CloudSession, answer: Any) -> None:
+def test_quotas_are_listed(server: Any, session: CloudSession, answer: Any) -> None:
     server.say(answer(body={"quotaInfos": [{"quotaId": "A"}], "nextPageToken": "2"}), answer(body={"quotaInfos": [{"quotaId": "B"}]}))
     assert [found.id for found in list_quotas(session, "p", TPU)] == ["A", "B"]
-    config = {"preferredValue": "4", "grantedValue": "1", "stateDetail": "under review"}
-    server.say(answer(body={"quotaPreferences": [{"name": "projects/p/x/r", "quotaId": "A", "quotaConfig": config, "reconciling": True}]}))
-    (request,) = list_requests(session, "p")
-    assert (request.id, request.preferred, request.granted, request.reconciling, request.detail) == ("r", 4, 1, True, "under review")
 
 
 @pytest.mark.parametrize(
