@@ -13,7 +13,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading, Chips
 from heartbeat_core.telemetry.readings import Answer, ChipReadings
 from heartbeat_core.telemetry.text import chip_line, chip_rows
-from heartbeat_tui.benchmark.text import figures_text, meaning
+from heartbeat_tui.benchmark.text import figures_text, findings
 from heartbeat_tui.commands import chips as command
 
 GIB = 2**30
@@ -53,7 +53,7 @@ def test_of_several_devices_it_names_the_busiest(told: Callable[..., Any]) -> No
 def test_a_source_that_fell_silent_leaves_what_it_told_and_says_so(told: Callable[..., Any]) -> None:
     report = told(problem="nobody answers on localhost:8431").report()
     assert chip_line(report).startswith("HBM up to 4.00 of 32.0 GiB")
-    assert ("! Chip metrics: nobody answers on localhost:8431.", "attention") in meaning(report)
+    assert ("! Chip metrics: nobody answers on localhost:8431.", "attention") in findings(report)
     assert chip_rows(report.chips)[-1] == ("chips", "", "nobody answers on localhost:8431")
     assert "nobody answers on localhost:8431" in figures_text(report)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_tui.benchmark.forms import plan_of, texts_of
+from heartbeat_tui.benchmark.forms import config_of, texts_of
 
 PLAN = BenchmarkConfig()
 
@@ -22,7 +22,7 @@ PLAN = BenchmarkConfig()
     ],
 )
 def test_a_plan_comes_back_from_its_fields(plan: BenchmarkConfig) -> None:
-    assert plan_of(texts_of(plan), plan) == (plan, {})
+    assert config_of(texts_of(plan), plan) == (plan, {})
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_plan_comes_back_from_its_fields(plan: BenchmarkConfig) -> None:
     [("100", 100, None), ("1,000", 1000, None), ("30s", None, 30.0), ("1.5 m", None, 90.0), ("2h", None, 7200.0), ("", None, None)],
 )
 def test_a_length_is_iterations_a_time_or_neither(text: str, iterations: int | None, duration_s: float | None) -> None:
-    plan, errors = plan_of({**texts_of(PLAN), "length": text}, PLAN)
+    plan, errors = config_of({**texts_of(PLAN), "length": text}, PLAN)
     assert not errors
     assert plan == replace(PLAN, iterations=iterations, duration_s=duration_s)
 
@@ -52,7 +52,7 @@ def test_a_length_is_iterations_a_time_or_neither(text: str, iterations: int | N
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(name: str, text: str, said: str) -> None:
-    plan, errors = plan_of({**texts_of(PLAN), name: text}, PLAN)
+    plan, errors = config_of({**texts_of(PLAN), name: text}, PLAN)
     assert plan is None
     assert list(errors) == [name]
     assert errors[name].title == said
@@ -60,11 +60,11 @@ def test_what_is_wrong_is_said_at_its_field(name: str, text: str, said: str) -> 
 
 
 def test_two_wrong_fields_are_both_named() -> None:
-    _, errors = plan_of({**texts_of(PLAN), "batch": "x", "warmup": "y"}, PLAN)
+    _, errors = config_of({**texts_of(PLAN), "batch": "x", "warmup": "y"}, PLAN)
     assert set(errors) == {"batch", "warmup"}
 
 
 def test_fields_that_do_not_go_together_are_told_at_the_length() -> None:
-    plan, errors = plan_of({**texts_of(PLAN), "method": "handbook", "length": ""}, PLAN)
+    plan, errors = config_of({**texts_of(PLAN), "method": "handbook", "length": ""}, PLAN)
     assert plan is None
     assert "number of iterations" in errors["length"].title

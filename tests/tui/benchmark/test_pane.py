@@ -167,7 +167,7 @@ async def test_a_plan_is_checked_as_one_types_and_started_with_enter(theatre: Op
         assert "100 products [64×4096]" in stage.text()
         await stage.press("enter")
         assert stage.run.config.workload.batch == 64
-        assert not stage.app.pane.query("PlanForm")
+        assert not stage.app.pane.query("ConfigForm")
 
 
 async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:

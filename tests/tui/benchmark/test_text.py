@@ -10,7 +10,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import Samples, Stage
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.benchmark.header import pace
-from heartbeat_tui.benchmark.text import clock, figures, figures_text, meaning, plan_line, plan_sentence
+from heartbeat_tui.benchmark.text import clock, config_line, config_sentence, figures, figures_text, findings
 from heartbeat_tui.widgets.histogram import bar, progress
 from heartbeat_tui.widgets.text import sentence
 
@@ -26,65 +26,69 @@ def test_a_sentence_leaves_the_names_of_programs_as_they_are() -> None:
 
 
 def test_a_plan_in_plain_words() -> None:
-    assert plan_sentence(BenchmarkConfig()) == (
-        "100 products [128×4096]·[4096×16384], float32, on this machine's CPU, each waited for, after 5 warm-up beats."
+    assert config_sentence(BenchmarkConfig()) == (
+        "100 iterations of [128×4096]·[4096×16384], float32, on this machine's CPU, synchronized, after 5 warm-up iterations."
     )
     short = BenchmarkConfig(
         MatMul(8, 8, 8, "bfloat16"), backend="xla", method="pipelined", warmup=0, iterations=None, duration_s=30, precision="high"
     )
-    assert plan_sentence(short) == (
-        "30 seconds of products [8×8]·[8×8], bfloat16 at high precision, on torch_xla's device, waited for 10 at a time, without warm-up."
+    assert config_sentence(short) == (
+        "30 seconds of iterations of [8×8]·[8×8], bfloat16 at high precision, on torch_xla's device, "
+        "pipelined, 10 in flight, without warm-up."
     )
-    assert plan_sentence(BenchmarkConfig(iterations=1, warmup=1, threads=1)).startswith("1 product [")
+    assert config_sentence(BenchmarkConfig(iterations=1, warmup=1, threads=1)).startswith("1 iteration of [")
 
 
 def test_a_narrow_line_names_the_most_important() -> None:
     assert (
-        plan_line(BenchmarkConfig(), {"threads": 2}, 90) == "cpu, 2 threads · float32 · [128×4096]·[4096×16384] · synchronized · warm-up 5"
+        config_line(BenchmarkConfig(), {"threads": 2}, 90)
+        == "cpu, 2 threads · float32 · [128×4096]·[4096×16384] · synchronized · warm-up 5"
     )
-    assert plan_line(BenchmarkConfig(), {"threads": 1}, 30) == "cpu, 1 thread · float32"
-    assert plan_line(BenchmarkConfig(), {}, 2) == "cp"
+    assert config_line(BenchmarkConfig(), {"threads": 1}, 30) == "cpu, 1 thread · float32"
+    assert config_line(BenchmarkConfig(), {}, 2) == "cp"
 
 
 def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig())
     assert figures(None).median == "–"
-    assert figures(run.open().report()).verdict == "? unknown"
+    assert figures(run.open().report()).badge == "? unknown"
     few = figures(run.warm_up().beat(10).report())
     assert few.p95 == "–", "10 samples do not allow a p95"
     many = figures(run.beat(90).done().report())
     assert many.median == "9.62 ms"
-    assert many.half
+    assert many.interval == "9.58–9.65"
+    assert many.iqr
+    assert many.checked == "result verified"
     assert many.p95 != "–"
     assert many.rate == "104 it/s"
-    assert many.verdict == "✓ plausible"
+    assert many.badge == "✓ plausible"
 
 
 def test_the_first_beat_is_compared_with_the_steady_ones(fake_run: Make) -> None:
-    said = [text for text, _ in meaning(fake_run(BenchmarkConfig()).open().warm_up().beat(100).done().report())]
-    assert any("The first beat took 6.3" in text for text in said), said
-    assert "press m" in said[-1]
+    said = [text for text, _ in findings(fake_run(BenchmarkConfig()).open().warm_up().beat(100).done().report())]
+    assert any("The first iteration took 6.3" in text for text in said), said
+    assert "Press m" in said[-1]
 
 
 def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None:
     def said(run: FakeRun) -> str:
-        return " ".join(text for text, _ in meaning(run.report()))
+        return " ".join(text for text, _ in findings(run.report()))
 
     run = fake_run(BenchmarkConfig())
     assert "Starting the worker …" in said(run)
     run.tell(Stage(1, "import"))
     assert "Loading torch …" in said(run)
     run.open()
-    assert "The first beat …" in said(run)
-    assert "Pressed again, s" not in said(run)
+    assert "The first iteration …" in said(run)
+    assert "Press s again" not in said(run)
     run.stop()
-    assert "Stopping when the beat under way is over. Pressed again, s waits" in said(run)
+    assert "Stopping after this iteration. Press s again to stop now" in said(run)
     run.finish(RunOutcome("stopped"))
-    assert "It ended before its first beat did: nothing was measured." in said(run)
+    assert "It ended before its first iteration: nothing was measured." in said(run)
     handbook = fake_run(BenchmarkConfig(method="handbook", iterations=100)).open()
-    assert "The handbook's loop over 100 products, which says nothing before its end …" in said(handbook)
+    assert "The handbook's loop over 100 iterations, which says nothing before its end …" in said(handbook)
     handbook.stop()
-    assert "Stopping when the handbook's loop is over." in said(handbook)
+    assert "Stopping after the handbook's loop." in said(handbook)
 
 
 @pytest.mark.parametrize(("cold_ms", "said"), [(30, "took 3.00× as long"), (10_200, "took 1,020× as long")])
@@ -92,26 +96,26 @@ def test_a_cold_window_is_compared_with_the_steady_windows(fake_run: Make, cold_
     run = fake_run(BenchmarkConfig(method="pipelined", warmup=0)).open()
     run.tell(Samples(1, "cold", 0, {"total": array("q", [cold_ms * 1_000_000])}))
     run.tell(Samples(2, "steady", 1, {"total": array("q", [10_000_000] * 30)}))
-    assert any(said in text for text, _ in meaning(run.report()))
+    assert any(said in text for text, _ in findings(run.report()))
 
 
 def test_the_precision_is_told_and_what_the_proof_implies(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open(precision="float32 in 1 bfloat16 pass (default)").warm_up().beat(30)
-    assert ("Precision: float32 in 1 bfloat16 pass (default).", "plain") in meaning(run.report())
-    said = "Precision: float32 in 1 bfloat16 pass (default); the proof holds: row 17 errs by 4.2e-07, which implies float32 products."
-    assert (said, "plain") in meaning(run.done().report())
+    assert ("Precision: float32 in 1 bfloat16 pass (default).", "plain") in findings(run.report())
+    said = "Precision: float32 in 1 bfloat16 pass (default); result verified: error 4.2e-07, which implies float32 products."
+    assert (said, "plain") in findings(run.done().report())
 
 
 def test_an_interval_is_never_rounded_to_nothing(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open()
     run.tell(Samples(1, "steady", 0, {"total": array("q", [2_570, 2_571, 2_572] * 40)}))
-    assert figures(run.report()).half == "<0.01"
+    assert figures(run.report()).interval == "2.571"
 
 
 def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open().warm_up().beat(20)
     run.finish(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
-    said = meaning(run.report())
+    said = findings(run.report())
     assert said[0] == ("✗ The worker crashed (SIGSEGV).", "failed")
     assert said[1][0] == "Its last words: [red]boom[/."
     assert any("lausible" in text or "nknown" in text for text, _ in said), "what was measured until then is still judged"

@@ -58,9 +58,9 @@ async def test_what_was_hidden_shows_the_present_once_it_is_seen(theatre: Open) 
 async def test_the_text_of_what_it_means_can_still_be_selected(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(50)) as stage:
         await stage.press("space")
-        await stage.pilot.mouse_down("#meaning Meaning", offset=(2, 0))
-        await stage.pilot.hover("#meaning Meaning", offset=(14, 0))
-        await stage.pilot.mouse_up("#meaning Meaning", offset=(14, 0))
+        await stage.pilot.mouse_down("#findings Findings", offset=(2, 0))
+        await stage.pilot.hover("#findings Findings", offset=(14, 0))
+        await stage.pilot.mouse_up("#findings Findings", offset=(14, 0))
         selected = stage.app.screen.get_selected_text()
         assert selected
         assert selected.startswith("Plausible")

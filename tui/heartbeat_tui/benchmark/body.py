@@ -14,7 +14,7 @@ from heartbeat_core.benchmark.report import explain_gap
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
 from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
-from heartbeat_tui.benchmark.text import MARKS, meaning
+from heartbeat_tui.benchmark.text import badge, check_words, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
 from heartbeat_tui.widgets.text import Lines, LiveLines, styled
@@ -24,41 +24,42 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.run import HostLine
 
 
-BEFORE = "The handbook's loop runs first, then the same work with every product waited for."
+BEFORE = "The handbook's method runs first, then the same work with every iteration synchronized."
 
 
 def box(report: Report | None, counted: str) -> list[Content]:
-    """Say in three lines what one clock read."""
+    """Return in three lines what one timing method measured."""
     if report is None:
-        return [styled("not read yet", "quiet")]
+        return [styled("not measured yet", "quiet")]
     if report.iteration_ns is None:
         return [styled((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
     rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
-    hard = report.verdict.kind == "impossible"
-    glyph, kind = MARKS[report.verdict.kind]
+    glyph, word, style = badge(report)
     return [
         Content.assemble(styled(format_ns(report.iteration_ns), "strong"), " per iteration"),
         styled(counted, "quiet"),
-        Content.assemble(f"{'needs ' if hard else ''}{rate}  ", styled(f"{glyph} {report.verdict.kind}", kind)),
+        Content.assemble(f"{'would need ' if report.verdict.kind == 'impossible' else ''}{rate}   ", styled(f"{glyph} {word}", style)),
     ]
 
 
 def handbook_counted(report: Report | None) -> str:
+    """Return how many of the handbook's iterations were launched and finished when its clock stopped."""
     clock = report.handbook if report else None
     if clock is None:
         return ""
     finished = f"{clock.launched if clock.finished else 0} finished at the stop"
-    asked = "traced" if clock.launched < clock.products else "called"  # what runs at once is never traced
+    asked = "traced" if clock.launched < clock.products else "called"  # what runs eagerly is never traced
     return f"{clock.products} {asked} · {clock.launched} launched · {finished}"
 
 
-def honest_counted(report: Report | None) -> str:
+def synchronized_counted(report: Report | None) -> str:
+    """Return how many iterations were launched or waited for, and how the result check ended."""
     proof = report.proof if report else None
     if report is None or proof is None:
         return ""
-    executed = f"{proof.executed} executed" if proof.executed is not None else f"{report.count} waited for"
+    launched = f"{proof.executed} launched" if proof.executed is not None else f"{report.count} waited for"
     error = f", error {proof.error:.0e}" if proof.error is not None else ""
-    return f"{executed} · proof {'holds' if proof.passed else 'fails'}: row {proof.row}{error}"
+    return f"{launched} · {check_words(report)}{error}"
 
 
 class ClocksView(Container):
@@ -72,9 +73,9 @@ class ClocksView(Container):
 
     def show(self, clocks: Clocks) -> None:
         left, right = self.query_one("#handbook-clock", Lines), self.query_one("#honest-clock", Lines)
-        left.border_title, right.border_title = "the handbook's clock", "the fenced clock"
+        left.border_title, right.border_title = "handbook's method", "synchronized"
         left.set_lines(box(clocks.handbook, handbook_counted(clocks.handbook)))
-        right.set_lines(box(clocks.honest, honest_counted(clocks.honest)))
+        right.set_lines(box(clocks.honest, synchronized_counted(clocks.honest)))
         why = explain_gap(clocks.handbook, clocks.honest) if clocks.handbook else BEFORE
         self.query_one("#clocks-why", Lines).set_lines([styled(why, "plain")])
 
@@ -83,7 +84,7 @@ MOST = 8  # lines; of a larger slice those around the one that is shown
 
 
 class HostTable(Lines):
-    """One line a host: name, median, half the width of its interval, p95, verdict; the one whose charts are shown is marked."""
+    """One line a host: name, median with its interval, p95, badge; the one whose charts are shown is marked."""
 
     def show(self, hosts: tuple[HostLine, ...], spread: str) -> None:
         self.set_lines(lines(hosts, spread))
@@ -107,8 +108,8 @@ def host_line(host: HostLine, width: int) -> Content:
     """Write one host."""
     report = host.report
     stats, ending = report.statistics, report.ending
-    glyph, kind = MARKS[report.verdict.kind]
-    judged = styled(f"{glyph} {report.verdict.kind}", kind)
+    glyph, word, kind = badge(report)
+    judged = styled(f"{glyph} {word}", kind)
     if ending is not None and not ending.clean:
         judged = styled(f"✗ {ending.kind}", "failed")
     elif ending is None and stats is None:
@@ -132,45 +133,52 @@ def host_line(host: HostLine, width: int) -> Content:
 
 
 ORDER = ("trace", "compile", "dispatch", "wait", "compute")
+AFTERWARDS = ("proof", "calibrate", "profile")  # stages after the last iteration
 
 
 def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: int) -> list[Content]:
-    """Draw a bar for each part of a beat, in nanoseconds, then what was done besides the beats."""
+    """Return a bar for each part of an iteration, in nanoseconds, then the setup time and what it consists of."""
     total = sum(parts.values())
     lines: list[Content] = []
     for name in sorted(parts, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
         value = parts[name]
-        room = width - 21
-        drawn = bar(value / total if total else 0, room)
+        drawn = bar(value / total if total else 0, width - 21)
         lines.append(
             Content.assemble(styled(f"{name:<9}", "quiet"), styled(f"{format_ns(value):>9}", "plain"), "  ", styled(drawn, "beat"))
         )
-    before = [f"{name} {format_ns(ns)}" for name, ns in stages.items() if ns is not None]
-    if before:
-        lines += [Content(""), styled("besides  " + " · ".join(before), "quiet")]
-    return lines
+    setup = {name: ns for name, ns in stages.items() if ns is not None and name not in AFTERWARDS}
+    if setup:
+        details = " · ".join(f"{name} {format_ns(ns)}" for name, ns in setup.items())
+        lines.append(
+            Content.assemble(
+                styled("setup    ", "quiet"), styled(f"{format_ns(sum(setup.values())):>9}", "plain"), styled(f"  {details}", "quiet")
+            )
+        )
+    after = [f"{name} {format_ns(ns)}" for name, ns in stages.items() if ns is not None and name in AFTERWARDS]
+    return [*lines, styled(f"then     {' · '.join(after)}", "quiet")] if after else lines
 
 
-class Split(LiveLines):
-    """The parts of a beat as a widget."""
+class TimeParts(LiveLines):
+    """The parts of an iteration where the backend tells them apart, and the setup time."""
 
-    BORDER_TITLE = "where one beat goes"
+    BORDER_TITLE = "time per iteration"
     parts: Mapping[str, float] = {}
     stages: Mapping[str, int | None] = {}
 
     def show(self, parts: Mapping[str, float], stages: Mapping[str, int | None]) -> None:
         self.parts, self.stages = parts, stages
+        self.border_title = "time per iteration" if parts else "setup time"
         self.on_resize()
 
     def on_resize(self) -> None:
-        self.set_lines(draw(self.parts, self.stages, self.size.width) or [styled("Nothing has beaten yet.", "quiet")])
+        self.set_lines(draw(self.parts, self.stages, self.size.width) or [styled("No iteration yet.", "quiet")])
 
 
-class Meaning(LiveLines):
-    """The verdict, the steady state, the first beat, and whatever disturbed the run."""
+class Findings(LiveLines):
+    """The findings about a run, the worst first; one line of them where there is no room for more."""
 
     def show(self, report: Report) -> None:
-        lines = [styled(text, kind) for text, kind in meaning(report)]
+        lines = [styled(text, kind) for text, kind in findings(report)]
         self.set_lines(lines[:1] if self.has_class("-line") else lines)
 
 
@@ -178,20 +186,20 @@ MARKED = (("median", 0.5), ("p95", 0.95))
 
 
 class RunBody(Container):
-    """Chart, histogram, split and meaning; where both clocks were read, those as well."""
+    """Chart and findings at the left, distribution and times at the right; or both timing methods where they are compared."""
 
     SCOPED_CSS = False  # it depends on the classes of the screen
     DEFAULT_CSS = """
     RunBody { height: 1fr; }
     #charts { height: 1fr; layout: horizontal; }
+    #left { width: 2fr; height: 1fr; }
+    #right { width: 1fr; min-width: 34; height: 1fr; }
     #charts .panel { height: 1fr; }
-    #charts LatencyChart { width: 2fr; }
-    #charts Histogram { width: 1fr; min-width: 30; text-wrap: nowrap; }
-    #below { height: 10; layout: horizontal; }
-    #below .panel { height: 1fr; width: 2fr; }
-    #below #meaning { width: 3fr; scrollbar-size-vertical: 1; }
-    #meaning Meaning { min-height: 100%; }  /* so that it is seldom laid out anew */
-    #gist { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    #charts Histogram { text-wrap: nowrap; }
+    #charts #findings { height: 10; scrollbar-size-vertical: 1; }
+    #charts TimeParts { height: 10; }
+    #findings Findings { min-height: 100%; }  /* so that it is seldom laid out anew */
+    #worst { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #hosts { display: none; margin-bottom: 1; }
     .-hosts #hosts { display: block; }
     .-low #hosts { margin-bottom: 0; }
@@ -199,34 +207,41 @@ class RunBody(Container):
     #clocks Horizontal { height: auto; }
     #clocks .panel { height: auto; min-height: 5; }
     #clocks-why { padding: 0 2; }
-    .-idle RunBody, .-form RunBody, .-sweep RunBody, .-clocks #below { display: none; }
+    .-idle RunBody, .-form RunBody, .-sweep RunBody, .-clocks #findings, .-clocks TimeParts { display: none; }
     .-clocks #clocks { display: block; }
 
     /* narrow but tall: one below the other */
     .-narrow #charts { layout: vertical; }
-    .-narrow #charts LatencyChart { width: 100%; height: 3fr; }
-    .-narrow #charts Histogram { width: 100%; height: 2fr; }
+    .-narrow #left { width: 100%; height: 2fr; }
+    .-narrow #right { width: 100%; height: 1fr; }
+    .-narrow TimeParts { display: none; }
 
     /* low: one thing at a time */
-    .-low #below, .-low.-narrow #charts Histogram, .-low.-details #charts LatencyChart { display: none; }
-    .-low #gist { display: block; }
-    .-low.-details #gist, .-low.-clocks #gist { display: none; }
-    .-low.-details #charts Histogram { display: block; width: 100%; height: 1fr; }
-    .-low.-details #below { display: block; height: 11; }
+    .-low #charts #findings, .-low TimeParts, .-low.-narrow #right, .-low.-details #left { display: none; }
+    .-low #left { height: 1fr; }
+    .-low #worst { display: block; }
+    .-low.-details #worst, .-low.-clocks #worst { display: none; }
+    .-low.-details #right { display: block; width: 100%; height: 1fr; }
+    .-low.-details TimeParts { display: block; height: 5; }
+    .-low.-details #left { display: block; height: 9; width: 100%; }
+    .-low.-details #left LatencyChart { display: none; }
+    .-low.-details #charts #findings { display: block; }
+    .-low.-details #charts { layout: vertical; }
     """
 
     def compose(self) -> ComposeResult:
         yield HostTable(id="hosts")
         with Container(id="charts"):
-            yield LatencyChart(classes="panel")
-            yield Histogram(classes="panel")
-        with Container(id="below"):
-            yield Split(classes="panel")
-            with VerticalScroll(classes="panel", id="meaning", can_focus=False) as scroll:
-                scroll.border_title = "what it means"
-                yield Meaning()
+            with Container(id="left"):
+                yield LatencyChart(classes="panel")
+                with VerticalScroll(classes="panel", id="findings", can_focus=False) as scroll:
+                    scroll.border_title = "findings"
+                    yield Findings()
+            with Container(id="right"):
+                yield Histogram(classes="panel")
+                yield TimeParts(classes="panel")
         yield ClocksView(id="clocks")
-        yield Meaning(classes="-line", id="gist")
+        yield Findings(classes="-line", id="worst")
 
     def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
         """Draw a snapshot; what is hidden keeps its data and draws nothing."""
@@ -235,9 +250,8 @@ class RunBody(Container):
         self.show_chart(snapshot, log=log, steady_only=steady_only)
         quantiles = dict(statistics.quantiles) if statistics else {}
         self.query_one(Histogram).show(snapshot.histogram, {name: quantiles[q] for name, q in MARKED if q in quantiles})
-        whole = {"compute": statistics.median_ns} if statistics and report.handbook is None else {}
-        self.query_one(Split).show(report.split or whole, report.stages)
-        for shown in self.query(Meaning):
+        self.query_one(TimeParts).show(report.split, report.stages)
+        for shown in self.query(Findings):
             shown.show(report)
         self.query_one(HostTable).show(snapshot.hosts, snapshot.spread)
         if snapshot.clocks is not None:
@@ -253,6 +267,7 @@ class RunBody(Container):
             steady_only=steady_only,
             expected=(report.wanted or 0) - warm_count(report.config) if coming else None,
             median_ns=report.statistics.median_ns if report.statistics else None,
+            p95_ns=dict(report.statistics.quantiles).get(0.95) if report.statistics else None,
             chips=chip_line(report),
         )
 

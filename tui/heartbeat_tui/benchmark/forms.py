@@ -1,4 +1,4 @@
-"""The fields of a plan as text, and back: what is wrong is said field by field."""
+"""The forms of the Heartbeat pane: a run's config and a sweep, each field checked as it is typed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_ax
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import parse_duration
 from heartbeat_tui.benchmark.header import work_in_words
-from heartbeat_tui.benchmark.text import device_here, plan_sentence
+from heartbeat_tui.benchmark.text import config_sentence, device_here
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
@@ -32,7 +32,7 @@ FIELDS = tuple(
         ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
         ("threads", "empty: as torch chooses"),
         ("method", "how the clock is read"),
-        ("warmup", "beats before the steady state"),
+        ("warmup", "iterations before the steady state"),
         ("length", "100, 30s, 2m, or empty: until stopped"),
     )
 )
@@ -40,26 +40,26 @@ FIELDS = tuple(
 Errors = dict[str, HeartbeatError]
 
 
-def texts_of(plan: BenchmarkConfig) -> dict[str, str]:
-    """Write a plan into its fields."""
-    work = plan.workload
-    length = str(plan.iterations) if plan.iterations is not None else f"{plan.duration_s:g}s" if plan.duration_s else ""
+def texts_of(config: BenchmarkConfig) -> dict[str, str]:
+    """Return the fields of a config as text."""
+    work = config.workload
+    length = str(config.iterations) if config.iterations is not None else f"{config.duration_s:g}s" if config.duration_s else ""
     return {
         "batch": str(work.batch),
         "hidden": str(work.hidden),
         "intermediate": str(work.intermediate),
         "dtype": work.dtype,
-        "backend": plan.backend,
-        "precision": plan.precision,
-        "threads": str(plan.threads or ""),
-        "method": plan.method,
-        "warmup": str(plan.warmup),
+        "backend": config.backend,
+        "precision": config.precision,
+        "threads": str(config.threads or ""),
+        "method": config.method,
+        "warmup": str(config.warmup),
         "length": length,
     }
 
 
-def plan_of(texts: dict[str, str], plan: BenchmarkConfig) -> tuple[BenchmarkConfig | None, Errors]:
-    """Read the fields into a plan that keeps what else ``plan`` says; without a plan, at least one field has an error."""
+def config_of(texts: dict[str, str], config: BenchmarkConfig) -> tuple[BenchmarkConfig | None, Errors]:
+    """Return the config that the fields say, the rest as in ``config``; without one, at least one field has an error."""
     errors: Errors = {}
     values: dict[str, Any] = {}
     for field in FIELDS:
@@ -72,7 +72,7 @@ def plan_of(texts: dict[str, str], plan: BenchmarkConfig) -> tuple[BenchmarkConf
     try:
         workload = MatMul(**{name: values.pop(name) for name in (*SHAPE, "dtype")})
         iterations, duration_s = values.pop("length")
-        kept = {name: getattr(plan, name) for name in ("window", "repeats", "seed", "calibrate")}
+        kept = {name: getattr(config, name) for name in ("window", "repeats", "seed", "calibrate")}
         return BenchmarkConfig(workload=workload, iterations=iterations, duration_s=duration_s, **values, **kept), {}
     except HeartbeatError as error:  # what no field shows alone: the handbook's clock without a number of iterations
         return None, {"length": error}
@@ -126,10 +126,10 @@ SWEEP_FIELDS = (
 )
 
 
-def values_for(name: str, plan: BenchmarkConfig) -> str:
+def values_for(name: str, config: BenchmarkConfig) -> str:
     """Propose values: on a CPU fewer, for there a large batch takes seconds a product."""
     return {
-        "batch": "1..512" if BACKENDS[plan.backend].host_only else "1..4096",
+        "batch": "1..512" if BACKENDS[config.backend].host_only else "1..4096",
         "hidden": "512..8192",
         "intermediate": "1024..32768",
         "dtype": "float32,bfloat16",
@@ -149,10 +149,10 @@ class SweepForm(Form):
     BUTTONS = (("enter", "Sweep", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")]
 
-    def __init__(self, plan: BenchmarkConfig, texts: Mapping[str, str] | None = None) -> None:
-        first = {"axis": "batch", "values": values_for("batch", plan), "second": NONE, "more": ""}
+    def __init__(self, config: BenchmarkConfig, texts: Mapping[str, str] | None = None) -> None:
+        first = {"axis": "batch", "values": values_for("batch", config), "second": NONE, "more": ""}
         super().__init__(texts or first, "sweep", id="sweep-form")
-        self.config = plan
+        self.config = config
         self.axes: tuple[Parameter, ...] = ()
 
     def first(self) -> str:
@@ -181,39 +181,39 @@ class SweepForm(Form):
     def ends(self) -> None:
         """Raise HeartbeatError where a point would go on until stopped."""
         if self.config.iterations is None and self.config.duration_s is None:
-            raise HeartbeatError("the plan has no end", "Each point would go on until stopped.", "Give the plan a length first: e.")
+            raise HeartbeatError("the config has no end", "Each point would go on until stopped.", "Give it a length first: e.")
 
     def sentences(self) -> Sequence[Content]:
         count = len(grid(self.axes))
-        plan, work = self.config, self.config.workload
+        config, work = self.config, self.config.workload
         names = {axis.name for axis in self.axes}
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
-        length = f"{plan.duration_s:g} s" if plan.duration_s is not None else "about a second"
+        length = f"{config.duration_s:g} s" if config.duration_s is not None else "about a second"
         return [
-            styled(f"{count} point{'' if count == 1 else 's'} on {device_here(plan.backend)}, {rest}.", "strong"),
-            styled(f"Each is a process of its own that beats for {length}, at least 12 times; too large ones are skipped.", "quiet"),
+            styled(f"{count} point{'' if count == 1 else 's'} on {device_here(config.backend)}, {rest}.", "strong"),
+            styled(f"Each is a process of its own that runs for {length}, at least 12 iterations; too large ones are skipped.", "quiet"),
         ]
 
 
-class PlanForm(Form):
-    """Ten fields; a plan once all of them make sense."""
+class ConfigForm(Form):
+    """Ten fields; a config once all of them make sense."""
 
     DEFAULT_CSS = """
-    PlanForm #form-sentence { min-height: 2; }
+    ConfigForm #form-sentence { min-height: 2; }
     """
     FIELDS = FIELDS
     BUTTONS = (("enter", "Start", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("plan", "Start", "start with this plan", "leave the plan as it was")]
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("plan", "Start", "start with this config", "keep the config as it was")]
 
-    def __init__(self, plan: BenchmarkConfig) -> None:
-        super().__init__(texts_of(plan), "the plan", id="plan-form")
-        self.base = plan
-        self.config: BenchmarkConfig | None = plan
+    def __init__(self, config: BenchmarkConfig) -> None:
+        super().__init__(texts_of(config), "config", id="config-form")
+        self.base = config
+        self.config: BenchmarkConfig | None = config
 
     def notes(self) -> Mapping[str, Note]:
-        self.config, errors = plan_of(self.texts, self.base)
+        self.config, errors = config_of(self.texts, self.base)
         return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
 
     def sentences(self) -> Sequence[Content]:
         assert self.config is not None  # nothing is wrong
-        return [styled(plan_sentence(self.config), "strong"), styled(work_in_words(self.config), "quiet")]
+        return [styled(config_sentence(self.config), "strong"), styled(work_in_words(self.config), "quiet")]

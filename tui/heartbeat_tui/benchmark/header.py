@@ -1,4 +1,4 @@
-"""The figures of a run, at the head of the pane."""
+"""The header of the Heartbeat pane: the figures of a run, its config and progress, the heart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.widgets import Digits
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.units import NOTHING, format_bytes, format_count, scaled
-from heartbeat_tui.benchmark.text import Figures, clock, figures, plan_line, plan_sentence, split_unit
+from heartbeat_tui.benchmark.text import Figures, clock, config_line, config_sentence, figures, split_unit
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.histogram import progress
 from heartbeat_tui.widgets.text import Lines, LiveLines, styled
@@ -23,67 +23,75 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
 
 
-WIDE = 92  # cells from which the columns stand further apart
+Cell = tuple[str, str]  # text, style
+GAP = 2  # cells between two columns
+# the columns beside the large median: width, and how long each stays when the screen is narrow
+COLUMNS = ((8, 9), (18, 4), (13, 8), (14, 7), (14, 5), (18, 10))
+
+
+def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
+    """Return the figures as columns of three rows."""
+    share = f"{shown.share} of peak" if shown.share != NOTHING else ""
+    mfu, mbu = (value if value != NOTHING else "" for value in (shown.mfu, shown.mbu))
+    return (
+        ((split_unit(shown.median)[1], "beat"), (shown.median_name, "quiet"), ("", "quiet")),
+        (
+            (f"95 % CI {shown.interval}" if shown.interval else "", "plain"),
+            (f"IQR {shown.iqr}" if shown.iqr else "", "quiet"),
+            (f"last {shown.last}", "quiet"),
+        ),
+        (named("p95", shown.p95, 13), named("max", shown.max, 13), ("", "quiet")),
+        (right(shown.rate, 14), right(shown.computed, 14), right(shown.moved, 14)),
+        ((share.rjust(14), "strong"), (f"MFU {mfu}".rjust(14) if mfu else "", "quiet"), (f"MBU {mbu}".rjust(14) if mbu else "", "quiet")),
+        ((shown.badge, shown.badge_style), (shown.checked, "quiet"), (shown.source, "quiet")),
+    )
+
+
+def right(value: str, width: int) -> Cell:
+    return value.rjust(width), "quiet" if value == NOTHING else "strong"
+
+
+def named(name: str, value: str, width: int) -> Cell:
+    return name + value.rjust(width - len(name)), "quiet" if value == NOTHING else "plain"
 
 
 def block(shown: Figures, width: int) -> list[Content]:
-    """Set the figures in three lines, in columns that keep their width; the median's number is drawn large beside them."""
-    rows = (
-        (split_unit(shown.median)[1], "last", shown.last, shown.rate, shown.verdict, shown.verdict_ink),
-        (
-            shown.median_name,
-            "p95",
-            shown.p95,
-            shown.computed,
-            f"{shown.share} {shown.share_of}",
-            "quiet" if shown.share == NOTHING else "plain",
-        ),
-        (f"±{shown.half}" if shown.half else "", "max", shown.max, shown.moved, shown.source, "quiet"),
-    )
-    gap = " " * (4 if width < WIDE else 8)
-    return [
-        Content.assemble(
-            styled(f"{beside:<10}", "quiet" if index else "beat"),
-            gap[4:],
-            styled(f"{name:<5}", "quiet"),
-            figure(value, 8),
-            gap[3:],
-            figure(throughput, 14),
-            gap,
-            styled(judged, judged_ink),
-        )
-        for index, (beside, name, value, throughput, judged, judged_ink) in enumerate(rows)
-    ]
+    """Return the figures in three lines, in columns that keep their width; what is worth least goes first where it is narrow."""
+    columns = list(zip(cells(shown), COLUMNS, strict=True))
+    while len(columns) > 1 and sum(size + GAP for _, (size, _) in columns) > width + GAP + 4:
+        columns.remove(min(columns, key=lambda column: column[1][1]))
+    lines = []
+    for row in range(3):
+        pieces = [styled(f"{column[row][0]:<{size}}" + " " * GAP, column[row][1]) for column, (size, _) in columns]
+        lines.append(Content("").join(pieces))
+    return lines
 
 
 def figure(value: str, width: int) -> Content:
-    """Set a figure right-aligned, and quietly where there is none yet."""
+    """Return a figure right-aligned, quiet where there is none yet."""
     return styled(value.rjust(width), "quiet" if value == NOTHING else "strong")
 
 
 def line(shown: Figures, width: int) -> Content:
-    """Set the most important figures in one line."""
+    """Return the most important figures in one line."""
     parts = [
-        (
-            styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat")
-            + styled(f" ±{shown.half}".ljust(7) if shown.half else " " * 7, "quiet"),
-            15,
-        ),
+        (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat"), 8),
+        (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
         (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
-        (figure(shown.rate, 14), 14),
-        (figure(shown.computed, 15), 15),
+        (figure(shown.rate, 13), 13),
+        (figure(shown.computed, 14), 14),
         (figure(shown.moved, 12), 12),
         (styled("  max ", "quiet") + figure(shown.max, 7), 13),
         (styled("  last ", "quiet") + figure(shown.last, 7), 14),
     ]
-    left = width - 15  # the verdict and the space before it
+    left = width - 16  # the badge and the space before it
     kept = []
-    for content, cells in parts:
-        if cells > left:
+    for content, used in parts:
+        if used > left:
             break
-        left -= cells
+        left -= used
         kept.append(content)
-    return Content("").join([*kept, Content("   "), styled(shown.verdict, shown.verdict_ink)])
+    return Content("").join([*kept, Content("  "), styled(shown.badge, shown.badge_style)])
 
 
 class Head(Horizontal):
@@ -116,7 +124,7 @@ def how_far(report: Report) -> tuple[float | None, str]:
     """Give the share done, None where the end is not known, and its words with the time left."""
     if report.state == "starting":
         begun = report.stages.get("transfer") is not None
-        return 0.0, "starting …" if not begun else "in the loop …" if report.config.method == "handbook" else "first beat …"
+        return 0.0, "starting …" if not begun else "in the loop …" if report.config.method == "handbook" else "first iteration …"
     if report.state == "ended":
         kind = report.ending.kind if report.ending else "done"
         return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
@@ -130,28 +138,28 @@ def how_far(report: Report) -> tuple[float | None, str]:
     return None, f"{format_count(report.count)} so far  {left}"
 
 
-class PlanLine(LiveLines):
-    """The plan of the run, and its progress."""
+class ConfigLine(LiveLines):
+    """The config of the run, and its progress."""
 
-    plan: BenchmarkConfig | None = None
+    config: BenchmarkConfig | None = None
     report: Report | None = None
     waiting = ""
 
-    def show(self, plan: BenchmarkConfig, report: Report | None, waiting: str = "") -> None:
-        """Show the plan; ``waiting`` says what a run waits for that has not begun yet."""
-        self.config, self.report, self.waiting = plan, report, waiting
+    def show(self, config: BenchmarkConfig, report: Report | None, waiting: str = "") -> None:
+        """Show the config; ``waiting`` says what a run waits for that has not begun yet."""
+        self.config, self.report, self.waiting = config, report, waiting
         self.on_resize()
 
     def on_resize(self) -> None:
         if self.config is not None:
             self.set_lines([self.drawn(self.config, self.size.width)])
 
-    def drawn(self, plan: BenchmarkConfig, width: int) -> Content:
+    def drawn(self, config: BenchmarkConfig, width: int) -> Content:
         if self.report is None and not self.waiting:
-            return styled(" " + plan_line(plan, {}, width - 2), "quiet")
+            return styled(" " + config_line(config, {}, width - 2), "quiet")
         share, words = (None, self.waiting) if self.waiting or self.report is None else how_far(self.report)
         environment = self.report.environment if self.report is not None else {}
-        left = " " + plan_line(plan, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
+        left = " " + config_line(config, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
         length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
         done, rest = progress(share or 0.0, length)
         space = " " * (width - len(left) - length - len(words) - 3)
@@ -160,10 +168,11 @@ class PlanLine(LiveLines):
 
 FASTEST = 2.0  # beats a second: one half of a beat for each of the 4 frames
 SYSTOLE = 0.35  # the share of a beat for which the heart is full
+DRAWN = ("  ▄█▄█▄", "  ▀███▀", "    ▀  ")
 
 
 def pace(iterations_per_s: float) -> float:
-    """Map iterations per second to visible beats per second: as they are up to 1, then a third more for each factor of 10."""
+    """Return visible beats per second for iterations per second: the same up to 1, then a third more for each factor of 10."""
     if iterations_per_s <= 1:
         return max(0.1, iterations_per_s)
     return min(FASTEST, 1 + math.log10(iterations_per_s) / 3)
@@ -198,32 +207,35 @@ class Heart(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        return Content.assemble(" ", styled("♥" if self.full else "♡", "beat" if self.alive else "quiet"))
+        style = "beat" if self.alive and self.full else "quiet"
+        if self.size.height < len(DRAWN):
+            return styled(" ♥" if self.full else " ♡", style)
+        return Content("\n").join(styled(row, style) for row in DRAWN)
 
 
-def work_in_words(plan: BenchmarkConfig) -> str:
-    work = plan.workload
+def work_in_words(config: BenchmarkConfig) -> str:
+    work = config.workload
     flop = scaled(work.flops, ((1.0, "FLOP"), (1e6, "MFLOP"), (1e9, "GFLOP"), (1e12, "TFLOP")))
-    return f"One beat is {flop} and moves {format_bytes(work.bytes)}."
+    return f"One iteration is {flop} and moves {format_bytes(work.bytes)}."
 
 
 WAYS_IN = (  # key, what it does, action
-    ("space", "Beat here, with nothing to set up", "begin"),
+    ("space", "Start a run here, with nothing to set up", "begin"),
     ("g", "Take the tour of the handbook's first part", "tour"),
-    ("1", "Get ready for a TPU: what is missing, what mends it", "app.switch_mode('readiness')"),
+    ("1", "Get ready for a TPU: what is missing, and its fix", "app.switch_mode('readiness')"),
 )
 WELCOME = "Nothing is set up yet, and nothing has to be. Three ways in; none costs money or changes a project."
 
 
 class Idle(Container):
-    """The plan, and one obvious key; whoever is new here is told the three ways in."""
+    """The config, and one obvious key; a newcomer sees the three ways in."""
 
     def __init__(self, *, newcomer: bool = False) -> None:
         super().__init__()
         self.newcomer = newcomer
 
     def compose(self) -> ComposeResult:
-        yield Lines(id="idle-plan")
+        yield Lines(id="idle-config")
         if self.newcomer:
             yield Lines(id="idle-welcome").with_text(styled(WELCOME, "plain"))
             with Center(), Vertical(id="idle-ways"):
@@ -232,11 +244,13 @@ class Idle(Container):
             return
         with Center(id="idle-keys"):
             yield KeyButton("space", "Start", "begin")
-            yield KeyButton("e", "Change the plan", "edit")
+            yield KeyButton("e", "Change the config", "edit")
             yield KeyButton("g", "Take the tour", "tour")
 
-    def show(self, plan: BenchmarkConfig, vm: str = "") -> None:
-        self.query_one("#idle-plan", Lines).set_lines([styled(plan_sentence(plan, vm), "strong"), styled(work_in_words(plan), "quiet")])
+    def show(self, config: BenchmarkConfig, vm: str = "") -> None:
+        self.query_one("#idle-config", Lines).set_lines(
+            [styled(config_sentence(config, vm), "strong"), styled(work_in_words(config), "quiet")]
+        )
 
 
 class Front(Container):
@@ -246,14 +260,14 @@ class Front(Container):
     DEFAULT_CSS = """
     Front { height: auto; }
     #head { height: 3; margin: 1 0 1 0; }
-    Heart { width: 3; height: 3; padding: 1 0 0 0; }
+    Heart { width: 8; height: 3; }
     Head { width: 1fr; height: 3; }
     #median { width: 14; color: $accent; text-style: bold; text-align: right; margin-right: 1; }
     #figures { height: 3; }
     #figures-line { display: none; height: 1; width: 1fr; }
-    PlanLine { height: 1; width: 1fr; }
+    ConfigLine { height: 1; width: 1fr; }
     Idle { display: none; height: 1fr; align: center middle; }
-    #idle-plan { width: 100%; text-align: center; padding: 0 4; }
+    #idle-config { width: 100%; text-align: center; padding: 0 4; }
     #idle-welcome { width: 100%; text-align: center; padding: 0 4; margin-top: 1; }
     #idle-ways { width: 64; max-width: 100%; height: auto; margin-top: 1; }
     #idle-keys { height: 1; width: 100%; margin-top: 2; layout: horizontal; align: center middle; }
@@ -262,7 +276,8 @@ class Front(Container):
     .-form Front { height: auto; }
     .-form Idle { display: none; }
     .-low #head { height: 1; margin: 0; }
-    .-low Heart, .-low Head { height: 1; padding: 0; }
+    .-low Heart, .-low Head { height: 1; }
+    .-low Heart { width: 3; }
     .-low #median, .-low #figures { display: none; }
     .-low #figures-line { display: block; }
     """
@@ -275,14 +290,14 @@ class Front(Container):
         with Horizontal(id="head"):
             yield Heart()
             yield Head()
-        yield PlanLine()
+        yield ConfigLine()
         yield Idle(newcomer=self.newcomer)
 
-    def show(self, plan: BenchmarkConfig, report: Report | None, waiting: str = "", vm: str = "") -> None:
+    def show(self, config: BenchmarkConfig, report: Report | None, waiting: str = "", vm: str = "") -> None:
         self.query_one(Head).show(report)
-        self.query_one(PlanLine).show(report.config if report else plan, report, waiting)
+        self.query_one(ConfigLine).show(report.config if report else config, report, waiting)
         if report is None:
-            self.query_one(Idle).show(plan, vm)
+            self.query_one(Idle).show(config, vm)
 
     def turn_heart(self, now: float) -> None:
         for heart in self.query(Heart):  # none while the screen is built or taken down

@@ -331,9 +331,9 @@ class HeartbeatPane(ChartPane):
 
     async def action_edit(self) -> None:
         # Input and Select cost 40 ms to import; the first frame does without
-        from heartbeat_tui.benchmark.forms import PlanForm
+        from heartbeat_tui.benchmark.forms import ConfigForm
 
-        await self.open_form(PlanForm(self.config))
+        await self.open_form(ConfigForm(self.config))
 
     def refocus(self) -> None:
         if self.guide is not None:
@@ -342,7 +342,7 @@ class HeartbeatPane(ChartPane):
     # -- news from the widgets
 
     async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.benchmark.forms import PlanForm, SweepForm
+        from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
 
         event.stop()
         await self.close_form()
@@ -350,6 +350,6 @@ class HeartbeatPane(ChartPane):
         if isinstance(form, SweepForm):
             axes, self.swept_before = form.axes, form.texts
             self.set_out(lambda: BeginSweep(self.config, axes))
-        elif isinstance(form, PlanForm) and form.config is not None:
+        elif isinstance(form, ConfigForm) and form.config is not None:
             self.config = form.config
             self.action_begin()

@@ -12,11 +12,11 @@ from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
-from heartbeat_tui.benchmark.text import MARKS, half_interval
+from heartbeat_tui.benchmark.text import badge, interval_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
 
-COLUMNS = (("latency", 16), ("computed", 15), ("moved", 10), ("of floor", 9))
+COLUMNS = (("latency", 11), ("95 % CI", 14), ("computed", 15), ("moved", 11), ("of peak", 9))
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
 
 
@@ -34,14 +34,14 @@ class SweepBody(Container):
     #sweep-table { width: 72; }
     #sweep-meaning { width: 1fr; }
     #sweep-points { text-wrap: nowrap; text-overflow: ellipsis; }
-    #sweep-gist { display: none; height: 3; padding: 0 1; }
+    #sweep-worst { display: none; height: 3; padding: 0 1; }
     .-idle SweepBody, .-form SweepBody { display: none; }
     .-narrow #sweep-below { layout: vertical; }
     .-narrow #sweep-below #sweep-table, .-narrow #sweep-below #sweep-meaning { width: 100%; }
     .-low #sweep-below { display: none; }
-    .-low #sweep-gist { display: block; }
+    .-low #sweep-worst { display: block; }
     .-low.-details #sweep-below { display: block; height: 1fr; }
-    .-low.-details #sweep-charts, .-low.-details #sweep-gist { display: none; }
+    .-low.-details #sweep-charts, .-low.-details #sweep-worst { display: none; }
     """
 
     swept: Swept | None = None
@@ -56,9 +56,9 @@ class SweepBody(Container):
                 table.border_title = "points"
                 yield Lines(id="sweep-points")
             with VerticalScroll(classes="panel", id="sweep-meaning") as scroll:
-                scroll.border_title = "what it means"
+                scroll.border_title = "findings"
                 yield Lines(id="sweep-words")
-        yield Lines(id="sweep-gist")
+        yield Lines(id="sweep-worst")
 
     def show(self, swept: Swept) -> None:
         """Draw a sweep as far as it is."""
@@ -73,7 +73,7 @@ class SweepBody(Container):
         self.query_one("#sweep-table", VerticalScroll).scroll_end(animate=False)
         words = meaning(swept, curves, self.knees)
         self.query_one("#sweep-words", Lines).set_lines(words)
-        self.query_one("#sweep-gist", Lines).set_lines(words[:1])
+        self.query_one("#sweep-worst", Lines).set_lines(words[:1])
 
     def take_keys(self) -> None:
         """Let the arrows scroll the points; tab goes on to what they mean."""
@@ -105,13 +105,11 @@ def figures_of(point: SweepPoint) -> list[Content]:
     report = point.report
     if report is None or point.ns is None:
         return [styled(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")]
-    half = half_interval(report)
-    latency = format_ns(point.ns) + (f" ±{half}" if half else "")
-    cells = (latency, format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0))
+    cells = (format_ns(point.ns), interval_text(report), format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0))
     share = format_share(report.share) if report.share else NOTHING
     text = "".join(f"{cell:>{width}}" for cell, (_, width) in zip((*cells, share), COLUMNS, strict=True))
-    glyph, kind = MARKS[report.verdict.kind]
-    word = "" if report.verdict.kind == "plausible" else f" {report.verdict.kind}"
+    glyph, word, kind = badge(report)
+    word = "" if kind == "ok" else f" {word}"
     return [styled(text, "plain"), styled(f"  {glyph}{word}", kind)]
 
 

@@ -1,4 +1,4 @@
-"""What a report says, in words: no widget, no markup, so that all of it can be tested and copied as text."""
+"""The wording of a run: from a report to figures, findings and sentences, without widget or markup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.telemetry.text import chip_rows
-from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from heartbeat_tui.benchmark.snapshot import Snapshot
 
 HOW = {
-    "synchronized": "each waited for",
-    "pipelined": "waited for {window} at a time",
-    "handbook": "timed as the handbook does, {repeats} times over",
+    "synchronized": "synchronized",
+    "pipelined": "pipelined, {window} in flight",
+    "handbook": "by the handbook's method, {repeats} times",
 }
-# verdict -> glyph, ink
+# quality -> glyph, style
 MARKS = {"plausible": ("✓", "ok"), "suspicious": ("!", "attention"), "impossible": ("✗", "failed"), "unknown": ("?", "quiet")}
 STAGES = {
     "import": "loading torch",
     "device": "opening the device",
-    "allocate": "drawing the matrices",
-    "transfer": "moving them to the device",
-    "proof": "proving the result",
-    "calibrate": "measuring what this machine can do",
+    "allocate": "allocating the matrices",
+    "transfer": "copying them to the device",
+    "proof": "checking the result",
+    "calibrate": "measuring the peaks of this machine",
     "profile": "taking a profile",
 }
 
@@ -40,32 +40,34 @@ def device_here(backend: str) -> str:
     return "this machine's CPU" if info.host_only else info.label
 
 
-def length_in_words(plan: BenchmarkConfig) -> str:
-    if plan.iterations is not None:
-        return f"{format_count(plan.iterations)} product{'' if plan.iterations == 1 else 's'}"
-    return "products until stopped" if plan.duration_s is None else f"{plan.duration_s:g} seconds of products"
+def length_in_words(config: BenchmarkConfig) -> str:
+    """Return how long a run takes: "100 iterations", "30 seconds of iterations", "iterations until stopped"."""
+    if config.iterations is not None:
+        return f"{format_count(config.iterations)} iteration{'' if config.iterations == 1 else 's'}"
+    return "iterations until stopped" if config.duration_s is None else f"{config.duration_s:g} seconds of iterations"
 
 
-def plan_sentence(plan: BenchmarkConfig, vm: str = "") -> str:
-    """Say what a run would do, here or on a TPU VM: "100 products [128×4096]·[4096×16384], float32, on …"."""
-    how = HOW[plan.method].format(window=plan.window, repeats=plan.repeats)
-    warm = f", after {plan.warmup} warm-up beats" if plan.warmup > 1 else ", after 1 warm-up beat" if plan.warmup else ", without warm-up"
-    threads = f" with {plan.threads} thread{'' if plan.threads == 1 else 's'}" if plan.threads else ""
-    precision = "" if plan.precision == "default" else f" at {plan.precision} precision"
-    work = plan.workload
-    where = device_here(plan.backend) if not vm else f"{BACKENDS[plan.backend].label} of {vm}"
-    return f"{length_in_words(plan)} {work.shape}, {work.dtype}{precision}, on {where}{threads}, {how}{warm}."
+def config_sentence(config: BenchmarkConfig, vm: str = "") -> str:
+    """Return what a run would do, here or on a TPU VM: "100 iterations of [128×4096]·[4096×16384], float32, on …"."""
+    how = HOW[config.method].format(window=config.window, repeats=config.repeats)
+    count = config.warmup
+    warm = f", after {count} warm-up iteration{'' if count == 1 else 's'}" if count else ", without warm-up"
+    threads = f" with {config.threads} thread{'' if config.threads == 1 else 's'}" if config.threads else ""
+    precision = "" if config.precision == "default" else f" at {config.precision} precision"
+    work = config.workload
+    where = device_here(config.backend) if not vm else f"{BACKENDS[config.backend].label} of {vm}"
+    return f"{length_in_words(config)} of {work.shape}, {work.dtype}{precision}, on {where}{threads}, {how}{warm}."
 
 
-def plan_line(plan: BenchmarkConfig, environment: Mapping[str, Any], width: int) -> str:
-    """Name the run in one line, as much of it as fits: backend, threads, dtype, shape, method, warm-up."""
-    threads = environment.get("threads") or plan.threads
+def config_line(config: BenchmarkConfig, environment: Mapping[str, Any], width: int) -> str:
+    """Return the config in one line, as much of it as fits: backend, threads, dtype, shape, method, warm-up."""
+    threads = environment.get("threads") or config.threads
     parts = [
-        f"{plan.backend}, {threads} thread{'' if threads == 1 else 's'}" if threads else plan.backend,
-        plan.workload.dtype if plan.precision == "default" else f"{plan.workload.dtype} ({plan.precision})",
-        plan.workload.shape,
-        plan.method,
-        f"warm-up {plan.warmup}",
+        f"{config.backend}, {threads} thread{'' if threads == 1 else 's'}" if threads else config.backend,
+        config.workload.dtype if config.precision == "default" else f"{config.workload.dtype} ({config.precision})",
+        config.workload.shape,
+        config.method,
+        f"warm-up {config.warmup}",
     ]
     while len(parts) > 1 and len(" · ".join(parts)) > width:
         parts.pop()
@@ -84,25 +86,26 @@ def split_unit(text: str) -> tuple[str, str]:
     return number, unit
 
 
-def half_interval(report: Report) -> str:
-    """Give half the width of the median's 95 % interval, in the unit of the median: "0.04"."""
+def interval_text(report: Report) -> str:
+    """Return the 95 % interval of the median in the median's unit, "117–121"; empty where there is none."""
     statistics = report.statistics
     if statistics is None or statistics.median_low_ns is None or statistics.median_high_ns is None:
         return ""
-    half = (statistics.median_high_ns - statistics.median_low_ns) / 2
-    number, unit = split_unit(format_ns(statistics.median_ns))
-    size = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}.get(unit, 1.0)
-    decimals = len(number.partition(".")[2])
-    step = 10 ** -max(decimals, 1)
-    return f"{half / size:.{max(decimals, 1)}f}" if half / size >= step / 2 else f"<{step:g}"
+    unit = split_unit(format_ns(statistics.median_ns))[1]
+    size = next(size for size, name in TIME if name == unit)
+    spread = (statistics.median_high_ns - statistics.median_low_ns) / statistics.median_ns
+    digits = 3 if spread >= 0.002 else 4
+    low, high = (significant(ns / size, digits) for ns in (statistics.median_low_ns, statistics.median_high_ns))
+    return low if low == high else f"{low}–{high}"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of the head as text; NOTHING where there is none yet."""
+    """The figures of the header as text; NOTHING where there is none yet."""
 
     median: str = NOTHING
-    half: str = ""
+    interval: str = ""
+    iqr: str = ""
     last: str = NOTHING
     p95: str = NOTHING
     max: str = NOTHING
@@ -110,23 +113,26 @@ class Figures:
     computed: str = NOTHING
     moved: str = NOTHING
     share: str = NOTHING
-    share_of: str = "of ceiling"
+    mfu: str = NOTHING
+    mbu: str = NOTHING
     source: str = ""
-    verdict: str = NOTHING
-    verdict_ink: str = "quiet"
+    badge: str = NOTHING
+    badge_style: str = "quiet"
+    checked: str = ""
     median_name: str = "median"
 
 
 def figures(report: Report | None) -> Figures:
-    """Write the figures of a report."""
+    """Return the figures of a report as text."""
     if report is None:
         return Figures()
-    statistics, verdict, rate = report.statistics, report.verdict, report.iterations_per_s
+    statistics, rate = report.statistics, report.iterations_per_s
     roof = report.floor.roof if report.floor else None
-    glyph, ink = MARKS[verdict.kind]
+    glyph, word, style = badge(report)
     return Figures(
         median=known(format_ns, report.iteration_ns),
-        half="" if report.handbook else half_interval(report),
+        interval="" if report.handbook else interval_text(report),
+        iqr=format_share(statistics.relative_iqr) if statistics and not report.handbook else "",
         last=known(format_ns, report.last_ns),
         p95=known(format_ns, dict(statistics.quantiles).get(0.95) if statistics else None),
         max=known(format_ns, statistics.max_ns if statistics else None),
@@ -134,12 +140,26 @@ def figures(report: Report | None) -> Figures:
         computed=known(format_rate, report.flops_per_s),
         moved=known(format_bytes_rate, report.bytes_per_s),
         share=known(format_share, report.share),
-        share_of="of the chip" if roof and roof.hard else "of ceiling",
-        source="no ceiling yet" if roof is None else roof.name if roof.hard else f"measured {roof.measured_on}",
-        verdict=f"{glyph} {verdict.kind}",
-        verdict_ink=ink,
+        mfu=known(format_share, report.flops_per_s / roof.flops_per_s if roof and report.flops_per_s else None),
+        mbu=known(format_share, report.bytes_per_s / roof.bytes_per_s if roof and report.bytes_per_s else None),
+        source="peak: not measured" if roof is None else f"peak of a {roof.name}" if roof.hard else f"peak of {roof.measured_on}",
+        badge=f"{glyph} {word}",
+        badge_style=style,
+        checked=check_words(report),
         median_name="reading" if report.handbook else "median",
     )
+
+
+def badge(report: Report) -> tuple[str, str, str]:
+    """Return glyph, word and style of the worst finding about a run."""
+    glyph, style = MARKS[report.verdict.kind]
+    return glyph, report.verdict.kind, style
+
+
+def check_words(report: Report) -> str:
+    """Return how the result check ended, in two words."""
+    proof = report.proof
+    return "" if proof is None else "result verified" if proof.passed else "result wrong"
 
 
 def known(write: Callable[[float], str], value: float | None) -> str:
@@ -150,8 +170,8 @@ def rate_number(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 99.95 else f"{rate:.3g}"
 
 
-def meaning(report: Report) -> list[tuple[str, str]]:
-    """List what the numbers mean as (text, ink), the most important first."""
+def findings(report: Report) -> list[tuple[str, str]]:
+    """Return what the numbers mean as (text, style), the worst first, each with what to do about it."""
     lines: list[tuple[str, str]] = []
     ending, verdict, steady = report.ending, report.verdict, report.steady
     if ending is not None and not ending.clean:
@@ -160,58 +180,54 @@ def meaning(report: Report) -> list[tuple[str, str]]:
     if report.state in ("starting", "finishing"):
         lines.append((f"{sentence(doing(report))[:-1]} …", "quiet"))
     if report.state == "stopping":
-        under_way = "the handbook's loop" if report.config.method == "handbook" else "the beat under way"
-        lines.append((f"Stopping when {under_way} is over. Pressed again, s waits neither for that nor for the proof.", "quiet"))
+        under_way = "the handbook's loop" if report.config.method == "handbook" else "this iteration"
+        lines.append((f"Stopping after {under_way}. Press s again to stop now, without the result check.", "quiet"))
     if ending is not None and ending.clean and not report.count:
-        lines.append(("It ended before its first beat did: nothing was measured.", "plain"))
+        lines.append(("It ended before its first iteration: nothing was measured.", "plain"))
+    judged: list[tuple[str, str]] = []
     if report.iteration_ns is not None:
-        glyph, ink = MARKS[verdict.kind]
-        lines.append((f"{glyph} {verdict.kind.capitalize()}: {verdict.reason.rstrip('.')}.", ink))
-    lines += [(f"! {sentence(warning)}", "attention") for warning in report.warnings]
+        glyph, style = MARKS[verdict.kind]
+        judged.append((f"{glyph} {verdict.kind.capitalize()}: {verdict.reason.rstrip('.')}.", style))
+    warned = [(f"! {sentence(warning)}", "attention") for warning in report.warnings]
+    lines += [*judged, *warned] if verdict.kind in ("impossible", "suspicious") else [*warned, *judged]
     if steady is not None and steady.kind in ("steady", "undetermined"):
         lines.append((sentence(steady.sentence), "plain"))
-    cold = cold_sentence(report)
-    if cold:
-        lines.append((cold, "plain"))
-    computed = precision_sentence(report)
-    if computed:
-        lines.append((computed, "plain"))
+    lines += [(text, "plain") for text in (cold_sentence(report), precision_sentence(report)) if text]
     if report.chips and report.chips.problem:
         lines.append((f"! Chip metrics: {report.chips.problem.rstrip('.')}.", "attention"))
     if report.config.method == "synchronized" and ending is not None and ending.clean and report.statistics:
-        lines.append(("The handbook's clock on the same work: press m to see the difference.", "quiet"))
+        lines.append(("Press m to compare the timing methods on the same work.", "quiet"))
     return lines
 
 
 def doing(report: Report) -> str:
-    """Say what a run does before its first beat is over, or after its last."""
+    """Return what a run does before its first iteration is over, or after its last."""
     if report.stage is not None:
         return STAGES.get(report.stage, report.stage)
     if report.stages.get("transfer") is None:
         return "starting the worker"
     if report.config.method == "handbook":
         return f"the handbook's loop over {length_in_words(report.config)}, which says nothing before its end"
-    return "the first beat"
+    return "the first iteration"
 
 
 def cold_sentence(report: Report) -> str:
-    """Compare the first beat with the steady ones."""
+    """Compare the first iteration with the steady ones."""
     if report.cold_ns is None or report.statistics is None or not report.statistics.median_ns or report.config.method == "handbook":
         return ""
     factor = report.cold_ns / report.statistics.median_ns
     if factor < 1.2:
-        return "The first beat took no longer than the others."
+        return "The first iteration took no longer than the others."
     why = "it was compiled first" if report.compiles else "memory and caches were touched first"
-    return f"The first beat took {significant(factor)}× as long: {why}."
+    return f"The first iteration took {significant(factor)}× as long: {why}."
 
 
 def precision_sentence(report: Report) -> str:
-    """Say how the product was computed, and once it is proved what its error implies."""
+    """Return how the product was computed, and what the error of the result check implies."""
     precision, proof = report.environment.get("precision"), report.proof
     parts = [f"precision: {precision}"] if precision else []
     if proof is not None and proof.error is not None:
-        found = "holds" if proof.passed else "fails"
-        parts.append(f"the proof {found}: row {proof.row} errs by {proof.error:.1e}, which implies {proof.implies}")
+        parts.append(f"{check_words(report)}: error {proof.error:.1e}, which implies {proof.implies}")
     return sentence("; ".join(parts)) if parts else ""
 
 
@@ -228,14 +244,15 @@ def figures_text(report: Report) -> str:
     """Write the figures as plain text, for the clipboard."""
     shown = figures(report)
     rows = [
-        ("plan", plan_sentence(report.config)),
-        (shown.median_name, f"{shown.median} ±{shown.half}" if shown.half else shown.median),
+        ("config", config_sentence(report.config)),
+        (shown.median_name, f"{shown.median}, 95 % CI {shown.interval}" if shown.interval else shown.median),
+        ("IQR", f"{shown.iqr} of the median" if shown.iqr else ""),
         ("last", shown.last),
         ("p95", shown.p95),
         ("max", shown.max),
         ("throughput", f"{shown.rate}, {shown.computed}, {shown.moved}"),
-        ("share", f"{shown.share} {shown.share_of}, {shown.source}" if report.share else shown.source),
+        ("peak", f"{shown.share} of peak, MFU {shown.mfu}, MBU {shown.mbu}; {shown.source}" if report.share else shown.source),
     ]
     rows += [(name, f"{value}, {detail}" if value else detail) for name, value, detail in chip_rows(report.chips)]
-    lines = [f"{name:<13}  {value}" for name, value in rows]
-    return "\n".join([*lines, "", *(text for text, _ in meaning(report)), *report.labels]) + "\n"
+    lines = [f"{name:<13}  {value}" for name, value in rows if value]
+    return "\n".join([*lines, "", *(text for text, _ in findings(report)), *report.labels]) + "\n"

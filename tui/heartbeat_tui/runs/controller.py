@@ -267,7 +267,7 @@ class ComparingDesk(RunsDesk):
 
     async def offer_run(self, pair: DevicePair) -> None:
         """Offer to make the run that is missing; it beats in the Heartbeat pane, and the comparison comes when it has ended."""
-        from heartbeat_tui.benchmark.text import plan_sentence
+        from heartbeat_tui.benchmark.text import config_sentence
         from heartbeat_tui.widgets.dialogs import Confirm
 
         if self.archive is None:
@@ -284,7 +284,7 @@ class ComparingDesk(RunsDesk):
         name = "on this machine's CPU" if info.host_only else f"on {info.label}"
         there = f" to hold {pair.there.title} against" if pair.there is not None else ""
         rehearsal = " Without a TPU in this machine, torch_xla rehearses on the CPU." if info.rehearsal else ""
-        detail = plan_sentence(plan) + rehearsal
+        detail = config_sentence(plan) + rehearsal
         question = Confirm(f"There is no run {name}{there}. Make it now?", detail, "Make it", "Not now")
         if await self.push_screen_wait(question):
             self.clear_run()
