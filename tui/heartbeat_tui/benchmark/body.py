@@ -197,7 +197,7 @@ class RunBody(Container):
     #charts .panel { height: 1fr; }
     #charts Histogram { text-wrap: nowrap; }
     #charts #findings { height: 10; scrollbar-size-vertical: 1; }
-    #charts TimeParts { height: 10; }
+    #charts TimeParts { height: 8; }
     #findings Findings { min-height: 100%; }  /* so that it is seldom laid out anew */
     #worst { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #hosts { display: none; margin-bottom: 1; }
