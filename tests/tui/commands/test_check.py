@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.readiness.checklist import CHECKS
@@ -18,7 +19,6 @@ from heartbeat_core.readiness.result import Readiness, Result
 from heartbeat_tui.commands.check_plan import plan_lines
 from heartbeat_tui.commands.check_text import text_lines
 
-PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 IN_THE_CLOUD = ["--skip", "host"]
 SPY = """
 import atexit, runpy, sys
@@ -28,9 +28,9 @@ runpy.run_module("heartbeat_tui", run_name="__main__")
 """
 
 
-def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def check(*arguments: str, **environment: str) -> Done:
     environ = {**os.environ, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true", **environment}
-    return subprocess.run([*PROGRAM, "check", *arguments], capture_output=True, text=True, timeout=120, check=False, env=environ)
+    return run_program("check", *arguments, env=environ)
 
 
 def test_ready_is_0_and_the_json_says_all() -> None:
