@@ -8,6 +8,12 @@ WHEEL := build/wheel
 # The Python of test-py310 and its like: PYTHON310=… where it is named, else pyenv's, else the one on the path.
 python = $(or $(PYTHON$(1)),$(firstword $(wildcard $(HOME)/.pyenv/versions/$(1:3%=3.%).*/bin/python) python$(1:3%=3.%)))
 PIP := -m pip --disable-pip-version-check install -q
+# The tests wait for one another's processes more than they compute, so one more than there are processors. Each worker takes its tests in
+# their order, so that what a file or a folder shares is made about once, and one that has none left takes some from the end of another's.
+# The tests start our program often: without its bytecode kept, each start compiles all of it again.
+WORKERS ?= $(shell "$(PYTHON)" -c 'import os; print(len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else os.cpu_count())')
+PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE
 
 # By the chips' own numbers: Google's network cards and disks share the vendor's.
 TPU := $(shell PYTHONPATH=core "$(PYTHON)" -c 'from heartbeat_core.benchmark.tpu_chips import scan_tpus; print("yes" if scan_tpus() else "")' 2> /dev/null)
@@ -25,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 smoke-py310 smoke-py311 smoke-py312 smoke-py313 test-wheel bench pictures clean
+.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 test-wheel bench pictures clean
 .SECONDARY:
 
 help: ## show this
@@ -35,7 +41,7 @@ run: $(VENV)/installed ## the heartbeat, on the TPU where there is one; make run
 	@$(BIN)/heartbeat-tui $(ARGS)
 
 test: $(VENV)/installed-dev ## the tests
-	$(BIN)/python -m pytest --ignore=tests/xla $(PYTEST_ARGS)
+	$(BIN)/python $(PYTEST) --ignore=tests/xla $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev ## ruff, mypy and import-linter
 	$(BIN)/ruff check
@@ -50,11 +56,7 @@ test-xla: $(VENV)/installed-dev ## the tests that need torch_xla; builds its env
 # No pattern may be phony, and help lists but the targets written out.
 test-py310: .venv-py310/installed ## the tests that need no torch, under Python 3.10; test-py311, -py312 and -py313 as well
 test-py310 test-py311 test-py312 test-py313: test-py%: .venv-py%/installed
-	.venv-py$*/bin/python -m pytest -m "not torch" --ignore=tests/xla $(PYTEST_ARGS)
-
-smoke-py312: .venv-py312/installed ## whether all of it imports and answers under Python 3.12; smoke-py310, -py311 and -py313 as well
-smoke-py310 smoke-py311 smoke-py312 smoke-py313: smoke-py%: .venv-py%/installed
-	.venv-py$*/bin/python -m pytest -m "not torch" tests/core/test_imports.py tests/tui/commands/test_cli.py $(PYTEST_ARGS)
+	.venv-py$*/bin/python $(PYTEST) -m "not torch" --ignore=tests/xla $(PYTEST_ARGS)
 
 test-wheel: $(VENV)/installed-dev ## whether the wheel, installed outside of this folder, runs
 	rm -rf build .venv-wheel

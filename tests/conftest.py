@@ -40,6 +40,14 @@ def die(number):
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that start real ssh connections or torch_xla more time than the others."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here / "xla") or item.path.is_relative_to(here / "remote"):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 def leave_no_trace(patch: pytest.MonkeyPatch, home: Path) -> None:
     """Point every folder of the user's into ``home``, and unset what would change a run."""
     for name in [name for name in os.environ if name.startswith("HEARTBEAT_")]:

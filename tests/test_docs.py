@@ -6,11 +6,10 @@ import argparse
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.program import run_program
 
 from heartbeat_tui.cli import COMMANDS, make_parser
 
@@ -58,10 +57,7 @@ def test_a_harmless_command_does_what_it_says(command: tuple[str, list[str], int
     _, words, code = command
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HEARTBEAT_")}
     environ |= {name: str(tmp_path) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "CLOUDSDK_CONFIG")}
-    done = subprocess.run(
-        [sys.executable, "-m", "heartbeat_tui", *words],
-        capture_output=True, text=True, check=False, env=environ | {"NO_GCE_CHECK": "true"}, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    done = run_program(*words, env=environ | {"NO_GCE_CHECK": "true"})
     assert done.returncode == code, done.stderr
     assert done.stdout
 

@@ -8,17 +8,16 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core.settings import load_settings
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 PROGRAM = "heartbeat-tui"
-MAIN = "import sys; from heartbeat_tui.cli import main; sys.argv[0] = 'heartbeat-tui'; main()"
 
 
 def blocks(language: str) -> list[str]:
@@ -43,9 +42,8 @@ def commands() -> list[list[str]]:
     return own + through_make + inline
 
 
-def call(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", MAIN, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environ}, stdin=subprocess.DEVNULL)
+def call(*arguments: str, **environ: str) -> Done:
+    return run_program(*arguments, env={**os.environ, **environ})
 
 
 def test_the_readme_has_commands_to_check() -> None:

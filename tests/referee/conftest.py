@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.emulation import EmulatorThread, start_emulator
 
-from heartbeat_core.emulator.process import EmulatorProcess, gcloud_environment, start_emulator
+from heartbeat_core.emulator.process import gcloud_environment
 
 SPEED = 1000.0  # a creation of 20 s takes 20 ms: referees wait for operations by themselves
 LIMIT_S = 120
@@ -50,7 +51,7 @@ class Gcloud:
 
 
 @pytest.fixture
-def emulator() -> Iterator[EmulatorProcess]:
+def emulator() -> Iterator[EmulatorThread]:
     with start_emulator("ready", speed=SPEED) as started:
         yield started
 
@@ -67,7 +68,7 @@ def gcloud_for(gcloud_config: Path) -> Any:
     if path is None:
         pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
 
-    def make(started: EmulatorProcess) -> Gcloud:
+    def make(started: EmulatorThread) -> Gcloud:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")}
         project = {"CLOUDSDK_CORE_PROJECT": "demo-project", "CLOUDSDK_COMPUTE_ZONE": "us-central1-b"}
         return Gcloud(path, {**kept, **gcloud_environment(started.url, gcloud_config), **project})
@@ -76,6 +77,6 @@ def gcloud_for(gcloud_config: Path) -> Any:
 
 
 @pytest.fixture
-def gcloud(gcloud_for: Any, emulator: EmulatorProcess) -> Gcloud:
+def gcloud(gcloud_for: Any, emulator: EmulatorThread) -> Gcloud:
     made: Gcloud = gcloud_for(emulator)
     return made

@@ -9,8 +9,7 @@ from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import billing_v1, cloudquotas_v1, resourcemanager_v3, service_usage_v1, tpu_v2
-
-from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
+from tests.emulation import EmulatorThread, start_emulator
 
 PROJECT = "projects/demo-project"
 ZONE = f"{PROJECT}/locations/us-central1-b"
@@ -19,12 +18,12 @@ SPEC = {"accelerator_type": "v6e-1", "runtime_version": "v2-alpha-tpuv6e"}
 ONCE: dict[str, Any] = {"retry": None, "timeout": LIMIT_S}
 
 
-def client(kind: Any, emulator: EmulatorProcess) -> Any:
+def client(kind: Any, emulator: EmulatorThread) -> Any:
     anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
     return kind(credentials=anonymous, transport="rest", client_options=ClientOptions(api_endpoint=emulator.url))
 
 
-def test_the_tpu_client_takes_a_node_through_its_life(emulator: EmulatorProcess) -> None:
+def test_the_tpu_client_takes_a_node_through_its_life(emulator: EmulatorThread) -> None:
     tpu = client(tpu_v2.TpuClient, emulator)
     created = tpu.create_node(parent=ZONE, node=tpu_v2.Node(**SPEC), node_id="a", **ONCE).result(timeout=LIMIT_S)
     assert created.state == tpu_v2.Node.State.READY
@@ -40,7 +39,7 @@ def test_the_tpu_client_takes_a_node_through_its_life(emulator: EmulatorProcess)
         tpu.get_node(name=node.name, **ONCE)
 
 
-def test_the_tpu_client_sees_zones_and_queued_resources(emulator: EmulatorProcess) -> None:
+def test_the_tpu_client_sees_zones_and_queued_resources(emulator: EmulatorThread) -> None:
     tpu = client(tpu_v2.TpuClient, emulator)
     assert "v6e-1" in [entry.type_ for entry in tpu.list_accelerator_types(parent=ZONE, **ONCE)]
     assert "v2-alpha-tpuv6e" in [entry.version for entry in tpu.list_runtime_versions(parent=ZONE, **ONCE)]
@@ -53,7 +52,7 @@ def test_the_tpu_client_sees_zones_and_queued_resources(emulator: EmulatorProces
     tpu.delete_queued_resource({"name": f"{ZONE}/queuedResources/q", "force": True}, **ONCE).result(timeout=LIMIT_S)
 
 
-def test_one_exception_has_two_meanings(emulator: EmulatorProcess) -> None:
+def test_one_exception_has_two_meanings(emulator: EmulatorThread) -> None:
     beyond = tpu_v2.Node(accelerator_type="v6e-16", runtime_version="v2-alpha-tpuv6e")
     with pytest.raises(exceptions.TooManyRequests, match="Quota limit") as refused:
         client(tpu_v2.TpuClient, emulator).create_node(parent=ZONE, node=beyond, node_id="a", **ONCE)
@@ -71,7 +70,7 @@ def test_a_disabled_api_says_which_and_for_whom() -> None:
     assert refused.value.metadata["consumer"] == "projects/764086051850"
 
 
-def test_service_usage(emulator: EmulatorProcess) -> None:
+def test_service_usage(emulator: EmulatorThread) -> None:
     usage = client(service_usage_v1.ServiceUsageClient, emulator)
     enabled = service_usage_v1.State.ENABLED
     assert usage.get_service({"name": f"{PROJECT}/services/tpu.googleapis.com"}, **ONCE).state == enabled
@@ -84,7 +83,7 @@ def test_service_usage(emulator: EmulatorProcess) -> None:
     assert usage.enable_service({"name": names[0]}, **ONCE).result(timeout=LIMIT_S).service.state == enabled
 
 
-def test_resource_manager_and_billing(emulator: EmulatorProcess) -> None:
+def test_resource_manager_and_billing(emulator: EmulatorThread) -> None:
     projects = client(resourcemanager_v3.ProjectsClient, emulator)
     assert projects.get_project(name=PROJECT, **ONCE).state == resourcemanager_v3.Project.State.ACTIVE
     assert [project.project_id for project in projects.search_projects(**ONCE)] == ["demo-project"]
@@ -100,7 +99,7 @@ def test_resource_manager_and_billing(emulator: EmulatorProcess) -> None:
     assert any(sku.description.startswith("TpuV6e running in ") for sku in skus)
 
 
-def test_cloud_quotas(emulator: EmulatorProcess) -> None:
+def test_cloud_quotas(emulator: EmulatorThread) -> None:
     quotas = client(cloudquotas_v1.CloudQuotasClient, emulator)
     parent = f"{PROJECT}/locations/global"
     quota_id = "TPUV6EPerProjectPerZoneForTPUAPI"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from heartbeat_core.emulator.process import start_emulator
+from tests.emulation import start_emulator
 
 NODE = "compute tpus tpu-vm"
 SPEC = "--accelerator-type=v6e-1 --version=v2-alpha-tpuv6e"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.emulation import EmulatorThread
 
 from heartbeat_core.cloud.session import CloudSession, open_session
-from heartbeat_core.emulator.process import EmulatorProcess
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import create
 from heartbeat_core.vms.inventory import command_of, fetch_inventory
@@ -26,7 +26,7 @@ RICH = replace(PLAIN, external_ip=False, network="net", subnetwork="sub", servic
 
 
 @pytest.fixture
-def session(emulator: EmulatorProcess) -> CloudSession:
+def session(emulator: EmulatorThread) -> CloudSession:
     return open_session(endpoint=emulator.url, environ={})
 
 
@@ -56,7 +56,7 @@ def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: Creat
     assert bodies(done.stdout + done.stderr)[0] == wish.body()
 
 
-def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorProcess, session: CloudSession) -> None:
+def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorThread, session: CloudSession) -> None:
     create(session, replace(RICH, network="", subnetwork=""), patience=QUICK)
     gcloud.run("", *replace(RICH, network="", subnetwork="", name="b").command()[1:])
     ours, theirs = (gcloud(f"compute tpus tpu-vm describe {name}") for name in ("a", "b"))

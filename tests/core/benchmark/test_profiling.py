@@ -118,11 +118,3 @@ def test_a_profile_that_fails_leaves_the_run_whole(begin: Begin, small: Callable
     assert report.verdict.kind == "plausible"
     assert report.profiled is not None
     assert report.profiled.problem
-
-
-@pytest.mark.torch
-def test_without_a_folder_there_is_no_profile(begin: Begin, small: Callable[..., BenchmarkConfig]) -> None:
-    run = begin(small())
-    assert run.wait(LONG_S)
-    assert run.series.profiled is None
-    assert "profile" not in run.series.stages

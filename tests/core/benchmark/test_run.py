@@ -298,6 +298,7 @@ class TestRealWorkers:
         assert list(report.stages) == ["import", "device", "allocate", "transfer", "proof"]
         assert all(report.stages.values())
         assert report.compiles == 0
+        assert run.series.profiled is None  # no folder was given for one
 
     def test_synchronized_times_each_product(self, runs: Any) -> None:
         run, _ = runs["synchronized"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.emulation import EmulatorThread, start_emulator
 
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.checks.environment import demo_environ, detect_environment
@@ -14,7 +15,6 @@ from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits
-from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
 
 IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")
 QUICK = Limits(tries=3, backoff_s=0.001)
@@ -30,12 +30,12 @@ def check(url: str, limits: Limits = QUICK, limit_s: float | None = None) -> Che
 
 
 @pytest.fixture(scope="module")
-def flaky() -> Iterator[EmulatorProcess]:
+def flaky() -> Iterator[EmulatorThread]:
     with start_emulator("flaky", seed=7) as started:
         yield started
 
 
-def test_faults_never_make_a_failure_nor_an_exception(flaky: EmulatorProcess) -> None:
+def test_faults_never_make_a_failure_nor_an_exception(flaky: EmulatorThread) -> None:
     for _ in range(FLAKY_ROUNDS):
         readiness = check(flaky.url, replace(QUICK, tries=2))
         assert len(readiness.results) == len(IN_THE_CLOUD)
@@ -44,7 +44,7 @@ def test_faults_never_make_a_failure_nor_an_exception(flaky: EmulatorProcess) ->
 
 
 @pytest.fixture(scope="module")
-def flaky_and_missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+def flaky_and_missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorThread]:
     """Start a Cloud that is flaky and where the quota of the zone is 0."""
     file = tmp_path_factory.mktemp("scenario") / "both.toml"
     text = 'description = "both"\nextends = "flaky"\n[quotas]\nTPUV6EPerProjectPerZoneForTPUAPI = { us-central1-b = 0 }\n'
@@ -53,7 +53,7 @@ def flaky_and_missing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emul
         yield started
 
 
-def test_faults_never_make_a_pass_of_what_is_missing(flaky_and_missing: EmulatorProcess) -> None:
+def test_faults_never_make_a_pass_of_what_is_missing(flaky_and_missing: EmulatorThread) -> None:
     found = {result.status for _ in range(FLAKY_ROUNDS) for result in check(flaky_and_missing.url).results if result.id == "quota.tpu-zone"}
     assert "fail" in found
     assert found <= {"fail", "unknown"}

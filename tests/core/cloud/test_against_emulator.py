@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from tests.emulation import start_emulator
 
 from heartbeat_core.cloud import compute, iam, projects, quotas, tpu
 from heartbeat_core.cloud import projects as billing
@@ -15,7 +16,6 @@ from heartbeat_core.cloud.accelerators import find_accelerator
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
-from heartbeat_core.emulator.process import start_emulator
 
 P, NUMBER, ZONE, REGION = "demo-project", "123456789012", "us-central1-b", "us-central1"
 V6E = "TPUV6EPerProjectPerZoneForTPUAPI"

@@ -6,10 +6,10 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic
 
 import pytest
 import requests
+from tests.waiting import wait_until
 
 from heartbeat_core.emulator.process import gcloud_environment, start_emulator
 from heartbeat_core.emulator.server import bind
@@ -53,10 +53,7 @@ def test_it_ends_with_whoever_started_it() -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
         url, errors = parent.communicate(timeout=LIMIT_S)
     assert errors == ""
-    deadline = monotonic() + LIMIT_S
-    while answers(url.strip()) and monotonic() < deadline:
-        pass  # it is given its time to end
-    assert not answers(url.strip())
+    wait_until(lambda: not answers(url.strip()), "the end of the emulator")
 
 
 def answers(url: str) -> bool:

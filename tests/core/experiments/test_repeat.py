@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -46,11 +45,11 @@ def test_the_interval_holds_the_true_value_nineteen_times_of_twenty(count: int) 
     """Lognormal processes that differ by 5 %; the bounds hold 99.9 % of draws from a binomial of 95 %."""
     chance = random.Random(count)
     held = 0
-    for _ in range(2000):
+    for _ in range(500):
         found = mean_interval([1000 * math.exp(chance.gauss(0, 0.05)) for _ in range(count)])
         assert found is not None
         held += found.low <= 1000 <= found.high
-    assert 1868 <= held <= 1932
+    assert 459 <= held <= 491
 
 
 def test_a_single_process_has_no_interval() -> None:
@@ -189,16 +188,3 @@ def test_a_leg_cut_short_does_not_count(begin: Begin, fake_worker: Callable[[str
             news.source.stop()
     (only,) = course.repeated().candidates
     assert only.processes == ()
-
-
-@pytest.mark.torch
-def test_real_processes_are_repeated(begin: Begin, small: Callable[..., BenchmarkConfig]) -> None:
-    course = Repeat(small(), 2, [{"dtype": "bfloat16"}])
-    list(carry_out(course, lambda plan, label: begin(plan)))
-    repeated = course.repeated()
-    assert [len(one.measured) for one in repeated.candidates] == [2, 2]
-    assert all(process.report and process.report.verdict.kind == "plausible" for one in repeated.candidates for process in one.measured)
-    for one in repeated.candidates:
-        medians = [process.ns for process in one.measured if process.ns]
-        assert one.typical is not None
-        assert one.typical.value == pytest.approx(statistics.geometric_mean(medians))

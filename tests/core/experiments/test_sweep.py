@@ -213,10 +213,10 @@ def test_every_form_has_every_point(swept: Swept) -> None:
 
 @pytest.mark.torch
 def test_a_real_sweep_proves_every_point(begin: Begin, small: Callable[..., BenchmarkConfig]) -> None:
-    course = Sweep(small(), parse_axes(["batch=1,2,4,8"]))
+    course = Sweep(small(), parse_axes(["batch=1,8"]))
     list(carry_out(course, lambda plan, label: begin(plan)))
     swept = course.swept()
-    assert [point.values["batch"] for point in swept.measured] == [1, 2, 4, 8]
+    assert [point.values["batch"] for point in swept.measured] == [1, 8]
     assert all(point.report and point.report.proof and point.report.proof.passed for point in swept.measured)
 
 

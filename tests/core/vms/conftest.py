@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.emulation import start_emulator
 
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
 from heartbeat_core.cloud.tpu import Node
-from heartbeat_core.emulator.process import start_emulator
 from heartbeat_core.vms.create import create
 from heartbeat_core.vms.inventory import Inventory, fetch_inventory
 from heartbeat_core.vms.operation import OperationStep, PollPolicy

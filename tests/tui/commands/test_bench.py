@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core.benchmark.protocol import Ended, Samples, decode
 from heartbeat_core.recordings.recording import load
@@ -27,11 +27,11 @@ DONE = (
     "; beat(0, 900_000, phase='cold'); beat(1, 500_000, 400_000, phase='warm-up'); beat(3, *(300_000 + 17 * i % 40 for i in range(40)))"
     "; tell('proof', row=3, error=1e-7, implies='float32', passed=True); tell('ended', reason='done')"
 )
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+Bench = Callable[..., Done]
 
 
-def bench(*arguments: str, program: list[str] = PROGRAM, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*program, "bench", *arguments], capture_output=True, text=True, timeout=LONG_S, check=False, **options)
+def bench(*arguments: str, env: dict[str, str] | None = None) -> Done:
+    return run_program("bench", *arguments, env=env)
 
 
 def recordings(home: Path) -> list[Path]:
@@ -52,7 +52,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 @pytest.fixture
 def fake_bench(fake_worker: Callable[[str], str]) -> Bench:
     """Run the bench on a fake worker."""
-    return lambda body, *arguments, **options: bench("--python", fake_worker(body), *arguments, **options)
+    return lambda body, *arguments: bench("--python", fake_worker(body), *arguments)
 
 
 def test_the_json_is_one_object_of_schema_1(fake_bench: Bench) -> None:
@@ -220,8 +220,8 @@ def test_flags_go_before_variables_and_those_before_the_file(fake_bench: Bench, 
 
 
 def test_flags_before_the_command_count_too(fake_worker: Callable[[str], str]) -> None:
-    command = [*PROGRAM, "--iterations", "7", "--python", fake_worker(DONE), "bench", "--warmup", "2", "--json"]
-    plan = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["plan"]
+    done = run_program("--iterations", "7", "--python", fake_worker(DONE), "bench", "--warmup", "2", "--json")
+    plan = json.loads(done.stdout)["plan"]
     assert (plan["iterations"], plan["warmup"]) == (7, 2)
 
 
@@ -257,13 +257,14 @@ def test_the_stream_is_the_workers_own_lines_and_the_recording(fake_bench: Bench
     assert done.stderr == ""
 
 
-def test_a_recording_the_disk_refuses_is_said_and_the_run_goes_on(fake_bench: Bench, home: Path) -> None:
+def test_a_recording_the_disk_refuses_is_said_and_the_run_goes_on(fake_worker: Callable[[str], str], home: Path) -> None:
     body = DONE.replace("; tell('proof'", "; beat(43, *range(9000)); tell('proof'")
     limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
     limited = f"{limit}; runpy.run_module('heartbeat_tui', run_name='__main__')"
     path = home / "limited.py"
     path.write_text(limited)
-    done = fake_bench(body, "--json", program=[sys.executable, str(path)])
+    command = [sys.executable, str(path), "bench", "--python", fake_worker(body), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, check=False)
     assert done.returncode == 0
     assert len(json.loads(done.stdout)["samples_ns"]["steady"]) == 9040
     assert "note: the recording ends early" in done.stderr
@@ -273,7 +274,7 @@ def test_a_recording_the_disk_refuses_is_said_and_the_run_goes_on(fake_bench: Be
 
 
 @pytest.mark.parametrize("form", ["--stream", "--json"])
-def test_an_output_that_cannot_be_written_ends_the_bench(fake_bench: Bench, fake_worker: Callable[[str], str], form: str) -> None:
+def test_an_output_that_cannot_be_written_ends_the_bench(fake_worker: Callable[[str], str], form: str) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     # it beats until it is told to stop

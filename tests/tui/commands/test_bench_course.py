@@ -7,33 +7,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core.experiments.repeat import shuffled
 
 LONG_S = 60.0
 PROGRAM = [sys.executable, "-m", "heartbeat_tui", "bench"]
-RUNS = [sys.executable, "-m", "heartbeat_tui", "runs"]
 KNEE = (
     "start(); tell('environment', values={'host': 'h', 'threads': 1})\n"
     "batch = order['plan']['workload']['batch']; ns = max(9_000_000, 100_000 * batch)\n"
     "beat(0, 2 * ns, phase='cold'); beat(1, *[ns + index % 9 for index in range(30)])\n"
     "tell('proof', row=3, error=1e-7, implies='float32', passed=True); tell('ended', reason='done')"
 )
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+Bench = Callable[..., Done]
 
 
 @pytest.fixture
 def fake_bench(fake_worker: Callable[[str], str]) -> Bench:
     """Run the bench on a fake worker."""
 
-    def run(body: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        command = [*PROGRAM, "--python", fake_worker(body), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, check=False, **options)
-
-    return run
+    return lambda body, *arguments: run_program("bench", "--python", fake_worker(body), *arguments)
 
 
 def test_a_sweep_names_the_knee_and_says_what_it_means(fake_bench: Bench) -> None:
@@ -109,7 +104,7 @@ def test_a_candidate_that_cannot_run_makes_the_answer_incomplete(fake_bench: Ben
     ],
 )
 def test_what_makes_no_sense_is_bad_usage(arguments: list[str], says: str) -> None:
-    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=LONG_S, check=False)
+    done = run_program("bench", *arguments)
     assert done.returncode == 2
     assert says in done.stderr
     assert done.stdout == ""
@@ -153,7 +148,7 @@ def test_runs_compare_says_of_a_repeat_what_bench_said(fake_bench: Bench) -> Non
     seed = next(seed for seed in range(99) if shuffled(2, 4, seed)[0] == (1, 1))
     done = fake_bench(DRIFT, "--repeat", "4", "--vs", "dtype=bfloat16", "--order-seed", str(seed), "--json", "--name", "night")
     (said,) = json.loads(done.stdout)["comparisons"]
-    again = subprocess.run([*RUNS, "compare", "night", "--json"], capture_output=True, text=True, timeout=LONG_S, check=False)
+    again = run_program("runs", "compare", "night", "--json")
     made = json.loads(again.stdout)
     (compared,) = made["comparisons"]
     assert {name: compared["ratio"][name] for name in ("value", "low", "high")} == said["ratio"]
@@ -173,7 +168,7 @@ def test_both_clocks_are_recorded_as_one_group(fake_bench: Bench) -> None:
     )
     done = fake_bench(body, "--compare-methods", "--name", "clocks", "--tag", "quiet")
     assert done.returncode == 0, done.stderr
-    listed = subprocess.run([*RUNS, "list", "--json"], capture_output=True, text=True, timeout=LONG_S, check=False)
+    listed = run_program("runs", "list", "--json")
     entries = json.loads(listed.stdout)["runs"]
     assert [(entry["method"], entry["group"], entry["tags"]) for entry in entries] == [
         ("synchronized", "clocks", ["quiet"]),

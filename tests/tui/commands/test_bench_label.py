@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.program import Done, run_program
 
 from heartbeat_core.recordings.recording import load
 
@@ -14,9 +14,8 @@ DONE = (
 )
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "heartbeat_tui", "bench", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+def bench(*arguments: str) -> Done:
+    return run_program("bench", *arguments)
 
 
 def test_a_run_is_recorded_under_its_label(fake_worker: Callable[[str], str], home: Path) -> None:

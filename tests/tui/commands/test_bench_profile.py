@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.program import Done, run_program
 
-LONG_S = 60.0
-PROGRAM = [sys.executable, "-m", "heartbeat_tui", "bench"]
 SMALL = ["--batch", "8", "--hidden", "64", "--intermediate", "64", "--threads", "1", "--backend", "cpu"]
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=LONG_S, check=False)
+def bench(*arguments: str) -> Done:
+    return run_program("bench", *arguments)
 
 
 @pytest.mark.torch

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_tui.commands.check import plan_lines, text_lines
 
-PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 IN_THE_CLOUD = ["--skip", "host"]
 SPY = """
 import atexit, runpy, sys
@@ -27,9 +27,9 @@ runpy.run_module("heartbeat_tui", run_name="__main__")
 """
 
 
-def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def check(*arguments: str, **environment: str) -> Done:
     environ = {**os.environ, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true", **environment}
-    return subprocess.run([*PROGRAM, "check", *arguments], capture_output=True, text=True, timeout=120, check=False, env=environ)
+    return run_program("check", *arguments, env=environ)
 
 
 def test_ready_is_0_and_the_json_says_all() -> None:

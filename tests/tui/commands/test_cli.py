@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.program import run_program
 
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS
@@ -142,7 +143,7 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, capsys:
 @pytest.mark.parametrize("name", ["missing.jsonl", "other.toml"])
 def test_a_replay_of_what_is_no_recording_never_opens_the_screen(name: str, tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text("[project]\n")
-    done = subprocess.run([*PROGRAM, "replay", str(tmp_path / name)], capture_output=True, text=True, check=False)
+    done = run_program("replay", str(tmp_path / name))
     assert done.returncode == 2
     assert "heartbeat-tui:" in done.stderr
     assert done.stdout == ""

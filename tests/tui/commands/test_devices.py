@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.program import Done, run_program
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 WORKS = """
@@ -23,8 +24,8 @@ else:
 """
 
 
-def devices(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, "devices", *arguments], capture_output=True, text=True, timeout=120, check=False)
+def devices(*arguments: str) -> Done:
+    return run_program("devices", *arguments)
 
 
 def test_the_json_lists_every_backend_with_what_was_found(fake_worker: Any) -> None:

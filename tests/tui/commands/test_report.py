@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core import __version__
 
-PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 PERSONAL = ("ada@example.com", "demo-project", "123456789012", "0123AB-4567CD-89EF01", "heartbeat-tpu@", "forgotten")
 
 
-def report(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, "report", *arguments], capture_output=True, text=True, timeout=120, check=False)
+def report(*arguments: str, env: dict[str, str] | None = None) -> Done:
+    return run_program("report", *arguments, env=env)
 
 
 def test_it_has_versions_checks_and_devices_and_nothing_personal(fake_worker: Any) -> None:
@@ -57,7 +55,7 @@ def test_the_command_that_creates_the_service_account_does_not_tell_its_name() -
 
 def test_the_last_errors_of_runs_are_told(fake_worker: Any, home: Path) -> None:
     python = fake_worker("start(); tell('failed', kind='backend', title='ada@example.com broke it', cause='at 203.0.113.5', remedy='')")
-    ran = subprocess.run([*PROGRAM, "bench", "--python", python], capture_output=True, text=True, timeout=120, check=False)
+    ran = run_program("bench", "--python", python)
     assert ran.returncode != 0
     done = report("--demo", "--no-devices")
     (error,) = json.loads(done.stdout)["last_errors"]
@@ -68,6 +66,6 @@ def test_the_last_errors_of_runs_are_told(fake_worker: Any, home: Path) -> None:
 
 def test_the_report_of_somebody_without_a_project_works_too() -> None:
     environ = {**os.environ, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true"}
-    done = subprocess.run([*PROGRAM, "report", "--no-devices"], capture_output=True, text=True, timeout=120, check=False, env=environ)
+    done = report("--no-devices", env=environ)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["readiness"]["ready"] is False

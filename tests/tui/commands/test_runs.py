@@ -10,9 +10,10 @@ import sys
 from array import array
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
+from tests.program import Done, run_program
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
@@ -26,9 +27,8 @@ LONG_S = 60.0
 Write = Callable[..., Path]
 
 
-def runs(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "heartbeat_tui", "runs", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, timeout=LONG_S, check=False, **options)
+def runs(*arguments: str, env: dict[str, str] | None = None) -> Done:
+    return run_program("runs", *arguments, env=env)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_shown_with_its_problem(write: Write) -> None:
 
 def test_delete_asks_and_shows_what_goes(write: Write) -> None:
     first, second = write(name="base"), write()
-    refused = runs("delete", "base", stdin=subprocess.DEVNULL)
+    refused = runs("delete", "base")
     assert refused.returncode == 2
     assert "Delete this recording" in refused.stderr
     assert "base" in refused.stderr

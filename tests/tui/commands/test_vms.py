@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.emulation import EmulatorThread, start_emulator
+from tests.program import Done, run_program
 
-from heartbeat_core.emulator.process import EmulatorProcess, start_emulator
+from heartbeat_core.cloud.cancellation import Cancellation
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui", "vms"]
 SPY = """
@@ -29,38 +31,43 @@ def environ(**more: str) -> dict[str, str]:
     return {**os.environ, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true", **more}
 
 
-def vms(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments], capture_output=True, text=True, timeout=120, check=False, env=environ(**more), stdin=subprocess.DEVNULL
-    )
+def vms(*arguments: str, **more: str) -> Done:
+    return run_program("vms", *arguments, env=environ(**more))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pause as much shorter between two questions as the emulators' clocks run faster."""
+    sleep = Cancellation.sleep
+    monkeypatch.setattr(Cancellation, "sleep", lambda self, seconds: sleep(self, seconds / SPEED))
 
 
 @pytest.fixture
-def running() -> Iterator[EmulatorProcess]:
+def running() -> Iterator[EmulatorThread]:
     with start_emulator("running", speed=SPEED) as started:
         yield started
 
 
 @pytest.fixture
-def ready() -> Iterator[EmulatorProcess]:
+def ready() -> Iterator[EmulatorThread]:
     with start_emulator("ready", speed=SPEED) as started:
         yield started
 
 
-def at(emulator: EmulatorProcess) -> list[str]:
+def at(emulator: EmulatorThread) -> list[str]:
     return ["--endpoint", emulator.url, "--project", "demo-project"]
 
 
-def listed(emulator: EmulatorProcess) -> dict[str, Any]:
+def listed(emulator: EmulatorThread) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(vms("list", "--json", *at(emulator)).stdout)
     return made
 
 
-def states(emulator: EmulatorProcess) -> dict[str, str]:
+def states(emulator: EmulatorThread) -> dict[str, str]:
     return {node["name"]: node["state"] for node in listed(emulator)["nodes"]}
 
 
-def test_the_list_is_json_with_all_there_is(running: EmulatorProcess) -> None:
+def test_the_list_is_json_with_all_there_is(running: EmulatorThread) -> None:
     made = listed(running)
     assert made["schema"] == 1
     assert made["emulated"].startswith("EMULATED, at http://127.0.0.1:")
@@ -87,7 +94,7 @@ def test_the_list_as_text_points_out_what_is_worth_a_second_look() -> None:
     assert "heartbeat-tpu@demo-project.iam.gserviceaccount.com" in done.stdout
 
 
-def test_an_empty_list_says_why_that_may_be(ready: EmulatorProcess) -> None:
+def test_an_empty_list_says_why_that_may_be(ready: EmulatorThread) -> None:
     done = vms("list", *at(ready))
     assert done.returncode == 0
     assert "another project" in done.stdout
@@ -117,7 +124,7 @@ def test_foreign_words_cannot_move_the_terminal(tmp_path: Path) -> None:
     assert "\x9b" not in described.stdout
 
 
-def test_describe_shows_googles_own_answer(running: EmulatorProcess) -> None:
+def test_describe_shows_googles_own_answer(running: EmulatorThread) -> None:
     done = vms("describe", "llm-tpu-vm", *at(running))
     assert done.returncode == 0
     assert 'runtimeVersion: "v2-alpha-tpuv6e"' in done.stdout
@@ -135,7 +142,7 @@ def test_what_google_refuses_ends_in_its_diagnosis() -> None:
     assert done.stdout == ""
 
 
-def test_create_shows_everything_asks_for_yes_and_makes_it(ready: EmulatorProcess) -> None:
+def test_create_shows_everything_asks_for_yes_and_makes_it(ready: EmulatorThread) -> None:
     refused = vms("create", *at(ready))
     assert refused.returncode == 2
     assert "Give --yes" in refused.stderr
@@ -163,7 +170,7 @@ def test_create_shows_everything_asks_for_yes_and_makes_it(ready: EmulatorProces
     assert "there is already a TPU VM mine" in made["error"]["title"]
 
 
-def test_a_wrong_pairing_is_refused_with_the_reason(ready: EmulatorProcess) -> None:
+def test_a_wrong_pairing_is_refused_with_the_reason(ready: EmulatorThread) -> None:
     done = vms("create", "--yes", "--runtime-version", "tpu-ubuntu2204-base", *at(ready))
     assert done.returncode == 2
     assert "would come up READY, and programs on it would find no TPU" in done.stderr
@@ -208,7 +215,7 @@ def test_keep_trying_goes_round_the_zones_with_a_log() -> None:
         (["--spot", "--reserved"], "not allowed with"),
     ],
 )
-def test_bad_usage_is_2(ready: EmulatorProcess, flags: list[str], said: str) -> None:
+def test_bad_usage_is_2(ready: EmulatorThread, flags: list[str], said: str) -> None:
     done = vms("create", "--yes", *flags, *at(ready))
     assert done.returncode == 2
     assert said in done.stderr
@@ -232,7 +239,7 @@ def test_ctrl_c_during_a_creation_says_what_goes_on_and_how_to_delete_it() -> No
         assert states(emulator) == {"llm-tpu-vm": "CREATING"}
 
 
-def test_start_stop_and_delete_several_at_once(running: EmulatorProcess) -> None:
+def test_start_stop_and_delete_several_at_once(running: EmulatorThread) -> None:
     assert vms("stop", "llm-tpu-vm", *at(running)).returncode == 2
     done = vms("stop", "llm-tpu-vm", "maintained", "--yes", *at(running))
     assert done.returncode == 0, done.stderr
@@ -249,7 +256,7 @@ def test_start_stop_and_delete_several_at_once(running: EmulatorProcess) -> None
     assert set(states(running)) == {"stopped", "preempted", "maintained", "wrong-runtime"}
 
 
-def test_watch_is_for_scripts(running: EmulatorProcess) -> None:
+def test_watch_is_for_scripts(running: EmulatorThread) -> None:
     assert vms("watch", "llm-tpu-vm", *at(running)).returncode == 0
     ended = vms("watch", "preempted", "--until", "ready", "--json", *at(running))
     assert ended.returncode == 1
@@ -268,7 +275,7 @@ def test_what_may_be_in_a_zone_that_is_silent_is_not_taken_to_be_gone() -> None:
     assert "did not answer" in done.stderr
 
 
-def test_a_name_in_two_zones_is_asked_for_its_zone(ready: EmulatorProcess) -> None:
+def test_a_name_in_two_zones_is_asked_for_its_zone(ready: EmulatorThread) -> None:
     for zone in ("us-central1-b", "us-east5-b"):
         assert vms("create", "twin", "--yes", "--zone", zone, *at(ready)).returncode == 0
     both = vms("delete", "twin", "--yes", *at(ready))
@@ -278,7 +285,7 @@ def test_a_name_in_two_zones_is_asked_for_its_zone(ready: EmulatorProcess) -> No
     assert states(ready) == {"twin": "READY"}
 
 
-def test_the_list_imports_no_screen_and_no_client_of_googles(running: EmulatorProcess) -> None:
+def test_the_list_imports_no_screen_and_no_client_of_googles(running: EmulatorThread) -> None:
     command = [sys.executable, "-c", SPY, "vms", "list", "--json", *at(running)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ())
     assert not {"textual", "rich", "numpy", "torch", "starlette", "grpc"} & set(done.stderr.split())
@@ -291,13 +298,13 @@ def test_without_a_project_it_says_how_to_name_one() -> None:
     assert "no project was chosen" in done.stderr
 
 
-def test_the_zone_named_by_itself_is_the_first_of_those_gone_round(ready: EmulatorProcess) -> None:
+def test_the_zone_named_by_itself_is_the_first_of_those_gone_round(ready: EmulatorThread) -> None:
     done = vms("create", "--dry-run", "--keep-trying", "--zone", "us-east5-b", "--zones", "us-central1-b", *at(ready))
     assert done.returncode == 0, done.stderr
     assert "one of us-east5-b, us-central1-b" in done.stderr
 
 
-def test_a_cost_that_is_not_known_says_why(ready: EmulatorProcess) -> None:
+def test_a_cost_that_is_not_known_says_why(ready: EmulatorThread) -> None:
     done = vms("create", "--dry-run", "--reserved", *at(ready))
     assert "cost        not known: reserved TPUs are paid for by contract" in done.stderr
 
@@ -328,7 +335,7 @@ def test_a_queued_resource_with_two_tpu_vms_is_deleted_once(tmp_path: Path) -> N
         assert states(emulator) == {}
 
 
-def test_a_state_that_is_mistyped_is_not_waited_for(running: EmulatorProcess) -> None:
+def test_a_state_that_is_mistyped_is_not_waited_for(running: EmulatorThread) -> None:
     done = vms("watch", "llm-tpu-vm", "--until", "redy", *at(running))
     assert done.returncode == 2
     assert "Did you mean READY?" in done.stderr

@@ -1,0 +1,41 @@
+"""The command line in this process: a start of Python costs a third of a second, and few tests are about that."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+from tests.emulation import start_emulator
+
+from heartbeat_core.emulator import process
+from heartbeat_tui.cli import dispatch
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line has done, as ``subprocess.run`` tells it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_program(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
+    """Carry out one command line with streams that are no terminal; ``--demo`` is served from this process."""
+    streams: dict[str, Any] = {name: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for name in ("stdout", "stderr")}
+    streams["stdin"] = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
+    with (
+        mock.patch.multiple(sys, **streams),
+        mock.patch.dict(os.environ, os.environ.copy() if env is None else env, clear=True),
+        mock.patch.object(process, "start_emulator", start_emulator),
+    ):
+        try:
+            code = dispatch(list(arguments))
+        except SystemExit as usage:  # argparse's own end
+            code = usage.code if isinstance(usage.code, int) else 1
+    return Done(code, *(streams[name].buffer.getvalue().decode() for name in ("stdout", "stderr")))
