@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import until
 from textual.widgets import Input
 
 from heartbeat_core.beat.ending import Ending
@@ -104,8 +105,8 @@ async def test_a_run_that_goes_on_after_a_stop_can_be_ended_at_once(theatre: Ope
     monkeypatch.setattr("heartbeat_tui.panes.heartbeat.PATIENCE_S", 0.01)
     async with theatre(live) as stage:
         await stage.press("space", "s")
-        while "End now" not in stage.offered():
-            await stage.settle()
+        await until(lambda: "End now" in stage.offered(), "the offer to end it at once")
+        await stage.settle()
         assert "Pressed again, s" in " ".join(stage.text().split())
         await stage.press("s")
         assert stage.run.orders == ["stop", "kill"]
@@ -200,9 +201,8 @@ async def test_leaving_asks_during_a_run_and_ends_it(theatre: Open) -> None:
         assert stage.run.orders == []
         await stage.press("ctrl+c")
         await stage.pilot.press("y")
-        await stage.app.workers.wait_for_complete()
+        await until(lambda: stage.app._exit, "the end of the app")
         assert stage.run.orders[0] == "close"
-        assert not stage.app.is_running or stage.app._exit
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
@@ -210,8 +210,7 @@ async def test_leaving_does_not_ask_when_nothing_beats(theatre: Open, key: str) 
     async with theatre(over) as stage:
         await stage.press("space")
         await stage.pilot.press(key)
-        await stage.app.workers.wait_for_complete()
-        assert stage.app._exit
+        await until(lambda: stage.app._exit, "the end of the app")
 
 
 async def test_a_run_that_cannot_start_is_explained(theatre: Open) -> None:
@@ -366,6 +365,4 @@ async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         await pilot.click("#idle-ways KeyButton")
-        await pilot.pause()
-        await app.workers.wait_for_complete()
-        assert len(stand.runs) == 1
+        await until(lambda: stand.runs, "a run")

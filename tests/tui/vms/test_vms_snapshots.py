@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.tui.conftest import Driven
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from heartbeat_core.beat.plan import Plan
 from heartbeat_core.cloud.chosen import Chosen
@@ -21,6 +21,7 @@ from heartbeat_core.vms.prices import Rates
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checks_messages import Offers
 from heartbeat_tui.fleet import Fleet
+from heartbeat_tui.widgets import vm_form
 
 Compare = Callable[..., bool]
 NOW = datetime(2026, 11, 22, 12, 4, 33, tzinfo=timezone.utc)
@@ -70,6 +71,12 @@ NODES = (
 )
 
 
+class Still(Driven):
+    """The app on a fleet that stands still."""
+
+    ERRANDS = ("looks", "offers")
+
+
 class StillFleet(Fleet):
     """Sees two looks, in the second of which one node has come to be READY."""
 
@@ -102,23 +109,15 @@ def test_the_pane_looks_as_it_did(
     snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, keys: str, size: tuple[int, int], theme: str
 ) -> None:
     monkeypatch.setattr("heartbeat_core.vms.remember.last_request", lambda: None)
+    monkeypatch.setattr(vm_form, "QUIET_S", 0.001)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
     app = HeartbeatApp(Plan(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
-        for key in ("", *keys.split()):
-            if key:
-                await pilot.press(key)
-            for _ in range(3):
-                await pilot.pause()
-                errands = [worker for worker in app.workers if worker.group in ("looks", "offers")]
-                if errands:
-                    await app.workers.wait_for_complete(errands)
-        if keys == "n":
-            while app.vms is None or app.vms.form is None or app.vms.form.rooms is None:  # asked for after a moment without typing
-                await pilot.pause(0.05)
-        for box in app.screen.query(Input):
-            box.cursor_blink = False  # a picture is taken at any moment
-        await pilot.pause()
+        stage = Still(app, pilot)
+        await stage.settle()
+        await stage.press(*keys.split())
+        stage.still()
+        await stage.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)
