@@ -33,7 +33,7 @@ MS = 1_000_000
 NO_LABEL = Label(0)
 NEVER_S = 3600.0
 PATIENCE_S = 30.0
-MOST_ERRANDS = 20  # far more than lead to one another
+MOST_ERRANDS = 100  # far more than lead to one another
 KEYS = {
     "-": "minus",
     ".": "full_stop",

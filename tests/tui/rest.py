@@ -12,6 +12,7 @@ import textual.pilot
 from textual._context import active_app
 from textual.app import App
 from textual.message_pump import MessagePump
+from textual.pilot import Pilot
 
 LIMIT_S = 15.0  # far more than any of this takes
 TURNS = 5  # of the event loop in which nothing may come: a message from a thread takes two, a worker's end three
@@ -35,7 +36,12 @@ def replace_idle_waits(patch: pytest.MonkeyPatch) -> None:
     async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
         await settled(active_app.get())
 
+    async def wait_for_screen(pilot: Pilot[object], timeout: float = 0.0) -> bool:  # noqa: ASYNC109  # as Textual declares it
+        await settled(pilot.app)
+        return True
+
     patch.setattr(MessagePump, "_get_message", watched)
+    patch.setattr(Pilot, "_wait_for_screen", wait_for_screen)
     patch.setattr(textual.app, "wait_for_idle", wait_for_idle)
     patch.setattr(textual.pilot, "wait_for_idle", wait_for_idle)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.tui.readiness.conftest import FakeRunner, FakeSurveyor, Open
 
 Survey = Callable[..., "FakeSurveyor"]
-SIZES = [(80, 24), (120, 40), (160, 50)]
+SIZES = [(80, 24), (160, 50)]
 
 
 def all_pass(answers: tuple[Result, ...]) -> tuple[Result, ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.tui.readiness.conftest import FakeRunner, FakeSurveyor, Open
 
 Survey = Callable[..., "FakeSurveyor"]
-SIZES = [(80, 24), (120, 40), (160, 50)]
+SIZES = [(80, 24), (160, 50)]
 OWN = "import sys; print('argument:', sys.argv[1]); print('[red]no markup[/]'); sys.exit(int(sys.argv[2]))"
 
 
