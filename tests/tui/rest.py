@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 from weakref import WeakSet
 
 import pytest
@@ -14,7 +15,7 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
-LIMIT_S = 15.0  # far more than any of this takes
+LIMIT_S = 30.0  # far more than any of this takes
 TURNS = 5  # of the event loop in which nothing may come: a message from a thread takes two, a worker's end three
 SOON_S = 0.05  # a resize comes after 8 ms
 EAGER = 100  # turns after which it no longer asks at every turn: something is done in a thread
@@ -36,7 +37,7 @@ def replace_idle_waits(patch: pytest.MonkeyPatch) -> None:
     async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
         await settled(active_app.get())
 
-    async def wait_for_screen(pilot: Pilot[object], timeout: float = 0.0) -> bool:  # noqa: ASYNC109  # as Textual declares it
+    async def wait_for_screen(pilot: Pilot[Any], timeout: float = 0.0) -> bool:  # as Textual declares it
         await settled(pilot.app)
         return True
 
@@ -46,7 +47,7 @@ def replace_idle_waits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(textual.pilot, "wait_for_idle", wait_for_idle)
 
 
-async def settled(app: App[object]) -> None:
+async def settled(app: App[Any]) -> None:
     """Wait until the app, its screens and their widgets have no message left, and the screen is drawn; threads are not waited for."""
     deadline = time.monotonic() + LIMIT_S
     still = turns = 0
@@ -65,14 +66,14 @@ async def settled(app: App[object]) -> None:
 
 def is_busy(pump: MessagePump) -> bool:
     """Return whether it handles a message, has one to handle, or gets one from a timer soon."""
-    if pump._closed or pump._task is not None and pump._task.done():
+    if pump._closed or (pump._task is not None and pump._task.done()):
         return False
     if pump not in idle or not pump._message_queue.empty() or pump._next_callbacks:
         return True
     return any(timer._repeat == 0 and timer._interval <= SOON_S and timer._task and not timer._task.done() for timer in pump._timers)
 
 
-def draw(app: App[object]) -> bool:
+def draw(app: App[Any]) -> bool:
     """Draw the screen now where the next tick of its timer would; return whether there was anything to draw."""
     screen = app.screen
     waits = screen._layout_required or screen._scroll_required or screen._repaint_required or screen._recompose_required
