@@ -11,7 +11,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+from tests.tui.rest import replace_idle_waits, settled
+from textual.notifications import Notification
 from textual.pilot import Pilot
+from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -21,9 +25,15 @@ from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.app import HeartbeatApp
 
+# No test may fail because the machine was busy.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
 MS = 1_000_000
 NO_LABEL = Label(0)
+NEVER_S = 3600.0
 PATIENCE_S = 30.0
+MOST_ERRANDS = 100  # far more than lead to one another
 KEYS = {
     "-": "minus",
     ".": "full_stop",
@@ -57,14 +67,21 @@ class Driven:
 
     async def settle(self) -> None:
         """Let all errands end, one leading to the next, and everything be drawn."""
-        for _ in range(4):
-            await self.pilot.pause()
-            errands = [worker for worker in self.app.workers if worker.group in self.ERRANDS and not worker.is_finished]
-            if errands:
-                with suppress(WorkerFailed):
-                    await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
+        for _ in range(MOST_ERRANDS):
+            await settled(self.app)
             self.look()
-        await self.pilot.pause()
+            await settled(self.app)
+            errands = [worker for worker in self.app.workers if worker.group in self.ERRANDS and not worker.is_finished]
+            if not errands:
+                return
+            with suppress(WorkerFailed):
+                await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
+        pytest.fail(f"One errand leads to the next, {MOST_ERRANDS} times: {errands}")
+
+    def still(self) -> None:
+        """Let the cursor stand still: a picture is taken at any moment."""
+        for box in self.app.screen.query(Input):
+            box.cursor_blink = False
 
     def look(self) -> None:
         """Have drawn what is drawn by the clock."""
@@ -93,6 +110,13 @@ def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _by_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let neither an idle processor be waited for, nor a notification go before it is looked at."""
+    replace_idle_waits(monkeypatch)
+    monkeypatch.setattr(Notification, "time_left", NEVER_S)
 
 
 class FakeRun(Source):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from tests.tui.conftest import FakeRun, Stand, Theatre
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_tui.app import HeartbeatApp
-
-if TYPE_CHECKING:
-    from tests.tui.conftest import FakeRun, Stand
 
 Compare = Callable[..., bool]
 
@@ -38,21 +36,16 @@ def both(run: FakeRun) -> FakeRun:
     ],
 )
 def test_the_screen_looks_as_it_did(
-    snap_compare: Compare, make_stand: type[Stand], play: Callable[[FakeRun], Any], keys: str, size: tuple[int, int], theme: str
+    snap_compare: Compare, play: Callable[[FakeRun], Any], keys: str, size: tuple[int, int], theme: str
 ) -> None:
-    app = HeartbeatApp(BenchmarkConfig(), make_stand(play), theme=theme, reduced_motion=True)
+    stand = Stand(play)
+    app = HeartbeatApp(BenchmarkConfig(), stand, theme=theme, reduced_motion=True)
 
     async def act(pilot: Pilot[None]) -> None:
-        await pilot.pause()
-        for key in keys.split():
-            await pilot.press(key)
-            for _ in range(3):
-                await pilot.pause()
-                beginning = [worker for worker in app.workers if worker.group == "run"]
-                if beginning:
-                    await app.workers.wait_for_complete(beginning)
-                app.conductor.not_before = 0.0
-                app.look()
-        await pilot.pause()
+        stage = Theatre(app, stand, pilot)
+        await stage.settle()
+        await stage.press(*keys.split())
+        stage.still()
+        await stage.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

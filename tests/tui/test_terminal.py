@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 
 ROWS, COLUMNS = 40, 120
-PATIENCE_S = 60.0
+PATIENCE_S = 50.0
 PLAN = ("--batch", "8", "--hidden", "64", "--intermediate", "64", "--threads", "1", "--until-stopped")
 
 
@@ -39,6 +40,7 @@ class Terminal:
         )
         os.close(slave)
         self.seen = b""
+        self.deadline = time.monotonic() + PATIENCE_S
 
     @staticmethod
     def take_over() -> None:
@@ -48,8 +50,7 @@ class Terminal:
     def read_until(self, pattern: bytes) -> None:
         """Read until the pattern has been drawn."""
         while not re.search(pattern, self.seen):
-            assert select.select([self.master], [], [], PATIENCE_S)[0], f"{pattern!r} never came"
-            self.seen += os.read(self.master, 65536)
+            self.seen += self.read(f"{pattern!r}, but only {self.seen[-2000:]!r}")
 
     def type(self, keys: bytes) -> None:
         self.seen = b""
@@ -58,8 +59,15 @@ class Terminal:
     def drain(self) -> None:
         """Read what is left until the program has let go of the terminal."""
         with suppress(OSError):
-            while os.read(self.master, 65536):
+            while self.read("the end of the program"):
                 pass
+
+    def read(self, what: str) -> bytes:
+        """Read what the program writes next; fail the test with ``what`` at its end."""
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0 or not select.select([self.master], [], [], left_s)[0]:
+            pytest.fail(f"Waited {PATIENCE_S:g} s in vain for: {what}")
+        return os.read(self.master, 65536)
 
     def close(self) -> None:
         """Close the window."""
@@ -80,7 +88,7 @@ def beating() -> Iterator[Terminal]:
         pytest.skip("reads /proc")
     terminal = Terminal(*PLAN, "--start")
     try:
-        terminal.read_until(rb"steady state, ")
+        terminal.read_until(rb"it/s")
         yield terminal
     finally:
         terminal.program.kill()
@@ -136,8 +144,10 @@ asyncio.run(main())
     assert process.stdout is not None
     with process.stdout as said:
         assert said.read(5) == b"asked"
-        while not select.select([said], [], [], 2)[0]:  # one that comes just before it waits is not heard
+        for _ in range(60):  # one that comes just before it waits is not heard
             process.send_signal(signal.SIGINT)
+            if select.select([said], [], [], 1.0)[0]:
+                break
         assert said.read() == b"came back\ngoes on\n"
     assert process.wait() == 0
     os.close(terminal)

@@ -27,7 +27,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def to_google() -> CloudSession:
-    from heartbeat_core.cloud.session import HttpConnection
+    from heartbeat_core.cloud.connection import HttpConnection
 
     return CloudSession(HttpConnection(anonymous()), Limits(tries=1))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.tui.conftest import FakeRun, Open, Stand, Theatre
 
 MS = 1_000_000
-SIZES = [(80, 24), (120, 40), (160, 50)]
+SIZES = [(80, 24), (120, 40)]
 
 
 def knee_at_90(run: FakeRun) -> None:
@@ -34,8 +34,6 @@ async def sweep(stage: Theatre, values: str = "1..512") -> None:
     stage.app.screen.query_one("#field-values", Input).value = values
     await stage.settle()
     await stage.press("enter")
-    for _ in range(12):
-        await stage.settle()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -83,8 +81,6 @@ async def test_again_means_what_was_done_last(theatre: Open) -> None:
     async with theatre(knee_at_90) as stage:
         await sweep(stage, "1,2")
         await stage.press("r")
-        for _ in range(4):
-            await stage.settle()
         assert [run.config.workload.batch for run in stage.stand.runs] == [1, 2, 1, 2]
         assert "under the roof" in stage.text()
         await stage.press("c", "space", "r")
@@ -93,12 +89,12 @@ async def test_again_means_what_was_done_last(theatre: Open) -> None:
 
 async def test_on_a_low_screen_the_arrows_scroll_the_points(theatre: Open) -> None:
     async with theatre(knee_at_90, size=(80, 24)) as stage:
-        await sweep(stage, "1,2,3,…,30")
+        await sweep(stage, "1,2,3,…,20")
         await stage.press("d", "home")
         assert re.search(r" 1 +9\.\d+ ms", stage.text())
-        assert not re.search(r" 30 +9\.\d+ ms", stage.text())
+        assert not re.search(r" 20 +9\.\d+ ms", stage.text())
         await stage.press("end")
-        assert re.search(r" 30 +9\.\d+ ms", stage.text())
+        assert re.search(r" 20 +9\.\d+ ms", stage.text())
 
 
 async def test_a_run_after_a_sweep_has_the_pane_to_itself(theatre: Open) -> None:
@@ -124,8 +120,6 @@ async def test_the_form_says_what_is_wrong_and_remembers_what_was_asked(theatre:
         box.value = "1,3"
         await stage.settle()
         await stage.press("enter")
-        for _ in range(3):
-            await stage.settle()
         assert [run.config.workload.batch for run in stage.stand.runs] == [1, 3]
         await stage.press("w")
         assert stage.app.screen.query_one("#field-values", Input).value == "1,3"
@@ -145,8 +139,6 @@ async def test_two_axes_make_two_curves_told_apart_without_colour(theatre: Open)
         form.put("second", "dtype")  # type: ignore[attr-defined]
         await stage.settle()
         await stage.press("enter")
-        for _ in range(8):
-            await stage.settle()
         text = stage.text()
         assert len(stage.stand.runs) == 6
         assert "● float32  ▲ bfloat16" in text

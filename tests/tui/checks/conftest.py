@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 from tests.tui.conftest import PATIENCE_S, Driven
+from tests.tui.rest import settled
+from tests.waiting import until
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.checks.check import Check, passed
@@ -177,10 +178,10 @@ class ReadinessStage(Driven):
         assert self.app.readiness is not None
         return self.app.readiness
 
-    async def wait(self, event: threading.Event) -> None:
-        """Wait for what a thread says, then let it be drawn."""
-        assert await asyncio.to_thread(event.wait, PATIENCE_S)
-        await self.pilot.pause()
+    async def held(self, survey: FakeSurveyor) -> None:
+        """Wait until the runner has come to the check before which it stops, then let it be drawn."""
+        await until(lambda: survey.runners and survey.runner.reached.is_set(), "the check before which the runner stops")
+        await settled(self.app)
 
     def details(self) -> str:
         """Give what is said of the check pointed at, its lines joined."""

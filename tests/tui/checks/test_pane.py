@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.tui.checks.conftest import FakeRunner, FakeSurveyor, Open
 
 Survey = Callable[..., "FakeSurveyor"]
-SIZES = [(80, 24), (120, 40), (160, 50)]
+SIZES = [(80, 24), (160, 50)]
 
 
 def all_pass(answers: tuple[Result, ...]) -> tuple[Result, ...]:
@@ -70,9 +70,7 @@ async def test_answers_stream_in_as_they_come(readiness: Open, survey: Survey) -
 
     fake = survey(prepare=hold)
     async with readiness(fake, settle=False) as stage:
-        while not fake.runners:
-            await stage.pilot.pause()
-        await stage.wait(fake.runner.reached)
+        await stage.held(fake)
         shown = stage.text()
         assert "◌ asking 7 of 12 for v6e-1" in shown
         assert "2 steps so far" in shown
@@ -169,7 +167,7 @@ async def test_the_mouse_opens_sections_points_and_changes_panes(readiness: Open
         await stage.settle()
         assert "Does the TPU quota of the zone cover one v6e-1?" in stage.text()
         await stage.pilot.click(offset=(30, 0))
-        await stage.pilot.pause()
+        await stage.settle()
         assert stage.app.current_mode == "heartbeat"
 
 
@@ -179,9 +177,7 @@ async def test_another_pane_does_not_stop_the_checks(readiness: Open, survey: Su
 
     fake = survey(prepare=hold)
     async with readiness(fake, settle=False) as stage:
-        while not fake.runners:
-            await stage.pilot.pause()
-        await stage.wait(fake.runner.reached)
+        await stage.held(fake)
         await stage.pilot.press("3")
         assert stage.app.current_mode == "heartbeat"
         fake.runner.gate.set()
@@ -197,9 +193,7 @@ async def test_leaving_ends_the_checks_under_way(readiness: Open, survey: Survey
 
     fake = survey(prepare=hold)
     async with readiness(fake, settle=False) as stage:
-        while not fake.runners:
-            await stage.pilot.pause()
-        await stage.wait(fake.runner.reached)
+        await stage.held(fake)
         await stage.pilot.press("q")
     assert fake.runner.cancelled
 

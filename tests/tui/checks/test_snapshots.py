@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pytest
+from tests.tui.checks.conftest import FakeSurveyor, ReadinessStage
 from textual.pilot import Pilot
-from textual.worker import WorkerFailed
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checks.monitor import CheckMonitor
-
-if TYPE_CHECKING:
-    from tests.tui.checks.conftest import FakeSurveyor
 
 Compare = Callable[..., bool]
 
@@ -44,15 +38,10 @@ def test_the_pane_looks_as_it_did(
     )
 
     async def act(pilot: Pilot[None]) -> None:
-        for key in ("", *keys.split()):
-            if key:
-                await pilot.press(key)
-            for _ in range(3):
-                await pilot.pause()
-                errands = [worker for worker in app.workers if worker.group in ("checks", "offers")]
-                if errands:
-                    with suppress(WorkerFailed):
-                        await asyncio.wait_for(app.workers.wait_for_complete(errands), 30)
-        await pilot.pause()
+        stage = ReadinessStage(app, pilot)
+        await stage.settle()
+        await stage.press(*keys.split())
+        stage.still()
+        await stage.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

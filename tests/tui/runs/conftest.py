@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from tests.tui.conftest import Stand, Theatre
+from tests.tui.rest import settled
+from tests.waiting import until
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
@@ -22,7 +24,6 @@ from heartbeat_tui.runs.library import RunLibrary
 from heartbeat_tui.widgets.dialogs import Confirm
 
 MS = 1_000_000
-MANY = 300  # far more than it takes
 
 
 def records(
@@ -77,17 +78,14 @@ class Hall(Theatre):
 
     async def open(self) -> None:
         """Wait for what is being opened over the list."""
-        await self.pilot.pause()
+        await self.settle()
         await self.app.workers.wait_for_complete([worker for worker in self.app.workers if worker.group == "open"])
         await self.settle()
 
     async def asked(self) -> None:
         """Wait for a question."""
-        for _ in range(MANY):
-            if isinstance(self.app.screen, Confirm):
-                return
-            await self.pilot.pause()
-        raise AssertionError("nothing is asked")
+        await until(lambda: isinstance(self.app.screen, Confirm), "a question")
+        await settled(self.app)
 
     def lines(self) -> list[str]:
         return [line.strip("│ ").strip() for line in self.text().splitlines()]

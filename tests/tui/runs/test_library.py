@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.waiting import wait_until
 
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.roofline import CeilingCache
@@ -45,8 +46,7 @@ def test_who_asks_while_a_reading_fails_is_answered_all_the_same(tmp_path: Path)
     first.start()
     assert gate.begun.wait(LONG_S)
     second.start()
-    while not archive.read_again:  # until it waits
-        assert second.is_alive()
+    wait_until(lambda: archive.read_again, "the second reader to wait")
     gate.fail.set()
     for thread in (first, second):
         thread.join(LONG_S)

@@ -14,7 +14,7 @@ from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 if TYPE_CHECKING:
     from tests.tui.runs.conftest import Folder, OpenHall
 
-SIZES = [(80, 24), (120, 40), (160, 50), (60, 18)]
+SIZES = [(80, 24), (160, 50), (60, 18)]
 
 
 async def test_an_empty_list_says_what_fills_it(hall: OpenHall) -> None:
@@ -295,17 +295,17 @@ async def test_a_sweep_opens_as_its_roofline(hall: OpenHall, folder: Folder) -> 
         assert isinstance(stage.app.screen, RunsPane)
 
 
-@pytest.mark.parametrize("form", ["csv", "json", "md", "svg"])
-async def test_runs_are_written_to_a_new_file_and_it_is_said_where(hall: OpenHall, folder: Folder, tmp_path: Path, form: str) -> None:
+async def test_runs_are_written_to_a_new_file_and_it_is_said_where(hall: OpenHall, folder: Folder, tmp_path: Path) -> None:
     folder.add(day=1, ns=9_000_000, label=Label(0, "one"))
     folder.add(day=2, ns=3_000_000, label=Label(0, "two"))
-    path = tmp_path / f"both.{form}"
+    path = tmp_path / "both.svg"
     async with hall() as stage:
         await stage.press("space", "space", "x")
         boxes = stage.app.screen.query_one("#export-form")
-        boxes.query_one("#field-form", Select).value = form
-        await stage.settle()
-        assert boxes.query_one("#field-file", Input).value == f"comparison.{form}"
+        for form in ("csv", "json", "md", "svg"):
+            boxes.query_one("#field-form", Select).value = form
+            await stage.settle()
+            assert boxes.query_one("#field-file", Input).value == f"comparison.{form}"
         boxes.query_one("#field-file", Input).value = str(path)
         await stage.press("ctrl+s")
         await stage.open()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.conftest import PATIENCE_S, Driven
+from tests.emulation import start_emulator
+from tests.tui.conftest import Driven
+from tests.waiting import until
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.emulator import process
 from heartbeat_core.settings import Settings
 from heartbeat_core.vms.operation import PollPolicy
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
+from heartbeat_tui.vms import create_form
 from heartbeat_tui.vms.monitor import InventoryMonitor
 from heartbeat_tui.vms.pane import VmsPane
 
-# Textual's pilot waits until the processor rests, which it never does with questions every 20 ms.
-SWIFT = PollPolicy(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=0.1, longest_round_s=0.1)
-NEVER_S = 3600.0  # the next look by itself: tests ask for theirs
+NEVER_S = 3600.0  # the next look by itself: tests ask for theirs; and the next round of the zones, so that it can be seen waiting
+SWIFT = PollPolicy(poll_s=0.03, growth=1.0, longest_poll_s=0.03, absent_s=2.0, settle_s=5.0, round_s=NEVER_S, longest_round_s=NEVER_S)
 
 
 class VmsStage(Driven):
@@ -46,16 +48,28 @@ class VmsStage(Driven):
         assert self.app.fleet is not None
         return self.app.fleet
 
-    async def until(self, true: Callable[[], object]) -> None:
-        """Wait until something is so."""
-        begun = time.monotonic()
-        while not true():
-            assert time.monotonic() - begun < PATIENCE_S, self.text()
-            await self.pilot.pause(0.01)
+    async def until(self, check: Callable[[], object], what: str) -> None:
+        """Wait for what a thread does, then let it be drawn."""
+        await until(check, what)
+        await self.settle()
 
     def advance(self, seconds: float | None = None) -> None:
         """Move the emulator's clock on, or to when nothing is due any more."""
         self.ask("POST", "/emulator:advance", {} if seconds is None else {"seconds": seconds})
+
+    async def stop_emulator(self) -> None:
+        """Let Google stop answering."""
+        assert self.surveyor.emulator is not None
+        self.surveyor.emulator.close()
+
+        def silent() -> bool:
+            try:
+                self.ask("GET", "/emulator")
+            except OSError:
+                return True
+            return False
+
+        await until(silent, "the end of the emulator")
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Ask the emulator as somebody else would."""
@@ -80,6 +94,15 @@ class VmsStage(Driven):
         self.pane.list.point_at_key(key)
         await self.settle()
 
+    async def begin(self) -> None:
+        """Accept the form and the question after it, and let the job begin."""
+        await self.press("enter", "enter")
+        await self.until(self.fleet.jobs.all, "a job")
+
+    async def idle(self) -> None:
+        """Let the jobs end by themselves."""
+        await self.until(lambda: not self.fleet.jobs.under_way(), "the end of every job")
+
     async def ended(self) -> None:
         """Let the jobs end: the emulator's clock is moved on as long as one is under way."""
 
@@ -87,13 +110,11 @@ class VmsStage(Driven):
             self.advance(5)
             return not self.fleet.jobs.under_way()
 
-        await self.until(over)
-        await self.settle()
+        await self.until(over, "the end of every job")
 
     async def open_form(self) -> None:
         await self.press("n")
-        await self.until(lambda: self.pane.form is not None and self.pane.form.rooms is not None and self.pane.form.offers is not None)
-        await self.settle()
+        await self.until(lambda: (form := self.pane.form) and form.rooms is not None and form.offers is not None, "what the form asks for")
 
     def fill(self, **texts: str) -> None:
         assert self.pane.form is not None
@@ -132,8 +153,10 @@ Open = Callable[..., AbstractAsyncContextManager[VmsStage]]
 
 
 @pytest.fixture
-def vms() -> Open:
+def vms(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open the TPU VMs pane: ``async with vms("stockout", size=(80, 24)) as stage``."""
+    monkeypatch.setattr(process, "start_emulator", start_emulator)
+    monkeypatch.setattr(create_form, "QUIET_S", 0.001)
     return open_vms
 
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.tui.conftest import Driven
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.cloud.gcloud_config import SourcedValue
@@ -20,6 +20,7 @@ from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.pricing import Rates
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checks.model import TargetOffers
+from heartbeat_tui.vms import create_form
 from heartbeat_tui.vms.monitor import InventoryMonitor
 
 Compare = Callable[..., bool]
@@ -70,6 +71,12 @@ NODES = (
 )
 
 
+class Still(Driven):
+    """The app on a fleet that stands still."""
+
+    ERRANDS = ("looks", "offers")
+
+
 class StillFleet(InventoryMonitor):
     """Sees two looks, in the second of which one node has come to be READY."""
 
@@ -102,23 +109,15 @@ def test_the_pane_looks_as_it_did(
     snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, keys: str, size: tuple[int, int], theme: str
 ) -> None:
     monkeypatch.setattr("heartbeat_core.vms.request.last_request", lambda: None)
+    monkeypatch.setattr(create_form, "QUIET_S", 0.001)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
     app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
-        for key in ("", *keys.split()):
-            if key:
-                await pilot.press(key)
-            for _ in range(3):
-                await pilot.pause()
-                errands = [worker for worker in app.workers if worker.group in ("looks", "offers")]
-                if errands:
-                    await app.workers.wait_for_complete(errands)
-        if keys == "n":
-            while app.vms is None or app.vms.form is None or app.vms.form.rooms is None:  # asked for after a moment without typing
-                await pilot.pause(0.05)
-        for box in app.screen.query(Input):
-            box.cursor_blink = False  # a picture is taken at any moment
-        await pilot.pause()
+        stage = Still(app, pilot)
+        await stage.settle()
+        await stage.press(*keys.split())
+        stage.still()
+        await stage.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import until
 from textual.widgets import Input
 
 from heartbeat_tui.vms.dialogs import JobScreen
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
-SIZES = [(80, 24), (120, 40), (160, 50)]
+SIZES = [(80, 24), (160, 50)]
 NODE = "/v2/projects/demo-project/locations/us-central1-b/nodes"
 Scenario = Callable[[str], str]
 
@@ -69,7 +70,7 @@ async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(v
         assert "gcloud compute tpus tpu-vm stop llm-tpu-vm --project=demo-project --zone=us-central1-b" in stage.words()
         assert "saves about $2.00/h" in stage.words()
         await stage.press("enter")
-        await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"))
+        await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"), "the job on the row")
         assert not {"Stop", "Connect", "Beat here", "Set up"} & stage.offered()
         await stage.ended()
         assert "○ STOPPED" in stage.row("llm-tpu-vm")
@@ -123,8 +124,7 @@ async def test_a_refusal_is_said_on_the_row_and_explained(vms: Open, scenario: S
     async with vms(scenario(f'extends = "no-tpu-admin"\nnodes = [{node}]'), size=(160, 50)) as stage:
         await stage.point_at("node/us-central1-b/stopped")
         await stage.press("S", "enter")
-        await stage.until(lambda: not stage.fleet.jobs.under_way())
-        await stage.settle()
+        await stage.idle()
         assert "✗ not started" in stage.row("stopped")
         await stage.press("p")
         assert "tpu.nodes.start" in stage.words()
@@ -193,7 +193,7 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
         assert "--labels=team=llm" in stage.words()
         before = stage.ask("GET", NODE)["nodes"]
         await stage.press("enter")
-        await stage.until(lambda: "◐ CREATING" in stage.words())
+        await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         assert isinstance(stage.app.screen, JobScreen)
         await stage.ended()
         words = stage.words()
@@ -209,9 +209,9 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
     async with vms("ready") as stage:
         await stage.open_form()
         await stage.press("enter", "enter")
-        await stage.until(lambda: "◐ CREATING" in stage.words())
+        await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape")
-        await stage.until(lambda: "creating, " in stage.row("llm-tpu-vm"))
+        await stage.until(lambda: "creating, " in stage.row("llm-tpu-vm"), "the job on the row")
         await stage.press("3", "2")
         await stage.press("p")
         assert "◐ creating llm-tpu-vm" in stage.words()
@@ -230,8 +230,7 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
 async def test_what_google_refuses_ends_in_its_own_diagnosis(vms: Open, state: str, said: str, helps: str) -> None:
     async with vms(state, size=(160, 50)) as stage:
         await stage.open_form()
-        await stage.press("enter", "enter")
-        await stage.until(stage.fleet.jobs.all)
+        await stage.begin()
         await stage.ended()
         assert said in stage.words()
         assert helps in stage.words()
@@ -253,10 +252,9 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
             stage.advance(5)
             return "before the next round" in stage.words()
 
-        await stage.until(round_over)
+        await stage.until(round_over, "the end of the round")
         await stage.press("x")
-        await stage.until(lambda: not stage.fleet.jobs.under_way())
-        await stage.settle()
+        await stage.idle()
         assert "stopped after" in stage.words()
         tried = [line.text for line in stage.fleet.view().log if line.name == "llm-tpu-vm"]
         assert {"asking in us-central1-b", "asking in us-east5-b"} <= set(tried)
@@ -316,18 +314,18 @@ async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None
         assert "NAME" in stage.text()
         await stage.press("q")
         await stage.pilot.click("KeyButton")  # what can be pressed can be clicked
-        await stage.until(lambda: not stage.app.is_running)
+        await until(lambda: not stage.app.is_running, "the end of the app")
 
 
 async def test_leaving_says_what_is_under_way(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()
         await stage.press("enter", "enter")
-        await stage.until(lambda: "◐ CREATING" in stage.words())
+        await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape", "q")
         assert "this is under way: create llm-tpu-vm" in stage.words()
         await stage.press("y")
-        await stage.until(lambda: not stage.fleet.jobs.under_way())
+        await stage.idle()
 
 
 async def test_with_nothing_running_leaving_asks_nothing(vms: Open) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import until
 
 from heartbeat_tui.vms.dialogs import Ask
 from heartbeat_tui.vms.model import AskChange
@@ -34,7 +35,7 @@ async def test_two_tpu_vms_of_one_queued_resource_are_deleted_by_one_request(vms
         assert stage.text().count("queued-resources delete both") == 1
         await stage.type("delete 2")
         await stage.press("enter")
-        await stage.until(lambda: "deleting, " in stage.row("two"))
+        await stage.until(lambda: "deleting, " in stage.row("two"), "the job on the row")
         assert "deleting, " in stage.row("one")
         assert "deleting, " in stage.row("(queued) both")
         assert "Delete…" not in stage.offered()
@@ -67,7 +68,7 @@ async def test_one_that_goes_round_zones_is_shown_where_it_has_got_to(vms: Open,
             stage.advance(5)
             return any(row.zone == "us-east5-b" for row in stage.fleet.view().rows or ())
 
-        await stage.until(there)
+        await stage.until(there, "a TPU VM in the other zone")
         await stage.press("escape", "r")
         assert "creating, " in stage.row("llm-tpu-vm")
         await stage.ended()
@@ -90,17 +91,17 @@ async def test_what_is_not_listed_now_is_not_forgotten_on_leaving(vms: Open) -> 
 async def test_a_cost_or_a_quota_that_is_not_known_says_why(vms: Open, scenario: Scenario) -> None:
     async with vms(scenario('extends = "ready"\n[faults]\nbroken = ["cloudbilling"]'), size=(160, 50)) as stage:
         await stage.press("n")
-        await stage.until(lambda: "What it costs is not known: " in stage.words())
+        await stage.until(lambda: "What it costs is not known: " in stage.words(), "why no price is known")
         assert "no price" not in stage.words()
         stage.fill(provisioning="reserved")
         await stage.settle()
         assert "reserved TPUs are paid for by contract" in stage.words()
         stage.fill(provisioning="on-demand", zone="us-central2-b", accelerator_type="v4-8")
-        await stage.until(lambda: "the quota of v4-8 is not known here" in stage.words())
-        assert stage.surveyor.emulator is not None
-        stage.surveyor.emulator.process.kill()
+        await stage.settle()
+        assert "the quota of v4-8 is not known here" in stage.words()
+        await stage.stop_emulator()
         stage.fill(zone="us-east5-b", accelerator_type="v6e-4")
-        await stage.until(lambda: "quota, zone us-east5-b: not known, " in stage.words())
+        await stage.until(lambda: "quota, zone us-east5-b: not known, " in stage.words(), "that the quota is not known")
 
 
 async def test_a_home_that_nobody_has_is_no_start_up_script(vms: Open) -> None:
@@ -114,8 +115,7 @@ async def test_a_home_that_nobody_has_is_no_start_up_script(vms: Open) -> None:
 async def test_once_it_is_there_it_says_what_comes_next(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()
-        await stage.press("enter", "enter")
-        await stage.until(stage.fleet.jobs.all)
+        await stage.begin()
         await stage.ended()
         assert "llm-tpu-vm costs from now on" in stage.words()
         assert "i sets it up" in stage.words()
@@ -134,21 +134,20 @@ async def test_a_key_that_comes_twice_asks_once(vms: Open) -> None:
         await stage.point_at("node/us-central1-b/stopped")
         for _ in range(2):
             stage.app.post_message(AskChange("delete", ("node/us-central1-b/stopped",)))
-        await stage.until(lambda: isinstance(stage.app.screen, Ask))
         await stage.settle()
+        assert isinstance(stage.app.screen, Ask)
         await stage.press("escape")
-        await stage.until(lambda: not isinstance(stage.app.screen, Ask))
+        assert not isinstance(stage.app.screen, Ask)
 
 
 async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Open, scenario: Scenario) -> None:
-    node = 'id = "n"\ncopies = 30\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
+    node = 'id = "n"\ncopies = 12\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
     async with vms(scenario(f'extends = "ready"\n[[nodes]]\n{node}state = "STOPPED"'), size=(80, 24)) as stage:
-        for _ in range(30):
-            await stage.pilot.press("space")
+        stage.pane.marks = frozenset(stage.pane.list.keys if stage.pane.list else ())
         await stage.press("D")
         assert "Delete n-0001 in us-central1-b" not in stage.words()
-        assert "enter Delete all 30 escape Leave it" in stage.words()
-        await stage.press(*["pageup"] * 12)
+        assert "enter Delete all 12 escape Leave it" in stage.words()
+        await stage.press(*["pageup"] * 6)
         assert "Delete n-0001 in us-central1-b" in stage.words()
         await stage.press("escape")
 
@@ -169,11 +168,11 @@ async def test_many_jobs_keep_neither_the_list_nor_the_leaving_waiting(vms: Open
         await stage.press("D")
         await stage.type(f"delete {count}")
         await stage.press("enter")
-        await stage.until(lambda: all(node["state"] == "DELETING" for node in stage.ask("GET", NODE)["nodes"]))
+        await stage.until(lambda: all(node["state"] == "DELETING" for node in stage.ask("GET", NODE)["nodes"]), "all to be deleted")
         await stage.press("r")
         assert stage.text().count("DELETING") >= count
         await stage.press("q", "y")
-        await stage.until(lambda: not stage.app.is_running)
+        await until(lambda: not stage.app.is_running, "the end of the app")
 
 
 @pytest.mark.parametrize("under_way", [False, True])
@@ -182,7 +181,7 @@ async def test_the_keys_at_the_foot_are_whole_on_a_narrow_screen(vms: Open, unde
         if under_way:
             await stage.point_at("node/us-central1-b/stopped")
             await stage.press("S", "enter")
-            await stage.until(stage.fleet.jobs.under_way)
+            await stage.until(stage.fleet.jobs.under_way, "a job")
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
         foot = stage.text().splitlines()[-1]
         for key in ("n New…", "c Connect", "b Beat here", "S Stop", "D Delete…", "? Help", "q Quit", *["p Progress"] * under_way):
@@ -197,10 +196,9 @@ async def test_a_stop_that_is_no_longer_watched_is_not_said_to_have_stopped_it(v
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
         await stage.press("S", "enter")
-        await stage.until(lambda: "STOPPING" in stage.row("llm-tpu-vm"))
+        await stage.until(lambda: "STOPPING" in stage.row("llm-tpu-vm"), "STOPPING on the row")
         await stage.press("p", "x")
-        await stage.until(lambda: not stage.fleet.jobs.under_way())
-        await stage.settle()
+        await stage.idle()
         assert "no longer watched from here after" in stage.words()
         assert "! stopped" not in stage.words()
         assert "tpu-vm stop llm-tpu-vm" in stage.words()
@@ -209,14 +207,13 @@ async def test_a_stop_that_is_no_longer_watched_is_not_said_to_have_stopped_it(v
 async def test_why_it_failed_is_seen_first_on_a_low_screen(vms: Open) -> None:
     async with vms("stockout", size=(80, 24)) as stage:
         await stage.open_form()
-        await stage.press("enter", "enter")
-        await stage.until(stage.fleet.jobs.all)
+        await stage.begin()
         await stage.ended()
         assert "✗ llm-tpu-vm was not created: there is no TPU of this kind left" in stage.words()
         assert "This is capacity, not quota" in stage.words()
         assert "escape Back y Copy" in stage.words()
         await stage.press("end")
-        await stage.until(lambda: "--keep-trying" in stage.words())
+        assert "--keep-trying" in stage.words()
         assert "✗ llm-tpu-vm was not created" in stage.words()
 
 

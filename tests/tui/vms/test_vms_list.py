@@ -16,7 +16,7 @@ from heartbeat_tui.vms.monitor import InventoryMonitor
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
 
-SIZES = [(80, 24), (120, 40), (160, 50)]
+SIZES = [(80, 24), (160, 50)]
 NODES = "/v2/projects/demo-project/locations/us-central1-b/nodes"
 Scenario = Callable[[str], str]
 
@@ -150,8 +150,7 @@ async def test_without_an_answer_it_says_why_and_what_mends_it(vms: Open) -> Non
 
 async def test_old_rows_are_kept_and_dated_where_google_stops_answering(vms: Open) -> None:
     async with vms("running") as stage:
-        assert stage.surveyor.emulator is not None
-        stage.surveyor.emulator.process.kill()
+        await stage.stop_emulator()
         await stage.press("r")
         assert len(stage.names()) == 8
         assert "what is shown is of before" in stage.words()

@@ -46,7 +46,7 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path
         assert not asked
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
         await stage.press("b")
-        await stage.until(lambda: stage.app.current_mode == "heartbeat")
+        assert stage.app.current_mode == "heartbeat"
         (event,) = asked
         assert event is not None
         assert (event.node.id, event.project, event.worker) == ("llm-tpu-vm", "demo-project", None)
@@ -65,7 +65,7 @@ async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open
         arguments = ("vms", "setup", "llm-tpu-vm", "--project=demo-project", "--zone=us-central1-b")
         dialog = SetUp("llm-tpu-vm", 2, arguments, emulated=True)
         await stage.app.push_screen(dialog)
-        await stage.pilot.pause()
+        await stage.settle()
         assert "heartbeat-tui vms setup llm-tpu-vm --project=demo-project" in stage.words()
         assert "on each of its 2 hosts" in stage.words()
         await stage.press("escape")
@@ -80,9 +80,9 @@ async def test_leaving_says_that_a_set_up_is_under_way_and_ends_it(vms: Open) ->
         )  # a command that ends only when it is told to
         await stage.app.push_screen(dialog)
         await stage.press("enter")
-        await stage.until(lambda: bool(dialog.output))
+        await stage.until(lambda: dialog.output, "what the command says")
         await stage.press("ctrl+q")
-        await stage.until(lambda: "llm-tpu-vm is being set up" in stage.words())
+        assert "llm-tpu-vm is being set up" in stage.words()
         await stage.press("y")
     assert dialog.command_run is not None
     assert dialog.command_run.process is not None
