@@ -24,9 +24,8 @@ def load(text: str = "", environ: Mapping[str, str] | None = None, flags: Mappin
 
 
 def as_file(chosen: Mapping[str, object]) -> str:
-    written = {
-        key: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for key, value in chosen.items()
-    }  # JSON's text is TOML's but for DEL
+    # JSON's text is TOML's but for DEL
+    written = {key: json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") for key, value in chosen.items()}
     return "".join(f"{key} = {value}\n" for key, value in written.items())
 
 

@@ -1,4 +1,4 @@
-"""From a failure to its diagnosis. Whatever is handed in, this raises nothing."""
+"""Diagnose a failure from its text or exception. No input makes this raise."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
 from heartbeat_core.diagnosis.rules_tpu_vm import HANDBOOK_RULES, TPU_VM_RULES
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 
-# In the order in which they are tried: what tells most comes first, what says little by itself last.
+# In the order in which they are tried, the most specific first.
 CATALOGUE: tuple[DiagnosisRule, ...] = (
     *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *PROJECT_RULES, *CAPACITY_RULES, *NETWORK_RULES,
 )  # fmt: skip
-BY_ID = {entry.id: entry for entry in CATALOGUE}
-BY_REASON = {reason: entry for entry in CATALOGUE for reason in entry.reasons}
+BY_ID = {rule.id: rule for rule in CATALOGUE}
+BY_REASON = {reason: rule for rule in CATALOGUE for reason in rule.reasons}
 BY_KIND = {
     "unreachable": "unreachable",
     "cut": "cut",
@@ -40,8 +40,8 @@ APIS = {
     "cloud resource manager api": "cloudresourcemanager.googleapis.com",
     "service usage api": "serviceusage.googleapis.com",
 }
-VAGUE = ("permission", "quota-exhausted")  # their reasons say less than a text that is known
-SILENT = ("too-many", "forbidden", "not-found", "exists")  # their texts are but the names of statuses
+VAGUE = ("permission", "quota-exhausted")  # their reasons are less specific than a text that is known
+GENERIC = ("too-many", "forbidden", "not-found", "exists")  # their texts are only the names of statuses
 LONGEST = 200_000
 LONGEST_EVIDENCE = 300
 BEFORE, AFTER = 100, 160  # characters of evidence around what was found
@@ -52,36 +52,36 @@ OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
 def diagnose_text(text: str, known: Words | None = None) -> Diagnosis | None:
-    """Find what a text says went wrong, None where the catalogue does not know it.
+    """Return the diagnosis of a text, None where the catalogue does not know it.
 
-    ``known`` gives words for the remedies: the parts of a target, a principal.
+    ``known`` holds words for the remedies: the parts of a target, a principal.
     """
     found = search(text)
-    return make(found.entry, known or {}, found.words, found.evidence) if found else None
+    return make(found.rule, known or {}, found.words, found.evidence) if found else None
 
 
 @dataclass(frozen=True)
 class RuleMatch:
-    """An entry, the words its pattern found, and the sentence around them."""
+    """A rule, the words its pattern found, and the sentence around them."""
 
-    entry: DiagnosisRule
+    rule: DiagnosisRule
     words: Words
     evidence: str
 
 
 def search(text: str) -> RuleMatch | None:
     cleaned = clean(text)
-    for entry in CATALOGUE:
-        for pattern in entry.patterns:
+    for rule in CATALOGUE:
+        for pattern in rule.patterns:
             if match := compiled(pattern).search(cleaned):
-                return RuleMatch(entry, {name: value for name, value in match.groupdict().items() if value}, evidence_of(cleaned, match))
+                return RuleMatch(rule, {name: value for name, value in match.groupdict().items() if value}, evidence_of(cleaned, match))
     return None
 
 
 def diagnose_exception(error: BaseException, origin: Origin = "call", known: Words | None = None) -> Diagnosis:
-    """Find what an exception means, of ours, of Google's libraries or of any other; an unknown one says what it said.
+    """Return the diagnosis of an exception of any library; that of an unknown one holds its message.
 
-    ``known`` may hold project_number too: an API that is off in a project of another number is off in somebody else's.
+    ``known`` may hold project_number: an API that is off in a project of another number is off in a foreign project.
     """
     known = known or {}
     message, reason = message_of(error), attribute(error, "reason", str)
@@ -90,18 +90,18 @@ def diagnose_exception(error: BaseException, origin: Origin = "call", known: Wor
     if reason == "SERVICE_DISABLED" and foreign(metadata.get("consumer", ""), known):
         return make(BY_ID["quota-project-foreign"], known, facts, f"{reason}, {metadata.get('consumer')}: {message}")
     by_text, by_reason = search(message), BY_REASON.get(reason or "")
-    if by_reason and not (by_text and (by_text.entry is by_reason or by_reason.id in VAGUE)):
+    if by_reason and not (by_text and (by_text.rule is by_reason or by_reason.id in VAGUE)):
         return make(by_reason, known, facts, f"{reason}: {message}")
-    # "RESOURCE_EXHAUSTED" and the like say less than where they came from
-    if by_text and by_text.entry.id not in SILENT:
-        return make(by_text.entry, known, {**by_text.words, **facts}, by_text.evidence)
+    # "RESOURCE_EXHAUSTED" and the like are less specific than where they came from
+    if by_text and by_text.rule.id not in GENERIC:
+        return make(by_text.rule, known, {**by_text.words, **facts}, by_text.evidence)
     if found := by_circumstances(error, origin):
         return make(BY_ID[found], known, facts, message)
-    return make(by_text.entry, known, facts, by_text.evidence) if by_text else unknown(error, message)
+    return make(by_text.rule, known, facts, by_text.evidence) if by_text else unknown(error, message)
 
 
 def by_circumstances(error: BaseException, origin: Origin) -> str | None:
-    """Choose an entry by what kind of failure it is, where its words tell nothing."""
+    """Return the id of the rule for this kind of failure, where its text matches none."""
     status = status_of(error)
     if status in (429, 8):  # 8 is gRPC's number for the same, which operations carry
         return "capacity-or-quota" if origin == "operation" else "too-many"
@@ -122,7 +122,7 @@ def by_circumstances(error: BaseException, origin: Origin) -> str | None:
 
 
 def foreign(consumer: str, known: Words) -> bool:
-    """Say whether ``consumer`` is surely another project than the one that is meant."""
+    """Return whether ``consumer`` is certainly another project than the target's."""
     number = consumer.removeprefix("projects/").removeprefix("project:")
     if number in GOOGLES_OWN:
         return True
@@ -131,14 +131,14 @@ def foreign(consumer: str, known: Words) -> bool:
 
 
 def message_of(error: BaseException) -> str:
-    """Read what an exception says, itself and what it was raised from."""
-    said = attribute(error, "message", str)
-    if said is None:
+    """Return the message of an exception, without secrets."""
+    message = attribute(error, "message", str)
+    if message is None:
         try:
-            said = str(error)
-        except Exception:  # noqa: BLE001  # an exception that cannot even say what it is
-            said = ""
-    return redact(said or type(error).__name__)
+            message = str(error)
+        except Exception:  # noqa: BLE001  # __str__ of any library may raise
+            message = ""
+    return redact(message or type(error).__name__)
 
 
 def status_of(error: BaseException) -> int | None:
@@ -150,7 +150,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def attribute(error: BaseException, name: str, kind: Any) -> Any:
-    """Read an attribute that exceptions of Google's have, None where it is missing or something else."""
+    """Read an attribute of Google's exceptions, None where it is missing or of another type."""
     try:
         value = getattr(error, name, None)
     except Exception:  # noqa: BLE001  # a property may raise anything
@@ -162,11 +162,11 @@ def unknown(error: BaseException, message: str) -> Diagnosis:
     if isinstance(error, HeartbeatError):
         remedies = (Remedy(error.remedy),) if error.remedy else ()
         return Diagnosis(UNKNOWN, error.title, error.cause, shortened(message), remedies)
-    return Diagnosis(UNKNOWN, "this failure is not known here", f"A {type(error).__name__}.", shortened(message), ())
+    return Diagnosis(UNKNOWN, "unknown error", f"A {type(error).__name__}.", shortened(message), ())
 
 
-def make(entry: DiagnosisRule, known: Words, found: Words, evidence: str) -> Diagnosis:
-    """Fill the words into an entry: title and cause tell what was found alone, remedies use what is known from elsewhere too."""
+def make(rule: DiagnosisRule, known: Words, found: Words, evidence: str) -> Diagnosis:
+    """Fill the words into a rule: title and cause use only what was found, remedies also what is known from elsewhere."""
     own = dict(found)
     if service := own.get("service_too") or APIS.get(own.get("api", "").lower()):
         own.setdefault("service", service)
@@ -174,17 +174,17 @@ def make(entry: DiagnosisRule, known: Words, found: Words, evidence: str) -> Dia
     if zone := words.get("zone"):
         words.setdefault("region", zone.rpartition("-")[0])
     return Diagnosis(
-        entry.id,
-        fill(entry.title, own),
-        fill(entry.cause, own),
+        rule.id,
+        fill(rule.title, own),
+        fill(rule.cause, own),
         shortened(evidence),
-        entry.remedies_for(words),
-        entry.link,
+        rule.remedies_for(words),
+        rule.link,
     )
 
 
 def fill(text: str, words: Words) -> str:
-    """Write the words into a sentence; what stands in brackets only where all its words are known."""
+    """Fill the words into a sentence; keep a part in brackets only where all its words are known."""
 
     def optional(match: re.Match[str]) -> str:
         return match[1] if all(name in words for name in NAME.findall(match[1])) else ""
@@ -193,14 +193,14 @@ def fill(text: str, words: Words) -> str:
 
 
 def clean(text: str) -> str:
-    """Make one line of a text, of a very long one its two ends: no colours and control characters, plain quotes, single blanks."""
+    """Return a text as one line, a very long one as its two ends: no control characters, plain quotes, single blanks."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
     return " ".join(sanitize_line(COLOURS.sub("", text).translate(QUOTES)).split())
 
 
 def evidence_of(text: str, match: re.Match[str]) -> str:
-    """Take the sentence around what was found, of a long one its nearest words."""
+    """Return the sentence around a match, shortened to the nearest words."""
     found_at, found_to = match.span()
     before = text[text.rfind(". ", 0, found_at) + 2 if ". " in text[:found_at] else 0 : found_at]
     after = text[found_to : text.find(". ", found_to) + 1 or len(text)]

@@ -1,4 +1,4 @@
-"""What a diagnosis is made of."""
+"""Data of a diagnosis: the failure, its cause and what fixes it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# Where a failure came from. One exception can mean two things: ResourceExhausted is a quota when a call is refused, and an
-# empty shelf when an operation ends with it.
+# Where a failure came from. One exception can mean two things: ResourceExhausted is a quota when a call is refused, and missing
+# capacity when an operation ends with it.
 Origin = Literal["call", "operation"]
-Words = Mapping[str, str]  # what is known: project, zone, accelerator_type, principal, …
+Words = Mapping[str, str]  # values for placeholders: project, zone, accelerator_type, principal, …
 
 PLACEHOLDER = re.compile(r"<[A-Z_]+>")
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """One thing to do: a command as a list of arguments, or a page, or words alone.
+    """One thing to do: a command as a list of arguments, a page, or text alone.
 
-    ``changes`` says what it changes, empty for nothing. ``costs`` says whether it costs money, None where that depends.
-    ``interactive`` commands talk to a person and need the terminal.
+    ``changes`` names what it changes, empty for nothing. ``costs`` is whether it costs money, None where that depends.
+    ``interactive`` commands ask questions and need the terminal.
     """
 
     text: str
@@ -33,12 +33,12 @@ class Remedy:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """List what must be filled in before it can be run: ("<PROJECT>",)."""
+        """Return the placeholders that are still open: ("<PROJECT>",)."""
         return tuple(dict.fromkeys(PLACEHOLDER.findall(" ".join(self.command or (self.page or "",)))))
 
     @property
     def shell(self) -> str | None:
-        """Write the command as it would be typed."""
+        """Return the command as a user would type it."""
         return shlex.join(self.command) if self.command else None
 
     def to_json(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """``id`` is stable; ``evidence`` is the part of the text, or the answer, that it rests on; ``link`` leads to more."""
+    """A failure that was recognized. ``id`` is stable; ``evidence`` is the part of the text or answer it rests on; ``link`` is a page."""
 
     id: str
     title: str
@@ -66,12 +66,12 @@ class Diagnosis:
 
     @property
     def known(self) -> bool:
-        """Say whether the catalogue knew the failure."""
+        """Return whether the catalogue knows the failure."""
         return self.id != UNKNOWN
 
     @property
     def advice(self) -> str:
-        """Give the first remedy in a line: its command, else its words; empty where there is none."""
+        """Return the first remedy in a line: its command, else its text; empty where there is none."""
         return next((remedy.shell or remedy.text for remedy in self.remedies), "")
 
     def to_json(self) -> dict[str, Any]:
@@ -94,11 +94,10 @@ MakeRemedy = Callable[[Words], Remedy]
 
 @dataclass(frozen=True)
 class DiagnosisRule:
-    """What is known of one failure.
+    """How one failure is recognized and explained.
 
-    ``patterns`` are sought in the text, without regard to case and with every run of blanks made one; their named groups are
-    words for title, cause and remedies. What stands in [brackets] there is left out where a {word} in it is not known.
-    ``reasons`` are those of google.rpc.ErrorInfo. A remedy that is a text is words alone.
+    ``patterns`` are searched in the text, ignoring case, with every run of blanks as one; their named groups fill title, cause and
+    remedies. A part in [brackets] is left out where a {word} in it is not known. ``reasons`` are those of google.rpc.ErrorInfo.
     """
 
     id: str
@@ -110,5 +109,5 @@ class DiagnosisRule:
     link: str | None = None
 
     def remedies_for(self, words: Words) -> tuple[Remedy, ...]:
-        """Make the remedies with these words."""
+        """Return the remedies with these words filled in."""
         return tuple(Remedy(each) if isinstance(each, str) else each(words) for each in self.remedies)

@@ -1,4 +1,4 @@
-"""The remedies, each an exact command of gcloud's where there is one. What is not known stands in it as <PROJECT>.
+"""Make the fixes: each an exact gcloud command where there is one. What is not known stands in it as <PROJECT>.
 
 ``words`` holds what is known: project, zone, region, accelerator_type, runtime_version, tpu_name, service, service_account,
 principal (as policies write it: user:you@example.com), role, quota_id, quota_service, value, email, justification,
@@ -15,7 +15,7 @@ UNCONDITIONAL = "--condition=None"  # where a policy has conditions, gcloud asks
 
 
 def word(words: Words, name: str) -> str:
-    """Give a word, or the place where it is to be filled in."""
+    """Return a known value, or a placeholder such as <PROJECT>."""
     return words.get(name) or f"<{name.upper()}>"
 
 
@@ -26,26 +26,26 @@ def project_flag(words: Words) -> str:
 def init(words: Words) -> Remedy:
     del words
     return Remedy(
-        "Log in to gcloud, and choose account, project and zone.", ("gcloud", "init"), changes="gcloud's configuration", interactive=True
+        "Sign in to gcloud and choose account, project and zone.", ("gcloud", "init"), changes="gcloud's configuration", interactive=True
     )
 
 
 def login(words: Words) -> Remedy:
     del words
-    return Remedy("Log gcloud in.", ("gcloud", "auth", "login"), changes="gcloud's credentials here", interactive=True)
+    return Remedy("Sign in to gcloud.", ("gcloud", "auth", "login"), changes="gcloud's credentials here", interactive=True)
 
 
 def login_adc(words: Words) -> Remedy:
     del words
     command = ("gcloud", "auth", "application-default", "login")
     return Remedy(
-        "Log programs in: they have credentials of their own.", command, changes="the credentials of programs here", interactive=True
+        "Sign in for programs: they use separate credentials.", command, changes="the credentials of programs here", interactive=True
     )
 
 
 def list_accounts(words: Words) -> Remedy:
     del words
-    return Remedy("See which account gcloud acts as.", ("gcloud", "auth", "list"))
+    return Remedy("List the accounts of gcloud.", ("gcloud", "auth", "list"))
 
 
 def set_project(words: Words) -> Remedy:
@@ -60,12 +60,12 @@ def set_zone(words: Words) -> Remedy:
 
 def set_quota_project(words: Words) -> Remedy:
     command = ("gcloud", "auth", "application-default", "set-quota-project", word(words, "project"))
-    return Remedy("Name your own project as the one that calls are counted against.", command, changes="the credentials of programs here")
+    return Remedy("Set your own project as the quota project.", command, changes="the credentials of programs here")
 
 
 def list_projects(words: Words) -> Remedy:
     del words
-    return Remedy("See which projects you can reach.", ("gcloud", "projects", "list"))
+    return Remedy("List the projects you can see.", ("gcloud", "projects", "list"))
 
 
 def create_project(words: Words) -> Remedy:
@@ -85,13 +85,13 @@ def billing_page(words: Words) -> Remedy:
 
 def list_billing_accounts(words: Words) -> Remedy:
     del words
-    return Remedy("See which billing accounts you may use.", ("gcloud", "billing", "accounts", "list"))
+    return Remedy("List the billing accounts you can use.", ("gcloud", "billing", "accounts", "list"))
 
 
 def enable_api(words: Words) -> Remedy:
     service = word(words, "service")
     command = ("gcloud", "services", "enable", service, project_flag(words))
-    return Remedy(f"Enable {service}; it takes minutes to hold everywhere.", command, changes=f"enables {service} in the project")
+    return Remedy(f"Enable {service}; takes a few minutes to propagate.", command, changes=f"enables {service} in the project")
 
 
 def grant_role(words: Words) -> Remedy:
@@ -106,7 +106,7 @@ def grant_role(words: Words) -> Remedy:
         f"--role={role}",
         UNCONDITIONAL,
     )
-    return Remedy(f"Have somebody who administers the project grant {role}.", command, changes="who may do what in the project")
+    return Remedy(f"Ask an administrator of the project to grant {role}.", command, changes="who may do what in the project")
 
 
 def grant(role: str) -> MakeRemedy:
@@ -124,7 +124,7 @@ def grant_act_as(words: Words) -> Remedy:
         "gcloud", "iam", "service-accounts", "add-iam-policy-binding", word(words, "service_account"), project_flag(words),
         f"--member={word(words, 'principal')}", "--role=roles/iam.serviceAccountUser", UNCONDITIONAL,
     )  # fmt: skip
-    return Remedy("Grant the right to act as that service account.", command, changes="who may act as the service account")
+    return Remedy("Grant the permission to act as that service account.", command, changes="who may act as the service account")
 
 
 def create_service_account(words: Words) -> Remedy:
@@ -139,30 +139,28 @@ def pass_service_account(words: Words) -> Remedy:
 
 def create_service_agent(words: Words) -> Remedy:
     command = ("gcloud", "beta", "services", "identity", "create", f"--service={TPU_API}", project_flag(words))
-    return Remedy(
-        "Create the agent that Cloud TPU acts as; doing it twice does no harm.", command, changes="creates Google's service agent"
-    )
+    return Remedy("Create Cloud TPU's service agent; harmless if it exists.", command, changes="creates Google's service agent")
 
 
 def request_quota(words: Words) -> Remedy:
-    """Ask for ``value`` of ``quota_id`` in the zone, or in the region where ``place`` says so."""
+    """Request ``value`` of ``quota_id`` in the zone, or in the region for a quota of regions."""
     place = "region" if "PerRegion" in words.get("quota_id", "") or "-per-project-region" in words.get("quota_id", "") else "zone"
     command = (
         "gcloud", "beta", "quotas", "preferences", "create", f"--service={words.get('quota_service') or TPU_API}", project_flag(words),
         f"--quota-id={word(words, 'quota_id')}", f"--preferred-value={word(words, 'value')}", f"--dimensions={place}={word(words, place)}",
         f"--email={word(words, 'email')}", f"--justification={word(words, 'justification')}",
     )  # fmt: skip
-    return Remedy("Ask for the quota; Google answers in one or two days.", command, changes="asks Google for quota")
+    return Remedy("Request the quota; Google answers in one or two days.", command, changes="requests quota from Google")
 
 
 def quota_page(words: Words) -> Remedy:
     page = f"{CONSOLE}/iam-admin/quotas?project={word(words, 'project')}"
-    return Remedy("Look at the quotas of the zone and of its region: both hold.", page=page)
+    return Remedy("See the quotas of the zone and of its region; both apply.", page=page)
 
 
 def list_queued(words: Words) -> Remedy:
     command = ("gcloud", "compute", "tpus", "queued-resources", "list", project_flag(words), f"--zone={word(words, 'zone')}")
-    return Remedy("Look for suspended and failed queued resources.", command)
+    return Remedy("List suspended and failed queued resources.", command)
 
 
 def delete_queued(words: Words) -> Remedy:
@@ -174,16 +172,16 @@ def delete_queued(words: Words) -> Remedy:
 
 
 def list_locations(words: Words) -> Remedy:
-    return Remedy("See which zones have TPUs.", ("gcloud", "compute", "tpus", "locations", "list", project_flag(words)))
+    return Remedy("List the zones that have TPUs.", ("gcloud", "compute", "tpus", "locations", "list", project_flag(words)))
 
 
 def list_types(words: Words) -> Remedy:
     command = ("gcloud", "compute", "tpus", "accelerator-types", "list", project_flag(words), f"--zone={word(words, 'zone')}")
-    return Remedy("See what the zone offers; try others.", command)
+    return Remedy("List what the zone offers, or try other zones.", command)
 
 
 def create_spot(words: Words) -> Remedy:
-    return create_vm(words, "Or take a spot VM: cheaper, from another quota, and taken back when it is needed.", "--spot")
+    return create_vm(words, "Or create a spot VM: cheaper, with its own quota, and preemptible.", "--spot")
 
 
 def queue(words: Words) -> Remedy:
@@ -192,7 +190,7 @@ def queue(words: Words) -> Remedy:
         project_flag(words), f"--zone={word(words, 'zone')}", f"--accelerator-type={word(words, 'accelerator_type')}",
         f"--runtime-version={word(words, 'runtime_version')}",
     )  # fmt: skip
-    return Remedy("Or queue for it.", command, changes="creates a TPU VM as soon as there is one", costs=True)
+    return Remedy("Or create a queued resource.", command, changes="creates a TPU VM as soon as one is available", costs=True)
 
 
 def create_vm(words: Words, text: str = "Create the TPU VM.", *more: str) -> Remedy:
@@ -214,7 +212,7 @@ def delete_vm(words: Words) -> Remedy:
         project_flag(words),
         f"--zone={word(words, 'zone')}",
     )
-    return Remedy("Delete the TPU VM with all that is on it.", command, changes="deletes the TPU VM", interactive=True)
+    return Remedy("Delete the TPU VM with all data on it.", command, changes="deletes the TPU VM", interactive=True)
 
 
 def wait(words: Words) -> Remedy:
@@ -224,23 +222,26 @@ def wait(words: Words) -> Remedy:
 
 def holder(words: Words) -> Remedy:
     del words
-    return Remedy("See who holds the chip; heartbeat-tui ends nobody's process.", ("sudo", "lsof", "-w", "/dev/vfio/0", "/dev/accel0"))
+    return Remedy(
+        "List the processes that use the chip; heartbeat-tui never ends another program.",
+        ("sudo", "lsof", "-w", "/dev/vfio/0", "/dev/accel0"),
+    )
 
 
 def holder_of_lock(words: Words) -> Remedy:
     del words
-    return Remedy("See who holds the lock.", ("sudo", "lsof", "-w", "/tmp/libtpu_lockfile"))  # noqa: S108  # libtpu's own
+    return Remedy("List the processes that hold the lock.", ("sudo", "lsof", "-w", "/tmp/libtpu_lockfile"))  # noqa: S108  # libtpu's own
 
 
 def remove_lock(words: Words) -> Remedy:
     del words
     command = ("sudo", "rm", "/tmp/libtpu_lockfile")  # noqa: S108  # libtpu's own
-    return Remedy("Remove the lock file, only if nobody holds it.", command, changes="deletes a file")
+    return Remedy("Remove the lock file, only if no process holds it.", command, changes="deletes a file")
 
 
 def process(words: Words) -> Remedy:
     command = ("ps", "-o", "pid,user,lstart,args", "-p", word(words, "pid"))
-    return Remedy("See what that process is; end it yourself if it is yours and no longer needed.", command)
+    return Remedy("Show that process; end it yourself if it is yours and not needed.", command)
 
 
 def install_openblas(words: Words) -> Remedy:
@@ -251,12 +252,12 @@ def install_openblas(words: Words) -> Remedy:
 def install_pair(words: Words) -> Remedy:
     del words
     command = ("pip", "install", "torch==2.9.*", "torch_xla[tpu]==2.9.*")
-    return Remedy("Install a pair that matches.", command, changes="replaces torch and torch_xla in this Python")
+    return Remedy("Install versions that match.", command, changes="replaces torch and torch_xla in this Python")
 
 
 def built_for_you(words: Words) -> Remedy:
     del words
     command = ("heartbeat-tui", "backend", "install", "xla")
     return Remedy(
-        "Or let heartbeat-tui build an environment with the pair.", command, changes="builds an environment in your cache", interactive=True
+        "Or let heartbeat-tui build an environment with both.", command, changes="builds an environment in your cache", interactive=True
     )

@@ -1,4 +1,4 @@
-"""Failures of quota and of stock: what is allowed and what there is are two things, and one exception stands for both."""
+"""Rules for failures of quota and of capacity, which one exception stands for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PLACE = r"(?:zone (?P<zone>[\w-]*\w)|region (?P<region>[\w-]*\w))"
 CAPACITY_RULES = (
     DiagnosisRule(
         "stockout",
-        "there is no TPU of this kind left[ in {zone}] just now",
-        "This is capacity, not quota: you may have one, and there is none. It can change within minutes.",
+        "there is no TPU of this type[ in {zone}] now",
+        "This is capacity, not quota: you are allowed one, but none is free. It can change within minutes.",
         (do.list_types, do.create_spot, do.queue),
         (
             r"There is no more capacity in the zone \"?(?P<zone>[\w-]+)?",
@@ -28,7 +28,7 @@ CAPACITY_RULES = (
     DiagnosisRule(
         "quota-region-zero",
         "the quota of the region[ {region}] is 0",
-        "Zone and region have quotas of their own, and both hold: a grant for the zone alone is not enough.",
+        "Zone and region have separate quotas, and both apply: a grant for the zone alone is not enough.",
         (do.quota_page, do.request_quota),
         (r"Quota limit '(?P<quota_id>\w+PerRegion\w*)' has been exceeded\.? Limit: 0\b(?: in region (?P<region>[\w-]*\w))?",),
         link=QUOTA,
@@ -36,7 +36,7 @@ CAPACITY_RULES = (
     DiagnosisRule(
         "quota-zone-zero",
         "the quota of the zone[ {zone}] is 0",
-        "New projects start without TPUs: quota has to be asked for, by zone and by kind.",
+        "New projects start with a TPU quota of 0. Request quota for each zone and TPU type.",
         (do.request_quota, do.create_spot, do.list_types),
         (r"Quota limit '(?P<quota_id>\w+PerZone\w*)'(?: has been exceeded\.?|.{0,40}?) Limit: 0\b(?: in zone (?P<zone>[\w-]*\w))?",),
         link=QUOTA,
@@ -44,7 +44,7 @@ CAPACITY_RULES = (
     DiagnosisRule(
         "quota-exhausted",
         "the quota[ {quota_id}] is used up",
-        "What runs counts, and so do suspended and failed queued resources, which hold their quota until they are deleted.",
+        "Running TPU VMs count, and so do suspended and failed queued resources until they are deleted.",
         (do.list_queued, do.delete_queued, do.quota_page),
         (
             rf"Quota '(?P<quota_id>[\w-]+)' exhausted\.? Limit:? (?P<limit>[\d.]+)(?: in {PLACE})?",
@@ -57,22 +57,22 @@ CAPACITY_RULES = (
     DiagnosisRule(
         "create-rate",
         "too many TPU VMs were created within a minute",
-        "Google limits how often, not only how many.",
+        "Google limits the rate of creation as well as the number.",
         (do.wait,),
         (r"Maximum number of Create\w+ requests per minute",),
     ),
     DiagnosisRule(
         "rate-limit",
         "too many calls within a minute",
-        "The API limits how often it is asked.",
+        "The API limits the rate of calls.",
         (do.wait,),
         (r"\bRATE_LIMIT_EXCEEDED\b", r"Quota exceeded for quota metric '(?P<quota_metric>[^']+)'", r"rateLimitExceeded"),
         ("RATE_LIMIT_EXCEEDED",),
     ),
     DiagnosisRule(
         "flex-start",
-        "flex-start is not to be had[ for {accelerator_type}][ in {zone}]",
-        "Each provisioning model exists for certain types in certain zones.",
+        "flex-start is not available[ for {accelerator_type}][ in {zone}]",
+        "Each provisioning model is available for certain types in certain zones.",
         (do.list_types, do.create_spot, do.queue),
         (
             (
@@ -84,8 +84,8 @@ CAPACITY_RULES = (
     ),
     DiagnosisRule(
         "zone-lacks-type",
-        "the zone[ {zone}] does not have this type of TPU[, {accelerator_type}]",
-        "Each zone offers certain types of TPU, and only those.",
+        "the zone[ {zone}] does not offer this TPU type[, {accelerator_type}]",
+        "Each zone offers only certain TPU types.",
         (do.list_types, do.list_locations),
         (
             r"the accelerator (?P<accelerator_type>v\d[\w-]*) was not found in zone (?P<zone>[\w-]*\w)",
@@ -96,23 +96,23 @@ CAPACITY_RULES = (
     ),
     DiagnosisRule(
         "capacity-or-quota",
-        "there was too little of something",
-        "It was refused while it was being made, without a word of a quota: most likely there is no such TPU left in the zone just now.",
+        "out of capacity or quota",
+        "The operation failed without naming a quota. Most likely no such TPU is available in the zone now.",
         (do.list_types, do.create_spot, do.queue, do.quota_page),
         link=QUEUED,
     ),
     DiagnosisRule(
         "too-many",
-        "too much was asked for",
-        "The call was refused before anything was made: a quota, or too many calls at once.",
+        "too many calls, or a quota is used up",
+        "The call was refused before anything was created.",
         (do.wait, do.quota_page),
         (r"\bRESOURCE_EXHAUSTED\b", r"\bToo Many Requests\b"),
     ),
     DiagnosisRule(
         "reservation",
         "there is no such reservation",
-        "A reserved TPU comes out of a reservation of the project's, in that zone and of that type.",
-        ("Leave --reserved away, or ask Google for a reservation.",),
+        "A reserved TPU needs a reservation of the project in that zone and of that type.",
+        ("Omit --reserved, or ask Google for a reservation.",),
         (r"reservation .{0,120}(?:not found|does not exist)",),
     ),
 )

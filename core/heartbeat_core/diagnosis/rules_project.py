@@ -1,4 +1,4 @@
-"""Failures of accounts, projects, APIs and permissions. What tells most comes first: billing and APIs before a bare 403."""
+"""Failures of accounts, projects, APIs and permissions. The most specific come first: billing and APIs before a bare 403."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ SETUP = f"{DOCS}/setup-gcp-account"
 PROJECT_RULES = (
     DiagnosisRule(
         "billing-disabled",
-        "the project has no billing",
-        "No open billing account is linked to the project, so Google refuses whatever could cost money.",
+        "billing is not enabled for the project",
+        "No open billing account is linked to the project, so Google refuses everything that can cost money.",
         (do.list_billing_accounts, do.link_billing, do.billing_page),
         (
             r"requires billing to be enabled(?: on project #?(?P<project>[\w:.-]*\w))?",
@@ -26,8 +26,8 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "quota-project-foreign",
-        "the call was counted against somebody else's project",
-        "Your credentials name no project of yours to count calls against, so Google took the one of the program that made them.",
+        "the call was counted against another project",
+        "Your credentials name no quota project, so Google counted the call against the project of the program that made them.",
         (do.set_quota_project,),
         (
             r"in project (?:764086051850|32555940559) before or it is disabled",
@@ -37,8 +37,8 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "quota-project-unset",
-        "the credentials name no project to count calls against",
-        "This API wants to know whose quota a call uses, and a user's credentials do not say by themselves.",
+        "the credentials name no quota project",
+        "This API needs a project whose quota the call uses. A user's credentials do not name one by themselves.",
         (do.set_quota_project,),
         (
             r"requires a quota project, which is not set",
@@ -50,7 +50,7 @@ PROJECT_RULES = (
     DiagnosisRule(
         "api-disabled",
         "the API[ {service}] is off",
-        "A project may use an API only after it was enabled there; a change takes minutes to hold everywhere.",
+        "A project can use an API only after it is enabled there. That takes a few minutes to propagate.",
         (do.enable_api, do.wait),
         (
             (
@@ -67,7 +67,7 @@ PROJECT_RULES = (
     DiagnosisRule(
         "quota-project-denied",
         "you may not use the quota project",
-        "The project that calls are counted against is one where you lack serviceusage.services.use.",
+        "You lack serviceusage.services.use in the project that calls are counted against.",
         (do.grant("roles/serviceusage.serviceUsageConsumer"), do.set_quota_project),
         (r"\bUSER_PROJECT_DENIED\b", r"does not have required permission to use project (?P<project>[\w:.-]*\w)"),
         ("USER_PROJECT_DENIED",),
@@ -76,23 +76,23 @@ PROJECT_RULES = (
     DiagnosisRule(
         "project-suspended",
         "Google has suspended the project",
-        "A suspended project can do nothing, whoever asks.",
+        "No call to a suspended project succeeds, with any account.",
         ("Read the message Google sent to the project's owners, and appeal in the console if it is wrong.",),
         (r"\bCONSUMER_SUSPENDED\b", r"consumer .{0,80}has been suspended"),
         ("CONSUMER_SUSPENDED",),
     ),
     DiagnosisRule(
         "project-placeholder",
-        "the project is still called as in the handbook",
-        "your-project-id stands for the id of a project of yours; so do other names in capitals or angle brackets.",
+        "the project's name is the handbook's placeholder",
+        "your-project-id stands for the id of your project. Names in capitals or angle brackets are placeholders too.",
         (do.list_projects, do.set_project),
         (r"\byour-project-id\b",),
     ),
     DiagnosisRule(
         "act-as",
         "you may not act as the service account[ {service_account}]",
-        "A TPU VM runs as a service account, and who creates one must be allowed to act as it. The handbook's three roles do not "
-        "hold that.",
+        "A TPU VM runs as a service account. To create one you need the permission to act as it, which the handbook's three roles "
+        "do not include.",
         (do.grant_act_as,),
         (
             r"does not have access to service account '(?P<service_account>[^' ]+)'",
@@ -114,7 +114,7 @@ PROJECT_RULES = (
     DiagnosisRule(
         "project-denied",
         "the project[ {project}] is missing or out of reach",
-        "Google does not tell a project that is not there from one you may not see: a wrong account, project or zone, or a grant "
+        "Google gives the same answer for a missing project and for one you cannot see: a wrong account, project or zone, or a grant "
         "that ended.",
         (do.list_accounts, do.list_projects, do.set_project),
         (
@@ -130,7 +130,7 @@ PROJECT_RULES = (
     DiagnosisRule(
         "tpu-permission",
         "a permission is missing[: {permission}]",
-        "Your account has no role in the project that holds it. TPU Viewer looks, TPU Admin also creates and deletes.",
+        "Your account has no role in the project that includes it. TPU Viewer can read, TPU Admin can also create and delete.",
         (do.grant("roles/tpu.viewer"), do.grant("roles/tpu.admin")),
         (r"Permission '(?P<permission>tpu\.[\w.]+)' denied", r"(?P<permission>tpu\.[\w]+\.[\w]+)\b.{0,60}(?:denied|missing|required)"),
         (),
@@ -138,23 +138,23 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "location-unauthorized",
-        "the location[ {zone}] is not found, or not for you",
-        "Google does not say which; it was seen to come and go.",
+        "the location[ {zone}] is not found, or you have no access",
+        "Google does not say which. The error is known to be intermittent.",
         (do.wait, do.list_locations),
         (r"Location (?P<zone>[\w-]+) is not found or access is unauthorized",),
     ),
     DiagnosisRule(
         "location-policy",
-        "an organization's policy keeps resources out of this place",
+        "an organization policy forbids this location",
         "The project belongs to an organization that allows certain locations only.",
-        ("Choose a location that the policy allows, or ask whoever administers the organization.",),
+        ("Choose a location that the policy allows, or ask an administrator of the organization.",),
         (r"\bLOCATION_POLICY_VIOLATED\b", r"constraints/gcp\.resourceLocations"),
         ("LOCATION_POLICY_VIOLATED",),
     ),
     DiagnosisRule(
         "scopes",
-        "this VM's token is not for this API",
-        "A VM's service account acts within the access scopes the VM was created with, whatever roles it has.",
+        "the VM's access scopes do not cover this API",
+        "Access scopes limit the VM's service account, even where its roles allow more. They are set when the VM is created.",
         ("Create the VM with --scopes=cloud-platform, or use credentials of your own on it.", do.login_adc),
         (r"\bACCESS_TOKEN_SCOPE_INSUFFICIENT\b", r"insufficient authentication scopes"),
         ("ACCESS_TOKEN_SCOPE_INSUFFICIENT",),
@@ -162,7 +162,7 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "gcloud-no-account",
-        "gcloud is not logged in",
+        "gcloud is not signed in",
         "No account is selected in gcloud's active configuration.",
         (do.login, do.list_accounts),
         (
@@ -173,11 +173,11 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "credentials-file",
-        "the credentials file that is named cannot be used",
-        "GOOGLE_APPLICATION_CREDENTIALS names it, and as long as that is set programs look nowhere else: logging in does not mend it.",
+        "the credentials file cannot be used",
+        "GOOGLE_APPLICATION_CREDENTIALS names it. While that is set, programs look nowhere else; signing in again does not help.",
         (
             "Correct the path or the file.",
-            "Or do without: unset GOOGLE_APPLICATION_CREDENTIALS, then gcloud auth application-default login.",
+            "Or unset GOOGLE_APPLICATION_CREDENTIALS, then gcloud auth application-default login.",
         ),
         (
             r"\(from GOOGLE_APPLICATION_CREDENTIALS\) cannot be (?:read|used)",
@@ -187,8 +187,8 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "credentials-missing",
-        "programs have no credentials here",
-        "gcloud's own login is for gcloud alone: programs look for Application Default Credentials, and there are none.",
+        "there are no Application Default Credentials",
+        "gcloud's own sign-in is for gcloud only. Programs use Application Default Credentials, and there are none.",
         (do.login_adc,),
         (
             r"default credentials were not found",
@@ -202,8 +202,8 @@ PROJECT_RULES = (
     ),
     DiagnosisRule(
         "credentials-expired",
-        "the credentials no longer hold",
-        "They were revoked, have expired, or the organization wants you to log in again.",
+        "the credentials are no longer valid",
+        "They were revoked, have expired, or the organization requires you to sign in again.",
         (do.login_adc, do.login),
         (
             r"\binvalid_grant\b",
@@ -222,8 +222,8 @@ PROJECT_RULES = (
     DiagnosisRule(
         "permission",
         "a permission is missing[: {permission}]",
-        "Your account has no role that holds it, here or above.",
-        ("Have somebody who administers the project grant a role that holds it.", do.list_accounts),
+        "Your account has no role that includes it, in the project or above.",
+        ("Ask an administrator of the project to grant a role that includes it.", do.list_accounts),
         (
             r"Permission '?\"?(?P<permission>[a-z]\w+\.[\w.]*\w)'?\"? (?:is )?(?:denied|required|missing)",
             r"[Rr]equired '?\"?(?P<permission>[a-z]\w+\.\w+\.\w+)'?\"? permission",

@@ -1,4 +1,4 @@
-"""Failures on a TPU VM, or on the machine that should be one."""
+"""Rules for failures on a TPU VM, and for slips in the handbook's commands."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ TPU_VM_RULES = (
     DiagnosisRule(
         "tpu-in-use",
         "another process has the TPU",
-        "Process {pid} uses it, and a chip is one process's at a time.",
+        "Process {pid} uses it. One process at a time can use a chip.",
         (do.process,),
         (r"TPU is already in use by process with pid (?P<pid>\d+)",),
     ),
     DiagnosisRule(
         "tpu-lock",
-        "libtpu's lock is held, by nobody who can be seen",
-        "A process of another user has the TPU, or one ended without letting go. That the lock file exists proves nothing.",
+        "libtpu's lock is held by a process that cannot be seen",
+        "A process of another user has the TPU, or one ended without releasing it. The lock file alone proves nothing.",
         (do.holder_of_lock, do.holder, do.remove_lock),
         (r"TPU is already in use or the lock file is stale", r"Internal error when accessing libtpu multi-process lockfile"),
     ),
     DiagnosisRule(
         "chip-busy",
-        "another process holds the chip[, {device}]",
-        "The chip's device was opened by somebody else, and can be opened once.",
+        "another process uses the chip[, {device}]",
+        "The chip's device can be opened once, and another process has it open.",
         (do.holder,),
         (
             r"open\((?P<device>/dev/[\w/]+)\): Device or resource busy",
@@ -46,8 +46,8 @@ TPU_VM_RULES = (
     ),
     DiagnosisRule(
         "no-driver",
-        "no TPU was found, and the CPU stood in",
-        "Most likely the TPU VM was made with a runtime for older chips, such as tpu-ubuntu2204-base on a v6e: it comes up READY, "
+        "no TPU was found; the CPU was used instead",
+        "Most likely the TPU VM was created with a runtime for older chips, such as tpu-ubuntu2204-base on a v6e: it becomes READY "
         "without a driver for its chips.",
         (do.delete_vm, create_fitting),
         (r"No GPU/TPU found, falling back to CPU", r"Failed to get global TPU topology"),
@@ -55,22 +55,22 @@ TPU_VM_RULES = (
     ),
     DiagnosisRule(
         "tpu-maybe-in-use",
-        "there may be a TPU here, and it could not be used",
-        "Often it is simply in use by another process; else libtpu, or a jaxlib for TPUs, is not installed.",
-        (do.holder, 'If nobody holds it, install JAX for TPUs: pip install "jax[tpu]".'),
+        "there may be a TPU here, but it cannot be used",
+        "Often another process uses it; otherwise libtpu, or a jaxlib for TPUs, is not installed.",
+        (do.holder, 'If no process uses it, install JAX for TPUs: pip install "jax[tpu]".'),
         (r"A Google TPU may be present on this machine",),
     ),
     DiagnosisRule(
         "tpu-metadata",
-        "the metadata server says nothing of a TPU",
-        "libtpu asks it which TPU this VM has. Off Google Cloud, or on a VM that is no TPU VM, there is no answer.",
-        ("Off Google Cloud, with a TPU all the same: set TPU_SKIP_MDS_QUERY=1 and TPU_ACCELERATOR_TYPE=v6e-1, or whatever it is.",),
+        "the metadata server does not know of a TPU",
+        "libtpu asks it which TPU this VM has. Outside Google Cloud, or on a VM without a TPU, there is no answer.",
+        ("For a TPU outside Google Cloud, set TPU_SKIP_MDS_QUERY=1 and TPU_ACCELERATOR_TYPE, such as v6e-1.",),
         (r"Failed to get TPU metadata",),
     ),
     DiagnosisRule(
         "metadata-unreachable",
         "the metadata server cannot be reached",
-        "Off Google Cloud there is none; in a container, its network does not lead there.",
+        "Outside Google Cloud there is none. In a container, its network does not reach it.",
         ("Run the container on the host's network: docker run --network=host.",),
         (
             r"HTTPConnectionPool\(host='(?:metadata\.google\.internal|169\.254\.169\.254)'",
@@ -88,21 +88,21 @@ TPU_VM_RULES = (
     DiagnosisRule(
         "openblas",
         "OpenBLAS is missing",
-        "torch_xla needs it, and the TPU VM's image does not have it.",
+        "torch_xla needs it, and the TPU VM's image does not include it.",
         (do.install_openblas,),
         (r"libopenblas\.so[\w.]*: cannot open shared object file",),
     ),
     DiagnosisRule(
         "libpython",
-        "Python's own library is not found",
-        "With conda it lies in conda's lib folder, where the loader does not look.",
-        ('Let the loader look there: export LD_LIBRARY_PATH="$CONDA_PREFIX/lib:$LD_LIBRARY_PATH".',),
+        "Python's shared library is not found",
+        "With conda it is in conda's lib folder, where the loader does not look.",
+        ('Add the folder to LD_LIBRARY_PATH: export LD_LIBRARY_PATH="$CONDA_PREFIX/lib:$LD_LIBRARY_PATH".',),
         (r"libpython3[\w.]*\.so[\w.]*: cannot open shared object file",),
     ),
     DiagnosisRule(
         "libtpu-metrics",
-        "the TPU has nothing to tell yet",
-        "libtpu tells its figures from within a program that uses the TPU; none has loaded one.",
+        "the TPU reports no metrics yet",
+        "libtpu serves its metrics from within a program that uses the TPU, and no such program runs.",
         ("Start a program on the TPU first: heartbeat-tui bench --backend xla --until-stopped.",),
         (r"Libtpu metrics unavailable",),
     ),
@@ -134,7 +134,7 @@ HANDBOOK_RULES = (
     DiagnosisRule(
         "unpinned-pip",
         "this installs a torch and a torch_xla that do not match",
-        "The handbook's line names no versions: pip takes the newest torch, and torch_xla, which ends at an older one, does not say "
+        "The handbook's line names no versions: pip takes the newest torch, and torch_xla, built for an older one, does not declare "
         "which it needs.",
         (do.install_pair, do.built_for_you),
         (
@@ -145,15 +145,15 @@ HANDBOOK_RULES = (
     ),
     DiagnosisRule(
         "gcloud-no-zone",
-        "gcloud does not know the zone",
-        "The command names none, and none is set.",
+        "gcloud has no zone",
+        "The command names none, and none is configured.",
         (do.set_zone,),
         (r"Failed to find attribute \[zone\]", r"property \[compute/zone\] is not (?:currently )?set", r"Error parsing \[zone\]"),
     ),
     DiagnosisRule(
         "gcloud-no-project",
-        "gcloud does not know the project",
-        "The command names none, and none is set.",
+        "gcloud has no project",
+        "The command names none, and none is configured.",
         (do.list_projects, do.set_project),
         (
             r"required property \[(?:core/)?project\] is not (?:currently )?set",
@@ -164,7 +164,7 @@ HANDBOOK_RULES = (
     DiagnosisRule(
         "gcloud-missing",
         "gcloud is not installed",
-        "The shell finds no program of that name.",
+        "No program of that name is on PATH.",
         ("Install it: https://docs.cloud.google.com/sdk/docs/install",),
         (r"gcloud: (?:command )?not found", r"No such file or directory: '?gcloud\b"),
         (),

@@ -94,7 +94,7 @@ def test_what_is_known_from_elsewhere_fills_remedies_but_tells_no_tales() -> Non
         "tpu_name": "llm",
     }
     diagnosis = found("Insufficient reserved capacity.", known)
-    assert diagnosis.title == "there is no TPU of this kind left just now"
+    assert diagnosis.title == "there is no TPU of this type now"
     spot = (
         "gcloud compute tpus tpu-vm create llm --project=llm-dev --zone=us-central1-b "
         "--accelerator-type=v6e-1 --version=v2-alpha-tpuv6e --spot"

@@ -30,7 +30,7 @@ def give_stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
 def test_a_known_text_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["explain", STOCKOUT]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("There is no TPU of this kind left in us-east5-a just now.\ncause     This is capacity, not quota")
+    assert out.startswith("There is no TPU of this type in us-east5-a now.\ncause     This is capacity, not quota")
     assert "gcloud compute tpus accelerator-types list '--project=<PROJECT>' --zone=us-east5-a" in out
     assert "fill in <PROJECT>" in out
     assert "costs money" in out

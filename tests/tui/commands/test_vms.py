@@ -179,7 +179,7 @@ def test_a_wrong_pairing_is_refused_with_the_reason(ready: EmulatorThread) -> No
 @pytest.mark.parametrize(
     ("scenario", "title", "next_step"),
     [
-        ("stockout", "there is no TPU of this kind left in us-central1-b just now", "--keep-trying"),
+        ("stockout", "there is no TPU of this type in us-central1-b now", "--keep-trying"),
         ("quota-zone-zero", "the quota of the zone us-central1-b is 0", "gcloud beta quotas preferences create"),
         ("no-tpu-admin", "a permission is missing: tpu.nodes.create", "roles/tpu.admin"),
     ],

@@ -222,7 +222,7 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
 @pytest.mark.parametrize(
     ("state", "said", "helps"),
     [
-        ("stockout", "no TPU of this kind left in us-central1-b", "--spot"),
+        ("stockout", "no TPU of this type in us-central1-b", "--spot"),
         ("quota-zone-zero", "the quota of the zone us-central1-b is 0", "quotas preferences create"),
         ("no-tpu-admin", "tpu.nodes.create", "roles/tpu.admin"),
     ],
@@ -258,7 +258,7 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
         assert "stopped after" in stage.words()
         tried = [line.text for line in stage.fleet.view().log if line.name == "llm-tpu-vm"]
         assert {"asking in us-central1-b", "asking in us-east5-b"} <= set(tried)
-        assert any("there is no TPU of this kind left in us-central1-b" in text for text in tried)
+        assert any("there is no TPU of this type in us-central1-b" in text for text in tried)
 
 
 async def test_what_a_further_zone_has_is_pointed_at(vms: Open, scenario: Scenario) -> None:

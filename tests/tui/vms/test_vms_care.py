@@ -209,7 +209,7 @@ async def test_why_it_failed_is_seen_first_on_a_low_screen(vms: Open) -> None:
         await stage.open_form()
         await stage.begin()
         await stage.ended()
-        assert "✗ llm-tpu-vm was not created: there is no TPU of this kind left" in stage.words()
+        assert "✗ llm-tpu-vm was not created: there is no TPU of this type" in stage.words()
         assert "This is capacity, not quota" in stage.words()
         assert "escape Back y Copy" in stage.words()
         await stage.press("end")
