@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from heartbeat_core.units import NOTHING
+
 T = TypeVar("T")
 StyledText = tuple[str, str]  # text, name of a style
 Order = tuple[str, bool]  # key of a column, whether the greatest comes first
 
-NO_VALUE = "–"
+NO_VALUE = NOTHING
 GAP = 2  # cells between two columns
 SAMPLED = 200  # rows that decide how wide the columns are
 
@@ -144,12 +146,26 @@ def title_texts(layout: Layout[T], order: Order | None) -> list[tuple[str, str, 
     return texts
 
 
-def row_texts(layout: Layout[T], row: T) -> list[StyledText]:
-    """Return the cells of a row, each with the gap before it."""
+def row_texts(layout: Layout[T], row: T, over: tuple[str, str, str] | None = None) -> list[StyledText]:
+    """Return the cells of a row, each with the gap before it.
+
+    ``over`` is (key of a column, text, style): this text stands right of that column, over as many columns as it needs.
+    """
     texts = []
+    covered = 0
     for index, (column, width) in enumerate(layout):
+        if covered:
+            covered -= 1
+            continue
         text, style = column.styled(row)
         texts.append((" " * GAP * bool(index) + column.fitted(text, width), style))
+        if over is not None and column.key == over[0]:
+            room = -GAP
+            for _, more in layout[index + 1 :]:
+                if room >= len(over[1]):
+                    break
+                covered, room = covered + 1, room + more + GAP
+            texts += [(" " * GAP + fitted(over[1], room), over[2])] if covered else []
     return texts
 
 
