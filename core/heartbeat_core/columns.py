@@ -36,12 +36,12 @@ class ColumnSpec(Generic[T]):
 
     What a cell needs besides its row, such as the time, is part of the row: let the function that makes the rows take it.
 
-    ``cell`` returns the text, alone or with the name of a style. ``sort`` returns the key to sort by; None goes last.
-    ``descending`` columns begin with the greatest. ``worth``: where there is no room for all, the column of the least
-    worth goes first. ``whole`` columns are never cut. ``optional`` columns are left out where no row has a value.
-    ``shorten`` makes a text that is too long shorter, before it is cut. ``wide`` columns stand in text only with --wide,
-    and on the screen only when all others have the width they want. ``json`` returns the value of ``json_key`` (``key`` if
-    empty). ``screen`` is false for columns of the text alone.
+    ``least`` is the width under which a column is left out, unless its cells need less. ``cell`` returns the text, alone or
+    with the name of a style. ``sort`` returns the key to sort by; None goes last. ``descending`` columns begin with the
+    greatest. ``worth``: if there is no room for all, the column of the least worth goes first. ``whole`` columns are never cut.
+    ``optional`` columns are left out if no row has a value. ``shorten`` returns a shorter text for one that is too long.
+    ``wide`` columns are shown in text only with --wide, and on the screen only if all others have the width they want.
+    ``json`` returns the value of ``json_key`` (``key`` if empty). ``screen`` is false for columns of the text alone.
     """
 
     key: str
@@ -120,7 +120,9 @@ def lay_out(columns: Sequence[ColumnSpec[T]], wanted: Mapping[str, int], width: 
         group = [column for column in columns if column.wide == wide and (wanted.get(column.key) or not column.optional)]
         fitting: list[ColumnSpec[T]] = []
         for column in sorted(group, key=lambda column: -column.worth):
-            least = max(column.least, wanted.get(column.key, 0) if column.whole else 0)
+            title = len(column.title) + (len(" ▼") if column.sort else 0)
+            wants = max(wanted.get(column.key, 0), title)
+            least = wants if column.whole else min(column.least, wants)
             if least + GAP > left:
                 break
             fitting.append(column)
