@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from heartbeat_core.units import NOTHING
+
 T = TypeVar("T")
 StyledText = tuple[str, str]  # text, name of a style
 Order = tuple[str, bool]  # key of a column, whether the greatest comes first
 
-NO_VALUE = "–"
+NO_VALUE = NOTHING
 GAP = 2  # cells between two columns
 SAMPLED = 200  # rows that decide how wide the columns are
 
@@ -34,12 +36,12 @@ class ColumnSpec(Generic[T]):
 
     What a cell needs besides its row, such as the time, is part of the row: let the function that makes the rows take it.
 
-    ``cell`` returns the text, alone or with the name of a style. ``sort`` returns the key to sort by; None goes last.
-    ``descending`` columns begin with the greatest. ``worth``: where there is no room for all, the column of the least
-    worth goes first. ``whole`` columns are never cut. ``optional`` columns are left out where no row has a value.
-    ``shorten`` makes a text that is too long shorter, before it is cut. ``wide`` columns stand in text only with --wide,
-    and on the screen only when all others have the width they want. ``json`` returns the value of ``json_key`` (``key`` if
-    empty). ``screen`` is false for columns of the text alone.
+    ``least`` is the width under which a column is left out, unless its cells need less. ``cell`` returns the text, alone or
+    with the name of a style. ``sort`` returns the key to sort by; None goes last. ``descending`` columns begin with the
+    greatest. ``worth``: if there is no room for all, the column of the least worth goes first. ``whole`` columns are never cut.
+    ``optional`` columns are left out if no row has a value. ``shorten`` returns a shorter text for one that is too long.
+    ``wide`` columns are shown in text only with --wide, and on the screen only if all others have the width they want.
+    ``json`` returns the value of ``json_key`` (``key`` if empty). ``screen`` is false for columns of the text alone.
     """
 
     key: str
@@ -118,7 +120,9 @@ def lay_out(columns: Sequence[ColumnSpec[T]], wanted: Mapping[str, int], width: 
         group = [column for column in columns if column.wide == wide and (wanted.get(column.key) or not column.optional)]
         fitting: list[ColumnSpec[T]] = []
         for column in sorted(group, key=lambda column: -column.worth):
-            least = max(column.least, wanted.get(column.key, 0) if column.whole else 0)
+            title = len(column.title) + (len(" ▼") if column.sort else 0)
+            wants = max(wanted.get(column.key, 0), title)
+            least = wants if column.whole else min(column.least, wants)
             if least + GAP > left:
                 break
             fitting.append(column)
@@ -144,12 +148,26 @@ def title_texts(layout: Layout[T], order: Order | None) -> list[tuple[str, str, 
     return texts
 
 
-def row_texts(layout: Layout[T], row: T) -> list[StyledText]:
-    """Return the cells of a row, each with the gap before it."""
+def row_texts(layout: Layout[T], row: T, over: tuple[str, str, str] | None = None) -> list[StyledText]:
+    """Return the cells of a row, each with the gap before it.
+
+    ``over`` is (key of a column, text, style): this text stands right of that column, over as many columns as it needs.
+    """
     texts = []
+    covered = 0
     for index, (column, width) in enumerate(layout):
+        if covered:
+            covered -= 1
+            continue
         text, style = column.styled(row)
         texts.append((" " * GAP * bool(index) + column.fitted(text, width), style))
+        if over is not None and column.key == over[0]:
+            room = -GAP
+            for _, more in layout[index + 1 :]:
+                if room >= len(over[1]):
+                    break
+                covered, room = covered + 1, room + more + GAP
+            texts += [(" " * GAP + fitted(over[1], room), over[2])] if covered else []
     return texts
 
 

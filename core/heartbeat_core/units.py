@@ -29,6 +29,16 @@ def format_ns(ns: float) -> str:
     return scaled(ns, TIME)
 
 
+def format_interval(low_ns: float, high_ns: float) -> str:
+    """Write an interval of durations in one unit, with the digits in which its ends differ: "117–121 ms"."""
+    factor, unit = unit_of(high_ns, TIME)
+    for digits in (3, 4, 5, 6):
+        low, high = significant(low_ns / factor, digits), significant(high_ns / factor, digits)
+        if low != high:
+            return f"{low}–{high} {unit}"
+    return format_ns(high_ns)
+
+
 def format_rate(flops_per_s: float) -> str:
     """Write a rate of computing: "1.79 TFLOP/s"."""
     return scaled(flops_per_s, FLOP_RATE)
@@ -60,10 +70,15 @@ def scaled(value: float, units: Units) -> str:
     """Write ``value`` in the largest unit of which it is at least one."""
     if not math.isfinite(value):
         return NOTHING
+    factor, name = unit_of(value, units)
+    return f"{significant(value / factor)} {name}"
+
+
+def unit_of(value: float, units: Units) -> tuple[float, str]:
+    """Return the largest unit of which the value is at least one, else the smallest."""
     # rounded first: 999.9 µs is 1.00 ms, not 1,000 µs
     fitting = [unit for unit in units if float(f"{abs(value) / unit[0]:.2e}") >= 1]
-    factor, name = fitting[-1] if fitting else units[0]
-    return f"{significant(value / factor)} {name}"
+    return fitting[-1] if fitting else units[0]
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -87,6 +87,13 @@ def test_a_cell_that_is_too_long_is_shortened_then_cut() -> None:
     assert [column_at(layout, x) for x in (0, 5, 6, 14, 99)] == ["name", "name", "state", "chips", None]
 
 
+def test_a_text_stands_over_as_many_columns_as_it_needs() -> None:
+    layout = lay_out(COLUMNS, wanted_widths(COLUMNS, NODES), 100)
+    texts = [text for text, _ in row_texts(layout, NODES[0], ("name", "CREATING -> READY", "attention"))]
+    assert texts == ["big        ", "  CREATING -> READY", "  us-central1-b"]
+    assert [text for text, _ in row_texts(layout, NODES[0], ("zone", "nowhere", "failed"))][-1] == "  us-central1-b"
+
+
 def test_rows_without_a_value_come_last_either_way() -> None:
     assert [node.name for node in sort_rows(COLUMNS, NODES, ("chips", True))] == ["big", "a-long-name", "new"]
     assert [node.name for node in sort_rows(COLUMNS, NODES, ("chips", False))] == ["a-long-name", "big", "new"]

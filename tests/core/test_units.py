@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.units import format_bytes, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import (
+    format_bytes,
+    format_bytes_rate,
+    format_count,
+    format_interval,
+    format_ns,
+    format_rate,
+    format_share,
+    significant,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +35,11 @@ from heartbeat_core.units import format_bytes, format_bytes_rate, format_count, 
 )
 def test_durations(ns: float, said: str) -> None:
     assert format_ns(ns) == said
+
+
+def test_an_interval_has_one_unit_and_the_digits_that_tell_its_ends_apart() -> None:
+    ends = ((117e6, 121e6), (9.57e6, 9.65e6), (9.9e5, 1.02e6), (5.0e5, 5.003e5), (1e6, 1e6))
+    assert [format_interval(*each) for each in ends] == ["117–121 ms", "9.57–9.65 ms", "0.990–1.02 ms", "500.0–500.3 µs", "1.00 ms"]
 
 
 def test_rates() -> None:

@@ -1,1 +1,1 @@
-"""Is this machine, this account and this project ready for a TPU? The checks, what each depends on, and what runs them."""
+"""Readiness checks of this machine, account and project: the checks, what each depends on, and their runner."""

@@ -1,4 +1,4 @@
-"""Checks of who asks: gcloud's account, that of programs, whether they are one, and whose quota their calls use."""
+"""Checks of the accounts: gcloud's, that of programs, whether they match, and the quota project."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 
-EMULATED = "an emulator needs no login"
+EMULATED = "the emulator needs no credentials"
 ADC = "https://docs.cloud.google.com/docs/authentication/provide-credentials-adc"
 QUOTA_PROJECT = "https://docs.cloud.google.com/docs/authentication/adc-troubleshooting/user-creds"
-NOT_IN = ("credentials-missing", "credentials-expired")
+SIGNED_OUT = ("credentials-missing", "credentials-expired")
 
 
 def gcloud(context: Context) -> Finding:
-    """Read from gcloud's files which account it acts as, and whether it is logged in."""
+    """Read from gcloud's files which account it acts as, and whether it is signed in."""
     if context.environment.emulated:
         return not_applicable(EMULATED)
     config, metadata = context.environment.gcloud, context.environment.metadata
-    context.note(f"{config.file} and the accounts gcloud holds credentials of", f"account {config.account or 'not set'}")
+    context.note(f"{config.file} and the accounts with credentials", f"account {config.account or 'not set'}")
     if config.problem:
         return unknown("could not tell: gcloud's configuration cannot be read", config.problem, do.init({}))
     if config.account is None:
         if metadata and metadata.email:
             return passed(f"as this VM's service account, {metadata.email}")
-        return failed("gcloud has no account", "It was never logged in, or its account is unset.", do.init({}), do.login({}))
+        return failed("gcloud has no account", "It was never signed in, or its account is unset.", do.init({}), do.login({}))
     if config.accounts is None:
-        return unknown(f"could not tell whether {config.account} is logged in", "gcloud's database cannot be read.", do.list_accounts({}))
+        return unknown(f"could not tell whether {config.account} is signed in", "gcloud's database cannot be read.", do.list_accounts({}))
     impersonated = config.get("auth/impersonate_service_account")
     if config.account in config.accounts or impersonated or (metadata and metadata.email == config.account):
         return passed(f"as {config.account}, in the configuration {config.name}")
-    return failed(f"gcloud is set to {config.account}, which is not logged in", "", do.login({}), do.list_accounts({}))
+    return failed(f"gcloud is set to {config.account}, which is not signed in", "", do.login({}), do.list_accounts({}))
 
 
 def adc(context: Context) -> Finding:
-    """Get a token as programs do, and learn whose it is."""
+    """Get a token as programs do, and find out whose it is."""
     try:
         principal = context.session.identify()
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
-        if error.kind == "no credentials" or diagnosis.id in NOT_IN:
+        if error.kind == "no credentials" or diagnosis.id in SIGNED_OUT:
             return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=ADC)
         raise
     if principal.name is None:
-        why = f"The credentials are good, by {principal.source}. Google does not say whose they are."
+        why = f"The credentials from {principal.source} are valid. Google does not say whose they are."
         return passed(f"as {principal}", why)
     if principal.sort == "metadata server":
-        return passed(f"as this VM's service account, {principal.name}", "What is checked below is what this service account may do.")
+        return passed(f"as this VM's service account, {principal.name}", "The checks below test what this service account may do.")
     return passed(f"as {principal}")
 
 
@@ -58,47 +58,56 @@ def match(context: Context) -> Finding:
     account = context.environment.gcloud.account or (metadata.email if metadata else None)
     context.note("gcloud's account and that of programs", f"{account} and {principal}")
     if principal.name is None or account is None:
-        return unknown(f"could not tell: gcloud acts as {account or 'nobody'}, programs as {principal}", "", do.login_adc({}))
+        return unknown(f"could not tell: gcloud acts as {account or 'no account'}, programs as {principal}", "", do.login_adc({}))
     if principal.name.casefold() == account.casefold():
         return passed(f"both act as {account}")
-    why = "The two keep credentials of their own: a remedy run by gcloud may help somebody else than what is checked here."
+    why = "Their credentials are separate: a fix run by gcloud may change another account than the one checked here."
     return warned(f"gcloud acts as {account}, programs as {principal.name}", why, do.login_adc({}), do.login({}))
 
 
 def quota_project(context: Context) -> Finding:
-    """Find out whose quota calls use: users' credentials do not say by themselves."""
+    """Find the quota project: users' credentials do not name one by themselves."""
     session, project = context.session, context.target.project.value
     remedy = do.set_quota_project(context.words)
     if session.emulated:
         return emulated_quota_project(context)
     if session.principal.sort in ("service account", "metadata server"):
-        return not_applicable("a service account's calls count against its own project")
+        return not_applicable("calls of a service account count against its own project")
     named = session.quota_project
     context.note("the quota project of the credentials", str(named))
     if not named:
-        why = "Some APIs then count calls against a project of Google's, where they are off, and say that yours has them off."
-        say = failed if session.principal.sort == "user" else warned
-        return say("the credentials name no quota project", why, remedy, link=QUOTA_PROJECT)
+        why = "Some APIs then count calls against a project of Google's where they are off, and report yours as off."
+        finding = failed if session.principal.sort == "user" else warned
+        return finding("the credentials name no quota project", why, remedy, link=QUOTA_PROJECT)
     if project and named.value != project:
-        why = f"It was set by {named.source}. Each API has to be enabled there too."
+        why = f"It is set by {named.source}. Each API has to be enabled there too."
         return warned(f"calls count against {named.value}, not against {project}", why, remedy, link=QUOTA_PROJECT)
     return passed(f"calls count against {named.value}")
 
 
 def emulated_quota_project(context: Context) -> Finding:
-    """Ask something, for an emulator may play a Google that counts calls against another project."""
+    """Make a call: a scenario may count calls against another project."""
     try:
         fetch_apis(context)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if diagnosis.id == "quota-project-foreign":
             return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=QUOTA_PROJECT)
-    return not_applicable("an emulator needs no quota project")
+    return not_applicable("the emulator needs no quota project")
 
 
 CHECKS = (
-    Check("account.gcloud", "Is gcloud logged in?", gcloud, needs=("host.gcloud",)),
-    Check("account.adc", "Do programs have credentials that work?", adc, link=ADC),
-    Check("account.match", "Do gcloud and programs act as the same account?", match, needs=("account.gcloud", "account.adc")),
-    Check("account.quota-project", "Do calls count against a project of yours?", quota_project, needs=("account.adc",), link=QUOTA_PROJECT),
+    Check("account.gcloud", "gcloud signed in", "Is gcloud signed in?", gcloud, needs=("host.gcloud",)),
+    Check("account.adc", "Default credentials", "Do programs have credentials that work?", adc, link=ADC),
+    Check(
+        "account.match", "Same account", "Do gcloud and programs act as the same account?", match, needs=("account.gcloud", "account.adc")
+    ),
+    Check(
+        "account.quota-project",
+        "Quota project",
+        "Do calls count against a project of yours?",
+        quota_project,
+        needs=("account.adc",),
+        link=QUOTA_PROJECT,
+    ),
 )

@@ -1,4 +1,4 @@
-"""What a check is: a question, what it depends on, and the function that finds the answer."""
+"""The definition of a check: its title and question, what it needs, and the function that answers it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT_S = 10.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: a status, a line that says it, and what it means and mends."""
+    """The outcome of a check: a status, a summary in a line, why, and what fixes it."""
 
     status: Status
     summary: str
@@ -28,15 +28,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One question of the checklist.
+    """One check of the checklist; ``title`` is a noun phrase.
 
-    It is asked when all of ``needs`` have been answered, and not asked at all where one of them failed. ``permission`` is the
-    least that the one who asks must have, empty for none. ``limit_s`` bounds it, waiting for a shared answer included.
+    It runs when all of ``needs`` have a result, and not at all where one of them failed. ``permission`` is the one its calls need,
+    empty for none. ``limit_s`` includes waiting for a shared query.
     """
 
     id: str
+    title: str
     question: str
-    ask: Callable[[Context], Finding]
+    run: Callable[[Context], Finding]
     needs: tuple[str, ...] = ()
     permission: str = ""
     limit_s: float = LIMIT_S

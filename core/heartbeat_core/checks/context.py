@@ -1,4 +1,4 @@
-"""What a check may look at, and where it notes down what it saw."""
+"""The context of a check: its environment, sessions, shared queries and evidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from heartbeat_core.checks.result import Evidence
 from heartbeat_core.cloud import compute, iam, projects, tpu
-from heartbeat_core.cloud import projects as services
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.target import Target
 
@@ -30,7 +29,7 @@ THIS_MACHINE = "this machine"
 
 
 class Blocked(Exception):
-    """Said within a check: another one has to be mended first, which only turned out when asking."""
+    """Raised within a check that finds out that another one has to pass first."""
 
     def __init__(self, by: str, summary: str) -> None:
         super().__init__(summary)
@@ -39,10 +38,10 @@ class Blocked(Exception):
 
 @dataclass(frozen=True)
 class CheckEnvironment:
-    """Everything outside: the target, this machine's files below ``root``, gcloud's configuration, and a way to Google Cloud.
+    """What the checks look at: the target, this machine's files below ``root``, gcloud's configuration and Google Cloud.
 
-    ``open_session`` may take long and raise CloudError. ``endpoint`` is the emulator's that is asked in Google's stead;
-    ``xla_python`` the interpreter with torch_xla, None for this one.
+    ``open_session`` may take long and raise CloudError. ``endpoint`` is the emulator's, None for Google; ``xla_python`` the
+    interpreter with torch_xla, None for this one.
     """
 
     target: Target
@@ -60,7 +59,7 @@ class CheckEnvironment:
 
 
 class SharedQueries:
-    """What all checks of one round share: the session, and every answer that more than one of them wants."""
+    """The session and the answers that the checks of one round share."""
 
     def __init__(self, environment: CheckEnvironment, cancellation: Cancellation, limit_s: float) -> None:
         self.environment, self.cancellation, self.limit_s = environment, cancellation, limit_s
@@ -70,7 +69,7 @@ class SharedQueries:
         self.opened: CloudSession | None = None
 
     def get(self, key: str, work: Callable[[], T]) -> T:
-        """Carry out ``work`` once a round, in the thread of whoever is first; give all the same answer, or raise the same."""
+        """Run ``work`` once a round, in the first caller's thread; return its result, or raise its error, to every caller."""
         from concurrent.futures import Future
 
         with self.lock:
@@ -79,18 +78,18 @@ class SharedQueries:
         if first:
             try:
                 future.set_result(work())
-            except BaseException as error:  # noqa: BLE001  # everyone who waits raises it
+            except BaseException as error:  # noqa: BLE001  # every waiting caller raises it
                 future.set_exception(error)
         return cast("T", future.result())
 
     def session(self) -> CloudSession:
-        """Give the one session; raise CloudError where there are no credentials."""
+        """Return the round's session; raise CloudError where there are no credentials."""
         self.opened = self.get("session", self.environment.open_session)
         return self.opened
 
     @property
     def principal(self) -> Principal | None:
-        """Say as whom this asks, None as long as no session was needed."""
+        """Return the principal of the session, None until one is opened."""
         return self.opened.principal if self.opened else None
 
     def close(self) -> None:
@@ -99,7 +98,7 @@ class SharedQueries:
 
 
 class Context:
-    """One check's view of a round; everything it asks becomes evidence."""
+    """One check's view of a round; each of its calls becomes evidence."""
 
     def __init__(self, shared: SharedQueries, limit_s: float) -> None:
         self.shared, self.limit_s = shared, limit_s
@@ -115,51 +114,51 @@ class Context:
 
     @property
     def project(self) -> str:
-        """Give the project's id; raise Blocked where none was chosen."""
+        """Return the project's id; raise Blocked where none is chosen."""
         if not self.target.project.value:
-            raise Blocked("project.exists", "no project was chosen")
+            raise Blocked("project.exists", "no project is chosen")
         return self.target.project.value
 
     @property
     def session(self) -> CloudSession:
-        """Make a session that ends with this check; raise CloudError where there are no credentials."""
+        """Open a session that ends with this check; raise CloudError where there are no credentials."""
         made = self.shared.session().child_session(cancellation=self.cancellation, seconds=self.limit_s)
         with self.lock:
             self.sessions.append(made)
         return made
 
     def fetch_once(self, key: str, work: Callable[[CloudSession], T]) -> T:
-        """Ask what other checks of this round ask too: once for all of them; raise what it raises."""
+        """Make a query that other checks of this round make too, once for all of them; raise what it raises."""
         session = self.shared.session()
 
-        def ask() -> T:
-            # not this check's own session: when it is given up, the others still want the answer
+        def fetch() -> T:
+            # not this check's own session: when it ends, other checks still wait for the answer
             child = session.child_session(cancellation=self.shared.cancellation, seconds=self.shared.limit_s)
             self.shared.calls[key] = child.calls
             return work(child)
 
         try:
-            return self.shared.get(key, ask)
+            return self.shared.get(key, fetch)
         finally:
             with self.lock:
                 self.noted += [evidence_of(call) for call in tuple(self.shared.calls.get(key, ()))]
 
     def note(self, asked: str, answered: str) -> None:
-        """Keep what was looked at on this machine."""
+        """Add evidence of this machine."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         with self.lock:
             self.noted.append(Evidence(asked, THIS_MACHINE, answered, now, 0.0))
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """List everything that was asked so far, in the order in which it was."""
+        """Return all evidence so far, in order of time."""
         with self.lock:
             calls = [evidence_of(call) for session in self.sessions for call in tuple(session.calls)]
             return tuple(sorted([*self.noted, *calls], key=lambda evidence: evidence.at))
 
     @property
     def words(self) -> dict[str, str]:
-        """Give what is known, for remedies."""
+        """Return the known values for placeholders of fixes."""
         principal = self.shared.principal
         return self.target.known() | ({"principal": principal.member} if principal and principal.member else {})
 
@@ -170,7 +169,7 @@ def evidence_of(call: ApiCall) -> Evidence:
     return Evidence(asked, call.principal, call.outcome + again, call.at.isoformat(timespec="milliseconds"), 1e3 * call.seconds)
 
 
-# What stands for the roles of the handbook: by permissions, so that inherited, custom and group grants count too.
+# The roles of the handbook as permissions, so that inherited, custom and group grants count too.
 SERVICE_ACCOUNT_ADMIN = tuple(f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "setIamPolicy"))
 PROJECT_IAM_ADMIN = ("resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy")
 TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update", "start", "stop"))
@@ -182,9 +181,9 @@ def fetch_project(context: Context) -> projects.Project:
     return context.fetch_once("project", lambda session: projects.get_project(session, name))
 
 
-def fetch_apis(context: Context) -> dict[str, services.Api]:
+def fetch_apis(context: Context) -> dict[str, projects.Api]:
     name = context.project
-    return context.fetch_once("apis", lambda session: services.get_apis(session, name))
+    return context.fetch_once("apis", lambda session: projects.get_apis(session, name))
 
 
 def fetch_permissions(context: Context) -> frozenset[str]:
@@ -208,7 +207,7 @@ def fetch_region(context: Context, region: str) -> compute.Region:
 
 
 def fetch_nodes(context: Context) -> tpu.Nodes:
-    """Ask for every node and queued resource of the project, in all zones."""
+    """Return every node and queued resource of the project, in all zones."""
     name = context.project
     nodes = context.fetch_once("nodes", lambda session: tpu.list_nodes(session, name))
     queued = context.fetch_once("queued resources", lambda session: tpu.list_queued_resources(session, name))

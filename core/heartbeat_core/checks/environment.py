@@ -1,4 +1,4 @@
-"""Looks around once, before the checks: flags, environment, gcloud's files, the metadata server, and which TPU VM is meant."""
+"""Detect the environment of the checks: flags, variables, gcloud's files, the metadata server, and the target."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def detect_environment(
     project: SourcedValue | None = None,
     limits: Limits | None = None,
 ) -> CheckEnvironment:
-    """Find out what is to be checked; nothing is asked but the metadata server, and that only on a VM of Google's.
+    """Return the environment of the checks. The only call is to the metadata server, on a Google VM.
 
-    ``flags`` maps the parts of a target to what was given; ``project`` is taken where nobody names one. Raise HeartbeatError
-    for an endpoint or a provisioning model that is none.
+    ``flags`` maps the parts of a target to what was given; ``project`` is the default. Raise HeartbeatError for an invalid
+    endpoint or provisioning model.
     """
     environ = os.environ if environ is None else environ
     settings = settings or Settings()
@@ -50,14 +50,14 @@ def detect_environment(
 
 
 def demo_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Leave out of the environment whatever chooses a target or credentials: a demo has its own."""
+    """Return the environment without what chooses a target or credentials: a demo has its own."""
     environ = os.environ if environ is None else environ
     kept = {name: environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "TPU_LIBRARY_PATH") if name in environ}
     return {**kept, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true"}
 
 
 def xla_python(settings: Settings) -> Path | None:
-    """Name the interpreter with torch_xla: the one set, or that of the environment built for it; None for neither."""
+    """Return the interpreter with torch_xla: the configured one, or that of the managed environment; None for neither."""
     from heartbeat_core.benchmark.backends import tpu_backend
     from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 

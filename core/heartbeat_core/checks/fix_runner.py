@@ -1,4 +1,4 @@
-"""Runs a remedy: exactly the command that was shown, as a list of arguments, never through a shell."""
+"""Run a fix: exactly the command that was shown, as a list of arguments, never through a shell."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.paths import emulated_gcloud_folder
 
-END_LIMIT_S = 5.0  # from the order to end until it is ended by force
+END_LIMIT_S = 5.0  # from SIGTERM to SIGKILL
 # Colours, titles and cursor movements, then what is left of controls: none of them may reach the screen.
 CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 BILLING = ("gcloud", "billing")
-LOGGING_IN = (("gcloud", "init"), ("gcloud", "auth"))
+SIGN_IN = (("gcloud", "init"), ("gcloud", "auth"))
 
 Way = Literal["run", "terminal", "copy"]
 
 
 @dataclass(frozen=True)
 class FixMode:
-    """How a remedy is to be carried out: ``run`` here, in the ``terminal``, or ``copy`` alone, with the reason why."""
+    """How a fix is run: ``run`` here, in the ``terminal``, or ``copy`` only, with the reason."""
 
     way: Way
     reason: str = ""
 
 
-def manner_of(remedy: Remedy, *, emulated: bool = False) -> FixMode:
-    """Choose the manner. Who pays is decided by people alone; towards an emulator only gcloud runs, and nobody logs in."""
+def fix_mode(remedy: Remedy, *, emulated: bool = False) -> FixMode:
+    """Return how a fix is run. Linking billing is left to the user; against an emulator only gcloud runs, without signing in."""
     command = remedy.command
     if command is None:
-        return FixMode("copy", "There is no command for it.")
+        return FixMode("copy", "There is no command to run.")
     if command[:2] == BILLING and remedy.changes:
-        return FixMode("copy", "Who pays is for you to decide: copy the command and run it yourself.")
+        return FixMode("copy", "It changes who pays: copy the command and run it yourself.")
     if emulated and command[0] != "gcloud":
         return FixMode("copy", "The demo changes nothing on this machine.")
-    if emulated and command[:2] in LOGGING_IN:
-        return FixMode("copy", "The demo needs nobody to log in.")
+    if emulated and command[:2] in SIGN_IN:
+        return FixMode("copy", "The demo needs no sign-in.")
     if remedy.interactive or command[0] == "sudo":
-        return FixMode("terminal", "It talks to you: it gets the terminal, and the screen comes back after it.")
+        return FixMode("terminal", "It asks questions: it runs in the terminal, and the screen returns after it.")
     return FixMode("run")
 
 
-def filled(remedy: Remedy, values: Mapping[str, str]) -> Remedy:
-    """Fill in what the command leaves open: {"<EMAIL>": "you@example.com"}; each stays within its own argument."""
+def fill_in(remedy: Remedy, values: Mapping[str, str]) -> Remedy:
+    """Return the fix with placeholders replaced: {"<EMAIL>": "you@example.com"}; each value stays within its argument."""
 
     def fill(word: str) -> str:
         for place, value in values.items():
@@ -65,7 +65,7 @@ def filled(remedy: Remedy, values: Mapping[str, str]) -> Remedy:
 
 
 class FixRun:
-    """A command under way; ``on_line`` gets each line of its output, from the thread that reads it."""
+    """A running command; ``on_line`` is called with each line of output, in the thread that reads it."""
 
     def __init__(self, command: Sequence[str], on_line: Callable[[str], object], environ: Mapping[str, str] | None = None) -> None:
         self.command, self.on_line = tuple(command), on_line
@@ -75,7 +75,7 @@ class FixRun:
         self.cancelled = False
 
     def run(self) -> int:
-        """Run it to its end and return its exit code, -15 where it was cancelled; raise HeartbeatError where it cannot start."""
+        """Run to the end and return the exit code, -15 where it was cancelled; raise HeartbeatError where it cannot start."""
         with self.lock:
             if self.cancelled:
                 return -signal.SIGTERM
@@ -88,7 +88,7 @@ class FixRun:
     def start(self) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                [found(self.command[0], self.environ), *self.command[1:]],
+                [find_program(self.command[0], self.environ), *self.command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -99,35 +99,35 @@ class FixRun:
             raise cannot_start(self.command, error) from error
 
     def cancel(self) -> None:
-        """Have it end, by force if it does not listen; returns at once."""
+        """Send SIGTERM, and SIGKILL after a while; return without waiting."""
         with self.lock:
             self.cancelled, process = True, self.process
         if process is not None and process.poll() is None:
-            end_group(process, signal.SIGTERM)
-            timer = threading.Timer(END_LIMIT_S, end_group, (process, signal.SIGKILL))
+            signal_group(process, signal.SIGTERM)
+            timer = threading.Timer(END_LIMIT_S, signal_group, (process, signal.SIGKILL))
             timer.daemon = True
             timer.start()
 
 
 def run_in_terminal(command: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
-    """Run a command that talks to a person, on this terminal; return its exit code. Raise HeartbeatError where it cannot start.
+    """Run an interactive command on this terminal and return its exit code; raise HeartbeatError where it cannot start.
 
-    Ctrl-C is the command's own while it runs. For the main thread.
+    Ctrl-C goes to the command while it runs. For the main thread.
     """
     environ = dict(os.environ if environ is None else environ)
     before = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a child inherits
     try:
-        return subprocess.run([found(command[0], environ), *command[1:]], env=environ, check=False).returncode
+        return subprocess.run([find_program(command[0], environ), *command[1:]], env=environ, check=False).returncode
     except OSError as error:
         raise cannot_start(command, error) from error
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def remedy_environ(endpoint: str | None, folder: Path | None = None) -> dict[str, str]:
-    """Give the environment a remedy runs in: our own, or one that leads gcloud to the emulator at ``endpoint`` alone.
+def fix_environ(endpoint: str | None, folder: Path | None = None) -> dict[str, str]:
+    """Return the environment of a fix: our own, or one that points gcloud only at the emulator at ``endpoint``.
 
-    ``folder`` is where gcloud keeps its things then, apart from the user's own.
+    ``folder`` is then gcloud's configuration folder, separate from the user's.
     """
     if endpoint is None:
         return dict(os.environ)
@@ -141,8 +141,8 @@ def remedy_environ(endpoint: str | None, folder: Path | None = None) -> dict[str
     }
 
 
-def found(program: str, environ: Mapping[str, str]) -> str:
-    """Find a program as a shell with this environment would."""
+def find_program(program: str, environ: Mapping[str, str]) -> str:
+    """Return the path of a program as a shell with this environment finds it."""
     return shutil.which(program, path=environ.get("PATH")) or program
 
 
@@ -153,7 +153,7 @@ def cannot_start(command: Sequence[str], error: OSError) -> HeartbeatError:
 
 
 def lines_of(output: BufferedReader) -> Iterator[str]:
-    """Give lines as they come, bare of controls; a carriage return ends one as well, for progress is written so."""
+    """Yield lines as they come, without control characters; a carriage return ends one too, as in progress output."""
     decode, rest = codecs.getincrementaldecoder("utf-8")("replace").decode, ""
     while data := output.read1():
         *whole, rest = re.split(r"\r\n|\n|\r", rest + decode(data))
@@ -166,6 +166,6 @@ def clean(line: str) -> str:
     return CONTROLS.sub("", line)
 
 
-def end_group(process: subprocess.Popen[bytes], order: int) -> None:
+def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, order)
+        os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""Checks of this machine. They read files and ask the metadata server; no library is imported, no program is started."""
+"""Checks of this machine. They read files; no library is imported and no program is started."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def python(context: Context) -> Finding:
     if version < (3, 10):
         return failed(f"Python {number} is too old", "heartbeat-tui needs 3.10 or newer.", Remedy("Install Python 3.10 to 3.13."))
     if version > (3, 13):
-        why = "torch_xla 2.9 ends at 3.13. The CPU can beat here, a TPU cannot."
-        return warned(f"Python {number} is newer than torch_xla knows", why, Remedy("Use Python 3.10 to 3.13 for the TPU."))
+        why = "torch_xla 2.9 supports Python up to 3.13. The CPU backend works here, the TPU does not."
+        return warned(f"Python {number} is newer than torch_xla supports", why, Remedy("Use Python 3.10 to 3.13 for the TPU."))
     return passed(f"Python {number}")
 
 
 def gcloud(context: Context) -> Finding:
-    """Find gcloud without running it, which takes half a second."""
+    """Find gcloud without running it, which would take half a second."""
     path = shutil.which("gcloud", path=context.environment.environ.get("PATH", ""))
-    context.note("gcloud on PATH", path or "not there")
+    context.note("gcloud on PATH", path or "not found")
     if path is None:
-        why = "The handbook, and every remedy here, uses it."
+        why = "The handbook and the fixes here use it."
         page = Remedy("Install the Google Cloud CLI.", page=INSTALL_GCLOUD, changes="installs gcloud")
-        say = warned if context.environment.emulated else failed
-        return say("gcloud is not installed", why, page, do.init({}))
+        finding = warned if context.environment.emulated else failed
+        return finding("gcloud is not installed", why, page, do.init({}))
     version = gcloud_version(Path(path))
-    return passed(f"gcloud {version}" if version else f"gcloud, of a version that {path} does not tell")
+    return passed(f"gcloud {version}" if version else f"gcloud, version unknown ({path})")
 
 
 def gcloud_version(path: Path) -> str | None:
-    """Read the file VERSION that lies at the root of an installation."""
+    """Read the file VERSION at the root of an installation."""
     for root in (path.resolve().parent.parent, path.parent.parent, Path("/usr/lib/google-cloud-sdk")):
         try:
             words = (root / "VERSION").read_text("utf-8")[:LONGEST_VERSION].split()
@@ -70,7 +70,7 @@ def gcloud_version(path: Path) -> str | None:
 
 
 def site_folders(context: Context, *, xla: bool) -> list[str]:
-    """List the folders a Python finds its packages in: the one with torch_xla's, or this one's."""
+    """Return the package folders of the Python with torch_xla, or of this one."""
     python = context.environment.xla_python if xla else None
     if python is None:
         return list(sys.path)
@@ -79,10 +79,10 @@ def site_folders(context: Context, *, xla: bool) -> list[str]:
 
 
 def package_version(context: Context, name: str, folders: list[str]) -> str | None:
-    """Find the version of an installed package by the name of its metadata's folder, importing nothing of it."""
+    """Return the version of an installed package from the name of its metadata folder, without importing it."""
     found = next((path for folder in folders for path in Path(folder).glob(f"{name}-*.dist-info")), None)
     version = found.name.removesuffix(".dist-info").partition("-")[2] if found else None
-    context.note(f"package {name} in {folders[0] if len(folders) == 1 else 'this Python'}", version or "not there")
+    context.note(f"package {name} in {folders[0] if len(folders) == 1 else 'this Python'}", version or "not found")
     return version
 
 
@@ -97,8 +97,8 @@ def torch(context: Context) -> Finding:
     command = (sys.executable, "-m", "pip", "install", "torch")
     remedy = Remedy("Install torch.", command, changes="installs torch in this Python (0.2 to 3 GB)")
     if on_tpu_vm(context):
-        return failed("torch is not installed", "Without it nothing beats here.", do.install_pair({}), do.built_for_you({}))
-    return warned("torch is not installed", "It is needed to beat here, not to set up a TPU.", remedy)
+        return failed("torch is not installed", "Nothing can be measured here without it.", do.install_pair({}), do.built_for_you({}))
+    return warned("torch is not installed", "It is needed to measure here, not to set up a TPU.", remedy)
 
 
 def torch_xla(context: Context) -> Finding:
@@ -109,17 +109,17 @@ def torch_xla(context: Context) -> Finding:
     if bridge is None:
         if not on_vm:
             return not_applicable(NOT_ON_A_TPU_VM)
-        return failed("torch_xla is not installed", "torch reaches a TPU through it.", *remedies)
+        return failed("torch_xla is not installed", "torch uses a TPU through it.", *remedies)
     own = package_version(context, "torch", folders)
     if own and release(own) == release(bridge):
         return passed(f"torch {own} and torch_xla {bridge}")
-    why = "torch_xla is built for one release of torch and does not say so to pip: unpinned, the two pair wrongly."
-    say = failed if on_vm else warned
-    return say(f"torch_xla {bridge} goes with torch {release(bridge)}, and there is {own or 'none'}", why, *remedies)
+    why = "torch_xla is built for one release of torch and does not declare it to pip: unpinned, the two do not match."
+    finding = failed if on_vm else warned
+    return finding(f"torch_xla {bridge} needs torch {release(bridge)}, found {own or 'none'}", why, *remedies)
 
 
 def release(version: str) -> str:
-    """Take the part of a version that must be the same in both: 2.9.1+cpu → 2.9."""
+    """Return the part of a version that must match: 2.9.1+cpu → 2.9."""
     return ".".join(version.partition("+")[0].split(".")[:2])
 
 
@@ -129,9 +129,9 @@ def libtpu(context: Context) -> Finding:
     named = context.environment.environ.get("TPU_LIBRARY_PATH")
     if named:
         there = Path(named).is_file()
-        context.note(f"TPU_LIBRARY_PATH={named}", "there" if there else "not there")
+        context.note(f"TPU_LIBRARY_PATH={named}", "found" if there else "not found")
         if not there:
-            return failed(f"TPU_LIBRARY_PATH names {named}, which is not there", "", Remedy("Unset TPU_LIBRARY_PATH, or correct it."))
+            return failed(f"TPU_LIBRARY_PATH names {named}, which does not exist", "", Remedy("Unset TPU_LIBRARY_PATH, or correct it."))
         return passed(f"libtpu at {named}")
     folders = site_folders(context, xla=True)
     for name in ("libtpu", "libtpu_nightly"):
@@ -144,14 +144,14 @@ def openblas(context: Context) -> Finding:
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
     found = next(iter(find_library(context, OPENBLAS)), None)
-    context.note(f"{OPENBLAS} where the loader looks", str(found) if found else "not there")
+    context.note(f"{OPENBLAS} where the loader looks", str(found) if found else "not found")
     if found:
         return passed(f"OpenBLAS, {found}")
-    return failed("OpenBLAS is missing", "torch_xla needs it, and a TPU VM's image does not have it.", do.install_openblas({}))
+    return failed("OpenBLAS is missing", "torch_xla needs it, and a TPU VM's image does not include it.", do.install_openblas({}))
 
 
 def find_library(context: Context, name: str) -> Iterator[Path]:
-    """Find a shared library by the folders the loader looks in, the machine's own and those of LD_LIBRARY_PATH."""
+    """Find a shared library in the loader's folders and those of LD_LIBRARY_PATH."""
     set_by_hand = (folder for folder in context.environment.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
     for folder in (Path(each) for each in set_by_hand):
         yield from (folder / name,) if (folder / name).exists() else ()
@@ -171,11 +171,11 @@ def chips(context: Context) -> Finding:
         return not_applicable(NOT_ON_A_TPU_VM)
     promised = metadata.accelerator_type if metadata else None
     if not found:
-        why = f"The metadata server calls this a {promised or 'TPU VM'}. On the PCI bus there is nothing."
+        why = f"The metadata server describes this as a {promised or 'TPU VM'}, but no TPU is on the PCI bus."
         return failed("no TPU chip is on the PCI bus", why, Remedy("Delete this TPU VM and create another; a chip may have failed."))
     kind = find_accelerator(promised)
     if kind and all(tpu.chip and tpu.chip.name != kind.family.name for tpu in found):
-        return warned(f"{len(slots)} × {', '.join(names)}, and the metadata server says {promised}", "One of the two is wrong.")
+        return warned(f"{len(slots)} × {', '.join(names)}, but the metadata server says {promised}", "One of the two is wrong.")
     return passed(f"{len(slots)} × {', '.join(names)}")
 
 
@@ -186,18 +186,18 @@ def chip_driver(context: Context) -> Finding:
     kind = find_accelerator(metadata.accelerator_type if metadata else None)
     runtime = metadata.tpu_env.get("RUNTIME_VERSION") if metadata else None
     devices = driver_files(context.environment.root)
-    context.note("/dev/vfio, /dev/accel*", ", ".join(str(device) for device in devices) or "no chip in either")
+    context.note("/dev/vfio, /dev/accel*", ", ".join(str(device) for device in devices) or "no chip device")
     fitting = kind.family.runtime if kind else fitting_runtime(tpus(context))
     words = {**context.words, **({"accelerator_type": kind.type} if kind else {}), **({"runtime_version": fitting} if fitting else {})}
-    again = (do.delete_vm(words), do.create_vm(words, "Create it again, with the runtime that fits."))
+    again = (do.delete_vm(words), do.create_vm(words, "Create it again with the matching runtime."))
     if not devices:
-        why = "Most likely the TPU VM was made with a runtime for other chips: it comes up READY, without a driver for its own."
+        why = "Most likely the TPU VM was created with a runtime for other chips: it becomes READY without a driver for its own."
         return failed("the chips have no driver", why, *again, link=RUNTIMES)
     if kind and runtime and runtime_fits(kind, runtime) is False:
         return failed(f"the runtime {runtime} is not for {kind.type}", f"{kind.family.runtime} is.", *again, link=RUNTIMES)
     closed = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
     if closed:
-        return failed(f"{', '.join(closed)} may not be opened by you", "Its permissions forbid it.", Remedy("Run as root, with sudo."))
+        return failed(f"{', '.join(closed)} cannot be opened", "Its file permissions do not allow it.", Remedy("Run as root, with sudo."))
     return passed(f"{len(devices)} device{'s' * (len(devices) != 1)}: {', '.join(str(device) for device in devices)}")
 
 
@@ -208,21 +208,21 @@ def fitting_runtime(found: Iterable[PciTpu]) -> str | None:
 
 
 def chip_free(context: Context) -> Finding:
-    """Find who holds a chip; nobody's process is ever ended."""
+    """Find the processes that use a chip; none is ever ended."""
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
     root = context.environment.root
     holders = users_of(root, driver_files(root))
-    context.note("/proc/*/fd and /proc/locks", "; ".join(map(str, holders)) or "nobody holds a chip or libtpu's lock")
+    context.note("/proc/*/fd and /proc/locks", "; ".join(map(str, holders)) or "no process holds a chip or libtpu's lock")
     if holders:
-        why = "A chip is one process's at a time. heartbeat-tui ends nobody's process."
+        why = "One process at a time can use a chip. heartbeat-tui never ends another program."
         remedies = [do.process({"pid": str(holder.pid)}) for holder in holders]
-        return failed(f"held by {'; '.join(map(str, holders))}", why, *remedies)
+        return failed(f"in use by {'; '.join(map(str, holders))}", why, *remedies)
     hidden = unreadable(root)
     if hidden:
-        why = f"{hidden} processes are other users', and what they hold cannot be seen; libtpu's lock is free."
-        return warned("nobody was seen with it", why, do.holder({}))
-    return passed("nobody holds it")
+        why = f"The open files of {hidden} processes of other users cannot be seen; libtpu's lock is free."
+        return warned("no process seen that uses it", why, do.holder({}))
+    return passed("not in use")
 
 
 def scopes(context: Context) -> Finding:
@@ -233,24 +233,24 @@ def scopes(context: Context) -> Finding:
         return unknown("could not tell: the metadata server does not answer", "A container needs the host's network to reach it.")
     context.note("metadata server, the VM's access scopes", " ".join(metadata.scopes or ()) or "none")
     if metadata.scopes is None:
-        return unknown("could not tell: the metadata server names no scopes", "The VM may have no service account.")
+        return unknown("could not tell: the metadata server lists no scopes", "The VM may have no service account.")
     if SCOPE in metadata.scopes:
-        return passed("cloud-platform: whatever its roles allow")
-    why = "A VM's programs act within its access scopes, whatever roles its service account has; TPU VMs keep those they were made with."
+        return passed("cloud-platform: the roles decide")
+    why = "Access scopes limit a VM's programs, even where its roles allow more. A TPU VM keeps the scopes it was created with."
     words = context.words
-    create = do.create_vm(words, "Create it again, with the scope.", f"--scopes={SCOPE}")
+    create = do.create_vm(words, "Create it again with the scope.", f"--scopes={SCOPE}")
     return failed("the VM's access scopes are narrower than cloud-platform", why, do.delete_vm(words), create)
 
 
 CHECKS = (
-    Check("host.python", "Is this Python one that everything here runs on?", python),
-    Check("host.gcloud", "Is the Google Cloud CLI installed?", gcloud),
-    Check("host.torch", "Is torch installed?", torch),
-    Check("host.torch-xla", "Do torch and torch_xla match?", torch_xla),
-    Check("host.libtpu", "Is libtpu installed?", libtpu),
-    Check("host.openblas", "Is OpenBLAS installed?", openblas),
-    Check("host.chips", "Are there TPU chips in this machine?", chips),
-    Check("host.chip-driver", "Do the chips have a driver that fits?", chip_driver, link=RUNTIMES),
-    Check("host.chip-free", "Is the TPU free?", chip_free),
-    Check("host.scopes", "Do this VM's access scopes reach Google Cloud?", scopes),
+    Check("host.python", "Python version", "Is this version of Python supported?", python),
+    Check("host.gcloud", "gcloud installed", "Is the Google Cloud CLI installed?", gcloud),
+    Check("host.torch", "torch installed", "Is torch installed?", torch),
+    Check("host.torch-xla", "torch_xla version", "Do torch and torch_xla match?", torch_xla),
+    Check("host.libtpu", "libtpu installed", "Is libtpu installed?", libtpu),
+    Check("host.openblas", "OpenBLAS installed", "Is OpenBLAS installed?", openblas),
+    Check("host.chips", "TPU chips", "Are there TPU chips in this machine?", chips),
+    Check("host.chip-driver", "TPU driver", "Do the chips have a matching driver?", chip_driver, link=RUNTIMES),
+    Check("host.chip-free", "TPU not in use", "Is the TPU free?", chip_free),
+    Check("host.scopes", "Access scopes", "Do this VM's access scopes cover Google Cloud?", scopes),
 )

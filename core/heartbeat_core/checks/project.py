@@ -1,4 +1,4 @@
-"""Checks of the project: that it is there, that it can pay, and which APIs are on."""
+"""Checks of the project: that it exists, billing, and the APIs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heartbeat_core.diagnosis.model import Remedy
 OUT_OF_REACH = ("project-denied", "permission", "forbidden", "not-found")
 BILLING = "https://docs.cloud.google.com/billing/docs/how-to/modify-project"
 ENABLE = "https://docs.cloud.google.com/service-usage/docs/enable-disable"
-# In the order in which they are best turned on: what is needed to look at the rest comes first.
+# In the order in which to enable them: those that the other checks need come first.
 APIS = {
     "serviceusage": "Service Usage",
     "cloudresourcemanager": "Resource Manager",
@@ -30,35 +30,35 @@ APIS = {
 def exists(context: Context) -> Finding:
     chosen, words = context.target.project, context.words
     if not chosen:
-        why = f"Name one: --project, PROJECT_ID or gcloud's configuration; all are empty. {chosen.source.capitalize()}."
-        return failed("no project was chosen", why, do.list_projects(words), do.set_project(words), do.create_project(words))
+        why = "Neither --project nor PROJECT_ID nor gcloud's configuration names one."
+        return failed("no project is chosen", why, do.list_projects(words), do.set_project(words), do.create_project(words))
     try:
         project = fetch_project(context)
     except CloudError as error:
         if error.kind == "refused" and diagnose_exception(error, "call", words).id in OUT_OF_REACH:
-            why = f"Google does not tell a project that is not there from one you may not see. It is named by {chosen.source}."
-            mend = (do.list_projects(words), do.list_accounts(words), do.create_project(words))
-            return failed(f"{chosen.value} is missing or out of reach", why, *mend)
+            why = f"Google gives the same answer for a missing project and for one you cannot see. It is set by {chosen.source}."
+            fixes = (do.list_projects(words), do.list_accounts(words), do.create_project(words))
+            return failed(f"{chosen.value} is missing or out of reach", why, *fixes)
         raise
     number = f", number {project.number}" if project.number else ""
     if project.state == "ACTIVE":
-        return passed(f"{project.id}{number}", f"It is named by {chosen.source}.")
+        return passed(f"{project.id}{number}", f"It is set by {chosen.source}.")
     if project.state == "DELETE_REQUESTED":
         undelete = ("gcloud", "projects", "undelete", project.id)
-        remedy = Remedy("Take it back, within 30 days of its deletion.", undelete, changes="keeps the project")
-        return failed(f"{project.id} is being deleted", "Nothing new can be made in it.", remedy)
-    return unknown(f"{project.id} is in a state not known here: {project.state or 'none was told'}")
+        remedy = Remedy("Restore it, within 30 days of its deletion.", undelete, changes="keeps the project")
+        return failed(f"{project.id} is being deleted", "Nothing new can be created in it.", remedy)
+    return unknown(f"{project.id} is in an unknown state: {project.state or 'none'}")
 
 
 def billing(context: Context) -> Finding:
     words = context.words
     found = get_billing(context.session, context.project)
     if found.enabled:
-        return passed(f"paid by the billing account {found.account}" if found.account else "on")
+        return passed(f"billing account {found.account}" if found.account else "enabled")
     if found.enabled is None:
-        return unknown("Google does not say whether billing is on", "", do.billing_page(words))
+        return unknown("could not tell: Google does not say whether billing is enabled", "", do.billing_page(words))
     summary = f"the billing account {found.account} is closed" if found.account else "no billing account is linked"
-    why = "Without billing the APIs of TPUs and VMs refuse every call. Linking an account costs nothing; what runs afterwards does."
+    why = "Without billing the APIs of TPUs and VMs refuse every call. Linking an account costs nothing; running TPU VMs do."
     return failed(summary, why, do.list_billing_accounts(words), do.link_billing(words), do.billing_page(words))
 
 
@@ -74,22 +74,28 @@ def api(context: Context, name: str) -> Finding:
         raise
     if found is None or found.enabled is None:
         state = found.state if found else None
-        return unknown(f"{service} is in a state not known here: {state or 'none was told'}")
+        return unknown(f"{service} is in an unknown state: {state or 'none'}")
     return passed(f"{service} is on") if found.enabled else off(name, "", words)
 
 
 def off(name: str, why: str, words: dict[str, str]) -> Finding:
-    return failed(f"{APIS[name]} API is off", why or "A project may use an API only after it was enabled there.", do.enable_api(words))
+    return failed(f"{APIS[name]} API is off", why or "A project can use an API only after it is enabled there.", do.enable_api(words))
 
 
 CHECKS = (
-    Check("project.exists", "Is the project there, and within reach?", exists, ("account.adc",), "resourcemanager.projects.get"),
-    Check("project.billing", "Can the project pay?", billing, ("project.exists",), "resourcemanager.projects.get", link=BILLING),
+    Check(
+        "project.exists", "Project", "Does the project exist, and can you see it?", exists, ("account.adc",),
+        "resourcemanager.projects.get",
+    ),
+    Check(
+        "project.billing", "Billing enabled", "Is billing enabled for the project?", billing, ("project.exists",),
+        "resourcemanager.projects.get", link=BILLING,
+    ),
     *(
-        # not held up by project.exists: an API that is off is often why a project seems out of reach
+        # without project.exists: an API that is off is often why a project seems out of reach
         Check(
-            f"api.{name}", f"Is the {title} API on?", functools.partial(api, name=name), ("account.adc",), "serviceusage.services.get",
-            link=ENABLE,
+            f"api.{name}", f"{title} API", f"Is the {title} API on?", functools.partial(api, name=name), ("account.adc",),
+            "serviceusage.services.get", link=ENABLE,
         )
         for name, title in APIS.items()
     ),

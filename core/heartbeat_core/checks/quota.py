@@ -1,4 +1,4 @@
-"""Checks of quotas: what Google allows, what of it is used, and what one TPU VM needs. What is in stock is another matter."""
+"""Checks of quotas: the limit, the usage, and what one TPU VM needs; and where else there is quota. Capacity is separate."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from heartbeat_core.cloud.tpu import QuotaUsage, held
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
-MOST = 3  # places named of each sort
-SMALLEST = {"chips": 1, "cores": 8}  # cores: v5p-8 is the least
+MOST = 3  # of each sort in a text
+SMALLEST = {"chips": 1, "cores": 8}  # cores: v5p-8 is the smallest
 
 
-def quota_elsewhere(context: Context, kind: Accelerator) -> Remedy | None:
-    """Say in words where Cloud Quotas allows some; None where it does nowhere, or does not say. Use is not looked at."""
+def alternative_quota(context: Context, kind: Accelerator) -> Remedy | None:
+    """Return a fix that lists where Cloud Quotas has quota, None where there is none or it is unknown; usage is not read."""
     name = context.project
     try:
         found = context.fetch_once("TPU quotas", lambda session: quotas.list_quotas(session, name, quotas.TPU))
     except CloudError:
-        return None  # a hint beside what was found already
+        return None  # only a hint
     listed = {quota.id: quota for quota in found}
     model, zone = context.target.model, context.target.zone.value or ""
     here = [f"{other.type} in {zone} ({limit})" for other, limit in generations(listed, kind, model, zone)]
@@ -35,14 +35,11 @@ def quota_elsewhere(context: Context, kind: Accelerator) -> Remedy | None:
     if not named:
         return None
     spot = " spot" if model == "spot" else ""
-    return Remedy(
-        f"Take what there is{spot} quota for already, by Cloud Quotas: {', '.join(named)}. "
-        "In brackets the limit; what of it is in use was not looked at."
-    )
+    return Remedy(f"Use{spot} quota that exists, by Cloud Quotas: {', '.join(named)}. The limit is in brackets; its usage is not read.")
 
 
 def generations(listed: Mapping[str, Quota], kind: Accelerator, model: Provisioning, zone: str) -> Iterator[tuple[Accelerator, Limit]]:
-    """Go through the other generations that the quotas of the zone and of its region both allow."""
+    """Yield the other generations that the quotas of both the zone and its region allow."""
     for family in FAMILIES:
         size = SMALLEST[family.unit]
         other = Accelerator(f"{family.prefix}-{size}", family, size)
@@ -51,19 +48,19 @@ def generations(listed: Mapping[str, Quota], kind: Accelerator, model: Provision
             yield other, limit
 
 
-def zones(listed: Mapping[str, Quota], kind: Accelerator, model: Provisioning, but: str) -> Iterator[tuple[str, Limit]]:
-    """Go through the other zones that Cloud Quotas names for this type and allows."""
+def zones(listed: Mapping[str, Quota], kind: Accelerator, model: Provisioning, excluded: str) -> Iterator[tuple[str, Limit]]:
+    """Yield the other zones in which Cloud Quotas allows this type."""
     quota = listed.get(kind.quota_id(model, "zone") or "")
     rows = quota.rows if quota else ()
     places = {place for row in rows for place in (row.dimensions.get("zone"), *row.locations) if place}
-    for place in sorted(places - {but}):
+    for place in sorted(places - {excluded}):
         limit = limit_for(listed, kind, model, place)
         if limit is not None:
             yield place, limit
 
 
 def limit_for(listed: Mapping[str, Quota], kind: Accelerator, model: Provisioning, zone: str) -> Limit | None:
-    """Give the tighter of the limits of the zone and of its region, None unless both cover one such TPU VM."""
+    """Return the lower of the limits of the zone and its region, None unless both cover one such TPU VM."""
     of_zone, of_region = (listed.get(kind.quota_id(model, scope) or "") for scope in ("zone", "region"))
     if of_zone is None or of_region is None:
         return None
@@ -74,14 +71,14 @@ def limit_for(listed: Mapping[str, Quota], kind: Accelerator, model: Provisionin
 
 
 LINK = "https://docs.cloud.google.com/tpu/docs/quota"
-CAPACITY = "Allowed is not in stock: a zone can grant and have none left a minute later."
+CAPACITY = "Quota is not capacity: the zone may have no free TPU."
 CHIPS_PER_HOST = 4  # of a slice of several hosts
-ONE_HOST = {"v6e": 8, "v5e": 8}  # chips that still fit into one
+ONE_HOST = {"v6e": 8, "v5e": 8}  # chips that fit into one host
 
 
 @dataclass(frozen=True)
 class Need:
-    """What is asked of one quota: so much of ``what`` in ``place``."""
+    """What one TPU VM needs of a quota: ``amount`` of ``what`` in ``place``."""
 
     service: str
     quota_id: str
@@ -92,30 +89,30 @@ class Need:
 
 
 def tpu_zone(context: Context) -> Finding:
-    return with_elsewhere(context, tpu(context, "zone", context.target.zone.value))
+    return with_alternative(context, tpu(context, "zone", context.target.zone.value))
 
 
 def tpu_region(context: Context) -> Finding:
-    return with_elsewhere(context, tpu(context, "region", context.target.region))
+    return with_alternative(context, tpu(context, "region", context.target.region))
 
 
-def with_elsewhere(context: Context, found: Finding) -> Finding:
-    """Where there is too little, say where there is some, before the page that ends the remedies."""
+def with_alternative(context: Context, found: Finding) -> Finding:
+    """Add where else there is quota to a failure, before the page at the end of its fixes."""
     kind = context.target.accelerator
-    hint = quota_elsewhere(context, kind) if kind is not None and found.status == "fail" else None
+    hint = alternative_quota(context, kind) if kind is not None and found.status == "fail" else None
     return replace(found, remedies=(*found.remedies[:-1], hint, *found.remedies[-1:])) if hint else found
 
 
 def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
-    """Hold the quota of the Cloud TPU API against one TPU VM of the target's kind."""
+    """Compare the quota of the Cloud TPU API with one TPU VM of the target's type."""
     kind, model = context.target.accelerator, context.target.model
     if not place:
-        return unknown("could not tell: no zone was chosen, or its name tells no region")
+        return unknown("could not tell: no zone is chosen, or its name contains no region")
     if kind is None:
-        return unknown(f"could not tell: {context.target.accelerator_type} is no accelerator type known here")
+        return unknown(f"could not tell: {context.target.accelerator_type} is not a known accelerator type")
     quota_id = kind.quota_id(model, scope)
     if quota_id is None:
-        return unknown(f"could not tell: the name of {kind.family.name}'s quota is not known here", "", do.quota_page(context.words))
+        return unknown(f"could not tell: the name of {kind.family.name}'s quota is unknown", "", do.quota_page(context.words))
     need = Need(
         quotas.TPU, quota_id, scope, place, kind.size, f"{kind.family.name} {units(kind.family, kind.size)}{', spot' * (model == 'spot')}"
     )
@@ -124,37 +121,37 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
         return no_such_quota(context, need)
     limit = quota.limit(place)
     if limit.kind == "limited" and not limit.covers(need.amount):
-        return too_little(context, need, quota, limit, 0, None)  # whatever is in use
+        return too_little(context, need, quota, limit, 0, None)  # usage does not matter
     if limit.kind == "unlimited":
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
         return unreadable(context, need, limit)
     everything = fetch_nodes(context)
-    silent = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
-    use = held(replace(everything, unreachable=silent), kind, model, scope, place)
-    return beside_use(context, need, quota, limit, use)
+    unreachable = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
+    use = held(replace(everything, unreachable=unreachable), kind, model, scope, place)
+    return with_usage(context, need, quota, limit, use)
 
 
 def units(family: Family, number: int) -> str:
-    """Name what the quotas of a family count, for so many of it."""
+    """Return the unit of a family's quotas, singular for 1."""
     return family.unit.removesuffix("s") if number == 1 else family.unit
 
 
-def beside_use(context: Context, need: Need, quota: Quota, limit: Limit, use: QuotaUsage) -> Finding:
-    """Judge a limit that would do, by what of it is in use already."""
+def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: QuotaUsage) -> Finding:
+    """Return the finding for a limit that is high enough, with its usage."""
     if not limit.covers(need.amount, use.sure):
         return too_little(context, need, quota, limit, use.sure, use)
     line = f"limit {limit}, {use.sure} used, {need.amount} {need.what} needed"
     if use.doubts:
-        return unknown(f"could not tell all that is used: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
     if not limit.covers(need.amount, use.sure + use.maybe):
-        why = f"Stopped TPU VMs may hold {use.maybe} more: {', '.join(use.by)}."
+        why = f"Stopped TPU VMs may use {use.maybe} more: {', '.join(use.by)}."
         return unknown(f"could not tell: {line}", why, do.quota_page(context.words), link=LINK)
     return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
 
 
 def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, used: float, use: QuotaUsage | None) -> Finding:
-    """Say that the quota does not do, and whether more can be asked for."""
+    """Return the failure of a quota that is too low, with a request for more where Google accepts one."""
     words = {
         **context.words,
         "quota_id": need.quota_id,
@@ -165,32 +162,32 @@ def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, 
     remedies: list[Remedy] = []
     if use and any(name.startswith("queued resource") for name in use.by):
         remedies += [do.list_queued(words), do.delete_queued(words)]
-    # JSON leaves out what is false: a reason against it stands for that
-    may_ask = False if quota and quota.why_not and not quota.can_increase else quota.can_increase if quota else None
-    if may_ask is not False:
+    # JSON omits false values: a reason against an increase means false
+    may_request = False if quota and quota.why_not and not quota.can_increase else quota.can_increase if quota else None
+    if may_request is not False:
         remedies.append(do.request_quota(words))
     remedies.append(do.quota_page(words))
-    why = "New projects start at 0 for most TPUs. Zone and region have quotas of their own, and both hold."
+    why = "New projects start at 0 for most TPUs. Zone and region have separate quotas, and both apply."
     if use and use.by:
-        why = f"Used by {', '.join(use.by)}. Suspended and failed queued resources hold their quota until they are deleted."
-    if may_ask is False:
-        why += f" No increase can be asked for: {(quota and quota.why_not) or 'Google does not say why'}."
+        why = f"Used by {', '.join(use.by)}. Suspended and failed queued resources count until they are deleted."
+    if may_request is False:
+        why += f" No increase can be requested: {(quota and quota.why_not) or 'Google does not say why'}."
     shown = "" if use is None and not used else f" {round(used):,} used,"
     return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies, link=LINK)
 
 
 def no_such_quota(context: Context, need: Need) -> Finding:
-    why = f"Cloud Quotas has no {need.quota_id} of {need.service}. That says nothing about what the project may use."
+    why = f"Cloud Quotas has no {need.quota_id} of {need.service}. Usage may still be allowed."
     return unknown(f"could not tell: unknown quota {need.quota_id}", why, do.quota_page(context.words), link=LINK)
 
 
 def unreadable(context: Context, need: Need, limit: Limit) -> Finding:
-    why = f"{need.quota_id} is {limit.kind} for {need.place}: not 0, and not a number either."
+    why = f"{need.quota_id} is {limit.kind} for {need.place}, which is not 0."
     return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
 
 
 def hosts(kind: Accelerator) -> int:
-    """Count the VMs that stand before a slice; each has a disk and an address."""
+    """Return the number of hosts of a slice; each has a disk and an address."""
     return 1 if kind.chips <= ONE_HOST.get(kind.family.name, CHIPS_PER_HOST) else -(-kind.chips // CHIPS_PER_HOST)
 
 
@@ -203,17 +200,17 @@ def addresses(context: Context) -> Finding:
 def hyperdisk(context: Context) -> Finding:
     kind = context.target.accelerator
     if kind is None:
-        return unknown(f"could not tell: {context.target.accelerator_type} is no accelerator type known here")
+        return unknown(f"could not tell: {context.target.accelerator_type} is not a known accelerator type")
     if not kind.family.hyperdisk:
-        return not_applicable(f"{kind.type} boots from another kind of disk")
+        return not_applicable(f"{kind.type} boots from another disk type")
     return regional(context, quotas.HYPERDISK, BOOT_DISK_GB * hosts(kind), "GB of Hyperdisk Balanced")
 
 
 def cpus(context: Context) -> Finding:
-    """Look at CPUs, which no source says are charged for a TPU VM: whatever comes out is advice."""
+    """Check CPUs; no source says that a TPU VM uses this quota, so the result is advisory."""
     kind = context.target.accelerator
     if kind is None or kind.machine is None:
-        return not_applicable("advisory; how many CPUs such a VM has is not known here")
+        return not_applicable("advisory; the number of CPUs of such a VM is unknown")
     found = regional(context, quotas.CPUS, kind.machine.vcpus, f"CPUs for a {kind.machine.type}")
     if found.status != "fail":
         return found
@@ -222,14 +219,14 @@ def cpus(context: Context) -> Finding:
 
 
 def regional(context: Context, names: tuple[str, str], amount: int, what: str) -> Finding:
-    """Hold a quota of Compute Engine in the region against what one TPU VM needs."""
+    """Compare a quota of Compute Engine in the region with what one TPU VM needs."""
     place = context.target.region
     if not place:
-        return unknown("could not tell: no zone was chosen, or its name tells no region")
+        return unknown("could not tell: no zone is chosen, or its name contains no region")
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
     row = fetch_region(context, place).quotas.get(names[1])
     if row is None or row.limit is None or row.usage is None:
-        return unknown(f"could not tell: the region says nothing of {names[1]}", "", do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words), link=LINK)
     if row.limit < 0:
         return passed(f"unlimited, {amount} {what} needed")
     if row.limit - row.usage >= amount:
@@ -239,7 +236,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
 
 
 def increase(context: Context, need: Need) -> Quota | None:
-    """Ask whether more can be asked for; that this fails does not undo what is known already."""
+    """Return the quota, to see whether an increase can be requested; None where the call fails: the finding holds anyway."""
     try:
         return quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     except CloudError:
@@ -249,9 +246,35 @@ def increase(context: Context, need: Need) -> Quota | None:
 EXISTS = ("project.exists",)
 READ, REGION = "cloudquotas.quotas.get", "compute.regions.get"
 CHECKS = (
-    Check("quota.tpu-zone", "Does the TPU quota of the zone cover one more such TPU VM?", tpu_zone, EXISTS, READ, link=LINK),
-    Check("quota.tpu-region", "Does the TPU quota of the region cover one more such TPU VM?", tpu_region, EXISTS, READ, link=LINK),
-    Check("quota.addresses", "Does the region's quota of external addresses cover it?", addresses, EXISTS, REGION, link=LINK),
-    Check("quota.hyperdisk", "Does the region's quota of Hyperdisk Balanced cover its boot disk?", hyperdisk, EXISTS, REGION, link=LINK),
-    Check("quota.cpus", "Does the region's quota of CPUs cover its VM?", cpus, EXISTS, REGION, link=LINK),
+    Check(
+        "quota.tpu-zone", "TPU quota, zone", "Does the TPU quota of the zone cover one more such TPU VM?", tpu_zone, EXISTS, READ, link=LINK
+    ),
+    Check(
+        "quota.tpu-region",
+        "TPU quota, region",
+        "Does the TPU quota of the region cover one more such TPU VM?",
+        tpu_region,
+        EXISTS,
+        READ,
+        link=LINK,
+    ),
+    Check(
+        "quota.addresses",
+        "External addresses",
+        "Does the region's quota of external addresses cover it?",
+        addresses,
+        EXISTS,
+        REGION,
+        link=LINK,
+    ),
+    Check(
+        "quota.hyperdisk",
+        "Hyperdisk quota",
+        "Does the region's quota of Hyperdisk Balanced cover its boot disk?",
+        hyperdisk,
+        EXISTS,
+        REGION,
+        link=LINK,
+    ),
+    Check("quota.cpus", "CPU quota", "Does the region's quota of CPUs cover its VM?", cpus, EXISTS, REGION, link=LINK),
 )

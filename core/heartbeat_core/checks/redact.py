@@ -1,4 +1,4 @@
-"""Takes everything personal out of a tree of JSON: each thing gets a name of its own, the same wherever it stands."""
+"""Redact personal data from a tree of JSON: each value gets a pseudonym, the same one everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from heartbeat_core.cloud.errors import redact
 
-SHORTEST = 6  # from here on a secret is replaced within longer words too: projects' ids are no shorter
+SHORTEST = 6  # from this length on a secret is replaced within longer words too: project ids are no shorter
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 BILLING = re.compile(r"\b[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}\b", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])\d{9,}(?![\w.])")  # of projects, organizations and accounts
@@ -24,12 +24,12 @@ PLACES = re.compile(
 FLAG = re.compile(r"--(?P<kind>project|account|billing-account|service-account|impersonate-service-account)[= ](?P<name>[^\s\"']+)")
 HOME = re.compile(r"(?:/home|/Users)/(?P<name>[^/\s\"':]+)")
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (("email", EMAIL), ("billing account", BILLING), ("number", NUMBER), ("key", KEY))
-# What stands where a name would, and is none.
+# Values in the place of a name that are none.
 NO_NAMES = frozenset({"-", "global", "default", "none", "null", "locations", "true", "false"})
 
 
 class Redactor:
-    """Hands out pseudonyms; ``known`` maps a kind to what is known to be secret before anything is read."""
+    """Replaces personal values; ``known`` maps a kind to the values that are known beforehand."""
 
     def __init__(self, known: Mapping[str, Iterable[str | None]] | None = None) -> None:
         self.kinds: dict[str, str] = {}
@@ -40,7 +40,7 @@ class Redactor:
         self.pattern: re.Pattern[str] | None = None
 
     def apply(self, tree: Any) -> Any:
-        """Give the tree with every secret in its texts replaced; what is found in one text is replaced in all of them."""
+        """Return the tree with every secret replaced; what is found in one text is replaced in all of them."""
         for text in texts(tree):
             for kind, secret in found(text):
                 self.add(kind, secret)
@@ -53,7 +53,7 @@ class Redactor:
             self.kinds.setdefault(secret, kind)
 
     def name_all(self) -> None:
-        """Give each secret the number it has among its kind, unless that name would itself hold a secret."""
+        """Name each secret by its number among its kind, unless that name contains a secret itself."""
         counts: dict[str, int] = {}
         for secret, kind in self.kinds.items():
             counts[kind] = counts.get(kind, 0) + 1
@@ -78,7 +78,7 @@ class Redactor:
 
 
 def texts(tree: Any) -> Iterator[str]:
-    """List every text in a tree, keys left out: they are ours."""
+    """Yield every text in a tree; keys are not personal."""
     if isinstance(tree, str):
         yield redact(tree)
     elif isinstance(tree, dict):
@@ -90,7 +90,7 @@ def texts(tree: Any) -> Iterator[str]:
 
 
 def found(text: str) -> Iterator[tuple[str, str]]:
-    """Find what looks personal in a text."""
+    """Yield kind and value of what looks personal in a text."""
     for kind, pattern in KINDS:
         yield from ((kind, match[0]) for match in pattern.finditer(text))
     for pattern in (PLACES, FLAG):

@@ -1,4 +1,4 @@
-"""Every check, in the order in which a person would go through them."""
+"""The registry of all checks, in the order of setting up a TPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def checks_for(names: Iterable[str] = ()) -> tuple[Check, ...]:
-    """Give the checks that ``names``, of checks or groups, may need: those of this machine need no others. No names: all."""
+    """Return the checks that ``names``, of checks or groups, may need, all for none: those of this machine need no others."""
     names = tuple(names)
     if names and all(group_of(name) == "host" for name in names):
         return host.CHECKS

@@ -1,4 +1,4 @@
-"""What checks found out, and what it comes to together."""
+"""Results of checks, and the report they form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMA = 1
 Status = Literal["pass", "warn", "fail", "unknown", "blocked", "not_applicable"]
 
 GLYPHS: dict[Status, str] = {"pass": "✓", "warn": "!", "fail": "✗", "unknown": "?", "blocked": "…", "not_applicable": "–"}
-# As they are shown, with the first parts of the ids below each.
+# As shown, each with the groups of checks in it.
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("this machine", ("host",)),
     ("account", ("account",)),
@@ -29,13 +29,13 @@ GROUPS: tuple[str, ...] = tuple(group for _, groups in SECTIONS for group in gro
 
 
 def group_of(check_id: str) -> str:
-    """Name the group a check belongs to: "quota.cpus" → "quota"."""
+    """Return the group of a check: "quota.cpus" → "quota"."""
     return check_id.partition(".")[0]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One question that was asked, as whom, and what came back; ``at`` is a moment in ISO 8601."""
+    """One call or look: what, as whom, the answer, and when in ISO 8601."""
 
     asked: str
     principal: str
@@ -55,7 +55,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to one check: ``summary`` says it in a line, ``why`` what it means; ``blocked_by`` names the checks to mend first."""
+    """The result of one check: ``summary`` in a line, ``why`` it matters; ``blocked_by`` are the checks to fix first."""
 
     id: str
     group: str
@@ -69,11 +69,13 @@ class Result:
     permission: str = ""
     link: str | None = None
     took_ms: float = 0.0
+    title: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "group": self.group,
+            "title": self.title or self.id,
             "question": self.question,
             "status": self.status,
             "summary": self.summary,
@@ -89,7 +91,7 @@ class Result:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All results in the order of the checklist, for one target and whoever asked; ``principal`` is None where nobody is known."""
+    """All results in the order of the checklist, for one target; ``principal`` is the account that was used, None if unknown."""
 
     results: tuple[Result, ...]
     target: Target | None = None
@@ -97,7 +99,7 @@ class CheckReport:
 
     @property
     def ready(self) -> bool | None:
-        """Say yes or no, or None where something could not be told and nothing failed; warnings count for yes."""
+        """Return whether all checks pass, None where one is unknown and none failed; warnings pass."""
         statuses = {result.status for result in self.results}
         if "fail" in statuses:
             return False
@@ -109,12 +111,12 @@ class CheckReport:
 
     @property
     def steps_left(self) -> int:
-        """Count what has to be done, as far as is known: what is blocked may turn out to need nothing."""
+        """Return the number of failures; blocked checks may add to it."""
         return len(self.failed)
 
     @property
     def next(self) -> Result | None:
-        """Choose what to do next: the first failure, else the first that could not be told."""
+        """Return the result to fix next: the first failure, else the first unknown."""
         unknown = (result for result in self.results if result.status == "unknown")
         return next(iter(self.failed), next(unknown, None))
 
@@ -122,12 +124,12 @@ class CheckReport:
         return next((result for result in self.results if result.id == check_id), None)
 
     def sections(self) -> tuple[tuple[str, tuple[Result, ...]], ...]:
-        """Give the results by the titles they stand under, those without a result left out."""
+        """Return the results of each section, empty sections left out."""
         found = ((title, tuple(result for result in self.results if result.group in groups)) for title, groups in SECTIONS)
         return tuple((title, results) for title, results in found if results)
 
     def remedies(self) -> tuple[tuple[Result, tuple[Remedy, ...]], ...]:
-        """Give what mends each failure and warning, in order."""
+        """Return the fixes of each failure and warning, in order."""
         return tuple((result, result.remedies) for result in self.results if result.remedies and result.status in ("fail", "warn"))
 
     def headline(self) -> str:
@@ -150,6 +152,6 @@ class CheckReport:
 
 
 def count(results: Iterable[Result]) -> dict[Status, int]:
-    """Count the results of each status, those that occur, in the order of the glyphs."""
+    """Return the number of results of each status that occurs, in the order of the glyphs."""
     kept = [result.status for result in results]
     return {status: kept.count(status) for status in GLYPHS if status in kept}

@@ -1,4 +1,4 @@
-"""Runs checks: concurrently, in the order of what they depend on, each under a limit of its own; answers stream in."""
+"""Run checks concurrently, in the order of their needs, each under its own time limit; results stream in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
 
 
-# Diagnoses that say which other check has to be mended first.
+# Diagnoses that name the check to fix first.
 BLOCKERS = {
     "billing-disabled": "project.billing",
     "credentials-expired": "account.adc",
@@ -32,9 +32,9 @@ BLOCKERS = {
     "quota-project-unset": "account.quota-project",
     "scopes": "host.scopes",
 }
-NO_RIGHT = ("forbidden", "permission", "tpu-permission")
-# The least role that lets one look, by the first part of the permission.
-LOOKING = {
+DENIED = ("forbidden", "permission", "tpu-permission")
+# The smallest role with read access, by the first part of the permission.
+VIEWER_ROLES = {
     "billing": "roles/billing.viewer",
     "cloudquotas": "roles/cloudquotas.viewer",
     "compute": "roles/compute.viewer",
@@ -47,7 +47,7 @@ LOOKING = {
 
 @dataclass(frozen=True)
 class Failure:
-    """``finding`` holds unless ``blocker`` is a check that failed, which then is what has to be mended."""
+    """What an exception in a check means: ``finding``, unless the check ``blocker`` failed and has to be fixed first."""
 
     finding: Finding
     diagnosis: Diagnosis | None = None
@@ -55,30 +55,30 @@ class Failure:
 
 
 def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> Failure:
-    """Read what a check raised."""
+    """Return the failure that an exception of a check means."""
     from heartbeat_core.cloud.errors import CloudError  # here, and below: most checks raise nothing
     from heartbeat_core.diagnosis.diagnose import diagnose_exception
 
     if isinstance(error, Blocked):
         return Failure(unknown(str(error)), blocker=error.by)
     diagnosis = diagnose_exception(error, "call", words)
-    if diagnosis.id in NO_RIGHT:
+    if diagnosis.id in DENIED:
         permission = (error.metadata.get("permission") if isinstance(error, CloudError) else None) or check.permission
-        # whoever may not even see the project learns nothing of its APIs
-        return Failure(no_right(diagnosis, permission, words), diagnosis, "project.exists" if check.group == "api" else "")
+        # without access to the project its APIs cannot be read
+        return Failure(denied(diagnosis, permission, words), diagnosis, "project.exists" if check.group == "api" else "")
     cause = diagnosis.cause if diagnosis.cause == diagnosis.evidence else f"{diagnosis.cause} {diagnosis.evidence}"
     finding = unknown(f"could not tell: {diagnosis.title}", cause.strip(), *diagnosis.remedies, link=diagnosis.link)
     return Failure(finding, diagnosis, blocker_of(error, diagnosis))
 
 
-def no_right(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
-    """Say that one may not look, and which role would let one."""
+def denied(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
+    """Return the finding of a denied read, with the role that allows it."""
     from heartbeat_core.diagnosis.remedies import grant_role
 
-    role = LOOKING.get(permission.partition(".")[0])
+    role = VIEWER_ROLES.get(permission.partition(".")[0])
     remedies = (grant_role({**words, "role": role}),) if role else diagnosis.remedies
-    why = f"Whoever asks must have {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
-    return unknown("could not tell: you may not look", why, *remedies, link=diagnosis.link)
+    why = f"This check needs {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
+    return unknown("could not tell: permission denied", why, *remedies, link=diagnosis.link)
 
 
 def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
@@ -91,14 +91,14 @@ def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
 
 
 OnResult = Callable[[Result], None]
-STOPS = ("fail", "blocked")  # what depends on these is not asked
+STOPS = ("fail", "blocked")  # checks that need one of these do not run
 
 
 class Runner:
-    """Keeps the latest answer to every check; ``run`` asks some or all of them again.
+    """Keeps the latest result of every check; ``run`` repeats some or all of them.
 
-    ``on_result`` is called with each answer as it comes, from the thread that runs, and ``on_start`` with the id of each
-    check that begins. One ``run`` at a time; ``cancel`` may come from any thread.
+    ``on_result`` is called with each result and ``on_start`` with the id of each check that begins, in the running thread.
+    One ``run`` at a time; ``cancel`` may be called from any thread.
     """
 
     def __init__(
@@ -121,9 +121,9 @@ class Runner:
         self.round: CheckRound | None = None
 
     def select(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
-        """List the checks to ask for ``names``, of checks or of groups; None for all.
+        """Return the checks to run for ``names``, of checks or of groups; None for all.
 
-        With them go those they need that have not passed, and those that wait for them.
+        They include those they need that have not passed, and those that wait for them.
         """
         if names is None:
             return tuple(self.checks)
@@ -143,11 +143,11 @@ class Runner:
         return result is not None and result.status in ("pass", "warn", "not_applicable")
 
     def run(self, names: Iterable[str] | None = None) -> CheckReport:
-        """Ask, and return when all is answered or ``cancel`` was called; what was not answered keeps its older answer."""
+        """Run the checks until all have a result or ``cancel`` is called; a check that did not run keeps its older result."""
         chosen = self.select(names)
         with self.lock:
             if self.round:
-                raise RuntimeError("these checks are being run")
+                raise RuntimeError("these checks are running")
             self.round = CheckRound(self, chosen)
         try:
             self.round.run()
@@ -159,19 +159,19 @@ class Runner:
         return self.report()
 
     def start(self, names: Iterable[str] | None = None) -> threading.Thread:
-        """Run in a thread of its own."""
-        thread = threading.Thread(target=self.run, args=(names,), name="readiness", daemon=True)
+        """Run in a new thread."""
+        thread = threading.Thread(target=self.run, args=(names,), name="checks", daemon=True)
         thread.start()
         return thread
 
     def cancel(self) -> None:
-        """End the run under way at once."""
+        """Cancel the current run."""
         with self.lock:
             if self.round:
                 self.round.cancel()
 
     def report(self, names: Iterable[str] | None = None) -> CheckReport:
-        """Give the answers so far in the order of the checks, all or those of ``names``."""
+        """Return the results so far in the order of the checks, all or those of ``names``."""
         kept = None if names is None else set(names)
         with self.lock:
             results = tuple(self.results[name] for name in self.checks if name in self.results and (kept is None or name in kept))
@@ -187,7 +187,7 @@ class Running:
 
 @dataclass
 class DeferredFinding:
-    """A finding that waits for another check, which may turn out to be what blocks it."""
+    """A finding that waits for another check, which may block it."""
 
     result: Result
     failure: Failure
@@ -224,14 +224,14 @@ class CheckRound:
         self.events.put(None)
 
     def end(self) -> None:
-        """Leave nothing behind that asks on."""
+        """Cancel every call and close the session."""
         self.cancellation.cancel()
         for running in self.running.values():
             running.context.cancellation.cancel()
         self.shared.close()
 
     def advance(self) -> bool:
-        """Start and settle what can be; say whether anything is still to come."""
+        """Start and settle what can be; return whether any check still runs."""
         moved = True
         while moved and not self.cancellation.cancelled:
             begun = [self.begin(check) for check in list(self.waiting.values())]
@@ -243,7 +243,7 @@ class CheckRound:
         return bool(self.running) and not self.cancellation.cancelled
 
     def begin(self, check: Check) -> bool:
-        """Start a check if what it needs is answered, or settle it as blocked."""
+        """Start a check whose needs have results, or settle it as blocked; return whether either was done."""
         if any(need in self.waiting or need in self.running or need in self.held for need in check.needs):
             return False
         del self.waiting[check.id]
@@ -256,19 +256,19 @@ class CheckRound:
         began = time.monotonic()
         self.running[check.id] = Running(context, began, began + check.limit_s)
         self.runner.on_start(check.id)
-        threading.Thread(target=self.ask, args=(check, context), name=check.id, daemon=True).start()
+        threading.Thread(target=self.run_check, args=(check, context), name=check.id, daemon=True).start()
         return True
 
-    def ask(self, check: Check, context: Context) -> None:
-        """Answer one check, in a thread of its own."""
+    def run_check(self, check: Check, context: Context) -> None:
+        """Run one check, in its own thread."""
         try:
-            outcome: Finding | BaseException = check.ask(context)
-        except BaseException as error:  # noqa: BLE001  # whatever goes wrong is an answer: that it could not be told
+            outcome: Finding | BaseException = check.run(context)
+        except BaseException as error:  # noqa: BLE001  # every error is a result: unknown
             outcome = error
         self.events.put((check.id, context, outcome))
 
     def take(self, name: str, context: Context, outcome: Finding | BaseException) -> None:
-        """Take in an outcome, unless it comes too late."""
+        """Settle an outcome, unless it comes too late."""
         running = self.running.get(name)
         if running is None or running.context is not context:
             return
@@ -286,15 +286,15 @@ class CheckRound:
             self.settle(result)
 
     def want(self, blocker: str) -> None:
-        """Ask a check that was not asked for, because another one may be blocked by it."""
-        asked = blocker in {*self.waiting, *self.running, *self.held, *self.done}
-        if not asked and blocker in self.runner.checks and not self.runner.passed(blocker):
+        """Add a check that may block another one."""
+        known = blocker in {*self.waiting, *self.running, *self.held, *self.done}
+        if not known and blocker in self.runner.checks and not self.runner.passed(blocker):
             for name in self.runner.select([blocker]):
                 if name not in {*self.running, *self.held, *self.done}:
                     self.waiting.setdefault(name, self.runner.checks[name])
 
     def release(self, name: str) -> bool:
-        """Settle a finding that was held, once the check it waits for is answered."""
+        """Settle a deferred finding, once the check it waits for has a result; return whether it was."""
         held = self.held[name]
         blocker = held.failure.blocker
         if blocker in self.waiting or blocker in self.running or blocker in self.held:
@@ -310,7 +310,7 @@ class CheckRound:
         return True
 
     def give_up_late(self) -> None:
-        """Answer for the checks whose time is over."""
+        """Settle the checks whose time is over as unknown."""
         now = time.monotonic()
         for name in [name for name, running in self.running.items() if running.due <= now]:
             running, check = self.running.pop(name), self.runner.checks[name]
@@ -338,24 +338,26 @@ def result_of(check: Check, finding: Finding, context: Context, took_s: float) -
         permission=check.permission,
         link=finding.link or check.link,
         took_ms=1e3 * took_s,
+        title=check.title,
     )
 
 
 def blocked(check: Check, by: tuple[str, ...], why: str = "") -> Result:
-    summary = f"not asked: {' and '.join(by)} first"
+    summary = f"waits for {' and '.join(by)}"
     return Result(
-        check.id, check.group, check.question, "blocked", summary, why, blocked_by=by, permission=check.permission, link=check.link
-    )
+        check.id, check.group, check.question, "blocked", summary, why,
+        blocked_by=by, permission=check.permission, link=check.link, title=check.title,
+    )  # fmt: skip
 
 
 def roots(results: Iterable[Result]) -> tuple[str, ...]:
-    """Name what has to be mended before anything else: of what is blocked itself, what blocks it."""
+    """Return the ids of the checks to fix first: for a blocked result those that block it."""
     found = (name for result in results if result.status in STOPS for name in (result.blocked_by or (result.id,)))
     return tuple(dict.fromkeys(found))
 
 
 def check_order(checks: dict[str, Check]) -> None:
-    """Raise ValueError where checks need one another in a circle, or one that does not exist."""
+    """Raise ValueError where checks need one another in a cycle."""
     seen: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:

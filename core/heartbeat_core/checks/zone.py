@@ -1,4 +1,4 @@
-"""Checks of the zone: that it offers the accelerator and the runtime, and that the two go together."""
+"""Checks of the zone: that it offers the accelerator and the runtime, and that the two match."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
 ZONES = "https://docs.cloud.google.com/tpu/docs/regions-zones"
-AT_ONCE = 16
+PARALLEL = 16
 SHOWN = 5
-# Which parts of the world lie next to which, for "nearest" without a map.
+# Neighbouring continents, the nearest first.
 NEIGHBOURS = {
     "us": ("northamerica", "southamerica", "europe", "asia"),
     "northamerica": ("us", "southamerica", "europe", "asia"),
@@ -29,36 +29,36 @@ NEIGHBOURS = {
 def accelerator(context: Context) -> Finding:
     zone, wanted = context.target.zone.value, context.target.accelerator_type.value
     if not zone or not wanted:
-        return unknown("could not tell: no zone or no accelerator type was chosen")
+        return unknown("could not tell: no zone or no accelerator type is chosen")
     try:
         offered = fetch_types(context, zone)
     except CloudError as error:
         if error.kind == "refused" and error.status in (403, 404) and zone not in tpu.list_zones(context.session, context.project):
-            return elsewhere(context, f"{zone} has no TPUs", zone, wanted)
+            return not_offered(context, f"{zone} has no TPUs", zone, wanted)
         raise
     kind = context.target.accelerator
     if wanted in offered or (kind and kind.type in offered):
-        return passed(f"{zone} offers {wanted}", "Offered is not in stock.")
+        return passed(f"{zone} offers {wanted}", "Offered is not the same as free capacity.")
     if not offered:
-        return unknown(f"could not tell: {zone} lists no accelerator types at all", "", do.list_types(context.words), link=ZONES)
-    return elsewhere(context, f"{zone} has no {wanted}", zone, wanted)
+        return unknown(f"could not tell: {zone} lists no accelerator types", "", do.list_types(context.words), link=ZONES)
+    return not_offered(context, f"{zone} has no {wanted}", zone, wanted)
 
 
-def elsewhere(context: Context, summary: str, zone: str, wanted: str) -> Finding:
-    """Say which zones do offer it, the nearest first."""
-    found, silent = offering(context, zone, wanted)
+def not_offered(context: Context, summary: str, zone: str, wanted: str) -> Finding:
+    """Return the failure with the zones that do offer it, the nearest first."""
+    found, unreachable = zones_offering(context, zone, wanted)
     words = context.words
     why = f"{wanted} is offered in {', '.join(found[:SHOWN])}{' and others' * (len(found) > SHOWN)}." if found else ""
     if not found:
-        why = f"No zone was found that offers {wanted}."
-    if silent:
-        why += f" {silent} zones did not answer."
+        why = f"No zone offers {wanted}."
+    if unreachable:
+        why += f" {unreachable} zones did not answer."
     nearest = (do.set_zone({**words, "zone": found[0]}),) if found else ()
     return failed(summary, why, *nearest, do.list_types(words), do.list_locations(words), link=ZONES)
 
 
-def offering(context: Context, zone: str, wanted: str) -> tuple[list[str], int]:
-    """Ask every other zone at once; give those that offer ``wanted`` by distance, and how many did not answer."""
+def zones_offering(context: Context, zone: str, wanted: str) -> tuple[list[str], int]:
+    """Return the other zones that offer ``wanted``, by distance, and how many did not answer."""
     from concurrent.futures import ThreadPoolExecutor
 
     session, project = context.session, context.project
@@ -70,14 +70,14 @@ def offering(context: Context, zone: str, wanted: str) -> tuple[list[str], int]:
         except CloudError:
             return None
 
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         answers = dict(zip(others, pool.map(ask, others), strict=True))
     found = sorted((name for name in others if answers[name]), key=lambda name: distance(zone, name))
     return found, sum(answer is None for answer in answers.values())
 
 
 def distance(one: str, other: str) -> tuple[bool, bool, int, str]:
-    """Order zones by nearness: the same region, the same part of the continent, the continent, those beside it."""
+    """Return a sort key for nearness: the same region, the same part of the continent, the continent, its neighbours."""
     here, part = part_of(one)
     there, other_part = part_of(other)
     near = (here, *NEIGHBOURS.get(here, ()))
@@ -86,7 +86,7 @@ def distance(one: str, other: str) -> tuple[bool, bool, int, str]:
 
 
 def part_of(zone: str) -> tuple[str, str]:
-    """Cut "us-central1-b" to ("us", "central")."""
+    """Return continent and part: "us-central1-b" → ("us", "central")."""
     continent, _, rest = zone.partition("-")
     return continent, rest.partition("-")[0].rstrip("0123456789")
 
@@ -94,36 +94,52 @@ def part_of(zone: str) -> tuple[str, str]:
 def runtime(context: Context) -> Finding:
     zone, wanted = context.target.zone.value, context.target.runtime_version.value
     if not zone or not wanted:
-        return unknown("could not tell: no zone or no runtime version was chosen")
+        return unknown("could not tell: no zone or no runtime version is chosen")
     offered = tpu.list_runtime_versions(context.session, context.project, zone)
     if wanted in offered:
         return passed(f"{zone} offers {wanted}")
     if not offered:
-        return unknown(f"could not tell: {zone} lists no runtime versions at all")
+        return unknown(f"could not tell: {zone} lists no runtime versions")
     kind = context.target.accelerator
-    fitting = f" {kind.family.runtime} goes with {kind.type}." if kind else ""
+    fitting = f" {kind.family.runtime} is the runtime for {kind.type}." if kind else ""
     command = ("gcloud", "compute", "tpus", "versions", "list", f"--project={context.project}", f"--zone={zone}")
-    why = f"A TPU VM cannot be made with it.{fitting}"
-    return failed(f"{zone} has no runtime {wanted}", why, Remedy("See which there are.", command), link=RUNTIMES_SOURCE)
+    why = f"A TPU VM cannot be created with it.{fitting}"
+    return failed(f"{zone} has no runtime {wanted}", why, Remedy("List the runtime versions of the zone.", command), link=RUNTIMES_SOURCE)
 
 
 def pairing(context: Context) -> Finding:
     kind, wanted = context.target.accelerator, context.target.runtime_version
     if kind is None or not wanted.value:
-        return unknown(f"could not tell: {context.target.accelerator_type} and {wanted} are not both known here")
+        return unknown(f"could not tell: {context.target.accelerator_type} and {wanted} are not both known")
     fits = runtime_fits(kind, wanted.value)
     if fits:
         return passed(f"{wanted.value} is for {kind.type}")
     if fits is None:
-        return unknown(f"could not tell: the runtime {wanted.value} is not known here", f"{kind.family.runtime} is for {kind.type}.")
-    why = f"A {kind.type} with it comes up READY, without a driver for its chips. It was set by {wanted.source}."
-    remedy = Remedy(f"Use the runtime for it: --runtime-version {kind.family.runtime}")
+        return unknown(f"could not tell: the runtime {wanted.value} is unknown", f"{kind.family.runtime} is for {kind.type}.")
+    why = f"A {kind.type} with it becomes READY without a driver for its chips. It is set by {wanted.source}."
+    remedy = Remedy(f"Use the matching runtime: --runtime-version {kind.family.runtime}")
     return failed(f"{wanted.value} is not for {kind.type}, {kind.family.runtime} is", why, remedy, link=RUNTIMES_SOURCE)
 
 
 EXISTS = ("project.exists",)
 CHECKS = (
-    Check("zone.accelerator", "Does the zone offer the accelerator?", accelerator, EXISTS, "tpu.acceleratortypes.list", link=ZONES),
-    Check("zone.runtime", "Does the zone offer the runtime version?", runtime, EXISTS, "tpu.runtimeversions.list", link=RUNTIMES_SOURCE),
-    Check("zone.pairing", "Do accelerator and runtime version go together?", pairing, link=RUNTIMES_SOURCE),
+    Check(
+        "zone.accelerator",
+        "Accelerator offered",
+        "Does the zone offer the accelerator?",
+        accelerator,
+        EXISTS,
+        "tpu.acceleratortypes.list",
+        link=ZONES,
+    ),
+    Check(
+        "zone.runtime",
+        "Runtime offered",
+        "Does the zone offer the runtime version?",
+        runtime,
+        EXISTS,
+        "tpu.runtimeversions.list",
+        link=RUNTIMES_SOURCE,
+    ),
+    Check("zone.pairing", "Runtime matches", "Does the runtime version match the accelerator?", pairing, link=RUNTIMES_SOURCE),
 )

@@ -1,4 +1,4 @@
-"""What a list of runs shows of each recording."""
+"""A recording in a list of runs: what is known of it without reading all of it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "br
 class RunEntry:
     """One recording. Times are nanoseconds per product; what is not known is None, or an empty text.
 
-    ``id`` is the shortest name that no other recording of the folder shares; ``problem`` says in words what is wrong with the
-    file or the run, empty where nothing is. ``low_ns``..``high_ns`` hold the median with 95 % confidence. ``device`` is the
-    chip, the hardware or "cpu"; ``rehearsal`` runs of torch_xla were not on a TPU. ``group`` holds repeats together, ``round`` those
-    of them that took turns, and ``reference`` tells which had the plan that the others are held against.
+    ``id`` is the shortest name that no other recording of the folder shares. ``problem`` is what is wrong with the file or the
+    run, empty if nothing is. ``low_ns``..``high_ns`` is the 95 % confidence interval of the median, ``relative_iqr`` the
+    interquartile range over the median. ``device`` is the chip, the hardware or "cpu"; ``rehearsal`` runs of torch_xla were not
+    on a TPU. ``group`` is common to repeats, ``round`` to those of them that took turns, and ``reference`` marks those with the
+    config that the others are compared with.
     """
 
     path: Path
@@ -51,21 +52,22 @@ class RunEntry:
     median_ns: float | None = None
     low_ns: float | None = None
     high_ns: float | None = None
+    relative_iqr: float | None = None
     cold_ns: float | None = None
 
     @property
     def readable(self) -> bool:
-        """Tell whether the whole recording can be loaded."""
+        """Return whether the whole recording can be loaded."""
         return self.status not in ("newer", "broken", "empty")
 
     @property
     def title(self) -> str:
-        """Give what to call it by: its name, else its id."""
+        """Return its name, else its id."""
         return self.name or self.id
 
     @property
     def where(self) -> str:
-        """Say in a few words where it ran."""
+        """Return in a few words where it ran."""
         backend = BACKENDS.get(self.backend)  # None: another version made the recording
         if self.rehearsal:
             return backend.rehearsal if backend else "a rehearsal on the CPU"
@@ -80,7 +82,7 @@ class RunEntry:
         return 1e9 * self.workload.flops / self.median_ns if self.workload and self.median_ns else None
 
     def to_json(self) -> dict[str, Any]:
-        """Make the object that ``runs list --json`` prints for each."""
+        """Return the object that the commands print with --json."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         work = self.workload
         return {
@@ -92,27 +94,27 @@ class RunEntry:
         }
 
     def to_row(self) -> list[Any]:
-        """Make what the index keeps: as little as will do, for ten thousand of them are read at once."""
+        """Return what the index keeps, without keys, because ten thousand rows are read together."""
         values = self.to_json()
         return [values[name] for name in ROW]
 
 
-def entry_of_row(row: list[Any], path: Path, name: str) -> RunEntry:
-    """Read what ``to_row`` made, now at ``path`` and called ``name``; raise TypeError or ValueError where it is not that."""
+def entry_of_row(row: list[Any], path: Path, id_: str) -> RunEntry:
+    """Read what ``to_row`` returned, with this path and id; raise TypeError or ValueError if it is something else."""
     values = list(row)
     if len(values) != len(ROW):
         raise ValueError(f"a row of {len(values)} values")
     values[TAGS] = tuple(values[TAGS])
     values[STARTED] = datetime.fromisoformat(values[STARTED]) if values[STARTED] else None
     values[WORKLOAD] = matmul(**values[WORKLOAD]) if values[WORKLOAD] else None
-    return RunEntry(path, name, *values)
+    return RunEntry(path, id_, *values)
 
 
-ROW = tuple(RunEntry.__dataclass_fields__)[2:]  # without what is not the recording's own: its path and its id
+ROW = tuple(RunEntry.__dataclass_fields__)[2:]  # without the path and the id, which are those of the file
 TAGS, STARTED, WORKLOAD = (ROW.index(name) for name in ("tags", "started", "workload"))
 
 
 @lru_cache(maxsize=256)
 def matmul(batch: int, hidden: int, intermediate: int, dtype: Dtype) -> MatMul:
-    """Make a workload once for the many runs that share it."""
+    """Return a workload, one object for the many runs that share it."""
     return MatMul(batch, hidden, intermediate, dtype)

@@ -1,4 +1,4 @@
-"""A recording in one line of a list: read once, and what is wrong with it said in words, never raised."""
+"""Reading a recording for a list of runs: what is wrong with it is said in its entry, never raised."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from heartbeat_core.recordings.entry import RunEntry, Status
 from heartbeat_core.recordings.files import OURS, is_held
 from heartbeat_core.recordings.recording import Loaded, read_records
 
-CUT_OFF = "it ends early, without a last word of its worker; what came before is whole"
+CUT_OFF = "the worker ended without finishing; what it recorded before is whole"
 
 
 class Digest(Series):
-    """A series without what only charts and the split of a beat need, for it takes half the time."""
+    """A series without what only charts and the time of an iteration's parts need; it takes half the time."""
 
     def take_samples(self, record: Samples) -> None:
         total = record.columns["total"]
@@ -43,7 +43,7 @@ class Digest(Series):
 
 @dataclass(frozen=True)
 class Summary:
-    """An entry, and the ceiling of this machine that its verdict would change with, empty where it rests on none."""
+    """An entry, and the key of the peak of this machine that its verdict depends on, empty if on none."""
 
     entry: RunEntry
     ceiling_key: str
@@ -66,7 +66,7 @@ def summarize_recording(path: Path, size: int, ceilings: CeilingCache) -> Summar
 
 
 def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
-    """Tell how a recording that can be read ended, and what is wrong with it."""
+    """Return how a recording that can be read ended, and what is wrong with it."""
     if series.failed:
         return "failed", in_words(HeartbeatError(series.failed.title, series.failed.cause))
     if series.ended:
@@ -77,12 +77,12 @@ def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
     except OSError as error:
         return "broken", f"it cannot be read: {error.strerror}"
     if series.started is None:
-        return "empty", "it is empty: its run ended before it began" if not size else "it holds no whole line"
+        return "empty", "it is empty: its run ended before it began" if not size else "it has no complete line"
     return "cut off", CUT_OFF
 
 
 def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, status: Status, problem: str) -> RunEntry:
-    """Make the entry of what could be read; the figures are those of the run's report."""
+    """Return the entry of what could be read; the figures are those of the run's report."""
     started = series.started
     if started is None:
         return RunEntry(path, path.stem, size, status, problem, started=time_in_name(path))
@@ -116,19 +116,20 @@ def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, stat
         median_ns=report.iteration_ns,
         low_ns=statistics.median_low_ns if statistics else None,
         high_ns=statistics.median_high_ns if statistics else None,
+        relative_iqr=statistics.relative_iqr if statistics else None,
         cold_ns=report.cold_ns,
     )
 
 
 def needs_ceiling(series: Series) -> str:
-    """Name the ceiling of this machine that the verdict rests on, or would if there were one; empty where the run brings its own roof."""
+    """Return the key of the peak of this machine that the verdict depends on; empty if the run has a peak of its own."""
     if series.started is None or series.ceiling or series.environment.get("chip"):
         return ""
     return ceiling_key(series.config, series.environment)
 
 
 def in_words(error: HeartbeatError) -> str:
-    """Make one line of an error."""
+    """Return one line of an error."""
     return ": ".join(part.rstrip(".") for part in (error.title, error.cause) if part)
 
 
@@ -137,7 +138,7 @@ def newer_plan(series: Series) -> str:
 
 
 def device_of(environment: dict[str, Any]) -> str:
-    """Name the chip, else the hardware, else the device as the framework calls it."""
+    """Return the chip, else the hardware, else the device as the framework calls it."""
     return str(environment.get("chip") or environment.get("hardware") or environment.get("device") or "")
 
 
@@ -146,7 +147,7 @@ def whole(value: object) -> int | None:
 
 
 def time_of(text: str) -> datetime | None:
-    """Read the time a run began, in UTC; None where it is none."""
+    """Return the time a run began, in UTC; None if the text is no time."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -155,7 +156,7 @@ def time_of(text: str) -> datetime | None:
 
 
 def time_in_name(path: Path) -> datetime | None:
-    """Read the time out of a name that we gave."""
+    """Return the time in a file name that we gave."""
     if not OURS.fullmatch(path.name):
         return None
     try:

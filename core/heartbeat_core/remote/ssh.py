@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from heartbeat_core.benchmark.process import kill_worker
-from heartbeat_core.checks.fix_runner import remedy_environ
+from heartbeat_core.checks.fix_runner import fix_environ
 from heartbeat_core.cloud.auth import is_loopback
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled
 from heartbeat_core.cloud.tpu import CLOSED, Endpoint, Node
@@ -199,7 +199,7 @@ def refuse_made_up(node: Node, where: Endpoint, endpoint: str | None) -> None:
 
 def gcloud_environ(endpoint: str | None) -> dict[str, str]:
     """Give the environment that gcloud and ssh run in; towards an emulator, with keys of their own too."""
-    environ = remedy_environ(endpoint)
+    environ = fix_environ(endpoint)
     if endpoint is not None:
         home = Path(environ["CLOUDSDK_CONFIG"]) / "home"
         home.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.checks.fix_runner import FixRun, clean, filled, manner_of, remedy_environ, run_in_terminal
+from heartbeat_core.checks.fix_runner import FixRun, clean, fill_in, fix_environ, fix_mode, run_in_terminal
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
@@ -97,26 +97,26 @@ def test_a_command_on_the_terminal_gives_its_code() -> None:
     ],
 )
 def test_each_remedy_has_its_manner(remedy: Remedy, way: str, emulated: str) -> None:
-    assert manner_of(remedy).way == way
-    assert manner_of(remedy, emulated=True).way == emulated
+    assert fix_mode(remedy).way == way
+    assert fix_mode(remedy, emulated=True).way == emulated
 
 
 def test_what_is_filled_in_stays_within_its_argument() -> None:
     asked = do.request_quota({"project": "llm-dev", "zone": "us-central1-b", "quota_id": "Q", "value": "1"})
-    full = filled(asked, {"<EMAIL>": "you@example.com", "<JUSTIFICATION>": "learn --project=other"})
+    full = fill_in(asked, {"<EMAIL>": "you@example.com", "<JUSTIFICATION>": "learn --project=other"})
     assert full.command is not None
     assert asked.command is not None
     assert len(full.command) == len(asked.command)
     assert "--justification=learn --project=other" in full.command
     assert not full.missing
-    assert filled(asked, {"<EMAIL>": ""}).missing == asked.missing
+    assert fill_in(asked, {"<EMAIL>": ""}).missing == asked.missing
 
 
 def test_towards_an_emulator_gcloud_leaves_the_users_things_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CORE_ACCOUNT", "me@example.com")
-    environ = remedy_environ("http://127.0.0.1:8080", tmp_path / "gcloud")
+    environ = fix_environ("http://127.0.0.1:8080", tmp_path / "gcloud")
     assert environ["CLOUDSDK_CONFIG"] == str(tmp_path / "gcloud")
     assert environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU"] == "http://127.0.0.1:8080/"
     assert environ["CLOUDSDK_AUTH_DISABLE_CREDENTIALS"] == "True"
     assert "CLOUDSDK_CORE_ACCOUNT" not in environ
-    assert remedy_environ(None) == dict(os.environ)
+    assert fix_environ(None) == dict(os.environ)

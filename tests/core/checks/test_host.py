@@ -133,7 +133,7 @@ def test_the_lock_counts_only_while_somebody_holds_it(tree: Any) -> None:
 def test_processes_that_cannot_be_looked_into_make_it_no_pass(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "unreadable", lambda _: 12)
     result = look({**V6E, **DRIVER}, metadata=VM)["host.chip-free"]
-    assert (result.status, result.summary) == ("warn", "nobody was seen with it")
+    assert (result.status, result.summary) == ("warn", "no process seen that uses it")
     assert "12 processes" in result.why
 
 

@@ -30,7 +30,7 @@ def raises(error: BaseException) -> Ask:
 
 
 def check(name: str, ask: Ask | None = None, *needs: str, **more: Any) -> Check:
-    return Check(name, f"{name}?", ask or says(passed("yes")), needs, **more)
+    return Check(name, name, f"{name}?", ask or says(passed("yes")), needs, **more)
 
 
 def statuses(readiness: CheckReport) -> dict[str, str]:
@@ -112,7 +112,7 @@ def test_a_check_that_takes_too_long_is_unknown_and_holds_up_nobody(run: Any) ->
     never.set()
     assert statuses(readiness) == {"a.hangs": "unknown", "a.quick": "pass", "a.after": "pass"}
     assert readiness.ready is None
-    assert "no answer" in readiness.results[0].summary
+    assert "timed out" in readiness.results[0].summary
 
 
 def test_an_answer_that_comes_too_late_changes_nothing(world: Any) -> None:

@@ -139,7 +139,7 @@ def test_quota_is_asked_for_beside_what_is_used(asked: Callable[..., CheckReport
 def test_no_more_quota_is_asked_for_where_that_is_refused(asked: Callable[..., CheckReport]) -> None:
     result = asked("quota-ineligible").get("quota.tpu-zone")
     assert result is not None
-    assert "No increase can be asked for: OTHER." in result.why
+    assert "No increase can be requested: OTHER." in result.why
     assert not any("preferences" in (remedy.shell or "") for remedy in result.remedies)
 
 
@@ -201,7 +201,7 @@ def test_a_service_account_that_is_named_is_the_one_looked_at(asked: Callable[..
     readiness = asked("ready", service_account="nobody@demo-project.iam.gserviceaccount.com")
     result = readiness.get("iam.tpu-service-account")
     assert result is not None
-    assert (result.status, result.summary) == ("fail", "there is no nobody@demo-project.iam.gserviceaccount.com")
+    assert (result.status, result.summary) == ("fail", "nobody@demo-project.iam.gserviceaccount.com does not exist")
     assert result.remedies[0].command == ("gcloud", "iam", "service-accounts", "create", "nobody", "--project=demo-project")
 
 
@@ -224,13 +224,13 @@ def test_every_question_that_several_ask_goes_out_once(world: Any, direct: Any) 
 def test_where_there_is_quota_already_stands_beside_the_wish_for_more(asked: Callable[..., CheckReport]) -> None:
     result = asked("quota-zone-zero").get("quota.tpu-zone")
     assert result is not None
-    hints = [remedy.text for remedy in result.remedies if remedy.text.startswith("Take what there is")]
+    hints = [remedy.text for remedy in result.remedies if remedy.text.startswith("Use quota that exists")]
     assert len(hints) == 1
     assert "v6e-1 in us-central1-b" not in hints[0]
-    assert "what of it is in use was not looked at" in hints[0]
+    assert "its usage is not read" in hints[0]
 
 
 def test_nothing_is_promised_elsewhere_where_the_region_allows_nothing(asked: Callable[..., CheckReport]) -> None:
     fresh = asked("fresh").get("quota.tpu-zone")
     assert fresh is not None
-    assert not any("Take what there is" in remedy.text for remedy in fresh.remedies)
+    assert not any("quota that exists" in remedy.text for remedy in fresh.remedies)

@@ -65,7 +65,7 @@ def test_the_newest_run_comes_first_and_a_changed_file_is_read_again(index: Inde
     ("content", "status", "problem"),
     [
         (b"", "empty", "it is empty"),
-        (b"half a li", "empty", "no whole line"),
+        (b"half a li", "empty", "no complete line"),
         (b"rubbish\n", "broken", "line 1"),
         (encode(Ended(0, "done")), "broken", "does not begin as a run does"),
     ],
@@ -151,7 +151,7 @@ def test_a_run_is_found_by_id_beginning_name_or_path(index: Index, write: Write,
         assert index.find(text).path == path
     assert index.find(str(elsewhere)).path == elsewhere
     assert index.find("last").path == other
-    with pytest.raises(HeartbeatError, match="2 runs go by 'abc'") as refused:
+    with pytest.raises(HeartbeatError, match="2 runs match 'abc'") as refused:
         index.find("abc")
     assert "abcdef (base)" in refused.value.cause
     with pytest.raises(HeartbeatError, match="no run") as refused:

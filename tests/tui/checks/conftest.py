@@ -110,7 +110,13 @@ class FakeRunner:
         self.on_result, self.on_start = on_result, on_start
         self.answers = {result.id: [result] for result in answers}
         self.checks = {
-            result.id: Check(result.id, result.question, lambda context: passed(""), ("account.adc",) if result.group == "api" else ())
+            result.id: Check(
+                result.id,
+                result.id.partition(".")[2],
+                result.question,
+                lambda context: passed(""),
+                ("account.adc",) if result.group == "api" else (),
+            )
             for result in answers
         }
         gcloud = GcloudConfig(Path("/nowhere"), "default", {}, ())

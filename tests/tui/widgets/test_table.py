@@ -21,6 +21,9 @@ class Numbers(LinesList):
         del width
         return Content(self.heading) if self.heading else None
 
+    def heading_clicked(self, x: int) -> None:
+        self.app.told.append(f"heading {x}")  # type: ignore[attr-defined]
+
 
 class Host(App[None]):
     def __init__(self, heading: str = "KEY") -> None:
@@ -37,9 +40,6 @@ class Host(App[None]):
 
     def on_lines_list_chosen(self) -> None:
         self.told.append(f"chose {self.list.key}")
-
-    def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
-        self.told.append(f"heading {event.x}")
 
 
 def text(app: App[None]) -> list[str]:

@@ -102,12 +102,12 @@ class ReadinessDesk(Desk):
             self.readiness.post_message(Offered(project, zone, offers))
 
     async def on_mend(self, event: Mend) -> None:
-        from heartbeat_core.checks.fix_runner import remedy_environ
+        from heartbeat_core.checks.fix_runner import fix_environ
         from heartbeat_tui.checks.fix_dialog import FixDialog
 
         checklist = self.checkup.checklist() if self.checkup else None
         endpoint = checklist.endpoint if checklist else None
-        self.mending = FixDialog(event.result, remedy_environ(endpoint), emulated=endpoint is not None)
+        self.mending = FixDialog(event.result, fix_environ(endpoint), emulated=endpoint is not None)
         await self.push_screen(self.mending)
 
     async def on_in_terminal(self, event: InTerminal) -> None:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
-from heartbeat_core.checks.fix_runner import FixRun, filled, manner_of
+from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
 from heartbeat_tui.checks.model import InTerminal, Mended
 from heartbeat_tui.checks.text import STATUS_INKS, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
@@ -98,11 +98,11 @@ class FixDialog(CommandScreen):
     @property
     def ready(self) -> Remedy:
         """Give the remedy with the blanks filled in, as far as they are."""
-        return filled(self.remedy, self.values)
+        return fill_in(self.remedy, self.values)
 
     @property
     def way(self) -> str:
-        return manner_of(self.remedy, emulated=self.emulated).way
+        return fix_mode(self.remedy, emulated=self.emulated).way
 
     async def show_remedy(self) -> None:
         """Show the remedy chosen, with a field for each blank in it."""
@@ -139,7 +139,7 @@ class FixDialog(CommandScreen):
         show("#remedy-state", Lines).set_lines([self.said])
 
     def how(self) -> str:
-        manner = manner_of(self.remedy, emulated=self.emulated)
+        manner = fix_mode(self.remedy, emulated=self.emulated)
         if manner.way == "copy":
             return f"not from here. {manner.reason}"
         if self.emulated:

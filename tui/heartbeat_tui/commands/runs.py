@@ -8,25 +8,27 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.columns import cut, json_object, sort_rows, text_table, turned
 from heartbeat_core.errors import COULD_NOT_TELL
-from heartbeat_core.recordings.entry import GLYPHS, RunEntry
-from heartbeat_core.units import NOTHING, format_bytes, format_count, format_ns, format_share
+from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_status
-from heartbeat_tui.widgets.table import cut
+from heartbeat_tui.runs.rows import COLUMNS, RunRow, run_row
 
 if TYPE_CHECKING:
     from heartbeat_core.comparison.compare import CheckVerdict, Comparison
     from heartbeat_core.comparison.groups import MeasuredRun
+    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.labels import Relabel
 
 
 SCHEMA = 1
-SORTS = ("started", "name", "median", "flops", "size", "device")  # spelled out, for --help must not import the engine; a test holds them
-EXPORT_FORMATS = ("csv", "json", "md", "svg")  # likewise
+SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
+EXPORT_FORMATS = ("csv", "json", "md", "svg")  # spelled out, because --help must not import the engine; a test compares them
 RUN = "an id or the beginning of one, a name, a path, or: last"
 SIDE = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
@@ -42,7 +44,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     listing.add_argument("words", nargs="*", metavar="WORD", help="only runs in which each occurs; tag:slow looks at the tags alone")
     listing.add_argument("--sort", choices=SORTS, default="started")
     listing.add_argument("--reverse", action="store_true", help="the other way round")
-    listing.add_argument("--limit", type=int, metavar="N", help="the first N alone")
+    listing.add_argument("--limit", type=int, metavar="N", help="only the first N")
+    listing.add_argument("--wide", action="store_true", help="with rate, samples, host, group and size")
     add(actions, "show", show_run, "report on a run as bench does").add_argument("which", metavar="RUN", help=RUN)
     register_labels(actions)
     deleting = add(actions, "delete", delete_runs, "delete recordings for good; asks first")
@@ -167,28 +170,27 @@ def print_json(values: dict[str, Any]) -> None:
 
 def list_runs(args: argparse.Namespace) -> int:
     """List what there is; 0, whatever state the recordings are in."""
-    from heartbeat_core.recordings.query import in_order, sift
+    from heartbeat_core.recordings.query import query_runs
 
-    gc.disable()  # it would look at ten thousand runs time and again, and this program ends soon
+    gc.disable()  # it would visit ten thousand runs again and again, and this program ends soon
     index = open_index()
     every = index.entries(show_progress)
-    entries = in_order(sift(every, " ".join(args.words)), args.sort, reverse=args.reverse)
-    shown = entries if args.limit is None else entries[: max(0, args.limit)]
+    now = datetime.now(timezone.utc)
+    _, descending = turned(COLUMNS, ("", False), args.sort)
+    found = [run_row(entry, now) for entry in query_runs(every, " ".join(args.words))]
+    rows = sort_rows(COLUMNS, found, (args.sort, descending != args.reverse))
+    shown = rows if args.limit is None else rows[: max(0, args.limit)]
     if args.json:
         values = {
             "folder": str(index.folder),
-            "count": len(entries),
-            "runs": [entry.to_json() for entry in shown],
+            "count": len(rows),
+            "runs": [{**row.entry.to_json(), **json_object(COLUMNS, row)} for row in shown],
             "notes": list(index.notes),
         }
         print(json.dumps({"schema": SCHEMA, **values}, allow_nan=False))  # on one line: indenting 10,000 runs takes half a second
         return 0
-
-    lines = list_lines(shown, len(every), index.folder)
-    if sys.stdout.isatty():  # a line that goes over the edge makes no table
-        width = shutil.get_terminal_size().columns
-        lines = (line if len(line) <= width else f"{line[: width - 1]}…" for line in lines)
-    print("\n".join(lines))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not args.wide else None
+    print("\n".join(list_lines(shown, len(every), index.folder, wide=args.wide, width=width)))
     tell_notes(index)
     return 0
 
@@ -258,7 +260,8 @@ def delete_runs(args: argparse.Namespace) -> int:
     index = open_index()
     entries = index.find_all(args.runs)
     what = "this recording" if len(entries) == 1 else f"these {len(entries)} recordings"
-    print_status("\n".join(table_lines(entries)))
+    now = datetime.now(timezone.utc)
+    print_status("\n".join(table_lines([run_row(entry, now) for entry in entries])))
     if not agreed(args, f"Delete {what}, {format_bytes(sum(entry.bytes for entry in entries))}, for good?"):
         return 1
     failures = index.delete_all(entries)
@@ -364,51 +367,25 @@ def form_of(args: argparse.Namespace) -> str:
     return form
 
 
-HEADER = ("ID", "NAME", "MEDIAN", "±", "VERDICT", "WHERE", "PRODUCT", "METHOD", "N", "STARTED", "TAGS")  # a narrow terminal shows the first
-RIGHT = {"MEDIAN", "±", "N"}
-
-
-def list_lines(entries: Sequence[RunEntry], count: int, folder: Path) -> Iterator[str]:
-    """Give the list, and how much of it that is."""
-    if not entries:
-        yield f"No such recording in {folder}." if count else f"No recording in {folder}. heartbeat-tui bench makes one."
+def list_lines(rows: Sequence[RunRow], count: int, folder: Path, *, wide: bool, width: int | None) -> Iterator[str]:
+    """Return the lines of the list, and below them how many of the ``count`` recordings they are."""
+    if not rows:
+        yield f"No recording in {folder} matches." if count else f"No recording in {folder}. heartbeat-tui bench makes one."
         return
-    yield from table_lines(entries)
-    size = format_bytes(sum(entry.bytes for entry in entries))
+    yield from table_lines(rows, wide=wide, width=width)
+    size = format_bytes(sum(row.entry.bytes for row in rows))
     runs = f"{count} run" if count == 1 else f"{format_count(count)} runs"
-    yield f"{f'{len(entries)} of {runs}' if len(entries) < count else runs} in {folder}, {size}"
+    yield f"{f'{len(rows)} of {runs}' if len(rows) < count else runs} in {folder}, {size}"
 
 
-def table_lines(entries: Sequence[RunEntry]) -> Iterator[str]:
-    """Give a line for each run, and below it what is wrong with it."""
-    rows = [cells(entry) for entry in entries]
-    widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
-    # one template for all: a thousand rows are to come at once
-    line = "  ".join(f"{{:{'>' if name in RIGHT else '<'}{width}}}" for name, width in zip(HEADER, widths, strict=True)).format
-    yield line(*HEADER).rstrip()
-    for entry, row in zip(entries, rows, strict=True):
-        yield line(*row).rstrip()
-        if entry.problem:
-            yield f"{'':<{widths[0]}}  {entry.status}: {entry.problem}"
-
-
-def cells(entry: RunEntry) -> tuple[str, ...]:
-    work = entry.workload
-    spread = (entry.high_ns - entry.low_ns) / 2 if entry.low_ns is not None and entry.high_ns is not None else None
-    verdict = f"{GLYPHS.get(entry.verdict, '')} {entry.verdict}".strip()
-    return (
-        entry.id,
-        cut(entry.name, 24),
-        NOTHING if entry.median_ns is None else format_ns(entry.median_ns),
-        NOTHING if spread is None or not entry.median_ns else format_share(spread / entry.median_ns),
-        verdict if entry.status in ("done", "stopped") else entry.status,
-        cut(entry.where, 34) or NOTHING,
-        f"{work.batch}×{work.hidden}×{work.intermediate} {work.dtype}" if work else NOTHING,
-        entry.method or NOTHING,
-        format_count(entry.n),
-        entry.started.astimezone().strftime("%Y-%m-%d %H:%M") if entry.started else NOTHING,
-        cut(" ".join((*entry.tags, *([f"group:{entry.group}"] if entry.group else []))), 40),
-    )
+def table_lines(rows: Sequence[RunRow], *, wide: bool = False, width: int | None = None) -> Iterator[str]:
+    """Return a line for each run, and below it what is wrong with it."""
+    titles, *lines = text_table(COLUMNS, rows, wide=wide, width=width)
+    yield titles
+    for row, line in zip(rows, lines, strict=True):
+        yield line
+        if row.entry.problem:
+            yield cut(f"  {row.entry.status}: {row.entry.problem}", width or sys.maxsize)
 
 
 def label_lines(entry: RunEntry) -> Iterator[str]:

@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
+from heartbeat_core.columns import StyledText
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.model import (
@@ -29,17 +30,17 @@ from heartbeat_tui.runs.model import (
     ReplayRun,
     RunListing,
 )
-from heartbeat_tui.runs.text import Piece
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.pane import ListPane, pane_key
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.columns import Order
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.runs.compared import Sight
-    from heartbeat_tui.runs.rows import Order, RunRow
+    from heartbeat_tui.runs.rows import RunRow
     from heartbeat_tui.runs.table import RunList
     from heartbeat_tui.widgets.form import Form
 
@@ -81,7 +82,7 @@ class RunsPane(ListPane):
         super().__init__(tabs, "runs")
         self.sight = sight
         self.runs = RunListing()
-        self.order: Order = ("when", True)
+        self.order: Order = ("started", True)
         self.misread = ""
         self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
@@ -120,41 +121,41 @@ class RunsPane(ListPane):
         """Give every widget that is there what it shows."""
         if self.list is None:
             return
-        from heartbeat_tui.runs.rows import rows_of, signs
-        from heartbeat_tui.runs.text import counted, empty_words, news
+        from heartbeat_tui.runs.rows import row_marks, rows_of
+        from heartbeat_tui.runs.text import count_text, empty_text, notices
         from heartbeat_tui.widgets.text import Lines, styled
 
         entries = self.runs.entries or ()
         found = self.sifted(entries)
-        rows = rows_of(found, self.order, self.unfolded)
-        self.list.show(rows, signs(self.marks, self.reference), self.order)
+        rows = rows_of(found, self.order, self.unfolded, datetime.now(timezone.utc))
+        self.list.show(rows, row_marks(self.marks, self.reference), self.order)
         self.set_class(not rows, "-empty")
         self.query_one("#runs-empty", Lines).set_lines(
-            [styled(text, kind) for text, kind in empty_words(self.runs, self.sought, self.misread)]
+            [styled(text, kind) for text, kind in empty_text(self.runs, self.sought, self.misread)]
         )
-        said = news(self.runs)
+        said = notices(self.runs)
         self.set_class(bool(said), "-news")
         self.query_one("#runs-news", Lines).set_lines([styled(text, kind) for text, kind in said])
-        self.query_one("#runs-panel").border_title = counted(self.runs, len(found), self.sought)
+        self.query_one("#runs-panel").border_title = count_text(self.runs, len(found), self.sought)
         self.draw_marks()
         self.draw_details()
 
     def draw_marks(self) -> None:
-        from heartbeat_tui.runs.rows import signs
+        from heartbeat_tui.runs.rows import row_marks
 
         if self.list is not None:
-            self.list.show_marks(signs(self.marks, self.reference))
+            self.list.show_marks(row_marks(self.marks, self.reference))
         self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
         self.refresh_bindings()
 
     def sifted(self, entries: Sequence[RunEntry]) -> Sequence[RunEntry]:
         """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.recordings.query import sift
+        from heartbeat_core.recordings.query import query_runs
 
         self.misread = ""
         try:
-            return sift(entries, self.sought)
+            return query_runs(entries, self.sought)
         except HeartbeatError as error:
             self.misread = " ".join((f"{error.title}:", error.cause, error.remedy))
             return ()
@@ -165,16 +166,16 @@ class RunsPane(ListPane):
         if self.details is None or row is None:
             return
         from heartbeat_core.errors import HeartbeatError
-        from heartbeat_tui.runs.text import facts_of, facts_of_group
+        from heartbeat_tui.runs.text import group_facts, run_facts
 
         now = datetime.now(timezone.utc)
         entry = row.entry
         if row.is_head:
-            self.details.show(facts_of_group(row, now), None, entry.group)
+            self.details.show(group_facts(row), None, entry.group)
             return
         sight = self.sight(entry) if entry.readable else None
         snapshot = None if sight is None or isinstance(sight, HeartbeatError) else sight.snapshot
-        self.details.show(facts_of(entry, now), snapshot, entry.title)
+        self.details.show(run_facts(entry, now), snapshot, entry.title)
         if sight is None and entry.readable:
             self.post_message(LookAtRun(entry))
 
@@ -272,17 +273,18 @@ class RunsPane(ListPane):
         self.post_message(ReadRuns())
 
     def action_copy(self) -> None:
-        from heartbeat_tui.runs.text import facts_of, facts_text, table_text
+        from heartbeat_tui.runs.text import facts_text, run_facts, runs_text
 
         now, entries = datetime.now(timezone.utc), self.meant
-        self.app.copy_to_clipboard(facts_text(facts_of(entries[0], now)) if len(entries) == 1 else table_text(entries, now))
+        self.app.copy_to_clipboard(facts_text(run_facts(entries[0], now)) if len(entries) == 1 else runs_text(entries, now))
         self.notify(f"{'The run is' if len(entries) == 1 else f'{len(entries)} runs are'} on the clipboard.", markup=False)
 
     def action_sort(self) -> None:
-        from heartbeat_tui.runs.rows import following
+        from heartbeat_core.columns import following
 
-        self.order = following(self.order)
-        self.draw()
+        if self.list is not None:
+            self.order = following([column for column, _ in self.list.shown], self.order)
+            self.draw()
 
     async def action_name(self) -> None:
         from heartbeat_tui.runs.forms import LabelForm
@@ -304,15 +306,15 @@ class RunsPane(ListPane):
     def on_lines_list_chosen(self) -> None:
         """Open a run or a sweep, or unfold another group."""
         row = self.row
-        if row is not None and row.sweeps:
+        if row is not None and row.is_sweep:
             self.post_message(OpenSweep(row.members))
         elif row is not None and row.is_head:
             self.fold(row.entry.group, open_=not row.open)
         elif row is not None and row.entry.readable:  # a click asks nobody
             self.post_message(OpenRun(row.entry))
 
-    def on_run_list_folded(self, event: RunList.Folded) -> None:
-        self.fold(event.group, open_=event.open_)
+    def on_lines_list_folded(self, event: RunList.Folded) -> None:
+        self.fold(event.key, open_=event.open_)
 
     def fold(self, group: str, *, open_: bool) -> None:
         self.unfolded = self.unfolded | {group} if open_ else self.unfolded - {group}
@@ -322,11 +324,12 @@ class RunsPane(ListPane):
 
             self.list.point_at_key(GROUP + group)
 
-    def on_run_list_sorted(self, event: RunList.Sorted) -> None:
-        from heartbeat_tui.runs.rows import turned
+    def on_lines_list_sorted(self, event: RunList.Sorted) -> None:
+        from heartbeat_core.columns import turned
 
-        self.order = turned(self.order, event.column)
-        self.draw()
+        if self.list is not None:
+            self.order = turned(self.list.columns, self.order, event.column)
+            self.draw()
 
     async def on_form_accepted(self, event: Form.Accepted) -> None:
         from heartbeat_tui.runs.forms import ExportForm, LabelForm
@@ -344,7 +347,7 @@ LABEL, WIDER_LABEL = 12, 13  # cells
 SKIPPED = frozenset({"rehearsal", "features"})  # said elsewhere, or longer than its worth
 
 
-def fact_lines(facts: Iterable[tuple[str, Piece]], width: int, label_width: int = LABEL) -> list[Content]:
+def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width: int = LABEL) -> list[Content]:
     """Write each fact beside its label, what does not fit below it."""
     lines = []
     for label, (text, kind) in facts:
@@ -353,9 +356,9 @@ def fact_lines(facts: Iterable[tuple[str, Piece]], width: int, label_width: int 
     return lines
 
 
-def environment_of(report: Report) -> list[tuple[str, Piece]]:
+def environment_of(report: Report) -> list[tuple[str, StyledText]]:
     """List where it ran, and how long what was done besides the beats took."""
-    facts: list[tuple[str, Piece]] = [
+    facts: list[tuple[str, StyledText]] = [
         (name.replace("_", " "), (str(value), "plain"))
         for name, value in report.environment.items()
         if value not in (None, "", {}, []) and name not in SKIPPED
@@ -389,8 +392,8 @@ class RunDetails(Horizontal):
             environment.border_title = "where it ran"
             yield Lines(id="run-environment-lines")
 
-    facts: Sequence[tuple[str, Piece]] = ()
-    environment: Sequence[tuple[str, Piece]] = ()
+    facts: Sequence[tuple[str, StyledText]] = ()
+    environment: Sequence[tuple[str, StyledText]] = ()
 
     def draw_facts(self) -> None:
         for name, facts, label in (("run-facts", self.facts, LABEL), ("run-environment", self.environment, WIDER_LABEL)):
@@ -400,7 +403,7 @@ class RunDetails(Horizontal):
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw_facts)
 
-    def show(self, facts: Sequence[tuple[str, Piece]], snapshot: Snapshot | None, title: str) -> None:
+    def show(self, facts: Sequence[tuple[str, StyledText]], snapshot: Snapshot | None, title: str) -> None:
         """Show what is known; without a ``snapshot`` the chart stays empty."""
         box = self.query_one("#run-facts", VerticalScroll)
         box.border_title = title

@@ -1,29 +1,36 @@
-"""The rows of the Runs pane: which are sought, in which order they stand, and which stand together. No Textual here."""
+"""The rows of a list of runs and their columns, for the Runs pane and ``heartbeat-tui runs list``. No Textual here."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
+from heartbeat_core.recordings.entry import GLYPHS, RunEntry
+from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
 
 if TYPE_CHECKING:
-    from heartbeat_core.recordings.entry import RunEntry
+    from heartbeat_core.benchmark.config import MatMul
 
-Order = tuple[str, bool]  # column, the greatest first
-NEWEST: Order = ("when", True)
-VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
+NEWEST: Order = ("started", True)
 GROUP = "group: "
 MARKED, REFERENCE = "✓", "◎"
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One line: a run, or the head of a group with its runs, the first of which stands for what they share."""
+    """One line: a run, or the head of a group, whose ``members`` are the runs of it; ``entry`` is then the first of them.
+
+    ``now`` is what its time is written relative to.
+    """
 
     key: str
     entry: RunEntry
-    members: tuple[RunEntry, ...] = ()  # of a head
+    now: datetime = field(compare=False)
+    members: tuple[RunEntry, ...] = ()
     open: bool = False
     inside: bool = False  # stands under its head
 
@@ -32,53 +39,238 @@ class RunRow:
         return bool(self.members)
 
     @property
-    def sweeps(self) -> bool:
-        """Tell whether it is the head of a group in which no two runs did the same, as in a sweep."""
-        plans = {(entry.workload, entry.precision, entry.threads) for entry in self.members}
-        sites = {(entry.where.partition(",")[0], entry.method) for entry in self.members}
+    def is_sweep(self) -> bool:
+        """Return whether it is the head of a group in which no two runs did the same, as in a sweep."""
+        configs = {(entry.workload, entry.precision, entry.threads) for entry in self.members}
+        targets = {(entry.where.partition(",")[0], entry.method) for entry in self.members}
         turns = any(entry.round for entry in self.members)
-        return self.is_head and len(plans) == len(self.members) and len(sites) == 1 and not turns
+        return self.is_head and len(configs) == len(self.members) and len(targets) == 1 and not turns
 
     @property
     def entries(self) -> tuple[RunEntry, ...]:
-        """Give the runs it stands for."""
+        """Return the runs that it stands for."""
         return self.members or (self.entry,)
 
 
-def verdict_rank(entry: RunEntry) -> int | None:
-    return VERDICTS.index(entry.verdict) if entry.verdict in VERDICTS else None
+def run_row(entry: RunEntry, now: datetime, *, inside: bool = False) -> RunRow:
+    return RunRow(entry.path.name, entry, now, inside=inside)
 
 
-def work_of(entry: RunEntry) -> tuple[int, int, int] | None:
-    work = entry.workload
+# -- cells
+
+VARIOUS: StyledText = ("various", "quiet")
+NONE: StyledText = (NOTHING, "quiet")
+VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
+VERDICT_STYLES = {"plausible": "ok", "suspicious": "attention", "impossible": "failed", "unknown": "quiet"}
+STATUSES: Mapping[str, StyledText] = {  # those that are worth a word in the list
+    "running": ("♥ running", "beat"),
+    "failed": ("✗ failed", "failed"),
+    "cut off": ("! incomplete", "attention"),
+    "newer": ("! newer", "attention"),
+    "broken": ("✗ broken", "failed"),
+    "empty": ("✗ empty", "failed"),
+}
+SHORT = {"float32": "f32", "bfloat16": "bf16", "synchronized": "synced", "accelerator": "accel"}
+
+
+def shape_text(work: MatMul | None) -> str:
+    return f"{work.batch}×{work.hidden}×{work.intermediate}" if work else NOTHING
+
+
+def time_text(started: datetime | None, now: datetime) -> str:
+    """Return a local time: "20:12:05" today, "11-22 20:12" this year, else the day."""
+    if started is None:
+        return NOTHING
+    local, today = started.astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return local.strftime("%H:%M:%S")
+    return local.strftime("%m-%d %H:%M" if local.year == today.year else "%Y-%m-%d")
+
+
+def interval_text(entry: RunEntry) -> str:
+    """Return the 95 % confidence interval of the median: "117–121 ms"."""
+    return NOTHING if entry.low_ns is None or entry.high_ns is None else format_interval(entry.low_ns, entry.high_ns)
+
+
+def verdict_text(entry: RunEntry) -> StyledText:
+    """Return the verdict, or what is wrong with the recording, with its glyph."""
+    if entry.status in STATUSES:
+        return STATUSES[entry.status]
+    return (f"{GLYPHS[entry.verdict]} {entry.verdict}", VERDICT_STYLES[entry.verdict]) if entry.verdict else NONE
+
+
+def name_cell(row: RunRow) -> StyledText:
+    if row.is_head:
+        return f"{'▾' if row.open else '▸'} {row.entry.group} ({len(row.members)})", "strong"
+    indent = "  " if row.inside else ""
+    return indent + (f"{row.entry.id} {row.entry.name}" if row.entry.name else row.entry.id), "strong" if row.entry.name else "plain"
+
+
+def shared(text: Callable[[RunEntry], str]) -> Callable[[RunRow], StyledText]:
+    """Return the cell of what a run says, or all runs of a group say; "various" if they differ."""
+
+    def cell(row: RunRow) -> StyledText:
+        if not row.members:
+            return text(row.entry) or NOTHING, "plain"
+        found = {text(entry) for entry in row.members}
+        return (found.pop() or NOTHING, "plain") if len(found) == 1 else VARIOUS
+
+    return cell
+
+
+def single(text: Callable[[RunEntry], str]) -> Callable[[RunRow], StyledText]:
+    """Return the cell of what one run alone says."""
+    return lambda row: NONE if row.is_head else (text(row.entry), "plain")
+
+
+def started_cell(row: RunRow) -> StyledText:
+    return time_text(max((entry.started for entry in row.entries if entry.started), default=None), row.now), "quiet"
+
+
+def median_cell(row: RunRow) -> StyledText:
+    """Return the median, of a group the least and the greatest."""
+    medians = sorted(entry.median_ns for entry in row.entries if entry.median_ns)
+    if not medians:
+        return NONE
+    return (f"{format_ns(medians[0])} … {format_ns(medians[-1])}" if row.is_head else format_ns(medians[0])), "plain"
+
+
+def verdict_cell(row: RunRow) -> StyledText:
+    """Return the verdict, of a group the first that is bad."""
+    found = [verdict_text(entry) for entry in row.entries]
+    return next((each for each in found if each[1] in ("failed", "attention")), found[0])
+
+
+def tags_cell(row: RunRow) -> StyledText:
+    return " ".join(dict.fromkeys(tag for entry in row.entries for tag in entry.tags)), "quiet"
+
+
+def shortened(text: str) -> str:
+    return "rehearsal" if "rehearsal" in text else SHORT.get(text) or text.partition(",")[0]
+
+
+def shape_key(row: RunRow) -> tuple[int, int, int] | None:
+    work = row.entry.workload
     return (work.flops, work.batch, work.hidden) if work else None
 
 
-SORTS: dict[str, Callable[[RunEntry], Any]] = {  # None goes last, whichever way
-    "when": lambda entry: entry.started.timestamp() if entry.started else None,
-    "name": lambda entry: entry.name.lower() or None,
-    "device": lambda entry: (entry.device or entry.backend).lower() or None,
-    "shape": work_of,
-    "dtype": lambda entry: entry.workload.dtype if entry.workload else None,
-    "method": lambda entry: entry.method or None,
-    "median": lambda entry: entry.median_ns,
-    "verdict": verdict_rank,
-    "tags": lambda entry: " ".join(entry.tags).lower() or None,
-}
-FALLING = frozenset({"when", "shape"})  # these begin with the greatest
+Spec = ColumnSpec[RunRow]
+COLUMNS: tuple[Spec, ...] = (
+    Spec("name", "RUN", name_cell, least=16, most=44, worth=9, sort=lambda row: row.entry.name.casefold() or None),
+    Spec(
+        "started",
+        "WHEN",
+        started_cell,
+        worth=4,
+        whole=True,
+        sort=lambda row: row.entry.started.timestamp() if row.entry.started else None,
+        descending=True,
+    ),
+    Spec(
+        "device",
+        "DEVICE",
+        shared(lambda entry: entry.where),
+        least=10,
+        most=34,
+        worth=8,
+        shorten=shortened,
+        sort=lambda row: row.entry.where.casefold() or None,
+    ),
+    Spec("shape", "SHAPE", shared(lambda entry: shape_text(entry.workload)), worth=6, whole=True, sort=shape_key, descending=True),
+    Spec(
+        "dtype",
+        "DTYPE",
+        shared(lambda entry: entry.workload.dtype if entry.workload else ""),
+        least=5,
+        worth=5,
+        shorten=shortened,
+        sort=lambda row: row.entry.workload.dtype if row.entry.workload else None,
+    ),
+    Spec(
+        "method",
+        "METHOD",
+        shared(lambda entry: entry.method),
+        least=8,
+        worth=2,
+        shorten=shortened,
+        sort=lambda row: row.entry.method or None,
+    ),
+    Spec("median", "MEDIAN", median_cell, worth=10, align="right", whole=True, sort=lambda row: row.entry.median_ns),
+    Spec("interval", "95 % CI", single(interval_text), worth=3, align="right", whole=True),
+    Spec(
+        "iqr",
+        "IQR",
+        single(lambda entry: NOTHING if entry.relative_iqr is None else format_share(entry.relative_iqr)),
+        whole=True,
+        worth=1,
+        align="right",
+        sort=lambda row: row.entry.relative_iqr,
+        descending=True,
+    ),
+    Spec(
+        "verdict",
+        "VERDICT",
+        verdict_cell,
+        least=2,
+        worth=7,
+        shorten=lambda text: text[:1],
+        sort=lambda row: VERDICTS.index(row.entry.verdict) if row.entry.verdict in VERDICTS else None,
+    ),
+    Spec("tags", "TAGS", tags_cell, least=8, most=30, optional=True, sort=lambda row: " ".join(row.entry.tags).casefold() or None),
+    Spec(
+        "flops",
+        "FLOP/S",
+        single(lambda entry: NOTHING if entry.flops_per_s is None else format_rate(entry.flops_per_s)),
+        whole=True,
+        wide=True,
+        worth=5,
+        align="right",
+        sort=lambda row: row.entry.flops_per_s,
+        descending=True,
+        json=lambda row: row.entry.flops_per_s,
+        json_key="flops_per_s",
+    ),
+    Spec(
+        "n",
+        "SAMPLES",
+        single(lambda entry: format_count(entry.n)),
+        least=7,
+        wide=True,
+        worth=4,
+        align="right",
+        sort=lambda row: row.entry.n,
+    ),
+    Spec("host", "HOST", shared(lambda entry: entry.host), least=8, wide=True, worth=3, sort=lambda row: row.entry.host or None),
+    Spec(
+        "group",
+        "GROUP",
+        shared(lambda entry: entry.group),
+        wide=True,
+        optional=True,
+        screen=False,
+        sort=lambda row: row.entry.group or None,
+    ),
+    Spec(
+        "size",
+        "SIZE",
+        lambda row: (format_bytes(sum(entry.bytes for entry in row.entries)), "quiet"),
+        whole=True,
+        wide=True,
+        worth=2,
+        align="right",
+        sort=lambda row: row.entry.bytes,
+        descending=True,
+    ),
+)
+SCREEN_COLUMNS = tuple(column for column in COLUMNS if column.screen)
 
 
-def sorted_entries(entries: Iterable[RunEntry], order: Order) -> list[RunEntry]:
-    """Sort the runs; those of which it is not known come last, and runs that are equal stay as they stood."""
-    column, falling = order
-    keyed = [(SORTS[column](entry), entry) for entry in entries]
-    known = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0], reverse=falling)
-    return [entry for _, entry in known] + [entry for key, entry in keyed if key is None]
+# -- rows
 
 
-def rows_of(entries: Sequence[RunEntry], order: Order, unfolded: frozenset[str]) -> tuple[RunRow, ...]:
-    """Give the rows of these runs; a group stands where the first of its runs would, its runs below it where it is unfolded."""
-    ordered = sorted_entries(entries, order)
+def rows_of(entries: Sequence[RunEntry], order: Order, unfolded: frozenset[str], now: datetime) -> tuple[RunRow, ...]:
+    """Return the rows of these runs; a group stands where the first of its runs would, its runs below it if it is unfolded."""
+    ordered = [row.entry for row in sort_rows(COLUMNS, [run_row(entry, now) for entry in entries], order)]
     sizes = Counter(entry.group for entry in ordered if entry.group)
     grouped: dict[str, list[RunEntry]] = {group: [] for group, size in sizes.items() if size > 1}
     for entry in ordered:
@@ -89,32 +281,18 @@ def rows_of(entries: Sequence[RunEntry], order: Order, unfolded: frozenset[str])
     for entry in ordered:
         members = grouped.get(entry.group)
         if members is None:
-            rows.append(RunRow(entry.path.name, entry))
+            rows.append(run_row(entry, now))
         elif entry.group not in seen:
             seen.add(entry.group)
             open_ = entry.group in unfolded
-            rows.append(RunRow(GROUP + entry.group, entry, tuple(members), open_))
-            rows += [RunRow(each.path.name, each, inside=True) for each in members] if open_ else []
+            rows.append(RunRow(GROUP + entry.group, entry, now, tuple(members), open_))
+            rows += [run_row(each, now, inside=True) for each in members] if open_ else []
     return tuple(rows)
 
 
-def signs(marks: Iterable[str], reference: str | None) -> dict[str, str]:
-    """Give what stands before the runs of these files."""
-    found = dict.fromkeys(marks, MARKED)
+def row_marks(marked: Iterable[str], reference: str | None) -> dict[str, str]:
+    """Return what stands before the runs of these files."""
+    found = dict.fromkeys(marked, MARKED)
     if reference is not None:
         found[reference] = found.get(reference, "") + REFERENCE
     return found
-
-
-def turned(order: Order, column: str) -> Order:
-    """Sort by this column; the other way round where it is the one already."""
-    return (column, not order[1]) if order[0] == column else (column, column in FALLING)
-
-
-def following(order: Order) -> Order:
-    """Turn the order round; where that has been done, sort by the next column."""
-    column, falling = order
-    if falling == (column in FALLING):
-        return column, not falling
-    columns = list(SORTS)
-    return turned(("", False), columns[(columns.index(column) + 1) % len(columns)])

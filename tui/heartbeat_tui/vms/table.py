@@ -80,9 +80,8 @@ class VmList(LinesList):
         row = self.rows[index]
         return styled_line(row_pieces(row, self.shown, self.now(), marked=row.key in self.marks, pointed=index == self.cursor))
 
-    def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
-        event.stop()
-        at = event.x
+    def heading_clicked(self, x: int) -> None:
+        at = x
         for text, _, column in header_pieces(self.shown, self.order):
             at -= len(text)
             if at < 0:

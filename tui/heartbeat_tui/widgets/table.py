@@ -1,10 +1,10 @@
-"""A list drawn line by line: only the rows to be seen are drawn, so that ten thousand cost what forty do."""
+"""Lists drawn line by line, and tables on them: only the visible rows are drawn, so that ten thousand cost what forty do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -15,14 +15,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-from heartbeat_tui.widgets.text import STYLES
+from heartbeat_core.columns import GAP, ColumnSpec, Order, StyledText, column_at, fitted, lay_out, row_texts, title_texts, wanted_widths
+from heartbeat_core.columns import Layout as ColumnLayout
+from heartbeat_tui.widgets.text import STYLES, styled_line
 
 
 class LinesList(ScrollView, can_focus=True):
-    """Rows to move through, each known by its key; the one pointed at stays the same while others come and go.
+    """Rows to move through, each known by its key; the row at the cursor stays the same while others come and go.
 
-    A list of its own kind keeps its rows, says how one is drawn in ``draw_row``, and tells ``show_keys`` of a change. Its
-    heading, where ``draw_heading`` gives one, stays while the rows move.
+    A subclass keeps its rows, draws one in ``draw_row``, and calls ``show_keys`` after a change. Its heading, if
+    ``draw_heading`` returns one, stays while the rows move.
     """
 
     DEFAULT_CSS = """
@@ -40,17 +42,24 @@ class LinesList(ScrollView, can_focus=True):
     ALLOW_SELECT = False
 
     class Pointed(Message):
-        """Another row is pointed at."""
+        """The cursor is on another row."""
 
     class Chosen(Message):
-        """Enter, or a second click on the row pointed at."""
+        """Enter was pressed, or the row at the cursor was clicked."""
 
-    class HeadingClicked(Message):
-        """The heading was clicked, at this column from the left."""
+    class Folded(Message):
+        """A group of rows, or a section, is to be opened or closed."""
 
-        def __init__(self, x: int) -> None:
+        def __init__(self, key: str, *, open_: bool) -> None:
             super().__init__()
-            self.x = x
+            self.key, self.open_ = key, open_
+
+    class Sorted(Message):
+        """The rows are to be sorted by this column."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id, classes=classes)
@@ -58,23 +67,26 @@ class LinesList(ScrollView, can_focus=True):
         self.cursor = 0
 
     def draw_row(self, index: int, width: int) -> Content:
-        """Give row ``index`` as one line, at most ``width`` cells of which are seen."""
+        """Return row ``index`` as one line, of which at most ``width`` cells are visible."""
         raise NotImplementedError
 
     def draw_heading(self, width: int) -> Content | None:
-        """Give the line that stands above the rows; None where there is none."""
+        """Return the line above the rows; None if there is none."""
         del width
         return None
+
+    def heading_clicked(self, x: int) -> None:
+        """Handle a click on the heading, ``x`` cells from the left."""
 
     # -- what is shown
 
     @property
     def key(self) -> str | None:
-        """Name the row pointed at; None where there are no rows."""
+        """Return the key of the row at the cursor; None if there are no rows."""
         return self.keys[self.cursor] if self.keys else None
 
     def show_keys(self, keys: Sequence[str]) -> None:
-        """Draw these rows anew; point at the same row as before, else at the one that took its place."""
+        """Draw these rows; the cursor stays on the same row, else on the one that took its place."""
         before = self.key
         self.keys = keys
         if before is not None and (self.cursor >= len(keys) or keys[self.cursor] != before):
@@ -117,7 +129,7 @@ class LinesList(ScrollView, can_focus=True):
         strips = Visual.to_strips(self, content, width, 1, self.visual_style)
         return (strips[0] if strips else Strip.blank(width)).adjust_cell_length(width, self.rich_style)
 
-    # -- where it points
+    # -- the cursor
 
     def point_at(self, index: int) -> None:
         index = max(0, min(index, len(self.keys) - 1))
@@ -129,13 +141,13 @@ class LinesList(ScrollView, can_focus=True):
             self.post_message(self.Pointed())
 
     def point_at_key(self, key: str) -> None:
-        """Point at the row of this key, where there is one."""
+        """Move the cursor to the row with this key, if there is one."""
         found = next((index for index, each in enumerate(self.keys) if each == key), None)
         if found is not None:
             self.point_at(found)
 
     def reveal(self) -> None:
-        """Scroll as little as shows the row pointed at."""
+        """Scroll just far enough to show the row at the cursor."""
         head = self.head_lines
         seen = self.size.height - head
         top = self.scroll_offset.y
@@ -143,15 +155,17 @@ class LinesList(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor if self.cursor < top else self.cursor - seen + 1, animate=False, force=True)
 
     def refresh_row(self, index: int) -> None:
-        """Draw one row anew."""
-        self.refresh(Region(0, index + self.head_lines - self.scroll_offset.y, self.size.width, 1))
+        """Draw one row again, if it is visible."""
+        y = index + self.head_lines - self.scroll_offset.y
+        if self.head_lines <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is None:
             return
         if offset.y < self.head_lines:
-            self.post_message(self.HeadingClicked(offset.x))
+            self.heading_clicked(offset.x)
             return
         index = offset.y - self.head_lines + self.scroll_offset.y
         if not 0 <= index < len(self.keys):
@@ -161,7 +175,7 @@ class LinesList(ScrollView, can_focus=True):
         self.clicked(again=again)
 
     def clicked(self, *, again: bool) -> None:
-        """Choose the row pointed at where it was so before the click."""
+        """Choose the row at the cursor, if it was there before the click."""
         if again:
             self.action_choose()
 
@@ -179,7 +193,88 @@ class LinesList(ScrollView, can_focus=True):
             self.post_message(self.Chosen())
 
 
-GAP = 2  # cells between two columns
+class Row(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+R = TypeVar("R", bound=Row)
+MARGIN = 4  # cells before the first column: the cursor, and a mark of two cells
+
+
+class Table(LinesList, Generic[R]):
+    """Rows in columns; a click on a title sorts by it. ``marks`` are what stands before the rows of these keys."""
+
+    def __init__(self, columns: Sequence[ColumnSpec[R]], order: Order, *, id: str) -> None:  # noqa: A002  # Textual's name
+        super().__init__(id=id)
+        self.columns = columns
+        self.order = order
+        self.rows: tuple[R, ...] = ()
+        self.marks: Mapping[str, str] = {}
+        self.widths: dict[str, int] = {}
+        self.shown: ColumnLayout[R] = ()
+
+    @property
+    def row(self) -> R | None:
+        """Return the row at the cursor."""
+        return self.rows[self.cursor] if self.rows else None
+
+    def over(self, row: R) -> tuple[str, str, str] | None:
+        """Return what stands over the columns right of one: (its key, text, style); None, the usual case, for nothing."""
+        del row
+        return None
+
+    def show(self, rows: Sequence[R], marks: Mapping[str, str], order: Order) -> None:
+        """Draw these rows; if the same ones stand where they stood, only those that have changed."""
+        before, old_order = self.rows, self.order
+        self.rows, self.order = tuple(rows), order
+        keys = [row.key for row in self.rows]
+        if self.choose_columns() or keys != self.keys or order != old_order:
+            self.marks = marks
+            self.show_keys(keys)
+            return
+        for index, (was, row) in enumerate(zip(before, self.rows, strict=True)):
+            if was is not row and was != row:
+                self.refresh_row(index)
+        self.show_marks(marks)
+
+    def show_marks(self, marks: Mapping[str, str]) -> None:
+        """Draw the rows whose marks have changed."""
+        before, self.marks = self.marks, marks
+        for index, key in enumerate(self.keys):
+            if before.get(key) != marks.get(key):
+                self.refresh_row(index)
+
+    def choose_columns(self) -> bool:
+        """Choose the columns and their widths; return whether they have changed. No column shrinks before the next resize."""
+        width = self.size.width
+        if not width:
+            return False
+        self.widths = wanted_widths(self.columns, self.rows, self.widths)
+        before, self.shown = self.shown, lay_out(self.columns, self.widths, width - MARGIN)
+        return before != self.shown
+
+    def on_resize(self) -> None:  # Textual calls the one of LinesList as well
+        self.widths = {}
+        self.choose_columns()
+
+    def draw_heading(self, width: int) -> Content:
+        del width
+        return styled_line([(" " * MARGIN, "plain"), *((text, style) for text, style, _ in title_texts(self.shown, self.order))])
+
+    def draw_row(self, index: int, width: int) -> Content:
+        del width
+        row = self.rows[index]
+        margin: list[StyledText] = [("➤" if index == self.cursor else " ", "beat"), (f"{self.marks.get(row.key, ''):<3}", "beat")]
+        return styled_line([*margin, *row_texts(self.shown, row, self.over(row))])
+
+    def heading_clicked(self, x: int) -> None:
+        column = column_at(self.shown, x - MARGIN)
+        if column is not None and any(each.key == column and each.sort is not None for each in self.columns):
+            self.post_message(self.Sorted(column))
+
+
+__all__ = ["GAP", "fitted"]  # of the TPU VMs
 
 
 @dataclass(frozen=True)
@@ -195,34 +290,3 @@ class Column:
 
 
 Layout = tuple[tuple[Column, int], ...]
-
-
-def lay_out(columns: Sequence[Column], wanted: Mapping[str, int], width: int) -> Layout:
-    """Choose the columns that fit into ``width`` cells, in their order, each as wide as it wants to be if there is room.
-
-    The most worthy come in at their least; what is left over then goes to the most worthy that want more.
-    """
-    widths: dict[str, int] = {}
-    worthy = sorted(columns, key=lambda column: -column.worth)
-    left = width + GAP
-    for column in worthy:
-        if column.least + GAP > left:
-            break
-        widths[column.name] = column.least
-        left -= column.least + GAP
-    for column in worthy:
-        if column.name in widths:
-            more = min(left, max(0, min(wanted.get(column.name, 0), column.most) - column.least))
-            widths[column.name] += more
-            left -= more
-    return tuple((column, widths[column.name]) for column in columns if column.name in widths)
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: max(0, most - 1)]}…"[:most]
-
-
-def fitted(text: str, width: int, *, right: bool = False) -> str:
-    """Cut or pad a text to ``width`` cells."""
-    text = cut(text, width)
-    return text.rjust(width) if right else text.ljust(width)
