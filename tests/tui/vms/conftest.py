@@ -22,12 +22,13 @@ from heartbeat_core.vms.steps import Patience
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checkup import Checkup
 from heartbeat_tui.fleet import Fleet
+from heartbeat_tui.panes import vms as panes_vms
 from heartbeat_tui.panes.vms import VmsPane
 from heartbeat_tui.surveyor import Surveyor
 from heartbeat_tui.widgets import vm_form
 
 NEVER_S = 3600.0  # the next look by itself: tests ask for theirs; and the next round of the zones, so that it can be seen waiting
-SWIFT = Patience(poll_s=0.03, growth=1.0, longest_poll_s=0.03, absent_s=2.0, settle_s=5.0, round_s=NEVER_S, longest_round_s=NEVER_S)
+SWIFT = Patience(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=NEVER_S, longest_round_s=NEVER_S)
 
 
 class VmsStage(Driven):
@@ -158,6 +159,7 @@ def vms(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open the TPU VMs pane: ``async with vms("stockout", size=(80, 24)) as stage``."""
     monkeypatch.setattr(process, "start_emulator", start_emulator)
     monkeypatch.setattr(vm_form, "QUIET_S", 0.001)
+    monkeypatch.setattr(panes_vms, "TICK_S", NEVER_S)
     return open_vms
 
 

@@ -51,7 +51,7 @@ class VmsDesk(Desk):
 
     async def on_vms_changed(self) -> None:
         """Show what is new, and look at once where something has just been done."""
-        if self.vms is None or self.fleet is None:
+        if self.vms is None or self.fleet is None or self._exit:  # on the way out the widgets go one by one
             return
         view = self.fleet.view()
         self.vms.show(view)
