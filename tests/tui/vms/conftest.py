@@ -21,12 +21,12 @@ from heartbeat_core.settings import Settings
 from heartbeat_core.vms.operation import PollPolicy
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
-from heartbeat_tui.vms import create_form
+from heartbeat_tui.vms import create_form, pane
 from heartbeat_tui.vms.monitor import InventoryMonitor
 from heartbeat_tui.vms.pane import VmsPane
 
 NEVER_S = 3600.0  # the next look by itself: tests ask for theirs; and the next round of the zones, so that it can be seen waiting
-SWIFT = PollPolicy(poll_s=0.03, growth=1.0, longest_poll_s=0.03, absent_s=2.0, settle_s=5.0, round_s=NEVER_S, longest_round_s=NEVER_S)
+SWIFT = PollPolicy(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=NEVER_S, longest_round_s=NEVER_S)
 
 
 class VmsStage(Driven):
@@ -157,6 +157,7 @@ def vms(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open the TPU VMs pane: ``async with vms("stockout", size=(80, 24)) as stage``."""
     monkeypatch.setattr(process, "start_emulator", start_emulator)
     monkeypatch.setattr(create_form, "QUIET_S", 0.001)
+    monkeypatch.setattr(pane, "TICK_S", NEVER_S)
     return open_vms
 
 

@@ -325,13 +325,14 @@ async def test_leaving_says_what_is_under_way(vms: Open) -> None:
         await stage.press("escape", "q")
         assert "this is under way: create llm-tpu-vm" in stage.words()
         await stage.press("y")
-        await stage.idle()
+        await until(lambda: not stage.app.is_running, "the end of the app")
+        assert not stage.fleet.jobs.under_way()
 
 
 async def test_with_nothing_running_leaving_asks_nothing(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.press("q")
-        assert not stage.app.is_running
+        await until(lambda: not stage.app.is_running, "the end of the app")
 
 
 async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
