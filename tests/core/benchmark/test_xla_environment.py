@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -64,24 +64,21 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def bare_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a virtual environment to copy: making one takes seconds, for pip is installed into it."""
-    folder = tmp_path_factory.mktemp("bare") / "venv"
-    subprocess.run([sys.executable, "-I", "-m", "venv", str(folder)], check=True)
-    return folder
-
-
 @pytest.fixture
-def venv_at_once(bare_venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Copy the virtual environment that ``install`` makes first; all that comes after is the real pip in it."""
+def venv_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``install`` put this Python's own pip into the environment it makes: to bring one takes seconds. All that follows is real."""
     run = environments.run
+    pip = importlib.util.find_spec("pip")
+    assert pip is not None
+    assert pip.origin is not None
+    own_pip = Path(pip.origin).parent
 
     def carry_out(command: list[str], *rest: Any) -> None:
         if command[2:4] != ["-m", "venv"]:
             return run(command, *rest)
-        shutil.rmtree(command[-1], ignore_errors=True)
-        shutil.copytree(bare_venv, command[-1], symlinks=True)
+        run([*command[:4], "--without-pip", *command[4:]], *rest)
+        (packages,) = Path(command[-1]).glob("lib/python*/site-packages")
+        (packages / "pip").symlink_to(own_pip)
         return None
 
     monkeypatch.setattr(environments, "run", carry_out)
@@ -139,7 +136,7 @@ def test_an_interrupted_install_ends_pip_and_is_gone_on_with(environment: XlaEnv
         with pytest.raises(KeyboardInterrupt):
             environment.install(interrupt)
     assert [child.poll() is not None for child in children] == [True] * len(children)
-    assert len(children) == 2, "asked what Python it is, started pip"
+    assert len(children) == 3, "asked what Python it is, made the environment, started pip"
     assert children[-1].returncode < 0, "pip was ended by a signal"
     assert environment.find() is None
     assert environment.folders() == (environment.folder(HERE),)

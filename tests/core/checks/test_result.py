@@ -54,7 +54,8 @@ def test_the_json_says_all(world: object) -> None:
     assert (made["ready"], made["principal"], made["target"], made["next"], made["steps_left"]) == (False, None, None, "quota.cpus", 1)
     assert made["checks"] == [
         {
-            "id": "quota.cpus", "group": "quota", "title": "quota.cpus", "question": "?", "status": "fail", "summary": "so", "why": "because",
+            "id": "quota.cpus", "group": "quota", "title": "quota.cpus", "question": "?", "status": "fail", "summary": "so",
+            "why": "because",
             "evidence": [{"asked": "GET x", "principal": "me", "answered": "200", "at": "2026-11-22T12:00:00.000+00:00", "took_ms": 12.3}],
             "remedies": [
                 {
