@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.protocol import Samples
 from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
-from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, measure_each, price_notes, side_of, side_table
+from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, group_table, measure_each, price_notes, side_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.sweep import NoSweep, Swept, load_sweep
 from heartbeat_core.recordings.entry import RunEntry
@@ -135,7 +135,7 @@ def to_json(exported: Exported) -> str:
 
 def to_markdown(exported: Exported) -> str:
     """Write a table of the sides, then what comparing them says."""
-    head, *rows = side_table(exported.tables)
+    head, *rows = group_table(exported.tables)
     lines = [markdown_row(head), "|---" + "|---:" * (len(head) - 1) + "|", *(markdown_row(row) for row in rows)]
     said: set[str] = set()
     for comparison in exported.comparisons:

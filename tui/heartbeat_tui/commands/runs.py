@@ -16,10 +16,11 @@ from heartbeat_core.columns import cut, json_object, sort_rows, text_table, turn
 from heartbeat_core.errors import COULD_NOT_TELL
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_status
+from heartbeat_tui.runs.compared import comparison_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, run_row
 
 if TYPE_CHECKING:
-    from heartbeat_core.comparison.compare import CheckVerdict, Comparison
+    from heartbeat_core.comparison.compare import CheckVerdict
     from heartbeat_core.comparison.groups import MeasuredRun
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.index import Index
@@ -409,26 +410,3 @@ def check_lines(checked: CheckVerdict) -> Iterator[str]:
     yield f"{glyph} {checked.answer}: {checked.sentence}"
     yield ""
     yield from comparison_lines([checked.comparison], verdict=False)
-
-
-def comparison_lines(made: Sequence[Comparison], *, verdict: bool = True) -> Iterator[str]:
-    """Give both sides, or more, column by column; then each comparison in words."""
-    sides = [made[0].reference, *(comparison.candidate for comparison in made)]
-    from heartbeat_core.comparison.groups import side_table
-
-    rows = side_table(sides)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
-    said: set[str] = set()
-    for comparison in made:
-        yield ""
-        if verdict:
-            yield f"{comparison.sentence}."
-        if comparison.why:
-            yield f"Why: {comparison.why}."
-        yield from (f"differs: {difference.sentence}" for difference in comparison.differences if not difference.work)
-        yield from (f"warning: {warning}" for warning in comparison.warnings if warning not in said)
-        said |= set(comparison.warnings)
-    if len(made) > 3:
-        yield f"\nOf {len(made)} comparisons about one in twenty shows a difference by chance alone."

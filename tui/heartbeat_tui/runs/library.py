@@ -20,7 +20,7 @@ from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.snapshot import Snapshot
-from heartbeat_tui.runs.compared import Compared, Read, Sight, compare_read
+from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare_loaded
 from heartbeat_tui.runs.model import RunListing
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class RunLibrary:
         self.reading = self.read_again = False
         self.wanted: RunEntry | None = None
         self.looking = False
-        self.sights: OrderedDict[tuple[Path, int], Sight] = OrderedDict()
+        self.sights: OrderedDict[tuple[Path, int], LoadResult] = OrderedDict()
 
     # -- the list
 
@@ -123,7 +123,7 @@ class RunLibrary:
 
     # -- single runs
 
-    def sight(self, entry: RunEntry) -> Sight | None:
+    def sight(self, entry: RunEntry) -> LoadResult | None:
         """Give what was read of a run, or why it cannot be; None where nobody has looked yet, or it has grown since."""
         return self.sights.get((entry.path, entry.bytes))
 
@@ -149,7 +149,7 @@ class RunLibrary:
             self.looking = entry is not None
             return entry
 
-    def load(self, entry: RunEntry) -> Sight:
+    def load(self, entry: RunEntry) -> LoadResult:
         """Read a run, unless it has been."""
         from heartbeat_core.recordings.recording import load
 
@@ -167,7 +167,7 @@ class RunLibrary:
                 self.sights.popitem(last=False)
         return found
 
-    def open(self, entry: RunEntry) -> Read:
+    def open(self, entry: RunEntry) -> LoadedRun:
         """Read a run; raise HeartbeatError where it cannot be."""
         found = self.load(entry)
         if isinstance(found, HeartbeatError):
@@ -176,7 +176,7 @@ class RunLibrary:
 
     def compare(self, entries: Sequence[RunEntry]) -> Compared:
         """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
-        return compare_read([(entry, self.load(entry)) for entry in entries], known_tariff())
+        return compare_loaded([(entry, self.load(entry)) for entry in entries], known_tariff())
 
     def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
         """Put a sweep together again; raise HeartbeatError where the runs are none."""
@@ -229,7 +229,7 @@ class RunLibrary:
             raise HeartbeatError(title, "\n".join(f"{error.title}: {error.cause}" for _, error in failures))
 
 
-def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
+def read_of(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:
     """Make of a recording what a live run is shown by."""
     from heartbeat_core.benchmark.statistics import histogram
 
@@ -240,7 +240,7 @@ def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
         chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
         histogram=lambda bins: histogram(series.steady, statistics, bins, report.config.products_per_sample) if statistics else (),
     )
-    return Read(snapshot, series)
+    return LoadedRun(snapshot, series)
 
 
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
