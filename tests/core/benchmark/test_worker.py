@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from heartbeat_core.benchmark.backends import load_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.host import HealthWatch
@@ -36,7 +37,7 @@ from heartbeat_core.benchmark.protocol import (
     decode,
 )
 from heartbeat_core.benchmark.timing import Recorder
-from heartbeat_core.benchmark.worker import Output, send_health
+from heartbeat_core.benchmark.worker import Output, allocate, send_health
 
 LONG_S = 60.0
 COMMAND = [sys.executable, "-m", "heartbeat_core.benchmark.worker"]
@@ -323,13 +324,14 @@ run.wait()
         assert isinstance(told[-1], Ended)
 
     def test_the_same_seed_multiplies_the_same_numbers(self, small: Small) -> None:
-        proofs = []
-        with ExitStack() as stack:
-            for process in [
-                stack.enter_context(worker({"plan": small(iterations=1, warmup=0, seed=seed).to_json()})) for seed in (3, 3, 4)
-            ]:
-                proofs += [(record.row, record.error) for record in records(process) if isinstance(record, Proof)]
-        assert proofs[0] == proofs[1] != proofs[2]
+        made = []
+        for seed in (3, 3, 4):
+            backend, config = load_backend("cpu"), small(seed=seed)
+            backend.open(config)
+            allocate(backend, config, Output(io.BytesIO()), seed=1)
+            backend.turn()
+            made.append([operand.tolist() for operand in backend.operands])
+        assert made[0] == made[1] != made[2]
 
 
 @pytest.mark.parametrize("told", [ChipReading(0, 2, 9, None), None])
