@@ -21,17 +21,20 @@ def row(number: int) -> tuple[int, ...]:
 
 
 class Paced(cpu.CpuBackend):
-    """Holds each beat until its time has come."""
+    """Holds each iteration until its time has come."""
 
     parts = PARTS
     number = 0
     due = 0
 
-    def place(self, first: Any, second: Any) -> None:
-        super().place(first, second)
-        self.result = self.matmul(first, second)  # for the proof
+    def turn(self) -> int:
+        return 0  # one input, never rewritten: what is measured here is the stream
 
-    def beat(self) -> tuple[int, ...]:
+    def place(self, inputs: list[Any], weights: Any, seed: int) -> None:
+        super().place(inputs, weights, seed)
+        self.result = self.matmul(*self.operands)  # for the result check
+
+    def iterate(self) -> tuple[int, ...]:
         self.due = self.due + SPACING_NS if self.number else perf_counter_ns()
         while perf_counter_ns() < self.due:
             pass
@@ -40,5 +43,5 @@ class Paced(cpu.CpuBackend):
 
 
 if __name__ == "__main__":
-    vars(cpu)["Cpu"] = Paced
+    vars(cpu)["CpuBackend"] = Paced
     worker.main()

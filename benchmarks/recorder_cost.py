@@ -1,4 +1,4 @@
-"""What recording adds to a loop of beats: nanoseconds a sample, one loop with and one without, in turns, as JSON on stderr.
+"""What recording adds to a loop of iterations: nanoseconds a sample, one loop with and one without, in turns, as JSON on stderr.
 
 The time is the processor's, spent in this thread, so that other programs cannot add to it.
 stdout takes the stream, as the worker's does; whoever starts this reads it.
@@ -12,7 +12,8 @@ import sys
 from time import perf_counter_ns, thread_time_ns
 
 from heartbeat_core.benchmark.protocol import Pause, Samples, encode
-from heartbeat_core.benchmark.timing import Recorder, repeat
+from heartbeat_core.benchmark.timing import Recorder, Steps, repeat
+from heartbeat_core.benchmark.verification import Inspector
 
 TURNS = 350  # about 3 µs: more would drown the difference in noise, less would fill batches as no device does
 SAMPLES = 20_000  # in each loop
@@ -28,8 +29,8 @@ class GoOn:
         return True
 
 
-def beat_of(columns: int) -> tuple[int, ...]:
-    """Take the time of a beat."""
+def iteration_of(columns: int) -> tuple[int, ...]:
+    """Take the time of an iteration."""
     for _ in range(TURNS):
         pass
     return (9_000,) * columns
@@ -38,13 +39,15 @@ def beat_of(columns: int) -> tuple[int, ...]:
 def bare_ns(columns: int) -> int:
     start = thread_time_ns()
     for _ in range(SAMPLES):
-        beat_of(columns)
+        iteration_of(columns)
     return thread_time_ns() - start
 
 
 def recorded_ns(recorder: Recorder, columns: int) -> int:
+    inspector = Inspector.__new__(Inspector)
+    inspector.due = False  # it has inspected what it would
     start = thread_time_ns()
-    repeat(lambda: beat_of(columns), SAMPLES, None, recorder, GoOn())
+    repeat(Steps(int, lambda: iteration_of(columns), tuple), SAMPLES, None, recorder, GoOn(), inspector)
     recorder.flush()
     return thread_time_ns() - start
 

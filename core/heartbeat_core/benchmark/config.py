@@ -1,4 +1,4 @@
-"""What a run is asked to do: the plan the worker reads on its stdin."""
+"""The config of a run: what is multiplied, where, how it is timed and for how long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 ITEM_BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2}
 
 LARGEST_DIMENSION = 2**20
-PROOF_CHUNK_BYTES = 32 * 2**20  # of the weights in float64, held at a time by the proof
+CHECK_CHUNK_BYTES = 32 * 2**20  # of a matrix in float64, held at a time by the result check
+INPUT_BYTES = 256 * 2**20  # of all inputs that take turns in a pipelined window
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class MatMul:
                 )
         if self.dtype not in DTYPES:
             raise HeartbeatError(
-                f"dtype is {self.dtype!r}", "The beat is timed in float32 or bfloat16.", f"Use --dtype {DTYPES[0]} or {DTYPES[1]}."
+                f"dtype is {self.dtype!r}", "A product is computed in float32 or bfloat16.", f"Use --dtype {DTYPES[0]} or {DTYPES[1]}."
             )
 
     @property
@@ -64,29 +65,24 @@ class MatMul:
 
     @property
     def intensity(self) -> float:
-        """Give the arithmetic intensity, FLOP per byte."""
+        """Return the arithmetic intensity, FLOP per byte."""
         return self.flops / self.bytes
 
     @property
     def shape(self) -> str:
         return f"[{self.batch}×{self.hidden}]·[{self.hidden}×{self.intermediate}]"
 
-    @property
-    def proof_columns(self) -> int:
-        """Count the columns of the weights that the proof turns into float64 at a time."""
-        return min(self.intermediate, max(1, PROOF_CHUNK_BYTES // (8 * self.hidden)))
-
-    def peak_bytes(self, *, operand_copies: int, results: int) -> int:
-        """Count the memory a run needs at its peak, in bytes.
+    def peak_bytes(self, *, operand_copies: int, results: int, inputs: int) -> int:
+        """Return the memory a run needs at its peak, in bytes.
 
         The operands, once for each copy (the host's and the device's); the results alive at once, with the one being
-        made; float32 randoms before they become ``dtype``; the chunk of the proof in float64.
+        made; float32 randoms before they become ``dtype``; two chunks of the result check in float64.
         """
-        operands = operand_copies * (self.input_bytes + self.weight_bytes)
+        operands = operand_copies * (inputs * self.input_bytes + self.weight_bytes)
         outputs = (results + 1) * self.output_bytes
         drawing = 0 if self.dtype == "float32" else 4 * self.hidden * self.intermediate
-        proof = 8 * self.hidden * (self.proof_columns + 1)
-        return max(operands + drawing, operands + outputs + proof)
+        check = 2 * max(CHECK_CHUNK_BYTES, 8 * self.hidden, 8 * self.intermediate)
+        return max(operands + drawing, operands + outputs + check)
 
 
 Method = Literal["synchronized", "pipelined", "handbook"]
@@ -94,14 +90,14 @@ Precision = Literal["default", "high", "highest"]
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-LONGEST_READING = 100_000  # products; nothing can be asked of the handbook's loop before it has ended
+LONGEST_READING = 100_000  # products; the handbook's loop cannot be stopped before it has ended
 LONGEST_RUN = 10**12  # iterations; far beyond a year of the quickest product
 LARGEST_WINDOW = 16  # torch_xla starts to block between 20 and 50 products in flight
 
 
 @dataclass(frozen=True)
 class BenchmarkConfig:
-    """One run: what is multiplied, where, how the clock is read and for how long.
+    """One run: what is multiplied, where, by which timing method and for how long.
 
     The run ends after ``iterations`` or after ``duration_s`` seconds, whichever is given; with neither it goes on
     until stopped. ``handbook`` times ``iterations`` products at once and repeats that ``repeats`` times.
@@ -121,7 +117,7 @@ class BenchmarkConfig:
     calibrate: bool = False
 
     def __post_init__(self) -> None:
-        """Raise HeartbeatError where the plan cannot be carried out."""
+        """Raise HeartbeatError where a value is out of its range or two exclude one another."""
         one_of("backend", self.backend, tuple(BACKENDS))
         one_of("method", self.method, METHODS)
         one_of("precision", self.precision, PRECISIONS)
@@ -141,13 +137,13 @@ class BenchmarkConfig:
             )
         if self.method == "handbook" and self.iterations is None:
             raise HeartbeatError(
-                "the handbook's clock needs a number of iterations",
-                "It is read once before the loop and once after it.",
+                "the handbook's method needs a number of iterations",
+                "It reads the clock once before the loop and once after it.",
                 "Give --iterations 100.",
             )
         if self.method == "handbook" and self.iterations is not None and self.iterations > LONGEST_READING:
             raise HeartbeatError(
-                f"{self.iterations:,} products are too many for the handbook's clock",
+                f"{self.iterations:,} products are too many for the handbook's method",
                 f"Its loop cannot be stopped before all of them have run; {LONGEST_READING:,} is the most taken here.",
                 "Give fewer iterations, or --method pipelined, which can be stopped at any time.",
             )
@@ -158,6 +154,18 @@ class BenchmarkConfig:
         if self.method == "handbook":
             return self.iterations or 1
         return self.window if self.method == "pipelined" else 1
+
+    @property
+    def inputs(self) -> int:
+        """Count the inputs that take turns, so that none is used twice unchanged.
+
+        The handbook's loop has one. A pipelined window has one for each of its products, as far as ``INPUT_BYTES`` holds them.
+        """
+        if self.method == "handbook":
+            return 1
+        if self.method == "pipelined":
+            return max(2, min(self.window, INPUT_BYTES // self.workload.input_bytes))
+        return 2
 
     @property
     def samples_wanted(self) -> int | None:
@@ -176,25 +184,27 @@ class BenchmarkConfig:
 
 
 def config_from_json(data: object) -> BenchmarkConfig:
-    """Read a plan; raise HeartbeatError where it is empty, of the wrong form or names something unknown."""
+    """Read a config; raise HeartbeatError where it is empty, of the wrong form or names something unknown."""
     if not isinstance(data, dict) or not data:
-        raise HeartbeatError("the plan is empty", "A worker beats only to a plan it was given.", "Start runs with heartbeat-tui bench.")
+        raise HeartbeatError(
+            "the config is empty", "A worker runs only the config that it is given.", "Start runs with heartbeat-tui bench."
+        )
     known = {field.name for field in fields(BenchmarkConfig)}
     unknown = sorted(set(data) - known)
     if unknown:
         cause = f"Known are {', '.join(sorted(known))}."
-        raise HeartbeatError(f"the plan names {', '.join(unknown)}", cause, "Use one version on both sides.")
+        raise HeartbeatError(f"the config names {', '.join(unknown)}", cause, "Use one version on both sides.")
     workload = data.get("workload", {})
     try:
         return BenchmarkConfig(**{**data, "workload": MatMul(**workload)})
     except (TypeError, OverflowError) as error:
-        raise HeartbeatError("the plan is not well formed", str(error), "Use one version on both sides.") from error
+        raise HeartbeatError("the config is not well formed", str(error), "Use one version on both sides.") from error
 
 
-def plan_of_recording(data: object) -> tuple[BenchmarkConfig, tuple[str, ...]]:
-    """Read the plan of a run that is over; return it with the names in it that this version does not know, and leaves out.
+def config_of_recording(data: object) -> tuple[BenchmarkConfig, tuple[str, ...]]:
+    """Read the config of a recorded run; return it and the names that this version does not know and leaves out.
 
-    Raises HeartbeatError where what is left is no plan.
+    Raise HeartbeatError where what is left is no config.
     """
     if not isinstance(data, dict):
         return config_from_json(data), ()

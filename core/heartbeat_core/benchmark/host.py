@@ -1,13 +1,19 @@
-"""What the worker's host is, and what else it is doing. Standard library only."""
+"""The worker's host: what it is, what changes its speed, and what else it is doing. Standard library only."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 import resource
+import signal
 import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +23,20 @@ from heartbeat_core.errors import HeartbeatError
 
 CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+CPUS = Path("/sys/devices/system/cpu")
+CGROUPS = Path("/sys/fs/cgroup")
+# Environment variables that change how fast a product is; a star stands for any end of the name.
+SPEED_VARIABLES = (
+    "XLA_*", "LIBTPU_INIT_ARGS", "ONEDNN_*", "DNNL_*", "ATEN_CPU_CAPABILITY", "OMP_*", "GOMP_*", "KMP_*", "MKL_*",
+    "OPENBLAS_*", "NVIDIA_TF32_OVERRIDE", "CUBLAS_*", "PYTORCH_*", "MALLOC_*", "GLIBC_TUNABLES", "LD_PRELOAD",
+)  # fmt: skip
+# Instruction sets that decide how many operations a core does in a cycle.
+PEAK_FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "asimd", "sve", "sve2", "bf16", "sme")
 
 
 def describe_host() -> dict[str, Any]:
-    """Name the host, its processor and Python, and the niceness this process runs at."""
+    """Name the host, its processor and Python, and all that changes how fast this process computes."""
+    flags = cpu_flags()
     return {
         "host": socket.gethostname(),
         "os": f"{platform.system()} {platform.release()}",
@@ -28,7 +44,104 @@ def describe_host() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "python": platform.python_version(),
         "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "allowed_cpus": allowed_cpus(),
+        "cpu_quota": cpu_quota(),
+        "cpu_flags": None if flags is None else [flag for flag in PEAK_FLAGS if flag in flags],
+        "clock_max_mhz": clock_max_mhz(),
+        "variables": speed_variables(os.environ),
     }
+
+
+def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the variables that change speed and are set."""
+    return {name: environ[name] for name in sorted(environ) if any(fnmatchcase(name, pattern) for pattern in SPEED_VARIABLES)}
+
+
+def allowed_cpus() -> str | None:
+    """Return the processors that this process may run on, as ranges: "0-3,8"; None where the system does not tell."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    ranges: list[list[int]] = []
+    for cpu in sorted(os.sched_getaffinity(0)):
+        if ranges and cpu == ranges[-1][1] + 1:
+            ranges[-1][1] = cpu
+        else:
+            ranges.append([cpu, cpu])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str] | None:
+    """Read the instruction sets of the processor, None where the kernel does not tell."""
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    return frozenset(found[1].split()) if found else None
+
+
+def clock_max_mhz(cpus: Path = CPUS) -> float | None:
+    """Read the greatest clock of any processor, None where the kernel does not tell, as in most virtual machines."""
+    clocks = [int(each.read_text()) / 1e3 for each in cpus.glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq")]
+    return max(clocks, default=None)
+
+
+def own_group(controller: str, root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> list[Path]:
+    """List the control groups of this process, the innermost first; version 1 has a tree for each controller."""
+    try:
+        lines = [line.split(":", 2) for line in proc.read_text().splitlines()]
+    except OSError:
+        return []
+    for number, controllers, path in lines:
+        if number == "0" and (root / "cgroup.controllers").exists():
+            top = root
+        elif controller in controllers.split(","):
+            top = root / controllers if (root / controllers).exists() else root / controller
+        else:
+            continue
+        own = top / path.lstrip("/")
+        # in a container the path may be the host's, and the tree begins at the container's own group
+        return [each for each in (own, *own.parents) if each == top or top in each.parents]
+    return []
+
+
+def cpu_quota(root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Read how many processors the control groups grant at most, None where they set no limit."""
+    found = []
+    for group in own_group("cpu", root, proc):
+        with contextlib.suppress(OSError, ValueError):
+            if (group / "cpu.max").exists():
+                quota, period = (group / "cpu.max").read_text().split()
+            else:
+                quota, period = ((group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+            if quota not in ("max", "-1"):
+                found.append(int(quota) / int(period))
+    return min(found, default=None)
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """How often and how long a control group was kept off the processors by its quota."""
+
+    periods: int
+    ns: int
+
+
+def throttling(root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> Throttling | None:
+    """Read the throttling of the control group of this process and those above it, the worst; None where none is counted."""
+    found = []
+    for group in own_group("cpu", root, proc):
+        with contextlib.suppress(OSError, ValueError):
+            values = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+            if "nr_throttled" in values:
+                ns = int(values["throttled_usec"]) * 1000 if "throttled_usec" in values else int(values.get("throttled_time", 0))
+                found.append(Throttling(int(values["nr_throttled"]), ns))
+    return max(found, key=lambda each: each.ns, default=None)
+
+
+def suspended_ns() -> int | None:
+    """Read how long the machine has slept since boot, None where no two clocks tell."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    if hasattr(time, "CLOCK_UPTIME_RAW"):  # macOS, whose monotonic clock goes on while it sleeps
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) - time.clock_gettime_ns(time.CLOCK_UPTIME_RAW)
+    return None
 
 
 def cpu_model() -> str:
@@ -69,15 +182,43 @@ def cpu_time() -> CpuTime | None:
 
 
 class HealthWatch:
-    """Count from when the beats began: involuntary switches of this process, time stolen by the hypervisor."""
+    """Counts, from when the iterations began, what disturbs them: switches, stops, sleep, stolen and throttled time.
 
-    def __init__(self) -> None:
+    ``seen`` returns when the worker last showed progress, in nanoseconds of the performance counter. A process that is
+    stopped (SIGSTOP, Ctrl-Z) gets SIGCONT before it goes on: the time since then is how long it stood, and an iteration.
+    """
+
+    def __init__(self, seen: Callable[[], int] = time.perf_counter_ns) -> None:
         self.switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self.cpu_time = cpu_time()
+        self.suspended, self.throttling = suspended_ns(), throttling()
+        self.seen, self.stops, self.stopped_ns = seen, 0, 0
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCONT, self.continued)
+
+    def continued(self, _number: int, _frame: object) -> None:
+        """Count a stop; a SIGCONT to a process that was running is none."""
+        gap = time.perf_counter_ns() - self.seen()
+        if gap >= SHORTEST_STOP_NS:
+            self.stops += 1
+            self.stopped_ns += gap
 
     def read(self, at_ns: int) -> Health:
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self.switches
-        return Health(at_ns, switches, os.getloadavg()[0], self.steal_percent(), clock_mhz())
+        slept, throttled = suspended_ns(), throttling()
+        return Health(
+            at_ns,
+            switches,
+            os.getloadavg()[0],
+            self.steal_percent(),
+            clock_mhz(),
+            stops=self.stops,
+            stopped_ns=self.stopped_ns,
+            # the two clocks are read one after the other: less than a millisecond is no sleep
+            suspended_ns=None if slept is None or self.suspended is None else max(0, slept - self.suspended) // 10**6 * 10**6,
+            throttles=None if throttled is None or self.throttling is None else throttled.periods - self.throttling.periods,
+            throttled_ns=None if throttled is None or self.throttling is None else throttled.ns - self.throttling.ns,
+        )
 
     def steal_percent(self) -> float | None:
         before, now = self.cpu_time, cpu_time()
@@ -86,6 +227,7 @@ class HealthWatch:
         return 100 * (now.steal - before.steal) / (now.total - before.total)
 
 
+SHORTEST_STOP_NS = 200_000_000  # shorter ones cannot be told from an iteration
 VMSTAT = Path("/proc/vmstat")
 RESERVE_BYTES = 512 * 2**20  # what torch itself and its buffers take
 
@@ -119,16 +261,16 @@ def cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None if limit == "max" else max(0, int(limit) - max(0, int(used) - reclaimable))
 
 
-def ensure_fits(plan: BenchmarkConfig, available: int | None, *, operand_copies: int = 1, where: str = "this machine") -> None:
+def ensure_fits(config: BenchmarkConfig, available: int | None, *, operand_copies: int = 1, where: str = "this machine") -> None:
     """Raise HeartbeatError where the run needs more memory than there is."""
     if available is None:
         return
-    results = plan.window if plan.method == "pipelined" else 1
-    needed = plan.workload.peak_bytes(operand_copies=operand_copies, results=results) + RESERVE_BYTES
+    work, results = config.workload, config.window if config.method == "pipelined" else 1
+    needed = work.peak_bytes(operand_copies=operand_copies, results=results, inputs=config.inputs) + RESERVE_BYTES
     if needed > available:
         raise HeartbeatError(
-            f"{plan.workload.shape} in {plan.workload.dtype} does not fit into memory",
-            f"The run needs {gib(needed)}, the proof of its result included; {where} has {gib(available)} free.",
+            f"{work.shape} in {work.dtype} does not fit into memory",
+            f"The run needs {gib(needed)}, the check of its result included; {where} has {gib(available)} free.",
             "Make --batch, --hidden or --intermediate smaller, or free memory.",
         )
 

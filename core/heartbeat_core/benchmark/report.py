@@ -16,7 +16,8 @@ from heartbeat_core.benchmark.verdict import Verdict, judge
 from heartbeat_core.units import format_ns, format_share
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.statistics import Statistics, SteadyState
+    from heartbeat_core.benchmark.statistics import Statistics
+    from heartbeat_core.benchmark.steady_state import SteadyState
 
 
 State = Literal["starting", "beating", "paused", "stopping", "finishing", "ended"]
@@ -158,7 +159,8 @@ def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     if not len(series.steady):
         return None, None
     # NumPy takes 80 ms to import, and nothing needs it before there are samples
-    from heartbeat_core.benchmark.statistics import steady_state, summarize
+    from heartbeat_core.benchmark.statistics import summarize
+    from heartbeat_core.benchmark.steady_state import steady_state
 
     return summarize(series.steady, series.config.products_per_sample), steady_state(series.steady)
 

@@ -58,22 +58,22 @@ def floor(workload: MatMul, roof: Roof) -> Floor:
 
 
 def roof_of_chip(chip: Chip, dtype: Dtype, precision: Precision = "default") -> Roof:
-    """Give the hard roof of a chip.
+    """Return the hard roof of one device of a chip.
 
     float32 is made of 1, 3 or 6 bfloat16 passes, bfloat16 always of 1; so give the dtype that is really computed, which
     XLA_USE_BF16 may have changed.
 
-    A product runs on one device, and on v2, v3 and 7x two devices share a chip. This is nevertheless the roof of the
-    whole chip: how much of it one device can borrow is not documented, and a floor must never be too high. The floor of
-    a device with an equal share is ``devices_per_chip`` times as long, so its best is half of this roof.
+    On v2, v3 and 7x a device is one of the two cores of a chip, and has the matrix units of that core alone: half of the
+    chip's FLOP/s. How much of the memory's bandwidth one core can use is not documented, so all of it counts.
     """
     passes = 1 if dtype == "bfloat16" else PASSES[precision]
     at = f" at {passes} passes" if passes > 1 else ""
+    part = "one core of a " if chip.devices_per_chip > 1 else ""
     return Roof(
-        flops_per_s=chip.bf16_flops / passes,
+        flops_per_s=chip.bf16_flops / chip.devices_per_chip / passes,
         bytes_per_s=chip.bytes_per_s,
         on_chip_bytes=chip.on_chip_bytes,
-        source=f"{chip.name}, Google's documentation",
+        source=f"{part}{chip.name}, {chip.source}",
         hard=True,
         name=f"{chip.name}{at}",
         devices=chip.devices_per_chip,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, plan_of_recording
+from heartbeat_core.benchmark.config import BenchmarkConfig, config_of_recording
 from heartbeat_core.benchmark.envelope import Envelope, EnvelopeColumn
 from heartbeat_core.benchmark.protocol import (
     CeilingMeasured,
@@ -258,7 +258,7 @@ class Series:
                 raise StreamError("the stream holds samples that cannot be", str(error), "Run it again.") from error
         elif isinstance(record, Started):
             self.started = record
-            self.config, self.unknown = plan_of_recording(record.plan)
+            self.config, self.unknown = config_of_recording(record.plan)
         elif isinstance(record, Environment):
             self.environment = record.values
         elif isinstance(record, Stage):

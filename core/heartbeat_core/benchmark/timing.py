@@ -1,7 +1,7 @@
-"""How the clock is read.
+"""The timing methods, and the peaks measured here.
 
-synchronized  every product is waited for: latency.
-pipelined     a window of products is handed over, then waited for once: throughput.
+synchronized  each iteration is one product and the fence that waits for it: latency.
+pipelined     a window of products is enqueued, then waited for once: throughput.
 handbook      the handbook's loop and its two reads of the clock, which wait for nothing.
 """
 
@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Protocol
+from typing import Any, Protocol
 
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import ITEM_BYTES, BenchmarkConfig
 from heartbeat_core.benchmark.protocol import CeilingMeasured, HandbookClock, Pause, Phase, Samples
+from heartbeat_core.benchmark.verification import Inspector
 
 FLUSH_NS = 33_000_000
 CAPACITY = 8192  # samples; at 1e5 a second a flush holds 3,300
 
 
 class Recorder:
-    """Take the samples of one phase after another; hand them on in batches, outside of the timed interval."""
+    """Takes the samples of one phase after another and emits them in batches, outside of the timed interval."""
 
     def __init__(self, parts: tuple[str, ...], emit: Callable[[Samples | Pause], None], now: Callable[[], int]) -> None:
         self.names = ("total", *parts)
@@ -35,10 +37,11 @@ class Recorder:
         self.offset = 0
         self.start = 0
         self.phase: Phase = "cold"
-        self.due = perf_counter_ns() + FLUSH_NS
+        self.seen_ns = perf_counter_ns()  # when the last sample came
+        self.due = self.seen_ns + FLUSH_NS
 
     def begin(self, phase: Phase) -> None:
-        """Start a phase; what the last one left is handed on."""
+        """Start a phase; emit what the last one left."""
         self.flush()
         self.phase = phase
 
@@ -46,11 +49,12 @@ class Recorder:
         """Take one sample, nanoseconds: the total and then the parts."""
         self.pack_into(self.buffer, self.offset, *row)
         self.offset += self.row_bytes
-        if perf_counter_ns() >= self.due or self.offset == len(self.buffer):
+        self.seen_ns = perf_counter_ns()
+        if self.seen_ns >= self.due or self.offset == len(self.buffer):
             self.flush()
 
     def paused(self, start_ns: int) -> None:
-        """Note a pause that began at ``start_ns`` on the performance counter and is over now."""
+        """Record a pause that began at ``start_ns`` on the performance counter and is over now."""
         self.emit(Pause(self.now(), self.taken, perf_counter_ns() - start_ns))
 
     @property
@@ -58,7 +62,7 @@ class Recorder:
         return self.start + self.offset // self.row_bytes
 
     def flush(self) -> None:
-        """Hand on what is there."""
+        """Emit what is there."""
         if self.offset:
             width = len(self.names)
             rows = self.view[: self.offset // 8]
@@ -70,49 +74,79 @@ class Recorder:
 
 
 class Control(Protocol):
-    """The wishes of whoever started the run."""
+    """The orders of the parent: pause, resume, stop."""
 
-    attention: bool  # set once something is wanted; read after every beat
+    attention: bool  # set once there is an order; read after every iteration
 
     def proceed(self, recorder: Recorder) -> bool:
-        """Sit out a pause; tell whether to go on."""
+        """Wait until a pause is over; return whether to go on."""
 
 
-Beat = Callable[[], tuple[int, ...]]
+Iteration = Callable[[], tuple[int, ...]]
+Results = Callable[[], Sequence[tuple[int, Any]]]  # of the newest sample: the number of the input, the result
 
 
-def measure(backend: Backend, plan: BenchmarkConfig, recorder: Recorder, control: Control, tell: Callable[[HandbookClock], None]) -> bool:
-    """Beat as the plan says; tell whether it was carried out to its end."""
-    if plan.method == "handbook":
-        return handbook(backend, plan, recorder, control, tell)
-    if plan.method == "pipelined":
-        return in_phases(pipelined_beat(backend, plan.window), plan, recorder, control)
-    return in_phases(backend.beat, plan, recorder, control)
+@dataclass(frozen=True)
+class Steps:
+    """The steps of one sample: what precedes it untimed, the timed iteration, and where its results are found."""
+
+    prepare: Callable[[], object]
+    iterate: Iteration
+    results: Results
 
 
-def in_phases(beat: Beat, plan: BenchmarkConfig, recorder: Recorder, control: Control) -> bool:
-    """Run the cold beat, the rest of the warm-up, then the steady phase until its end."""
-    warmup = -(-plan.warmup // plan.products_per_sample)
-    wanted = plan.samples_wanted
+def steps_of(backend: Backend, config: BenchmarkConfig) -> Steps:
+    """Return the steps of a timing method; the handbook's loop has its own."""
+    if config.method == "pipelined":
+        return pipelined(backend, config.window)
+    return Steps(backend.turn, backend.iterate, lambda: ((backend.turned, backend.result),))
+
+
+def measure(
+    backend: Backend,
+    config: BenchmarkConfig,
+    recorder: Recorder,
+    control: Control,
+    inspector: Inspector,
+    emit: Callable[[HandbookClock], None],
+) -> bool:
+    """Take the samples that the config asks for, and inspect one and the last; return whether all were taken."""
+    if config.method == "handbook":
+        complete = handbook(backend, config, recorder, control, inspector, emit)
+        inspector.inspect(((0, backend.result),))
+        return complete
+    steps = steps_of(backend, config)
+    complete = in_phases(steps, config, recorder, control, inspector)
+    inspector.inspect(steps.results())
+    return complete
+
+
+def in_phases(steps: Steps, config: BenchmarkConfig, recorder: Recorder, control: Control, inspector: Inspector) -> bool:
+    """Run the cold iteration, the rest of the warm-up, then the steady phase until its end."""
+    warmup = -(-config.warmup // config.products_per_sample)
+    wanted = config.samples_wanted
     recorder.begin("cold")
-    if not repeat(beat, 1, None, recorder, control):
+    if not repeat(steps, 1, None, recorder, control, inspector):
         return False
     recorder.begin("warm-up")
-    if warmup > 1 and not repeat(beat, warmup - 1, None, recorder, control):
+    if warmup > 1 and not repeat(steps, warmup - 1, None, recorder, control, inspector):
         return False
     recorder.begin("steady")
     if wanted is not None and warmup == 0:
-        wanted -= 1  # without a warm-up the cold beat is one of those asked for
-    deadline = None if plan.duration_s is None else perf_counter_ns() + int(plan.duration_s * 1e9)
-    return repeat(beat, wanted, deadline, recorder, control)
+        wanted -= 1  # without a warm-up the cold iteration is one of those asked for
+    deadline = None if config.duration_s is None else perf_counter_ns() + int(config.duration_s * 1e9)
+    return repeat(steps, wanted, deadline, recorder, control, inspector)
 
 
-def repeat(beat: Beat, count: int | None, deadline: int | None, recorder: Recorder, control: Control) -> bool:
-    """Beat ``count`` times, or until the deadline; tell whether it came so far."""
-    add, done = recorder.add, 0
+def repeat(steps: Steps, count: int | None, deadline: int | None, recorder: Recorder, control: Control, inspector: Inspector) -> bool:
+    """Iterate ``count`` times, or until the deadline; return whether it came so far."""
+    prepare, iterate, add, done = steps.prepare, steps.iterate, recorder.add, 0
     while done != count:
-        add(beat())
+        prepare()
+        add(iterate())
         done += 1
+        if inspector.due:
+            inspector.after_sample(recorder.taken - 1, steps.results)
         if control.attention:
             asked = perf_counter_ns()
             if not control.proceed(recorder):
@@ -124,24 +158,34 @@ def repeat(beat: Beat, count: int | None, deadline: int | None, recorder: Record
     return True
 
 
-def parts_of(backend: Backend, plan: BenchmarkConfig) -> tuple[str, ...]:
+def parts_of(backend: Backend, config: BenchmarkConfig) -> tuple[str, ...]:
     """Name the parts that this method can tell apart: with one fence for many products, fewer."""
-    if plan.method == "synchronized":
+    if config.method == "synchronized":
         return backend.parts
-    told = ("compile",) if plan.method == "handbook" else ("compile", "dispatch", "wait")
+    told = ("compile",) if config.method == "handbook" else ("compile", "dispatch", "wait")
     return tuple(part for part in backend.parts if part in told)
 
 
-def pipelined_beat(backend: Backend, window: int) -> Beat:
-    """Make a beat of ``window`` products kept alive, with one fence at the end."""
+def pipelined(backend: Backend, window: int) -> Steps:
+    """Return the steps of ``window`` products kept alive, with one fence at the end.
+
+    Each product of a window has an input of its own where they fit, else the inputs take turns within it. All are
+    rewritten before the next window.
+    """
     parts = [part for part in backend.parts if part != "trace"]
     kept: list[object] = []
+    numbers = [index % len(backend.inputs) for index in range(window)]
 
-    def beat() -> tuple[int, ...]:
+    def prepare() -> None:
+        for index in range(len(backend.inputs)):
+            backend.rewrite(index)
+
+    def iterate() -> tuple[int, ...]:
+        inputs, enqueue = [backend.inputs[index] for index in numbers], backend.enqueue
         kept.clear()
         start = perf_counter_ns()
-        for _ in range(window):
-            kept.append(backend.enqueue())  # noqa: PERF401 - a comprehension would free the last window inside the timed interval
+        for first in inputs:
+            kept.append(enqueue(first))  # noqa: PERF401 - a comprehension would free the last window inside the timed interval
         enqueued = perf_counter_ns()
         backend.fence()
         end = perf_counter_ns()
@@ -150,26 +194,33 @@ def pipelined_beat(backend: Backend, window: int) -> Beat:
         told = {"compile": compile_ns, "dispatch": max(0, enqueued - start - compile_ns), "wait": end - enqueued}
         return end - start, *(told[part] for part in parts)
 
-    return beat
+    return Steps(prepare, iterate, lambda: tuple(zip(numbers, kept, strict=True)))
 
 
-def handbook(backend: Backend, plan: BenchmarkConfig, recorder: Recorder, control: Control, tell: Callable[[HandbookClock], None]) -> bool:
+def handbook(
+    backend: Backend,
+    config: BenchmarkConfig,
+    recorder: Recorder,
+    control: Control,
+    inspector: Inspector,
+    emit: Callable[[HandbookClock], None],
+) -> bool:
     """Reproduce the handbook's two listings (section 1.6): with ``warmup`` 0 the first, with 5 the second.
 
     Only the fence that follows each reading is ours; the counters are read after it, outside of the timed interval.
     """
-    products = plan.iterations or 1
+    products = config.iterations or 1
     matmul, step = backend.torch.matmul, backend.step
     input_tensor, weight_matrix = backend.operands
-    for _ in range(plan.warmup):
+    for _ in range(config.warmup):
         _ = matmul(input_tensor, weight_matrix)
-    if plan.warmup:
+    if config.warmup:
         step()
         backend.fence()
     backend.read_compiles()
-    recorder.begin("steady" if plan.warmup else "cold")
-    for _reading in range(plan.repeats):
-        before = backend.executed()
+    recorder.begin("steady" if config.warmup else "cold")
+    for reading in range(config.repeats):
+        before = backend.launched()
         start_time = perf_counter_ns()
         for _ in range(products):
             output_tensor = matmul(input_tensor, weight_matrix)
@@ -179,14 +230,16 @@ def handbook(backend: Backend, plan: BenchmarkConfig, recorder: Recorder, contro
         fenced = perf_counter_ns()
         backend.fence()
         idle = perf_counter_ns()
-        after = backend.executed()
+        after = backend.launched()
         launched = products if before is None or after is None else after - before
         backend.result = output_tensor
         compile_ns = backend.read_compiles()
         recorder.add((end_time - start_time,) if backend.eager else (end_time - start_time, compile_ns))
         recorder.flush()
         recorder.begin("steady")
-        tell(HandbookClock(recorder.now(), products, end_time - start_time, launched, fenced - end_time, idle - fenced))
+        emit(HandbookClock(recorder.now(), products, end_time - start_time, launched, fenced - end_time, idle - fenced))
+        if inspector.due:
+            inspector.after_sample(reading, lambda: ((0, backend.result),))
         if control.attention and not control.proceed(recorder):
             return False
     return True
@@ -198,9 +251,9 @@ EACH_NS = 600_000_000
 LEAST_REPEATS = 3
 
 
-def calibrate(backend: Backend, plan: BenchmarkConfig, *, at_ns: int) -> CeilingMeasured:
+def calibrate(backend: Backend, config: BenchmarkConfig, *, at_ns: int) -> CeilingMeasured:
     """Measure FLOP/s and bytes/s, each the best of what fits into 0.6 s, with at least three tries."""
-    torch, dtype = backend.torch, plan.workload.dtype
+    torch, dtype = backend.torch, config.workload.dtype
     square = torch.randn(SQUARE, SQUARE).to(getattr(torch, dtype)).to(backend.device)
     flops = 2 * SQUARE**3 / best(backend, torch.matmul, square)
     stream = torch.ones(STREAM_BYTES // ITEM_BYTES[dtype], dtype=getattr(torch, dtype)).to(backend.device)
@@ -209,7 +262,7 @@ def calibrate(backend: Backend, plan: BenchmarkConfig, *, at_ns: int) -> Ceiling
 
 
 def best(backend: Backend, work: object, operand: object) -> float:
-    """Return the least seconds of the work, the first try left out."""
+    """Return the least time of the work in seconds, the first try left out."""
     backend.fenced(work, operand, operand)  # type: ignore[arg-type]
     end = perf_counter_ns() + EACH_NS
     times: list[int] = []

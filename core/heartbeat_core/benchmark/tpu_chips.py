@@ -34,7 +34,7 @@ def driver_files(root: Path) -> tuple[Path, ...]:
 
 
 def users_of(root: Path, devices: Iterable[Path]) -> tuple[Holder, ...]:
-    """Find the processes that hold one of ``devices`` open or libtpu's lock; those that may not be looked into are left out."""
+    """Find the processes that hold one of ``devices`` open or libtpu's lock; those that may not be read are left out."""
     wanted = {f"/{device.relative_to(root)}" for device in devices}
     found: dict[int, Holder] = {}
     for pid in pids(root):
@@ -50,7 +50,7 @@ def users_of(root: Path, devices: Iterable[Path]) -> tuple[Holder, ...]:
 
 
 def lock_holders(root: Path) -> Iterator[int]:
-    """Find who holds libtpu's lock: that its file exists proves nothing, and /proc/locks is everybody's to read."""
+    """Find who holds libtpu's lock: that its file exists proves nothing, and anyone may read /proc/locks."""
     try:
         inode = (root / LOCK).stat().st_ino
         lines = (root / "proc/locks").read_text("ascii").splitlines()
@@ -76,12 +76,12 @@ def describe(root: Path, pid: int, held: str) -> Holder:
         owner = user_name(folder.stat().st_uid)
         line = (folder / "cmdline").read_bytes()
         words = line.replace(b"\0", b" ").decode("utf-8", "replace").split()
-        command = "a heartbeat of heartbeat-tui" if OUR_WORKER in line else " ".join(words)[:LONGEST_COMMAND] or command
+        command = "a benchmark of heartbeat-tui" if OUR_WORKER in line else " ".join(words)[:LONGEST_COMMAND] or command
     return Holder(pid, owner, command, held)
 
 
 def metrics_ports(root: Path, pid: int) -> tuple[int, ...]:
-    """Read from a process's environment which ports libtpu was told to serve its metrics on, where it was and is ours to see."""
+    """Read from a process's environment which ports libtpu was told to serve its metrics on, where we may read it."""
     try:
         variables = (root / f"proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
@@ -100,7 +100,7 @@ def user_name(uid: int) -> str:
 
 
 def unreadable(root: Path) -> int:
-    """Count the processes whose open files are not ours to see; threads of the kernel have none."""
+    """Count the processes whose open files we may not read; threads of the kernel have none."""
     count = 0
     for pid in pids(root):
         try:
@@ -113,6 +113,7 @@ def unreadable(root: Path) -> int:
     return count
 
 
+MB = 10**6
 GB = 10**9
 GIB = 2**30
 MIB = 2**20
@@ -124,9 +125,8 @@ GIGA = 1e9
 class Chip:
     """One generation: FLOP/s, bytes and bytes/s of a whole chip.
 
-    ``devices_per_chip`` is how many devices a framework sees on it. ``on_chip_bytes`` is the memory a program can keep
-    data in instead of HBM, None where no source was found. ``pci_ids`` are (device, subsystem device), the latter None
-    where any will do.
+    ``devices_per_chip`` is how many devices a framework sees on it. ``on_chip_bytes`` is the memory of the whole chip that
+    a program can keep data in instead of HBM. ``pci_ids`` are (device, subsystem device), the latter None where any will do.
     """
 
     name: str
@@ -135,7 +135,7 @@ class Chip:
     int8_flops: float | None
     hbm_bytes: int
     bytes_per_s: float
-    on_chip_bytes: int | None
+    on_chip_bytes: int
     devices_per_chip: int
     pci_ids: tuple[tuple[int, int | None], ...]
     source: str
@@ -144,15 +144,21 @@ class Chip:
 DOCS = "https://docs.cloud.google.com/tpu/docs/"
 JAX = "https://github.com/jax-ml/jax/blob/main/jax/_src/pallas/mosaic/tpu_info.py"
 
-# On-chip (vector) memory: JAX, at the address above. PCI ids: tpu_info/device.py of the package tpu-info.
+# On-chip memory (VMEM, on v4 CMEM as well, of all cores): JAX, at the address above. PCI ids: tpu_info/device.py of the package
+# tpu-info; of 8i and 8t jax/_src/hardware_utils.py. Where the sources differ the higher figure stands, for a peak must not be
+# too low: bf16 of v3 (Google's page 123, JAX 140), GB/s of v3 (900, 825), v4 (1,200, 1,230) and v5p (2,765, 2,460). The 8i has two
+# cores; whether a framework sees one device or two is not known, so the whole chip's figures stand for a device.
 CHIPS: tuple[Chip, ...] = (
-    Chip("v2", "TPU v2", 46 * TERA, None, 16 * GB, 716 * GIGA, None, 2, ((0x0027, 0x004E),), JAX),
-    Chip("v3", "TPU v3", 123 * TERA, None, 32 * GIB, 900 * GIGA, None, 2, ((0x0027, 0x004F),), DOCS + "v3"),
-    Chip("v4", "TPU v4", 275 * TERA, 275 * TERA, 32 * GIB, 1230 * GIGA, None, 1, ((0x005E, None),), DOCS + "v4"),
+    Chip("v2", "TPU v2", 46 * TERA, None, 16 * GB, 716 * GIGA, 2 * 16 * MIB, 2, ((0x0027, 0x004E),), JAX),
+    Chip("v3", "TPU v3", 140 * TERA, None, 32 * GIB, 900 * GIGA, 2 * 16 * MIB, 2, ((0x0027, 0x004F),), DOCS + "v3"),
+    Chip("v4", "TPU v4", 275 * TERA, 275 * TERA, 32 * GIB, 1230 * GIGA, 134 * MB + 2 * 16 * MIB, 1, ((0x005E, None),), DOCS + "v4"),
+    Chip("v4i", "TPU v4i", 137 * TERA, None, 8 * GIB, 614 * GIGA, 134 * MB + 16 * MIB, 1, (), JAX),
     Chip("v5e", "TPU v5e", 197 * TERA, 393 * TERA, 16 * GB, 819 * GIGA, 128 * MIB, 1, ((0x0063, None),), DOCS + "v5e"),
-    Chip("v5p", "TPU v5p", 459 * TERA, 918 * TERA, 95 * GB, 2765 * GIGA, None, 1, ((0x0062, None),), DOCS + "v5p"),
+    Chip("v5p", "TPU v5p", 459 * TERA, 918 * TERA, 95 * GB, 2765 * GIGA, 2 * 64 * MIB, 1, ((0x0062, None),), DOCS + "v5p"),
     Chip("v6e", "TPU v6e (Trillium)", 918 * TERA, 1836 * TERA, 32 * GB, 1638 * GIGA, 128 * MIB, 1, ((0x006F, None),), DOCS + "v6e"),
-    Chip("7x", "TPU7x (Ironwood)", 2307 * TERA, None, 192 * GIB, 7380 * GIGA, None, 2, ((0x0076, None),), DOCS + "tpu7x"),
+    Chip("7x", "TPU7x (Ironwood)", 2307 * TERA, None, 192 * GIB, 7380 * GIGA, 2 * 64 * MIB, 2, ((0x0076, None),), DOCS + "tpu7x"),
+    Chip("8i", "TPU 8i", 1101 * TERA, None, 309 * GB, 8600 * GIGA, 2 * 192 * MIB, 1, ((0x0083, None),), JAX),
+    Chip("8t", "TPU 8t", 996 * TERA, None, 231 * GB, 6400 * GIGA, 128 * MIB, 1, ((0x007C, None),), JAX),
 )
 
 
@@ -173,6 +179,7 @@ def chip_by_pci(device: int, subsystem: int | None = None) -> Chip | None:
 
 GOOGLE = 0x1AE0
 UNNAMED_TPU = 0x0056  # a TPU to torch_xla and JAX, without a public name
+ACCELERATORS = (0x00, 0x0B, 0x12, 0xFF)  # base classes of the PCI code: none, processor, processing accelerator, unassigned
 
 
 @dataclass(frozen=True)
@@ -202,15 +209,20 @@ def scan_tpus(root: Path = Path("/sys/bus/pci/devices")) -> tuple[PciTpu, ...]:
 
 
 def tpu_at(folder: Path) -> PciTpu | None:
-    """Say which TPU a device of Google's is; the network and the disks of every Compute Engine VM are Google's too."""
+    """Return the TPU that a device of Google's is; the network and the disks of every Compute Engine VM are Google's too.
+
+    A device of an unknown number that says it is an accelerator is a TPU of an unknown generation.
+    """
     device = read_id(folder / "device")
     if device not in {known for chip in CHIPS for known, _ in chip.pci_ids} | {UNNAMED_TPU}:
-        return None
+        kind = read_id(folder / "class")
+        if device < 0 or kind < 0 or kind >> 16 not in ACCELERATORS:
+            return None
     return PciTpu(folder.name, f"0x{device:04x}", chip_by_pci(device, read_id(folder / "subsystem_device")))
 
 
 def read_id(path: Path) -> int:
-    """Read one id of a device; -1 where it is gone, not ours to read, or no number."""
+    """Read one id of a device; -1 where it is gone, not readable, or no number."""
     try:
         return int(path.read_text("ascii").strip(), 16)
     except (OSError, ValueError):

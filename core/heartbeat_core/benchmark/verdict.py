@@ -13,7 +13,7 @@ from typing import Literal
 from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor
-from heartbeat_core.benchmark.statistics import SteadyState
+from heartbeat_core.benchmark.steady_state import SteadyState
 from heartbeat_core.units import format_bytes, format_ns, format_share, significant
 
 Kind = Literal["plausible", "suspicious", "impossible", "unknown"]

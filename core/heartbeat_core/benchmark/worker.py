@@ -1,6 +1,6 @@
-"""The child process that beats: an order on stdin, records on stdout.
+"""The worker: the child process that runs a benchmark, an order on stdin, records on stdout.
 
-The first line of stdin is the order, ``{"plan": {…}, "parent": PID}``, or ``{"probe": {…}}`` for a look at the device
+The first line of stdin is the order, ``{"plan": {…}, "parent": PID}``, or ``{"probe": {…}}`` to open the device
 alone; ``place`` in it goes into the record of the environment. Needs the standard library and torch, so it may run under
 another Python than the dashboard, or on another host.
 """
@@ -29,7 +29,7 @@ from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.timing import Recorder, calibrate, measure, parts_of
-from heartbeat_core.benchmark.verification import choose_row, prove
+from heartbeat_core.benchmark.verification import Inspector, ResultCheck, draw_seed
 from heartbeat_core.errors import HeartbeatError
 
 DRIVER = "the driver"
@@ -37,12 +37,12 @@ HEALTH_NS = 1_000_000_000
 
 
 class Output:
-    """The stream, and the clock that its records are dated by."""
+    """The stream of records, and the clock that dates them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.origin = perf_counter_ns()
-        self.tell_health: Callable[[], None] | None = None
+        self.send_health: Callable[[], None] | None = None
         self.health_due = 0
 
     def now(self) -> int:
@@ -55,9 +55,9 @@ class Output:
     def send_samples(self, record: Samples | Pause) -> None:
         """Send samples, and about once a second what else the machine is doing."""
         self.send(record)
-        if self.tell_health and record.at_ns >= self.health_due:
+        if self.send_health and record.at_ns >= self.health_due:
             self.health_due = record.at_ns + HEALTH_NS
-            self.tell_health()
+            self.send_health()
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -68,30 +68,29 @@ class Output:
 
 
 def main() -> None:
-    """Carry out one order; exit 0 where the stream ends with a record that says how it ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it says stop
+    """Run one order; exit 0 where the stream ends with a record of how it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it sends the order to stop
     output = Output(private_stdout())
     try:
-        carry_out(output)
+        run_order(output)
     except BrokenPipeError:
-        os._exit(1)  # nobody reads any more
-    # Not by way of the interpreter's own end: it would abort on the thread that waits for orders, and torch_xla may
-    # take seconds to take itself down.
+        os._exit(1)  # the reader has gone
+    # Not by the interpreter's own end: it would abort on the thread that waits for orders, and torch_xla may take seconds.
     os._exit(0)
 
 
-def carry_out(output: Output) -> None:
-    """Do what the order says, and tell any failure in the stream."""
+def run_order(output: Output) -> None:
+    """Run the order, and send any failure in the stream."""
     try:
         order = read_order(sys.stdin.buffer.readline())
         exit_with_parent(order.get("parent"))
         if "probe" in order:
-            probe(config_from_json(order["probe"]), output, told(order))
+            probe(config_from_json(order["probe"]), output, place_of(order))
         else:
-            run(config_from_json(order.get("plan")), output, told(order), order.get("profile"))
+            run(config_from_json(order.get("plan")), output, place_of(order), order.get("profile"))
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - the one door through which every failure reaches the parent
+    except Exception as error:  # noqa: BLE001 - every failure reaches the parent as a record
         output.send(failure(error, output.now()))
 
 
@@ -110,92 +109,95 @@ def read_order(line: bytes) -> dict[str, Any]:
     return order if isinstance(order, dict) else {}
 
 
-def told(order: dict[str, Any]) -> dict[str, Any]:
-    """Take what whoever sent us here knows of the place and we cannot find out: the name of the TPU VM."""
+def place_of(order: dict[str, Any]) -> dict[str, Any]:
+    """Return what the sender knows of this machine and it does not: the name of the TPU VM."""
     place = order.get("place")
     return place if isinstance(place, dict) else {}
 
 
-def probe(plan: BenchmarkConfig, output: Output, place: dict[str, Any]) -> None:
-    """Say what the device is, without beating."""
-    backend = load_backend(plan.backend)
-    found = backend.open(plan)
-    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **place, **found}))
+def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any]) -> None:
+    """Send what the device is, and compute nothing."""
+    host = describe_host()
+    backend = load_backend(config.backend)
+    found = backend.open(config)
+    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found}))
     output.send(Ended(output.now(), "done"))
 
 
-def run(plan: BenchmarkConfig, output: Output, place: dict[str, Any], profile: str | None = None) -> None:
-    """Beat as planned, prove the result, and say how it went; at last take a profile into the folder named."""
+def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile: str | None = None) -> None:
+    """Run the benchmark, check its results, and at last take a profile into the folder named."""
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    output.send(Started(output.now(), SCHEMA, __version__, os.getpid(), started, plan.to_json()))
-    lifeline = ControlChannel(sys.stdin.buffer)
+    output.send(Started(output.now(), SCHEMA, __version__, os.getpid(), started, config.to_json()))
+    control = ControlChannel(sys.stdin.buffer)
+    host = describe_host()  # now: libraries set variables of their own
     with output.stage("import"):
-        backend = load_backend(plan.backend)
+        backend = load_backend(config.backend)
     with output.stage("device"):
-        found = backend.open(plan)
-    output.send(Environment(output.now(), {"backend": plan.backend, **describe_host(), **place, **found}))
-    inputs, weights = allocate(backend, plan, output)
-    recorder = Recorder(parts_of(backend, plan), output.send_samples, output.now)
-    before = backend.executed()
+        found = backend.open(config)
+    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found}))
+    seed = draw_seed()
+    check = allocate(backend, config, output, seed)
+    recorder = Recorder(parts_of(backend, config), output.send_samples, output.now)
+    before = backend.launched()
     gc.collect()
     gc.freeze()  # a full collection with torch imported takes 40 ms, after this 2 µs
-    watch = HealthWatch()
-    output.tell_health = lambda: tell_health(backend, watch, output)
-    complete = measure(backend, plan, recorder, lifeline, output.send)
+    watch = HealthWatch(lambda: recorder.seen_ns)
+    output.send_health = lambda: send_health(backend, watch, output)
+    inspector = Inspector(backend, config, check, seed)
+    complete = measure(backend, config, recorder, control, inspector, output.send)
     recorder.flush()
-    output.tell_health()
+    output.send_health()
     with output.stage("proof"):
-        row = choose_row(plan)
-        executed = backend.executed()
-        proof = prove(plan, inputs, weights, backend.row(row), row, at_ns=output.now(), most=backend.error_bound)
-        if executed is not None and before is not None:
-            proof = replace(proof, executed=executed - before, expected=expected_products(plan, recorder.taken))
+        proof = inspector.end()
+        if inspector.launched is not None and before is not None:
+            proof = replace(proof, executed=inspector.launched - before, expected=expected_products(config, recorder.taken))
     output.send(replace(proof, at_ns=output.now()))
-    if plan.calibrate and complete:
+    if config.calibrate and complete:
         with output.stage("calibrate"):
-            ceiling = calibrate(backend, plan, at_ns=output.now())
+            ceiling = calibrate(backend, config, at_ns=output.now())
         output.send(replace(ceiling, at_ns=output.now()))
     if profile and complete:
         with output.stage("profile"):
             profiled = take_profile(backend, Path(profile), output.now())
         output.send(replace(profiled, at_ns=output.now()))
-    lifeline.finished.set()
+    control.finished.set()
     output.send(Ended(output.now(), "done" if complete else "stopped"))
 
 
-def tell_health(backend: Backend, watch: HealthWatch, output: Output) -> None:
-    """Say how the machine fares, and where the device's driver tells this process, its memory as well."""
+def send_health(backend: Backend, watch: HealthWatch, output: Output) -> None:
+    """Send what else the machine is doing, and the device's memory where its driver tells."""
     output.send(watch.read(output.now()))
     reading = backend.chip_reading()
     if reading is not None:
         output.send(Chips(output.now(), DRIVER, (reading,)))
 
 
-def allocate(backend: Backend, plan: BenchmarkConfig, output: Output) -> tuple[Any, Any]:
-    """Draw both operands as the handbook does, then bring them to the device; both steps are timed apart."""
-    work, torch = plan.workload, backend.torch
+def allocate(backend: Backend, config: BenchmarkConfig, output: Output, seed: int) -> ResultCheck:
+    """Draw the operands as the handbook does and bring them to the device, each a stage of its own; prepare the result check."""
+    work, torch = config.workload, backend.torch
     device_memory = backend.device_memory()
     if device_memory is not None:
-        ensure_fits(plan, device_memory, where="the device")
-    ensure_fits(plan, available_bytes(), operand_copies=backend.host_copies())
+        ensure_fits(config, device_memory, where="the device")
+    ensure_fits(config, available_bytes(), operand_copies=backend.host_copies())
     with output.stage("allocate"):
-        torch.manual_seed(plan.seed)
+        torch.manual_seed(config.seed)
         dtype = getattr(torch, work.dtype)
-        inputs = torch.randn(work.batch, work.hidden, dtype=torch.float32).to(dtype)
+        inputs = [torch.randn(work.batch, work.hidden, dtype=torch.float32).to(dtype) for _ in range(config.inputs)]
         weights = torch.randn(work.hidden, work.intermediate, dtype=torch.float32).to(dtype)
     with output.stage("transfer"):
-        backend.place(inputs, weights)
-    return inputs, weights
+        backend.place(inputs, weights, config.seed)
+    with output.stage("reference"):
+        return ResultCheck(torch, weights, seed)
 
 
-def expected_products(plan: BenchmarkConfig, samples: int) -> int:
+def expected_products(config: BenchmarkConfig, samples: int) -> int:
     """Count the products that were asked of the device."""
-    warmup = plan.warmup if plan.method == "handbook" else 0
-    return samples * plan.products_per_sample + warmup
+    warmup = config.warmup if config.method == "handbook" else 0
+    return samples * config.products_per_sample + warmup
 
 
 def failure(error: Exception, at_ns: int) -> Failed:
-    """Tell a failure in the stream: what happened, why, what to do."""
+    """Make the record of a failure: what happened, why, what to do."""
     if isinstance(error, BackendUnavailable):
         return Failed(at_ns, "backend", error.title, error.cause, error.remedy)
     if isinstance(error, HeartbeatError):

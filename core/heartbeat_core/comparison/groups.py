@@ -19,7 +19,16 @@ from heartbeat_core.comparison.ratio import ProcessTime, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import GLYPHS, RunEntry
 from heartbeat_core.recordings.recording import load
-from heartbeat_core.units import NOTHING, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import (
+    NOTHING,
+    format_bytes_rate,
+    format_count,
+    format_interval,
+    format_ns,
+    format_rate,
+    format_share,
+    significant,
+)
 
 HOUR_NS = 3.6e12
 MILLION = 1e6
@@ -245,30 +254,30 @@ def middle(values: Sequence[float | None]) -> float | None:
 Row = tuple[str, ...]
 
 
-def side_table(sides: Sequence[RunGroup]) -> list[Row]:
-    """Return the titles, then a row for all that is known of at least one side; the first cell of each names it."""
+def group_table(groups: Sequence[RunGroup]) -> list[Row]:
+    """Return the titles, then a row for all that is known of at least one group; the first cell of each is its label."""
     rows: list[Row] = [
-        ("where", *(side.where for side in sides)),
-        ("product", *(f"{side.workload.shape} {side.workload.dtype}" for side in sides)),
-        ("method", *(side.method for side in sides)),
-        ("processes", *(str(side.processes) if side.processes > 1 else NOTHING for side in sides)),
-        ("median", *(format_ns(side.ns) for side in sides)),
-        ("from", *(or_nothing(side.low_ns) for side in sides)),
-        ("to", *(or_nothing(side.high_ns) for side in sides)),
-        ("samples", *(format_count(side.n) for side in sides)),
-        ("worth", *(format_count(round(side.worth)) if side.worth < side.n else NOTHING for side in sides)),
-        ("throughput", *(format_rate(side.flops_per_s) for side in sides)),
-        ("memory", *(format_bytes_rate(side.bytes_per_s) for side in sides)),
-        ("of its limit", *(NOTHING if side.share is None else format_share(side.share) for side in sides)),
-        ("verdict", *(f"{GLYPHS.get(side.verdict, '')} {side.verdict}" for side in sides)),
-        *((name, *(or_nothing(side.apart_ns[name]) for side in sides)) for name in APART),
-        ("1 million products", *costs(sides)),
+        ("where", *(group.where for group in groups)),
+        ("shape", *("×".join(map(str, (group.workload.batch, group.workload.hidden, group.workload.intermediate))) for group in groups)),
+        ("dtype", *(group.workload.dtype for group in groups)),
+        ("method", *(group.method for group in groups)),
+        ("processes", *(str(group.processes) if group.processes > 1 else NOTHING for group in groups)),
+        ("median", *(format_ns(group.ns) for group in groups)),
+        ("95 % CI", *(interval_text(group) for group in groups)),
+        ("samples", *(format_count(group.n) for group in groups)),
+        ("effective", *(format_count(round(group.worth)) if group.worth < group.n else NOTHING for group in groups)),
+        ("throughput", *(format_rate(group.flops_per_s) for group in groups)),
+        ("memory", *(format_bytes_rate(group.bytes_per_s) for group in groups)),
+        ("of peak", *(NOTHING if group.share is None else format_share(group.share) for group in groups)),
+        ("verdict", *(f"{GLYPHS.get(group.verdict, '')} {group.verdict}" for group in groups)),
+        *((name, *(NOTHING if (ns := group.apart_ns[name]) is None else format_ns(ns) for group in groups)) for name in APART),
+        ("a million cost", *costs(groups)),
     ]
-    return [("", *(side.title for side in sides)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]
+    return [("", *(group.title for group in groups)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]
 
 
-def or_nothing(ns: float | None) -> str:
-    return NOTHING if ns is None else format_ns(ns)
+def interval_text(group: RunGroup) -> str:
+    return NOTHING if group.low_ns is None or group.high_ns is None else format_interval(group.low_ns, group.high_ns)
 
 
 def costs(sides: Sequence[RunGroup]) -> tuple[str, ...]:

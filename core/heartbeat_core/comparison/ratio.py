@@ -67,7 +67,7 @@ def fraction(x: float, a: float, b: float) -> float:
 
 SURE_P = 0.05
 LEAST = 2  # processes of which an interval can be made
-TOO_FEW = "too few independent samples for an interval: it takes 6 on each side"
+TOO_FEW = "too few independent samples for an interval: it takes surely 10 on each side"
 MANN_WHITNEY, WELCH, POOLED = "Mann–Whitney", "Welch's t", "Student's t, the spread of both taken from the one that was repeated"
 
 
@@ -151,7 +151,7 @@ def compare_samples(reference: ProcessTime, candidate: ProcessTime) -> float | N
     """Return Mann and Whitney's two-sided p; z is shrunk by what the samples are worth. None where there are no samples."""
     if not reference.samples or not candidate.samples:
         return None
-    from heartbeat_core.benchmark.statistics import mann_whitney
+    from heartbeat_core.benchmark.steady_state import mann_whitney
 
     first, last = (times_of(timed) for timed in (reference, candidate))
     counted = 1 / len(first) + 1 / len(last)
@@ -160,39 +160,8 @@ def compare_samples(reference: ProcessTime, candidate: ProcessTime) -> float | N
 
 
 def timed_of(samples: SampleStore, found: Statistics, products: int) -> ProcessTime:
-    """Time a run for a comparison: more carefully than its report does, which looks at neighbouring samples alone.
-
-    A machine that others use is now slow and now quick for many samples on end. The interval is widened by all of that which can be
-    seen in whether samples lie above or below the median, for its error depends on nothing else.
-    """
-    from heartbeat_core.benchmark.statistics import interval_ranks
-
-    worth = min(found.effective_n, effective_n_of_median(samples))
-    ranks, ordered = interval_ranks(found.n, worth), samples.ordered()
-    low, high = (ordered.at(rank) / products for rank in ranks) if ranks else (None, None)
-    return ProcessTime(found.median_ns, low, high, worth, samples, products)
-
-
-def effective_n_of_median(samples: SampleStore) -> float:
-    """Count the independent samples whose median would be as sure as that of these; past the limit of a store, by its batches.
-
-    n / (1 + 2 sum of the autocorrelations of the signs), summed in pairs while these are above 0 (Geyer, "Practical Markov Chain Monte
-    Carlo", Statistical Science 7, 1992).
-    """
-    import numpy as np
-
-    values = as_array(samples.values()) if samples.exact else samples.batches()[0]
-    n = len(values)
-    signs = np.sign(values - np.median(values))
-    signs -= signs.mean()
-    variance_ = float(np.mean(signs * signs))
-    if variance_ == 0:
-        return float(n)
-    spectrum = np.fft.rfft(signs, 2 * n)
-    correlations = np.fft.irfft(spectrum * np.conj(spectrum))[1:n] / n / variance_
-    pairs = correlations[: (n - 1) // 2 * 2].reshape(-1, 2).sum(axis=1)
-    above = int(np.argmax(np.append(pairs, 0) <= 0))
-    return max(1.0, n / (1 + 2 * float(pairs[:above].sum())))
+    """Take the time of a run, its interval and what its samples are worth from its statistics."""
+    return ProcessTime(found.median_ns, found.median_low_ns, found.median_high_ns, found.effective_n, samples, products)
 
 
 def times_of(timed: ProcessTime) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Runs and what comparing them says, for other programs and for reports: CSV, JSON, Markdown, SVG."""
+"""Export of runs, comparisons and sweeps as CSV, JSON, Markdown or SVG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.protocol import Samples
 from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
-from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, measure_each, price_notes, side_of, side_table
+from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, group_table, measure_each, price_notes, side_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.sweep import NoSweep, Swept, load_sweep
 from heartbeat_core.recordings.entry import RunEntry
@@ -32,39 +32,34 @@ RATIO_COLUMNS = ("ratio", "ratio_low", "ratio_high", "p_value", "result")
 
 @dataclass(frozen=True)
 class Exported:
-    """The sides in their order, the first one the reference, and each other side compared with it."""
+    """The groups of runs, of which the first is the reference, and each other group compared with it."""
 
-    sides: tuple[tuple[MeasuredRun, ...], ...]
+    groups: tuple[tuple[MeasuredRun, ...], ...]
     comparisons: tuple[Comparison, ...]
-    tables: tuple[RunGroup, ...]
+    figures: tuple[RunGroup, ...]
 
     @property
     def runs(self) -> tuple[MeasuredRun, ...]:
-        return tuple(run for side in self.sides for run in side)
+        return tuple(run for group in self.groups for run in group)
 
 
-def gather(sides: Sequence[Sequence[MeasuredRun]], tariff: CostRates = NO_RATES) -> Exported:
-    """Compare what is to be exported; a single side of runs that did not do the same is taken apart first."""
-    parts = [tuple(side) for side in sides]
+def compare_for_export(groups: Sequence[Sequence[MeasuredRun]], rates: CostRates = NO_RATES) -> Exported:
+    """Compare what is to be exported; a single group of runs is divided by their configs first."""
+    parts = [tuple(group) for group in groups]
     if len(parts) == 1 and len(parts[0]) > 1:
         try:
             parts = [tuple(part) for part in by_plan(parts[0])]
         except HeartbeatError:
-            return Exported((parts[0],), (), (side_of(parts[0], tariff),))  # they repeat one another
-    made = compare_all(parts, tariff) if len(parts) > 1 else ()
-    tables = (made[0].reference, *(comparison.candidate for comparison in made)) if made else (side_of(parts[0], tariff),)
-    return Exported(tuple(parts), made, tables)
-
-
-def export(exported: Exported, form: str) -> str:
-    """Write it all in one of FORMS."""
-    return WRITERS[form](exported)
+            return Exported((parts[0],), (), (side_of(parts[0], rates),))  # they repeat one another
+    made = compare_all(parts, rates) if len(parts) > 1 else ()
+    figures = (made[0].reference, *(comparison.candidate for comparison in made)) if made else (side_of(parts[0], rates),)
+    return Exported(tuple(parts), made, figures)
 
 
 def to_csv(exported: Exported) -> str:
-    """Write a line for each sample of a single run, for each run of several; times in nanoseconds."""
+    """Return a line for each sample of a single run, for each run of several; times in nanoseconds."""
     runs = exported.runs
-    return write_csv(samples_of(runs[0]) if len(runs) == 1 else rows_of(exported))
+    return write_csv(samples_of(runs[0]) if len(runs) == 1 else run_rows(exported))
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -87,15 +82,15 @@ def samples_of(run: MeasuredRun) -> Iterable[dict[str, Any]]:
                 yield {"sample": record.start + index, "phase": record.phase, "products": products, **columns}
 
 
-def rows_of(exported: Exported) -> Iterable[dict[str, Any]]:
-    """Give each run with its figures and, but for those of the reference, with what its side comes to against that."""
-    for number, side in enumerate(exported.sides):
+def run_rows(exported: Exported) -> Iterable[dict[str, Any]]:
+    """Return each run with its figures and the ratio of its group to the reference."""
+    for number, group in enumerate(exported.groups):
         comparison = exported.comparisons[number - 1] if number else None
-        for run in side:
-            yield {**row_of(run), **ratio_row(comparison)}
+        for run in group:
+            yield {**run_row(run), **ratio_row(comparison)}
 
 
-def row_of(run: MeasuredRun) -> dict[str, Any]:
+def run_row(run: MeasuredRun) -> dict[str, Any]:
     entry, report = run.entry.to_json(), run.report
     found = report.statistics
     figures = (
@@ -123,7 +118,7 @@ def ratio_row(comparison: Comparison | None) -> dict[str, Any]:
 
 
 def safe(value: object) -> object:
-    """Keep spreadsheets from taking a name for a formula."""
+    """Return a value that a spreadsheet does not take for a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
@@ -134,25 +129,25 @@ def to_json(exported: Exported) -> str:
 
 
 def to_markdown(exported: Exported) -> str:
-    """Write a table of the sides, then what comparing them says."""
-    head, *rows = side_table(exported.tables)
+    """Return a table of the groups, then the comparisons in words."""
+    head, *rows = group_table(exported.figures)
     lines = [markdown_row(head), "|---" + "|---:" * (len(head) - 1) + "|", *(markdown_row(row) for row in rows)]
-    said: set[str] = set()
+    warned: set[str] = set()
     for comparison in exported.comparisons:
-        lines += ["", f"**{plain_numbers(comparison.sentence)}.**"]
-        lines += [f"Why: {plain_numbers(comparison.why)}."] if comparison.why else []
-        lines += [f"- {plain_numbers(warning)}" for warning in comparison.warnings if warning not in said]
-        said |= set(comparison.warnings)
+        lines += ["", f"**{escaped(comparison.sentence)}.**"]
+        lines += [f"Why: {escaped(comparison.why)}."] if comparison.why else []
+        lines += [f"- {escaped(warning)}" for warning in comparison.warnings if warning not in warned]
+        warned |= set(comparison.warnings)
     labels = dict.fromkeys(f"{run.entry.title}: {label}" for run in exported.runs for label in run.report.labels)
-    return "\n".join([*lines, "", *(f"- {plain_numbers(label)}" for label in (*labels, *price_notes(exported.tables)))]) + "\n"
+    return "\n".join([*lines, "", *(f"- {escaped(label)}" for label in (*labels, *price_notes(exported.figures)))]) + "\n"
 
 
 def markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(plain_numbers, cells))} |"
+    return f"| {' | '.join(map(escaped, cells))} |"
 
 
-def plain_numbers(text: str) -> str:
-    """Keep Markdown from reading a name or a shape as markup."""
+def escaped(text: str) -> str:
+    """Return a text that Markdown does not read as markup."""
     for mark in "\\|[]*_`<>":
         text = text.replace(mark, f"\\{mark}")
     return text
@@ -167,39 +162,40 @@ def to_svg(exported: Exported) -> str:
 WRITERS: dict[str, Callable[[Exported], str]] = {"csv": to_csv, "json": to_json, "md": to_markdown, "svg": to_svg}
 
 
-def in_form(sides: Sequence[tuple[RunEntry, ...]], form: str, index: Index, tariff: CostRates) -> tuple[str, tuple[str, ...]]:
-    """Write the runs of these sides, or the sweep that they are, in one of the forms of ``export``; return what was left out, and why.
+def export_runs(groups: Sequence[tuple[RunEntry, ...]], format_: str, index: Index, rates: CostRates) -> tuple[str, tuple[str, ...]]:
+    """Return the runs of these groups, or the sweep that they are, in one of FORMATS, and what was left out, with the reason.
 
-    Raises HeartbeatError where a recording that is needed cannot be read, or where the sides cannot be compared.
+    Raises HeartbeatError if a recording that is needed cannot be read, or if the groups cannot be compared.
     """
-    if len(sides) == 1 and (swept := sweep_in(sides[0], index)):
+    if len(groups) == 1 and (swept := sweep_in(groups[0], index)):
         from heartbeat_core.experiments.sweep import SWEEP_FORMATS
         from heartbeat_core.export.svg import sweep_svg
 
         writers: dict[str, Callable[[Swept], str]] = {**SWEEP_FORMATS, "svg": sweep_svg}
-        return writers[form](swept), ()
-    read = [measure_each(side, index.ceilings) for side in sides]
-    return export(gather([runs for runs, _ in read], tariff), form), tuple(line for _, lines in read for line in lines)
+        return writers[format_](swept), ()
+    read = [measure_each(group, index.ceilings) for group in groups]
+    exported = compare_for_export([runs for runs, _ in read], rates)
+    return WRITERS[format_](exported), tuple(line for _, lines in read for line in lines)
 
 
 def sweep_in(entries: tuple[RunEntry, ...], index: Index) -> Swept | None:
-    """Put a sweep together where the runs of one group are one: no two of the same plan. None where they are none.
+    """Return the sweep that the runs of one group are, if no two have the same config; None if they are not a sweep.
 
-    Raises HeartbeatError where one of them cannot be read: which point it was, nobody knows.
+    Raises HeartbeatError if one of them cannot be read: which point it was is not known.
     """
-    plans = {(entry.workload, entry.precision, entry.threads) for entry in entries}
+    configs = {(entry.workload, entry.precision, entry.threads) for entry in entries}
     turns = any(entry.round for entry in entries)
-    if len(entries) < 2 or len(plans) < len(entries) or turns or {entry.group for entry in entries} in ({""}, set()):
+    if len(entries) < 2 or len(configs) < len(entries) or turns or {entry.group for entry in entries} in ({""}, set()):
         return None
     try:
         return load_sweep([entry.path for entry in reversed(entries)], index.ceilings, entries[0].group)
     except NoSweep:
-        return None  # runs that differ otherwise, to be exported side by side
+        return None  # they differ in other ways, and are exported side by side
 
 
-def keep(path: Path, text: str, *, force: bool) -> None:
-    """Write a file, whole or not at all; raise HeartbeatError where there is one already, or it cannot be written."""
-    taken = HeartbeatError(f"{path} exists", "Nothing is overwritten unasked.", "Choose another name, or add --force.")
+def write_export(path: Path, text: str, *, force: bool) -> None:
+    """Write a file, whole or not at all; raise HeartbeatError if it exists already, or cannot be written."""
+    exists = HeartbeatError(f"{path} exists", "A file is overwritten only with --force.", "Choose another name, or add --force.")
     partial = path.with_name(f".{path.name}.{os.getpid()}") if force else path
     begun = False
     try:
@@ -210,9 +206,9 @@ def keep(path: Path, text: str, *, force: bool) -> None:
             partial.replace(path)
     except OSError as error:
         if begun:
-            with contextlib.suppress(OSError):  # what went wrong before is said below
+            with contextlib.suppress(OSError):  # the first error is raised below
                 partial.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise taken from error
+            raise exists from error
         cause = os.strerror(error.errno or 0)
-        raise HeartbeatError(f"{path} cannot be written", cause, "Free the disk, or choose another place.", exit_code=3) from error
+        raise HeartbeatError(f"{path} cannot be written", cause, "Free the disk, or choose another folder.", exit_code=3) from error

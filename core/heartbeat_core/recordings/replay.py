@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from heartbeat_core.benchmark.config import plan_of_recording
+from heartbeat_core.benchmark.config import config_of_recording
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.run import Source
@@ -28,7 +28,7 @@ class Replay(Source):
         if not isinstance(started, Started):
             raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
         self.day = started.time[:10]
-        super().__init__(plan_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
+        super().__init__(config_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
         self.path, self.speed, self.ceilings = path, speed, ceilings
         self.stopped = False
         self.thread = threading.Thread(target=self.play, name="replay", daemon=True)

@@ -70,7 +70,7 @@ def test_a_torch_too_old_to_know_of_accelerators_is_no_crash(with_torch: Callabl
 
 @pytest.mark.parametrize(
     ("precision", "asked", "told"),
-    [("default", "highest", "float32 as it is"), ("high", "high", "float32 in TF32 (high)"), ("highest", "highest", "float32 as it is")],
+    [("default", "highest", "full float32"), ("high", "high", "float32 in TF32 (high)"), ("highest", "highest", "full float32")],
 )
 def test_the_precision_of_cuda_is_set_and_shown(
     with_torch: Callable[[Any], AcceleratorBackend], precision: Any, asked: str, told: str
@@ -91,13 +91,13 @@ def test_a_device_without_a_choice_of_precision_refuses_one(with_torch: Callable
     assert backend.open(BenchmarkConfig(MatMul(dtype="bfloat16")))["precision"] == "bfloat16"
 
 
-def test_every_beat_is_waited_for_and_split(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
+def test_every_iteration_is_waited_for_and_split(with_torch: Callable[[Any], AcceleratorBackend]) -> None:
     torch = cuda()
     backend = with_torch(torch)
     backend.open(BenchmarkConfig())
     backend.operands = ("inputs", "weights")
     torch.asked.clear()
-    total, dispatch, wait = backend.beat()
+    total, dispatch, wait = backend.iterate()
     assert torch.asked == ["matmul", "synchronize"]
     assert total == dispatch + wait
     assert len(backend.parts) == 2

@@ -19,7 +19,7 @@ def test_a_plan_comes_back_from_its_json(backend: Any, method: Any) -> None:
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "plan", 3])
 def test_an_empty_plan_is_refused(nothing: object) -> None:
-    with pytest.raises(HeartbeatError, match="the plan is empty"):
+    with pytest.raises(HeartbeatError, match="the config is empty"):
         config_from_json(nothing)
 
 
@@ -43,7 +43,7 @@ def test_an_empty_plan_is_refused(nothing: object) -> None:
         ({"iterations": 5, "duration_s": 1.0}, "both iterations and duration", "not both"),
         ({"iterations": None, "duration_s": 1.0, "method": "handbook"}, "needs a number of iterations", "--iterations 100"),
         ({"iterations": 200_000, "method": "handbook"}, "200,000 products are too many", "--method pipelined"),
-        ({"speed": 3}, "the plan names speed", "one version"),
+        ({"speed": 3}, "the config names speed", "one version"),
         ({"workload": {"depth": 3}}, "not well formed", "one version"),
         ({"workload": []}, "not well formed", "one version"),
         ({"iterations": None, "duration_s": "soon"}, "not well formed", "one version"),

@@ -39,6 +39,16 @@ def test_v2_and_v3_are_told_apart_or_not_at_all(tmp_path: Path, subsystem: str, 
     assert (tpu.chip and tpu.chip.name) == name
 
 
+@pytest.mark.parametrize(
+    ("kind", "found"), [("0x120000", 1), ("0xff0000", 1), ("0x020000", 0), ("0x010802", 0), ("0x060400", 0), (None, 0)]
+)
+def test_an_accelerator_of_google_without_a_known_number_is_an_unknown_tpu(tmp_path: Path, kind: str | None, found: int) -> None:
+    plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x0abc")
+    if kind is not None:
+        (tmp_path / "0000:00:04.0" / "class").write_text(f"{kind}\n")
+    assert [(tpu.device, tpu.chip) for tpu in scan_tpus(tmp_path)] == [("0x0abc", None)] * found
+
+
 def test_the_functions_of_one_chip_share_a_slot(tmp_path: Path) -> None:
     plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x0076")
     plug(tmp_path, "0000:00:04.1", "0x1ae0", "0x0076")

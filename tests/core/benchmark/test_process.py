@@ -23,20 +23,20 @@ os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
 """
 TWO_RUNS = """
 import json, os
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.process import ProcessLauncher, give_way
+from heartbeat_core.benchmark.process import ProcessLauncher, lower_priority
 spawner = ProcessLauncher()
-give_way()
+lower_priority()
 try:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
     may_take_back = True
-    give_way()
+    lower_priority()
 except PermissionError:
     may_take_back = False
 told = []
 for _ in range(2):
-    with Run(Plan(), spawner) as run:
+    with Run(BenchmarkConfig(), spawner) as run:
         run.wait(60)
         told.append(run.report().environment.get("nice"))
 spawner.close()

@@ -295,7 +295,7 @@ class TestRealWorkers:
         assert report.environment["threads"] == 1
         assert report.environment["nice"] == os.getpriority(os.PRIO_PROCESS, 0)
         assert report.environment["device"] == "cpu"
-        assert list(report.stages) == ["import", "device", "allocate", "transfer", "proof"]
+        assert list(report.stages) == ["import", "device", "allocate", "transfer", "reference", "proof"]
         assert all(report.stages.values())
         assert report.compiles == 0
         assert run.series.profiled is None  # no folder was given for one
@@ -368,7 +368,7 @@ class TestRealWorkers:
         assert report.proof is not None
         assert report.proof.passed
         assert report.proof.implies != "float32"
-        assert report.environment["precision"] == "bfloat16 as it is"
+        assert report.environment["precision"] == "bfloat16"
 
     def test_this_interpreter_is_the_one_used_when_none_is_named(self, runs: Any) -> None:
         run, _ = runs["synchronized"]

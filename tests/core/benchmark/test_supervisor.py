@@ -45,8 +45,8 @@ def guarded(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]
         def start(body: str, *arguments: str, silence_s: float = LIMIT_S) -> subprocess.Popen[bytes]:
             package = tmp_path / "heartbeat_core"
             own = Path(heartbeat_core.__file__).parent
-            (package / "benchmark").mkdir(parents=True, exist_ok=True)
-            for path in (own / "__init__.py", own / "errors.py", *(own / "benchmark").glob("*.py")):
+            (package / "benchmark" / "backends").mkdir(parents=True, exist_ok=True)
+            for path in (own / "__init__.py", own / "errors.py", *(own / "benchmark").rglob("*.py")):
                 (package / path.relative_to(own)).write_bytes(path.read_bytes())
             (package / "benchmark" / "worker.py").write_text(WORKER.replace("BODY", body))
             command = [*module_command(sys.executable, SUPERVISOR, str(package)), str(silence_s), "0.2", *arguments]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -14,8 +15,9 @@ from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import HandbookClock, Pause, Samples
 from heartbeat_core.benchmark.timing import Recorder, measure, parts_of
+from heartbeat_core.benchmark.verification import Inspector
 
-BEAT_NS = 1_000_000
+ITERATION_NS = 1_000_000
 
 
 class Product:
@@ -30,16 +32,19 @@ class Lazy(Backend):
 
     def __init__(self) -> None:
         self.torch = SimpleNamespace(matmul=self.trace)
-        self.operands = ("inputs", "weights")
+        self.inputs, self.weights = ["input 0", "input 1"], "weights"
+        self.operands = (self.inputs[0], self.weights)
+        self.rewritten: list[int] = []
         self.asked: Counter[str] = Counter()
         self.alive: weakref.WeakSet[Product] = weakref.WeakSet()
         self.traced: weakref.WeakSet[Product] = weakref.WeakSet()  # and not launched yet
-        self.launched = 0
+        self.count = 0
         self.compile_next = 0
         self.kept: list[int] = []
 
     def trace(self, first: object, second: object) -> Product:
-        assert (first, second) == self.operands
+        assert first in self.inputs
+        assert second == self.weights
         self.asked["traced"] += 1
         product = Product()
         self.alive.add(product)
@@ -49,27 +54,30 @@ class Lazy(Backend):
     def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
         return {}
 
-    def beat(self) -> tuple[int, ...]:
-        self.asked["beats"] += 1
+    def iterate(self) -> tuple[int, ...]:
+        self.asked["iterations"] += 1
         compiled = self.read_compiles()
-        return BEAT_NS + compiled, 1, compiled, 2, BEAT_NS - 3
+        return ITERATION_NS + compiled, 1, compiled, 2, ITERATION_NS - 3
 
-    def enqueue(self) -> Product:
-        product = self.trace(*self.operands)
+    def rewrite(self, index: int) -> None:
+        self.rewritten.append(index)
+
+    def enqueue(self, first: str) -> Product:
+        product = self.trace(first, self.weights)
         self.step()
         return product
 
     def step(self) -> None:
         self.asked["steps"] += 1
-        self.launched += len(self.traced)
+        self.count += len(self.traced)
         self.traced.clear()
 
     def fence(self) -> None:
         self.asked["fences"] += 1
         self.kept.append(len(self.alive))
 
-    def executed(self) -> int | None:
-        return self.launched
+    def launched(self) -> int | None:
+        return self.count
 
     def read_compiles(self) -> int:
         compiled, self.compile_next = self.compile_next, 0
@@ -87,6 +95,17 @@ class Control:
         return self.stop_at is None or recorder.taken < self.stop_at
 
 
+class Inspected(Inspector):
+    """Notes what is inspected: the sample ``chosen``, and the last."""
+
+    def __init__(self, chosen: int = 7) -> None:
+        self.due, self.sample = True, chosen
+        self.inputs: list[tuple[int, ...]] = []
+
+    def inspect(self, results: Sequence[tuple[int, Any]]) -> None:
+        self.inputs.append(tuple(index for index, _ in results))
+
+
 class Told:
     """One run of a method, and what it told."""
 
@@ -94,7 +113,8 @@ class Told:
         self.records: list[Samples | Pause] = []
         self.clocks: list[HandbookClock] = []
         recorder = Recorder(parts_of(backend, plan), self.records.append, lambda: 0)
-        self.complete = measure(backend, plan, recorder, control or Control(), self.clocks.append)
+        self.inspector = Inspected()
+        self.complete = measure(backend, plan, recorder, control or Control(), self.inspector, self.clocks.append)
         recorder.flush()
 
     @property
@@ -124,15 +144,15 @@ def test_the_phases_hold_what_was_asked_for(warmup: int, iterations: int, phases
     told = Told(backend, BenchmarkConfig(warmup=warmup, iterations=iterations))
     assert told.complete
     assert told.phases == phases
-    assert backend.asked["beats"] == sum(phases.values())
+    assert backend.asked["iterations"] == sum(phases.values())
 
 
-def test_every_part_of_a_beat_is_told_and_a_compilation_marked() -> None:
+def test_every_part_of_an_iteration_is_told_and_a_compilation_marked() -> None:
     backend = Lazy()
     backend.compile_next = 7_000
     told = Told(backend, BenchmarkConfig(warmup=1, iterations=2))
     assert told.column("compile") == [7_000, 0, 0]
-    assert told.column("total") == [BEAT_NS + 7_000, BEAT_NS, BEAT_NS]
+    assert told.column("total") == [ITERATION_NS + 7_000, ITERATION_NS, ITERATION_NS]
     assert [sum(parts) for parts in zip(*(told.column(name) for name in backend.parts), strict=True)] == told.column("total")
 
 
@@ -145,15 +165,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 class Timed(Lazy):
-    """Takes a millisecond of the test's clock for each beat."""
+    """Takes a millisecond of the test's clock for each iteration."""
 
     def __init__(self, clock: list[int]) -> None:
         super().__init__()
         self.clock = clock
 
-    def beat(self) -> tuple[int, ...]:
-        self.clock[0] += BEAT_NS
-        return super().beat()
+    def iterate(self) -> tuple[int, ...]:
+        self.clock[0] += ITERATION_NS
+        return super().iterate()
 
 
 def test_a_duration_is_that_of_the_steady_phase(clock: list[int]) -> None:
@@ -174,10 +194,24 @@ def test_a_pause_is_no_part_of_the_duration(clock: list[int]) -> None:
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 40])
-def test_a_stop_ends_any_phase_after_the_beat_under_way(stop_at: int) -> None:
+def test_a_stop_ends_any_phase_after_the_iteration_under_way(stop_at: int) -> None:
     told = Told(Lazy(), BenchmarkConfig(warmup=5, iterations=None), Control(stop_at))
     assert not told.complete
     assert sum(told.phases.values()) == stop_at
+
+
+def test_the_inputs_take_turns_and_are_rewritten_before_each_iteration() -> None:
+    backend = Lazy()
+    told = Told(backend, BenchmarkConfig(warmup=5, iterations=20))
+    assert backend.rewritten == [1, 0] * 12 + [1]  # before each of the 25, the warm-up included
+    assert told.inspector.inputs == [(0,), (1,)]  # the sample chosen and the last, each with its own input
+
+
+def test_a_pipeline_rewrites_all_inputs_before_each_window() -> None:
+    backend = Lazy()
+    told = Told(backend, BenchmarkConfig(method="pipelined", window=4, warmup=0, iterations=32))
+    assert backend.rewritten == [0, 1] * 8
+    assert told.inspector.inputs == [(0, 1, 0, 1), (0, 1, 0, 1)]
 
 
 def test_a_pipeline_keeps_its_window_alive_and_waits_once() -> None:
@@ -188,7 +222,7 @@ def test_a_pipeline_keeps_its_window_alive_and_waits_once() -> None:
     assert backend.asked["traced"] == 5 * 4
     assert backend.asked["fences"] == 5
     assert min(backend.kept) >= plan.window  # what is dropped before the fence need never be computed
-    assert backend.launched == 5 * 4
+    assert backend.count == 5 * 4
     assert parts_of(backend, plan) == ("compile", "dispatch", "wait")
 
 
@@ -219,7 +253,7 @@ def test_an_eager_device_without_a_counter_launches_every_product() -> None:
         parts: ClassVar[tuple[str, ...]] = ()
         eager = True
 
-        def executed(self) -> int | None:
+        def launched(self) -> int | None:
             return None
 
     told = Told(Eager(), BenchmarkConfig(method="handbook", iterations=100, repeats=1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from heartbeat_core.benchmark.config import Dtype, MatMul, Precision
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor, floor, roof_of_ceiling, roof_of_chip
-from heartbeat_core.benchmark.statistics import SteadyState
+from heartbeat_core.benchmark.steady_state import SteadyState
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verdict import Verdict, judge
 

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from heartbeat_core.benchmark.backends import load_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.host import HealthWatch
@@ -36,7 +37,7 @@ from heartbeat_core.benchmark.protocol import (
     decode,
 )
 from heartbeat_core.benchmark.timing import Recorder
-from heartbeat_core.benchmark.worker import Output, tell_health
+from heartbeat_core.benchmark.worker import Output, allocate, send_health
 
 LONG_S = 60.0
 COMMAND = [sys.executable, "-m", "heartbeat_core.benchmark.worker"]
@@ -53,10 +54,10 @@ ctypes.PyDLL(None).sleep(3600)
 """
 HANG = HANG_WITH_THE_LOCK.replace("PyDLL", "CDLL")
 PARENT = """
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.process import Spawner
-Run(Plan(), Spawner()).wait()
+from heartbeat_core.benchmark.process import ProcessLauncher
+Run(BenchmarkConfig(), ProcessLauncher()).wait()
 """
 
 
@@ -89,12 +90,12 @@ def records(process: subprocess.Popen[bytes]) -> Iterator[Record]:
 @pytest.mark.parametrize(
     ("order", "title"),
     [
-        (b"", "the plan is empty"),
+        (b"", "the config is empty"),
         (b"\n", "the order is not JSON"),
-        (b"{}\n", "the plan is empty"),
-        (b"[1]\n", "the plan is empty"),
-        (b'{"plan": {}}\n', "the plan is empty"),
-        (b'{"plan": {"speed": 3}}\n', "the plan names speed"),
+        (b"{}\n", "the config is empty"),
+        (b"[1]\n", "the config is empty"),
+        (b'{"plan": {}}\n', "the config is empty"),
+        (b'{"plan": {"speed": 3}}\n', "the config names speed"),
         (b'{"plan": {"iterations": 0}}\n', "iterations is 0"),
         (b"go\n", "the order is not JSON"),
         (b"\xff\n", "the order is not JSON"),
@@ -227,7 +228,7 @@ class TestWithTorch:
 
     def test_every_step_is_begun_and_done_in_its_order(self, told: list[Record]) -> None:
         steps = [(record.name, record.ns is None) for record in told if isinstance(record, Stage)]
-        names = ("import", "device", "allocate", "transfer", "proof")
+        names = ("import", "device", "allocate", "transfer", "reference", "proof")
         assert steps == [(name, begun) for name in names for begun in (True, False)]
 
     def test_it_says_where_it_runs_before_the_first_beat(self, told: list[Record]) -> None:
@@ -276,11 +277,11 @@ class TestWithTorch:
     def test_it_dies_with_its_parent_while_it_beats(self, watch_process: Watch) -> None:
         script = """
 import sys
-from heartbeat_core.benchmark.config import Plan
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.process import Spawner
+from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.config import MatMul
-run = Run(Plan(MatMul(8, 64, 64), threads=1, iterations=None), Spawner())
+run = Run(BenchmarkConfig(MatMul(8, 64, 64), threads=1, iterations=None), ProcessLauncher())
 with run.changed:
     run.changed.wait_for(lambda: run.series.count)
 print(run.process.pid, flush=True)
@@ -323,20 +324,21 @@ run.wait()
         assert isinstance(told[-1], Ended)
 
     def test_the_same_seed_multiplies_the_same_numbers(self, small: Small) -> None:
-        proofs = []
-        with ExitStack() as stack:
-            for process in [
-                stack.enter_context(worker({"plan": small(iterations=1, warmup=0, seed=seed).to_json()})) for seed in (3, 3, 4)
-            ]:
-                proofs += [(record.row, record.error) for record in records(process) if isinstance(record, Proof)]
-        assert proofs[0] == proofs[1] != proofs[2]
+        made = []
+        for seed in (3, 3, 4):
+            backend, config = load_backend("cpu"), small(seed=seed)
+            backend.open(config)
+            allocate(backend, config, Output(io.BytesIO()), seed=1)
+            backend.turn()
+            made.append([operand.tolist() for operand in backend.operands])
+        assert made[0] == made[1] != made[2]
 
 
 @pytest.mark.parametrize("told", [ChipReading(0, 2, 9, None), None])
 def test_where_the_driver_tells_of_the_devices_memory_the_worker_passes_it_on(told: ChipReading | None) -> None:
     file = io.BytesIO()
     backend: Any = SimpleNamespace(chip_reading=lambda: told)
-    tell_health(backend, HealthWatch(), Output(file))
+    send_health(backend, HealthWatch(), Output(file))
     records = [decode(line) for line in file.getvalue().splitlines()]
     assert isinstance(records[0], Health)
     assert [(record.source, record.readings) for record in records[1:] if isinstance(record, Chips)] == [("the driver", (told,))] * bool(

@@ -186,7 +186,7 @@ def test_a_check_answers_with_its_evidence(make: Make, candidate: float, allowed
 
 
 def test_a_noisy_check_says_what_would_settle_it(make: Make) -> None:
-    checked = check([make("a", steady(1e6, n=20, spread=0.5))], [make("b", steady(1e6, n=20, spread=0.5, seed=4))], 0.05)
+    checked = check([make("a", steady(1e6, n=200, spread=0.5))], [make("b", steady(1e6, n=200, spread=0.5, seed=4))], 0.05)
     assert checked.answer == "cannot tell"
     assert "cannot be ruled out" in checked.sentence
     with pytest.raises(HeartbeatError, match="cannot be allowed"):

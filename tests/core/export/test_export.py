@@ -18,7 +18,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Label, Record, Samples
 from heartbeat_core.comparison.groups import MeasuredRun, measure
 from heartbeat_core.experiments.sweep import load_sweep
-from heartbeat_core.export.export import FORMATS, export, gather
+from heartbeat_core.export.export import FORMATS, WRITERS, Exported, compare_for_export
 from heartbeat_core.export.svg import SvgScale, log_scale, short, sweep_svg
 from heartbeat_core.recordings.index import Index
 
@@ -31,6 +31,10 @@ NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
+def export(exported: Exported, format_: str) -> str:
+    return WRITERS[format_](exported)
+
+
 def make(index: Index, write: Write, records: Records) -> Make:
     def made(name: str, times: Sequence[int], *, plan: BenchmarkConfig | None = None, group: str = "") -> MeasuredRun:
         path = write([*records(times, plan=plan or BenchmarkConfig(warmup=1)), CeilingMeasured(8, 2e11, 2e10), Label(9, name, group=group)])
@@ -55,7 +59,7 @@ def words(svg: str) -> str:
 
 def test_csv_of_a_run_holds_every_sample_in_its_order(make: Make) -> None:
     times = [10_000_000 + i for i in range(40)]
-    found = rows(export(gather([[make("a", times)]]), "csv"))
+    found = rows(export(compare_for_export([[make("a", times)]]), "csv"))
     assert [int(row["total_ns"]) for row in found] == [9_000_000, *times]
     assert [row["phase"] for row in found] == ["cold"] + ["steady"] * 40
     assert [int(row["sample"]) for row in found] == list(range(41))
@@ -64,25 +68,25 @@ def test_csv_of_a_run_holds_every_sample_in_its_order(make: Make) -> None:
 def test_csv_keeps_the_parts_of_a_beat(index: Index, write: Write, records: Records) -> None:
     made = records()
     made[3] = Samples(3, "steady", 1, {"total": array("q", range(100, 140)), "wait": array("q", range(40))})
-    found = rows(export(gather([[measure(index.find(str(write(made))), index.ceilings)]]), "csv"))
+    found = rows(export(compare_for_export([[measure(index.find(str(write(made))), index.ceilings)]]), "csv"))
     assert [row["wait_ns"] for row in found] == ["", *map(str, range(40))]
 
 
 def test_csv_of_several_runs_holds_the_ratio_to_the_first(make: Make) -> None:
-    found = rows(export(gather([[make("=1+1", around(100_000))], [make("b", around(300_000))]]), "csv"))
+    found = rows(export(compare_for_export([[make("=1+1", around(100_000))], [make("b", around(300_000))]]), "csv"))
     assert [row["name"] for row in found] == ["'=1+1", "b"]  # no formula to a spreadsheet
     assert (found[0]["ratio"], found[1]["result"]) == ("", "slower")
     assert float(found[1]["ratio"]) == pytest.approx(3, rel=0.01)
 
 
 def test_json_holds_reports_and_comparisons(make: Make) -> None:
-    made = json.loads(export(gather([[make("a", around(100_000))], [make("b", around(300_000))]]), "json"))
+    made = json.loads(export(compare_for_export([[make("a", around(100_000))], [make("b", around(300_000))]]), "json"))
     assert (made["schema"], [run["run"]["name"] for run in made["runs"]], made["comparisons"][0]["kind"]) == (1, ["a", "b"], "slower")
     assert made["runs"][0]["report"]["samples_ns"]["steady"] == around(100_000)
 
 
 def test_markdown_is_a_table_that_names_cannot_break(make: Make) -> None:
-    made = export(gather([[make("a|*b*", around(100_000))], [make("c", around(300_000))]]), "md")
+    made = export(compare_for_export([[make("a|*b*", around(100_000))], [make("c", around(300_000))]]), "md")
     head, rule, *lines = made.splitlines()
     assert head == r"|  | a\|\*b\* | c |"
     assert rule == "|---|---:|---:|"
@@ -95,7 +99,7 @@ def test_markdown_is_a_table_that_names_cannot_break(make: Make) -> None:
 @pytest.mark.parametrize("samples", [40, 3000])
 def test_the_chart_is_sound_and_says_what_it_shows(make: Make, count: int, samples: int) -> None:
     runs = [[make(f"run <{i}> & co", around(1_000_000 * (i + 1), samples))] for i in range(count)]
-    svg = export(gather(runs), "svg")
+    svg = export(compare_for_export(runs), "svg")
     said = words(svg)
     for i in range(count):
         assert f"run <{i}> & co: {i + 1}.0" in said
@@ -109,16 +113,16 @@ def test_the_chart_is_sound_and_says_what_it_shows(make: Make, count: int, sampl
 
 
 def test_a_flat_run_can_be_drawn(make: Make) -> None:
-    assert "5.00 µs" in words(export(gather([[make("flat", [5000] * 30)]]), "svg"))
+    assert "5.00 µs" in words(export(compare_for_export([[make("flat", [5000] * 30)]]), "svg"))
 
 
 def test_repeats_are_one_side_and_other_plans_another(make: Make) -> None:
     group = [make("", around(100_000 + i), group="g") for i in range(3)]
-    repeated = gather([group])
-    assert (len(repeated.sides), repeated.comparisons, repeated.tables[0].processes) == (1, (), 3)
+    repeated = compare_for_export([group])
+    assert (len(repeated.groups), repeated.comparisons, repeated.figures[0].processes) == (1, (), 3)
     other = [make("", around(300_000 + i), plan=BenchmarkConfig(warmup=1, precision="highest"), group="g") for i in range(3)]
-    apart = gather([group + other])
-    assert [len(side) for side in apart.sides] == [3, 3]
+    apart = compare_for_export([group + other])
+    assert [len(group) for group in apart.groups] == [3, 3]
     assert apart.comparisons[0].kind == "slower"
     for form in FORMATS:
         assert export(apart, form)

@@ -35,11 +35,11 @@ async def test_two_marked_runs_are_held_against_one_another_the_older_first(hall
     async with hall() as stage:
         shown = await compare(stage, "space", "space", "c")
         assert "× faster: ▲ tuesday than ● monday" in shown
-        assert "with 95 % confidence" in shown
+        assert "95 % CI" in shown
         assert "The same work on the same device" in plain(shown)
         assert "● monday 9." in shown
         assert shown.count("◂ median") == 2
-        assert "first beat" in shown
+        assert "cold" in shown
         assert "transfer" in shown
         assert "process to process" in plain(shown)
         await stage.press("s")
@@ -58,7 +58,7 @@ async def test_a_glance_tells_at_every_size(hall: OpenHall, folder: Folder, size
         assert "▲ xla" in shown
         assert "● cpu" in shown
         assert "rehearsal on the CPU: not a TPU" in shown
-        assert "─ first steady beat" in shown
+        assert "first steady iteration" in shown
         if size[1] < 34:
             await stage.press("d")
             assert "◂ median" in stage.text()
@@ -166,7 +166,7 @@ async def test_what_is_copied_of_a_comparison_can_be_read(hall: OpenHall, folder
         await compare(stage, "space", "space", "c")
         await stage.press("y")
         lines: Sequence[str] = stage.app.clipboard.splitlines()
-        assert lines[0].split() == ["●", "one", "▲", "two"]
+        assert lines[0].split() == ["one", "two"]
         assert any(line.startswith("two is ") for line in lines)
 
 
@@ -176,12 +176,12 @@ async def test_the_cost_is_worked_out_at_the_rates_that_are_given(hall: OpenHall
     async with hall(size=(160, 60)) as stage:
         assert "a million cost" not in await compare(stage, "t")
         await stage.press("u", *"much", "enter")
-        assert "it is no rate" in stage.text()
+        assert "not a rate" in stage.text()
         stage.app.screen.query_one("#field-rate-0", Input).value = ""
         stage.app.screen.query_one("#field-rate-1", Input).value = "2.70"
         await stage.press("enter")
         shown = stage.text()
-        assert "what an hour costs" not in shown
+        assert "cost of an hour" not in shown
         row = next(line for line in shown.splitlines() if "a million cost" in line)
         assert "$2.70" in row
         assert "at $2.70/h" in row
@@ -193,7 +193,7 @@ async def test_on_a_low_screen_the_arrows_scroll_the_figures(hall: OpenHall, fol
     async with hall(size=(80, 24)) as stage:
         await compare(stage, "space", "space", "space", "c")
         await stage.press("d")
-        assert "There is no room" not in stage.text()
+        assert "Too small" not in stage.text()
         await stage.press("end")
         assert "verdict" in stage.text()
 
@@ -221,7 +221,7 @@ def test_no_difference_is_said_without_a_number(folder: Folder) -> None:
 def test_other_work_is_said(folder: Folder) -> None:
     folder.add(day=1, label=Label(0, "one"))
     folder.add(day=2, dtype="bfloat16", label=Label(0, "two"))
-    assert "They did other work: dtype float32 against bfloat16" in said(folder)
+    assert "The work differs: dtype float32 and bfloat16" in said(folder)
 
 
 def test_runs_that_repeat_one_another_are_one_side(folder: Folder) -> None:

@@ -78,10 +78,10 @@ def test_a_group_is_compared_without_its_run_that_failed_and_that_is_said(folder
     archive = folder.archive()
     archive.read()
     compared = archive.compare(archive.entries or ())
-    assert [side.processes for side in compared.sides] == [2, 3] or [side.processes for side in compared.sides] == [3, 2]
-    (left_out,) = [doubt for doubt in compared.doubts if doubt.startswith("left out: ")]
+    assert [side.processes for side in compared.groups] == [2, 3] or [side.processes for side in compared.groups] == [3, 2]
+    (left_out,) = [doubt for doubt in compared.warnings if doubt.startswith("left out: ")]
     assert "000005" in left_out
-    assert left_out in archive.compare(archive.entries or ()).swapped().doubts
+    assert left_out in archive.compare(archive.entries or ()).swapped().warnings
 
 
 def test_a_sweep_with_a_broken_point_says_what_is_broken(folder: Folder) -> None:

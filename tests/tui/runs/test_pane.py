@@ -115,9 +115,9 @@ async def test_a_run_opens_whole_and_closes_again(hall: OpenHall, folder: Folder
         assert isinstance(stage.app.screen, RecordedRunPane)
         shown = stage.text()
         assert "recorded on 2025-11-22" in shown
-        assert "where one beat goes" in shown
+        assert "time per iteration" in shown
         assert {"Back", "Linear", "Steady"} <= stage.offered()
-        assert not {"Start", "Again", "Plan", "Clear"} & stage.offered()
+        assert not {"Start", "Again", "Config", "Clear"} & stage.offered()
         await stage.press("z", "l", "escape")
         assert isinstance(stage.app.screen, RunsPane)
 
@@ -127,7 +127,7 @@ async def test_a_narrow_list_looks_after_a_run_was_opened_as_it_did_before(hall:
     folder.add()
     async with hall(size=(80, 24)) as stage:
         before = stage.text()
-        assert "first beat" in before
+        assert "cold" in before
         await stage.press("enter")
         await stage.open()
         await stage.press("escape")
@@ -154,9 +154,9 @@ async def test_a_replay_plays_in_the_heartbeat_pane_until_it_is_cleared(hall: Op
         assert run.wait(60)
         await stage.settle()
         assert "REPLAY of a run of 2025-11-22" in stage.text()
-        assert "Plan" not in stage.offered()
+        assert "Config" not in stage.offered()
         await stage.press("c")
-        assert "Plan" in stage.offered()
+        assert "Config" in stage.offered()
         await stage.press("space")
         assert len(stage.stand.runs) == 1
 
@@ -183,7 +183,7 @@ async def test_a_name_a_note_and_tags_go_into_the_recording(hall: OpenHall, fold
         form.query_one("#field-note", Input).value = "quiet machine"
         form.query_one("#field-tags", Input).value = "kept, new"
         await stage.press("enter")
-        assert stage.line("➤").startswith("➤   after")
+        assert stage.line("➤").startswith("➤   000001 after")
     label = last_label(path)
     assert (label.name, label.note, label.tags) == ("after", "quiet machine", ("kept", "new"))
 
@@ -249,10 +249,10 @@ async def test_what_is_copied_can_be_read(hall: OpenHall, folder: Folder) -> Non
     async with hall() as stage:
         await stage.press("y")
         assert "ran on" in stage.app.clipboard
-        assert "ms ±" in stage.app.clipboard
+        assert "95 % CI" in stage.app.clipboard
         await stage.press("space", "space", "y")
         lines = stage.app.clipboard.splitlines()
-        assert [line.split()[0] for line in lines] == ["RUN", "two", "one"]
+        assert [line.split()[0] for line in lines] == ["RUN", "000002", "000001"]
 
 
 async def test_a_folder_that_cannot_be_read_is_said_with_what_mends_it(hall: OpenHall, folder: Folder) -> None:
@@ -290,7 +290,7 @@ async def test_a_sweep_opens_as_its_roofline(hall: OpenHall, folder: Folder) -> 
         assert isinstance(stage.app.screen, RecordedRunPane)
         shown = stage.text()
         assert "points" in shown
-        assert "what it means" in shown
+        assert "findings" in shown
         await stage.press("escape")
         assert isinstance(stage.app.screen, RunsPane)
 

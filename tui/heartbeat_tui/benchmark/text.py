@@ -28,6 +28,7 @@ STAGES = {
     "device": "opening the device",
     "allocate": "allocating the matrices",
     "transfer": "copying them to the device",
+    "reference": "preparing the result check",
     "proof": "checking the result",
     "calibrate": "measuring the peaks of this machine",
     "profile": "taking a profile",

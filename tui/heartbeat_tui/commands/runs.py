@@ -16,10 +16,11 @@ from heartbeat_core.columns import cut, json_object, sort_rows, text_table, turn
 from heartbeat_core.errors import COULD_NOT_TELL
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_status
+from heartbeat_tui.runs.compared import comparison_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, run_row
 
 if TYPE_CHECKING:
-    from heartbeat_core.comparison.compare import CheckVerdict, Comparison
+    from heartbeat_core.comparison.compare import CheckVerdict
     from heartbeat_core.comparison.groups import MeasuredRun
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.index import Index
@@ -30,49 +31,47 @@ SCHEMA = 1
 SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
 EXPORT_FORMATS = ("csv", "json", "md", "svg")  # spelled out, because --help must not import the engine; a test compares them
 RUN = "an id or the beginning of one, a name, a path, or: last"
-SIDE = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
+GROUP = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "runs",
         help="list, label, compare, check and export recorded runs",
-        description="Recordings are files: copy one here from another machine, and it is listed. Nothing is deleted without asking.",
+        description="Recordings are files: one copied here from another machine is listed too. Nothing is deleted without asking.",
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listing = add(actions, "list", list_runs, "list the recordings, the newest first")
-    listing.add_argument("words", nargs="*", metavar="WORD", help="only runs in which each occurs; tag:slow looks at the tags alone")
+    listing.add_argument("words", nargs="*", metavar="WORD", help="only runs that match every word; tag:slow looks at the tags alone")
     listing.add_argument("--sort", choices=SORTS, default="started")
-    listing.add_argument("--reverse", action="store_true", help="the other way round")
+    listing.add_argument("--reverse", action="store_true", help="reverse the order")
     listing.add_argument("--limit", type=int, metavar="N", help="only the first N")
     listing.add_argument("--wide", action="store_true", help="with rate, samples, host, group and size")
     add(actions, "show", show_run, "report on a run as bench does").add_argument("which", metavar="RUN", help=RUN)
     register_labels(actions)
-    deleting = add(actions, "delete", delete_runs, "delete recordings for good; asks first")
+    deleting = add(actions, "delete", delete_runs, "delete recordings; asks first")
     deleting.add_argument("runs", nargs="+", metavar="RUN", help=RUN)
     deleting.add_argument("--yes", action="store_true", help="do not ask")
-    comparing = add(actions, "compare", compare_runs, "say by what factor runs differ, and how sure that is")
-    comparing.add_argument("reference", metavar="REFERENCE", help=SIDE)
+    comparing = add(actions, "compare", compare_runs, "show by what factor runs differ, with its confidence interval")
+    comparing.add_argument("reference", metavar="REFERENCE", help=GROUP)
     comparing.add_argument(
         "candidates",
         nargs="*",
         metavar="CANDIDATE",
-        help="the same; none: of the group REFERENCE, those with the plan that bench was given first are it",
+        help="the same; none: the group REFERENCE is divided by config, and the config given first is the reference",
     )
     add_rate(comparing)
-    checking = add(
-        actions, "check", check_runs, "exit 1 where a candidate is slower than its baseline, 0 where not, 3 where nobody can tell"
-    )
-    checking.add_argument("baseline", metavar="BASELINE", help=SIDE)
-    checking.add_argument("candidate", metavar="CANDIDATE", help=SIDE)
-    checking.add_argument("--max-slowdown", type=share, default=0.05, metavar="SHARE", help="what is allowed; default 5%%")
+    checking = add(actions, "check", check_runs, "exit 1 if the candidate is slower than the baseline, 0 if not, 3 if that is not certain")
+    checking.add_argument("baseline", metavar="BASELINE", help=GROUP)
+    checking.add_argument("candidate", metavar="CANDIDATE", help=GROUP)
+    checking.add_argument("--max-slowdown", type=share, default=0.05, metavar="SHARE", help="the slowdown that is allowed; default 5%%")
 
     exporting = actions.add_parser(
         "export",
         help="write a run, a comparison or a sweep as CSV, JSON, Markdown or an SVG chart",
         description="Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample.",
     )
-    exporting.add_argument("sides", nargs="+", metavar="RUN", help=SIDE)
+    exporting.add_argument("groups", nargs="+", metavar="RUN", help=GROUP)
     exporting.add_argument("--format", choices=EXPORT_FORMATS, help="default: as the file's name ends")
     exporting.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
     exporting.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -83,14 +82,14 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 def register_labels(actions: argparse._SubParsersAction[Any]) -> None:
     naming = add(actions, "name", name_run, "name a run", aliases=("rename",))
     naming.add_argument("which", metavar="RUN", help=RUN)
-    naming.add_argument("name", metavar="NAME", help='"" takes the name away')
-    noting = add(actions, "note", note_run, "write a note to a run")
+    naming.add_argument("name", metavar="NAME", help='"" removes the name')
+    noting = add(actions, "note", note_run, "add a note to a run")
     noting.add_argument("which", metavar="RUN", help=RUN)
-    noting.add_argument("note", metavar="TEXT", help='"" takes the note away')
+    noting.add_argument("note", metavar="TEXT", help='"" removes the note')
     tagging = add(actions, "tag", tag_run, "tag a run")
     tagging.add_argument("which", metavar="RUN", help=RUN)
     tagging.add_argument("tags", nargs="*", metavar="TAG")
-    tagging.add_argument("--remove", nargs="+", action="extend", default=[], metavar="TAG", help="take these away")
+    tagging.add_argument("--remove", nargs="+", action="extend", default=[], metavar="TAG", help="remove these tags")
 
 
 def add(
@@ -126,7 +125,7 @@ def share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share; try 5% or 0.05")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage; try 5% or 0.05")
     return value
 
 
@@ -138,12 +137,12 @@ def rate(text: str) -> tuple[str, float]:
     except ValueError:
         value = -1.0
     if not device or not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate; try v6e=2.70, dollars an hour")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate; try v6e=2.70, US dollars an hour")
     return device, value
 
 
 def open_index() -> Index:
-    """Give the index of the recordings that the settings name."""
+    """Return the index of the recordings folder in the settings."""
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
@@ -159,7 +158,7 @@ def show_progress(done: int, total: int) -> None:
         print(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def tell_notes(index: Index) -> None:
+def print_notes(index: Index) -> None:
     for note in index.notes:
         print_status(f"note: {note}")
 
@@ -169,7 +168,7 @@ def print_json(values: dict[str, Any]) -> None:
 
 
 def list_runs(args: argparse.Namespace) -> int:
-    """List what there is; 0, whatever state the recordings are in."""
+    """List the recordings; return 0, whatever their state."""
     from heartbeat_core.recordings.query import query_runs
 
     gc.disable()  # it would visit ten thousand runs again and again, and this program ends soon
@@ -191,12 +190,12 @@ def list_runs(args: argparse.Namespace) -> int:
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not args.wide else None
     print("\n".join(list_lines(shown, len(every), index.folder, wide=args.wide, width=width)))
-    tell_notes(index)
+    print_notes(index)
     return 0
 
 
 def show_run(args: argparse.Namespace) -> int:
-    """Report on one run; 3 where its recording cannot be read."""
+    """Report on one run; return 3 if its recording cannot be read."""
     index = open_index()
     entry = index.find(args.which)
     if not entry.readable:
@@ -237,12 +236,12 @@ def tag_run(args: argparse.Namespace) -> int:
     from heartbeat_core.recordings.labels import Relabel
 
     if not args.tags and not args.remove:
-        raise HeartbeatError("no tag is given", "", "Give one: heartbeat-tui runs tag RUN TAG; --remove TAG takes one away.")
+        raise HeartbeatError("no tag is given", "", "Name one: heartbeat-tui runs tag RUN TAG; --remove TAG removes one.")
     return change_label(args, Relabel(add_tags=tuple(args.tags), remove_tags=tuple(args.remove)))
 
 
 def change_label(args: argparse.Namespace, change: Relabel) -> int:
-    """Label the run and say what it is called now."""
+    """Change the label of a run and print it."""
     index = open_index()
     entry = index.label(index.find(args.which), change)
     if args.json:
@@ -253,8 +252,7 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
 
 
 def delete_runs(args: argparse.Namespace) -> int:
-    """Delete what is named, having shown it; 1 where the user would rather not, or where some of it stays."""
-    from heartbeat_core.units import format_bytes
+    """Delete recordings after a question; return 1 if the answer is no, or if some of them cannot be deleted."""
     from heartbeat_tui.commands.console import print_error
 
     index = open_index()
@@ -278,7 +276,7 @@ def delete_runs(args: argparse.Namespace) -> int:
 
 
 def measured(index: Index, text: str) -> list[MeasuredRun]:
-    """Read the runs that one side names."""
+    """Read the runs of one group."""
     from heartbeat_core.comparison.groups import check_turn, measure
 
     entries = index.find_all(text.split(","))
@@ -287,8 +285,8 @@ def measured(index: Index, text: str) -> list[MeasuredRun]:
     return [measure(entry, index.ceilings) for entry in entries]
 
 
-def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[MeasuredRun]], list[str]]:
-    """Read the reference and the candidates; a group alone is taken apart by what was planned. Give what there is to note as well."""
+def groups_of(index: Index, args: argparse.Namespace) -> tuple[list[list[MeasuredRun]], list[str]]:
+    """Read the reference and the candidates, with notes; a group alone is divided by config."""
     from heartbeat_core.comparison.groups import by_plan, is_reference, measure_each, titles_of
 
     read = [measure_each(index.find_all(text.split(",")), index.ceilings) for text in (args.reference, *args.candidates)]
@@ -296,19 +294,19 @@ def sides(index: Index, args: argparse.Namespace) -> tuple[list[list[MeasuredRun
     if args.candidates:
         return [runs for runs, _ in read], notes
     parts = by_plan(read[0][0])
-    unsaid = "what ran first: these recordings do not say which plan was given first"
-    why = "the plan that was given first" if is_reference(parts[0]) else unsaid
+    unknown = "the config that ran first: these recordings do not say which one was given first"
+    why = "the config that was given first" if is_reference(parts[0]) else unknown
     return parts, [*notes, f"the reference is {titles_of(parts)[0]}, {why}"]
 
 
 def compare_runs(args: argparse.Namespace) -> int:
-    """Compare each candidate with the reference; 3 where none of the comparisons can tell."""
+    """Compare each candidate with the reference; return 3 if none of the comparisons can tell."""
     from heartbeat_core.comparison.compare import compare_all
     from heartbeat_core.comparison.groups import price_notes
-    from heartbeat_tui.runs.library import known_tariff
+    from heartbeat_tui.runs.library import known_rates
 
-    parts, notes = sides(open_index(), args)
-    made = compare_all(parts, known_tariff(dict(args.rate)))
+    parts, notes = groups_of(open_index(), args)
+    made = compare_all(parts, known_rates(dict(args.rate)))
     notes += price_notes([made[0].reference, *(comparison.candidate for comparison in made)])
     if args.json:
         print_json({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
@@ -319,13 +317,8 @@ def compare_runs(args: argparse.Namespace) -> int:
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
 
-def run_export(args: argparse.Namespace) -> int:
-
-    return export_runs(args, open_index())
-
-
 def check_runs(args: argparse.Namespace) -> int:
-    """Answer whether the candidate is slower than allowed."""
+    """Print whether the candidate is slower than allowed; return the exit code of the answer."""
     from heartbeat_core.comparison.compare import check
 
     index = open_index()
@@ -337,34 +330,35 @@ def check_runs(args: argparse.Namespace) -> int:
     return checked.exit_code
 
 
-def export_runs(args: argparse.Namespace, index: Index) -> int:
+def run_export(args: argparse.Namespace) -> int:
     """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.export.export import in_form, keep
-    from heartbeat_tui.runs.library import known_tariff
+    from heartbeat_core.export.export import export_runs, write_export
+    from heartbeat_tui.runs.library import known_rates
 
-    form = form_of(args)
-    sides = [index.find_all(text.split(",")) for text in args.sides]
-    text, left_out = in_form(sides, form, index, known_tariff(dict(args.rate)))
+    format_ = format_of(args)
+    index = open_index()
+    groups = [index.find_all(text.split(",")) for text in args.groups]
+    text, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
     for line in left_out:
         print_status(f"note: {line}")
     if args.output is None:
         sys.stdout.write(text)
         return 0
-    keep(args.output, text, force=args.force)
+    write_export(args.output, text, force=args.force)
     print_status(f"{args.output}: {len(text.encode()):,} bytes")
     return 0
 
 
-def form_of(args: argparse.Namespace) -> str:
-    """Take the form that was given, else the one that the file's name ends in; raise HeartbeatError where neither tells."""
+def format_of(args: argparse.Namespace) -> str:
+    """Return the format that was given, else the one in which the file name ends; raise HeartbeatError if there is neither."""
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.export.export import FORMATS
 
     given: str | None = args.format
-    form = given or (args.output.suffix.removeprefix(".").lower() if args.output else "")
-    if form not in FORMATS:
-        raise HeartbeatError("the form is not given", f"There are {', '.join(FORMATS)}.", "Add --format md, or -o FILE.md.")
-    return form
+    found = given or (args.output.suffix.removeprefix(".").lower() if args.output else "")
+    if found not in FORMATS:
+        raise HeartbeatError("the format is not given", f"There are {', '.join(FORMATS)}.", "Add --format md, or -o FILE.md.")
+    return found
 
 
 def list_lines(rows: Sequence[RunRow], count: int, folder: Path, *, wide: bool, width: int | None) -> Iterator[str]:
@@ -389,7 +383,7 @@ def table_lines(rows: Sequence[RunRow], *, wide: bool = False, width: int | None
 
 
 def label_lines(entry: RunEntry) -> Iterator[str]:
-    """Say what a run is called, and what is wrong with it."""
+    """Return the label of a run, and what is wrong with it."""
     yield f"{entry.id}{f'  {entry.name}' if entry.name else ''}"
     if entry.tags:
         yield f"tags: {' '.join(entry.tags)}"
@@ -404,31 +398,8 @@ def label_lines(entry: RunEntry) -> Iterator[str]:
 
 
 def check_lines(checked: CheckVerdict) -> Iterator[str]:
-    """Give the answer first, then what it rests on."""
+    """Return the answer, then the comparison behind it."""
     glyph = {"no regression": "✓", "regression": "✗", "cannot tell": "?"}[checked.answer]
     yield f"{glyph} {checked.answer}: {checked.sentence}"
     yield ""
     yield from comparison_lines([checked.comparison], verdict=False)
-
-
-def comparison_lines(made: Sequence[Comparison], *, verdict: bool = True) -> Iterator[str]:
-    """Give both sides, or more, column by column; then each comparison in words."""
-    sides = [made[0].reference, *(comparison.candidate for comparison in made)]
-    from heartbeat_core.comparison.groups import side_table
-
-    rows = side_table(sides)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
-    said: set[str] = set()
-    for comparison in made:
-        yield ""
-        if verdict:
-            yield f"{comparison.sentence}."
-        if comparison.why:
-            yield f"Why: {comparison.why}."
-        yield from (f"differs: {difference.sentence}" for difference in comparison.differences if not difference.work)
-        yield from (f"warning: {warning}" for warning in comparison.warnings if warning not in said)
-        said |= set(comparison.warnings)
-    if len(made) > 3:
-        yield f"\nOf {len(made)} comparisons about one in twenty shows a difference by chance alone."

@@ -1,10 +1,10 @@
-"""Runs held against one another: what the engine says of them, and the means to draw them. No Textual here."""
+"""Compared runs: their comparisons, what their charts are drawn from, and the comparison as text. No Textual here."""
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,49 +22,49 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Read:
+class LoadedRun:
     """A recording that has been read: what it is shown by, and its samples."""
 
     snapshot: Snapshot
     series: Series
 
 
-Sight = Read | HeartbeatError  # what came of reading one
+LoadResult = LoadedRun | HeartbeatError
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Comparisons of each candidate with one reference; of each side its runs and their snapshots, the reference's first.
+    """Comparisons of each candidate with one reference; the runs of each group and their snapshots, the reference's first.
 
-    ``left_out`` says which runs of a group have no part in it, and why.
+    ``left_out`` names the runs of a group that are left out, and why.
     """
 
     comparisons: tuple[Comparison, ...]
     runs: tuple[tuple[MeasuredRun, ...], ...]
     snapshots: tuple[tuple[Snapshot, ...], ...]
-    tariff: CostRates
+    rates: CostRates
     left_out: tuple[str, ...] = ()
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """List what makes it doubtful, each once; they may begin with a name, which stays as it is."""
-        said = [*(warning for comparison in self.comparisons for warning in comparison.warnings), *self.left_out]
-        return tuple(dict.fromkeys(f"{warning.rstrip('.')}." for warning in said))
+    def warnings(self) -> tuple[str, ...]:
+        """Return all warnings, each once; they may begin with a name, which keeps its case."""
+        found = [*(warning for comparison in self.comparisons for warning in comparison.warnings), *self.left_out]
+        return tuple(dict.fromkeys(f"{warning.rstrip('.')}." for warning in found))
 
     @property
-    def sides(self) -> tuple[RunGroup, ...]:
+    def groups(self) -> tuple[RunGroup, ...]:
         return (self.comparisons[0].reference, *(comparison.candidate for comparison in self.comparisons))
 
     def bins(self, number: int, most: int) -> tuple[Bin, ...]:
-        """Count the steady samples of a side; sides near enough to one another have the same bins."""
+        """Count the steady samples of a group; groups near enough to one another have the same bins."""
         from heartbeat_core.benchmark.statistics import common_edges, counted, edges_for
 
-        statistics = [found for side in self.runs if (found := side[0].report.statistics)]  # a side without them is none
+        statistics = [found for group in self.runs if (found := group[0].report.statistics)]
         edges = common_edges(statistics, most) or edges_for(statistics[number], max(4, most))
         return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.config.products_per_sample)
 
     def quantiles(self, number: int) -> dict[float, float]:
-        """Give those quantiles of a side's samples of which there are samples enough to tell them."""
+        """Return the quantiles of a group's samples for which there are samples enough."""
         from heartbeat_core.benchmark.statistics import summarize
 
         first, *others = self.runs[number]
@@ -74,32 +74,32 @@ class Compared:
         return dict(found.quantiles) if found else {}
 
     def at(self, rates: Mapping[str, float]) -> Compared:
-        """Work out the cost at these rates, US dollars an hour by device; for other devices the price list counts."""
-        return hold(self.runs, self.snapshots, replace(self.tariff, given=rates), self.left_out)
+        """Return the comparison with costs at these rates, US dollars an hour by device; others are from the price list."""
+        return compare_groups(self.runs, self.snapshots, replace(self.rates, given=rates), self.left_out)
 
     def swapped(self) -> Compared:
-        """Hold it the other way round."""
-        return hold(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.tariff, self.left_out)
+        """Return the comparison with reference and candidate exchanged."""
+        return compare_groups(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.rates, self.left_out)
 
 
-def compare_read(sights: Sequence[tuple[RunEntry, Sight]], tariff: CostRates) -> Compared:
-    """Compare runs, the first of which is the reference: those of one group that had one plan are one side, any other run is alone.
+def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRates) -> Compared:
+    """Compare runs, the first of which is the reference. Runs of one group with one config are compared together.
 
-    What has no figures is left out where it is one of a group. Raises HeartbeatError where that cannot be.
+    A run without figures is left out if it is one of a group. Raises HeartbeatError if nothing can be compared.
     """
     from heartbeat_core.comparison.groups import check_turn, left_out, measured, plan_key
 
     runs: dict[object, list[MeasuredRun]] = {}
     snapshots: dict[object, list[Snapshot]] = {}
     errors: list[HeartbeatError] = []
-    turns = Counter(entry.group for entry, _ in sights if entry.group)
-    for entry, sight in sights:
+    turns = Counter(entry.group for entry, _ in results if entry.group)
+    for entry, result in results:
         try:
             if turns[entry.group] > 1:
                 check_turn(entry)
-            if isinstance(sight, HeartbeatError):
-                raise sight
-            run = measured(entry, sight.snapshot.report, sight.series)
+            if isinstance(result, HeartbeatError):
+                raise result
+            run = measured(entry, result.snapshot.report, result.series)
         except HeartbeatError as error:
             if not entry.group:
                 raise
@@ -107,30 +107,30 @@ def compare_read(sights: Sequence[tuple[RunEntry, Sight]], tariff: CostRates) ->
             continue
         key = (entry.group, plan_key(entry, run.report.config)) if entry.group else entry.path
         runs.setdefault(key, []).append(run)
-        snapshots.setdefault(key, []).append(sight.snapshot)
+        snapshots.setdefault(key, []).append(result.snapshot)
     if errors and not runs:
         raise errors[0]
     if len(runs) < 2:
         rest = sum(map(len, runs.values()))
-        why = "Those chosen repeat one another." if rest > 1 else f"One run alone is {'left' if errors else 'chosen'}."
+        why = "The chosen runs repeat one another." if rest > 1 else f"Only one run is {'left' if errors else 'chosen'}."
         why = " ".join((why, *(f"{left_out(error)}." for error in errors)))
         raise HeartbeatError("there is nothing to compare with", why, "Mark runs that differ: space marks one.")
-    return hold(tuple(map(tuple, runs.values())), tuple(map(tuple, snapshots.values())), tariff, tuple(map(left_out, errors)))
+    return compare_groups(tuple(map(tuple, runs.values())), tuple(map(tuple, snapshots.values())), rates, tuple(map(left_out, errors)))
 
 
-def hold(
+def compare_groups(
     runs: tuple[tuple[MeasuredRun, ...], ...],
     snapshots: tuple[tuple[Snapshot, ...], ...],
-    tariff: CostRates,
+    rates: CostRates,
     left_out: tuple[str, ...],
 ) -> Compared:
     from heartbeat_core.comparison.compare import compare_all
 
-    return Compared(compare_all(runs, tariff), runs, snapshots, tariff, left_out)
+    return Compared(compare_all(runs, rates), runs, snapshots, rates, left_out)
 
 
 def pooled(runs: Sequence[MeasuredRun]) -> SampleStore:
-    """Put the samples of runs that repeat one another together; past their limit only the first run's are shown."""
+    """Return the samples of runs that repeat one another together; beyond the limit of exact samples those of the first."""
     from heartbeat_core.benchmark.samples import SampleStore
 
     if len(runs) == 1 or not all(run.steady.exact for run in runs):
@@ -139,3 +139,26 @@ def pooled(runs: Sequence[MeasuredRun]) -> SampleStore:
     for run in runs:
         store.extend(array("q", run.steady.values()))
     return store
+
+
+def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:
+    """Return all groups column by column, then each comparison in words; for the commands and the clipboard."""
+    from heartbeat_core.comparison.groups import group_table
+
+    rows = group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
+    warned: set[str] = set()
+    for comparison in comparisons:
+        yield ""
+        if verdict:
+            yield f"{comparison.sentence}."
+        if comparison.why:
+            yield f"Why: {comparison.why}."
+        yield from (f"differs: {difference.sentence}" for difference in comparison.differences if not difference.work)
+        yield from (f"warning: {warning}" for warning in comparison.warnings if warning not in warned)
+        warned |= set(comparison.warnings)
+    yield from (f"warning: {line}" for line in left_out)
+    if len(comparisons) > 3:
+        yield f"\nOf {len(comparisons)} comparisons about one in twenty shows a difference by chance alone."

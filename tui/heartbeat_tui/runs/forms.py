@@ -1,4 +1,4 @@
-"""Where runs are written for others, and in which form."""
+"""The forms of the Runs pane: export, label, and cost rates."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry
 
 
-WORDS = {"csv": "for spreadsheets", "json": "for programs", "md": "Markdown, for a report", "svg": "a chart, for a page"}
+FORMAT_HINTS = {"csv": "for spreadsheets", "json": "for programs", "md": "Markdown, for a report", "svg": "a chart, for a page"}
 UNSAFE = re.compile(r"[^\w.-]+")
 
 
 def file_name(entries: Sequence[RunEntry], form: str) -> str:
-    """Propose a file in the folder from which the program was started."""
+    """Return a name for a file in the folder from which the program was started."""
     groups = {entry.group for entry in entries}
     name = entries[0].title if len(entries) == 1 else groups.pop() if len(groups) == 1 and entries[0].group else "comparison"
     return f"{UNSAFE.sub('-', name).strip('-') or 'runs'}.{form}"
 
 
 class ExportForm(Form):
-    """A form and a file that does not exist yet."""
+    """The format and the name of a new file."""
 
     DEFAULT_CSS = """
     ExportForm { height: auto; }
     ExportForm Input, ExportForm Select { width: 2fr; max-width: 60; }
     """
-    FIELDS = (Field("form", "form", "", FORMATS), Field("file", "file", ""))
+    FIELDS = (Field("form", "format", "", FORMATS), Field("file", "file", ""))
     BUTTONS = (("enter", "Write", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("export", "Write", "write the file", "write nothing")]
 
@@ -56,18 +56,18 @@ class ExportForm(Form):
         return "file"
 
     def changed(self, name: str) -> None:
-        """Let the name of the file follow the form."""
+        """Change the suffix of the file with the format."""
         if name == "form" and self.path.suffix.removeprefix(".") in FORMATS:
             self.put("file", str(Path(self.texts["file"]).with_suffix(f".{self.texts['form']}")))
 
     def notes(self) -> Mapping[str, Note]:
-        path, found = self.path, {"form": Note(WORDS[self.texts["form"]])}
+        path, found = self.path, {"form": Note(FORMAT_HINTS[self.texts["form"]])}
         if not self.texts["file"].strip():
-            found["file"] = Note("it needs a name", "failed")
+            found["file"] = Note("a file name is needed", "failed")
         elif path.is_dir() or path.exists():
-            found["file"] = Note("it exists already: choose another", "failed")
+            found["file"] = Note("the file exists already: choose another name", "failed")
         elif not path.absolute().parent.is_dir():
-            found["file"] = Note(f"there is no folder {path.absolute().parent}", "failed")
+            found["file"] = Note(f"no such folder: {path.absolute().parent}", "failed")
         return found
 
     def sentences(self) -> Sequence[Content]:
@@ -75,9 +75,9 @@ class ExportForm(Form):
 
 
 FIELDS = (
-    Field("name", "name", "what to call it, here and on the command line"),
-    Field("note", "note", "whatever you want to remember"),
-    Field("tags", "tags", "words between spaces, to find it by"),
+    Field("name", "name", "for the list and the command line"),
+    Field("note", "note", "free text"),
+    Field("tags", "tags", "words separated by spaces, to filter by"),
 )
 
 
@@ -86,25 +86,23 @@ def tags_of(text: str) -> tuple[str, ...]:
 
 
 def label_of(texts: Mapping[str, str]) -> Label:
-    """Make the label that the fields say."""
+    """Return the label in the fields."""
     return Label(0, texts["name"].strip(), texts["note"].strip(), tags_of(texts["tags"]))
 
 
 class LabelForm(Form):
-    """Three fields; an empty one takes away what was there."""
+    """Name, note and tags of a run; an empty field removes what was there."""
 
     DEFAULT_CSS = """
     LabelForm { height: auto; }
     LabelForm Input { width: 2fr; max-width: 60; }
     """
     FIELDS = FIELDS
-    BUTTONS = (("enter", "Keep", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("label", "Keep", "write this into the recording", "leave it as it was")]
+    BUTTONS = (("enter", "Save", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("label", "Save", "write the label into the recording", "change nothing")]
 
     def __init__(self, entry: RunEntry) -> None:
-        super().__init__(
-            {"name": entry.name, "note": entry.note, "tags": " ".join(entry.tags)}, f"what to call {entry.title}", id="label-form"
-        )
+        super().__init__({"name": entry.name, "note": entry.note, "tags": " ".join(entry.tags)}, f"label of {entry.title}", id="label-form")
         self.entry = entry
 
     def notes(self) -> Mapping[str, Note]:
@@ -118,7 +116,7 @@ class LabelForm(Form):
         return found
 
     def sentences(self) -> Sequence[Content]:
-        return [styled("It is kept in the recording itself, and goes where the file goes.", "quiet")]
+        return [styled("The label is written into the recording file.", "quiet")]
 
     @property
     def change(self) -> Relabel:
@@ -128,12 +126,12 @@ class LabelForm(Form):
         return Relabel(name=label.name, note=label.note, add_tags=new, remove_tags=gone)
 
 
-HINT = "US dollars an hour; empty where you do not know"
+HINT = "US dollars an hour; empty if not known"
 MOST = 1e6
 
 
 def rate(text: str) -> float | None:
-    """Read a rate; None for nothing; raise ValueError where it is none."""
+    """Return a rate, None for an empty text; raise ValueError if it is not a rate."""
     if not text.strip():
         return None
     value = float(text.strip().removeprefix("$"))
@@ -143,20 +141,18 @@ def rate(text: str) -> float | None:
 
 
 class RateForm(Form):
-    """A field for each device."""
+    """What an hour of each device costs."""
 
     DEFAULT_CSS = """
     RateForm { height: auto; }
     """
-    BUTTONS = (("enter", "Take", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *form_bindings("rates", "Take", "work out the cost at these rates", "leave the cost as it was")
-    ]
+    BUTTONS = (("enter", "Apply", "accept"),)
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("rates", "Apply", "compute the cost at these rates", "change nothing")]
 
     def __init__(self, devices: Sequence[str], rates: Mapping[str, float]) -> None:
         self.FIELDS = tuple(Field(f"rate-{number}", device, HINT) for number, device in enumerate(devices))  # type: ignore[misc]
         texts = {f"rate-{number}": f"{rates[device]:g}" if device in rates else "" for number, device in enumerate(devices)}
-        super().__init__(texts, "what an hour costs", id="rate-form")
+        super().__init__(texts, "cost of an hour", id="rate-form")
 
     def notes(self) -> Mapping[str, Note]:
         found: dict[str, Note] = {}
@@ -164,7 +160,7 @@ class RateForm(Form):
             try:
                 rate(self.texts[field.name])
             except ValueError:
-                found[field.name] = Note("it is no rate; try 2.70", "failed")
+                found[field.name] = Note("not a rate; try 2.70", "failed")
         return found
 
     @property

@@ -1,7 +1,7 @@
-"""Owns the runs that are kept: their list, what has been read of single ones, and what is done with them.
+"""The recorded runs of the Runs pane: their list, the runs that were read, and what is done with them.
 
-No Textual here. Whatever reads or writes files belongs in a thread: ``read``, ``look_at``, ``label``, ``delete``; the rest
-returns at once.
+No Textual here. What reads or writes files is for a thread: ``read``, ``look_at``, ``open``, ``compare``, ``export``,
+``label``, ``delete``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.snapshot import Snapshot
-from heartbeat_tui.runs.compared import Compared, Read, Sight, compare_read
+from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare_loaded
 from heartbeat_tui.runs.model import RunListing
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ REMEMBERED = 12  # recordings that stay read; a run of a million samples takes s
 
 
 class OpenReplay(Protocol):
-    """Plays a recording; may raise HeartbeatError."""
+    """Replays a recording; may raise HeartbeatError."""
 
     def __call__(self, path: Path) -> Source: ...
 
 
 class RunLibrary:
-    """Keeps the list and the last runs looked at; ``news`` is called from any thread when there is more to show.
+    """Keeps the list and the last runs that were read; ``news`` is called from any thread when there is more to show.
 
-    ``saving`` tells whether new runs are kept at all.
+    ``saving`` is whether new runs are recorded.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class RunLibrary:
         self.read_count, self.to_read = 0, 0
         self.reading = self.read_again = False
         self.wanted: RunEntry | None = None
-        self.looking = False
-        self.sights: OrderedDict[tuple[Path, int], Sight] = OrderedDict()
+        self.loading = False
+        self.loaded_runs: OrderedDict[tuple[Path, int], LoadResult] = OrderedDict()
 
     # -- the list
 
     def runs(self) -> RunListing:
-        """Give what is known now."""
+        """Return what is known now."""
         index = self.index
         return RunListing(
             entries=self.entries,
@@ -78,10 +78,7 @@ class RunLibrary:
         )
 
     def read(self) -> None:
-        """Read what is new; where that goes on already, it is done once more afterwards, whether it failed or not.
-
-        Return when all of it is known.
-        """
+        """Read what is new; if another thread does so already, it does it once more, and this call waits for the end."""
         with self.lock:
             self.read_again = True
             if self.reading:
@@ -89,7 +86,7 @@ class RunLibrary:
                 return
             self.reading = True
         try:
-            while self.once_more():
+            while self.starts_again():
                 try:
                     if self.index is None:
                         self.index = self.open_index()
@@ -100,20 +97,20 @@ class RunLibrary:
                 self.news()
         except BaseException:
             with self.lock:
-                self.be_idle()  # or whoever waits would wait for ever
+                self.end_reading()  # else the threads that wait would wait for ever
             raise
         self.news()
 
-    def once_more(self) -> bool:
-        """Tell whether somebody has asked meanwhile; where nobody has, the reading is over."""
+    def starts_again(self) -> bool:
+        """Return whether the list was asked for meanwhile; if not, the reading is over."""
         with self.lock:
             again, self.read_again = self.read_again, False
             if not again:
-                self.be_idle()
+                self.end_reading()
             return again
 
-    def be_idle(self) -> None:
-        """Let go whoever waits for the reading to be over; the lock is held."""
+    def end_reading(self) -> None:
+        """Wake the threads that wait for the end of the reading; the lock is held."""
         self.reading, self.to_read = False, 0
         self.idle.notify_all()
 
@@ -123,91 +120,89 @@ class RunLibrary:
 
     # -- single runs
 
-    def sight(self, entry: RunEntry) -> Sight | None:
-        """Give what was read of a run, or why it cannot be; None where nobody has looked yet, or it has grown since."""
-        return self.sights.get((entry.path, entry.bytes))
+    def sight(self, entry: RunEntry) -> LoadResult | None:
+        """Return what was read of a run, or why it cannot be read; None if it was not read yet, or has changed since."""
+        return self.loaded_runs.get((entry.path, entry.bytes))
 
     def look_at(self, entry: RunEntry) -> None:
-        """Read a run; of those asked for meanwhile only the last is read."""
+        """Read a run; of those that are asked for meanwhile only the last is read."""
         with self.lock:
             self.wanted = entry
-            if self.looking:
+            if self.loading:
                 return
-            self.looking = True
+            self.loading = True
         try:
             while (each := self.next_wanted()) is not None:
                 self.load(each)
                 self.news()
         except BaseException:
             with self.lock:
-                self.looking = False  # or no later run would ever be read
+                self.loading = False  # else no later run would be read
             raise
 
     def next_wanted(self) -> RunEntry | None:
         with self.lock:
             entry, self.wanted = self.wanted, None
-            self.looking = entry is not None
+            self.loading = entry is not None
             return entry
 
-    def load(self, entry: RunEntry) -> Sight:
-        """Read a run, unless it has been."""
+    def load(self, entry: RunEntry) -> LoadResult:
+        """Read a run, if it was not read before."""
         from heartbeat_core.recordings.recording import load
 
         key = entry.path, entry.bytes
-        found = self.sights.get(key)
+        found = self.loaded_runs.get(key)
         if found is None:
             try:
-                found = read_of(load(entry.path), self.ceilings())
+                found = loaded_run(load(entry.path), self.ceilings())
             except HeartbeatError as error:
                 found = error
         with self.lock:
-            self.sights[key] = found
-            self.sights.move_to_end(key)
-            while len(self.sights) > REMEMBERED:
-                self.sights.popitem(last=False)
+            self.loaded_runs[key] = found
+            self.loaded_runs.move_to_end(key)
+            while len(self.loaded_runs) > REMEMBERED:
+                self.loaded_runs.popitem(last=False)
         return found
 
-    def open(self, entry: RunEntry) -> Read:
-        """Read a run; raise HeartbeatError where it cannot be."""
+    def open(self, entry: RunEntry) -> LoadedRun:
+        """Read a run; raise HeartbeatError if it cannot be read."""
         found = self.load(entry)
         if isinstance(found, HeartbeatError):
             raise found
         return found
 
     def compare(self, entries: Sequence[RunEntry]) -> Compared:
-        """Compare runs, the first of which is the reference; raise HeartbeatError where that cannot be."""
-        return compare_read([(entry, self.load(entry)) for entry in entries], known_tariff())
+        """Compare runs, the first of which is the reference; raise HeartbeatError if they cannot be compared."""
+        return compare_loaded([(entry, self.load(entry)) for entry in entries], known_rates())
 
     def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
-        """Put a sweep together again; raise HeartbeatError where the runs are none."""
+        """Return the snapshot of a sweep; raise HeartbeatError if the runs are not a sweep."""
         from heartbeat_core.export.export import sweep_in
 
         assert self.index is not None
         swept = sweep_in(tuple(sorted(entries, key=lambda entry: entry.path.name, reverse=True)), self.index)
         if swept is None:
-            raise HeartbeatError(
-                "these runs are no sweep", "They differ in other things than a sweep varies.", "Compare them: space, then c."
-            )
+            raise HeartbeatError("these runs are not a sweep", "They differ in more than a sweep varies.", "Compare them: space, then c.")
         return replace(self.open(entries[0]).snapshot, swept=swept)
 
-    # -- what is done with them
+    # -- changes and files
 
-    def export(self, entries: Sequence[RunEntry], form: str, path: Path) -> tuple[int, tuple[str, ...]]:
-        """Write runs to a new file, several of them compared; give its size and what was left out.
+    def export(self, entries: Sequence[RunEntry], format_: str, path: Path) -> tuple[int, tuple[str, ...]]:
+        """Write runs to a new file, several of them compared; return its size and what was left out.
 
-        Raises HeartbeatError where that cannot be.
+        Raises HeartbeatError if it cannot be written.
         """
-        from heartbeat_core.export.export import in_form, keep
+        from heartbeat_core.export.export import export_runs, write_export
 
         assert self.index is not None
         whole = len({entry.group for entry in entries}) == 1 and bool(entries[0].group)
-        sides: list[tuple[RunEntry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
-        text, left_out = in_form(sides, form, self.index, known_tariff())
-        keep(path, text, force=False)
+        groups: list[tuple[RunEntry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
+        text, left_out = export_runs(groups, format_, self.index, known_rates())
+        write_export(path, text, force=False)
         return len(text.encode()), left_out
 
     def label(self, entries: Sequence[RunEntry], change: Relabel) -> None:
-        """Change what runs are called; raise HeartbeatError for the first that cannot be."""
+        """Change the labels of runs; raise HeartbeatError for the first that cannot be changed."""
         assert self.index is not None
         try:
             for entry in entries:
@@ -216,7 +211,7 @@ class RunLibrary:
             self.read()
 
     def delete(self, entries: Sequence[RunEntry]) -> None:
-        """Delete recordings, as many as can be; raise HeartbeatError for those that cannot."""
+        """Delete recordings; raise HeartbeatError for those that cannot be deleted."""
         assert self.index is not None
         try:
             failures = self.index.delete_all(entries)
@@ -229,8 +224,8 @@ class RunLibrary:
             raise HeartbeatError(title, "\n".join(f"{error.title}: {error.cause}" for _, error in failures))
 
 
-def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
-    """Make of a recording what a live run is shown by."""
+def loaded_run(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:
+    """Return a recording with the snapshot that a live run is shown by."""
     from heartbeat_core.benchmark.statistics import histogram
 
     report, series = loaded.report(ceilings), loaded.series
@@ -240,14 +235,14 @@ def read_of(loaded: Loaded, ceilings: CeilingCache) -> Read:
         chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
         histogram=lambda bins: histogram(series.steady, statistics, bins, report.config.products_per_sample) if statistics else (),
     )
-    return Read(snapshot, series)
+    return LoadedRun(snapshot, series)
 
 
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def usable(entry: RunEntry) -> bool:
-    """Tell whether a run has a figure worth holding against another."""
+    """Return whether a run has a figure that can be compared."""
     return entry.readable and bool(entry.median_ns) and entry.status in ("done", "stopped") and entry.verdict != "impossible"
 
 
@@ -256,7 +251,7 @@ def same_work(one: RunEntry, other: RunEntry) -> bool:
 
 
 def latest_comparable(entry: RunEntry, entries: Iterable[RunEntry]) -> RunEntry | None:
-    """Find the newest other run of the same work on the same backend, else of the same work, else any; ``entries`` are newest first."""
+    """Return the newest other run of the same work on the same device, else of the same work, else any; ``entries`` are newest first."""
     others = [each for each in entries if each.path != entry.path and each.readable and each.median_ns]
     alike = [each for each in others if same_work(each, entry)]
     return next((some[0] for some in ([each for each in alike if each.where == entry.where], alike, others) if some), None)
@@ -271,7 +266,7 @@ class DevicePair:
 
     @property
     def lacking(self) -> str:
-        """Name what is to be made first."""
+        """Return the backend to run first."""
         return (host_backend() if self.cpu is None else tpu_backend()).name
 
     @property
@@ -280,9 +275,9 @@ class DevicePair:
 
 
 def find_pair(entries: Sequence[RunEntry]) -> DevicePair:
-    """Find the pair with the newest run on torch_xla that has a partner; a TPU goes before a rehearsal. ``entries`` are newest first."""
-    worth = [entry for entry in entries if usable(entry) and entry.method != "handbook"]
-    cpus, xlas = ([entry for entry in worth if entry.backend == info.name] for info in (host_backend(), tpu_backend()))
+    """Return the pair with the newest run on torch_xla that has a partner, a TPU before a rehearsal; ``entries`` are newest first."""
+    candidates = [entry for entry in entries if usable(entry) and entry.method != "handbook"]
+    cpus, xlas = ([entry for entry in candidates if entry.backend == info.name] for info in (host_backend(), tpu_backend()))
     for xla in sorted(xlas, key=lambda entry: entry.rehearsal):
         partner = next((cpu for cpu in cpus if same_work(cpu, xla)), None)
         if partner is not None:
@@ -292,12 +287,9 @@ def find_pair(entries: Sequence[RunEntry]) -> DevicePair:
     return DevicePair(xla=xlas[0]) if xlas else DevicePair()
 
 
-def to_compare(meant: Iterable[RunEntry], reference: str | None, entries: Iterable[RunEntry]) -> tuple[RunEntry, ...]:
-    """Give the runs to be held together: first the ``reference``, a file's name, else what a repeat was given first, else the oldest.
-
-    Empty where it is one run alone.
-    """
-    found = {entry.path.name: entry for entry in meant if entry.readable}
+def to_compare(chosen: Iterable[RunEntry], reference: str | None, entries: Iterable[RunEntry]) -> tuple[RunEntry, ...]:
+    """Return the runs to compare: first the ``reference`` (a file name), else that of a repeat, else the oldest; none for one run."""
+    found = {entry.path.name: entry for entry in chosen if entry.readable}
     found.update((entry.path.name, entry) for entry in entries if entry.path.name == reference)
 
     def rank(entry: RunEntry) -> tuple[bool, bool, bool, datetime]:
@@ -306,15 +298,15 @@ def to_compare(meant: Iterable[RunEntry], reference: str | None, entries: Iterab
     return tuple(sorted(found.values(), key=rank)) if len(found) > 1 else ()
 
 
-def known_tariff(given: Mapping[str, float] | None = None) -> CostRates:
-    """Give what is known of prices; ``given`` rates go before the list."""
+def known_rates(given: Mapping[str, float] | None = None) -> CostRates:
+    """Return what is known of prices; ``given`` rates go before the price list."""
     from heartbeat_core.vms.pricing import cache_file, load_prices
 
     return CostRates(given or {}, load_prices(cache_file()), cache(target_region))
 
 
 def target_region() -> str:
-    """Name the region of the target, empty where there is none."""
+    """Return the region of the target, empty if there is none."""
     from heartbeat_core.cloud.gcloud_config import read_gcloud
     from heartbeat_core.cloud.target import choose_target
     from heartbeat_core.settings import load_settings

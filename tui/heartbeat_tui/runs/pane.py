@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from heartbeat_core.columns import Order
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.snapshot import Snapshot
-    from heartbeat_tui.runs.compared import Sight
+    from heartbeat_tui.runs.compared import LoadResult
     from heartbeat_tui.runs.rows import RunRow
     from heartbeat_tui.runs.table import RunList
     from heartbeat_tui.widgets.form import Form
@@ -78,7 +78,7 @@ class RunsPane(ListPane):
         key("r", "read", "Refresh", "look for runs that another program has made", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[RunEntry], Sight | None]) -> None:
+    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[RunEntry], LoadResult | None]) -> None:
         super().__init__(tabs, "runs")
         self.sight = sight
         self.runs = RunListing()

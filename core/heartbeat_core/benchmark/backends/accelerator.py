@@ -22,7 +22,7 @@ class AcceleratorBackend(Backend):
         self.torch = import_torch()
         self.matmul = self.torch.matmul
 
-    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
+    def open(self, config: BenchmarkConfig) -> dict[str, Any]:
         torch = self.torch
         if not hasattr(torch, "accelerator") or not torch.accelerator.is_available():
             raise BackendUnavailable(
@@ -34,10 +34,10 @@ class AcceleratorBackend(Backend):
         self.synchronize = torch.accelerator.synchronize
         kind = self.device.type
         if kind == "cuda":
-            torch.set_float32_matmul_precision(CUDA_PRECISION[plan.precision])
+            torch.set_float32_matmul_precision(CUDA_PRECISION[config.precision])
         else:
-            refuse_precision(plan, ("default",), f"torch offers no choice on {kind}.")
-        self.error_bound = error_bound(plan, exact=kind == "cuda" and plan.precision != "high")
+            refuse_precision(config, ("default",), f"torch offers no choice on {kind}.")
+        self.error_bound = error_bound(config, exact=kind == "cuda" and config.precision != "high")
         tpus = scan_tpus() if kind == "tpu" else ()
         return {
             "device": str(self.device),
@@ -45,7 +45,7 @@ class AcceleratorBackend(Backend):
             "chip": tpus[0].chip.name if tpus and tpus[0].chip else None,
             "cache_bytes": torch.cuda.get_device_properties().L2_cache_size if kind == "cuda" else None,
             "torch": torch.__version__,
-            "precision": self.describe_precision(plan, kind),
+            "precision": self.describe_precision(config, kind),
         }
 
     def hardware_name(self, kind: str) -> str:
@@ -53,12 +53,12 @@ class AcceleratorBackend(Backend):
         name = getattr(module, "get_device_name", None)
         return str(name()) if name else kind.upper()
 
-    def describe_precision(self, plan: BenchmarkConfig, kind: str) -> str:
-        if plan.workload.dtype == "bfloat16":
+    def describe_precision(self, config: BenchmarkConfig, kind: str) -> str:
+        if config.workload.dtype == "bfloat16":
             return "bfloat16"
         if kind == "cuda":
-            return "float32 in TF32 (high)" if plan.precision == "high" else "float32 as it is"
-        return "float32 as the device's default has it"
+            return "float32 in TF32 (high)" if config.precision == "high" else "full float32"
+        return "float32, the device's default"
 
     def device_memory(self) -> int | None:
         if self.device.type == "cuda":
@@ -72,7 +72,7 @@ class AcceleratorBackend(Backend):
         free, total = self.torch.cuda.mem_get_info()  # of the whole device, whoever uses it
         return ChipReading(self.device.index or 0, int(total - free), int(total), None)
 
-    def beat(self) -> tuple[int, ...]:
+    def iterate(self) -> tuple[int, ...]:
         first, second = self.operands
         start = perf_counter_ns()
         self.result = self.matmul(first, second)

@@ -1,4 +1,4 @@
-"""What a backend is: a place where the product can be computed and a way to wait for it."""
+"""The interface of a backend: a device that computes the product, and the fence that waits for it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,32 @@ class BackendUnavailable(HeartbeatError):
 
 
 class Backend(ABC):
-    """One device. Made by importing its libraries; ``open`` touches the device; ``place`` gives it the operands."""
+    """One device. Made by importing its libraries; ``open`` touches the device; ``place`` gives it the operands.
 
-    parts: ClassVar[tuple[str, ...]] = ()  # the columns into which one beat splits, after its total
+    The inputs take turns, and one row of each is rewritten before it is used again: neither a result that was kept nor
+    one of another input is right. The weights stay.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = ()  # the columns into which one iteration splits, after its total
     eager: ClassVar[bool] = True  # a product is launched by the call itself, never traced first
-    error_bound: float = COARSEST  # what the proof allows; ``open`` sets it by the precision the device claims
+    error_bound: float = COARSEST  # what the result check allows; ``open`` sets it by the precision the device claims
     torch: Any
     device: Any
-    operands: tuple[Any, Any]
+    operands: tuple[Any, Any]  # of the next product: one of ``inputs``, and the weights
+    inputs: list[Any]
+    host_inputs: list[Any]  # the same numbers on the host
     result: Any = None
+    turned = 0
 
     @abstractmethod
-    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
-        """Take hold of the device, set threads and precision; return what is known of it.
+    def open(self, config: BenchmarkConfig) -> dict[str, Any]:
+        """Open the device, set threads and precision; return what is known of it.
 
-        Raises BackendUnavailable where the device cannot be used, HeartbeatError where the plan cannot be met.
+        Raise BackendUnavailable where the device cannot be used, HeartbeatError where the config cannot be met.
         """
 
     @abstractmethod
-    def beat(self) -> tuple[int, ...]:
+    def iterate(self) -> tuple[int, ...]:
         """Compute one product and wait for it; return nanoseconds: the total, then each of ``parts``."""
 
     @abstractmethod
@@ -58,28 +65,58 @@ class Backend(ABC):
         return None
 
     def chip_reading(self) -> ChipReading | None:
-        """Ask the device's own driver how its memory is filled; None where nobody tells a process that of its device."""
+        """Read from the device's driver how its memory is filled; None where it does not tell."""
         return None
 
-    def place(self, first: Any, second: Any) -> None:
-        """Bring both operands to the device and wait until they are there."""
-        self.operands = (first.to(self.device), second.to(self.device))
+    def place(self, inputs: list[Any], weights: Any, seed: int) -> None:
+        """Bring the operands to the device and wait until they are there; ``seed`` gives the rows rewritten later."""
+        self.host_inputs = inputs
+        self.inputs = [each.to(self.device) for each in inputs]
+        self.weights = weights.to(self.device)
+        self.operands = (self.inputs[0], self.weights)
+        self.generator = self.torch.Generator().manual_seed(seed)
+        self.rows = [each[-1] for each in inputs]
         self.fence()
+        for index in range(len(inputs)):
+            self.rewrite(index)  # what compiles for this does so now
+        self.read(self.inputs[0])  # and what a first read sets up
 
-    def enqueue(self) -> Any:
-        """Hand one product to the device without waiting; return its result."""
-        return self.torch.matmul(*self.operands)
+    def turn(self) -> int:
+        """Give the next product the next input, its last row rewritten; return the number of the input."""
+        index = self.turned = (self.turned + 1) % len(self.inputs)
+        self.rewrite(index)
+        self.operands = (self.inputs[index], self.weights)
+        return index
+
+    def rewrite(self, index: int) -> None:
+        """Draw the last row of an input anew, and wait until the device has it."""
+        row = self.rows[index].normal_(generator=self.generator)
+        if self.inputs[index] is not self.host_inputs[index]:
+            self.write_row(index, row)
+            self.fence()
+
+    def write_row(self, index: int, row: Any) -> None:
+        """Copy the last row of an input from the host to the device."""
+        self.inputs[index][-1].copy_(row)
+
+    def read(self, result: Any) -> Any:
+        """Copy a matrix from the device to the host."""
+        return result.cpu()
+
+    def enqueue(self, first: Any) -> Any:
+        """Start the product of an input without waiting; return its result."""
+        return self.torch.matmul(first, self.weights)
 
     def step(self) -> None:
-        """Do what ends the handbook's loop: ``xm.mark_step()`` on torch_xla, nothing elsewhere."""
+        """Run what ends the handbook's loop: ``xm.mark_step()`` on torch_xla, nothing elsewhere."""
         return
 
     def read_compiles(self) -> int:
         """Return the nanoseconds spent compiling since the last call, 0 where nothing compiles."""
         return 0
 
-    def executed(self) -> int | None:
-        """Read the device's own count of executed products, None where nothing counts."""
+    def launched(self) -> int | None:
+        """Read the device's own count of products launched, None where nothing counts."""
         return None
 
     def fenced(self, work: Callable[[Any, Any], Any], first: Any, second: Any) -> int:
@@ -89,13 +126,9 @@ class Backend(ABC):
         self.fence()
         return perf_counter_ns() - start
 
-    def profile(self, folder: Path, beats: int) -> None:
-        """Let a profiler watch some beats and write what it saw into the folder; raise whatever the profiler raises."""
-        profile_with_torch(self, folder, beats)
-
-    def row(self, index: int) -> Any:
-        """Copy one row of the last result to the host, in float64."""
-        return self.result[index].cpu().double()
+    def profile(self, folder: Path, iterations: int) -> None:
+        """Profile some iterations and write what was seen into the folder; raise what the profiler raises."""
+        profile_with_torch(self, folder, iterations)
 
 
 def import_torch() -> Any:
@@ -112,24 +145,24 @@ def import_torch() -> Any:
     return torch
 
 
-def error_bound(plan: BenchmarkConfig, *, exact: bool) -> float:
-    """Give the error that the proof may find, where float32 is computed ``exact`` or in some coarser way."""
-    return FLOAT32 if exact and plan.workload.dtype == "float32" else COARSEST
+def error_bound(config: BenchmarkConfig, *, exact: bool) -> float:
+    """Return the error that the result check allows, where float32 is computed ``exact`` or in some coarser way."""
+    return FLOAT32 if exact and config.workload.dtype == "float32" else COARSEST
 
 
-def refuse_precision(plan: BenchmarkConfig, allowed: tuple[str, ...], why: str) -> None:
+def refuse_precision(config: BenchmarkConfig, allowed: tuple[str, ...], why: str) -> None:
     """Raise HeartbeatError where the backend does not have the precision asked for."""
-    if plan.precision not in allowed:
-        raise HeartbeatError(f"the {plan.backend} backend has no precision {plan.precision!r}", why, "Use --precision default.")
+    if config.precision not in allowed:
+        raise HeartbeatError(f"the {config.backend} backend has no precision {config.precision!r}", why, "Use --precision default.")
 
 
-def profile_with_torch(backend: Backend, folder: Path, beats: int) -> None:
-    """Let torch's own profiler watch some beats: a trace in Chrome's format, and a table of the operators."""
+def profile_with_torch(backend: Backend, folder: Path, iterations: int) -> None:
+    """Profile some iterations with torch: a trace in Chrome's format, and a table of the operators."""
     from torch.profiler import profile, supported_activities
 
     with profile(activities=supported_activities()) as profiler:
-        for _ in range(beats):
-            backend.beat()
+        for _ in range(iterations):
+            backend.iterate()
     profiler.export_chrome_trace(str(folder / TRACE))
     table = profiler.key_averages().table(row_limit=30)
-    (folder / OPERATORS).write_text(f"{beats} beats\n{table}")
+    (folder / OPERATORS).write_text(f"{iterations} iterations\n{table}")

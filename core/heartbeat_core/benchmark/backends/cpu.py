@@ -21,22 +21,22 @@ class CpuBackend(Backend):
         self.torch = import_torch()
         self.matmul = self.torch.matmul
 
-    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
-        refuse_precision(plan, ("default",), "The CPU computes each dtype as it is.")
-        if plan.threads is not None:
-            self.torch.set_num_threads(plan.threads)
+    def open(self, config: BenchmarkConfig) -> dict[str, Any]:
+        refuse_precision(config, ("default",), "The CPU computes each dtype in full.")
+        if config.threads is not None:
+            self.torch.set_num_threads(config.threads)
         steady_heap()
-        self.error_bound = error_bound(plan, exact=True)
+        self.error_bound = error_bound(config, exact=True)
         self.device = self.torch.device("cpu")
         return {
             "device": "cpu",
             "torch": self.torch.__version__,
             "threads": self.torch.get_num_threads(),
-            "precision": f"{plan.workload.dtype} as it is",
+            "precision": "full float32" if config.workload.dtype == "float32" else "bfloat16",
             "cache_bytes": cache_bytes(),
         }
 
-    def beat(self) -> tuple[int, ...]:
+    def iterate(self) -> tuple[int, ...]:
         first, second = self.operands
         start = perf_counter_ns()
         self.result = self.matmul(first, second)
@@ -47,7 +47,7 @@ class CpuBackend(Backend):
 
 
 def steady_heap() -> None:
-    """Have glibc keep the memory of freed results, as it does for the bare loop more often than not.
+    """Let glibc keep the memory of freed results, as it does for the bare loop more often than not.
 
     It learns from the largest block it has seen freed. Without that it depends on chance, the heap's layout, whether each
     result's pages go back to the kernel and come anew with the next: 5 % of a 7 ms product.

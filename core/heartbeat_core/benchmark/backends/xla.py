@@ -32,7 +32,7 @@ class XlaBackend(Backend):
         self.tpus = scan_tpus()
         choose_device(bool(self.tpus))
         self.torch = import_torch()
-        # asked before the import, which fails on a wrong pair with a symbol that nobody knows
+        # checked before the import, which fails on a wrong pair with a symbol that says nothing
         if installed := installed_version("torch_xla"):
             ensure_pair(self.torch.__version__, installed)
         try:
@@ -44,9 +44,9 @@ class XlaBackend(Backend):
             raise BackendUnavailable(f"torch_xla {title}", str(error), INSTALL) from error
         self.torch_xla, self.xm, self.metrics = torch_xla, xm, metrics
         self.matmul, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
-        self.compiled = self.compile_ns = 0
+        self.compiled = self.compile_ns = self.rewrites = 0
 
-    def open(self, plan: BenchmarkConfig) -> dict[str, Any]:
+    def open(self, config: BenchmarkConfig) -> dict[str, Any]:
         ensure_pair(self.torch.__version__, self.torch_xla.__version__)
         try:
             self.device = self.torch_xla.device()
@@ -59,11 +59,11 @@ class XlaBackend(Backend):
             ) from error
         on_tpu = self.hardware == "TPU"
         if not on_tpu:
-            refuse_precision(plan, ("default",), "On the CPU torch_xla computes float32 as it is; 3 and 6 passes are the TPU's.")
-        if on_tpu and plan.precision != "default":
-            self.torch_xla.backends.set_mat_mul_precision(plan.precision)
+            refuse_precision(config, ("default",), "On the CPU torch_xla computes full float32; 3 and 6 passes are the TPU's.")
+        if on_tpu and config.precision != "default":
+            self.torch_xla.backends.set_mat_mul_precision(config.precision)
         self.metrics.clear_metrics()
-        self.error_bound = error_bound(plan, exact=not bf16_forced() and not (on_tpu and plan.precision == "default"))
+        self.error_bound = error_bound(config, exact=not bf16_forced() and not (on_tpu and config.precision == "default"))
         return {
             "device": str(self.device),
             "hardware": self.hardware,
@@ -73,7 +73,7 @@ class XlaBackend(Backend):
             "torch_xla": self.torch_xla.__version__,
             "libtpu": installed_version("libtpu"),
             "pjrt_device": os.environ["PJRT_DEVICE"],
-            "precision": describe_precision(plan, on_tpu),
+            "precision": describe_precision(config, on_tpu),
             "cache_bytes": None if on_tpu else cache_bytes(),
             **{name: os.environ[name] for name in bf16_forced()},
         }
@@ -81,11 +81,16 @@ class XlaBackend(Backend):
     def host_copies(self) -> int:
         return 1 if self.hardware == "TPU" else 2
 
-    def place(self, first: Any, second: Any) -> None:
-        super().place(first, second)
+    def place(self, inputs: list[Any], weights: Any, seed: int) -> None:
+        super().place(inputs, weights, seed)
         self.read_compiles()
 
-    def beat(self) -> tuple[int, ...]:
+    def write_row(self, index: int, row: Any) -> None:
+        """Rewrite the row by a program of its own, launched before the product's; which row is part of the program."""
+        self.inputs[index][-1] = row.to(self.device)
+        self.rewrites += 1
+
+    def iterate(self) -> tuple[int, ...]:
         first, second = self.operands
         start = perf_counter_ns()
         self.result = self.matmul(first, second)
@@ -107,8 +112,8 @@ class XlaBackend(Backend):
         self.compile_ns = int(data[1]) if data else 0
         return self.compile_ns - before
 
-    def profile(self, folder: Path, beats: int) -> None:
-        """Keep the HLO of one beat, then what torch_xla's profiler sees of some."""
+    def profile(self, folder: Path, iterations: int) -> None:
+        """Write the HLO of one iteration, then what torch_xla's profiler sees of some."""
         from torch_xla.debug import profiler
 
         result = self.matmul(*self.operands)
@@ -116,13 +121,13 @@ class XlaBackend(Backend):
         self.fence()
         profiler.start_trace(str(folder))
         try:
-            for _ in range(beats):
-                self.beat()
+            for _ in range(iterations):
+                self.iterate()
         finally:
             profiler.stop_trace()
 
-    def enqueue(self) -> Any:
-        result = self.torch.matmul(*self.operands)
+    def enqueue(self, first: Any) -> Any:
+        result = self.matmul(first, self.weights)
         self.sync()
         return result
 
@@ -133,15 +138,15 @@ class XlaBackend(Backend):
         self.sync()
         self.wait()
 
-    def executed(self) -> int | None:
+    def launched(self) -> int | None:
         count = self.metrics.counter_value("ExecuteComputation")
-        return int(count or 0)
+        return int(count or 0) - self.rewrites
 
 
 def choose_device(has_tpu: bool) -> None:
     """Set PJRT_DEVICE before torch_xla is imported; raise BackendUnavailable for a TPU that is not there.
 
-    libtpu without a chip blocks for 639 s with the interpreter's lock held, so it is never let near one.
+    libtpu without a chip blocks for 639 s with the interpreter's lock held, so it is not loaded without one.
     """
     wanted = os.environ.setdefault("PJRT_DEVICE", "TPU" if has_tpu else "CPU")
     if wanted == "TPU" and not has_tpu:
@@ -177,12 +182,12 @@ def ensure_pair(torch_version: str, xla_version: str) -> None:
         )
 
 
-def describe_precision(plan: BenchmarkConfig, on_tpu: bool) -> str:
-    if plan.workload.dtype == "bfloat16":
+def describe_precision(config: BenchmarkConfig, on_tpu: bool) -> str:
+    if config.workload.dtype == "bfloat16":
         return "bfloat16"
     if forced := bf16_forced():
         return f"float32 turned into bfloat16 by {forced[0]}"
     if not on_tpu:
-        return "float32 as it is"
-    passes = PASSES[plan.precision]
-    return f"float32 in {passes} bfloat16 pass{'es' if passes > 1 else ''} ({plan.precision})"
+        return "full float32"
+    passes = PASSES[config.precision]
+    return f"float32 in {passes} bfloat16 pass{'es' if passes > 1 else ''} ({config.precision})"

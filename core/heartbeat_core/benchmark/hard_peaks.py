@@ -1,0 +1,150 @@
+"""Hard peaks: the most a device can compute, whatever program runs on it. Above one a measured time is impossible.
+
+A hard peak must never be too low. Where sources differ the higher figure counts, and what is unknown is assumed generously.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import BenchmarkConfig, Dtype
+from heartbeat_core.benchmark.roofline import Roof, roof_of_chip
+from heartbeat_core.benchmark.tpu_chips import chip_by_name
+
+TERA, GIGA, MIB = 1e12, 1e9, 2**20
+FASTEST_CLOCK_MHZ = 6_000.0  # where the kernel does not tell: above what any server or laptop sold boosts to
+# FLOP of one core in a cycle: the first flag that a core has decides. Two fused multiply-add units are assumed everywhere.
+# Sources: Intel, "Optimization Reference Manual" (AVX-512: 2 × 16 × 2 in float32; AMX: a tile of 16 × 16 × 32 products in 16
+# cycles, so 1,024 × 2); AMD, "Software Optimization Guide" of Zen 4 (VDPBF16PS); Arm, guides of Neoverse V1 and V2.
+FLOPS_PER_CYCLE: dict[Dtype, tuple[tuple[str, int], ...]] = {
+    "float32": (("avx512f", 64), ("avx2", 32), ("avx", 32), ("sve", 128), ("asimd", 64)),
+    "bfloat16": (("amx_bf16", 2048), ("avx512_bf16", 256), ("avx512f", 128), ("avx2", 64), ("avx", 64), ("sve", 512), ("asimd", 256)),
+}
+UNKNOWN_PER_CYCLE = 2048  # no flags, as on macOS, whose processors have matrix units of their own
+SHORTCUTS = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")  # float32 may be computed in bfloat16 where one is set
+
+
+@dataclass(frozen=True)
+class GpuPeak:
+    """A GPU by a part of its name: FLOP/s of dense products, bytes/s of its memory, bytes of its last-level cache."""
+
+    name: str
+    bfloat16: float
+    tf32: float
+    float32: float
+    bytes_per_s: float
+    on_chip_bytes: int
+    source: str
+
+
+BOOST = 1.15  # cards may run above the boost clock of their data sheet; the memory does not
+NVIDIA, AMD = "NVIDIA, data sheet", "AMD, data sheet"
+
+
+def gpu(name: str, bfloat16: float, tf32: float, float32: float, gb_per_s: float, cache_mib: int, source: str) -> GpuPeak:
+    """Make a row from TFLOP/s, GB/s and MiB; ``tf32`` 0 where the device has no such mode."""
+    return GpuPeak(name, bfloat16 * TERA, max(tf32, float32) * TERA, float32 * TERA, gb_per_s * GIGA, cache_mib * MIB, source)
+
+
+# The first whose name is part of the device's counts. Dense, without sparsity. V100 and T4: float16, they have no bfloat16.
+GPUS: tuple[GpuPeak, ...] = (
+    gpu("B300", 2500, 1250, 80, 8000, 126, f"{NVIDIA} of the B300"),
+    gpu("B200", 2500, 1250, 80, 8000, 126, f"{NVIDIA} of the B200"),
+    gpu("GH200", 989, 495, 67, 4900, 60, f"{NVIDIA} of the GH200"),
+    gpu("H200", 989, 495, 67, 4800, 60, f"{NVIDIA} of the H200"),
+    gpu("H100", 989, 495, 67, 3940, 60, f"{NVIDIA} of the H100, the fastest form of each figure"),
+    gpu("H800", 989, 495, 67, 3940, 60, f"{NVIDIA} of the H100, whose chip it has"),
+    gpu("H20", 148, 74, 44, 4000, 60, f"{NVIDIA} of the H20"),
+    gpu("A100", 312, 156, 19.5, 2039, 40, f"{NVIDIA} of the A100 80GB"),
+    gpu("A800", 312, 156, 19.5, 2039, 40, f"{NVIDIA} of the A100, whose chip it has"),
+    gpu("A40", 150, 75, 37.4, 696, 6, f"{NVIDIA} of the A40"),
+    gpu("A30", 165, 82, 10.3, 933, 24, f"{NVIDIA} of the A30"),
+    gpu("A10", 125, 62.5, 31.2, 600, 6, f"{NVIDIA} of the A10"),
+    gpu("L40", 362, 183, 91.6, 864, 96, f"{NVIDIA} of the L40S"),
+    gpu("L4", 121, 60, 30.3, 300, 48, f"{NVIDIA} of the L4"),
+    gpu("V100", 130, 0, 16.4, 1134, 6, f"{NVIDIA} of the V100S"),
+    gpu("T4", 65, 0, 8.1, 320, 4, f"{NVIDIA} of the T4"),
+    gpu("P100", 21.2, 0, 10.6, 732, 4, f"{NVIDIA} of the P100"),
+    gpu("RTX PRO 6000", 504, 252, 126, 1792, 128, f"{NVIDIA} of the RTX PRO 6000 Blackwell"),
+    gpu("RTX 6000 Ada", 364, 182, 91.1, 960, 96, f"{NVIDIA} of the RTX 6000 Ada"),
+    gpu("RTX A6000", 155, 77.4, 38.7, 768, 6, f"{NVIDIA} of the RTX A6000"),
+    gpu("RTX 5090", 419, 105, 104.8, 1792, 96, f"{NVIDIA}, RTX Blackwell architecture"),
+    gpu("RTX 5080", 225, 56.3, 56.3, 960, 64, f"{NVIDIA}, RTX Blackwell architecture"),
+    gpu("RTX 4090", 330, 82.6, 82.6, 1008, 72, f"{NVIDIA}, Ada architecture"),
+    gpu("RTX 4080", 209, 52.2, 52.2, 736, 64, f"{NVIDIA}, Ada architecture, of the RTX 4080 SUPER"),
+    gpu("RTX 3090", 160, 40, 40, 1008, 6, f"{NVIDIA}, Ampere architecture, of the RTX 3090 Ti"),
+    gpu("RTX 3080", 136, 34.1, 34.1, 912, 6, f"{NVIDIA}, Ampere architecture, of the RTX 3080 Ti"),
+    gpu("MI355X", 2517, 0, 157.3, 8000, 256, f"{AMD} of the MI355X"),
+    gpu("MI350X", 2307, 0, 144.2, 8000, 256, f"{AMD} of the MI350X"),
+    gpu("MI325X", 1307, 654, 163.4, 6000, 256, f"{AMD} of the MI325X"),
+    gpu("MI300", 1307, 654, 163.4, 5300, 256, f"{AMD} of the MI300X"),
+    gpu("MI250", 383, 0, 95.7, 3277, 16, f"{AMD} of the MI250X"),
+    gpu("MI210", 181, 0, 45.3, 1638, 8, f"{AMD} of the MI210"),
+    gpu("MI100", 185, 0, 46.1, 1229, 8, f"{AMD} of the MI100"),
+    gpu("7900 XTX", 123, 0, 61.4, 960, 96, f"{AMD} of the RX 7900 XTX"),
+)
+
+
+def hard_peak(environment: Mapping[str, Any], config: BenchmarkConfig) -> Roof | None:
+    """Return the hard roof of the device a run was made on, by the record of its environment; None where it is unknown.
+
+    A TPU's is that of its chip, a GPU's of its name, a processor's of cores × clock × FLOP a cycle. The memory of a
+    processor is not known: its ``bytes_per_s`` is infinite, and only the arithmetic refutes.
+    """
+    if chip := chip_by_name(str(environment.get("chip") or "")):
+        dtype: Dtype = "bfloat16" if "into bfloat16" in str(environment.get("precision")) else config.workload.dtype
+        return roof_of_chip(chip, dtype, config.precision)
+    backend = BACKENDS.get(config.backend)
+    if (backend and backend.host_only) or environment.get("hardware") == "CPU":
+        return processor_peak(environment, config.workload.dtype)
+    return gpu_peak(str(environment.get("hardware") or ""), environment, config)
+
+
+def processor_peak(environment: Mapping[str, Any], dtype: Dtype) -> Roof | None:
+    """Return the hard roof of the processors a run was allowed; None where their number is not recorded.
+
+    A quota of the control group does not lower it, for it may be exceeded in bursts. Two threads of one core count as two.
+    """
+    cores, flags = environment.get("cores"), environment.get("cpu_flags")
+    if not isinstance(cores, int):
+        return None
+    variables = environment.get("variables")
+    shortcut = isinstance(variables, dict) and any(variables.get(name) for name in SHORTCUTS)
+    per_cycle, which = UNKNOWN_PER_CYCLE, "an unknown instruction set"
+    if isinstance(flags, list):
+        rows = FLOPS_PER_CYCLE["bfloat16" if shortcut else dtype]
+        which, per_cycle = next(((flag, flops) for flag, flops in rows if flag in flags), (which, per_cycle))
+    known = environment.get("clock_max_mhz")
+    clock = float(known) if isinstance(known, (int, float)) and known > 0 else FASTEST_CLOCK_MHZ
+    assumed = "" if clock == known else ", assumed"
+    return Roof(
+        flops_per_s=cores * clock * 1e6 * per_cycle,
+        bytes_per_s=math.inf,
+        on_chip_bytes=None,
+        source=f"{cores} cores × {clock / 1e3:.3g} GHz{assumed} × {per_cycle:,} FLOP a cycle ({which})",
+        hard=True,
+        name=f"processor of {cores} core{'' if cores == 1 else 's'}",
+    )
+
+
+def gpu_peak(hardware: str, environment: Mapping[str, Any], config: BenchmarkConfig) -> Roof | None:
+    """Return the hard roof of a GPU by its name, None where the name is not known."""
+    found = next((row for row in GPUS if row.name.lower() in hardware.lower()), None)
+    if found is None:
+        return None
+    variables = environment.get("variables")
+    forced = isinstance(variables, dict) and variables.get("NVIDIA_TF32_OVERRIDE") == "1"
+    full = found.tf32 if forced or config.precision == "high" else found.float32
+    cache = environment.get("cache_bytes")
+    return Roof(
+        flops_per_s=BOOST * (found.bfloat16 if config.workload.dtype == "bfloat16" else full),
+        bytes_per_s=found.bytes_per_s,
+        on_chip_bytes=max(found.on_chip_bytes, cache if isinstance(cache, int) else 0),
+        source=f"{found.source}, × {BOOST:g} for a higher clock",
+        hard=True,
+        name=found.name,
+    )

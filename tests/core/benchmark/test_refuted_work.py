@@ -1,0 +1,148 @@
+"""Work that was not done is refuted: workers that cheat in each way, on the CPU and on an accelerator, and honest ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul, Method
+from heartbeat_core.benchmark.protocol import Proof, Samples, decode
+
+pytestmark = pytest.mark.torch
+
+WORK = MatMul(128, 256, 512)
+METHODS: tuple[Method, ...] = get_args(Method)
+CHEATS = ("caches", "keeps the first", "skips every second", "computes 8 of 128 rows")
+# Runs real workers one after another, each with another matmul and, for the accelerator, a torch that sees a device of its own.
+WORKERS = """
+import io, json, os, sys
+from types import SimpleNamespace
+import torch
+from heartbeat_core.benchmark import worker
+from heartbeat_core.benchmark.config import config_from_json
+sys.stdin_of_test = sys.stdin
+real = torch.matmul
+
+class Pending:
+    "A result that is computed when the device is waited for, or when it is read."
+    alive = []
+    def __init__(self, first, second):
+        self.first, self.second, self.value = first, second, None
+        Pending.alive.append(self)
+    def compute(self):
+        if self.value is None:
+            self.value = real(self.first, self.second)
+        return self.value
+    def cpu(self):
+        for each in Pending.alive:
+            each.compute()
+        Pending.alive.clear()
+        return self.compute()
+
+def wait():
+    for each in Pending.alive:
+        each.compute()
+    Pending.alive.clear()
+
+def accelerator(fence):
+    torch.matmul = Pending
+    torch.accelerator = SimpleNamespace(is_available=lambda: True, current_accelerator=lambda: torch.device("cpu"), synchronize=fence)
+    torch.cpu.get_device_name = lambda: "a device of the test"
+
+def calls(product):
+    seen = []
+    def matmul(first, second):
+        seen.append(product(len(seen), seen[-1] if seen else None, first, second))
+        return seen[-1]
+    return matmul
+
+def some_rows(number, last, first, second):
+    out = torch.zeros(first.shape[0], second.shape[1])
+    out[:8] = real(first[:8], second)
+    return out
+
+by_address = {}
+def memoised(number, last, first, second):
+    return by_address.setdefault(first.data_ptr(), real(first, second) if first.data_ptr() not in by_address else None)
+
+CHEATS = {
+    "honest": lambda: None,
+    "caches": lambda: setattr(torch, "matmul", calls(memoised)),
+    "keeps the first": lambda: setattr(torch, "matmul", calls(lambda n, last, a, b: real(a, b) if last is None else last)),
+    "skips every second": lambda: setattr(torch, "matmul", calls(lambda n, last, a, b: last if n % 2 else real(a, b))),
+    "computes 8 of 128 rows": lambda: setattr(torch, "matmul", calls(some_rows)),
+    "honest accelerator": lambda: accelerator(wait),
+    "returns early from its fence": lambda: accelerator(lambda: None),
+}
+HONEST_ACCELERATOR = torch.accelerator
+sys.stdin = SimpleNamespace(buffer=os.fdopen(os.pipe()[0], "rb"))  # no orders, and no end of them
+for line in json.load(sys.stdin_of_test):
+    cheat, config = line
+    torch.matmul, torch.accelerator = real, HONEST_ACCELERATOR
+    by_address.clear()
+    CHEATS[cheat]()
+    file = io.BytesIO()
+    worker.run(config_from_json(config), worker.Output(file), {})
+    print(json.dumps(file.getvalue().decode().splitlines()), flush=True)
+os._exit(0)
+"""
+
+
+def config_of(backend: str, method: Method) -> BenchmarkConfig:
+    return BenchmarkConfig(WORK, backend=backend, method=method, iterations=30, window=5, repeats=3, threads=1)
+
+
+CASES: dict[tuple[str, Method], tuple[str, str]] = {
+    **{(cheat, method): ("cpu", cheat) for cheat in CHEATS for method in METHODS if method != "handbook"},
+    **{("honest", method): ("cpu", "honest") for method in METHODS},
+    **{("honest accelerator", method): ("accelerator", "honest accelerator") for method in METHODS},
+    **{("returns early", method): ("accelerator", "returns early from its fence") for method in METHODS if method != "handbook"},
+}
+
+
+@pytest.fixture(scope="module")
+def proofs() -> dict[tuple[str, Method], tuple[Proof, float]]:
+    """Run every case; return its result check and the median time of a product."""
+    orders = [(cheat, config_of(backend, method).to_json()) for (_, method), (backend, cheat) in CASES.items()]
+    done = subprocess.run(
+        [sys.executable, "-c", WORKERS], input=json.dumps(orders), capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[tuple[str, Method], tuple[Proof, float]] = {}
+    for case, line in zip(CASES, done.stdout.splitlines(), strict=True):
+        records = [decode(each.encode()) for each in json.loads(line)]
+        steady = [ns for record in records if isinstance(record, Samples) and record.phase == "steady" for ns in record.columns["total"]]
+        (proof,) = [record for record in records if isinstance(record, Proof)]
+        found[case] = proof, sorted(steady)[len(steady) // 2] / config_of("cpu", case[1]).products_per_sample
+    return found
+
+
+Proofs = dict[tuple[str, Method], tuple[Proof, float]]
+
+
+@pytest.mark.parametrize("method", ["synchronized", "pipelined"])
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_a_result_that_was_not_computed_is_wrong(proofs: Proofs, cheat: str, method: Method) -> None:
+    proof, _ = proofs[cheat, method]
+    assert not proof.passed
+    assert proof.rows == 128
+
+
+@pytest.mark.parametrize("worker", ["honest", "honest accelerator"])
+@pytest.mark.parametrize("method", METHODS)
+def test_an_honest_worker_passes(proofs: Proofs, worker: str, method: Method) -> None:
+    proof, product_ns = proofs[worker, method]
+    assert proof.passed
+    assert not proof.work_left(product_ns)
+    assert proof.inputs == {"synchronized": 2, "pipelined": 5, "handbook": 1}[method]
+    assert proof.iteration is not None
+
+
+@pytest.mark.parametrize("method", ["synchronized", "pipelined"])
+def test_a_fence_that_returns_early_leaves_work_behind(proofs: Proofs, method: Method) -> None:
+    proof, product_ns = proofs["returns early", method]
+    assert proof.work_left(product_ns)
