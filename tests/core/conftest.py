@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Proof, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.recordings.index import Index
-
-# No test may fail because the machine was busy: examples have no deadline.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 PLAN = BenchmarkConfig(iterations=30, warmup=1)
 Write = Callable[..., Path]

@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
 from tests.tui.rest import replace_idle_waits, settled
 from textual.notifications import Notification
 from textual.pilot import Pilot
@@ -24,10 +23,6 @@ from heartbeat_core.benchmark.roofline import Ceiling
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.app import HeartbeatApp
-
-# No test may fail because the machine was busy.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
 
 MS = 1_000_000
 NO_LABEL = Label(0)
