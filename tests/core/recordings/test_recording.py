@@ -205,7 +205,7 @@ def test_labelled_recordings_go_when_nothing_else_is_left_and_that_is_said(tmp_p
     assert len(notes) == 1
     second, notes = record(tmp_path, LINES, limit_bytes=size + tagged.stat().st_size)
     assert set(tmp_path.iterdir()) == {tagged, second.path}
-    assert notes[1] == "of these, 1 had a name, a note or tags, for nothing else was left: base"
+    assert notes[1] == "1 of them had a name, a note or tags, because no others were left: base"
     assert not grouped.exists()
     assert not plain.exists()
 

@@ -118,7 +118,7 @@ def test_a_label_travels_with_its_file(write: Write) -> None:
     made = json.loads(runs("show", "base", "--json").stdout)
     assert (made["run"]["note"], made["report"]["statistics"]["n"]) == ("a quiet room", 100)
     assert runs("tag", "base").returncode == 2
-    assert "cannot be one" in runs("tag", "base", "two words").stderr
+    assert "cannot be a tag" in runs("tag", "base", "two words").stderr
 
 
 def test_what_cannot_be_read_is_shown_with_its_problem(write: Write) -> None:

@@ -178,7 +178,7 @@ async def test_a_name_a_note_and_tags_go_into_the_recording(hall: OpenHall, fold
         form = stage.app.screen.query_one("#label-form")
         form.query_one("#field-name", Input).value = "a/b"
         await stage.press("ctrl+s")
-        assert "holds a /" in stage.text()
+        assert "has a /" in stage.text()
         form.query_one("#field-name", Input).value = "after"
         form.query_one("#field-note", Input).value = "quiet machine"
         form.query_one("#field-tags", Input).value = "kept, new"
