@@ -11,7 +11,7 @@ from typing import IO
 TRIES, PAUSE_S = 25, 0.02
 
 
-def hold(file: IO[bytes], *, wait: bool = False) -> bool:
+def try_lock(file: IO[bytes], *, wait: bool = False) -> bool:
     """Lock the file until it is closed; return whether that was possible. True also on a file system without locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -22,16 +22,16 @@ def hold(file: IO[bytes], *, wait: bool = False) -> bool:
     return True
 
 
-def hold_soon(file: IO[bytes]) -> bool:
+def lock_soon(file: IO[bytes]) -> bool:
     """Lock the file; a program that labels or reads it holds it for a moment only, one that records it does not let go."""
     for _ in range(TRIES):
-        if hold(file):
+        if try_lock(file):
             return True
         time.sleep(PAUSE_S)
-    return hold(file)
+    return try_lock(file)
 
 
-def is_held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Return whether a program is writing this file; raise OSError if it cannot be read."""
     with path.open("rb") as file:
         try:
@@ -63,7 +63,7 @@ def remove(path: Path, *, patient: bool = False) -> bool:
     """
     try:
         with path.open("rb") as file:
-            if not (hold_soon if patient else hold)(file):
+            if not (lock_soon if patient else try_lock)(file):
                 return False
             path.unlink()
     except FileNotFoundError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.files import hold_soon
+from heartbeat_core.recordings.files import lock_soon
 
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 2_000, 20
 ENDS = 65_536  # bytes
@@ -70,7 +70,7 @@ def relabel(path: Path, change: Relabel) -> tuple[Label, int]:
     """
     try:
         with path.open("r+b", buffering=0) as file:
-            if not hold_soon(file):
+            if not lock_soon(file):
                 cause = "Its run is not over, here or in another program."
                 raise HeartbeatError(f"{path.name} is still being written", cause, "Label it when the run is over.")
             found = scan_records(path)
@@ -78,9 +78,7 @@ def relabel(path: Path, change: Relabel) -> tuple[Label, int]:
             append(file, found, encode(changed))
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
-        raise HeartbeatError(
-            f"{path.name} is gone", "Another program has deleted it.", "See heartbeat-tui runs list."
-        ) from error
+        raise HeartbeatError(f"{path.name} is gone", "Another program has deleted it.", "See heartbeat-tui runs list.") from error
     except OSError as error:
         remedy = "Free the disk, or check the permissions of the file."
         raise HeartbeatError(f"{path.name} cannot be labelled", os.strerror(error.errno or 0), remedy) from error

@@ -18,7 +18,7 @@ from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.files import OURS, SUFFIX, hold, remove, size_of
+from heartbeat_core.recordings.files import OURS, SUFFIX, remove, size_of, try_lock
 from heartbeat_core.recordings.labels import check_label, last_label
 
 NAMED = 5  # of the labelled recordings that had to go, listed one by one
@@ -44,7 +44,7 @@ class Recording:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = path.open("xb", buffering=0)
-            hold(file, wait=True)  # a program that checks whether it is held lets go in a moment
+            try_lock(file, wait=True)  # a program that checks whether it is held lets go in a moment
             return cls(path, file, limit_bytes, label)
         except OSError as error:
             raise HeartbeatError(

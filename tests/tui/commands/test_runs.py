@@ -18,7 +18,7 @@ from tests.program import Done, run_program
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
 from heartbeat_core.export.export import FORMATS
-from heartbeat_core.recordings.files import hold
+from heartbeat_core.recordings.files import try_lock
 from heartbeat_core.recordings.recording import load
 from heartbeat_tui.commands import runs as command
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_deleted_is_said_and_the_rest_goes(write: Write) -> None:
     first, held, last = write(), write(), write()
     held.write_bytes(held.read_bytes().splitlines(keepends=True)[0])
     with held.open("rb") as file:
-        assert hold(file)
+        assert try_lock(file)
         done = runs("delete", "000001", "000002", "000003", "--yes", "--json")
     assert done.returncode == 1
     made = json.loads(done.stdout)
