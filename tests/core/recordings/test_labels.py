@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_the_recording_as_it_was(write: Write) -> None:
 @pytest.mark.parametrize("content", [b"", b"half", b"rubbish\n", encode(Ended(0, "done"))])
 def test_what_is_no_recording_is_not_written_to(write: Write, content: bytes) -> None:
     path = write(content)
-    with pytest.raises(HeartbeatError, match="no recording"):
+    with pytest.raises(HeartbeatError, match="not a recording"):
         relabel(path, Relabel(name="base"))
     assert path.read_bytes() == content
 

@@ -107,7 +107,7 @@ def test_a_broken_line_in_the_middle_is_named_with_its_number(tmp_path: Path, br
 
 @pytest.mark.parametrize("content", [b"", b"no line at all", LINES[0][:-1], LINES[1] + LINES[0]])
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(HeartbeatError, match="no recording"):
+    with pytest.raises(HeartbeatError, match="not a recording"):
         load(written(tmp_path, content))
 
 

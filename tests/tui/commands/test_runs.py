@@ -168,7 +168,7 @@ def test_compare_says_the_factor_and_what_else_differs(write: Write) -> None:
     assert made["schema"] == 1
     assert made["comparisons"][0]["kind"] == "slower"
     assert runs("compare", "a", "a").returncode == 2
-    assert "no rate" in runs("compare", "a", "b", "--rate", "cpu").stderr
+    assert "not a rate" in runs("compare", "a", "b", "--rate", "cpu").stderr
 
 
 def test_a_kept_price_is_used_and_said_unless_a_rate_is_given(write: Write, home: Path) -> None:
@@ -267,7 +267,7 @@ def test_an_export_never_overwrites_unasked(write: Write, tmp_path: Path) -> Non
     assert sorted(tmp_path.glob("*chart*")) == [chart]
     for form in command.EXPORT_FORMATS:
         assert runs("export", "a", "b", "--format", form).stdout
-    assert "form is not given" in runs("export", "a").stderr
+    assert "format is not given" in runs("export", "a").stderr
     assert runs("export", "a", "-o", str(tmp_path / "missing" / "x.csv")).returncode == 3
 
 

@@ -115,7 +115,7 @@ async def test_a_run_opens_whole_and_closes_again(hall: OpenHall, folder: Folder
         assert isinstance(stage.app.screen, RecordedRunPane)
         shown = stage.text()
         assert "recorded on 2025-11-22" in shown
-        assert "time per iteration" in shown
+        assert "setup time" in shown
         assert {"Back", "Linear", "Steady"} <= stage.offered()
         assert not {"Start", "Again", "Config", "Clear"} & stage.offered()
         await stage.press("z", "l", "escape")
