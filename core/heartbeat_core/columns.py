@@ -129,7 +129,9 @@ def lay_out(columns: Sequence[ColumnSpec[T]], wanted: Mapping[str, int], width: 
             widths[column.key] = least
             left -= least + GAP
         for column in fitting:
-            more = min(left, max(0, min(wanted.get(column.key, 0), column.most) - widths[column.key]))
+            more = max(0, min(wanted.get(column.key, 0), column.most) - widths[column.key])
+            if more > left:
+                more = 0 if column.shorten else left  # between its shortened and its whole texts there is nothing to gain
             widths[column.key] += more
             left -= more
         if len(fitting) < len(group):

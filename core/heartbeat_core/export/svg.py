@@ -57,7 +57,7 @@ class SvgScale:
 
 
 def steps(low: float, high: float) -> list[float]:
-    """Give multiples of 1, 2 or 5 times a power of ten within the range, about five."""
+    """Return multiples of 1, 2 or 5 times a power of ten within the range, about five."""
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
@@ -75,7 +75,7 @@ def short(text: str) -> str:
 
 
 def log_scale(values: Iterable[float], start: float, end: float, *, room: float = 1.06) -> SvgScale:
-    """Make a scale in logarithms that holds all these values, with a little room; there is at least one, and all are above 0."""
+    """Return a logarithmic scale for these values, with a little room; there is at least one, and all are above 0."""
     kept = list(values)
     return SvgScale(min(kept) / room, max(kept) * room, start, end, log=True)
 
@@ -122,7 +122,7 @@ class SvgPicture:
         self.line(x.start, y.start, x.end, y.start, "rule")
 
     def render(self, height: float) -> str:
-        """Give the whole file."""
+        """Return the whole file."""
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{height:.0f}" '
             f'viewBox="0 0 {self.width} {height:.0f}" role="img" aria-label="{escape(self.title, {chr(34): "&quot;"})}">'
@@ -133,7 +133,7 @@ class SvgPicture:
 
 
 def style() -> str:
-    """Give the colours of light paper, and those of dark paper for whoever prefers it."""
+    """Return the colours of light paper, and those of dark paper for readers who prefer it."""
     common = (
         "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}.big{font-size:15px;font-weight:600}"
         "path,line{fill:none;stroke-width:1.4}.grid,.rule{stroke-width:1}"
@@ -176,7 +176,7 @@ def runs_svg(runs: Sequence[MeasuredRun], comparisons: Sequence[Comparison]) -> 
 
 
 def reach(run: MeasuredRun) -> tuple[float, float]:
-    """Give the shortest and the longest time of a product; a clock too coarse for it reads 1 ns at least."""
+    """Return the shortest and the longest time of a product, at least 1 ns, for a clock may be too coarse for it."""
     products = run.report.config.products_per_sample
     return tuple(max(1, ns or 1) / products for ns in (run.steady.minimum, run.steady.maximum))  # type: ignore[return-value]  # two of them
 
@@ -216,7 +216,7 @@ def draw_distribution(picture: SvgPicture, run: MeasuredRun, series: int, scale:
 
 
 def draw_legend(picture: SvgPicture, runs: Sequence[MeasuredRun], comparisons: Sequence[Comparison]) -> float:
-    """Name each run with its figures, then say what they come to; return where the picture ends."""
+    """Draw each run with its figures, then the comparisons; return where the picture ends."""
     y = BOTTOM + 48.0
     for series, run in enumerate(runs):
         picture.line(LEFT, y - 4, LEFT + 26, y - 4, f"s{series % SERIES}", series=series)
@@ -237,7 +237,7 @@ def draw_legend(picture: SvgPicture, runs: Sequence[MeasuredRun], comparisons: S
 
 
 def run_line(run: MeasuredRun) -> str:
-    """Say in a line which run that is and what it measured."""
+    """Return a line with the run and what it measured."""
     found, entry, plan = run.report.statistics, run.entry, run.report.config
     interval = ""
     if found and found.median_low_ns is not None and found.median_high_ns is not None:
@@ -277,7 +277,7 @@ def sweep_svg(swept: Swept) -> str:
 
 
 def meaning(curve: SweepCurve) -> list[str]:
-    """Say where the knee of a curve lies and what that means for serving."""
+    """Return where the knee of a curve is and what that means for serving."""
     knee = curve.knee()
     if knee is None:
         return []

@@ -1,1 +1,1 @@
-"""Runs kept on disk."""
+"""Recorded runs on disk."""

@@ -1,4 +1,4 @@
-"""The files of recordings: what they are called, and how they go."""
+"""The files of recordings: their names, their locks, and their removal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import IO
 TRIES, PAUSE_S = 25, 0.02
 
 
-def hold(file: IO[bytes], *, wait: bool = False) -> bool:
-    """Take the file for ourselves until it is closed; tell whether nobody else has it. True too where the file system has no locks."""
+def try_lock(file: IO[bytes], *, wait: bool = False) -> bool:
+    """Lock the file until it is closed; return whether that was possible. True also on a file system without locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
@@ -22,17 +22,17 @@ def hold(file: IO[bytes], *, wait: bool = False) -> bool:
     return True
 
 
-def hold_soon(file: IO[bytes]) -> bool:
-    """Take the file for ourselves; another program that labels or reads it lets go in a moment, one that records it does not."""
+def lock_soon(file: IO[bytes]) -> bool:
+    """Lock the file; a program that labels or reads it holds it for a moment only, one that records it does not let go."""
     for _ in range(TRIES):
-        if hold(file):
+        if try_lock(file):
             return True
         time.sleep(PAUSE_S)
-    return hold(file)
+    return try_lock(file)
 
 
-def is_held(path: Path) -> bool:
-    """Tell whether a program is writing this file; raise OSError where it cannot be read."""
+def is_locked(path: Path) -> bool:
+    """Return whether a program is writing this file; raise OSError if it cannot be read."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -44,12 +44,12 @@ def is_held(path: Path) -> bool:
 
 
 SUFFIX = ".jsonl"
-# The folder may hold other files, and those are never removed.
+# The folder may have other files, and those are never removed.
 OURS = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[a-z]+-[0-9a-f]{6}\.jsonl")
 
 
 def size_of(path: Path) -> int:
-    """Give the bytes of a file, 0 where another program has just removed it."""
+    """Return the size of a file, 0 if another program has just removed it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -57,13 +57,13 @@ def size_of(path: Path) -> int:
 
 
 def remove(path: Path, *, patient: bool = False) -> bool:
-    """Remove a recording unless a program is writing it; tell whether it is gone by our hand. Raise OSError where it cannot be.
+    """Remove a recording unless a program is writing it; return whether this call removed it. Raise OSError if it cannot be removed.
 
-    ``patient``: wait for one that has it but for a moment, to read or to label it.
+    ``patient``: wait for a program that holds it for a moment, to read or to label it.
     """
     try:
         with path.open("rb") as file:
-            if not (hold_soon if patient else hold)(file):
+            if not (lock_soon if patient else try_lock)(file):
                 return False
             path.unlink()
     except FileNotFoundError:

@@ -66,7 +66,7 @@ class IndexCache:
         self.notes: list[str] = []
 
     def load(self, ids: Mapping[str, str]) -> dict[str, CachedRecording]:
-        """Return everything that is kept, by file name; nothing if another version wrote it, or it is broken."""
+        """Return all that was stored, by file name; nothing if another version wrote it, or it is broken."""
         try:
             found = json.loads(self.path.read_bytes())
             if found["version"] != VERSION:
@@ -84,12 +84,12 @@ class IndexCache:
         return {}
 
     def store(self, known: Mapping[str, CachedRecording]) -> None:
-        """Keep these recordings; a note says why that cannot be."""
+        """Write these recordings; if that fails, add a note with the reason."""
         rows = [[name, *each.stamp, each.ceiling, each.entry.to_row()] for name, each in known.items() if each.entry.status != "running"]
         try:
             write_whole(self.path, json.dumps({"version": VERSION, "recordings": rows}))
         except OSError as error:
-            self.note(f"the index of the runs cannot be kept: {error}")
+            self.note(f"the index of the runs cannot be written: {error}")
 
     def note(self, text: str) -> None:
         if text not in self.notes:

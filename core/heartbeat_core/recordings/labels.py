@@ -1,4 +1,4 @@
-"""What people call a run: read from its recording, and appended to it."""
+"""Labels of runs (name, note, tags, group): read from the recording, and appended to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.files import hold_soon
+from heartbeat_core.recordings.files import lock_soon
 
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 2_000, 20
 ENDS = 65_536  # bytes
@@ -22,30 +22,30 @@ TAG = re.compile(r"[^\s,]{1,40}")
 
 
 def check_label(label: Label) -> Label:
-    """Give the label back; raise HeartbeatError where it would not fit on a line or would be taken for something else."""
+    """Return the label; raise HeartbeatError if it does not fit on a line, or would be taken for something else."""
     for what, text, most in (("name", label.name, LONGEST_NAME), ("note", label.note, LONGEST_NOTE), ("group", label.group, LONGEST_NAME)):
         if len(text) > most:
             raise HeartbeatError(f"the {what} has {len(text):,} characters", f"It may have {most:,}.", "Shorten it; the note holds more.")
         if not text.isprintable() and what != "note":
-            raise HeartbeatError(f"the {what} {text!r} holds characters that cannot be shown", "", "Write it on one line.")
+            raise HeartbeatError(f"the {what} {text!r} has characters that cannot be shown", "", "Write it on one line.")
         if text != text.strip():
-            raise HeartbeatError(f"the {what} {text!r} begins or ends with a space", "", "Leave the space out.")
+            raise HeartbeatError(f"the {what} {text!r} begins or ends with a space", "", "Remove the space.")
         if what != "note" and set(text) & set(RESERVED):
             cause = "It would be taken for a path, or for several runs."
-            raise HeartbeatError(f"the {what} {text!r} holds a / or a comma", cause, "Use a - in its place.")
+            raise HeartbeatError(f"the {what} {text!r} has a / or a comma", cause, "Use a - instead.")
     for tag in label.tags:
         if not TAG.fullmatch(tag) or not tag.isprintable():
             raise HeartbeatError(
-                f"the tag {tag!r} cannot be one", "A tag is a word of up to 40 characters, without a comma.", "Use a - for a space."
+                f"{tag!r} cannot be a tag", "A tag is a word of up to 40 characters, without a comma.", "Use a - instead of a space."
             )
     if len(label.tags) > MOST_TAGS:
-        raise HeartbeatError(f"that would be {len(label.tags)} tags", f"A run has up to {MOST_TAGS}.", "Take some away: --remove TAG.")
+        raise HeartbeatError(f"that would be {len(label.tags)} tags", f"A run has up to {MOST_TAGS}.", "Remove some: --remove TAG.")
     return label
 
 
 @dataclass(frozen=True)
 class Relabel:
-    """What is to change of a label; None leaves it as it is."""
+    """A change of a label; None changes nothing."""
 
     name: str | None = None
     note: str | None = None
@@ -54,7 +54,7 @@ class Relabel:
     group: str | None = None
 
     def applied_to(self, label: Label) -> Label:
-        """Give the new label; raise HeartbeatError where it cannot be one."""
+        """Return the new label; raise HeartbeatError if it is not valid."""
         tags = dict.fromkeys((*label.tags, *self.add_tags))
         kept = tuple(tag for tag in tags if tag not in self.remove_tags)
         name, note, group = (
@@ -64,30 +64,30 @@ class Relabel:
 
 
 def relabel(path: Path, change: Relabel) -> tuple[Label, int]:
-    """Append the changed label to a recording; a last line that was cut off goes first. Return the label and the size of the file.
+    """Append the changed label to a recording, in place of an incomplete last line. Return the label and the size of the file.
 
-    Raises HeartbeatError where the file is none of ours, is being written by a program, or cannot be written; it is then as it was.
+    Raises HeartbeatError if the file is not a recording, is being written, or cannot be written; it is then unchanged.
     """
     try:
         with path.open("r+b", buffering=0) as file:
-            if not hold_soon(file):
-                cause = "Its run goes on, here or in another program."
+            if not lock_soon(file):
+                cause = "Its run is not over, here or in another program."
                 raise HeartbeatError(f"{path.name} is still being written", cause, "Label it when the run is over.")
-            found = look_through(path)
+            found = scan_records(path)
             changed = change.applied_to(replace(found.label, at_ns=found.at_ns))
             append(file, found, encode(changed))
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
-        raise HeartbeatError(f"{path.name} is gone", "Another program has deleted it.", "Look again: heartbeat-tui runs list.") from error
+        raise HeartbeatError(f"{path.name} is gone", "Another program has deleted it.", "See heartbeat-tui runs list.") from error
     except OSError as error:
-        remedy = "Free the disk, or check the rights of the file."
+        remedy = "Free the disk, or check the permissions of the file."
         raise HeartbeatError(f"{path.name} cannot be labelled", os.strerror(error.errno or 0), remedy) from error
     return changed, size
 
 
 @dataclass(frozen=True)
-class LookedThrough:
-    """``end`` is where the last record ends, ``closed`` whether a line feed stands there."""
+class LastRecord:
+    """The last record of a file: its time and the last label; ``end`` is where it ends, ``closed`` whether a line feed is there."""
 
     at_ns: int
     label: Label
@@ -95,25 +95,25 @@ class LookedThrough:
     closed: bool
 
 
-def look_through(path: Path) -> LookedThrough:
-    """Find the last label and the last record; raise HeartbeatError where the file does not begin as a run of ours."""
+def scan_records(path: Path) -> LastRecord:
+    """Find the last label and the last record; raise HeartbeatError if the file does not begin as a run."""
     at_ns, label, end, closed = 0, Label(0), 0, True
     for number, (record, line) in enumerate(lines_of(path)):
         if number == 0 and not isinstance(record, Started):
             cause = "It does not begin as a run of this version does."
-            raise HeartbeatError(f"{path.name} is no recording", cause, "Choose another file.")
+            raise HeartbeatError(f"{path.name} is not a recording", cause, "Choose another file.")
         if record is None and not line.endswith(b"\n"):
-            break  # cut off
+            break  # incomplete
         end, closed = end + len(line), line.endswith(b"\n")
         at_ns = record.at_ns if record else at_ns
         label = record if isinstance(record, Label) else label
     if not end:
-        raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
-    return LookedThrough(at_ns, label, end, closed)
+        raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
+    return LastRecord(at_ns, label, end, closed)
 
 
 def last_label(path: Path) -> Label:
-    """Find the last label in the places where we write it: behind the first line, or after the run. Raise OSError."""
+    """Return the last label, from the places where labels are written: after the first line, or after the run. Raise OSError."""
     with path.open("rb") as file:
         first = file.read(ENDS)
         file.seek(max(len(first), os.fstat(file.fileno()).st_size - ENDS))
@@ -128,7 +128,7 @@ def last_label(path: Path) -> Label:
 
 
 def lines_of(path: Path) -> Iterator[tuple[Record | None, bytes]]:
-    """Give each line with its record, None where it is broken."""
+    """Return each line with its record, None if it is broken."""
     with path.open("rb") as lines:
         for line in lines:
             try:
@@ -137,8 +137,8 @@ def lines_of(path: Path) -> Iterator[tuple[Record | None, bytes]]:
                 yield None, line
 
 
-def append(file: FileIO, found: LookedThrough, line: bytes) -> None:
-    """Write the line behind the last record, all of it or none; raise OSError."""
+def append(file: FileIO, found: LastRecord, line: bytes) -> None:
+    """Write the line after the last record, all of it or nothing; raise OSError."""
     size = os.fstat(file.fileno()).st_size
     if size > found.end:
         file.truncate(found.end)  # half a line, which nothing reads

@@ -1,4 +1,4 @@
-"""The stream of a run on disk: written as it comes, replayed, kept under a cap."""
+"""The stream of a run on disk: written as it comes, limited in size, and read again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.files import OURS, SUFFIX, hold, remove, size_of
+from heartbeat_core.recordings.files import OURS, SUFFIX, remove, size_of, try_lock
 from heartbeat_core.recordings.labels import check_label, last_label
 
 NAMED = 5  # of the labelled recordings that had to go, listed one by one
@@ -29,14 +29,14 @@ class Recording:
 
     def __init__(self, path: Path, file: BinaryIO, limit_bytes: int, label: Label | None = None) -> None:
         self.path = path
-        self.label = label  # goes behind the first line
+        self.label = label  # written after the first line
         self.file: BinaryIO | None = file
         self.limit_bytes = limit_bytes
         self.written = 0
 
     @classmethod
     def create(cls, folder: Path, plan: BenchmarkConfig, limit_bytes: int, label: Label | None = None) -> Recording:
-        """Open a new file; raise HeartbeatError where the folder cannot be written, or for a label that cannot be one."""
+        """Open a new file; raise HeartbeatError if the folder cannot be written, or the label is not valid."""
         if label:
             check_label(label)
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -44,15 +44,15 @@ class Recording:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = path.open("xb", buffering=0)
-            hold(file, wait=True)  # whoever just looked whether it is held lets go at once
+            try_lock(file, wait=True)  # a program that checks whether it is held lets go in a moment
             return cls(path, file, limit_bytes, label)
         except OSError as error:
             raise HeartbeatError(
-                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or keep none: recordings.save = false."
+                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or set recordings.save = false."
             ) from error
 
     def write(self, line: bytes) -> str | None:
-        """Add a line; return a note where the disk or the cap forbids it, which ends the recording at the last whole line."""
+        """Add a line; if the disk or the cap forbids it, end the recording at the last complete line and return a note."""
         if self.file is None:
             return None
         if self.written + len(line) > self.limit_bytes:
@@ -70,15 +70,15 @@ class Recording:
         return None
 
     def abandon(self, why: str) -> str:
-        """Close the file for good; return the note that says so."""
+        """Close the file; return the note that says why."""
         if self.file:
-            with contextlib.suppress(OSError):  # the note already says that this disk fails
+            with contextlib.suppress(OSError):  # the note says already that this disk fails
                 self.file.close()
         self.file = None
         return f"the recording ends early: {why}"
 
     def close(self) -> list[str]:
-        """Close the file, which goes where it holds nothing; the oldest go while all together exceed the cap."""
+        """Close the file, remove it if it is empty, and remove the oldest recordings while all together exceed the cap."""
         notes: list[str] = []
         if self.file:
             try:
@@ -96,14 +96,14 @@ class Recording:
             notes.append(f"{counted(len(removed))} removed to stay under the cap of {mib(self.limit_bytes)}")
         if named:
             which = ", ".join(named[:NAMED]) + (", …" if len(named) > NAMED else "")
-            notes.append(f"of these, {len(named)} had a name, a note or tags, for nothing else was left: {which}")
+            notes.append(f"{len(named)} of them had a name, a note or tags, because no others were left: {which}")
         return notes
 
 
 def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path], list[str]]:
-    """Remove the oldest recordings, by name, until the rest fits; return them, and what those were called that people had labelled.
+    """Remove the oldest recordings, by file name, until the rest fits; return them, and the names of those with a label.
 
-    Labelled ones go when no other is left. Never the one just made, nor one that a program is writing.
+    Those with a label go last. The one just made is not removed, nor one that a program is writing.
     """
     sized = [(path, size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name) and (size := size_of(path))]
     excess = sum(size for _path, size in sized) - limit_bytes
@@ -112,29 +112,29 @@ def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path]
     for path, size in sized:
         if excess <= 0:
             return removed, []
-        called = call(path) if path != keep else None
+        called = label_name(path) if path != keep else None
         if called:
             labelled.append((path, size, called))
-        elif path != keep and take_away(path, removed):
+        elif path != keep and free_room(path, removed):
             excess -= size
     gone: list[str] = []
     for path, size, called in labelled:
-        if excess > 0 and take_away(path, removed):
+        if excess > 0 and free_room(path, removed):
             gone += [called] if path in removed else []
             excess -= size
     return removed, gone
 
 
-def take_away(path: Path, removed: list[Path]) -> bool:
-    """Remove a recording; tell whether its room is free, be it by another program that makes room as well."""
+def free_room(path: Path, removed: list[Path]) -> bool:
+    """Remove a recording; return whether its room is free, also if another program has removed it."""
     if remove(path):
         removed.append(path)
         return True
     return not path.exists()
 
 
-def call(path: Path) -> str:
-    """Give what people call a recording, empty where they have not named, noted or tagged it."""
+def label_name(path: Path) -> str:
+    """Return the name of a recording with a label, its file name if the label has none; empty without a label."""
     try:
         label = last_label(path)
     except OSError:
@@ -152,27 +152,28 @@ def mib(count: int) -> str:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recording read to its end. ``cut_off``: it stops without the record that ends a run."""
+    """A recording read to its end. ``cut_off``: the record that ends a run is missing."""
 
     path: Path
     series: Series
     cut_off: bool
 
     def report(self, ceilings: CeilingCache) -> Report:
-        """Draw up the report of the run, held against the ceiling it measured itself or the one kept on this machine."""
+        """Return the report of the run, with the peak that it measured itself, or the one measured on this machine."""
         series = self.series
         day = series.started.time[:10] if series.started else ""
         ceiling = ceilings.load(ceiling_key(series.config, series.environment))
         if series.ceiling:
             ceiling = Ceiling(series.ceiling.flops_per_s, series.ceiling.bytes_per_s, day)
-        ending = RunOutcome("lost", "the recording ends early", "The run was cut off; what came before is whole.") if self.cut_off else None
+        cause = "The worker ended without finishing; what it recorded before is whole."
+        ending = RunOutcome("lost", "the recording is incomplete", cause) if self.cut_off else None
         return report_of(series, ceiling=ceiling, ending=ending or explain(series, WorkerExit(None)), labels=(f"recorded on {day}",))
 
 
 def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
-    """Read a recording record by record, up to its last whole line.
+    """Read a recording record by record, up to its last complete line.
 
-    Raises HeartbeatError where the file cannot be read, is no recording, or has a broken line that is not its last.
+    Raises HeartbeatError if the file cannot be read, is not a recording, or has a broken line that is not its last.
     """
     try:
         with path.open("rb") as file:
@@ -184,17 +185,17 @@ def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
                 except StreamError as error:
                     raise HeartbeatError(f"{path.name}, line {number}: {error.title}", error.cause, error.remedy) from error
                 if number == 1 and not isinstance(record, Started):
-                    raise HeartbeatError(f"{path.name} is no recording", "It does not begin as a run does.", "Choose another file.")
+                    raise HeartbeatError(f"{path.name} is not a recording", "It does not begin as a run does.", "Choose another file.")
                 yield record, line
     except OSError as error:
-        raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and rights.") from error
+        raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
 
 
 def load(path: Path) -> Loaded:
-    """Read a whole recording; raise HeartbeatError as ``read_records`` does, and for an empty one."""
+    """Read a whole recording; raise HeartbeatError as ``read_records`` does, and for an empty file."""
     series = Series()
     for record, _line in read_records(path):
         series.apply(record)
     if series.started is None:
-        raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
+        raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
     return Loaded(path, series, cut_off=series.ended is None and series.failed is None)

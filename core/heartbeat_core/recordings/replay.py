@@ -1,4 +1,4 @@
-"""A recorded run, played again at its own pace or quicker."""
+"""Replay of a recorded run, at its own pace or faster."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ LONGEST_GAP_S = 1.0  # what a replay waits at most for the next record
 
 
 class Replay(Source):
-    """Stands where a Run stands, with a recording as its source."""
+    """A source of records like a run, read from a recording."""
 
     def __init__(self, path: Path, *, speed: float = 1.0, ceilings: CeilingCache | None = None) -> None:
-        """Read the recording; raise HeartbeatError where it cannot be read or the speed is not above 0."""
+        """Read the recording; raise HeartbeatError if it cannot be read, or the speed is not above 0."""
         if not speed > 0:
             raise HeartbeatError(f"the speed is {speed}", "A replay runs at more than 0 times its pace.", "Try --speed 4.")
         self.records = [record for record, _line in read_records(path)]
         started = self.records[0] if self.records else None
         if not isinstance(started, Started):
-            raise HeartbeatError(f"{path.name} is no recording", "It holds no whole line.", "Choose another file.")
+            raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
         self.day = started.time[:10]
         super().__init__(config_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
         self.path, self.speed, self.ceilings = path, speed, ceilings
@@ -34,7 +34,7 @@ class Replay(Source):
         self.thread = threading.Thread(target=self.play, name="replay", daemon=True)
 
     def start(self) -> Replay:
-        """Begin to play."""
+        """Start the replay."""
         self.thread.start()
         return self
 

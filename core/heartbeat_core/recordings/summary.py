@@ -13,7 +13,7 @@ from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry, Status
-from heartbeat_core.recordings.files import OURS, is_held
+from heartbeat_core.recordings.files import OURS, is_locked
 from heartbeat_core.recordings.recording import Loaded, read_records
 
 CUT_OFF = "the worker ended without finishing; what it recorded before is whole"
@@ -72,7 +72,7 @@ def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
     if series.ended:
         return "stopped" if series.ended.reason == "stopped" else "done", ""
     try:
-        if is_held(path):
+        if is_locked(path):
             return "running", ""
     except OSError as error:
         return "broken", f"it cannot be read: {error.strerror}"

@@ -31,10 +31,6 @@ NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
-def export(exported: Exported, format_: str) -> str:
-    return WRITERS[format_](exported)
-
-
 def make(index: Index, write: Write, records: Records) -> Make:
     def made(name: str, times: Sequence[int], *, plan: BenchmarkConfig | None = None, group: str = "") -> MeasuredRun:
         path = write([*records(times, plan=plan or BenchmarkConfig(warmup=1)), CeilingMeasured(8, 2e11, 2e10), Label(9, name, group=group)])
@@ -55,6 +51,10 @@ def rows(text: str) -> list[dict[str, str]]:
 def words(svg: str) -> str:
     root = ET.fromstring(svg)
     return " ".join(element.text or "" for element in root.iter(f"{NAMESPACE}text"))
+
+
+def export(exported: Exported, format_: str) -> str:
+    return WRITERS[format_](exported)
 
 
 def test_csv_of_a_run_holds_every_sample_in_its_order(make: Make) -> None:

@@ -74,7 +74,7 @@ def test_a_cache_that_cannot_be_kept_is_done_without(folder: Path, tmp_path: Pat
     index = open_index()
     assert len(index.entries()) == 1
     assert index.notes
-    assert "cannot be kept" in index.notes[-1]
+    assert "cannot be written" in index.notes[-1]
     assert index.entries() == index.entries()
 
 

@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_the_recording_as_it_was(write: Write) -> None:
 @pytest.mark.parametrize("content", [b"", b"half", b"rubbish\n", encode(Ended(0, "done"))])
 def test_what_is_no_recording_is_not_written_to(write: Write, content: bytes) -> None:
     path = write(content)
-    with pytest.raises(HeartbeatError, match="no recording"):
+    with pytest.raises(HeartbeatError, match="not a recording"):
         relabel(path, Relabel(name="base"))
     assert path.read_bytes() == content
 
@@ -167,11 +167,11 @@ def test_a_file_that_is_gone_is_an_error_with_its_name(folder: Path) -> None:
         ({"name": "a\nb"}, "cannot be shown"),
         ({"group": "a\x1bb"}, "cannot be shown"),
         ({"name": " a"}, "begins or ends with a space"),
-        ({"name": "a/b"}, "holds a /"),
-        ({"group": "a,b"}, "holds a /"),
-        ({"tags": ("two words",)}, "cannot be one"),
-        ({"tags": ("a,b",)}, "cannot be one"),
-        ({"tags": ("",)}, "cannot be one"),
+        ({"name": "a/b"}, "has a /"),
+        ({"group": "a,b"}, "has a /"),
+        ({"tags": ("two words",)}, "cannot be a tag"),
+        ({"tags": ("a,b",)}, "cannot be a tag"),
+        ({"tags": ("",)}, "cannot be a tag"),
         ({"tags": tuple(f"t{i}" for i in range(21))}, "21 tags"),
     ],
 )

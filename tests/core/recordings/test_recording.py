@@ -107,7 +107,7 @@ def test_a_broken_line_in_the_middle_is_named_with_its_number(tmp_path: Path, br
 
 @pytest.mark.parametrize("content", [b"", b"no line at all", LINES[0][:-1], LINES[1] + LINES[0]])
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(HeartbeatError, match="no recording"):
+    with pytest.raises(HeartbeatError, match="not a recording"):
         load(written(tmp_path, content))
 
 
@@ -205,7 +205,7 @@ def test_labelled_recordings_go_when_nothing_else_is_left_and_that_is_said(tmp_p
     assert len(notes) == 1
     second, notes = record(tmp_path, LINES, limit_bytes=size + tagged.stat().st_size)
     assert set(tmp_path.iterdir()) == {tagged, second.path}
-    assert notes[1] == "of these, 1 had a name, a note or tags, for nothing else was left: base"
+    assert notes[1] == "1 of them had a name, a note or tags, because no others were left: base"
     assert not grouped.exists()
     assert not plain.exists()
 

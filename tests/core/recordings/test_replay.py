@@ -145,7 +145,7 @@ def test_an_infinite_speed_shows_all_at_once(path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"half a line", encode(Ended(0, "done"))])
 def test_what_is_no_recording_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(HeartbeatError, match="no recording"):
+    with pytest.raises(HeartbeatError, match="not a recording"):
         Replay(path)
 
 

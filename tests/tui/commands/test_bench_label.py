@@ -29,7 +29,7 @@ def test_a_run_is_recorded_under_its_label(fake_worker: Callable[[str], str], ho
 
 def test_a_label_that_cannot_be_kept_is_refused_before_the_run(fake_worker: Callable[[str], str], home: Path) -> None:
     python = fake_worker(DONE)
-    for arguments, words in ((("--name", "base", "--no-save"), "no recording to label"), (("--name", "a/b"), "holds a /")):
+    for arguments, words in ((("--name", "base", "--no-save"), "no recording to label"), (("--name", "a/b"), "has a /")):
         refused = bench("--python", python, *arguments)
         assert refused.returncode == 2
         assert words in refused.stderr

@@ -18,7 +18,7 @@ from tests.program import Done, run_program
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
 from heartbeat_core.export.export import FORMATS
-from heartbeat_core.recordings.files import hold
+from heartbeat_core.recordings.files import try_lock
 from heartbeat_core.recordings.recording import load
 from heartbeat_tui.commands import runs as command
 
@@ -118,7 +118,7 @@ def test_a_label_travels_with_its_file(write: Write) -> None:
     made = json.loads(runs("show", "base", "--json").stdout)
     assert (made["run"]["note"], made["report"]["statistics"]["n"]) == ("a quiet room", 100)
     assert runs("tag", "base").returncode == 2
-    assert "cannot be one" in runs("tag", "base", "two words").stderr
+    assert "cannot be a tag" in runs("tag", "base", "two words").stderr
 
 
 def test_what_cannot_be_read_is_shown_with_its_problem(write: Write) -> None:
@@ -146,7 +146,7 @@ def test_what_cannot_be_deleted_is_said_and_the_rest_goes(write: Write) -> None:
     first, held, last = write(), write(), write()
     held.write_bytes(held.read_bytes().splitlines(keepends=True)[0])
     with held.open("rb") as file:
-        assert hold(file)
+        assert try_lock(file)
         done = runs("delete", "000001", "000002", "000003", "--yes", "--json")
     assert done.returncode == 1
     made = json.loads(done.stdout)
@@ -168,7 +168,7 @@ def test_compare_says_the_factor_and_what_else_differs(write: Write) -> None:
     assert made["schema"] == 1
     assert made["comparisons"][0]["kind"] == "slower"
     assert runs("compare", "a", "a").returncode == 2
-    assert "no rate" in runs("compare", "a", "b", "--rate", "cpu").stderr
+    assert "not a rate" in runs("compare", "a", "b", "--rate", "cpu").stderr
 
 
 def test_a_kept_price_is_used_and_said_unless_a_rate_is_given(write: Write, home: Path) -> None:
@@ -267,7 +267,7 @@ def test_an_export_never_overwrites_unasked(write: Write, tmp_path: Path) -> Non
     assert sorted(tmp_path.glob("*chart*")) == [chart]
     for form in command.EXPORT_FORMATS:
         assert runs("export", "a", "b", "--format", form).stdout
-    assert "form is not given" in runs("export", "a").stderr
+    assert "format is not given" in runs("export", "a").stderr
     assert runs("export", "a", "-o", str(tmp_path / "missing" / "x.csv")).returncode == 3
 
 

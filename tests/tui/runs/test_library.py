@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.files import hold
+from heartbeat_core.recordings.files import try_lock
 from heartbeat_tui.runs.library import RunLibrary
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def test_what_cannot_be_deleted_is_named_and_the_rest_goes(folder: Folder) -> No
     archive = folder.archive()
     archive.read()
     with paths[0].open("rb") as one, paths[2].open("rb") as other:
-        assert hold(one)
-        assert hold(other)
+        assert try_lock(one)
+        assert try_lock(other)
         with pytest.raises(HeartbeatError) as refused:
             archive.delete(archive.entries or ())
     assert refused.value.title == "2 of 4 recordings could not be deleted"

@@ -115,7 +115,7 @@ async def test_a_run_opens_whole_and_closes_again(hall: OpenHall, folder: Folder
         assert isinstance(stage.app.screen, RecordedRunPane)
         shown = stage.text()
         assert "recorded on 2025-11-22" in shown
-        assert "time per iteration" in shown
+        assert "setup time" in shown
         assert {"Back", "Linear", "Steady"} <= stage.offered()
         assert not {"Start", "Again", "Config", "Clear"} & stage.offered()
         await stage.press("z", "l", "escape")
@@ -178,7 +178,7 @@ async def test_a_name_a_note_and_tags_go_into_the_recording(hall: OpenHall, fold
         form = stage.app.screen.query_one("#label-form")
         form.query_one("#field-name", Input).value = "a/b"
         await stage.press("ctrl+s")
-        assert "holds a /" in stage.text()
+        assert "has a /" in stage.text()
         form.query_one("#field-name", Input).value = "after"
         form.query_one("#field-note", Input).value = "quiet machine"
         form.query_one("#field-tags", Input).value = "kept, new"

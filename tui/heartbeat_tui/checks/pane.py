@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 
 from heartbeat_tui.checks.model import Aim, AskChecks, Checklist, Mend, StopChecks
 from heartbeat_tui.checks.text import CheckRow, details, headline, justified, progress, row_line, who
@@ -237,8 +236,8 @@ class ReadinessPane(ListPane):
     def on_lines_list_chosen(self) -> None:
         self.open_details()
 
-    def on_checklist_view_folded(self, event: ChecklistView.Folded) -> None:
-        self.folds[event.section] = "open" if event.open_ else "shut"
+    def on_lines_list_folded(self, event: ChecklistView.Folded) -> None:
+        self.folds[event.key] = "open" if event.open_ else "shut"
         self.draw()
         self.refresh_bindings()
 
@@ -336,13 +335,6 @@ class ChecklistView(LinesList):
         Binding("left", "unfold(False)", "Fold", show=False),
         Binding("enter", "choose", "Details", tooltip="show all that is known of this check, or unfold the section", id="checks.choose"),
     ]
-
-    class Folded(Message):
-        """A section is to be opened or shut."""
-
-        def __init__(self, section: str, *, open_: bool) -> None:
-            super().__init__()
-            self.section, self.open_ = section, open_
 
     def __init__(self) -> None:
         super().__init__(id="checks")

@@ -239,7 +239,7 @@ class FiguresTable(Lines):
     """The groups in figures, then all warnings."""
 
     def __init__(self, compared: Compared) -> None:
-        super().__init__(id="sides-rows")
+        super().__init__(id="figures-rows")
         self.compared = compared
 
     def on_resize(self) -> None:
@@ -286,16 +286,16 @@ class ComparisonBody(Container):
     .-low.-details #ratio-warnings { display: none; }
     .-tall #ratio-why { margin: 1 1 0 1; }
     OverlayChart { height: 3fr; }
-    #sides { width: 100%; height: 2fr; min-height: 12; }  /* 1fr would leave room for the margins of the others */
-    #sides .panel { height: 1fr; }
+    #groups { width: 100%; height: 2fr; min-height: 12; }  /* 1fr would leave room for the margins of the others */
+    #groups .panel { height: 1fr; }
     .distribution { width: 2fr; text-wrap: nowrap; }
-    #sides-table { width: 4fr; scrollbar-size-vertical: 1; }
-    #sides-table Lines { text-wrap: nowrap; }
-    .-narrow #sides { layout: vertical; height: 4fr; }
-    .-narrow #sides-table { width: 100%; height: 3fr; }
-    .-low #ratio, .-low #sides, .-low.-details OverlayChart { display: none; }
+    #figures { width: 4fr; scrollbar-size-vertical: 1; }
+    #figures Lines { text-wrap: nowrap; }
+    .-narrow #groups { layout: vertical; height: 4fr; }
+    .-narrow #figures { width: 100%; height: 3fr; }
+    .-low #ratio, .-low #groups, .-low.-details OverlayChart { display: none; }
     .-low #ratio-summary { display: block; }
-    .-low.-details #sides { display: block; height: 1fr; }
+    .-low.-details #groups { display: block; height: 1fr; }
     #distributions { width: 4fr; }
     .-narrow #distributions { width: 100%; height: 2fr; }
     .-many #distributions { display: none; }  /* there is room for two beside one another */
@@ -308,7 +308,7 @@ class ComparisonBody(Container):
 
     def take_keys(self) -> None:
         """Let the arrows scroll the figures."""
-        self.query_one("#sides-table").focus()
+        self.query_one("#figures").focus()
 
     def compose(self) -> ComposeResult:
         first = self.compared.comparisons[0]
@@ -321,11 +321,11 @@ class ComparisonBody(Container):
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
         yield OverlayChart(classes="panel")
-        with Horizontal(id="sides"):
+        with Horizontal(id="groups"):
             with Horizontal(id="distributions"):
                 for number, group in enumerate(self.compared.groups[:MOST_GROUPS]):
                     yield Distribution(number, group, self.compared.bins, self.marks(number))
-            with VerticalScroll(id="sides-table", classes="panel") as box:
+            with VerticalScroll(id="figures", classes="panel") as box:
                 box.border_title = "side by side"
                 yield FiguresTable(self.compared)
 
