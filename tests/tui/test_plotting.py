@@ -59,7 +59,7 @@ def test_any_values_fit_any_size(width: int, height: int, values: list[float]) -
 
 def test_there_is_nothing_without_room() -> None:
     assert render(SPEC, 5, 14) == ()
-    assert render(SPEC, 60, 3) == ()
+    assert render(SPEC, 60, 4) == ()
 
 
 def test_charts_drawn_in_several_threads_do_not_mix() -> None:

@@ -22,7 +22,7 @@ AXIS = "axis"
 EIGHTHS = "▁▂▃▄▅▆▇█"  # 0 is drawn: what was not measured is a gap
 DRAWING = threading.Lock()
 STIPPLE = 3  # dots from one dot of a band to the next above it
-LEAST = (12, 4)  # cells under which plotext has no room for axes
+LEAST = (12, 3)  # cells under which plotext has no room for axes
 
 
 def render(spec: ChartSpec, width: int, height: int) -> Lines:

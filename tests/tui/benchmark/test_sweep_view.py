@@ -128,7 +128,7 @@ async def test_the_form_says_what_is_wrong_and_remembers_what_was_asked(theatre:
 async def test_a_plan_without_an_end_is_not_swept(theatre: Open) -> None:
     async with theatre(knee_at_90, plan=BenchmarkConfig(iterations=None)) as stage:
         await stage.press("w")
-        assert "the plan has no end" in " ".join(stage.text().split())
+        assert "the config has no end" in " ".join(stage.text().split())
 
 
 async def test_two_axes_make_two_curves_told_apart_without_colour(theatre: Open) -> None:

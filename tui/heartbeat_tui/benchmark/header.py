@@ -76,9 +76,9 @@ def line(shown: Figures, width: int) -> Content:
     """Return the most important figures in one line."""
     parts = [
         (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat"), 8),
-        (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
-        (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
         (figure(shown.rate, 13), 13),
+        (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
+        (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
         (figure(shown.computed, 14), 14),
         (figure(shown.moved, 12), 12),
         (styled("  max ", "quiet") + figure(shown.max, 7), 13),
