@@ -57,13 +57,14 @@ class Stage:
         checkup = CheckMonitor(self.surveyor)
         self.fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S)
         self.app = HeartbeatApp(
-            BenchmarkConfig(), no_run, checkup=lambda: checkup, fleet=lambda: self.fleet, mode="vms", reduced_motion=True
+            BenchmarkConfig(), no_run, check_monitor=lambda: checkup, inventory_monitor=lambda: self.fleet, mode="vms", reduced_motion=True
         )
 
     @property
     def pane(self) -> VmsPane:
-        assert self.app.vms is not None
-        return self.app.vms
+        pane = self.app.panes["vms"]
+        assert isinstance(pane, VmsPane)
+        return pane
 
     async def shown(self) -> None:
         """Wait until all rows are in the list."""
@@ -97,7 +98,7 @@ class Stage:
         await asyncio.sleep(100 * QUIET_S)
         self.paint()
         start = perf_counter()
-        self.app.on_look_at_vms()
+        self.app.vms.look_now()
         await self.shown()
         self.paint(full=True)
         return perf_counter() - start

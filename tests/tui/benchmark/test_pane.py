@@ -107,7 +107,7 @@ async def test_a_run_that_goes_on_after_a_stop_can_be_ended_at_once(theatre: Ope
 async def test_what_can_be_done_with_a_run_that_is_over(theatre: Open) -> None:
     async with theatre(over) as stage:
         await stage.press("space")
-        assert not stage.app.timer._active.is_set()  # nothing is to come
+        assert not stage.app.benchmark.timer._active.is_set()  # nothing is to come
         assert "Details" not in stage.offered()
         assert "where one beat goes" in stage.text()
         assert "(log)" in stage.text()
@@ -156,7 +156,7 @@ async def test_a_plan_is_checked_as_one_types_and_started_with_enter(theatre: Op
         assert "100 products [64×4096]" in stage.text()
         await stage.press("enter")
         assert stage.run.config.workload.batch == 64
-        assert not stage.app.pane.query("ConfigForm")
+        assert not stage.app.heartbeat_pane.query("ConfigForm")
 
 
 async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
@@ -170,7 +170,7 @@ async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
 async def test_letters_in_the_form_are_no_commands(theatre: Open) -> None:
     async with theatre() as stage:
         await stage.press("e", "q", "space", "m")
-        assert stage.app.pane.query_one("#field-batch", Input).value == "q m"
+        assert stage.app.heartbeat_pane.query_one("#field-batch", Input).value == "q m"
         assert not stage.stand.runs
 
 
@@ -319,7 +319,7 @@ def test_each_pane_is_one_line_in_the_app() -> None:
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 50)])
 async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand], size: tuple[int, int]) -> None:
     app = HeartbeatApp(BenchmarkConfig(), make_stand(), reduced_motion=True)
-    app.pane.newcomer = True
+    app.heartbeat_pane.newcomer = True
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         shown = " ".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
@@ -335,7 +335,7 @@ async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand]
 async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
     stand = make_stand(live)
     app = HeartbeatApp(BenchmarkConfig(), stand, reduced_motion=True)
-    app.pane.newcomer = True
+    app.heartbeat_pane.newcomer = True
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         await pilot.click("#idle-ways KeyButton")

@@ -128,7 +128,7 @@ async def test_where_torch_xla_is_missing_it_is_said_how_to_come_by_it(hall: Ope
     folder.add()
     async with hall() as stage:
         assert isinstance(stage.app, HeartbeatApp)
-        stage.app.missing = lambda backend: "torch_xla is not installed here."
+        stage.app.runs.backend_problem = lambda backend: "torch_xla is not installed here."
         await stage.press("t")
         await stage.open()
         assert "backend install xla" in plain(stage.text())
@@ -147,7 +147,7 @@ async def test_the_run_just_made_is_held_against_the_one_before(hall: OpenHall, 
         shown = await compare(stage, "v")
         assert "▲ just made than ● before" in shown
         await stage.press("escape")
-        assert stage.app.screen is stage.app.pane
+        assert stage.app.screen is stage.app.heartbeat_pane
 
 
 async def test_a_run_that_was_not_kept_is_said_to_be_lost_for_comparing(hall: OpenHall) -> None:

@@ -14,11 +14,14 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_core.settings import Settings
 from heartbeat_core.tour.tour import STEPS
-from heartbeat_tui.benchmark.snapshot import Begin
 from heartbeat_tui.commands.tour import without_screen
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Open
+
+
+def without_xla(backend: str) -> str:
+    return "torch_xla is not installed here." if backend == "xla" else ""
 
 
 def steady(run: FakeRun) -> None:
@@ -41,13 +44,13 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
 
 async def test_the_tour_can_be_left_at_any_time_and_the_plan_is_as_before(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
-        before = stage.app.pane.config
+        before = stage.app.heartbeat_pane.config
         await stage.press("g", "n")
         assert "look at" in stage.text()
         await stage.press("escape")
         assert "the tour" not in stage.text()
-        assert stage.app.conductor.active  # the run goes on
-        assert stage.app.pane.config == before
+        assert stage.app.benchmark.session.active  # the run goes on
+        assert stage.app.heartbeat_pane.config == before
         await stage.press("s")
 
 
@@ -60,15 +63,14 @@ async def test_no_step_is_left_while_it_beats(theatre: Open) -> None:
 
 async def test_where_torch_xla_is_missing_a_recording_stands_in_and_says_so(theatre: Open) -> None:
     async with theatre(steady) as stage:
-        stage.app.open_tour(
-            lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: Replay(path, speed=1e9).start()
-        )
+        stage.app.backend_problem = without_xla
+        stage.app.play = lambda path: Replay(path, speed=1e9).start()
         await stage.press("g", "n", "n", "n", "n")
         assert "the tour, 3 of 6" in stage.text()
         assert "torch_xla is not installed here." in stage.text()
         assert "Install torch_xla" in stage.text()
         await stage.press("v")
-        replay = stage.app.conductor.run
+        replay = stage.app.benchmark.session.run
         assert replay is not None
         replay.wait()
         await stage.settle()
@@ -79,14 +81,13 @@ async def test_where_torch_xla_is_missing_a_recording_stands_in_and_says_so(thea
 async def test_what_was_done_before_the_tour_is_not_what_is_done_again_in_it(theatre: Open) -> None:
     async with theatre(steady) as stage:
         await stage.press("m")
-        stage.app.open_tour(lambda backend: "", lambda path: Replay(path).start())
         await stage.press("c", "g")
-        assert isinstance(stage.app.pane.errand(), Begin)
+        assert stage.app.heartbeat_pane.again == stage.app.heartbeat_pane.begin
 
 
 async def test_on_a_low_screen_the_keys_stay_and_what_came_out_is_in_sight(theatre: Open) -> None:
     async with theatre(steady, size=(80, 24)) as stage:
-        stage.app.open_tour(lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: None)  # type: ignore[arg-type, return-value]
+        stage.app.backend_problem = without_xla
         await stage.press("g", "n", "n", "n")
         assert "the tour, 2 of 6" in stage.text()
         assert "another row costs next to nothing" in " ".join(stage.text().replace("│", " ").split())

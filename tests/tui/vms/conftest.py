@@ -40,13 +40,13 @@ class VmsStage(Driven):
 
     @property
     def pane(self) -> VmsPane:
-        assert self.app.vms is not None
-        return self.app.vms
+        pane = self.app.panes["vms"]
+        assert isinstance(pane, VmsPane)
+        return pane
 
     @property
     def fleet(self) -> InventoryMonitor:
-        assert self.app.fleet is not None
-        return self.app.fleet
+        return self.app.vms.monitor
 
     async def until(self, check: Callable[[], object], what: str) -> None:
         """Wait for what a thread does, then let it be drawn."""
@@ -133,8 +133,8 @@ async def open_vms(
     app = HeartbeatApp(
         BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        checkup=lambda: checkup,
-        fleet=lambda: fleet,
+        check_monitor=lambda: checkup,
+        inventory_monitor=lambda: fleet,
         mode=options.pop("mode", "vms"),
         reduced_motion=True,
         **options,

@@ -111,7 +111,7 @@ def test_the_pane_looks_as_it_did(
     monkeypatch.setattr("heartbeat_core.vms.request.last_request", lambda: None)
     monkeypatch.setattr(create_form, "QUIET_S", 0.001)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
-    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, inventory_monitor=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
         stage = Still(app, pilot)

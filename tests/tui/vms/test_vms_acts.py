@@ -42,7 +42,7 @@ async def test_a_description_follows_what_happens(vms: Open) -> None:
         await stage.press("enter")
         assert "○ STOPPED" in stage.words()
         stage.ask("POST", f"{NODE}/stopped:start", {})
-        stage.app.on_look_at_vms()
+        stage.app.vms.look_now()
         await stage.settle()
         assert "◐ STARTING" in stage.words()
 

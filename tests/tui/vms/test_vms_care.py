@@ -10,7 +10,6 @@ import pytest
 from tests.waiting import until
 
 from heartbeat_tui.vms.dialogs import Ask
-from heartbeat_tui.vms.model import AskChange
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
@@ -133,7 +132,7 @@ async def test_a_key_that_comes_twice_asks_once(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/stopped")
         for _ in range(2):
-            stage.app.post_message(AskChange("delete", ("node/us-central1-b/stopped",)))
+            stage.app.vms.change("delete", ("node/us-central1-b/stopped",))
         await stage.settle()
         assert isinstance(stage.app.screen, Ask)
         await stage.press("escape")

@@ -160,7 +160,7 @@ async def test_it_rests_while_another_pane_is_shown_and_asks_when_shown_again(vm
     async with vms("running") as stage:
         await stage.press("3")
         seen = stage.fleet.view().seen
-        stage.app.look_if_shown()
+        stage.app.vms.look_if_shown()
         await stage.settle()
         assert stage.fleet.view().seen == seen
         await stage.press("2")
@@ -171,7 +171,7 @@ async def test_a_question_over_the_pane_lets_it_go_on(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.press("question_mark")
         seen = stage.fleet.view().seen
-        stage.app.look_if_shown()
+        stage.app.vms.look_if_shown()
         await stage.settle()
         assert stage.fleet.view().seen != seen
 
@@ -226,7 +226,7 @@ async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Ope
         monkeypatch.setattr(stage.fleet, "take", lambda *_: 1 / 0)
         await stage.press("r")
         assert "ZeroDivisionError" in stage.words()
-        assert stage.app.next_look is not None
+        assert stage.app.vms.next_look is not None
 
 
 def test_whoever_comes_last_shows_what_is_newest() -> None:

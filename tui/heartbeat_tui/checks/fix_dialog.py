@@ -11,7 +11,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
 from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
-from heartbeat_tui.checks.model import InTerminal, Mended
 from heartbeat_tui.checks.text import STATUS_INKS, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
 from heartbeat_tui.widgets.header_footer import KeyButton
@@ -33,6 +32,8 @@ EXAMPLES = {
     "<VALUE>": "how much",
 }
 MakeRun = Callable[..., FixRun]
+RunInTerminal = Callable[[tuple[str, ...], dict[str, str], str], object]  # command, environment, id of the check
+OnEnd = Callable[[str, int], object]  # id of the check, exit code
 
 
 class FixDialog(CommandScreen):
@@ -59,9 +60,19 @@ class FixDialog(CommandScreen):
         Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
     ]
 
-    def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = FixRun) -> None:
+    def __init__(
+        self,
+        result: Result,
+        environ: dict[str, str],
+        *,
+        run_in_terminal: RunInTerminal,
+        on_end: OnEnd,
+        emulated: bool = False,
+        make_run: MakeRun = FixRun,
+    ) -> None:
         super().__init__()
         self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
+        self.run_in_terminal, self.on_end = run_in_terminal, on_end
         self.number = 0
         self.values: dict[str, str] = {}
         self.code: int | None = None
@@ -216,7 +227,7 @@ class FixDialog(CommandScreen):
             self.say(f"Fill in {' and '.join(blank)} first.", "attention")
             return
         if self.way == "terminal":
-            self.post_message(InTerminal(command, self.environ, self.result.id))
+            self.run_in_terminal(command, self.environ, self.result.id)
             return
         self.set_focus(None)
         await self.begin(self.make_run(command, self.line, self.environ))
@@ -225,7 +236,7 @@ class FixDialog(CommandScreen):
         """Have the check watched, once the command has ended well."""
         self.code = event.code
         if event.code is not None:
-            self.app.post_message(Mended(self.result.id, event.code))
+            self.on_end(self.result.id, event.code)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -24,7 +24,7 @@ from heartbeat_tui.runs.compared import comparison_lines
 from heartbeat_tui.runs.rows import VERDICT_STYLES
 from heartbeat_tui.widgets.chart import OverlayChart
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
-from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
+from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class ComparisonPane(ChartPane):
         key("y", "copy", "Copy", "copy the comparison as text", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, compared: Compared) -> None:
-        super().__init__(tabs, mode)
+    def __init__(self, context: PaneContext, mode: str, compared: Compared) -> None:
+        super().__init__(context, mode)
         self.compared = compared
         self.steady_only = True
         self.body: ComparisonBody | None = None

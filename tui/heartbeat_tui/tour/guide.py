@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -70,7 +70,7 @@ INSTALL_SAYS = "Installing it downloads 4.3 GB, takes 8 GB on disk, and asks fir
 
 
 class Guide(Vertical):
-    """Stands above the pane while the tour lasts."""
+    """Stands above the pane while the tour lasts; ``lead`` is given what a key asks for: next, back, replay, install or leave."""
 
     SCOPED_CSS = False  # how much room it takes depends on the classes of the screen
     DEFAULT_CSS = """
@@ -98,16 +98,9 @@ class Guide(Vertical):
     ]
     can_focus = True
 
-    class Led(Message):
-        """A key of the guide: next, back, replay, install or leave."""
-
-        def __init__(self, way: str) -> None:
-            super().__init__()
-            self.way = way
-
-    def __init__(self, tour: Tour) -> None:
+    def __init__(self, tour: Tour, lead: Callable[[str], Awaitable[None]]) -> None:
         super().__init__(id="guide")
-        self.tour = tour
+        self.tour, self.lead = tour, lead
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False), Horizontal(id="guide-body"):
@@ -142,7 +135,7 @@ class Guide(Vertical):
         return any(way == f"lead('{parameters[0]}')" for _, _, way in guide_keys(self.tour))
 
     def action_lead(self, way: str) -> None:
-        self.post_message(self.Led(way))
+        self.app.call_later(self.lead, way)  # which may take this away: no widget can wait for its own end
 
     def action_turn(self, lines: int) -> None:
         """Scroll what does not fit on a low screen."""

@@ -18,7 +18,7 @@ from heartbeat_core.checks.fix_runner import FixRun
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.vms.inventory import Change, allowed, allowed_queued, command_of
 from heartbeat_core.vms.pricing import rate_of
-from heartbeat_tui.vms.model import InventoryView, Job, StopJob
+from heartbeat_tui.vms.model import InventoryView, Job
 from heartbeat_tui.vms.rows import money
 from heartbeat_tui.vms.text import Line, Thing, ending_lines, job_head, meaning, queue_of, rated, step_lines, yaml_of, yaml_pieces
 from heartbeat_tui.widgets.dialogs import CommandScreen, Modal
@@ -51,9 +51,9 @@ class JobScreen(Modal[None]):
         Binding("escape,enter,q", "dismiss", "Back", key_display="esc", tooltip="back to the list; the job goes on", id="job.close"),
     ]
 
-    def __init__(self, number: int, view: InventoryView, now: Callable[[], datetime]) -> None:
+    def __init__(self, number: int, view: InventoryView, now: Callable[[], datetime], stop_job: Callable[[int], object]) -> None:
         super().__init__()
-        self.number, self.view, self.now = number, view, now
+        self.number, self.view, self.now, self.stop_job = number, view, now, stop_job
         self.turned_to = 0  # the job whose ending was brought into sight
 
     @property
@@ -125,7 +125,7 @@ class JobScreen(Modal[None]):
         await self.draw_keys()
 
     def action_stop(self) -> None:
-        self.app.post_message(StopJob(self.number))
+        self.stop_job(self.number)
 
     def action_copy(self) -> None:
         """Copy what helps now."""

@@ -1,11 +1,9 @@
-"""What the TPU VMs pane asks of the app, and what it is shown."""
+"""The TPU VMs, and what is being done to them, at one moment, as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
-
-from textual.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
 
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis, Remedy
-    from heartbeat_core.vms.inventory import Change
     from heartbeat_core.vms.operation import OperationStep
     from heartbeat_core.vms.pricing import Rates
     from heartbeat_tui.vms.rows import VmRow
@@ -95,82 +92,3 @@ class InventoryView:
     endpoint: str | None = None
     jobs: tuple[Job, ...] = ()
     elsewhere: tuple[VmRow, ...] = ()
-
-
-class VmsChanged(Message):
-    """Something is known that was not; many of these are as good as the last one."""
-
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, VmsChanged)
-
-
-class LookAtVms(Message):
-    """Ask Google now."""
-
-
-class ShowZone(Message):
-    """List one zone, or all of them for "-"."""
-
-    def __init__(self, zone: str) -> None:
-        super().__init__()
-        self.zone = zone
-
-
-class NewVm(Message):
-    """Open the form for a new TPU VM."""
-
-
-class DescribeVm(Message):
-    """Show all that is known of this row."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class AskChange(Message):
-    """Ask, then do this to all of these rows."""
-
-    def __init__(self, what: Change, keys: tuple[str, ...]) -> None:
-        super().__init__()
-        self.what, self.keys = what, keys
-
-
-class ConnectVm(Message):
-    """Open a connection to this one, in the terminal."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class BeatOnVm(Message):
-    """Beat on this one."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class SetUpVm(Message):
-    """Install on this one what the beat needs."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class ShowJob(Message):
-    """Show how this job goes."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__()
-        self.job_id = job_id
-
-
-class StopJob(Message):
-    """Stop this job."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__()
-        self.job_id = job_id

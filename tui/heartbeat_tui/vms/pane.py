@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, InventoryView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
+from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.text import head_line, log_lines, notices
-from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.checks.model import TargetOffers
+    from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.create_form import Start, VmForm
     from heartbeat_tui.vms.rows import Order, VmRow
     from heartbeat_tui.vms.table import VmList
+    from heartbeat_tui.widgets.form import Form
 
 
 EVERYWHERE = "-"
@@ -36,7 +38,7 @@ key = partial(pane_key, "vms")
 
 
 class VmsPane(ListPane):
-    """Draws the view it is shown, and asks the app for what its keys mean."""
+    """Draws the view it is shown, and has its controller act."""
 
     DEFAULT_CSS = """
     VmsPane #vms-panel {
@@ -75,9 +77,11 @@ class VmsPane(ListPane):
         key("r", "look", "Refresh", "ask Google now", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], now: Callable[[], datetime]) -> None:
-        super().__init__(tabs, "vms")
-        self.now = now
+    def __init__(self, context: PaneContext, controller: VmsController) -> None:
+        super().__init__(context, "vms")
+        self.controller = controller
+        controller.view = self
+        self.now = controller.monitor.now
         self.view = InventoryView()
         self.order: Order = ("name", False)
         self.marks: frozenset[str] = frozenset()
@@ -104,7 +108,7 @@ class VmsPane(ListPane):
             self.draw()
         self.ticker = self.set_interval(TICK_S, self.tick)
         self.refresh_bindings()
-        self.post_message(LookAtVms())
+        self.controller.look_now()
 
     # -- what is shown
 
@@ -116,7 +120,7 @@ class VmsPane(ListPane):
         self.refresh_bindings()
 
     def draw(self) -> None:
-        """Give every widget that is there what it shows."""
+        """Show the state in every widget that is mounted."""
         self.show_labels(*self.emulated)
         if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
             return
@@ -148,7 +152,7 @@ class VmsPane(ListPane):
             self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
 
     def tick(self) -> None:
-        """Let ages grow, as long as somebody looks."""
+        """Let ages grow while the pane is shown."""
         if self.awake and self.list is not None and self.head is not None:
             self.head.draw()
             self.list.refresh()
@@ -157,14 +161,14 @@ class VmsPane(ListPane):
 
     @property
     def emulated(self) -> tuple[str, ...]:
-        """Say it where an emulator is asked, unless the banner does."""
-        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.banner else ()
+        """Name the emulator that is asked, unless the banner does."""
+        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.context.banner else ()
 
     def on_screen_resume(self) -> None:
         self.awake = True
         if self.list is not None:
             self.draw()
-            self.post_message(LookAtVms())
+            self.controller.look_now()
 
     def on_screen_suspend(self) -> None:
         """Rest where another pane is shown; a question over this one lets it go on."""
@@ -247,33 +251,33 @@ class VmsPane(ListPane):
         self.draw()
         self.refresh_bindings()
 
-    def action_new(self) -> None:
-        self.post_message(NewVm())
+    async def action_new(self) -> None:
+        await self.controller.open_create_form()
 
     def action_connect(self) -> None:
-        self.post_message(ConnectVm(self.pointed_key))
+        self.controller.connect(self.pointed_key)
 
     def action_beat(self) -> None:
-        self.post_message(BeatOnVm(self.pointed_key))
+        self.controller.run_benchmark_on(self.pointed_key)
 
-    def action_set_up(self) -> None:
-        self.post_message(SetUpVm(self.pointed_key))
+    async def action_set_up(self) -> None:
+        await self.controller.set_up(self.pointed_key)
 
     def action_stop(self) -> None:
-        self.post_message(AskChange("stop", self.targets("stop")))
+        self.controller.change("stop", self.targets("stop"))
 
     def action_start(self) -> None:
-        self.post_message(AskChange("start", self.targets("start")))
+        self.controller.change("start", self.targets("start"))
 
     def action_delete(self) -> None:
-        self.post_message(AskChange("delete", self.targets("delete")))
+        self.controller.change("delete", self.targets("delete"))
 
-    def action_progress(self) -> None:
+    async def action_progress(self) -> None:
         """Show the newest job of the row pointed at, else the newest of all."""
         from heartbeat_tui.vms.text import rows_of
 
         of_row = [job for job in self.view.jobs if self.pointed_key in rows_of(job, self.view)]
-        self.post_message(ShowJob((of_row or self.view.jobs)[-1].id))
+        await self.controller.show_job((of_row or self.view.jobs)[-1].id)
 
     def unmark(self) -> None:
         self.marks = frozenset()
@@ -282,7 +286,7 @@ class VmsPane(ListPane):
 
     # -- the form
 
-    async def ask_for_new(self, start: Start) -> None:
+    async def show_create_form(self, start: Start) -> None:
         from heartbeat_tui.vms.create_form import VmForm
 
         await self.open_form(VmForm(start, self.view))
@@ -294,6 +298,21 @@ class VmsPane(ListPane):
     def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None:
         if self.form is not None:
             self.form.show_room(request, rooms)
+
+    def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
+        event.stop()
+        self.controller.find_offers(event.project, event.zone)
+
+    def on_vm_form_room_wanted(self, event: VmForm.RoomWanted) -> None:
+        event.stop()
+        self.controller.find_headroom(event.request)
+
+    def on_form_accepted(self, event: Form.Accepted) -> None:
+        event.stop()
+        if self.form is not None:
+            self.controller.create(self.form.request, self.form.zones, self.form.rooms, self.form.cost())
+
+    # -- the list
 
     def action_mark(self) -> None:
         if self.row is not None and self.list is not None:
@@ -311,18 +330,18 @@ class VmsPane(ListPane):
 
     def action_one_zone(self) -> None:
         if self.row is not None:
-            self.post_message(ShowZone(self.row.zone))
+            self.controller.show_zone(self.row.zone)
 
     def action_all_zones(self) -> None:
-        self.post_message(ShowZone(EVERYWHERE))
+        self.controller.show_zone(EVERYWHERE)
 
     def action_look(self) -> None:
-        self.post_message(LookAtVms())
+        self.controller.look_now()
 
     # -- news from the widgets
 
-    def on_lines_list_chosen(self) -> None:
-        self.post_message(DescribeVm(self.pointed_key))
+    async def on_lines_list_chosen(self) -> None:
+        await self.controller.describe(self.pointed_key)
 
     def on_lines_list_pointed(self) -> None:
         self.refresh_bindings()
