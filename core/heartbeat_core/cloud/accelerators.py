@@ -105,3 +105,9 @@ def runtime_fits(accelerator: Accelerator, runtime: str) -> bool | None:
     if runtime.startswith(("tpu-vm-", "tpu-ubuntu")):  # of v4 and older; on newer chips they come up READY, without a driver
         return None if accelerator.family.runtime == OLDEST_RUNTIME else False
     return False if any(runtime == family.runtime for family in FAMILIES) else None
+
+
+def runtime_for(accelerator_type: str) -> str | None:
+    """Name the runtime that goes with a type, None where that is not known."""
+    accelerator = find_accelerator(accelerator_type)
+    return accelerator.family.runtime if accelerator else None

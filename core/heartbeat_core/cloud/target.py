@@ -140,3 +140,14 @@ def from_metadata(name: str, metadata: Metadata) -> SourcedValue:
     value = {"project": metadata.project, "zone": metadata.zone, "accelerator_type": metadata.accelerator_type}.get(name)
     value = value or metadata.tpu_env.get({"runtime_version": "RUNTIME_VERSION"}.get(name, ""))
     return SourcedValue(value, "the metadata server") if value else NOT_SET
+
+
+@dataclass(frozen=True)
+class TargetOffers:
+    """What a target can be chosen from; empty for what could not be listed, and ``problem`` says why."""
+
+    projects: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    accelerator_types: tuple[str, ...] = ()
+    runtime_versions: tuple[str, ...] = ()
+    problem: str = ""

@@ -14,12 +14,11 @@ from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.cloud.gcloud_config import SourcedValue
-from heartbeat_core.cloud.target import Target
+from heartbeat_core.cloud.target import Target, TargetOffers
 from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource
 from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.pricing import Rates
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.model import TargetOffers
 from heartbeat_tui.vms import create_form
 from heartbeat_tui.vms.monitor import InventoryMonitor
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from heartbeat_core.checks.result import Result
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.checks.fix_dialog import FixDialog
-    from heartbeat_tui.checks.model import Checklist, TargetOffers
+    from heartbeat_tui.checks.model import Checklist
     from heartbeat_tui.checks.monitor import CheckMonitor, Names
     from heartbeat_tui.widgets.pane import PaneContext
 

@@ -29,14 +29,3 @@ class Checklist:
     busy: bool = False
     watch: Watch | None = None
     endpoint: str | None = None
-
-
-@dataclass(frozen=True)
-class TargetOffers:
-    """What there is to choose from; empty for what could not be told, and ``problem`` says why."""
-
-    projects: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-    accelerator_types: tuple[str, ...] = ()
-    runtime_versions: tuple[str, ...] = ()
-    problem: str = ""

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from heartbeat_tui.checks.model import Checklist, TargetOffers, Watch
+from heartbeat_tui.checks.model import Checklist, Watch
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
     from heartbeat_core.checks.runner import Runner
     from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.cloud.target import Target, TargetOffers
     from heartbeat_core.emulator.process import EmulatorProcess
     from heartbeat_core.settings import Settings
 
@@ -170,6 +170,7 @@ class CheckMonitor:
         """Ask which projects, zones, types and runtimes there are; what cannot be told is empty, and why is said."""
         from heartbeat_core.cloud.errors import CloudError
         from heartbeat_core.cloud.projects import search_projects
+        from heartbeat_core.cloud.target import TargetOffers
         from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions, list_zones
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
 

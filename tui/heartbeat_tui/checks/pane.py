@@ -20,9 +20,9 @@ from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.controller import ChecksController
-    from heartbeat_tui.checks.model import TargetOffers
     from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.checks.text import CheckRow, Fold
     from heartbeat_tui.widgets.form import Form

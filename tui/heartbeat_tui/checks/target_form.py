@@ -10,11 +10,10 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits
-from heartbeat_core.cloud.target import PROVISIONING, Target
-from heartbeat_tui.checks.model import TargetOffers
+from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits, runtime_for
+from heartbeat_core.cloud.target import PROVISIONING, Target, TargetOffers
 from heartbeat_tui.checks.text import came_from
-from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
 from heartbeat_tui.widgets.text import styled
 
 FIELDS = (
@@ -31,7 +30,6 @@ ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
 RUNTIME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
-MOST_SHOWN = 4
 
 
 def texts_of(target: Target) -> dict[str, str]:
@@ -98,17 +96,6 @@ def closest(text: str, listed: tuple[str, ...]) -> tuple[str, ...]:
 def matching(name: str, text: str, offers: TargetOffers | None) -> tuple[str, ...]:
     """List what the text may be completed to."""
     return tuple(option for option in options(name, offers) if option.casefold().startswith(text.strip().casefold()))
-
-
-def some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
-    return ", ".join(names[:MOST_SHOWN]) + more
-
-
-def runtime_for(accelerator_type: str) -> str | None:
-    """Name the runtime that goes with a type, None where that is not known."""
-    accelerator = find_accelerator(accelerator_type)
-    return accelerator.family.runtime if accelerator else None
 
 
 def changed(texts: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:

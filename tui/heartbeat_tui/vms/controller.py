@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.timer import Timer
 
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.remote.ssh import SshConnection
     from heartbeat_core.settings import RemoteSettings
     from heartbeat_core.vms.inventory import Change
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import TargetOffers
     from heartbeat_tui.vms.create_form import Start
     from heartbeat_tui.vms.dialogs import Describe, JobScreen, Question, SetUp
     from heartbeat_tui.vms.model import InventoryView, Job

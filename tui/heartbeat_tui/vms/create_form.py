@@ -11,23 +11,21 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator
+from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator, runtime_for
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.pricing import estimate, why_unpriced
 from heartbeat_core.vms.request import ZONE, CreateRequest, ZoneOffers
-from heartbeat_tui.checks.target_form import runtime_for, some
 from heartbeat_tui.vms.dialogs import room_line
 from heartbeat_tui.vms.rows import money, unit_price
 from heartbeat_tui.vms.text import rated
-from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
 from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
-    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.cloud.target import Target, TargetOffers
+    from heartbeat_core.cloud.target import TargetOffers as Offered
     from heartbeat_core.vms.pricing import Rates
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_tui.checks.model import TargetOffers
-    from heartbeat_tui.checks.model import TargetOffers as Offered
     from heartbeat_tui.vms.model import InventoryView
 
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.cancellation import Cancellation
     from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis
     from heartbeat_core.vms.inventory import Change, History, Inventory, Transition
     from heartbeat_core.vms.operation import OnStep, OperationStep, PollPolicy
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import TargetOffers
     from heartbeat_tui.vms.model import Job
     from heartbeat_tui.vms.rows import VmRow
 

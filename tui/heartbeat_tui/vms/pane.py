@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from textual.timer import Timer
 
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.vms.inventory import Change
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import TargetOffers
     from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.create_form import Start, VmForm
     from heartbeat_tui.vms.rows import Order, VmRow
