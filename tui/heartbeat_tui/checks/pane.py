@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_tui.checks.model import Checklist
-from heartbeat_tui.checks.text import CheckRow, details, headline, justified, progress, row_line, who
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
@@ -277,6 +276,8 @@ class ReadinessHead(Lines):
         width = self.content_size.width
         if not width:
             return
+        from heartbeat_tui.checks.text import headline, justified, progress, who
+
         tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
         first = justified(list(headline(checklist, failed=failed)), tail, width)
         second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
@@ -326,6 +327,8 @@ class CheckDetails(Vertical):
         scroll = self.query_one("#details-scroll", VerticalScroll)
         width = scroll.scrollable_content_region.width
         if self.shown is not None and width:
+            from heartbeat_tui.checks.text import details
+
             row, checklist = self.shown
             lines: list[Content] = [styled_line(line) for line in details(row, checklist, width - 1)]
             self.query_one("#details-text", Lines).set_lines(lines)
@@ -364,6 +367,8 @@ class ChecklistView(LinesList):
         self.cursor = next((keys.index(key) for key in wanted if key in keys), self.cursor)
 
     def draw_row(self, index: int, width: int) -> Content:
+        from heartbeat_tui.checks.text import row_line
+
         names = min(self.longest, 20 if width >= 54 else max(14, width // 3))
         return styled_line(row_line(self.rows[index], width, names))
 
