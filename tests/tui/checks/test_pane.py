@@ -118,7 +118,7 @@ async def test_only_what_can_be_mended_offers_to(readiness: Open) -> None:
 async def test_one_a_group_or_all_are_asked_again(readiness: Open, survey: Survey) -> None:
     fake = survey()
     async with readiness(fake) as stage:
-        await stage.press("down", "r", "g", "R")
+        await stage.press("down", "r", "ctrl+r", "R")
         assert fake.runner.rounds == [None, ("api.cloudquotas",), ("project", "api"), None]
 
 
