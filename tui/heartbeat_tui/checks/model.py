@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Watch:
-    """A check that is looked at until it turns: how often it was, and how long until the next look."""
+    """A check that repeats until it passes: how often it ran, and the wait before the next run."""
 
     check_id: str
     tries: int
@@ -21,7 +21,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Checklist:
-    """The checks at one moment: all there are, the answers so far, and those being asked."""
+    """The checks at one moment: all of them, the results so far, and those that run."""
 
     report: CheckReport
     checks: tuple[Check, ...]

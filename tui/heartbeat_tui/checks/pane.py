@@ -369,7 +369,7 @@ class ChecklistView(LinesList):
     def draw_row(self, index: int, width: int) -> Content:
         from heartbeat_tui.checks.text import row_line
 
-        names = min(self.longest, 20 if width >= 54 else max(14, width // 3))
+        names = min(self.longest, 24 if width >= 54 else max(14, width // 3))
         return styled_line(row_line(self.rows[index], width, names))
 
     def point_at(self, index: int) -> None:
