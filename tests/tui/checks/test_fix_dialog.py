@@ -66,7 +66,7 @@ async def test_it_runs_as_shown_and_the_check_is_watched_until_it_turns(
         words = stage.words()
         assert "argument: a b; $(c)" in words  # no shell has read it
         assert "[red]no markup[/]" in words
-        assert "✓ done, and the check passes: Cloud Quotas API is on" in words
+        assert "✓ done. The check passes: Cloud Quotas API is on" in words
         assert fake.runner.rounds == [None, ("api.cloudquotas",), ("api.cloudquotas",)]
         await stage.press("escape")
         assert "● 2 steps left" in stage.text()
@@ -208,6 +208,6 @@ async def test_in_a_demo_gcloud_really_turns_a_check(readiness: Open, tmp_path: 
             assert "DEMO" in stage.text()
             await stage.press("enter")
             assert "finished successfully" in stage.text()
-            assert "✓ done, and the check passes" in stage.text()
+            assert "✓ done. The check passes" in stage.text()
             await stage.press("escape")
             assert "✓ ready for v6e-1" in stage.text()

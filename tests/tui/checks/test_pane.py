@@ -76,7 +76,7 @@ async def test_answers_stream_in_as_they_come(readiness: Open, survey: Survey) -
         assert "2 steps so far" in shown
         assert "checking 1 …" in shown
         assert "✗ cloudquotas" in shown
-        assert "2 to come" in shown
+        assert "2 pending" in shown
         fake.runner.gate.set()
         await stage.settle()
         assert "● 3 steps left" in stage.text()
