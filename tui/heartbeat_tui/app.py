@@ -206,7 +206,8 @@ class HeartbeatApp(App[None]):
     # -- news, and messages from one feature to another
 
     async def on_state_changed(self, event: StateChanged) -> None:
-        await event.controller.show_change()
+        if not self._exit:  # on the way out the widgets go one by one
+            await event.controller.show_change()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Report the error of a worker, and show what has come of a start or a change of the run."""

@@ -37,7 +37,7 @@ async def test_what_would_run_is_said_and_then_drawn_at_every_size(theatre: Open
         shown = stage.text()
         assert "100 products [128×4096]·[4096×16384]" in shown
         assert "space  Start" in shown
-        assert stage.offered() == {"Start", "Config", "Clocks", "Sweep", "Tour", "Help", "Quit"}
+        assert stage.offered() == {"Start", "Config", "Methods", "Sweep", "Tour", "Help", "Quit"}
         assert not stage.stand.runs
         await stage.press("space")
         shown = stage.text()
@@ -76,7 +76,7 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
         stage.run.finish(RunOutcome("stopped"))
         await stage.settle()
         assert "stopped · 68" in stage.text()
-        assert {"Again", "Config", "Clocks", "Clear"} <= stage.offered()
+        assert {"Again", "Config", "Methods", "Clear"} <= stage.offered()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
         stage.run.finish(RunOutcome("stopped"))
@@ -246,7 +246,7 @@ async def test_a_replay_is_labelled_and_paused_by_space(theatre: Open, make_repl
     async with theatre(replay=lambda: make_replay) as stage:
         shown = stage.text()
         assert "REPLAY of a run of 2026-11-22" in shown
-        assert not {"Config", "Clocks"} & stage.offered()
+        assert not {"Config", "Methods"} & stage.offered()
         await stage.press("space")
         assert make_replay.paused
         await stage.press("space")
@@ -263,7 +263,7 @@ async def test_help_lists_the_live_bindings(theatre: Open) -> None:
     async with theatre(live) as stage:
         await stage.press("space", "question_mark")
         shown = stage.text()
-        assert "Pause the run after this beat." in shown
+        assert "Pause the run after this iteration." in shown
         assert "Start a run as planned." not in shown
         await stage.press("escape")
         assert "68/105" in stage.text()

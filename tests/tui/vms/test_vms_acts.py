@@ -71,7 +71,7 @@ async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(v
         assert "saves about $2.00/h" in stage.words()
         await stage.press("enter")
         await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"), "the job on the row")
-        assert not {"Stop", "Connect", "Beat here", "Set up"} & stage.offered()
+        assert not {"Stop", "Connect", "Benchmark", "Set up"} & stage.offered()
         await stage.ended()
         assert "○ STOPPED" in stage.row("llm-tpu-vm")
         assert "✓ stopped" in stage.text()

@@ -183,7 +183,7 @@ async def test_the_keys_at_the_foot_are_whole_on_a_narrow_screen(vms: Open, unde
             await stage.until(stage.fleet.jobs.under_way, "a job")
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
         foot = stage.text().splitlines()[-1]
-        for key in ("n New…", "c Connect", "b Beat here", "S Stop", "D Delete…", "? Help", "q Quit", *["p Progress"] * under_way):
+        for key in ("n New…", "c Connect", "b Benchmark", "S Stop", "D Delete…", "? Help", "q Quit", *["p Progress"] * under_way):
             assert f"{key} " in f"{foot} "
         await stage.pilot.resize_terminal(160, 50)
         await stage.settle()

@@ -55,9 +55,9 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path
 async def test_set_up_is_offered_where_it_can_be(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        assert {"Beat here", "Set up"} <= stage.offered()
+        assert {"Benchmark", "Set up"} <= stage.offered()
         await stage.point_at("node/us-central1-b/stopped")
-        assert not {"Beat here", "Set up", "Connect"} & stage.offered()
+        assert not {"Benchmark", "Set up", "Connect"} & stage.offered()
 
 
 async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open) -> None:

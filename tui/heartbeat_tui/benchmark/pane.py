@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.benchmark.sweep_view import SweepBody
     from heartbeat_tui.widgets.form import Form
 
-PATIENCE_S = 1.0  # before a run that is to stop may be ended without its proof: a key pressed twice must not
+PATIENCE_S = 1.0  # before a run that is to stop may be ended without its result check: a key pressed twice must not
 
 key = partial(pane_key, "heartbeat")
 COPY = key("y", "copy", "Copy", "copy the figures as text", show=False)
@@ -155,7 +155,7 @@ class RunPane(ChartPane):
             self.front.turn_heart(now)
 
     def on_resize(self) -> None:
-        self.refresh_bindings()  # details are offered where there is no room for everything at once
+        self.refresh_bindings()  # details are offered where there is no room for chart and details together
 
     def on_screen_suspend(self) -> None:
         self.awake = False
@@ -197,22 +197,22 @@ class HeartbeatPane(RunPane):
 
     SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour", "linear", "log", "zoom", "unzoom")
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("space", "begin", "Start", "start a run as planned"),
-        key("enter", "begin_too", "Start", "start a run as planned", show=False),
-        key("space", "pause", "Pause", "pause the run after this beat"),
+        key("space", "begin", "Start", "start a run of this config"),
+        key("enter", "begin_too", "Start", "start a run of this config", show=False),
+        key("space", "pause", "Pause", "pause the run after this iteration"),
         key("space", "resume", "Resume", "go on with the run"),
-        key("s", "stop", "Stop", "end the run after this beat and keep its samples"),
-        key("s", "stop_at_once", "End now", "wait neither for this beat nor for the proof; the samples stay"),
-        key("r", "again", "Again", "the same again: the run, both clocks or the whole sweep"),
+        key("s", "stop", "Stop", "end the run after this iteration and keep its samples"),
+        key("s", "stop_at_once", "End now", "wait neither for this iteration nor for the result check; the samples stay"),
+        key("r", "again", "Again", "the same again: the run, both timing methods or the whole sweep"),
         key("e", "edit", "Config", "change the config"),
-        key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
-        key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
+        key("m", "compare", "Methods", "the handbook's timing method beside synchronized timing, on the same work"),
+        key("w", "sweep", "Sweep", "measure batch after batch, or another parameter, up to the knee and beyond"),
         *chart_keys("heartbeat"),
         key("h", "next_host", "Host", "show the charts of the next host"),
         key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
         COPY,
-        key("v", "versus", "Compare", "hold this run against the last one of its kind, or the reference chosen in the Runs pane"),
+        key("v", "versus", "Compare", "compare this run with the last comparable one, or with the reference chosen in the Runs pane"),
         key("c", "clear", "Clear", "forget this run; its recording stays"),
     ]
 
@@ -336,7 +336,7 @@ class HeartbeatPane(RunPane):
         self.set_timer(PATIENCE_S, self.lose_patience)
 
     def lose_patience(self) -> None:
-        """Offer an end without the proof, where the run has still not come to its own."""
+        """Offer to end the run without its result check, where it has still not ended."""
         self.impatient = self.state in ("stopping", "finishing")
         self.refresh_bindings()
 

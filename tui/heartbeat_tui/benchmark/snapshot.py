@@ -31,7 +31,7 @@ class Snapshot:
     histogram: Callable[[int], tuple[Bin, ...]]  # bins
     clocks: Clocks | None = None
     swept: Swept | None = None
-    more: bool = False  # the run is over, and another follows at once
-    hosts: tuple[HostLine, ...] = ()  # where several beat at once; the report is that of the one shown
+    more: bool = False  # the run is over, and another follows
+    hosts: tuple[HostLine, ...] = ()  # where several run together; the report is that of the one shown
     spread: str = ""
     going: bool = False  # one of them is not over yet

@@ -51,12 +51,12 @@ class ReadinessPane(ListPane):
     SPARE: ClassVar[tuple[str, ...]] = ("seek", "ask_all", "ask_group", "copy")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the checks"),
-        key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
-        key("y", "copy", "Copy", "copy the command that mends this check"),
-        key("r", "ask", "Re-check", "ask this check again"),
-        key("ctrl+r", "ask_group", "Group", "ask all checks of this group again"),
-        key("R", "ask_all", "All", "ask every check again"),
-        key("s", "stop", "Stop", "ask no further", show=False),
+        key("f", "fix", "Fix …", "show the fix of this check, and run it once you confirm"),
+        key("y", "copy", "Copy", "copy the command of the fix"),
+        key("r", "ask", "Re-check", "run this check again"),
+        key("ctrl+r", "ask_group", "Group", "run all checks of this group again"),
+        key("R", "ask_all", "All", "run all checks again"),
+        key("s", "stop", "Stop", "stop the checks", show=False),
         key("n", "next", "Next", "go to the next step", show=False),
         key("t", "target", "Target …", "choose project, zone, accelerator, runtime and provisioning model"),
         key("slash", "seek", "Filter", "show only the checks with these words"),
@@ -338,7 +338,7 @@ class CheckDetails(Vertical):
 
 
 class ChecklistView(LinesList):
-    """The next step is pointed at, as long as nobody has moved."""
+    """Points at the next step until the cursor is moved by hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "unfold(True)", "Unfold", show=False),
@@ -377,7 +377,7 @@ class ChecklistView(LinesList):
         super().point_at(index)
 
     def clicked(self, *, again: bool) -> None:
-        """Open or shut a section at once."""
+        """Open or shut a section with one click."""
         if again or (self.row is not None and self.row.is_section):
             self.action_choose()
 

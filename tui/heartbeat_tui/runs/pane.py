@@ -298,7 +298,7 @@ class RunsPane(ListPane):
             self.controller.open_sweep(row.members)
         elif row is not None and row.is_head:
             self.fold(row.entry.group, open_=not row.open)
-        elif row is not None and row.entry.readable:  # a click asks nobody
+        elif row is not None and row.entry.readable:  # a click comes past the keys that are offered
             self.controller.open(row.entry)
 
     def on_lines_list_folded(self, event: RunList.Folded) -> None:

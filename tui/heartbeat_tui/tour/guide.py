@@ -155,7 +155,7 @@ class GuideKey(KeyButton):
 
 
 def guide_lines(tour: Tour) -> list[Content]:
-    """Say what there is to say now."""
+    """Return what the guide says now."""
     step, phase = tour.step, tour.phase
     lines = [styled(step.words, "plain")]
     if phase == "before" and tour.lacks:

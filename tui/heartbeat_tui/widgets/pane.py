@@ -156,7 +156,7 @@ class ListPane(Pane):
         self.refresh_bindings()
 
     async def stop_seeking(self) -> None:
-        """Seek nothing any more, and take the line away."""
+        """Filter nothing any more, and take the line away."""
         self.sought = ""
         if self.seeker is not None:
             seeker, self.seeker = self.seeker, None
