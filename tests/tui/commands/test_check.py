@@ -78,7 +78,7 @@ def test_could_not_tell_is_3() -> None:
         (["--only", "host", "--skip", "host"], "no check is left"),
         (["--demo", "redy"], "Did you mean ready?"),
         (["--demo", "--endpoint", "http://127.0.0.1:1"], "exclude one another"),
-        (["--endpoint", "http://example.com"], "in the clear"),
+        (["--endpoint", "http://example.com"], "not encrypted"),
         (["--timeout", "soon"], "is no duration"),
         (["--json", "--fix-plan"], "exclude one another"),
     ],
