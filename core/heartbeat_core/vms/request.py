@@ -97,7 +97,7 @@ class CreateRequest:
 
     def wrong_names(self) -> Iterator[tuple[str, HeartbeatError]]:
         if not self.project:
-            yield "project", HeartbeatError("no project was chosen", "", "Give --project, or set PROJECT_ID.")
+            yield "project", HeartbeatError("no project was chosen", "A TPU VM belongs to a project.", "Give --project, or set PROJECT_ID.")
         if not NAME.fullmatch(self.name):
             why = "It begins with a small letter, goes on in small letters, digits and hyphens, and ends in none of these; 62 at most."
             yield "name", HeartbeatError(f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")

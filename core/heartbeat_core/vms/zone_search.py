@@ -52,7 +52,7 @@ def keep_trying(
     """
     names = tuple(dict.fromkeys(zones))
     if not names:
-        raise HeartbeatError("no zone was named", "", "Give some: --zones us-central1-b,us-east5-b.")
+        raise HeartbeatError("no zone is named", "The search needs at least one.", "Give some: --zones us-central1-b,us-east5-b.")
     if request.queued:
         raise HeartbeatError(
             "a queued resource waits in one zone", "Queued in several, several could be granted.", "Leave one of the two away."

@@ -98,6 +98,7 @@ def make_plan(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig:
     return plan
 
 
+NO_PROJECT = "Neither a flag nor the environment, the settings or gcloud names one."
 DEFAULT_SCENARIO = "ready"
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account")
 
@@ -171,7 +172,7 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     environment = detect_environment({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
     project, zone = environment.target.project.value, environment.target.zone
     if not project:
-        raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+        raise HeartbeatError("no project was chosen", NO_PROJECT, "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
 
     def find() -> Node:
         session = environment.open_session()

@@ -111,7 +111,9 @@ def check_usage(args: argparse.Namespace) -> None:
     if args.zones and not args.keep_trying:
         raise HeartbeatError("--zones is for --keep-trying", "Without it one zone is asked, once.", "Add --keep-trying, or give --zone.")
     if args.keep_trying and args.no_wait:
-        raise HeartbeatError("--keep-trying cannot go with --no-wait", "Whether there is capacity is known only at the end.")
+        raise HeartbeatError(
+            "--keep-trying cannot go with --no-wait", "Whether there is capacity is known only at the end.", "Give one of them."
+        )
     if args.keep_trying and args.queued:
         raise HeartbeatError(
             "--keep-trying cannot go with --queued", "A queued resource waits by itself, in one zone.", "Give one of them."
