@@ -91,8 +91,8 @@ class Stage:
 
     async def first_list_s(self) -> float:
         """Time from the question to the last line drawn, with nothing known before."""
-        self.fleet.history, self.fleet.made = None, {}
-        self.fleet.put(rows=None, nodes={}, seen=None)
+        self.fleet.history = None
+        self.fleet.put(inventory=None)
         while self.pane.list is None or self.pane.list.rows:  # noqa: ASYNC110
             await asyncio.sleep(QUIET_S)
         await asyncio.sleep(100 * QUIET_S)
@@ -142,9 +142,10 @@ async def measure() -> list[Figure]:
 
 def changed(view: InventoryView) -> tuple[InventoryView, InventoryView]:
     """Give the view as it is, and with another state in one row that is to be seen."""
-    rows = view.rows or ()
-    other = replace(rows[5], state="STOPPING", note=("was READY", "attention"))
-    return view, replace(view, rows=(*rows[:5], other, *rows[6:]))
+    inventory = view.inventory
+    assert inventory is not None
+    nodes = inventory.nodes
+    return view, replace(view, inventory=replace(inventory, nodes=(*nodes[:5], replace(nodes[5], state="STOPPING"), *nodes[6:])))
 
 
 if __name__ == "__main__":

@@ -246,7 +246,7 @@ def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> Hea
     return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
 
 
-def look_at_device(host: Host, backend: str = "") -> Device:
+def probe_device(host: Host, backend: str = "") -> Device:
     """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
     backend = backend or tpu_backend().name
     order = {"probe": BenchmarkConfig(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}

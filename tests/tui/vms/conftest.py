@@ -129,7 +129,7 @@ async def open_vms(
     """Open the app on its TPU VMs pane, on an emulator in a state."""
     surveyor = RunnerFactory(Settings(), {}, demo=scenario, speed=speed)
     checkup = CheckMonitor(surveyor)
-    fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S, patience=SWIFT)
+    fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S, policy=SWIFT)
     app = HeartbeatApp(
         BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]

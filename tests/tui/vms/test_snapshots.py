@@ -84,7 +84,7 @@ class StillFleet(InventoryMonitor):
         self.put(rates=RATES, project="llm-dev")
         ready = replace(NODES[0], state="READY", health="HEALTHY")
         for at, nodes in ((NOW - timedelta(seconds=7), NODES), (NOW - timedelta(seconds=2), (ready, *NODES[1:]))):
-            self.took(Inventory(at, "llm-dev", "-", nodes, (queued(),)), "llm-dev")
+            self.keep(Inventory(at, "llm-dev", "-", nodes, (queued(),)))
         return 3600.0
 
     def price(self, *, again: bool = False) -> None:

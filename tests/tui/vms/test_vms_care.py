@@ -65,7 +65,7 @@ async def test_one_that_goes_round_zones_is_shown_where_it_has_got_to(vms: Open,
 
         def there() -> bool:
             stage.advance(5)
-            return any(row.zone == "us-east5-b" for row in stage.fleet.view().rows or ())
+            return any(node.zone == "us-east5-b" for node in stage.fleet.view().nodes.values())
 
         await stage.until(there, "a TPU VM in the other zone")
         await stage.press("escape", "r")

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.remote.ssh import SshConnection
     from heartbeat_core.settings import RemoteSettings
-    from heartbeat_core.vms.inventory import Change
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_core.vms.vocabulary import Change
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.vms.create_form import Start
     from heartbeat_tui.vms.dialogs import Describe, JobScreen, Question, SetUp
     from heartbeat_tui.vms.model import InventoryView, Job
@@ -142,14 +143,14 @@ class VmsController(Controller):
     async def confirm_create(
         self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str
     ) -> None:
-        from heartbeat_core.vms.request import remember
+        from heartbeat_core.vms.request import keep_request
         from heartbeat_tui.vms.dialogs import create_question
 
         if not await self.confirmed(create_question(request, zones, rooms, cost)):
             return
         await self.view.close_form()
         if self.monitor.view().endpoint is None:
-            remember(request)
+            keep_request(request)
         self.monitor.last_request = request
         job = self.monitor.jobs.create(request, zones)
         self.view.follow(job.id)
@@ -164,10 +165,12 @@ class VmsController(Controller):
 
     async def confirm_change(self, what: Change, keys: tuple[str, ...]) -> None:
         from heartbeat_core.vms.power import by_request
-        from heartbeat_tui.vms.dialogs import change_question, may, things
+        from heartbeat_core.vms.vocabulary import state_of
+        from heartbeat_tui.vms.dialogs import change_question
 
         view = self.monitor.view()
-        chosen = [thing for thing in things(view, keys) if may(thing, what)]
+        found = (view.find(key) for key in keys)
+        chosen = [each for each in found if each is not None and what in state_of(each).actions]
         if not chosen or not await self.confirmed(change_question(what, chosen, view)):
             return
         for group in by_request(chosen, what).values():
@@ -251,7 +254,7 @@ class VmsController(Controller):
         """Name what is under way, and what still runs and costs."""
         from heartbeat_tui.vms.text import left_behind
 
-        found = [Unfinished(what, then) for what, then in left_behind(self.monitor.view())]
+        found = [Unfinished(what, then) for what, then in left_behind(self.monitor.view(), self.monitor.now())]
         if self.set_up_dialog is not None and self.set_up_dialog.state == "running":
             found.insert(0, Unfinished(f"{self.set_up_dialog.vm} is being set up", "It is ended; the next setup goes on from there."))
         return tuple(found)

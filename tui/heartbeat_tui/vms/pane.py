@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -21,13 +20,14 @@ if TYPE_CHECKING:
 
     from textual.timer import Timer
 
-    from heartbeat_core.cloud.target import TargetOffers
-    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.columns import Order
+    from heartbeat_core.vms.columns import VmRow
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
+    from heartbeat_core.vms.vocabulary import Action
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.create_form import Start, VmForm
-    from heartbeat_tui.vms.rows import Order, VmRow
     from heartbeat_tui.vms.table import VmList
     from heartbeat_tui.widgets.form import Form
 
@@ -98,7 +98,7 @@ class VmsPane(ListPane):
         from heartbeat_tui.vms.table import VmList
         from heartbeat_tui.widgets.text import Lines
 
-        head, notices, rows, log = VmHead(self.now), VmNotices(self.now), VmList(self.now), VmLog()
+        head, notices, rows, log = VmHead(self.now), VmNotices(), VmList(), VmLog()
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
             await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
@@ -124,26 +124,26 @@ class VmsPane(ListPane):
         self.show_labels(*self.emulated)
         if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
             return
-        from heartbeat_tui.vms.rows import arranged
-        from heartbeat_tui.vms.text import doing, price_words
+        from heartbeat_core.vms.columns import arranged
+        from heartbeat_tui.vms.rows import rows_of
+        from heartbeat_tui.vms.text import price_source
 
-        words = doing(self.view, self.now())
-        known = (replace(row, doing=words.get(row.key)) if row.key in words else row for row in self.view.rows or ())
+        known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
-        self.marks &= frozenset(row.key for row in self.view.rows or ())
+        self.marks &= frozenset(row.key for row in known)
         self.list.show(rows, self.marks, self.order)
         self.point_at_coming()
-        self.head.show(self.view, len(rows))
-        self.notices.show(self.view)
+        self.head.show(self.view, known, len(rows))
+        self.notices.show(self.view, known)
         self.log_panel.show(self.view)
         panel = self.query_one("#vms-panel")
         panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
         panel.border_subtitle = " · ".join(
-            part for part in (f"{len(self.marks)} marked" if self.marks else "", price_words(self.view)) if part
+            part for part in (f"{len(self.marks)} marked" if self.marks else "", price_source(self.view)) if part
         )
         self.draw_empty(rows)
 
-    def draw_empty(self, rows: tuple[VmRow, ...]) -> None:
+    def draw_empty(self, rows: Sequence[VmRow]) -> None:
         from heartbeat_tui.vms.text import empty_lines
         from heartbeat_tui.widgets.text import Lines, styled_line
 
@@ -153,11 +153,9 @@ class VmsPane(ListPane):
 
     def tick(self) -> None:
         """Let ages grow while the pane is shown."""
-        if self.awake and self.list is not None and self.head is not None:
-            self.head.draw()
+        if self.awake and self.list is not None:
+            self.draw()
             self.list.refresh()
-            if self.view.jobs:
-                self.draw()
 
     @property
     def emulated(self) -> tuple[str, ...]:
@@ -180,16 +178,16 @@ class VmsPane(ListPane):
         self.draw()
 
     def point_at_coming(self) -> None:
-        from heartbeat_tui.vms.text import rows_of
+        from heartbeat_tui.vms.rows import job_rows
 
         job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
         if job is None or self.coming is None or self.list is None:
             return
-        (key,) = rows_of(job, self.view)
+        (key,) = job_rows(job, self.view)
         if key != self.coming[1] and key in self.list.keys:
             self.list.point_at_key(key)
             self.coming = job.id, key
-        if job.ended is not None and (key == self.coming[1] or not job.ending.well):
+        if job.ended is not None and (key == self.coming[1] or not job.outcome.ok):
             self.coming = None
 
     # -- what can be done now
@@ -205,40 +203,38 @@ class VmsPane(ListPane):
     def offered(self) -> dict[str, bool]:
         if self.list is None:
             return dict.fromkeys(self.OWN, False)
-        usable = self.usable()
+        free = self.changeable
         return {
             "back": self.seeking or bool(self.marks),
             "mark": self.row is not None,
-            "new": bool(self.view.project) and self.view.rows is not None,
-            "connect": "ssh" in usable,
-            "beat": "beat" in usable,
-            "set_up": "beat" in usable,
+            "new": bool(self.view.project) and self.view.inventory is not None,
+            "connect": bool(free("connect")),
+            "beat": bool(free("benchmark")),
+            "set_up": bool(free("benchmark")),
             "stop": bool(self.targets("stop")),
             "start": bool(self.targets("start")) and not self.targets("stop"),
             "delete": bool(self.targets("delete")),
             "progress": bool(self.view.jobs),
-            "seek": self.seeker is None and bool(self.view.rows),
-            "sort": len(self.view.rows or ()) > 1,
+            "seek": self.seeker is None and bool(self.count),
+            "sort": self.count > 1,
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
         }
 
-    def usable(self) -> Container[str]:
-        """Name what can be done on the node pointed at: nothing while it is changed from here, whatever Google still says of it."""
-        from heartbeat_core.vms.inventory import allowed
-        from heartbeat_tui.vms.text import busy
+    @property
+    def count(self) -> int:
+        return len(self.view.nodes) + len(self.view.queued)
 
-        free = self.row is not None and self.row.kind == "node" and self.row.key not in busy(self.view)
-        return allowed(self.row.state) if free and self.row is not None else ()
+    def targets(self, what: Action) -> tuple[str, ...]:
+        """Return the rows a key acts on: those marked, else the one pointed at, as far as their states allow it and no job changes them."""
+        marked = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None else []
+        return self.changeable(what, marked or [self.pointed_key])
 
-    def targets(self, what: Change) -> tuple[str, ...]:
-        """Name the rows a key acts on: those marked, else the one pointed at; of these what its state allows, and nothing else does."""
-        from heartbeat_tui.vms.dialogs import may
-        from heartbeat_tui.vms.text import busy
+    def changeable(self, what: Action, keys: Iterable[str] | None = None) -> tuple[str, ...]:
+        from heartbeat_tui.vms.rows import is_changeable
 
-        keys = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None and self.marks else [self.pointed_key]
-        under_way = busy(self.view)
-        return tuple(key for key in keys if key not in under_way and may(self.view.nodes.get(key) or self.view.queued.get(key), what))
+        chosen = [self.pointed_key] if keys is None else keys
+        return tuple(key for key in chosen if is_changeable(self.view, key, what))
 
     # -- what the keys do
 
@@ -274,9 +270,9 @@ class VmsPane(ListPane):
 
     async def action_progress(self) -> None:
         """Show the newest job of the row pointed at, else the newest of all."""
-        from heartbeat_tui.vms.text import rows_of
+        from heartbeat_tui.vms.rows import job_rows
 
-        of_row = [job for job in self.view.jobs if self.pointed_key in rows_of(job, self.view)]
+        of_row = [job for job in self.view.jobs if self.pointed_key in job_rows(job, self.view)]
         await self.controller.show_job((of_row or self.view.jobs)[-1].id)
 
     def unmark(self) -> None:
@@ -322,10 +318,10 @@ class VmsPane(ListPane):
             self.refresh_bindings()
 
     def action_sort(self) -> None:
-        from heartbeat_tui.vms.rows import next_order
+        from heartbeat_core.columns import following
 
         if self.list is not None:
-            self.order = next_order(self.order, (column.name for column, _ in self.list.shown))
+            self.order = following([column for column, _ in self.list.shown], self.order)
             self.draw()
 
     def action_one_zone(self) -> None:
@@ -347,7 +343,10 @@ class VmsPane(ListPane):
         self.refresh_bindings()
 
     def on_vm_list_sorted(self, event: VmList.Sorted) -> None:
-        self.order = (event.column, self.order == (event.column, False))
+        from heartbeat_core.columns import turned
+        from heartbeat_core.vms.columns import COLUMNS
+
+        self.order = turned(COLUMNS, self.order, event.column)
         self.draw()
 
 
@@ -362,39 +361,40 @@ class VmHead(Lines):
         super().__init__(id="vms-head")
         self.now = now
         self.view, self.count = InventoryView(), 0
+        self.rows: Sequence[VmRow] = ()
 
-    def show(self, view: InventoryView, count: int) -> None:
-        self.view, self.count = view, count
+    def show(self, view: InventoryView, rows: Sequence[VmRow], count: int) -> None:
+        """Show the state of these rows, ``count`` of which are in the list."""
+        self.view, self.rows, self.count = view, rows, count
         self.draw()
 
     def draw(self) -> None:
         width = self.content_size.width
         if width:
-            self.set_lines([styled_line(head_line(self.view, self.now(), width, self.count))])
+            self.set_lines([styled_line(head_line(self.view, self.rows, self.count, self.now(), width))])
 
     def on_resize(self) -> None:
         self.draw()
 
 
 class VmNotices(Lines):
-    """What is wrong or worth a look; nothing, most of the time."""
+    """What is wrong, or may be; hidden most of the time."""
 
     DEFAULT_CSS = """
     VmNotices { height: auto; max-height: 8; padding: 0 1; }
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self) -> None:
         super().__init__(id="vms-notices")
-        self.now = now
 
-    def show(self, view: InventoryView) -> None:
-        lines = [styled_line(line) for line in notices(view, self.now())]
+    def show(self, view: InventoryView, rows: Sequence[VmRow]) -> None:
+        lines = [styled_line(line) for line in notices(view, rows)]
         self.display = bool(lines)
         self.set_lines(lines)
 
 
 class VmLog(Lines):
-    """The newest changes."""
+    """The newest events."""
 
     DEFAULT_CSS = """
     VmLog { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -403,7 +403,7 @@ class VmLog(Lines):
     def __init__(self) -> None:
         super().__init__(id="vms-log")
         self.view = InventoryView()
-        self.border_title = "what has changed"
+        self.border_title = "events"
 
     def show(self, view: InventoryView) -> None:
         self.view = view

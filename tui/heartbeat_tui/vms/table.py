@@ -1,18 +1,21 @@
-"""The TPU VMs, one a line: a thousand cost what those on the screen cost."""
+"""The list of TPU VMs, one a line; only the lines on the screen are drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_tui.vms.rows import Order, VmRow, Widths, header_pieces, layout, needed, row_pieces
-from heartbeat_tui.widgets.table import Layout, LinesList
+from heartbeat_core.columns import Layout, Order, column_at, lay_out, title_texts, wanted_widths
+from heartbeat_core.vms.columns import COLUMNS, VmRow
+from heartbeat_tui.vms.rows import note_cells
+from heartbeat_tui.widgets.table import LinesList
 from heartbeat_tui.widgets.text import styled_line
+
+MARKS = 3  # cells before the first column: pointed at, marked
 
 
 class VmList(LinesList):
@@ -29,29 +32,28 @@ class VmList(LinesList):
             super().__init__()
             self.column = column
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self) -> None:
         super().__init__(id="vm-list")
-        self.now = now
         self.rows: tuple[VmRow, ...] = ()
         self.marks: frozenset[str] = frozenset()
         self.order: Order = ("name", False)
-        self.widths: Widths = {}
-        self.shown: Layout = ()
+        self.widths: dict[str, int] = {}
+        self.shown: Layout[VmRow] = ()
 
     @property
     def row(self) -> VmRow | None:
         return self.rows[self.cursor] if self.rows else None
 
     def show(self, rows: Sequence[VmRow], marks: frozenset[str], order: Order) -> None:
-        """Draw these rows; where the same ones stand where they stood, only those that have changed."""
+        """Draw these rows; if the same ones stand where they stood, only those that have changed."""
         old, old_marks, old_order = self.rows, self.marks, self.order
         self.rows, self.marks, self.order = tuple(rows), marks, order
         keys = [row.key for row in self.rows]
         if self.lay_out() or keys != self.keys or order != old_order:
             self.show_keys(keys)
             return
-        for index, (was, row) in enumerate(zip(old, self.rows, strict=True)):
-            if (was is not row and was != row) or (row.key in marks) != (row.key in old_marks):
+        for index, (before, row) in enumerate(zip(old, self.rows, strict=True)):
+            if before != row or (row.key in marks) != (row.key in old_marks):
                 self.refresh_row(index)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -59,13 +61,13 @@ class VmList(LinesList):
         return action != "choose" or bool(self.rows)
 
     def lay_out(self) -> bool:
-        """Choose the columns; say whether they have changed."""
+        """Choose the columns; return whether they have changed."""
         width = self.size.width
         if not width:
             return False
-        self.widths = needed(self.rows, self.widths)
-        shown, self.shown = self.shown, layout(self.widths, width - 1)
-        return shown != self.shown
+        self.widths = wanted_widths(COLUMNS, self.rows, self.widths)
+        before, self.shown = self.shown, lay_out(COLUMNS, self.widths, width - 1 - MARKS)
+        return before != self.shown
 
     def on_resize(self) -> None:
         self.widths = {}
@@ -73,18 +75,16 @@ class VmList(LinesList):
 
     def draw_heading(self, width: int) -> Content:
         del width
-        return styled_line([(text, kind) for text, kind, _ in header_pieces(self.shown, self.order)])
+        return styled_line([(" " * MARKS, ""), *((text, style) for text, style, _ in title_texts(self.shown, self.order))])
 
     def draw_row(self, index: int, width: int) -> Content:
         del width
         row = self.rows[index]
-        return styled_line(row_pieces(row, self.shown, self.now(), marked=row.key in self.marks, pointed=index == self.cursor))
+        marks = [("➤" if index == self.cursor else " ", "beat"), ("✓ " if row.key in self.marks else "  ", "beat")]
+        return styled_line([*marks, *note_cells(row, self.shown)])
 
-    def heading_clicked(self, x: int) -> None:
-        at = x
-        for text, _, column in header_pieces(self.shown, self.order):
-            at -= len(text)
-            if at < 0:
-                if column:
-                    self.post_message(self.Sorted(column))
-                return
+    def on_lines_list_heading_clicked(self, event: LinesList.HeadingClicked) -> None:
+        event.stop()
+        column = column_at(self.shown, event.x - MARKS)
+        if column is not None:
+            self.post_message(self.Sorted(column))
