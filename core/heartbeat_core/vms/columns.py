@@ -168,7 +168,7 @@ def service_account(row: VmRow) -> str | None:
 
 COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ColumnSpec(
-        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=12, worth=10,
+        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=16, worth=10,
         sort=lambda row: row.id, json=lambda row: row.id,
     ),
     ColumnSpec(
@@ -179,11 +179,11 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         sort=type_key, json=lambda row: row.type or None, json_key="accelerator_type",
     ),
     ColumnSpec(
-        "state", "STATE", lambda row: state_of(row.resource).label, least=12, most=26, worth=9,
+        "state", "STATE", lambda row: state_of(row.resource).label, least=16, most=26, worth=9,
         sort=lambda row: row.resource.state, json=lambda row: row.resource.state,
     ),
     ColumnSpec(
-        "health", "HEALTH", health_cell, least=11, most=22, worth=6,
+        "health", "HEALTH", health_cell, least=13, most=22, worth=6,
         sort=lambda row: row.node and row.node.health, json=lambda row: row.node and row.node.health,
     ),
     ColumnSpec(
