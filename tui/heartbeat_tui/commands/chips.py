@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 EVERY_S = 1.0
 DESCRIPTION = (
-    "Look at the chips of this machine or of a TPU VM, also while somebody else's program uses them: nothing is opened or taken. "
-    "Exit 0 where the chips told of themselves, 1 where there is no workload yet, 3 where it could not be told."
+    "Show memory and duty cycle of the chips of this machine or of a TPU VM, also while another program uses them: no device is opened. "
+    "Exit 0 with values, 1 if there is no workload yet, 3 could not tell."
 )
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("chips", help="show memory and duty cycle of the TPU's chips", description=DESCRIPTION)
-    parser.add_argument("--json", action="store_true", help="print one object a look: schema, state, chips, holders, problem")
-    parser.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
-    parser.add_argument("--every", type=duration, default=EVERY_S, metavar="TIME", help="between two looks of --watch, default 1s")
+    parser.add_argument("--json", action="store_true", help="print one object for each reading: schema, state, chips, holders, problem")
+    parser.add_argument("--watch", action="store_true", help="read again and again, until Ctrl-C")
+    parser.add_argument("--every", type=duration, default=EVERY_S, metavar="TIME", help="between two readings of --watch, default 1s")
     parser.add_argument(
         "--port", type=port, action="append", default=[], metavar="N", help="where libtpu serves its metrics, default 8431; may be repeated"
     )
-    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="look with this Python, which has tpu-info")
-    parser.add_argument("--on", metavar="NAME[:WORKER|:all]", default=argparse.SUPPRESS, help="look at this TPU VM, over ssh")
+    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="read with this Python, which has tpu-info")
+    parser.add_argument("--on", metavar="NAME[:WORKER|:all]", default=argparse.SUPPRESS, help="read the chips of this TPU VM, over ssh")
     parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
     parser.add_argument("--zone", metavar="ZONE", help="the zone of the TPU VM that --on names")
     parser.set_defaults(run=run)
@@ -50,11 +50,11 @@ def port(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look; return 0 where every machine's chips told of themselves, else the worst of what their last looks say."""
+    """Print the readings; return 0 if the last one of every machine has values, else the worst of their exit codes."""
     from heartbeat_core.telemetry.monitor import looks_at
 
     last: dict[str, ChipReadings] = {}
-    # whatever ends this ends the readers
+    # the readers end with this
     with contextlib.closing(looks_at(make_readers(args), args.every if args.watch else None)) as looks:
         if args.watch and sys.stdout.isatty() and not args.json:
             show_live(looks, last)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
-    """Make a reader for each machine, by its name, which is empty for this one; raise HeartbeatError where one cannot be reached."""
+    """Return a reader for each machine, by its name, which is empty for this one; raise HeartbeatError if one cannot be reached."""
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.settings import load_settings
 
@@ -80,7 +80,7 @@ def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
 
 
 def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
-    """Find the hosts that ``--on`` names and bring them our key, nothing else: the reader comes along with its order."""
+    """Return the hosts that ``--on`` names, with our key on them and nothing else: the reader is sent with its order."""
     from heartbeat_tui.commands.options import make_destination
 
     destination = make_destination(args, settings)
@@ -95,7 +95,7 @@ def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
 
 
 def show_live(looks: Iterator[tuple[str, ChipReadings]], last: dict[str, ChipReadings]) -> None:
-    """Draw each look in the place of the one before, machines one below the other."""
+    """Draw each reading in place of the one before, machines one below the other."""
     from rich.live import Live
     from rich.text import Text
 
@@ -118,7 +118,7 @@ def exit_code(look: ChipReadings) -> int:
 
 
 def look_json(look: ChipReadings, host: str = "") -> dict[str, Any]:
-    """Make the one object that ``chips --json`` prints a look: schema 1."""
+    """Return the object that ``chips --json`` prints for a reading: schema 1."""
     problem = look.problem
     return {
         "schema": 1,
@@ -137,16 +137,16 @@ def look_json(look: ChipReadings, host: str = "") -> dict[str, Any]:
 
 
 def lines(look: ChipReadings, host: str = "") -> list[str]:
-    """Write a look as text: the machine, who holds the chips, what they told, what is missing and why."""
+    """Return a reading as text: the machine, who holds the chips, their values, what is missing and why."""
     shown = [" · ".join(part for part in (host, look.title, ", ".join(look.files)) if part)]
     shown += [f"held by {holder}" for holder in look.holders]
     if look.tpus and not look.holders:
-        hidden = f"; {look.unreadable} processes of others could not be looked into" if look.unreadable else ""
-        shown.append(f"nobody was seen with the chip{hidden}")
+        hidden = f"; {look.unreadable} processes of other users are unreadable" if look.unreadable else ""
+        shown.append(f"no process was seen with the chip{hidden}")
     if look.chips:
         shown += ["", f"{'device':<8}{'HBM used':>12}{'of':>12}{'':>7}{'duty cycle':>12}", *map(chip_line, look.chips)]
         ports = ", ".join(f"localhost:{answer.port}" for answer in look.answers if answer.outcome == "told")
-        shown.append(f"told by {ports} through tpu-info {look.library}, {look.time[11:19]} UTC")
+        shown.append(f"from {ports} through tpu-info {look.library}, {look.time[11:19]} UTC")
     problem = look.problem
     if problem:
         shown += ["", f"{'!' if look.chips else '✗'} {problem.title}", *(f"  {part}" for part in (problem.cause, problem.remedy) if part)]

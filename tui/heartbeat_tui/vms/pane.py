@@ -131,7 +131,7 @@ class VmsPane(ListPane):
         known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in known)
-        self.list.show(rows, self.marks, self.order)
+        self.list.show(rows, dict.fromkeys(self.marks, "✓"), self.order)
         self.point_at_coming()
         self.head.show(self.view, known, len(rows))
         self.notices.show(self.view, known)
@@ -342,12 +342,12 @@ class VmsPane(ListPane):
     def on_lines_list_pointed(self) -> None:
         self.refresh_bindings()
 
-    def on_vm_list_sorted(self, event: VmList.Sorted) -> None:
+    def on_lines_list_sorted(self, event: VmList.Sorted) -> None:
         from heartbeat_core.columns import turned
-        from heartbeat_core.vms.columns import COLUMNS
 
-        self.order = turned(COLUMNS, self.order, event.column)
-        self.draw()
+        if self.list is not None:
+            self.order = turned(self.list.columns, self.order, event.column)
+            self.draw()
 
 
 class VmHead(Lines):

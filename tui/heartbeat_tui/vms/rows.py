@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from heartbeat_core.cloud.tpu import Node
-from heartbeat_core.columns import GAP, Layout, StyledText, fitted
+from heartbeat_core.columns import StyledText
 from heartbeat_core.vms.columns import VmRow, vm_rows
 from heartbeat_core.vms.inventory import Transition, age_words
 from heartbeat_core.vms.pricing import rate_of
@@ -97,32 +97,3 @@ def is_changeable(view: InventoryView, key: str, what: Action) -> bool:
     """Return whether the state of a row's resource allows an action, and no job changes it."""
     resource = view.find(key)
     return resource is not None and what in state_of(resource).actions and key not in busy_rows(view)
-
-
-# -- drawing
-
-
-def note_cells(row: VmRow, layout: Layout[VmRow]) -> list[StyledText]:
-    """Return the cells of a row; a note stands over the columns right of the state for as long as there is one."""
-    note, skip = row.doing or row.note, 0
-    cells: list[StyledText] = []
-    for index, (column, width) in enumerate(layout):
-        if skip:
-            skip -= 1
-            continue
-        text, style = column.styled(row)
-        cells.append((" " * GAP * bool(index) + column.fitted(text, width), style))
-        if column.key == "state" and note:
-            skip, room = covered(layout[index + 1 :], len(note[0]))
-            cells.append((" " * GAP + fitted(note[0], room), note[1]))
-    return cells
-
-
-def covered(layout: Layout[VmRow], length: int) -> tuple[int, int]:
-    """Return how many columns a text of that length covers, and how many cells they have."""
-    cells = -GAP
-    for number, (_, width) in enumerate(layout, 1):
-        cells += width + GAP
-        if cells >= length:
-            return number, cells
-    return len(layout), max(0, cells)
