@@ -199,7 +199,7 @@ def refuse_fictitious(node: Node, where: Endpoint, endpoint: str | None) -> None
 
 def gcloud_environ(endpoint: str | None) -> dict[str, str]:
     """Return the environment of gcloud and ssh; for an emulator with keys of its own."""
-    environ = remedy_environ(endpoint)
+    environ = fix_environ(endpoint)
     if endpoint is not None:
         home = Path(environ["CLOUDSDK_CONFIG"]) / "home"
         home.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.vocabulary import Change
-    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.vms.create_form import Start
     from heartbeat_tui.vms.dialogs import Describe, JobScreen, Question, SetUp
     from heartbeat_tui.vms.model import InventoryView, Job

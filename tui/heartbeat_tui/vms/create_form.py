@@ -22,10 +22,8 @@ from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target, TargetOffers
-    from heartbeat_core.cloud.target import TargetOffers as Offered
     from heartbeat_core.vms.pricing import Rates
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.vms.model import InventoryView
 
 
@@ -161,12 +159,6 @@ def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | Non
 def in_a_line(problem: HeartbeatError) -> str:
     """Return a problem in one line: what, and what to do, or else why."""
     return f"{problem.title}. {problem.remedy or problem.cause}".strip()
-
-
-def runtime_for(accelerator_type: str) -> str | None:
-    """Return the runtime that fits a type, None if that is not known."""
-    kind = find_accelerator(accelerator_type)
-    return kind.family.runtime if kind else None
 
 
 def options(name: str, offered: TargetOffers | None) -> tuple[str, ...]:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.cancellation import Cancellation
     from heartbeat_core.cloud.session import CloudSession
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.vms.inventory import History, Inventory, Transition
     from heartbeat_core.vms.operation import OnStep, OperationStep, PollPolicy
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.vocabulary import Change, Resource
-    from heartbeat_core.cloud.target import TargetOffers
 
 
 Work = Callable[["CloudSession", "OnStep"], object]

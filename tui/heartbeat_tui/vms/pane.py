@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from textual.timer import Timer
 
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.columns import Order
     from heartbeat_core.vms.columns import VmRow
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
     from heartbeat_core.vms.vocabulary import Action
-    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.create_form import Start, VmForm
     from heartbeat_tui.vms.table import VmList
