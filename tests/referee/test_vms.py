@@ -57,7 +57,7 @@ def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: Creat
     assert bodies(done.stdout + done.stderr)[0] == wish.body()
 
 
-def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorProcess, session: CloudSession) -> None:
+def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorThread, session: CloudSession) -> None:
     create(session, replace(RICH, network="", subnetwork=""), policy=QUICK)
     gcloud.run("", *replace(RICH, network="", subnetwork="", name="b").command()[1:])
     ours, theirs = (gcloud(f"compute tpus tpu-vm describe {name}") for name in ("a", "b"))

@@ -223,7 +223,7 @@ async def test_what_is_in_a_zone_that_falls_silent_is_kept_and_said_to_be_old(vm
 
 async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     async with vms("running") as stage:
-        monkeypatch.setattr(stage.fleet, "take", lambda *_: 1 / 0)
+        monkeypatch.setattr(stage.fleet, "fetch", lambda *_: 1 / 0)
         await stage.press("r")
         assert "ZeroDivisionError" in stage.words()
         assert stage.app.vms.next_look is not None
