@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Provisioning = Literal["on-demand", "spot", "reserved"]
@@ -88,6 +89,7 @@ class Accelerator:
         return self.quota_id("on-demand", "zone") == other.quota_id("on-demand", "zone") and self.family == other.family
 
 
+@lru_cache(maxsize=1000)  # a list of a thousand TPU VMs asks for the type in every cell
 def find_accelerator(name: str | None) -> Accelerator | None:
     """Find a type by its name; None for one not known here, which Google may well have."""
     match = NAME.fullmatch((name or "").strip().lower())

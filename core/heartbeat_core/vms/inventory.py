@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.errors import CloudError
@@ -148,6 +149,7 @@ class History:
         return found
 
 
+@lru_cache(maxsize=10_000)  # ages are computed anew with every drawing
 def moment(stamp: str | None) -> datetime | None:
     """Return the time of one of Google's time stamps, None if it is none: 2026-11-22T10:00:00.123456789Z."""
     if not stamp:

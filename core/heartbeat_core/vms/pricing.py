@@ -67,13 +67,15 @@ def key(family: str, region: str, provisioning: Provisioning) -> str:
     return f"{family} {region} {provisioning}"
 
 
-def estimate(rates: Rates | None, accelerator_type: str | None, zone: str, provisioning: Provisioning) -> Estimate | None:
+def estimate(
+    rates: Rates | None, accelerator_type: str | None, zone: str, provisioning: Provisioning, *, charged: bool = True
+) -> Estimate | None:
     """Return what a TPU VM of that kind costs an hour, None if that is not known."""
     kind = find_accelerator(accelerator_type)
     if rates is None or kind is None:
         return None
     per_chip = rates.find(kind.family.name, zone.rpartition("-")[0], provisioning)
-    return None if per_chip is None else Estimate(per_chip * kind.chips, per_chip, kind.chips, charged=True, rates=rates)
+    return None if per_chip is None else Estimate(per_chip * kind.chips, per_chip, kind.chips, charged, rates)
 
 
 def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -> str:
@@ -87,8 +89,7 @@ def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -
 
 def rate_of(rates: Rates | None, node: Node) -> Estimate | None:
     """Return what a node costs an hour while it runs, and whether it does."""
-    found = estimate(rates, node.accelerator_type, node.zone, node.provisioning)
-    return found and Estimate(found.per_hour, found.per_chip, found.chips, state_of(node).charged, found.rates)
+    return estimate(rates, node.accelerator_type, node.zone, node.provisioning, charged=state_of(node).charged)
 
 
 def cost_so_far(rates: Rates | None, node: Node, now: datetime) -> float | None:

@@ -93,7 +93,7 @@ def test_a_python_that_is_not_there_is_told() -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("print('hello')", "no look"),
+        ("print('hello')", "unreadable line"),
         ("print('ssh: connect to host 10.0.0.1: \\x1b[31mrefused', file=sys.stderr); sys.exit(255)", "refused"),
         ("sys.exit(7)", "exit code 7"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),

@@ -78,5 +78,5 @@ def test_chips_are_counted_by_slot_and_named() -> None:
     "line", [b"", b"{}", b"[]", b"Defaulting to PJRT_DEVICE=CPU", b'{"time": "", "tpus": [], "answers": [{"port": "x"}]}']
 )
 def test_a_line_that_is_no_look_is_refused(line: bytes) -> None:
-    with pytest.raises(HeartbeatError, match="no look"):
+    with pytest.raises(HeartbeatError, match="unreadable line"):
         look_from_json(line)

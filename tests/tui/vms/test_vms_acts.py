@@ -91,7 +91,7 @@ async def test_to_delete_the_name_is_typed(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/stopped")
         await stage.press("D")
-        assert "gone for good" in stage.words()
+        assert "deleted for good" in stage.words()
         assert "tpu-vm delete stopped --project=demo-project" in stage.words()
         await stage.press("enter")
         await stage.type("stop")
