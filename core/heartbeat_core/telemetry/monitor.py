@@ -20,7 +20,7 @@ from typing import Any
 from heartbeat_core.benchmark.process import kill_worker
 from heartbeat_core.benchmark.run import Told
 from heartbeat_core.errors import HeartbeatError, sanitize_line
-from heartbeat_core.telemetry.readings import ChipReadings, look_from_json
+from heartbeat_core.telemetry.readings import ChipReadings, reading_from_json
 
 # What runs under the other Python, each before what imports it. It is sent along, so nothing of ours must be installed there.
 MODULES = tuple(f"heartbeat_core.{name}" for name in ("benchmark.tpu_chips", "benchmark.control", "telemetry.reader"))
@@ -33,8 +33,8 @@ for name, source in order["modules"]:
 sys.modules["heartbeat_core.telemetry.reader"].main(order)
 """
 ANSWER_S = 2.0  # for a metrics server
-LOOK_S = 30.0  # for one reading, with the start of Python
-FAR_LOOK_S = 60.0  # the same over ssh
+READING_S = 30.0  # for one reading, with the start of Python
+REMOTE_READING_S = 60.0  # the same over ssh
 ERROR_LINES = 5
 LAST_WORDS_S = 1.0  # to read its last lines of stderr
 LONGEST_LINE = 2**20  # bytes; a reading of 256 devices is a twentieth of it
@@ -57,7 +57,7 @@ class Reader:
     on_host: Callable[[Sequence[str]], list[str]] | None = None
     environ: Mapping[str, str] | None = None
     holders: bool = True
-    limit_s: float = LOOK_S
+    limit_s: float = READING_S
     answer_s: float = ANSWER_S
     root: Path = Path("/")
 
@@ -88,7 +88,7 @@ class Reader:
 
 
 class ChipReader:
-    """A running reader. ``looks`` belongs to one thread, whose end is the reader's as well; ``stop`` may come from any."""
+    """A running reader. ``readings`` belongs to one thread, whose end is the reader's as well; ``stop`` may come from any."""
 
     def __init__(self, reader: Reader, every_s: float | None = None) -> None:
         self.reader, self.every_s = reader, every_s
@@ -97,7 +97,7 @@ class ChipReader:
         self.stopping = threading.Event()
         self.guard = threading.Lock()  # between a start and a stop
 
-    def looks(self) -> Generator[ChipReadings, None, None]:
+    def readings(self) -> Generator[ChipReadings, None, None]:
         """Yield one reading after another; the last one says why no more will come, unless ``stop`` ended them."""
         try:
             with self.guard:
@@ -124,7 +124,7 @@ class ChipReader:
         try:
             for line in lines_of(process.stdout.fileno(), self.reader.limit_s + (self.every_s or 0)):
                 count += 1
-                yield look_from_json(line)
+                yield reading_from_json(line)
         except TimeoutError:
             yield ChipReadings(failure=f"It did not answer within {self.reader.limit_s:.0f} s.")
             return
@@ -184,15 +184,15 @@ def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
             raise HeartbeatError("the reader printed a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
 
 
-def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:
+def readings_of(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:
     """Read several machines in parallel, each in a thread of its own; yield each reading with the name of its machine."""
     told: queue.SimpleQueue[tuple[str, ChipReadings | None]] = queue.SimpleQueue()
     watchers = {name: ChipReader(reader, every_s) for name, reader in readers.items()}
 
     def listen(name: str) -> None:
         try:
-            for look in watchers[name].looks():
-                told.put((name, look))
+            for reading in watchers[name].readings():
+                told.put((name, reading))
         finally:
             told.put((name, None))
 
@@ -202,11 +202,11 @@ def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Gen
     left = len(threads)
     try:
         while left:
-            name, look = told.get()
-            if look is None:
+            name, reading = told.get()
+            if reading is None:
                 left -= 1
             else:
-                yield name, look
+                yield name, reading
     finally:
         for watcher in watchers.values():
             watcher.stop()
@@ -237,18 +237,18 @@ class TpuChipMonitor:
         return self.always or environment.get("hardware") == "TPU" or bool(environment.get("chip"))
 
     def tell(self) -> Iterator[Told]:
-        for look in self.watcher.looks():
-            yield look.chips, what_lacks(look)
+        for reading in self.watcher.readings():
+            yield reading.chips, what_lacks(reading)
 
     def stop(self) -> None:
         self.watcher.stop()
 
 
-def what_lacks(look: ChipReadings) -> str | None:
+def what_lacks(reading: ChipReadings) -> str | None:
     """Return in one line what is missing; beside a run a missing server is not a "not yet"."""
-    problem = look.problem
+    problem = reading.problem
     if problem is None:
         return None
-    if look.state == "idle":
-        return f"no server answers on {' and '.join(f'localhost:{answer.port}' for answer in look.answers)}"
+    if reading.state == "idle":
+        return f"no server answers on {' and '.join(f'localhost:{answer.port}' for answer in reading.answers)}"
     return f"{problem.title}: {problem.cause}"

@@ -48,7 +48,7 @@ def main(order: Mapping[str, Any]) -> None:
         tpus = scan_tpus(root / "sys/bus/pci/devices")
         if ask is None and (tpus or order["ports"]):
             ask, library = load_library()
-        line = json.dumps({**look(order, root, tpus, ask), **library}, allow_nan=False).encode() + b"\n"
+        line = json.dumps({**reading(order, root, tpus, ask), **library}, allow_nan=False).encode() + b"\n"
         stdout.write(line)
         stdout.flush()
         if not every_s:
@@ -62,7 +62,7 @@ def end_with_stdin() -> None:
     os._exit(0)
 
 
-def look(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask: Ask | None) -> dict[str, Any]:
+def reading(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask: Ask | None) -> dict[str, Any]:
     """Return one reading: the chips on the bus, who holds them, what each port answered."""
     found: dict[str, Any] = {
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),

@@ -85,15 +85,15 @@ def title_of(name: str | None) -> str:
     return chip.title if chip else "TPU of an unknown generation"
 
 
-def explain(look: ChipReadings) -> HeartbeatError | None:
-    ports = " and ".join(f"localhost:{answer.port}" for answer in look.answers)
-    named = len(look.answers) > 1
-    details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in look.answers if each.detail)
-    state = look.state
+def explain(reading: ChipReadings) -> HeartbeatError | None:
+    ports = " and ".join(f"localhost:{answer.port}" for answer in reading.answers)
+    named = len(reading.answers) > 1
+    details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in reading.answers if each.detail)
+    state = reading.state
     if state == "told":
         return None
     if state == "broken":
-        return problem("the chips could not be read", look.failure, "Try again; name the Python with --python.")
+        return problem("the chips could not be read", reading.failure, "Try again; name the Python with --python.")
     if state == "no tpu":
         return problem(
             "there is no TPU on this machine",
@@ -103,7 +103,7 @@ def explain(look: ChipReadings) -> HeartbeatError | None:
     if state == "no library":
         return problem(
             "the package tpu-info is missing",
-            f"The Python that reads the chips has none: {look.library_problem}.",
+            f"The Python that reads the chips has none: {reading.library_problem}.",
             "Install it beside torch_xla: heartbeat-tui backend install xla. Or name a Python that has it: --python.",
         )
     if state == "idle":
@@ -116,14 +116,14 @@ def explain(look: ChipReadings) -> HeartbeatError | None:
     if state == "silent":
         return problem(
             "the program on the chip serves no metrics",
-            f"Held by {'; '.join(map(str, look.holders))}. No server answers on {ports}.",
+            f"Held by {'; '.join(map(str, reading.holders))}. No server answers on {ports}.",
             "It may serve another port, which --port names (libtpu's TPU_RUNTIME_METRICS_PORTS), or run in a container of its own.",
         )
     if state == "timeout":
         return problem(f"{ports} does not answer", details, "The program on the chip may hang; check it, and try again.")
     if state == "refused":
         return problem(f"{ports} refuses the metrics", details, "Something else may serve that port, or libtpu is too old for them.")
-    silent = any(answer.outcome != "told" for answer in look.answers)
+    silent = any(answer.outcome != "told" for answer in reading.answers)
     remedy = "Check whether the program behind that port still runs." if silent else "A newer release of libtpu may report more."
     return problem("some values are missing", details or "The server did not report every value of each chip.", remedy)
 
@@ -132,7 +132,7 @@ def problem(title: str, cause: str, remedy: str, *, exit_code: int = 3) -> Heart
     return HeartbeatError(title, cause, remedy, exit_code=exit_code)
 
 
-def look_from_json(line: bytes) -> ChipReadings:
+def reading_from_json(line: bytes) -> ChipReadings:
     """Return the reading in a line of the reader; raise HeartbeatError if it is none."""
     try:
         said = json.loads(line)
