@@ -166,5 +166,9 @@ def lines(reading: ChipReadings, host: str = "") -> list[str]:
         shown.append(f"from {ports} through tpu-info {reading.library}, {reading.time[11:19]} UTC")
     problem = reading.problem
     if problem:
-        shown += ["", f"{'!' if reading.chips else '✗'} {problem.title}", *(f"  {part}" for part in (problem.cause, problem.remedy) if part)]
+        shown += [
+            "",
+            f"{'!' if reading.chips else '✗'} {problem.title}",
+            *(f"  {part}" for part in (problem.cause, problem.remedy) if part),
+        ]
     return shown
