@@ -35,7 +35,7 @@ def at_least(least: int, default: int | None, most: int) -> Any:
 
 @dataclass(frozen=True)
 class BeatSettings:
-    """What a run does unless told otherwise; "auto" is the TPU where the PCI bus shows one, else the CPU."""
+    """The defaults of a run; "auto" is the TPU where the PCI bus shows one, else the CPU."""
 
     backend: str = field(default="auto", metadata={"choices": ("auto", *BACKENDS)})
     method: Method = "synchronized"

@@ -85,7 +85,7 @@ class Accelerator:
         return f"{stem}{serving}PerProjectPer{scope.title()}ForTPUAPI"
 
     def same_quota(self, other: Accelerator) -> bool:
-        """Say whether both are charged to one quota."""
+        """Return whether both count against the same quota."""
         return self.quota_id("on-demand", "zone") == other.quota_id("on-demand", "zone") and self.family == other.family
 
 
@@ -101,7 +101,7 @@ def find_accelerator(name: str | None) -> Accelerator | None:
 
 
 def runtime_fits(accelerator: Accelerator, runtime: str) -> bool | None:
-    """Say whether a TPU VM of that type with that runtime has a driver for its chips; None for a runtime not known here."""
+    """Return whether a TPU VM of that type with that runtime has a driver for its chips; None for an unknown runtime."""
     if runtime == accelerator.family.runtime:
         return True
     if runtime.startswith(("tpu-vm-", "tpu-ubuntu")):  # of v4 and older; on newer chips they come up READY, without a driver

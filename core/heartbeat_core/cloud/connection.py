@@ -124,7 +124,7 @@ def kind_of(error: BaseException) -> Kind:
 
 
 def reason_of(error: BaseException) -> str:
-    """Say what is at the bottom of it: the libraries wrap "Connection refused" three times."""
+    """Return the innermost reason: the libraries wrap "Connection refused" three times."""
     reason: object = error
     for part in error.args[:1]:
         reason = getattr(part, "reason", None) or part
