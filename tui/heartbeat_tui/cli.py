@@ -18,7 +18,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {  # each a module in heartbeat_tui.commands, imported when it is used
     "bench": "time the product without a screen",
     "tour": "take a guided tour of the handbook's first part",
-    "devices": "list what this machine can beat on",
+    "devices": "list the devices that runs can use here",
     "runs": "list, label, compare, check and export recorded runs",
     "chips": "show memory and duty cycle of the TPU's chips",
     "replay": "watch a recorded run again",

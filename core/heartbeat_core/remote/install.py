@@ -15,7 +15,7 @@ from typing import IO, Literal, cast
 
 from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.devices import Device, understand
+from heartbeat_core.benchmark.devices import Device, read_answer
 from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
 from heartbeat_core.checks.fix_runner import lines_of
 from heartbeat_core.diagnosis.diagnose import diagnose_text
@@ -253,7 +253,7 @@ def probe_device(host: Host, backend: str = "") -> Device:
     code, output, errors = converse(host, json.dumps(order).encode() + b"\n")
     if code == LOST:
         raise cannot_reach(host.label, errors.decode("utf-8", "replace"))
-    return understand(backend, host.python, output, errors, code)
+    return read_answer(backend, host.python, output, errors, code)
 
 
 def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
