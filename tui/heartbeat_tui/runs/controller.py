@@ -64,7 +64,7 @@ class RunsController(Controller):
 
     async def show_change(self) -> None:
         if self.view is not None:
-            self.view.show(self.library.runs())
+            self.view.show(self.library.listing())
 
     # -- the list
 
@@ -76,9 +76,9 @@ class RunsController(Controller):
         """Look for runs that are new, made here or by another program."""
         self.work_on_files(self.library.read)
 
-    def look_at(self, entry: RunEntry) -> None:
+    def load_latest(self, entry: RunEntry) -> None:
         """Read a run for its chart."""
-        self.work_on_files(partial(self.library.look_at, entry))
+        self.work_on_files(partial(self.library.load_latest, entry))
 
     def label(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
         """Change what runs are called."""
@@ -216,7 +216,7 @@ class RunsController(Controller):
         config = await asyncio.to_thread(self.config_for, pair)
         problem = self.backend_problem(backend)
         if problem:
-            folder = self.library.runs().folder
+            folder = self.library.listing().folder
             remedy = f"Install it with heartbeat-tui backend install {backend}, or copy a recording of a TPU into {folder}."
             self.report(HeartbeatError(f"there is no run on {backend} to hold the CPU against", problem, remedy))
             return

@@ -161,11 +161,11 @@ class RunsPane(ListPane):
         if row.is_head:
             self.details.show(group_facts(row), None, entry.group)
             return
-        sight = self.controller.library.sight(entry) if entry.readable else None
-        snapshot = None if sight is None or isinstance(sight, HeartbeatError) else sight.snapshot
+        result = self.controller.library.loaded(entry) if entry.readable else None
+        snapshot = None if result is None or isinstance(result, HeartbeatError) else result.snapshot
         self.details.show(run_facts(entry, now), snapshot, entry.title)
-        if sight is None and entry.readable:
-            self.controller.look_at(entry)
+        if result is None and entry.readable:
+            self.controller.load_latest(entry)
 
     def on_screen_resume(self) -> None:
         self.awake = True
