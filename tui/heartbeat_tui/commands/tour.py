@@ -59,7 +59,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
             report, series, interrupted = run_step(launcher, tour.step)
             if interrupted:
                 return INTERRUPTED
-            tour.took(report)
+            tour.apply(report)
         conclusions = tour.conclusions()
         if as_json:
             shown = tour.reports.get(tour.step.name)

@@ -1,4 +1,4 @@
-"""Leads through the tour: its guide stands in the Heartbeat pane, and its runs are the pane's."""
+"""The controller of the tour: the guide is part of the Heartbeat pane, which runs the steps."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TourController(Controller):
             await self.benchmark.view.guide_with(self.guide)
 
     async def arrive(self) -> None:
-        """Show the step that was gone to: its config in the pane, and no run."""
+        """Show the present step: its config in the pane, and no run."""
         assert self.tour is not None
         config = self.tour.step.plan
         self.benchmark.session.stop()
@@ -73,8 +73,8 @@ class TourController(Controller):
             await self.guide.show()
 
     def see(self, snapshot: Snapshot) -> None:
-        """Take what is new of the step's run."""
-        if self.tour is not None and self.tour.took(snapshot.report):
+        """Keep the newest report of the run of this step."""
+        if self.tour is not None and self.tour.apply(snapshot.report):
             self.app.call_later(self.show_guide)
 
     async def lead(self, way: str) -> None:
