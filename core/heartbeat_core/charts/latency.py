@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WARM_CELLS = 12  # room for the warm-up and its marks, however long the run
 GUTTER = 8  # cells that the vertical axis takes
 LEVELS_LEAST = 8  # cells of height from which there is room for the duty cycle
-LEAST = (20, 5)  # cells under which a chart shows nothing that can be read
+LEAST = (20, 4)  # cells under which a chart shows nothing that can be read
 MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}
 USUAL, FAR = 0.97, 4.0  # the share of columns that is always shown, and how far beyond them the others may be
 APART = 14  # cells between two markers of one run

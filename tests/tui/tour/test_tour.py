@@ -110,7 +110,7 @@ async def test_guide_and_chart_both_have_room_on_a_small_screen(theatre: Open, s
         assert "the tour, 1 of 6" in text
         assert "Next" in text
         assert "latency per iteration" in text
-        assert "steady" in text  # the axis of a chart that has room
+        assert "warm-up" in text  # the axis of a chart that has room
         foot = f"{text.splitlines()[-1]} "
         assert all(f"{key} " in foot for key in ("n Next", "esc Leave", "r Again", "? Help", "q Quit"))
 
