@@ -204,7 +204,7 @@ class RunsController(Controller):
             await self.offer_run(pair)
         else:
             self.report(
-                HeartbeatError("there is no pair to compare yet", "The run just made has no figures, or was not kept.", "4, then t.")
+                HeartbeatError("there is no pair to compare yet", "The run just made has no figures, or was not recorded.", "4, then t.")
             )
 
     async def offer_run(self, pair: DevicePair) -> None:
@@ -218,11 +218,11 @@ class RunsController(Controller):
         if problem:
             folder = self.library.listing().folder
             remedy = f"Install it with heartbeat-tui backend install {backend}, or copy a recording of a TPU into {folder}."
-            self.report(HeartbeatError(f"there is no run on {backend} to hold the CPU against", problem, remedy))
+            self.report(HeartbeatError(f"there is no run on {backend} to compare the CPU with", problem, remedy))
             return
         info = BACKENDS[backend]
         name = "on this machine's CPU" if info.host_only else f"on {info.label}"
-        there = f" to hold {pair.there.title} against" if pair.there is not None else ""
+        there = f" to compare {pair.there.title} with" if pair.there is not None else ""
         rehearsal = " Without a TPU in this machine, torch_xla rehearses on the CPU." if info.rehearsal else ""
         detail = config_sentence(config) + rehearsal
         question = Confirm(f"There is no run {name}{there}. Make it now?", detail, "Make it", "Not now")
