@@ -36,7 +36,7 @@ def cpu_ms(reader: Reader, looks: int) -> float:
     """Take so many looks; return the processor time of the reader, which has ended."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     watcher = ChipReader(reader, 0.005)
-    for number, look in enumerate(watcher.looks(), 1):
+    for number, look in enumerate(watcher.readings(), 1):
         assert look.state == "told", look
         if number == looks:
             watcher.stop()

@@ -26,7 +26,7 @@ from heartbeat_core.emulator.process import gcloud_environment, start_emulator
 from heartbeat_core.vms.create import create
 from heartbeat_core.vms.operation import OperationStep, PollPolicy, VmError
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.zone_search import keep_trying
+from heartbeat_core.vms.zone_search import search_zones
 
 ROUNDS = 9
 PROJECT, ZONE, ELSEWHERE = "demo-project", "us-central1-b", "us-east5-b"
@@ -130,12 +130,12 @@ def one(session: CloudSession, calm: CloudSession, number: int) -> Outcome:
     request = replace(REQUEST, name=f"vm-{number}")
     try:
         if number % 2:
-            keep_trying(session, request, (ZONE, ELSEWHERE), steps.append, PATIENCE)
+            search_zones(session, request, (ZONE, ELSEWHERE), steps.append, PATIENCE)
         else:
             create(session, request, steps.append, PATIENCE)
         said = "there"
     except VmError as error:
-        said = error.fate
+        said = error.outcome
     lost = any(step.what == "settling" for step in steps)
     return Outcome(said, zones_of(calm, request.name), lost)
 

@@ -57,13 +57,14 @@ class Stage:
         checkup = CheckMonitor(self.surveyor)
         self.fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S)
         self.app = HeartbeatApp(
-            BenchmarkConfig(), no_run, checkup=lambda: checkup, fleet=lambda: self.fleet, mode="vms", reduced_motion=True
+            BenchmarkConfig(), no_run, check_monitor=lambda: checkup, inventory_monitor=lambda: self.fleet, mode="vms", reduced_motion=True
         )
 
     @property
     def pane(self) -> VmsPane:
-        assert self.app.vms is not None
-        return self.app.vms
+        pane = self.app.panes["vms"]
+        assert isinstance(pane, VmsPane)
+        return pane
 
     async def shown(self) -> None:
         """Wait until all rows are in the list."""
@@ -90,14 +91,14 @@ class Stage:
 
     async def first_list_s(self) -> float:
         """Time from the question to the last line drawn, with nothing known before."""
-        self.fleet.history, self.fleet.made = None, {}
-        self.fleet.put(rows=None, nodes={}, seen=None)
+        self.fleet.history = None
+        self.fleet.put(inventory=None)
         while self.pane.list is None or self.pane.list.rows:  # noqa: ASYNC110
             await asyncio.sleep(QUIET_S)
         await asyncio.sleep(100 * QUIET_S)
         self.paint()
         start = perf_counter()
-        self.app.on_look_at_vms()
+        self.app.vms.look_now()
         await self.shown()
         self.paint(full=True)
         return perf_counter() - start
@@ -141,9 +142,10 @@ async def measure() -> list[Figure]:
 
 def changed(view: InventoryView) -> tuple[InventoryView, InventoryView]:
     """Give the view as it is, and with another state in one row that is to be seen."""
-    rows = view.rows or ()
-    other = replace(rows[5], state="STOPPING", note=("was READY", "attention"))
-    return view, replace(view, rows=(*rows[:5], other, *rows[6:]))
+    inventory = view.inventory
+    assert inventory is not None
+    nodes = inventory.nodes
+    return view, replace(view, inventory=replace(inventory, nodes=(*nodes[:5], replace(nodes[5], state="STOPPING"), *nodes[6:])))
 
 
 if __name__ == "__main__":

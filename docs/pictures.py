@@ -183,7 +183,7 @@ async def take(picture: Picture, folder: Path, pilot: Pilot[object]) -> None:
     await picture.act(scene)
     await pilot.pause(1)
     scene.app.save_screenshot(f"{picture.name}.svg", str(folder))
-    await asyncio.to_thread(scene.app.close_desk)
+    await asyncio.to_thread(scene.app.close_controllers)
     scene.app.exit()
 
 

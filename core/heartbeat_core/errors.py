@@ -1,4 +1,4 @@
-"""The one exception that people see, and the exit codes of commands beside 0, yes, and 2, bad usage."""
+"""The exception that users see, and exit codes of commands besides 0, yes, and 2, bad usage."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
 
 
 class HeartbeatError(Exception):
-    """Say what happened, why, and what to do about it.
+    """An error for users: what happened, why, and what to do.
 
-    ``exit_code`` is what a command ends with: 2 for bad usage, 3 where the question could not be answered.
+    ``exit_code`` is that of the command: 2 for bad usage, 3 for an unknown result.
     """
 
     def __init__(self, title: str, cause: str = "", remedy: str = "", *, exit_code: int = 2) -> None:
@@ -23,5 +23,5 @@ class HeartbeatError(Exception):
 
 
 def sanitize_line(text: str) -> str:
-    """Make one line of foreign text, without anything a terminal would obey."""
+    """Return foreign text as one line without control characters."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -132,13 +132,13 @@ class Launcher:
 
     def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:
         """Give the means to look at the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
-        from heartbeat_core.telemetry.monitor import FAR_LOOK_S, Reader
+        from heartbeat_core.telemetry.monitor import REMOTE_READING_S, Reader
 
         port = self.settings.telemetry.port
         ports = ports or ((port,) if port else ())
         if host is None:
             return Reader(self.interpreter(tpu_backend().name) or sys.executable, ports)
-        return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=FAR_LOOK_S)
+        return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=REMOTE_READING_S)
 
     def witness(self, plan: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
         """Give whoever looks at the chips beside this run, None where there are none; on a host the worker will tell."""

@@ -1,6 +1,6 @@
-"""Where in the user's folders our things lie, and how a file is written whole or not at all.
+"""Our folders among the user's, and writing a file atomically.
 
-platformdirs is imported when it is asked: it is kept off the way to --help.
+platformdirs is imported on use, which keeps --help fast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def config_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Name where lies what people want to keep: recordings."""
+    """Return the folder of what users keep: recordings."""
     from platformdirs import user_data_path
 
     return user_data_path(APP)
@@ -32,19 +32,19 @@ def state_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Name where lies what can be had anew: ceilings, prices, what was read of recordings, environments."""
+    """Return the folder of what can be made again: measured peaks, prices, the index of recordings, environments."""
     from platformdirs import user_cache_path
 
     return user_cache_path(APP)
 
 
 def emulated_gcloud_folder() -> Path:
-    """Name where gcloud keeps its things while it asks an emulator, apart from the user's own."""
+    """Return the folder of gcloud's configuration for an emulator, separate from the user's."""
     return cache_folder() / "emulator-gcloud"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file by way of another beside it, so that it is never seen half written; a link stays one, and rights stay.
+    """Write a file atomically, through another one beside it; a link stays a link, and permissions stay.
 
     Raises OSError.
     """

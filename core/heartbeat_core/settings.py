@@ -1,4 +1,4 @@
-"""What the user has set: defaults < the settings file < the environment < the command line, merged here and nowhere else.
+"""Settings: defaults < the settings file < the environment < the command line, merged here only.
 
 A key is its section and its name, ``beat.iterations``; its variable is ``HEARTBEAT_BEAT_ITERATIONS``.
 """
@@ -19,7 +19,7 @@ from heartbeat_core.paths import APP, config_folder, write_whole
 
 PREFIX = "HEARTBEAT_"
 FILE_VARIABLE = "HEARTBEAT_SETTINGS"
-# Variables with our prefix that are no settings.
+# Variables with our prefix that are not settings.
 OTHER_VARIABLES: dict[str, str] = {
     FILE_VARIABLE: "the settings file to read instead of the user's own",
     "HEARTBEAT_CLOUD_ENDPOINT": "one base URL for every Google Cloud API, an emulator's",
@@ -29,13 +29,13 @@ YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def at_least(least: int, default: int | None, most: int) -> Any:
-    """Make a field for a whole number from ``least`` to ``most``."""
+    """Return a dataclass field for a whole number from ``least`` to ``most``."""
     return field(default=default, metadata={"range": (least, most)})
 
 
 @dataclass(frozen=True)
 class BeatSettings:
-    """What a run does unless told otherwise; "auto" is the TPU where the PCI bus shows one, else the CPU."""
+    """The defaults of a run; "auto" is the TPU where the PCI bus shows one, else the CPU."""
 
     backend: str = field(default="auto", metadata={"choices": ("auto", *BACKENDS)})
     method: Method = "synchronized"
@@ -126,7 +126,7 @@ class Settings:
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, key: str) -> Any:
-        """Give the value of ``key``; raise HeartbeatError where there is no such setting."""
+        """Return the value of ``key``; raise HeartbeatError for an unknown setting."""
         known(key, "")
         value: Any = self
         for part in key.split("."):
@@ -134,7 +134,7 @@ class Settings:
         return value
 
     def source(self, key: str) -> str:
-        """Say where the value of ``key`` came from: "default", the file's path, the variable or "the command line"."""
+        """Return the source of ``key``: "default", the file's path, the variable or "the command line"."""
         known(key, "")
         return self.sources.get(key, "default")
 
@@ -163,7 +163,7 @@ class Key:
         return not isinstance(value, int) or self.type is bool or self.range[0] <= value <= self.range[1]
 
     def parse(self, text: str) -> object:
-        """Read the text of a variable; give text back where it cannot be read, for ``accepts`` to refuse."""
+        """Return the value of a variable's text, or the text itself, for ``accepts`` to refuse."""
         if self.type is bool:
             word = text.strip().lower()
             return word in YES if word in YES + NO else text
@@ -176,7 +176,7 @@ class Key:
 
 
 def keys_of(section: type[Any], prefix: str = "") -> dict[str, Key]:
-    """List the settings below ``section`` with what each may hold, in their order."""
+    """Return the settings below ``section`` with what each may hold, in order."""
     found: dict[str, Key] = {}
     hints = get_type_hints(section)
     for entry in fields(section):
@@ -204,7 +204,7 @@ VARIABLES: dict[str, str] = {PREFIX + key.replace(".", "_").upper(): key for key
 def load_settings(
     flags: Mapping[str, object] | None = None, *, environ: Mapping[str, str] | None = None, file: Path | None = None
 ) -> Settings:
-    """Merge all there is; raise HeartbeatError for an unknown key, a value of the wrong kind or a file that cannot be read.
+    """Merge all sources; raise HeartbeatError for an unknown key, an invalid value or an unreadable file.
 
     ``flags`` maps keys to values, None for a flag not given. Without ``file`` it is the one HEARTBEAT_SETTINGS names,
     which must exist, or else the user's own, which need not.
@@ -216,7 +216,7 @@ def load_settings(
     def put(key: str, value: object, source: str) -> None:
         known(key, source)
         if not KEYS[key].accepts(value):
-            raise HeartbeatError(f"{key} is {value!r}", f"It is {KEYS[key].expected}.", f"Correct it: it was set by {source}.")
+            raise HeartbeatError(f"{key} is {value!r}", f"It must be {KEYS[key].expected}.", f"Correct it: it is set by {source}.")
         values[key], sources[key] = value, source
 
     path = file or settings_file(environ)
@@ -235,7 +235,7 @@ def load_settings(
 
 
 def settings_file(environ: Mapping[str, str]) -> Path:
-    """Name the settings file, whether it exists or not."""
+    """Return the path of the settings file, whether it exists or not."""
     if named := environ.get(FILE_VARIABLE):
         return Path(named).expanduser()
     return config_folder() / "settings.toml"
@@ -252,7 +252,7 @@ def read_toml(path: Path, *, must_exist: bool) -> dict[str, Any]:
             return {}
         raise HeartbeatError(f"there is no settings file {path}", str(error), f"Write it, or unset {FILE_VARIABLE}.") from error
     except OSError as error:
-        raise HeartbeatError(f"the settings file {path} cannot be read", str(error), "Mend its permissions or move it away.") from error
+        raise HeartbeatError(f"the settings file {path} cannot be read", str(error), "Correct its permissions, or move it.") from error
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -260,12 +260,12 @@ def read_toml(path: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
         table: dict[str, Any] = tomllib.loads(text.decode())
     except ValueError as error:  # not UTF-8, or not TOML
-        raise HeartbeatError(f"the settings file {path} is not TOML", str(error), "Correct that line, or move the file away.") from error
+        raise HeartbeatError(f"the settings file {path} is not TOML", str(error), "Correct that line, or move the file.") from error
     return table
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Turn nested tables into dotted keys; an empty table that is no section of ours stays as it is, to be refused."""
+    """Return nested tables as dotted keys; an empty table that is no section is kept, to be refused."""
     found: dict[str, object] = {}
     for name, value in table.items():
         key = prefix + name
@@ -277,12 +277,12 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def known(key: str, source: str) -> None:
-    """Raise HeartbeatError where ``key`` is no setting, with the nearest one that is."""
+    """Raise HeartbeatError for an unknown ``key``, with the nearest known one."""
     if key in KEYS:
         return
     below = sorted(name for name in KEYS if name.startswith(f"{key}."))
     nearest = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
-    cause = f"It was set by {source}." if source else ""
+    cause = f"It is set by {source}." if source else ""
     if below:
         raise HeartbeatError(f"{key} is a section, not a setting", cause, f"It holds {', '.join(below)}.")
     raise HeartbeatError(
@@ -301,7 +301,7 @@ def unknown_variable(variable: str) -> str:
 
 
 def build(section: type[Any], values: Mapping[str, object], prefix: str = "", **others: Any) -> Any:
-    """Make the dataclass ``section`` from dotted keys, its own defaults where there is none."""
+    """Return the dataclass ``section`` from dotted keys, with its defaults for missing ones."""
     arguments: dict[str, Any] = dict(others)
     hints = get_type_hints(section)
     for entry in fields(section):
@@ -331,34 +331,34 @@ class SettingRow:
 
 
 def list_settings(settings: Settings) -> tuple[SettingRow, ...]:
-    """List every setting in the order of the documentation."""
+    """Return every setting in the order of the documentation."""
     return tuple(SettingRow(key, settings[key], DEFAULTS[key], settings.source(key), kind.expected) for key, kind in KEYS.items())
 
 
 def text_of(value: object) -> str:
-    """Write a value as it is typed; nothing for one that is not set."""
+    """Return a value as it is typed, empty where it is not set."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def value_of(key: str, text: str) -> object:
-    """Read what was typed for ``key``, None for nothing, which stands for the default; raise HeartbeatError where it is none."""
+    """Return the value typed for ``key``, None for the default; raise HeartbeatError for an invalid one."""
     known(key, "")
     kind = KEYS[key]
     if not text.strip() and not (kind.type is str and DEFAULTS[key] == ""):
         return None
     value = kind.parse(text.strip())
     if not kind.accepts(value):
-        raise HeartbeatError(f"{key} is {text.strip()!r}", f"It is {kind.expected}.", "Type that, or nothing for the default.")
+        raise HeartbeatError(f"{key} is {text.strip()!r}", f"It must be {kind.expected}.", "Correct it, or leave it empty for the default.")
     return value
 
 
 def write_settings(path: Path, changes: Mapping[str, str]) -> None:
-    """Put ``changes``, keys to what was typed, into the file, whole or not at all; raise HeartbeatError where that cannot be done."""
+    """Write ``changes``, keys to typed texts, into the file atomically; raise HeartbeatError where that fails."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     values = {key: value_of(key, text) for key, text in changes.items()}
-    read_toml(path, must_exist=False)  # says what is wrong with a file that cannot be read
+    read_toml(path, must_exist=False)  # raises for an unreadable file
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
         for key, value in values.items():
@@ -366,12 +366,12 @@ def write_settings(path: Path, changes: Mapping[str, str]) -> None:
         write_whole(path, tomlkit.dumps(document))
     except (OSError, TOMLKitError) as error:
         raise HeartbeatError(
-            f"the settings file {path} cannot be written", str(error), f"Mend that, or name another file by {FILE_VARIABLE}."
+            f"the settings file {path} cannot be written", str(error), f"Correct that, or name another file by {FILE_VARIABLE}."
         ) from error
 
 
 def put(document: Any, key: str, value: object) -> None:
-    """Set a key in its table, which is made where it is missing; a value equal to the default is taken out."""
+    """Set a key in its table, which is created if missing; remove a value that equals the default."""
     import tomlkit
 
     *sections, name = key.split(".")

@@ -76,9 +76,8 @@ def scaled(value: float, units: Units) -> str:
 
 def unit_of(value: float, units: Units) -> tuple[float, str]:
     """Return the largest unit of which the value is at least one, else the smallest."""
-    # rounded first: 999.9 µs is 1.00 ms, not 1,000 µs
-    fitting = [unit for unit in units if float(f"{abs(value) / unit[0]:.2e}") >= 1]
-    return fitting[-1] if fitting else units[0]
+    # 0.9995 is 1.00 in three digits: 999.9 µs is 1.00 ms, not 1,000 µs
+    return next((unit for unit in reversed(units) if abs(value) >= 0.9995 * unit[0]), units[0])
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -13,10 +13,11 @@ from tests.emulation import EmulatorThread
 from heartbeat_core.cloud.session import CloudSession, open_session
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import create
-from heartbeat_core.vms.inventory import command_of, fetch_inventory
+from heartbeat_core.vms.inventory import fetch_inventory
 from heartbeat_core.vms.operation import PollPolicy
 from heartbeat_core.vms.power import carry_out
 from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.vocabulary import command_of
 
 PROJECT, ZONE = "demo-project", "us-central1-b"
 ROBOT = "heartbeat-tpu@demo-project.iam.gserviceaccount.com"
@@ -57,7 +58,7 @@ def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: Creat
 
 
 def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorThread, session: CloudSession) -> None:
-    create(session, replace(RICH, network="", subnetwork=""), patience=QUICK)
+    create(session, replace(RICH, network="", subnetwork=""), policy=QUICK)
     gcloud.run("", *replace(RICH, network="", subnetwork="", name="b").command()[1:])
     ours, theirs = (gcloud(f"compute tpus tpu-vm describe {name}") for name in ("a", "b"))
     differing = ("name", "id", "createTime", "networkEndpoints")
@@ -68,12 +69,12 @@ def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emul
     assert {name: node.state for name, node in seen.items()} == {"a": "READY", "b": "READY"}
     assert [node["name"].rpartition("/")[2] for node in gcloud("compute tpus tpu-vm list")] == ["a", "b"]
     with pytest.raises(HeartbeatError, match="there is already a TPU VM b"):
-        create(session, replace(PLAIN, name="b"), patience=QUICK)
+        create(session, replace(PLAIN, name="b"), policy=QUICK)
 
 
 def test_the_commands_shown_do_what_we_do(gcloud: Any, session: CloudSession) -> None:
-    create(session, PLAIN, patience=QUICK)
-    create(session, replace(PLAIN, name="q", queued=True), patience=QUICK)
+    create(session, PLAIN, policy=QUICK)
+    create(session, replace(PLAIN, name="q", queued=True), policy=QUICK)
 
     def seen(name: str) -> Any:
         return next((node for node in fetch_inventory(session, PROJECT).nodes if node.id == name), None)
@@ -84,8 +85,8 @@ def test_the_commands_shown_do_what_we_do(gcloud: Any, session: CloudSession) ->
 
     theirs("stop", "a")
     assert seen("a").state == "STOPPED"
-    carry_out(session, PROJECT, seen("a"), "start", patience=QUICK)
-    carry_out(session, PROJECT, seen("a"), "stop", patience=QUICK)
+    carry_out(session, PROJECT, seen("a"), "start", policy=QUICK)
+    carry_out(session, PROJECT, seen("a"), "stop", policy=QUICK)
     theirs("start", "a")
     assert seen("a").state == "READY"
     for name in ("a", "q"):

@@ -73,7 +73,7 @@ def test_a_cut_connection_leaves_no_reader_behind(
     there = launcher("vm", python=xla_python)
     (host,) = there.destination.hosts()
     watcher = ChipReader(there.reader((metrics_port,), host), 0.05)
-    looks = watcher.looks()
+    looks = watcher.readings()
     assert next(looks).state == "told"
     gone = [watch_process(pid) for connection in cluster.sshds[0].connections() for pid in readers_below(connection)]
     assert gone
@@ -96,7 +96,7 @@ def test_a_network_that_falls_silent_ends_the_looks(cluster: Any, monkeypatch: p
     hasty = tuple(option.replace("ServerAliveInterval=5", "ServerAliveInterval=1") for option in ssh.OPTIONS)
     monkeypatch.setattr(ssh, "OPTIONS", hasty)
     (host,) = cluster.destination("vm").hosts()
-    looks = ChipReader(Reader(host.python, on_host=host.command, environ=host.environ, limit_s=LONG_S), 0.05).looks()
+    looks = ChipReader(Reader(host.python, on_host=host.command, environ=host.environ, limit_s=LONG_S), 0.05).readings()
     assert not next(looks).failure
     held = cluster.sshds[0].connections()
     for connection in held:

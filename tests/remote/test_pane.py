@@ -18,6 +18,7 @@ from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import BeatSettings, Settings
 from heartbeat_tui.app import HeartbeatApp
 from heartbeat_tui.bootstrap import make_app
+from heartbeat_tui.vms.pane import VmsPane
 
 if TYPE_CHECKING:
     from tests.remote.conftest import Cluster
@@ -43,10 +44,12 @@ class Stage:
     async def press_on(self, key: str, letter: str) -> None:
         """Press a letter on a row of the list, once that is there and the key offered."""
         await self.pilot.press("2")
-        await self.until(lambda: self.app.vms is not None and self.app.vms.list is not None and key in self.app.vms.list.keys)
-        assert self.app.vms is not None
-        assert self.app.vms.list is not None
-        self.app.vms.list.point_at_key(key)
+        await self.until(lambda: "vms" in self.app.panes)
+        pane = self.app.panes["vms"]
+        assert isinstance(pane, VmsPane)
+        await self.until(lambda: pane.list is not None and key in pane.list.keys)
+        assert pane.list is not None
+        pane.list.point_at_key(key)
         await self.pilot.pause()
         await self.pilot.press(letter)
 
@@ -55,9 +58,9 @@ class Stage:
 
     async def until_over(self) -> Report:
         """Wait for a run to have ended, on the screen."""
-        await self.until(lambda: self.app.pane.state == "ended")
-        assert self.app.pane.snapshot is not None
-        return self.app.pane.snapshot.report
+        await self.until(lambda: self.app.heartbeat_pane.state == "ended")
+        assert self.app.heartbeat_pane.snapshot is not None
+        return self.app.heartbeat_pane.snapshot.report
 
     def text(self) -> str:
         return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
@@ -95,7 +98,7 @@ def _there(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small(iterations=None)) as stage:
         await stage.press_on(VM, "b")
-        await stage.until(lambda: stage.app.pane.snapshot is not None and stage.app.pane.snapshot.report.count > 10)
+        await stage.until(lambda: stage.app.heartbeat_pane.snapshot is not None and stage.app.heartbeat_pane.snapshot.report.count > 10)
         assert stage.app.current_mode == "heartbeat"
         await stage.until_it_says("on vm")
         cluster.sshds[0].cut()
@@ -105,13 +108,13 @@ async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, 
         await stage.until_it_says("lost · ")
         assert "on vm" in stage.top
         assert "The connection to vm was lost" in stage.words()
-        run = stage.app.conductor.run
+        run = stage.app.benchmark.session.run
         assert run is not None
         assert run.path is not None
         assert load(run.path).series.count == lost.count > 10
         await stage.pilot.press("o")
         await stage.until(lambda: "on vm" not in stage.top)
-        stage.app.pane.config = small(iterations=20)
+        stage.app.heartbeat_pane.config = small(iterations=20)
         await stage.pilot.press("space")
         here = await stage.until_over()
         assert here.ending is not None

@@ -18,7 +18,7 @@ import pytest
 from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
-from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, InstallResult, InstallStep, look_at_device, set_up, tpu_steps
+from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, InstallResult, InstallStep, probe_device, set_up, tpu_steps
 
 
 @pytest.fixture
@@ -144,10 +144,10 @@ def test_the_steps_for_a_tpu_install_the_pinned_pair_and_nothing_unpinned() -> N
 @pytest.mark.torch
 def test_the_device_is_looked_at_by_the_worker_itself(cluster: Any) -> None:
     (host,) = cluster.destination("vm").hosts()
-    device = look_at_device(host, "cpu")
+    device = probe_device(host, "cpu")
     assert device.usable, device
     assert (device.found["device"], device.found["tpu_vm"]) == ("cpu", "vm")
-    without = look_at_device(host, "xla")
+    without = probe_device(host, "xla")
     assert not without.usable
     assert "torch_xla" in without.problem
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.remote.install import look_at_device
+from heartbeat_core.remote.install import probe_device
 
 pytestmark = pytest.mark.xla
 
 
 def test_torch_xla_beats_over_ssh(launcher: Any, small: Any, xla_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there = launcher("slice:1", python=xla_python)
-    device = look_at_device(there.destination.hosts()[0])
+    device = probe_device(there.destination.hosts()[0])
     assert device.usable, device
     assert (device.found["rehearsal"], device.found["tpu_worker"]) == (True, 1)
     run = there.start(small(backend="xla", warmup=3, iterations=20))

@@ -240,8 +240,8 @@ class Theatre(Driven):
         return self.stand.runs[-1]
 
     def look(self) -> None:
-        self.app.conductor.not_before = 0.0
-        self.app.look()
+        self.app.benchmark.session.not_before = 0.0
+        self.app.benchmark.look()
 
 
 Play = Callable[[FakeRun], object]

@@ -55,7 +55,7 @@ print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules} & {"lib
 
 def take_look(reader: Reader) -> ChipReadings:
     """Look once."""
-    (look,) = ChipReader(reader).looks()
+    (look,) = ChipReader(reader).readings()
     return look
 
 
@@ -197,7 +197,7 @@ def test_a_server_that_comes_and_goes_is_followed(xla_python: str, serve: Callab
     server = serve()
     watcher = ChipReader(Reader(python=xla_python, ports=(server.port,)), 0.05)
     states: list[str] = []
-    for look in watcher.looks():
+    for look in watcher.readings():
         states.append(look.state)
         if states == ["told"]:
             server.end()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.devices import look
+from heartbeat_core.benchmark.devices import probe_device
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Run
@@ -176,7 +176,7 @@ def test_more_passes_than_the_device_has_are_refused(xla_python: str, begin: Any
 
 
 def test_the_look_at_the_device_finds_the_pair(xla_python: str) -> None:
-    device = look("xla", xla_python, LONG_S)
+    device = probe_device("xla", xla_python, LONG_S)
     assert device.usable, device
     assert device.found["torch"].startswith("2.9")
     assert device.python == xla_python

@@ -1,55 +1,61 @@
-"""The app: modes, keys and themes, and how it is left; what happens behind its panes stands in ``desks``."""
+"""The app: its panes and their controllers, the keys that hold everywhere, themes, errors, and how it is left."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import work
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
-from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.settings import RemoteSettings
+from heartbeat_tui.benchmark.controller import BenchmarkController
 from heartbeat_tui.benchmark.pane import HeartbeatPane
-from heartbeat_tui.benchmark.snapshot import TakeTour
-from heartbeat_tui.checks.controller import ReadinessDesk
-from heartbeat_tui.controller import Unfinished
-from heartbeat_tui.runs.controller import ComparingDesk
-from heartbeat_tui.settings_screen import SettingsDesk
+from heartbeat_tui.controller import BenchmarkOn, Controller, StateChanged, TakeTour, Unfinished, report_error
 from heartbeat_tui.theme import DARK, THEMES
-from heartbeat_tui.tour.controller import TourDesk
-from heartbeat_tui.vms.controller import VmActsDesk
-from heartbeat_tui.widgets.pane import Pane
+from heartbeat_tui.widgets.pane import Pane, PaneContext
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.run import Source
+    from heartbeat_core.settings import Settings
+    from heartbeat_tui.checks.controller import ChecksController
     from heartbeat_tui.checks.monitor import CheckMonitor
+    from heartbeat_tui.runs.controller import RunsController
     from heartbeat_tui.runs.library import RunLibrary
+    from heartbeat_tui.settings_screen import SettingsController
+    from heartbeat_tui.tour.controller import TourController
+    from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.monitor import InventoryMonitor
 
-# key, title, mode; those that are built
+# key, title, mode
 PANES: tuple[tuple[str, str, str], ...] = (
     ("1", "Readiness", "readiness"),
     ("2", "TPU VMs", "vms"),
     ("3", "Heartbeat", "heartbeat"),
     ("4", "Runs", "runs"),
 )
-
-
 MOST_THREADS = 256  # made as they are needed
+LEAVE = "end the run, if one is on its way, and leave"
+
+C = TypeVar("C", bound=Controller)
 
 
-class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsDesk):
+class HeartbeatApp(App[None]):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
-    Without a ``checkup`` there is no Readiness pane, without a ``fleet`` none of the TPU VMs, without an ``archive`` none of
-    the runs; each is made when its pane is first gone to. ``banner`` is shown at all times.
+    Without ``check_monitor`` there is no Readiness pane, without ``inventory_monitor`` none of the TPU VMs, without ``run_library``
+    none of the runs. Their controllers are made when they are first needed: the first frame does without their imports. ``banner``
+    is shown at all times.
     """
 
     TITLE = "heartbeat"
@@ -65,28 +71,28 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         ),
         Binding("comma", "settings", "Settings", tooltip="see and change every setting", show=False, id="app.settings"),
         Binding("question_mark,f1", "help", "Help", tooltip="say what the keys and words mean", id="app.help"),
-        Binding(
-            "ctrl+c,ctrl+q",
-            "quit",
-            "Quit",
-            tooltip="end the run, if one is on its way, and leave",
-            show=False,
-            priority=True,
-            id="app.quit-now",
-        ),
-        Binding("q", "quit", "Quit", tooltip="end the run, if one is on its way, and leave", id="app.quit"),
+        Binding("ctrl+c,ctrl+q", "quit", "Quit", tooltip=LEAVE, show=False, priority=True, id="app.quit-now"),
+        Binding("q", "quit", "Quit", tooltip=LEAVE, id="app.quit"),
     ]
+
+    # Set by whoever makes the app: the settings it was started with, how TPU VMs are reached, why a backend cannot run here (empty
+    # where it can), and what plays a recording.
+    settings: Settings | None = None
+    remote = RemoteSettings()
+    backend_problem: Callable[[str], str] = staticmethod(lambda _: "")
+    play: Callable[[Path], Source] | None = None
+    begins_with_tour = False
 
     def __init__(  # noqa: PLR0913  # what the screen is made from, each by its name
         self,
-        plan: BenchmarkConfig,
+        config: BenchmarkConfig,
         begin: Callable[..., Source],
         *,
         start: bool = False,
         replay: Callable[[], Source] | None = None,
-        checkup: Callable[[], CheckMonitor] | None = None,
-        fleet: Callable[[], InventoryMonitor] | None = None,
-        archive: Callable[[], RunLibrary] | None = None,
+        check_monitor: Callable[[], CheckMonitor] | None = None,
+        inventory_monitor: Callable[[], InventoryMonitor] | None = None,
+        run_library: Callable[[], RunLibrary] | None = None,
         mode: str = "heartbeat",
         banner: tuple[str, ...] = (),
         theme: str = "",
@@ -94,20 +100,19 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
     ) -> None:
         self.DEFAULT_MODE = mode  # type: ignore[misc]  # a constant to Textual, a choice to us
         super().__init__()
-        self.banner = banner
-        self.begins_at_once = start or replay is not None
+        self.check_monitor, self.inventory_monitor, self.run_library = check_monitor, inventory_monitor, run_library
+        self.begins_with_run = start or replay is not None
         self.chosen_theme = theme
         self.leaving = False
-        owners = (("readiness", checkup), ("vms", fleet), ("runs", archive))
-        built = {"heartbeat", *(mode for mode, owner in owners if owner)}
-        tabs = tuple(pane for pane in PANES if pane[2] in built)
-        self.open_beat(HeartbeatPane(tabs, plan, replaying=replay is not None), begin, replay)
-        if checkup:
-            self.open_readiness(tabs, checkup)
-        if fleet:
-            self.open_vms(tabs, fleet)
-        if archive:
-            self.open_runs(tabs, archive)
+        self.controllers: list[Controller] = []  # those made so far
+        monitors = {"readiness": check_monitor, "vms": inventory_monitor, "heartbeat": begin, "runs": run_library}
+        offered = tuple(pane for pane in PANES if monitors[pane[2]] is not None)
+        self.context = PaneContext(offered, banner)
+        self.benchmark = self.keep(BenchmarkController(self, self.context, begin, replay))
+        self.heartbeat_pane = HeartbeatPane(self.context, config, self.benchmark)
+        self.panes: dict[str, Pane] = {"heartbeat": self.heartbeat_pane}  # those made so far, by mode
+        for _, _, name in offered:
+            self.add_mode(name, partial(self.open_pane, name))
         if reduced_motion:
             self.animation_level = "none"
         for own in THEMES:
@@ -116,68 +121,154 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         if self.chosen_theme in self.available_themes:
             self.theme = self.chosen_theme
 
+    # -- panes and their controllers
+
+    def keep(self, controller: C) -> C:
+        self.controllers.append(controller)
+        return controller
+
+    def open_pane(self, mode: str) -> Pane:
+        """Return the pane of a mode, made when it is first gone to."""
+        if mode not in self.panes:
+            self.panes[mode] = self.make_pane(mode)
+        return self.panes[mode]
+
+    def make_pane(self, mode: str) -> Pane:
+        if mode == "readiness":
+            from heartbeat_tui.checks.pane import ReadinessPane
+
+            return ReadinessPane(self.context, self.checks)
+        if mode == "vms":
+            from heartbeat_tui.vms.pane import VmsPane
+
+            return VmsPane(self.context, self.vms)
+        from heartbeat_tui.runs.pane import RunsPane
+
+        return RunsPane(self.context, self.runs)
+
+    @cached_property
+    def checks(self) -> ChecksController:
+        from heartbeat_tui.checks.controller import ChecksController
+
+        assert self.check_monitor is not None
+        return self.keep(ChecksController(self, self.context, self.check_monitor()))
+
+    @cached_property
+    def vms(self) -> VmsController:
+        from heartbeat_tui.vms.controller import VmsController
+
+        assert self.inventory_monitor is not None
+        return self.keep(VmsController(self, self.context, self.inventory_monitor(), self.remote))
+
+    @cached_property
+    def runs(self) -> RunsController:
+        from heartbeat_tui.runs.controller import RunsController
+
+        assert self.run_library is not None
+        return self.keep(RunsController(self, self.context, self.run_library(), self.benchmark, self.backend_problem))
+
+    @cached_property
+    def tour(self) -> TourController:
+        from heartbeat_tui.tour.controller import TourController
+
+        return self.keep(TourController(self, self.context, self.benchmark, self.backend_problem, self.play))
+
+    @cached_property
+    def settings_controller(self) -> SettingsController:
+        from heartbeat_tui.settings_screen import SettingsController
+
+        assert self.settings is not None
+        return self.keep(SettingsController(self, self.context, self.settings))
+
+    # -- starting
+
     def on_mount(self) -> None:
         # asyncio's own executor has six threads on two cores: so many jobs at TPU VMs would keep all else waiting, leaving too
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="work"))
         if self.chosen_theme and self.theme != self.chosen_theme:
-            self.tell(HeartbeatError(f"there is no theme {self.chosen_theme!r}", "", "ctrl+p, Theme lists them."))
-        self.watch_beat()
-        if self.begins_at_once:
-            self.call_after_refresh(self.pane.action_begin)
+            report_error(self, HeartbeatError(f"there is no theme {self.chosen_theme!r}", "", "ctrl+p, Theme lists them."))
+        self.benchmark.watch()
+        if self.begins_with_run:
+            self.call_after_refresh(self.heartbeat_pane.begin)
 
     async def on_ready(self) -> None:
         """Fill the pane once its skeleton has been seen: refreshes asked for while starting come before any frame."""
-        self.drawn = True
+        self.context.drawn = True
         if isinstance(self.screen, Pane):
             await self.screen.fill()
-        if self.tours_at_once:
+        if self.begins_with_tour:
             self.post_message(TakeTour())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         series = {"series-a": "ansi_cyan", "series-b": "ansi_magenta", "series-c": "ansi_blue", "series-d": "ansi_yellow"}
         return {"rule": "ansi_bright_black", **series}  # for the themes that are not ours
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Be the one door through which the end of every worker comes."""
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            self.tell(event.worker.error)
-        if event.worker.group == "run" and event.worker.is_finished and not self.conducting():
-            self.conducted()
+    # -- news, and messages from one feature to another
 
-    # -- leaving, help and commands
+    async def on_state_changed(self, event: StateChanged) -> None:
+        if not self._exit:  # on the way out the widgets go one by one
+            await event.controller.show_change()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Report the error of a worker, and show what has come of a start or a change of the run."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            report_error(self, event.worker.error)
+        if event.worker.group == "run" and event.worker.is_finished and not self.benchmark.changing:
+            self.benchmark.changed()
+
+    async def on_benchmark_on(self, event: BenchmarkOn) -> None:
+        await self.benchmark.run_on(event)
+
+    async def on_take_tour(self) -> None:
+        await self.tour.open()
+
+    def on_compare_run_made(self) -> None:
+        self.runs.compare_run_made()
+
+    # -- leaving
 
     async def action_quit(self) -> None:
         self.leave()
 
     @work(group="leave", exit_on_error=False)
     async def leave(self) -> None:
-        """Ask where a run is on its way, then end it and wait until it is gone."""
+        """Ask where something is unfinished, then end it and wait until it is gone."""
         if self.leaving:
             return
         self.leaving = True
-        unfinished = self.unfinished()
+        unfinished = tuple(each for controller in self.controllers for each in controller.unfinished())
         if unfinished and not await self.confirmed(unfinished):
             self.leaving = False
             return
-        if self.conductor.active:
+        if self.benchmark.session.active:
             self.notify("Stopping the worker …", markup=False)
-        await asyncio.to_thread(self.close_desk)
+        await asyncio.to_thread(self.close_controllers)
         self.exit()
 
     async def confirmed(self, unfinished: tuple[Unfinished, ...]) -> bool:
         from heartbeat_tui.widgets.dialogs import Confirm
 
         question = f"Leave while {' and '.join(each.what for each in unfinished)}?"
-        yes = "Stop and leave" if self.conductor.active else "Leave"
-        return await self.push_screen_wait(Confirm(question, "\n".join(each.then for each in unfinished), yes, "Stay")) is True
+        yes = "Stop and leave" if self.benchmark.session.active else "Leave"
+        return await self.push_screen_wait(Confirm(question, "\n".join(each.then for each in unfinished), yes, "Cancel")) is True
+
+    def close_controllers(self) -> None:
+        """End what the controllers own, and wait until it is gone; called in a thread."""
+        for controller in self.controllers:
+            controller.close()
 
     async def on_unmount(self) -> None:
-        await asyncio.to_thread(self.close_desk)
+        await asyncio.to_thread(self.close_controllers)
+
+    # -- keys and commands
 
     async def action_help(self) -> None:
         from heartbeat_tui.widgets.help import Help, key_rows
 
         await self.push_screen(Help(key_rows(self, self.screen.active_bindings.values()), self.current_mode))
+
+    async def action_settings(self) -> None:
+        await self.settings_controller.open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer the panes there are, and the settings where they came from a file."""
@@ -186,7 +277,7 @@ class HeartbeatApp(TourDesk, ComparingDesk, ReadinessDesk, VmActsDesk, SettingsD
         return action != "switch_mode" or bool(parameters and parameters[0] in self._modes)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer whatever the keys of the screen can do now, and the themes."""
+        """Offer what the keys of the screen can do now, and the themes."""
         seen: set[str] = set()
         for active in screen.active_bindings.values():
             binding = active.binding

@@ -1,4 +1,4 @@
-"""Opens the screen on a launcher: the one place that knows both the engine's and the terminal's side of it."""
+"""Makes the app from a launcher: connects the engine with the monitors and controllers of the screen."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launcher import Launcher
-    from heartbeat_tui.benchmark.snapshot import BeatOn
     from heartbeat_tui.checks.monitor import CheckMonitor
+    from heartbeat_tui.controller import BenchmarkOn
     from heartbeat_tui.runs.library import RunLibrary
     from heartbeat_tui.vms.monitor import InventoryMonitor
 
 
-def open_screen(launcher: Launcher, plan: BenchmarkConfig, **options: Any) -> None:
+def open_screen(launcher: Launcher, config: BenchmarkConfig, **options: Any) -> None:
     """Run the app until it is left; the options, and what is raised, are those of ``make_app``."""
-    with make_app(launcher, plan, **options) as app:
+    with make_app(launcher, config, **options) as app:
         app.run()
 
 
 @contextmanager
 def make_app(
     launcher: Launcher,
-    plan: BenchmarkConfig,
+    config: BenchmarkConfig,
     *,
     start: bool = False,
     replay: Callable[[], Source] | None = None,
@@ -53,62 +53,61 @@ def make_app(
 
     stack = ExitStack()  # of what is made on the way
 
-    def checkup() -> CheckMonitor:
+    def check_monitor() -> CheckMonitor:
         from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
 
-        surveyor = RunnerFactory(launcher.settings, flags or {}, demo=demo)
-        stack.callback(surveyor.close)
-        return CheckMonitor(surveyor)
+        make_runner = RunnerFactory(launcher.settings, flags or {}, demo=demo)
+        stack.callback(make_runner.close)
+        return CheckMonitor(make_runner)
 
-    def fleet() -> InventoryMonitor:
+    def inventory_monitor() -> InventoryMonitor:
         from heartbeat_tui.vms.monitor import InventoryMonitor
 
-        own = app.open_checkup()
-        return InventoryMonitor(lambda: own.open().environment, own.offers)
+        checks = app.checks.monitor
+        return InventoryMonitor(lambda: checks.open().environment, checks.offers)
 
     def play(path: Path) -> Source:
         return launcher.replay(path).start()
 
-    def archive() -> RunLibrary:
+    def run_library() -> RunLibrary:
         from heartbeat_tui.runs.library import RunLibrary
 
         return RunLibrary(launcher.index, launcher.ceilings, play, saving=launcher.settings.recordings.save)
 
-    def begin(plan: BenchmarkConfig, label: Label | None = None) -> Source:
-        return launcher.begin(plan, label)
+    def begin(config: BenchmarkConfig, label: Label | None = None) -> Source:
+        return launcher.begin(config, label)
 
-    def go_to(event: BeatOn | None) -> tuple[str, str]:
+    def choose_target(event: BenchmarkOn | None) -> tuple[str, str]:
         launcher.give_up()  # what still connects could not be reached any more
         if event is None:
             launcher.destination = None
             return "", launcher.backend()
         from heartbeat_core.remote.hosts import destination_of
 
-        environment, remote = app.open_checkup().open().environment, launcher.settings.remote
+        environment, remote = app.checks.monitor.open().environment, launcher.settings.remote
         launcher.destination = destination_of(
             event.node, event.project, event.worker, environment.open_session, environment.endpoint, remote
         )
         return launcher.destination.label, launcher.backend()
 
     app = HeartbeatApp(
-        plan,
+        config,
         begin,
         start=start,
         replay=replay,
-        checkup=checkup,
-        fleet=fleet,
-        archive=archive,
+        check_monitor=check_monitor,
+        inventory_monitor=inventory_monitor,
+        run_library=run_library,
         mode="readiness" if aimed and not start and replay is None and launcher.destination is None else "heartbeat",
         banner=() if demo is None else (f"DEMO: emulated, scenario {demo}",),
         theme=chosen.theme,
         reduced_motion=chosen.reduced_motion,
     )
-    app.go_to, app.remote = go_to, launcher.settings.remote
-    app.conductor.give_up = launcher.give_up
-    app.settings = launcher.settings
-    app.pane.newcomer = not (aimed or launcher.settings.sources or any(launcher.recordings().glob("*.jsonl")))
+    app.settings, app.remote = launcher.settings, launcher.settings.remote
+    app.backend_problem, app.play, app.begins_with_tour = launcher.lacks, play, tour
+    app.benchmark.choose_target, app.benchmark.session.give_up = choose_target, launcher.give_up
+    app.heartbeat_pane.newcomer = not (aimed or launcher.settings.sources or any(launcher.recordings().glob("*.jsonl")))
     if launcher.destination is not None:
-        app.pane.where = launcher.destination.label
-    app.open_tour(launcher.lacks, play, at_once=tour)
+        app.heartbeat_pane.target = launcher.destination.label
     with stack:
         yield app

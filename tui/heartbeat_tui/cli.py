@@ -1,4 +1,4 @@
-"""The command line: every command, and the one place where errors become messages and exit codes."""
+"""The command line: all commands, and where errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from heartbeat_tui.commands.console import CommandParser, print_error
 from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-COMMANDS = {  # a module each in heartbeat_tui.commands, imported when it is named
+COMMANDS = {  # each a module in heartbeat_tui.commands, imported when it is used
     "bench": "time the product without a screen",
     "tour": "take a guided tour of the handbook's first part",
-    "devices": "list what this machine can beat on",
+    "devices": "list the devices that runs can use here",
     "runs": "list, label, compare, check and export recorded runs",
     "chips": "show memory and duty cycle of the TPU's chips",
     "replay": "watch a recorded run again",
     "backend": "build, list and remove the environments that backends run in",
     "emulator": "run a local Google Cloud",
-    "explain": "say what an error message means and what mends it",
-    "check": "see whether project, account and machine are ready for a TPU",
+    "explain": "explain an error message and what fixes it",
+    "check": "check whether project, account and machine are ready for a TPU",
     "vms": "list, create, watch, connect to, set up, start, stop and delete TPU VMs",
-    "settings": "list and change what is set, each with its source",
-    "report": "print what to attach to a question, without anything personal",
+    "settings": "list and change settings, each with its source",
+    "report": "print a report to attach to an issue, without personal data",
 }
 EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."
 
 
 def main() -> None:
-    """Carry out the command line and exit with its code."""
+    """Run the command line and exit with its code."""
     sys.exit(dispatch(sys.argv[1:]))
 
 
 def dispatch(arguments: list[str]) -> int:
-    """Carry out one command line; return the exit code, with what went wrong on stderr."""
+    """Run one command line; return the exit code, and print errors on stderr."""
     try:
         args = make_parser(arguments).parse_args(arguments)
         code: int = args.run(args)
@@ -50,34 +50,34 @@ def dispatch(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone
+    except BrokenPipeError:  # the reader of the pipe has ended
         drop_output()
         return 128 + signal.SIGPIPE
     except OSError as error:
         if error.errno not in FULL:
             raise
         drop_output()
-        print_error(HeartbeatError("the output cannot be written", str(error), "Free the disk, or print elsewhere."))
+        print_error(HeartbeatError("the output cannot be written", str(error), "Free the disk, or write elsewhere."))
         return COULD_NOT_TELL
     return code
 
 
 def drop_output() -> None:
-    """Send what Python still holds for stdout nowhere, or its last flush would fail as well."""
+    """Discard what Python still buffers for stdout, or its last flush would fail as well."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
-    """Make the parser of these arguments: it knows every command's name, and whole those that occur; imports no more than that."""
+    """Return the parser of these arguments: it lists every command, and imports only those that occur."""
     parser = CommandParser(
         prog="heartbeat-tui",
         description="A matrix product beating live on CPU and TPU, timed honestly. Without a command: the screen.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"heartbeat-tui {__version__}")
-    parser.add_argument("--start", action="store_true", help="start to beat at once")
-    parser.add_argument("--demo", nargs="?", const="fresh", metavar="SCENARIO", help="try the screen on an emulated Google Cloud")
-    parser.add_argument("--project", metavar="ID", help="the project to be ready with")
+    parser.add_argument("--start", action="store_true", help="start a run immediately")
+    parser.add_argument("--demo", nargs="?", const="fresh", metavar="SCENARIO", help="open the screen on an emulated Google Cloud")
+    parser.add_argument("--project", metavar="ID", help="the project to check")
     add_plan_flags(parser)
     parser.set_defaults(run=show_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -1,54 +1,60 @@
-"""What all desks share. A desk is a part of the app: Textual calls the handlers of every one of them."""
+"""What the controllers share: a base, the messages that cross features, and how errors and commands reach the terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from textual.app import App
+from textual.message import Message
 
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
-from heartbeat_core.settings import RemoteSettings
 
 if TYPE_CHECKING:
-    from heartbeat_tui.widgets.pane import Pane
+    from textual.app import App
 
-P = TypeVar("P", bound="Pane")
+    from heartbeat_core.cloud.tpu import Node
+    from heartbeat_tui.widgets.pane import PaneContext
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What leaving would end or leave behind: "a run is on its way", and a sentence on what becomes of it."""
+    """What leaving ends or leaves behind: "a run is on its way", and a sentence on what becomes of it."""
 
     what: str
     then: str
 
 
-class Desk(App[None]):
-    """``banner`` is shown at all times; ``drawn`` tells whether the first frame has been seen; ``remote`` how TPU VMs are reached."""
+class Controller:
+    """Owns what outlives a pane; its workers run on the app, so that they outlive the pane as well."""
 
-    banner: tuple[str, ...] = ()
-    drawn = False
-    remote = RemoteSettings()
+    def __init__(self, app: App[None], context: PaneContext) -> None:
+        self.app, self.context = app, context
 
-    def tell(self, error: BaseException) -> None:
-        """Say what went wrong: what a HeartbeatError explains, anything else by its name."""
-        if isinstance(error, HeartbeatError) and error.exit_code == INTERRUPTED:
-            self.notify(error.title, markup=False)  # as was wished
-            return
-        if isinstance(error, HeartbeatError):
-            title, text = error.title, "\n".join(part for part in (error.cause, error.remedy) if part)
-        else:
-            title, text = "Something unexpected went wrong", f"{type(error).__name__}: {error}"
-            self.log.error(text)
-        self.notify(text, title=title, severity="error", timeout=10, markup=False)
+    def start_thread(self, work: Callable[[], object], group: str) -> None:
+        """Do blocking work in a thread; the app reports its error."""
+        self.app.run_worker(work, group=group, exit_on_error=False, thread=True)
 
-    def step_aside(self, command: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Give a command the terminal and return its exit code; what one that failed has said stays in sight until Enter.
+    def start_task(self, work: Coroutine[Any, Any, object], group: str, *, exclusive: bool = False) -> None:
+        """Do work that waits, for an answer or a thread; an ``exclusive`` one ends the others of its group."""
+        self.app.run_worker(work, group=group, exit_on_error=False, exclusive=exclusive)
+
+    def post_change(self) -> None:
+        """Have ``show_change`` called soon; from any thread."""
+        if self.app.is_running:
+            self.app.post_message(StateChanged(self))
+
+    async def show_change(self) -> None:
+        """Show what the monitor knows now."""
+
+    def report(self, error: BaseException) -> None:
+        report_error(self.app, error)
+
+    def run_in_terminal(self, command: Sequence[str], environ: Mapping[str, str]) -> int:
+        """Run a command in the terminal, without the screen, and return its exit code; after a failure its output stays until Enter.
 
         Raise HeartbeatError where it cannot start, SuspendNotSupported where there is no terminal.
         """
@@ -58,7 +64,7 @@ class Desk(App[None]):
 
         code = 0
         refused: HeartbeatError | None = None
-        with self.suspend():
+        with self.app.suspend():
             try:
                 code = run_in_terminal(command, environ)
             except HeartbeatError as error:  # raised in here, it would keep Textual from taking the terminal back
@@ -71,23 +77,57 @@ class Desk(App[None]):
             raise refused
         return code
 
-    def prepared(self, pane: P) -> P:
-        """Tell a pane what it must know of the program."""
-        pane.banner, pane.early = self.banner, lambda: not self.drawn
-        return pane
-
-    def offer_mode(self, mode: str, make: Callable[[], Pane]) -> None:
-        """Offer a pane, made when it is first gone to: the first frame of another does without its import."""
-        self.add_mode(mode, lambda: self.prepared(make()))
-
-    # -- leaving: each desk adds its own to what the next one says
+    # -- leaving
 
     def unfinished(self) -> tuple[Unfinished, ...]:
-        """Name what a user should know of before the program is left."""
+        """Name what a user should know of before leaving."""
         return ()
 
-    def close_desk(self) -> None:
-        """End what this desk owns, and wait until it is gone; called in a thread."""
+    def close(self) -> None:
+        """End what this controller owns, and wait until it is gone; called in a thread."""
+
+
+class StateChanged(Message):
+    """A controller's monitor knows more; of many in a row the last one suffices."""
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self.controller = controller
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, StateChanged) and message.controller is self.controller
+
+
+# -- messages from one feature to another
+
+
+class BenchmarkOn(Message):
+    """Go to the Heartbeat pane and run on a TPU VM: on all its hosts where ``worker`` is None."""
+
+    def __init__(self, node: Node, project: str, worker: int | None = 0) -> None:
+        super().__init__()
+        self.node, self.project, self.worker = node, project, worker
+
+
+class TakeTour(Message):
+    """Show the guide of the tour."""
+
+
+class CompareRunMade(Message):
+    """Compare the run in the Heartbeat pane with the chosen reference, else with the last comparable one."""
+
+
+def report_error(app: App[None], error: BaseException) -> None:
+    """Show what went wrong: a HeartbeatError's own words, anything else by its name."""
+    if isinstance(error, HeartbeatError) and error.exit_code == INTERRUPTED:
+        app.notify(error.title, markup=False)  # the user's own wish
+        return
+    if isinstance(error, HeartbeatError):
+        title, text = error.title, "\n".join(part for part in (error.cause, error.remedy) if part)
+    else:
+        title, text = "Unexpected error", f"{type(error).__name__}: {error}"
+        app.log.error(text)
+    app.notify(text, title=title, severity="error", timeout=10, markup=False)
 
 
 def wait_for_enter(question: str) -> None:

@@ -12,15 +12,28 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import KEYS, SettingRow, Settings, list_settings, text_of, value_of
-from heartbeat_tui.controller import Desk
+from heartbeat_core.settings import (
+    COMMAND_LINE,
+    KEYS,
+    SettingRow,
+    list_settings,
+    load_settings,
+    settings_file,
+    text_of,
+    value_of,
+    write_settings,
+)
+from heartbeat_tui.controller import Controller
 from heartbeat_tui.theme import DARK
 from heartbeat_tui.widgets.dialogs import Modal
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from heartbeat_core.settings import Settings
+    from heartbeat_tui.widgets.pane import PaneContext
 
 
 YES_NO = ("true", "false")
@@ -86,39 +99,6 @@ class SettingsForm(Form):
         return {self.rows[name].key: text for name, text in self.texts.items() if text != self.before[name]}
 
 
-class SettingsDesk(Desk):
-    """``settings`` is what the program was started with; None where there is no file behind it."""
-
-    settings: Settings | None = None
-
-    async def action_settings(self) -> None:
-        """Show every setting as it stands in file and environment now, with the flags of this start."""
-        from heartbeat_core.settings import settings_file
-
-        if self.settings is not None:
-            await self.push_screen(SettingsScreen(self.settings, settings_file(os.environ)), self.write_settings)
-
-    def write_settings(self, changes: Mapping[str, str] | None) -> None:
-        """Write what was changed, and apply the look of the screen; the rest holds from the next start."""
-        from heartbeat_core.settings import COMMAND_LINE, load_settings, settings_file, write_settings
-
-        if not changes or self.settings is None:
-            return
-        path, before = settings_file(os.environ), self.settings
-        flags = {key: before[key] for key, source in before.sources.items() if source == COMMAND_LINE}
-        try:
-            write_settings(path, changes)
-            self.settings = load_settings(flags)
-        except HeartbeatError as error:
-            self.tell(error)
-            return
-        screen = self.settings.screen
-        self.theme = screen.theme if screen.theme in self.available_themes else DARK.name
-        self.animation_level = "none" if screen.reduced_motion else "full"
-        later = [key for key in changes if not key.startswith("screen.")]
-        self.notify(f"Written to {path}." + (" It holds from the next start on." if later else ""), markup=False)
-
-
 class SettingsScreen(Modal[Mapping[str, str]]):
     """Ask; what is to be written where it was accepted, nothing where it was left."""
 
@@ -140,3 +120,33 @@ class SettingsScreen(Modal[Mapping[str, str]]):
     def on_form_accepted(self, event: Form.Accepted) -> None:
         event.stop()
         self.answer(self.query_one(SettingsForm).changes)
+
+
+class SettingsController(Controller):
+    """``settings`` is what the program was started with, then what was written."""
+
+    def __init__(self, app: App[None], context: PaneContext, settings: Settings) -> None:
+        super().__init__(app, context)
+        self.settings = settings
+
+    async def open(self) -> None:
+        """Show every setting as it stands in file and environment now, with the flags of this start."""
+        await self.app.push_screen(SettingsScreen(self.settings, settings_file(os.environ)), self.write)
+
+    def write(self, changes: Mapping[str, str] | None) -> None:
+        """Write what was changed, and apply the look of the screen; the rest holds from the next start."""
+        if not changes:
+            return
+        path = settings_file(os.environ)
+        flags = {key: self.settings[key] for key, source in self.settings.sources.items() if source == COMMAND_LINE}
+        try:
+            write_settings(path, changes)
+            self.settings = load_settings(flags)
+        except HeartbeatError as error:
+            self.report(error)
+            return
+        screen = self.settings.screen
+        self.app.theme = screen.theme if screen.theme in self.app.available_themes else DARK.name
+        self.app.animation_level = "none" if screen.reduced_motion else "full"
+        later = [key for key in changes if not key.startswith("screen.")]
+        self.app.notify(f"Written to {path}." + (" It holds from the next start on." if later else ""), markup=False)

@@ -1,4 +1,4 @@
-"""The worker's tie to whoever started it: its orders, and its death when that one is gone."""
+"""The worker's control channel: orders from its parent, and its exit when the parent ends."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ GRACE_S = 3.0
 
 
 def exit_with_parent(parent: int | None) -> None:
-    """Have the kernel kill this process when its parent dies, even while a library holds the interpreter's lock.
+    """Ask the kernel to kill this process when its parent dies, even while a library holds the interpreter's lock.
 
-    Linux only; elsewhere the end of stdin alone has to do. ``parent`` closes the gap before the call took effect; it
-    need not be the very next of kin, for --python may name a script that starts the real one.
+    Linux only; elsewhere only the end of stdin stops it. ``parent`` closes the gap before the call took effect; it
+    need not be the direct parent, for --python may name a script that starts the real one.
     """
     if parent is None or not sys.platform.startswith("linux"):
         return
@@ -34,7 +34,7 @@ def exit_with_parent(parent: int | None) -> None:
 
 
 class ControlChannel:
-    """Read orders from stdin, a line each: pause, resume, stop. Its end is an order to stop, and to be gone soon."""
+    """Reads orders from stdin, a line each: pause, resume, stop. The end of stdin is an order to stop within GRACE_S."""
 
     def __init__(self, orders: BinaryIO) -> None:
         self.attention = False
@@ -60,7 +60,7 @@ class ControlChannel:
             os._exit(1)
 
     def proceed(self, recorder: Recorder) -> bool:
-        """Sit out a pause; tell whether to go on."""
+        """Wait until a pause is over; return whether to go on."""
         with self.changed:
             if self.paused and not self.stopped:
                 recorder.flush()

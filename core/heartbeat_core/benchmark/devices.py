@@ -1,4 +1,4 @@
-"""What this machine can beat on: each backend looked at in a child process that is killed when it hangs."""
+"""The devices of this machine: each backend is probed in a child process that is killed when it hangs."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ class DeviceInventory:
 
 
 def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
-    """Look at every backend at once; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
+    """Probe all backends at the same time; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
     started: list[Popen[bytes]] = []
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
-        looks = [pool.submit(look, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
+        probes = [pool.submit(probe_device, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
         try:
-            return DeviceInventory(tuple(each.result() for each in looks), scan_tpus())
+            return DeviceInventory(tuple(each.result() for each in probes), scan_tpus())
         except KeyboardInterrupt:
             for process in started:
                 kill_worker(process)
             raise
 
 
-def look(backend: str, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
-    """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is told of the child."""
+def probe_device(backend: str, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
+    """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is called with the child."""
     try:
         process = spawn_worker(python)
         started(process)
@@ -69,9 +69,14 @@ def look(backend: str, python: str, limit_s: float, started: Callable[[Popen[byt
     except TimeoutExpired:
         end(process)
         return Device(
-            backend, python, {}, f"no answer within {limit_s:.0f} s", "The device or its driver hangs.", "See who holds it; reboot the VM."
+            backend,
+            python,
+            {},
+            f"no answer within {limit_s:.0f} s",
+            "The device or its driver hangs.",
+            "End what holds it, or reboot.",
         )
-    return understand(backend, python, output, errors, process.returncode)
+    return read_answer(backend, python, output, errors, process.returncode)
 
 
 def end(process: Popen[bytes]) -> None:
@@ -79,7 +84,7 @@ def end(process: Popen[bytes]) -> None:
     process.communicate()
 
 
-def understand(backend: str, python: str, output: bytes, errors: bytes, returncode: int) -> Device:
+def read_answer(backend: str, python: str, output: bytes, errors: bytes, returncode: int) -> Device:
     """Read the child's answer; one that broke off is a problem of its own."""
     try:
         for line in output.splitlines():
@@ -92,4 +97,4 @@ def understand(backend: str, python: str, output: bytes, errors: bytes, returnco
         return Device(backend, python, {}, error.title, error.cause, error.remedy)
     words = errors.decode("utf-8", "replace").strip().splitlines()
     cause = words[-1] if words else f"exit code {returncode}"
-    return Device(backend, python, {}, "the look at the device broke off", cause, "Try the same Python by hand.")
+    return Device(backend, python, {}, "the probe of the device broke off", cause, "Run the same Python by hand.")

@@ -227,7 +227,7 @@ class HealthWatch:
         return 100 * (now.steal - before.steal) / (now.total - before.total)
 
 
-SHORTEST_STOP_NS = 200_000_000  # shorter ones cannot be told from an iteration
+SHORTEST_STOP_NS = 200_000_000  # a shorter one may be an iteration
 VMSTAT = Path("/proc/vmstat")
 RESERVE_BYTES = 512 * 2**20  # what torch itself and its buffers take
 

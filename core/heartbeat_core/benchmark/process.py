@@ -1,4 +1,4 @@
-"""Starts the worker under any Python: it sees this package and, of ours, nothing else. Standard library only."""
+"""Starts the worker under any Python, which finds this package and none of our others. Standard library only."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WORKER, SUPERVISOR = "heartbeat_core.benchmark.worker", "heartbeat_core.benchmar
 
 
 def module_command(python: str, module: str = WORKER, package: str | None = None) -> list[str]:
-    """Give the command that runs ``main`` of a module of ours under ``python``; ``package`` is where heartbeat_core lies there."""
+    """Return the command that runs ``main`` of one of our modules under ``python``; ``package`` is the folder of heartbeat_core there."""
     return [python, "-c", BOOTSTRAP, package or str(Path(heartbeat_core.__file__).parent), module]
 
 
@@ -58,11 +58,11 @@ def kill_worker(process: subprocess.Popen[bytes]) -> None:
 
 T = TypeVar("T")
 
-GIVE_WAY = 5  # at 19 the screen of a 2-core machine is left 0.4 frames a second, at 5 the beat loses nothing that shows
+LOWERED_NICENESS = 5  # at 19 a 2-core machine draws 0.4 frames a second, at 5 the benchmark slows by less than can be measured
 
 
 class ProcessLauncher:
-    """Run calls in its one thread; make it before the program lowers its own priority."""
+    """Runs calls in one thread of its own; make it before the program lowers its priority."""
 
     def __init__(self) -> None:
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
@@ -86,5 +86,5 @@ def lower_priority() -> None:
     if not sys.platform.startswith("linux"):
         return
     thread = threading.get_native_id()
-    if os.getpriority(os.PRIO_PROCESS, thread) < GIVE_WAY:
-        os.setpriority(os.PRIO_PROCESS, thread, GIVE_WAY)
+    if os.getpriority(os.PRIO_PROCESS, thread) < LOWERED_NICENESS:
+        os.setpriority(os.PRIO_PROCESS, thread, LOWERED_NICENESS)

@@ -1,4 +1,4 @@
-"""A look inside a few beats: the profiler's trace and the HLO, taken after the timed ones so that these are not disturbed."""
+"""The profile of a few iterations: the profiler's trace and the HLO, taken after the timed iterations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heartbeat_core.errors import HeartbeatError
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.backends.base import Backend
 
-BEATS = 5
+ITERATIONS = 5
 # the end of a file's name -> what it is, and what opens it; {path} is the file, {folder} where all of them lie
 KINDS: tuple[tuple[str, str, str], ...] = (
     (".trace.json.gz", "torch_xla's trace, for a timeline", "drop {path} on https://ui.perfetto.dev"),
@@ -24,7 +24,7 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     ),
     (TRACE, "torch's trace, Chrome's format", "drop {path} on https://ui.perfetto.dev"),
     (OPERATORS, "the operators and their times", "less {path}"),
-    (HLO, "the HLO of one beat, as torch_xla hands it to the compiler", "less {path}"),
+    (HLO, "the HLO of one iteration, as torch_xla gives it to the compiler", "less {path}"),
 )
 
 
@@ -39,7 +39,7 @@ class ProfileFile:
 
 
 def prepare_folder(folder: Path) -> Path:
-    """Make the folder for a profile and give its full path; raise HeartbeatError where it holds something, or cannot be made."""
+    """Make the folder for a profile and return its full path; raise HeartbeatError where it holds something, or cannot be made."""
     folder = folder.expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,10 +53,10 @@ def prepare_folder(folder: Path) -> Path:
 
 
 def take_profile(backend: Backend, folder: Path, now: int) -> Profiled:
-    """Profile a few beats into the folder; whatever goes wrong is said in the record, for the run counts without it."""
+    """Profile a few iterations into the folder; a failure goes into the record, for the run counts without a profile."""
     problem = ""
     try:
-        backend.profile(folder, BEATS)
+        backend.profile(folder, ITERATIONS)
     except Exception as error:  # noqa: BLE001 - profilers fail in ways of their own, and the run is already measured
         problem = f"{type(error).__name__}: {error}".splitlines()[0]
     try:

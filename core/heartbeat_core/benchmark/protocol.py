@@ -1,4 +1,4 @@
-"""What a run tells, record by record.
+"""The records of a run, and how they are written to a stream and read from it.
 
 Every record says when it was made, ``at_ns``: nanoseconds since the worker started, by its own monotonic clock.
 """
@@ -26,7 +26,7 @@ LEFT_SLACK_NS = 3_000_000  # what a second fence and a read differ by on an idle
 
 @dataclass(frozen=True)
 class Started:
-    """The first record: the plan as the worker understood it."""
+    """The first record: the config as the worker read it."""
 
     type: ClassVar[str] = "started"
     at_ns: int
@@ -39,7 +39,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Stage:
-    """A step before or after the beats: begun where ``ns`` is None, then done in ``ns`` nanoseconds.
+    """A step before or after the iterations: begun where ``ns`` is None, then done in ``ns`` nanoseconds.
 
     Names: import, device, allocate, transfer, reference, proof, calibrate, profile.
     """
@@ -69,7 +69,7 @@ class Samples:
     """Consecutive samples of one phase, in nanoseconds, int64.
 
     ``start`` is the number of the first one in the run, from 0. ``columns`` holds "total" and, where the backend tells
-    its steps apart, "trace", "compile", "dispatch", "wait". A sample spans the plan's ``products_per_sample``.
+    its steps apart, "trace", "compile", "dispatch", "wait". A sample spans the config's ``products_per_sample``.
     """
 
     type: ClassVar[str] = "samples"
@@ -105,7 +105,7 @@ class HandbookClock:
 
     @property
     def finished(self) -> bool:
-        """Tell whether the work was over when the clock stopped: the fence then costs little more than an idle one.
+        """Return whether the work was over when the clock stopped: the fence then costs little more than an idle one.
 
         Measured on the CPU: 22 to 38 µs against 16 to 20. A v6e needs 170 µs for the handbook's product, and that must show.
         """
@@ -136,7 +136,7 @@ class Health:
 
 @dataclass(frozen=True)
 class ChipReading:
-    """One device of a chip: its memory in bytes and the share of time it was at work, None for what was not told."""
+    """One device of a chip: its memory in bytes and the share of time it was at work, None for what is not known."""
 
     device: int
     used_bytes: int | None
@@ -146,7 +146,7 @@ class ChipReading:
 
 @dataclass(frozen=True)
 class Chips:
-    """What the chips told beside the beat, and who told it; ``problem`` says why some or all of it is missing."""
+    """Readings of the chips during the run and their source; ``problem`` is why some or all of them are missing."""
 
     type: ClassVar[str] = "chips"
     at_ns: int
@@ -157,7 +157,7 @@ class Chips:
 
 @dataclass(frozen=True)
 class Pause:
-    """The beat was paused before the sample ``before``, for ``ns`` nanoseconds."""
+    """The run was paused before the sample ``before``, for ``ns`` nanoseconds."""
 
     type: ClassVar[str] = "pause"
     at_ns: int
@@ -254,9 +254,10 @@ class Profiled:
 
 @dataclass(frozen=True)
 class Label:
-    """What people call a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
+    """The name, note and tags of a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
 
-    ``group`` holds together runs that repeat one another, ``round`` those of them that took turns; ``reference`` is the plan given first.
+    ``group`` holds together runs that repeat one another, ``round`` those of them that took turns; ``reference`` marks the
+    config given first.
     """
 
     type: ClassVar[str] = "label"
@@ -317,6 +318,10 @@ JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
 }
 
 
+# What recordings made before 2026-12 call a precision: the same thing must not look like a difference.
+FORMER_PRECISIONS = {"float32 as it is": "full float32", "bfloat16 as it is": "bfloat16"}
+
+
 class StreamError(HeartbeatError):
     """A line that is no record of ours."""
 
@@ -349,6 +354,8 @@ def decode(line: bytes) -> Record:
         known = known_values(record, values)
         if record is Samples:
             known["columns"] = unpack_columns(known["columns"])
+        elif record is Environment and (precision := known["values"].get("precision")) in FORMER_PRECISIONS:
+            known["values"] = {**known["values"], "precision": FORMER_PRECISIONS[precision]}
         elif record is Label:
             known["tags"] = texts(known.get("tags", ()))
         elif record is Chips:
@@ -373,7 +380,7 @@ def known_values(record: type[Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def fits(value: object, annotation: str) -> bool:
-    """Tell whether a value out of JSON is what the field of a record is annotated with."""
+    """Return whether a value out of JSON is what the field of a record is annotated with."""
     if value is None:
         return annotation.endswith(" | None")
     base = annotation.removesuffix(" | None")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,8 +12,8 @@ from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_cei
 from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.benchmark.verdict import Verdict, judge
-from heartbeat_core.units import format_ns, format_share
+from heartbeat_core.benchmark.verdict import Quality, Verdict, judge, quality_of
+from heartbeat_core.units import format_ns, format_share, significant
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.statistics import Statistics
@@ -26,14 +26,18 @@ SAMPLES_SHOWN = 100_000  # more are left out of the JSON, with a note
 LAST_STAGES = ("proof", "calibrate", "profile")
 SWITCHES_PER_S = 100.0
 STEAL_PERCENT = 2.0
-NOT_PROVED = Verdict("unknown", "the run ended before its result was proved")
+THROTTLED = 0.02  # of the time
+LONG_GAP_S, LONG_GAP = 1.0, 20.0  # an iteration of so many seconds and medians was held up
+LEAST_SWITCHES = 10  # fewer tell nothing of a rate
+NOT_CHECKED = Verdict("unknown", "the run ended before its result was checked")
 
 
 @dataclass(frozen=True)
 class Report:
     """Times are nanoseconds per product, except ``stages`` and ``compile_ns``, nanoseconds in all.
 
-    ``split`` holds the median of each part of an iteration; ``share`` is floor / median, 1.0 at the floor.
+    ``split`` holds the median of each part of an iteration. Rates are n/Σt: ``flops_per_s``, ``bytes_per_s`` and
+    ``iterations_per_s`` come from the mean, and so does ``share`` of the peak, floor / mean. ``quality`` is the badge of the run.
     """
 
     config: BenchmarkConfig
@@ -54,14 +58,14 @@ class Report:
     compile_ns: int
     compiles: int
     floor: Floor | None
-    share: float | None
     verdict: Verdict
     proof: Proof | None
     profiled: Profiled | None
     handbook: HandbookClock | None
     health: Health | None
     chips: ChipFigures | None
-    disturbed: str | None
+    disturbed: tuple[str, ...]
+    quality: Quality
     ending: RunOutcome | None
     labels: tuple[str, ...]
 
@@ -73,24 +77,35 @@ class Report:
         return self.statistics.median_ns if self.statistics else None
 
     @property
+    def mean_ns(self) -> float | None:
+        """Return the time of one product that rates are made of, Σt/n; the handbook's first reading for its method."""
+        if self.handbook is not None:
+            return self.handbook.total_ns / self.handbook.products
+        return self.statistics.mean_ns if self.statistics else None
+
+    @property
     def flops_per_s(self) -> float | None:
-        return 1e9 * self.config.workload.flops / self.iteration_ns if self.iteration_ns else None
+        return 1e9 * self.config.workload.flops / self.mean_ns if self.mean_ns else None
 
     @property
     def bytes_per_s(self) -> float | None:
-        return 1e9 * self.config.workload.bytes / self.iteration_ns if self.iteration_ns else None
+        return 1e9 * self.config.workload.bytes / self.mean_ns if self.mean_ns else None
 
     @property
     def iterations_per_s(self) -> float | None:
-        return 1e9 / self.iteration_ns if self.iteration_ns else None
+        return 1e9 / self.mean_ns if self.mean_ns else None
+
+    @property
+    def share(self) -> float | None:
+        """Return which share of the peak was reached: floor / mean."""
+        return self.floor.ns / self.mean_ns if self.floor and self.mean_ns else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """List what a reader should know before trusting the figures."""
         found = list(self.statistics.warnings) if self.statistics else []
-        if self.disturbed:
-            found.append(self.disturbed)
-        if self.steady and self.steady.kind not in ("steady", "undetermined"):
+        found += [f"disturbed: {sentence}" for sentence in self.disturbed]
+        if self.steady and self.steady.drifting:
             found.append(self.steady.sentence)
         found += [f"{name} is set: float32 is computed in bfloat16" for name in self.environment if name.startswith("XLA_")]
         return tuple(found)
@@ -111,8 +126,18 @@ def report_of(
     statistics, steady = figures(series)
     handbook = series.clocks[0] if series.clocks else None
     under = find_floor(series, ceiling)
-    iteration_ns = handbook.total_ns / handbook.products if handbook else statistics.median_ns if statistics else None
-    verdict = judge(workload=config.workload, median_ns=iteration_ns, floor=under, proof=series.proof, handbook=handbook, steady=steady)
+    read_ns = handbook.total_ns / handbook.products if handbook else None
+    verdict = judge(
+        workload=config.workload,
+        median_ns=read_ns or (statistics.median_ns if statistics else None),
+        mean_ns=read_ns or (statistics.mean_ns if statistics else None),
+        floor=under,
+        proof=series.proof,
+        handbook=handbook,
+    )
+    if ending is not None and not series.proof and verdict.kind == "plausible":
+        verdict = NOT_CHECKED
+    interruptions = disturbances(series, statistics)
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
     if series.environment.get("tpu_vm") and not any(label.startswith("on ") for label in labels):
@@ -138,14 +163,14 @@ def report_of(
         compile_ns=series.compile_ns,
         compiles=series.compile_count,
         floor=under,
-        share=under.ns / iteration_ns if under and iteration_ns else None,
-        verdict=verdict if ending is None or series.proof or verdict.kind != "plausible" else NOT_PROVED,
+        verdict=verdict,
         proof=series.proof,
         profiled=series.profiled,
         handbook=handbook,
         health=series.health,
         chips=series.gauges.figures(),
-        disturbed=disturbed(series),
+        disturbed=interruptions,
+        quality=quality_of(verdict, proof=series.proof, statistics=statistics, steady=steady, disturbances=interruptions),
         ending=ending,
         labels=labels,
     )
@@ -223,17 +248,39 @@ def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
     return floor(config.workload, roof)
 
 
-def disturbed(series: Series) -> str | None:
-    """State what else the machine was doing, where it was enough to show in the figures."""
+def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:
+    """List what else the machine was doing, where it was enough to show in the figures."""
+    found = [*stops(series.health, statistics)]
     health, elapsed = series.health, elapsed_s(series)
-    if health is None or elapsed < 1:
-        return None
+    if health is None or elapsed <= 0:
+        return tuple(found)
+    throttled = (health.throttled_ns or 0) / 1e9 / elapsed
+    if throttled > THROTTLED:
+        found.append(f"the CPU quota of its control group held it off the processors {format_share(throttled)} of the time")
     if health.steal_percent is not None and health.steal_percent > STEAL_PERCENT:
-        return f"disturbed: the hypervisor took {health.steal_percent:.1f} % of the processor for others"
+        found.append(f"the hypervisor took {health.steal_percent:.1f} % of the processor for others")
     rate = health.switches / elapsed
-    if rate > SWITCHES_PER_S:
-        return f"disturbed: the beat was put off the processor {rate:.0f} times a second; other programs are busy"
-    return None
+    if rate > SWITCHES_PER_S and health.switches >= LEAST_SWITCHES:
+        found.append(f"{rate:.0f} involuntary context switches/s: other programs are busy")
+    if series.clock_change is not None:
+        before, after = series.clock_change
+        found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
+    return tuple(found)
+
+
+def stops(health: Health | None, statistics: Statistics | None) -> Iterator[str]:
+    """Name the gaps in a run: by what the system tells, else by an iteration that took much too long."""
+    stopped_ns, suspended_ns = (health.stopped_ns or 0, health.suspended_ns or 0) if health else (0, 0)
+    if suspended_ns:
+        yield f"the machine was suspended for {format_ns(suspended_ns)}"
+    if stopped_ns and health:
+        times = f" {health.stops} times" if health.stops and health.stops > 1 else ""
+        yield f"the process was stopped{times} for {format_ns(stopped_ns)}"
+    if statistics is None or stopped_ns or suspended_ns:
+        return
+    if statistics.n >= LEAST_SWITCHES and statistics.max_ns > max(1e9 * LONG_GAP_S, LONG_GAP * statistics.median_ns):
+        times = significant(statistics.max_ns / statistics.median_ns, 2)
+        yield f"one iteration took {format_ns(statistics.max_ns)}, {times} × the median: the process was held up"
 
 
 def report_json(report: Report, series: Series) -> dict[str, Any]:
@@ -250,11 +297,14 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
         "stages_ns": dict(report.stages),
         "compile_ns": report.compile_ns,
         "compiles": report.compiles,
+        "iterations_per_s": report.iterations_per_s,
         "flops_per_s": report.flops_per_s,
         "bytes_per_s": report.bytes_per_s,
+        "at_the_median": at_the_median(report),
         "floor": asdict(report.floor) if report.floor else None,
         "share_of_floor": report.share,
         "verdict": asdict(report.verdict),
+        "quality": report.quality.to_json(),
         "proof": values(report.proof),
         "handbook": [values(clock) for clock in series.clocks] or None,
         "health": values(report.health),
@@ -267,6 +317,15 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
     if made["statistics"]:
         made["statistics"]["quantiles"] = {f"{q:g}": ns for q, ns in made["statistics"]["quantiles"]}
     return made
+
+
+def at_the_median(report: Report) -> dict[str, float] | None:
+    """Return the rates of a run that took the median each time; above those of the run where a few iterations took long."""
+    ns, work = report.iteration_ns, report.config.workload
+    if not ns:
+        return None
+    rates = {"iterations_per_s": 1e9 / ns, "flops_per_s": 1e9 * work.flops / ns, "bytes_per_s": 1e9 * work.bytes / ns}
+    return {**rates, "share_of_floor": report.floor.ns / ns} if report.floor else rates
 
 
 def profile_json(profiled: Profiled | None) -> dict[str, Any] | None:
@@ -296,11 +355,11 @@ def samples_json(series: Series) -> dict[str, Any]:
     return made
 
 
-AGREE_WITHIN = 0.1
+SAME_WITHIN = 0.1  # of one another, where neither has an interval
 
 
-def explain_gap(handbook: Report, honest: Report | None) -> str:
-    """State in a sentence or two what the handbook's clock missed, by what the counters and the fence showed."""
+def explain_gap(handbook: Report, synchronized: Report | None) -> str:
+    """Explain in a sentence or two what the handbook's method missed: by the counters and the fence, and only what the samples show."""
     clock = handbook.handbook
     if clock is None:
         return "The handbook's clock has not been read yet."
@@ -314,8 +373,21 @@ def explain_gap(handbook: Report, honest: Report | None) -> str:
         return "The loop overwrites its result, so all but the last product are dropped before they run."
     if not clock.finished:
         return f"The clock stops once the work is handed over: the device went on for another {format_ns(clock.fence_ns)}."
-    if honest is None or not honest.iteration_ns or not handbook.iteration_ns:
+    if synchronized is None or not synchronized.mean_ns or not handbook.mean_ns:
         return "All products were launched and finished before the clock stopped."
-    gap = abs(handbook.iteration_ns / honest.iteration_ns - 1)
-    near = f"The two agree within {format_share(gap)}" if gap < AGREE_WITHIN else f"The two differ by {format_share(gap)}"
-    return f"{near}: here every product is computed before the call returns. On a TPU the handbook's loop waits for nothing."
+    here = "On this backend every product is computed before the call returns, so no difference is expected"
+    gap = handbook.mean_ns / synchronized.mean_ns - 1
+    if not differ(handbook.mean_ns, synchronized):
+        return f"{here}, and none is seen: the two agree within {format_share(abs(gap))}."
+    word = "more" if gap > 0 else "less"
+    return (
+        f"{here}. The handbook's loop took {format_share(abs(gap))} {word} time an iteration: the two ran one after the other, once each."
+    )
+
+
+def differ(mean_ns: float, other: Report) -> bool:
+    """Return whether the samples of the other run rule out that both took the same time: most of them lie on one side of it."""
+    stats = other.statistics
+    if stats is None or not other.mean_ns:
+        return False
+    return abs(mean_ns / other.mean_ns - 1) > max(SAME_WITHIN, 2 * stats.relative_iqr)

@@ -170,6 +170,7 @@ def greatest(values: Iterable[T | None]) -> T | None:
     return max((value for value in values if value is not None), default=None)
 
 
+CLOCK_CHANGED = 1.4  # the mean of the cores varies by less while they are busy
 LEAST_OF_WARMUP = 12  # a twelfth of the chart's columns are its own, where it has so many samples
 MARKED_COMPILES = 500  # compile iterations remembered one by one
 KEPT_CLOCKS = 1000  # readings of the handbook's clock kept
@@ -230,6 +231,7 @@ class Series:
     paused_ns: int = 0
     clocks: list[HandbookClock] = field(default_factory=list)
     health: Health | None = None
+    clocks_mhz: tuple[float, float] | None = None  # of the processor, the first and the last reading of the steady state
     gauges: Gauges = field(default_factory=Gauges)
     proof: Proof | None = None
     ceiling: CeilingMeasured | None = None
@@ -250,7 +252,7 @@ class Series:
         self.last_at_ns = record.at_ns
         name = KEPT.get(type(record))
         if name is not None:
-            setattr(self, name, record)
+            self.keep(name, record)
         elif isinstance(record, Samples):
             try:
                 self.take_samples(record)
@@ -268,6 +270,11 @@ class Series:
                 self.clocks.append(record)
         elif isinstance(record, Pause):
             self.paused_ns += record.ns
+
+    def keep(self, name: str, record: Record) -> None:
+        setattr(self, name, record)
+        if isinstance(record, Health) and record.clock_mhz and len(self.steady):
+            self.clocks_mhz = (self.clocks_mhz[0] if self.clocks_mhz else record.clock_mhz, record.clock_mhz)
 
     def take_samples(self, record: Samples) -> None:
         total = record.columns["total"]
@@ -313,6 +320,13 @@ class Series:
             if name not in self.parts:
                 self.parts[name] = SampleStore(limit=SPLIT_EXACT)
             self.parts[name].extend(column)
+
+    @property
+    def clock_change(self) -> tuple[float, float] | None:
+        """Return the processor's clock at the beginning and the end of the steady state, MHz, where it changed clearly."""
+        if self.clocks_mhz is None or max(self.clocks_mhz) < CLOCK_CHANGED * min(self.clocks_mhz):
+            return None
+        return self.clocks_mhz
 
     @property
     def stage(self) -> str | None:

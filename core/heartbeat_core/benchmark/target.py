@@ -1,4 +1,4 @@
-"""How a run ended, told apart and explained."""
+"""Where a run takes place, and how its end is explained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class WorkerExit:
 
 
 def explain(series: Series, gone: WorkerExit) -> RunOutcome:
-    """Tell the endings apart; what the worker said of itself counts most."""
+    """Explain how a run ended; what the worker said of itself counts most."""
     if gone.timed_out_s is not None:
         return RunOutcome(
             "timed out",
@@ -72,7 +72,7 @@ def explain(series: Series, gone: WorkerExit) -> RunOutcome:
 
 
 def explain_death(gone: WorkerExit) -> RunOutcome:
-    """Explain a worker that ended without a last word."""
+    """Explain a worker that ended without saying how."""
     kept = "The samples received until then are kept."
     code = gone.returncode
     if gone.kernel_killed and code == -signal.SIGKILL:
@@ -110,33 +110,33 @@ class RunTarget(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Say where that is, unless it goes without saying."""
+        """Return the labels that name the place, none for this machine."""
 
     @property
     def start_limit_s(self) -> float:
-        """Give the seconds after which a device that has not answered never will."""
+        """Return the seconds after which a device that has not answered never will."""
 
     @property
     def pulse_s(self) -> float | None:
-        """Say how often whoever guards the worker wants a sign of life, None for nobody."""
+        """Return how often the supervisor of the worker needs a sign of life, in seconds; None where there is none."""
 
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the worker, or what carries its stream; raise OSError."""
 
     def order(self) -> dict[str, Any]:
-        """Give what the order holds besides the plan."""
+        """Return what the order holds besides the config."""
 
     def available_bytes(self) -> int | None:
-        """Give the memory there is for it, None where only the worker can tell."""
+        """Return the bytes of memory available, None where only the worker can know."""
 
     def oom_kills(self) -> int | None:
-        """Read how many processes the kernel there has killed for memory, None where that cannot be told from here."""
+        """Read how many processes the kernel there has killed for memory, None where that cannot be read from here."""
 
-    def cannot_start(self, plan: BenchmarkConfig, error: OSError) -> HeartbeatError:
+    def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
         """Explain why ``spawn`` raised."""
 
     def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
-        """Tell how the run ended."""
+        """Return how the run ended."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class LocalTarget:
     python: str | None = None
     labels: tuple[str, ...] = ()
     start_limit_s: float = START_LIMIT_S
-    pulse_s: float | None = None  # the worker sees to its own life
+    pulse_s: float | None = None  # the worker notices the end of its parent by itself
 
     def spawn(self) -> subprocess.Popen[bytes]:
         return spawn_worker(self.python)
@@ -160,8 +160,8 @@ class LocalTarget:
     def oom_kills(self) -> int | None:
         return kernel_oom_kills()
 
-    def cannot_start(self, plan: BenchmarkConfig, error: OSError) -> HeartbeatError:
-        remedy = f"Check --python and backends.{plan.backend}.python."
+    def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
+        remedy = f"Check --python and backends.{config.backend}.python."
         return HeartbeatError(f"{self.python or 'this Python'} cannot be started", str(error), remedy, exit_code=3)
 
     def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:

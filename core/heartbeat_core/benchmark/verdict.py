@@ -1,25 +1,42 @@
-"""Whether a measured time can be believed.
+"""Whether a measured time can be believed: the verdict on what is possible, and the quality of the run as a whole.
 
-"Impossible" is kept for what physics or the device's own counters refute; a ceiling measured here can only make a
-number suspicious.
+"Impossible" is kept for what physics, the device's own counters or its fence refute; a peak measured here can only make a
+number suspicious. ``quality_of`` makes the one badge that the screen, the lists, the commands and JSON show.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor
-from heartbeat_core.benchmark.steady_state import SteadyState
 from heartbeat_core.units import format_bytes, format_ns, format_share, significant
 
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.statistics import Statistics
+    from heartbeat_core.benchmark.steady_state import SteadyState
+
 Kind = Literal["plausible", "suspicious", "impossible", "unknown"]
+QualityKind = Literal["impossible", "wrong result", "suspicious", "drifting", "disturbed", "noisy", "unknown", "plausible"]
+QUALITY_MARKS: dict[str, str] = {  # the glyph of each, the worst first
+    "impossible": "✗",
+    "wrong result": "✗",
+    "suspicious": "!",
+    "drifting": "!",
+    "disturbed": "!",
+    "noisy": "!",
+    "unknown": "?",
+    "plausible": "✓",
+}
+NOT_COMPARABLE = ("drifting", "disturbed", "noisy")  # what keeps a run from being held against another
+NOISY = 0.10  # interquartile range over median
 
 ROUNDING = 0.01  # published peaks are rounded, v6e's to 918 or 920: nothing is refuted by less than this
-HEADROOM = 0.05  # a machine may beat its own measured ceiling by this much
+HEADROOM = 0.05  # a machine may beat its own measured peak by this much
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,51 @@ class Verdict:
     reason: str
 
 
+@dataclass(frozen=True)
+class Quality:
+    """The worst that was found about a run, and the reasons for all that was found, the worst first."""
+
+    kind: QualityKind
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def glyph(self) -> str:
+        return QUALITY_MARKS[self.kind]
+
+    @property
+    def comparable(self) -> bool:
+        """Return whether the run kept its speed and was left alone, so that its time may be held against another's."""
+        return self.kind not in NOT_COMPARABLE
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "reasons": list(self.reasons)}
+
+
+def quality_of(
+    verdict: Verdict,
+    *,
+    proof: Proof | None = None,
+    statistics: Statistics | None = None,
+    steady: SteadyState | None = None,
+    disturbances: Sequence[str] = (),
+) -> Quality:
+    """Judge a run as a whole: the worst of what its verdict, its result check, its samples and its machine show."""
+    found: list[tuple[QualityKind, str]] = [(verdict.kind, verdict.reason)]
+    if proof is not None and not proof.passed:
+        wrong = failed_proof(proof)
+        found = [("wrong result", wrong), *(each for each in found if each[1] != wrong)]
+    if steady is not None and steady.drifting:
+        found.append(("drifting", steady.sentence))
+    found += [("disturbed", sentence) for sentence in disturbances]
+    if statistics is not None and statistics.relative_iqr >= NOISY:
+        found.append(("noisy", f"IQR {significant(100 * statistics.relative_iqr, 2)} % of the median"))
+    if statistics is not None and statistics.modes and statistics.median_low_ns is None:
+        found.append(("noisy", "the times go to and fro between two modes"))
+    order = list(QUALITY_MARKS)
+    found.sort(key=lambda each: order.index(each[0]))
+    return Quality(found[0][0], tuple(reason for _, reason in found))
+
+
 def judge(
     *,
     workload: MatMul,
@@ -37,11 +99,18 @@ def judge(
     floor: Floor | None,
     proof: Proof | None,
     handbook: HandbookClock | None,
-    steady: SteadyState | None,
+    mean_ns: float | None = None,
+    hard: Floor | None = None,
 ) -> Verdict:
-    """Judge the time of one product by everything known; what refutes comes first, then what casts doubt."""
+    """Judge the time of one product by everything known; what refutes comes first, then what casts doubt.
+
+    ``hard`` is the floor under the machine's hard peak, where ``floor`` is only that of a peak measured here. Only ``mean_ns``
+    makes the share of the peak: it is a rate.
+    """
     found = (
         refuted_by_counters(proof, handbook)
+        or refuted_by_fence(median_ns, proof, handbook)
+        or refuted_by_physics(workload, median_ns, hard)
         or refuted_by_physics(workload, median_ns, floor)
         or doubted(workload, median_ns, floor, proof, handbook)
     )
@@ -50,11 +119,25 @@ def judge(
     if median_ns is None:
         return Verdict("unknown", "nothing has been measured yet")
     if floor is not None:
-        return Verdict("plausible", share_of_floor(median_ns, floor) + unsteady(steady))
+        return Verdict("plausible", share_of_floor(mean_ns or median_ns, floor))
     if proof is not None:
-        reason = "every product was waited for and the proof holds; no ceiling measured here yet"
-        return Verdict("plausible", reason + unsteady(steady))
-    return Verdict("unknown", "no ceiling was measured here and the result is not proved yet")
+        return Verdict("plausible", f"every product was waited for, {checked(proof)}; no peak measured here yet")
+    return Verdict("unknown", "no peak was measured here and the result is not checked yet")
+
+
+def checked(proof: Proof) -> str:
+    """Write what a result check that passed has seen; an older recording holds one row."""
+    if proof.rows is None:
+        return f"row {proof.row:,} of the last result was checked"
+    return f"all {proof.rows:,} rows of {proof.results or 1} result{'s' if (proof.results or 1) > 1 else ''} were checked"
+
+
+def refuted_by_fence(median_ns: float | None, proof: Proof | None, handbook: HandbookClock | None) -> Verdict | None:
+    """Find work that was still under way when the fence returned; the handbook's method has no fence."""
+    if handbook is not None or not median_ns or proof is None or proof.left_ns is None or not proof.work_left(median_ns):
+        return None
+    times = significant(proof.left_ns / median_ns, 2)
+    return Verdict("impossible", f"{format_ns(proof.left_ns)} of work, {times} × an iteration, was left when the fence returned")
 
 
 def refuted_by_counters(proof: Proof | None, handbook: HandbookClock | None) -> Verdict | None:
@@ -62,7 +145,7 @@ def refuted_by_counters(proof: Proof | None, handbook: HandbookClock | None) -> 
     if handbook is not None and handbook.launched < handbook.products:
         return Verdict("impossible", never_launched(handbook))
     if proof is not None and proof.executed is not None and proof.expected is not None and proof.executed < proof.expected:
-        return Verdict("impossible", f"the device executed {proof.executed:,} of {proof.expected:,} products by its own count")
+        return Verdict("impossible", f"the device launched {proof.executed:,} of {proof.expected:,} products by its own count")
     return None
 
 
@@ -111,7 +194,7 @@ def doubted(
         return Verdict("suspicious", "no time passed by the clock; the product is too small for it")
     if median_ns is not None and floor is not None and beats_ceiling(uncached_ns(workload, floor), median_ns, floor):
         faster = format_share(floor.ns / median_ns - 1)
-        return Verdict("suspicious", f"{faster} faster than the ceiling {floor.roof.source}; measure it again with --calibrate")
+        return Verdict("suspicious", f"{faster} faster than the peak {floor.roof.source}; measure it again with --calibrate")
     return None
 
 
@@ -128,26 +211,19 @@ def uncached_ns(workload: MatMul, floor: Floor) -> float:
 
 def failed_proof(proof: Proof) -> str:
     if proof.error is None:
-        return f"row {proof.row:,} of the result holds NaN or infinity"
-    return f"row {proof.row:,} of the result is off by {significant(100 * proof.error)} % of its largest value, against float64"
+        return f"wrong result: row {proof.row:,} holds NaN or infinity"
+    return f"wrong result: row {proof.row:,} is off by {significant(100 * proof.error)} % of its largest value, against float64"
 
 
-def share_of_floor(median_ns: float, floor: Floor) -> str:
-    share = format_share(floor.ns / median_ns)
+def share_of_floor(ns: float, floor: Floor) -> str:
+    share = format_share(floor.ns / ns)
     limit = f"{'its memory' if floor.bound == 'memory' else 'its arithmetic'} sets the limit"
-    if beats_ceiling(floor.ns, median_ns, floor):
+    if beats_ceiling(floor.ns, ns, floor):
         limit = "that was of its memory, and the caches hold this product's data"
     if not floor.roof.hard:
-        return f"{share} of the ceiling {floor.roof.source}; {limit}"
+        return f"{share} of the peak {floor.roof.source}; {limit}"
     part = f", of which a device is one of {floor.roof.devices}" if floor.roof.devices > 1 else ""
     return f"{share} of the best a {floor.roof.name} could do{part}; {limit}"
-
-
-def unsteady(steady: SteadyState | None) -> str:
-    """Add what a median of an unsteady run is worth."""
-    if steady is None or steady.kind in ("steady", "undetermined"):
-        return ""
-    return ", but the run was not steady"
 
 
 def rate(amount: float, ns: float, unit: float) -> str:

@@ -1,4 +1,4 @@
-"""An environment of its own for torch_xla, which needs another torch than the dashboard's.
+"""The environment of torch_xla, which needs another torch than the dashboard's.
 
 It lies in the user's cache, a folder for each version of Python: ``venv``, ``downloads`` while it is being built, and
 ``complete.json``, written last. What has no ``complete.json`` for these very packages is unfinished, and built anew
@@ -153,12 +153,12 @@ class XlaEnvironment:
         return tuple(sorted(self.root.glob(f"{NAME}3.*"), key=lambda path: (path == own, path.name), reverse=True))
 
     def find(self) -> Path | None:
-        """Give the interpreter of a finished environment, None where there is none."""
+        """Return the interpreter of a finished environment, None where there is none."""
         finished = (self.read(folder) for folder in self.folders())
         return next((found.python for found in finished if found), None)
 
     def read(self, folder: Path) -> Installed | None:
-        """Give the environment in ``folder``, None unless it was finished with these very packages and its Python is there."""
+        """Return the environment in ``folder``, None unless it was finished with these very packages and its Python is there."""
         python = folder / "venv" / "bin" / "python"
         try:
             said = json.loads((folder / "complete.json").read_bytes())
@@ -169,7 +169,7 @@ class XlaEnvironment:
             return None  # half written, of another time, or gone: unfinished
 
     def install(self, on_line: Callable[[str], None], base: str = sys.executable) -> Installed:
-        """Build the environment from the Python ``base``, or give the one that is there.
+        """Build the environment from the Python ``base``, or return the one that is there.
 
         ``on_line`` gets what pip says, line by line. Raise HeartbeatError where the platform, the disk, pip or the
         first import forbids it. Whatever ends it early, KeyboardInterrupt too, ends pip as well; the next call goes on.
@@ -184,7 +184,7 @@ class XlaEnvironment:
             with locked(folder):
                 return self.read(folder) or self.build(folder, python, on_line)
         except OSError as error:
-            raise HeartbeatError(f"{folder} cannot be written", str(error), "Mend its permissions, or set XDG_CACHE_HOME.") from error
+            raise HeartbeatError(f"{folder} cannot be written", str(error), "Correct its permissions, or set XDG_CACHE_HOME.") from error
 
     def build(self, folder: Path, base: BasePython, on_line: Callable[[str], None]) -> Installed:
         """Build what is unfinished in ``folder``, which is ours alone meanwhile."""
@@ -224,7 +224,7 @@ class XlaEnvironment:
             )
 
     def remove(self) -> tuple[Path, ...]:
-        """Delete every environment, finished or not, and say which there were."""
+        """Delete every environment, finished or not, and return which there were."""
         folders = self.folders()
         for folder in folders:
             try:
@@ -232,7 +232,7 @@ class XlaEnvironment:
                     (folder / "complete.json").unlink(missing_ok=True)  # first: what is half deleted is not to be found
                     shutil.rmtree(folder)
             except OSError as error:
-                raise HeartbeatError(f"{folder} cannot be deleted", str(error), "Mend its permissions, or delete it by hand.") from error
+                raise HeartbeatError(f"{folder} cannot be deleted", str(error), "Correct its permissions, or delete it by hand.") from error
         return folders
 
 
@@ -247,7 +247,7 @@ def describe_python(python: str) -> BasePython:
 
 
 def import_torch(python: Path) -> dict[str, str]:
-    """Import torch and torch_xla once, in a child that touches no TPU; give their versions or raise HeartbeatError."""
+    """Import torch and torch_xla once, in a child that touches no TPU; return their versions or raise HeartbeatError."""
     command = [str(python), "-I", "-c", ABOUT_TORCH]
     environ = {**os.environ, "PJRT_DEVICE": "CPU"}
     title, remedy = "torch_xla was installed and cannot be imported", "heartbeat-tui backend remove xla, then install it again."
@@ -283,7 +283,7 @@ def run(command: list[str], on_line: Callable[[str], None], environ: Mapping[str
     finally:
         end(child)
     if code:
-        raise HeartbeatError(title, "\n".join(last), "Mend that, then run the same command again.", exit_code=3)
+        raise HeartbeatError(title, "\n".join(last), "Correct that, then run the same command again.", exit_code=3)
 
 
 def end(child: subprocess.Popen[Any]) -> None:

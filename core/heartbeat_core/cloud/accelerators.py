@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Provisioning = Literal["on-demand", "spot", "reserved"]
@@ -84,10 +85,11 @@ class Accelerator:
         return f"{stem}{serving}PerProjectPer{scope.title()}ForTPUAPI"
 
     def same_quota(self, other: Accelerator) -> bool:
-        """Say whether both are charged to one quota."""
+        """Return whether both count against the same quota."""
         return self.quota_id("on-demand", "zone") == other.quota_id("on-demand", "zone") and self.family == other.family
 
 
+@lru_cache(maxsize=1000)  # a list of a thousand TPU VMs asks for the type in every cell
 def find_accelerator(name: str | None) -> Accelerator | None:
     """Find a type by its name; None for one not known here, which Google may well have."""
     match = NAME.fullmatch((name or "").strip().lower())
@@ -99,9 +101,15 @@ def find_accelerator(name: str | None) -> Accelerator | None:
 
 
 def runtime_fits(accelerator: Accelerator, runtime: str) -> bool | None:
-    """Say whether a TPU VM of that type with that runtime has a driver for its chips; None for a runtime not known here."""
+    """Return whether a TPU VM of that type with that runtime has a driver for its chips; None for an unknown runtime."""
     if runtime == accelerator.family.runtime:
         return True
     if runtime.startswith(("tpu-vm-", "tpu-ubuntu")):  # of v4 and older; on newer chips they come up READY, without a driver
         return None if accelerator.family.runtime == OLDEST_RUNTIME else False
     return False if any(runtime == family.runtime for family in FAMILIES) else None
+
+
+def runtime_for(accelerator_type: str) -> str | None:
+    """Name the runtime that goes with a type, None where that is not known."""
+    accelerator = find_accelerator(accelerator_type)
+    return accelerator.family.runtime if accelerator else None

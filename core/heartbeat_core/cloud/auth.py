@@ -1,4 +1,4 @@
-"""Who we are to Google Cloud: credentials as Google's own libraries find them, and the name behind them."""
+"""Authentication to Google Cloud: the credentials that Google's own libraries would find, and whose they are."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SORTS: dict[str | None, Sort] = {
 
 @dataclass(frozen=True)
 class Principal:
-    """Whoever acts: ``name`` is an e-mail address, None where it could not be learned; ``source`` says by what it acts."""
+    """The account that makes calls: ``name`` is an e-mail address, None if unknown; ``source`` is that of its credentials."""
 
     name: str | None
     sort: Sort
@@ -40,19 +40,19 @@ class Principal:
 
     def __str__(self) -> str:
         if self.sort == "anonymous":
-            return f"{self.name} (emulated)" if self.name else "nobody (anonymous, emulated)"
+            return f"{self.name} (emulated)" if self.name else "anonymous (emulated)"
         return self.name or f"unknown ({self.sort}, from {self.source})"
 
     @property
     def member(self) -> str | None:
-        """Write the principal as policies of IAM do."""
+        """Return the principal as IAM policies write it."""
         service = self.sort in ("service account", "metadata server") or (self.name or "").endswith(".gserviceaccount.com")
         return f"{'serviceAccount' if service else 'user'}:{self.name}" if self.name else None
 
 
 @dataclass(frozen=True)
 class Login:
-    """Credentials that were found; ``project`` is the one they name themselves."""
+    """Credentials that were found; ``project`` is the one they name."""
 
     credentials: Any = field(repr=False)
     principal: Principal
@@ -70,7 +70,7 @@ def anonymous() -> Login:
 def find_login(environ: Mapping[str, str] | None = None, quota_project: str | None = None) -> Login:
     """Find credentials where google.auth.default() does; raise CloudError where there are none or a file is broken.
 
-    It is not called itself: it starts gcloud to ask for a project and tries for long to find a metadata server.
+    google.auth.default() itself starts gcloud for a project, and waits long for a metadata server.
     """
     environ = os.environ if environ is None else environ
     quota = (
@@ -90,25 +90,25 @@ def find_login(environ: Mapping[str, str] | None = None, quota_project: str | No
             credentials = compute_engine.Credentials(scopes=SCOPES)  # type: ignore[no-untyped-call]
             credentials = credentials.with_quota_project(quota.value) if quota else credentials
             return Login(credentials, Principal(metadata.email, "metadata server", "the metadata server"), quota, metadata.project)
-        raise CloudError("no credentials", "This VM has no service account: there is nobody its programs could act as.")
+        raise CloudError("no credentials", "This VM has no service account, so its programs have no credentials.")
     raise CloudError(
         "no credentials",
-        f"Your default credentials were not found: {KEY_VARIABLE} is not set, there is no {adc}, and this is no VM of Google's.",
+        f"Your default credentials were not found: {KEY_VARIABLE} is not set, there is no {adc}, and this is no Google VM.",
     )
 
 
 def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
-    """Read a file of credentials of any kind Google has."""
+    """Read a credentials file of any kind."""
     from google.auth import load_credentials_from_file
     from google.auth.credentials import with_scopes_if_required
     from google.auth.exceptions import GoogleAuthError
 
     info = read_json(path, source)
     try:
-        with warnings.catch_warnings():  # that the file is generic, and has no quota project: a check says so, better
+        with warnings.catch_warnings():  # a check reports a missing quota project
             warnings.simplefilter("ignore")
             credentials, project = load_credentials_from_file(str(path))  # type: ignore[no-untyped-call]
-    except (GoogleAuthError, ValueError, TypeError, AttributeError, KeyError) as error:  # it trusts what the file holds
+    except (GoogleAuthError, ValueError, TypeError, AttributeError, KeyError) as error:  # it does not validate the file
         raise CloudError("no credentials", f"The credentials in {path} (from {source}) cannot be used: {error}") from error
     credentials = with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
     if quota:
@@ -128,9 +128,9 @@ def read_json(path: Path, source: str) -> Any:
 
 
 def email_of(id_token: object) -> str | None:
-    """Read the e-mail address in a token that says who one is; Google sends it along to users who refresh theirs.
+    """Return the e-mail address in an ID token, which Google sends when a user's token is refreshed.
 
-    Nobody's rights rest on it, so its signature is not checked.
+    No permission depends on it, so its signature is not checked.
     """
     try:
         claims = str(id_token).split(".")[1]
@@ -153,28 +153,28 @@ SERVICES = {
 
 
 def check_endpoint(endpoint: str) -> str:
-    """Take an emulator's base URL; raise HeartbeatError for one that is none, or would send everything in the clear."""
+    """Return an emulator's base URL; raise HeartbeatError where it is invalid, or would send everything unencrypted."""
     problem = ""
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname or "", parts.port
         if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
-            problem = "It is one base URL, without a user or a query."
+            problem = "An endpoint is one base URL, without a user or a query."
     except ValueError as error:
         problem = str(error)
     if problem:
         raise HeartbeatError(f"{endpoint!r} is no endpoint", problem, "Give one such as http://127.0.0.1:8080.")
     if parts.scheme == "http" and not is_loopback(host):
         raise HeartbeatError(
-            f"{endpoint!r} would be asked in the clear",
-            "Plain http is for this machine's own loopback addresses alone.",
+            f"{endpoint!r} is not encrypted",
+            "Plain http is allowed for loopback addresses only.",
             "Use https, or an emulator on 127.0.0.1.",
         )
     return endpoint.rstrip("/")
 
 
 def is_loopback(host: str) -> bool:
-    import ipaddress  # here, for only an emulator's address is looked at
+    import ipaddress  # here: only an emulator's address needs it
 
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""Work that can be abandoned at once, though nothing in Python can stop a thread."""
+"""Cancellation of blocking work: the caller returns immediately, though Python cannot stop the thread."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class Cancelled(Exception):
-    """Whoever asked no longer wants the answer."""
+    """The work was cancelled."""
 
 
 class Cancellation:
-    """An order to stop that any thread may give, once and for all; those waiting learn of it at once."""
+    """A flag that any thread may set once; waiting threads return immediately."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -27,7 +27,7 @@ class Cancellation:
         self.waiting: set[Future[object]] = set()
 
     def cancel(self) -> None:
-        """Have all that waits, and all that will, raise Cancelled."""
+        """Make every present and later wait raise Cancelled."""
         with self.lock:
             self.event.set()
             waiting = set(self.waiting)
@@ -39,14 +39,14 @@ class Cancellation:
         return self.event.is_set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long; raise Cancelled as soon as that is ordered."""
+        """Wait for ``seconds``; raise Cancelled on cancellation."""
         if self.event.wait(seconds):
             raise Cancelled
 
     def run(self, work: Callable[[], T], limit_s: float) -> T:
-        """Carry out ``work`` and give its result; raise what it raises, Cancelled, or TimeoutError after ``limit_s``.
+        """Run ``work`` and return its result; raise what it raises, Cancelled, or TimeoutError after ``limit_s``.
 
-        The work has a thread of its own, which is left to itself where nobody waits for it any longer.
+        The work runs in its own thread, which continues unattended after a cancellation.
         """
         from concurrent.futures import CancelledError, Future
         from concurrent.futures import TimeoutError as OutOfTime  # until Python 3.11 another one than TimeoutError
@@ -73,10 +73,10 @@ class Cancellation:
 def fulfil(future: Future[T], work: Callable[[], T]) -> None:
     from concurrent.futures import InvalidStateError
 
-    with contextlib.suppress(InvalidStateError):  # nobody waits for it any longer
+    with contextlib.suppress(InvalidStateError):  # the caller no longer waits
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001  # whoever waits raises it
+        except BaseException as error:  # noqa: BLE001  # the caller raises it
             future.set_exception(error)
         else:
             future.set_result(result)

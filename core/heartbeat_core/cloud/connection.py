@@ -19,13 +19,13 @@ from heartbeat_core import __version__
 from heartbeat_core.cloud.auth import SERVICES, Login, Principal, email_of
 from heartbeat_core.cloud.errors import CloudError, Kind, refusal
 
-CONNECTIONS = 32  # more checks than that never ask at once
+CONNECTIONS = 32  # at most as many calls at the same time
 UNAUTHORIZED = 401
 Timeout = tuple[float, float]  # to connect, and without a byte
 
 
 class HttpConnection:
-    """Sends one request at a time for each thread that asks; proxies and certificates are those the environment names."""
+    """Sends requests, one at a time for each thread; proxies and certificates are those of the environment."""
 
     def __init__(self, login: Login, endpoint: str | None = None) -> None:
         self.login, self.endpoint = login, endpoint
@@ -36,7 +36,7 @@ class HttpConnection:
         for scheme in ("https://", "http://"):
             self.http.mount(scheme, adapter)
         self.http.headers["User-Agent"] = f"heartbeat-tui/{__version__}"
-        self.http.auth = as_it_is
+        self.http.auth = no_auth
         if endpoint and endpoint.startswith("http:"):  # this machine's own loopback, where no proxy leads
             self.http.trust_env = False
 
@@ -55,7 +55,7 @@ class HttpConnection:
         body: Mapping[str, Any] | None,
         timeout: Timeout,
     ) -> tuple[int, dict[str, Any]]:
-        """Send one request and give status and object; raise CloudError for all else, a 401 only after a fresh token failed too."""
+        """Send one request and return status and object; raise CloudError otherwise, for a 401 only after a fresh token."""
         url = (self.endpoint or SERVICES[service]) + path
         refused: str | None = None
         while True:
@@ -71,14 +71,14 @@ class HttpConnection:
         return answer.status_code, read_object(answer.content, service)
 
     def authorize(self, headers: dict[str, str], timeout: Timeout, refused: str | None = None) -> str | None:
-        """Write a token into ``headers``, another one than was ``refused``, and give it, None where none is needed.
+        """Write a token, other than ``refused``, into ``headers`` and return it, None where none is needed.
 
-        Raise CloudError where there is none to be had.
+        Raise CloudError where there is no token.
         """
         credentials = self.login.credentials
         with self.lock, failures("oauth2"):
             if not credentials.valid or (refused is not None and credentials.token == refused):
-                # over the same session: proxies and certificates hold for tokens too
+                # over the same session: proxies and certificates apply to tokens too
                 request = google.auth.transport.requests.Request(self.http)
                 credentials.refresh(functools.partial(request, timeout=timeout))
                 self.learn(email_of(getattr(credentials, "id_token", None)) or getattr(credentials, "service_account_email", None))
@@ -92,8 +92,8 @@ class HttpConnection:
             self.principal = replace(self.principal, name=name)
 
 
-def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authorize nothing: without this a line in ~/.netrc would take the token's place."""
+def no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add no authorization: otherwise a line in ~/.netrc would replace the token."""
     return request
 
 
@@ -124,7 +124,7 @@ def kind_of(error: BaseException) -> Kind:
 
 
 def reason_of(error: BaseException) -> str:
-    """Say what is at the bottom of it: the libraries wrap "Connection refused" three times."""
+    """Return the innermost reason: the libraries wrap "Connection refused" three times."""
     reason: object = error
     for part in error.args[:1]:
         reason = getattr(part, "reason", None) or part

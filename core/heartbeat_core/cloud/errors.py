@@ -1,4 +1,4 @@
-"""Every failure of a call to Google Cloud, as one kind of error."""
+"""The error of a failed call to Google Cloud, and the reader of refusals."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ SECRETS = re.compile(
 
 
 class CloudError(HeartbeatError):
-    """Say what a call met.
+    """A failed call.
 
-    ``status`` is the HTTP status and ``code`` Google's word for it ("PERMISSION_DENIED"); ``reason``, ``domain`` and
-    ``metadata`` are those of google.rpc.ErrorInfo. All of them may be missing; only ``kind`` and ``message`` never are.
+    ``status`` is the HTTP status and ``code`` Google's name of it ("PERMISSION_DENIED"); ``reason``, ``domain`` and
+    ``metadata`` are those of google.rpc.ErrorInfo. All but ``kind`` and ``message`` may be missing.
     """
 
     def __init__(  # noqa: PLR0913  # keywords, each a field of an answer
@@ -65,9 +65,9 @@ class CloudError(HeartbeatError):
             "unreachable": f"{who} could not be reached",
             "cut": f"the connection to {who} was cut",
             "timed out": f"{who} did not answer in time",
-            "garbled": f"{who} sent an answer that makes no sense",
+            "garbled": f"{who} sent an invalid answer",
             "no credentials": "there are no working credentials for Google Cloud",
-            "cancelled": f"the question to {who} was cancelled",
+            "cancelled": f"the call to {who} was cancelled",
         }[self.kind]
 
 
@@ -79,12 +79,12 @@ def phrase(status: int | None) -> str:
 
 
 def redact(words: str) -> str:
-    """Take out of ``words`` what looks like a token, a key or a password."""
+    """Return ``words`` without what looks like a token, a key or a password."""
     return SECRETS.sub("[secret]", words)
 
 
 def refusal(service: str, status: int, body: bytes, retry_after: str | None = None) -> CloudError:
-    """Read an answer that is no success, whatever its body holds.
+    """Return the error of an unsuccessful answer, whatever its body holds.
 
     Google's own reader (google.api_core.exceptions.from_http_response) raises AttributeError where "error" is a text, as
     OAuth and proxies send it, and takes 100 ms to import.
@@ -118,12 +118,12 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
 
 
 def sentence_of(words: str) -> str:
-    """Take the tags out of a page of HTML, which is what proxies and load balancers answer with."""
+    """Return the text of a page of HTML, which proxies and load balancers answer with."""
     if "<html" in words[:1000].lower():
         words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", words[:100_000], flags=re.DOTALL | re.IGNORECASE)
     return " ".join(words.split())
 
 
 def seconds(retry_after: str | None) -> float | None:
-    """Read a Retry-After header that gives seconds; a date is let be."""
+    """Return the seconds of a Retry-After header; a date is ignored."""
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None

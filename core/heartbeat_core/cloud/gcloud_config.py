@@ -1,4 +1,4 @@
-"""What gcloud is set to, read from its files: starting gcloud to ask would take half a second."""
+"""The configuration of gcloud, read from its files: running gcloud would take half a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SourcedValue:
-    """``value`` is None where nobody gave one; ``source`` is fit to stand after "from": "--zone", "PROJECT_ID"."""
+    """A value and its source, such as "--zone" or "PROJECT_ID"; ``value`` is None where none is set."""
 
     value: str | None
     source: str
@@ -33,9 +33,9 @@ SECTIONS = ("core", "compute", "auth", "billing")  # those that anything here as
 
 @dataclass(frozen=True)
 class GcloudConfig:
-    """The active configuration: ``properties`` maps "core/project" to what the environment or the file says.
+    """The active configuration: ``properties`` maps keys such as "core/project" to values of the environment or the file.
 
-    ``problem`` says why the file could not be read; ``accounts`` are those logged in, None where that cannot be told.
+    ``problem`` is why the file could not be read; ``accounts`` are those signed in, None if unknown.
     """
 
     folder: Path
@@ -45,12 +45,12 @@ class GcloudConfig:
     problem: str = ""
 
     def get(self, key: str) -> SourcedValue | None:
-        """Give the property ``key``, None where it is not set."""
+        """Return the property ``key``, None where it is not set."""
         return self.properties.get(key)
 
     @property
     def account(self) -> str | None:
-        """Name the account that gcloud acts as."""
+        """Return the account that gcloud acts as."""
         found = self.get("auth/impersonate_service_account") or self.get("core/account")
         return found.value if found else None
 
@@ -60,7 +60,7 @@ class GcloudConfig:
 
     @property
     def adc_file(self) -> Path:
-        """Name the file that ``gcloud auth application-default login`` writes."""
+        """Return the file that ``gcloud auth application-default login`` writes."""
         return self.folder / "application_default_credentials.json"
 
 
@@ -73,11 +73,11 @@ def read_gcloud(environ: Mapping[str, str] | None = None) -> GcloudConfig:
     source = f"gcloud configuration {name}"
     properties = {key: SourcedValue(value, source) for key, value in from_file.items()}
     properties.update(from_environment(environ))
-    return GcloudConfig(folder, name, properties, logged_in(folder), problem)
+    return GcloudConfig(folder, name, properties, signed_in(folder), problem)
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
-    """Name gcloud's folder, whether it exists or not."""
+    """Return gcloud's folder, whether it exists or not."""
     if named := environ.get("CLOUDSDK_CONFIG"):
         return Path(named)
     home = environ.get("HOME")
@@ -87,7 +87,7 @@ def config_folder(environ: Mapping[str, str]) -> Path:
 
 
 def active_name(folder: Path, environ: Mapping[str, str]) -> str:
-    """Find the name of the active configuration; one that would lead out of the folder is none."""
+    """Return the name of the active configuration; a name that leads out of the folder is ignored."""
     named = environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME", "")
     if not named:
         with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -96,7 +96,7 @@ def active_name(folder: Path, environ: Mapping[str, str]) -> str:
 
 
 def read_properties(path: Path) -> tuple[dict[str, str], str]:
-    """Read a file of properties with the parser gcloud uses; a missing file is an empty one, a broken one has its problem told."""
+    """Return the properties of a file, empty for a missing one, and the problem of a broken one."""
     parser = configparser.ConfigParser()
     try:
         with path.open(encoding="utf-8") as file:
@@ -118,12 +118,12 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, SourcedValue]:
     return found
 
 
-def logged_in(folder: Path) -> tuple[str, ...] | None:
-    """List the accounts gcloud holds credentials of, by name alone; None where its database cannot be read."""
+def signed_in(folder: Path) -> tuple[str, ...] | None:
+    """Return the names of the accounts with credentials in gcloud, None where its database cannot be read."""
     database = folder / "credentials.db"
     if not database.is_file():
         return ()
-    import sqlite3  # here, for without a database it is not needed
+    import sqlite3  # here: only a database needs it
 
     try:
         with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:

@@ -26,7 +26,7 @@ class ServiceAccount:
 
     @property
     def user_managed(self) -> bool:
-        """Say whether somebody made it, as against the default accounts that Google makes: PROJECT@appspot, N-compute@developer."""
+        """Return whether a user created it, unlike Google's default accounts: PROJECT@appspot, N-compute@developer."""
         return self.email.endswith(".iam.gserviceaccount.com")
 
 

@@ -61,7 +61,7 @@ def labels(answer: Any, *path: str) -> Mapping[str, str]:
 
 
 def has(answer: Any, *path: str) -> bool:
-    """Say whether there is anything at all, be it empty: ``spot: {}`` means yes."""
+    """Return whether the field exists, even empty: ``spot: {}`` means yes."""
     value = dig(answer, path)
     return value is not None and value is not False
 
@@ -72,7 +72,7 @@ def last(name: str | None) -> str:
 
 
 def segment(name: str) -> str:
-    """Write ``name`` as one part of a path, so that nobody's project can be another path."""
+    """Return ``name`` quoted as one segment of a path, so that it cannot lead to another path."""
     return quote(name, safe="") if name.strip(".") else quote(name, safe="").replace(".", "%2E")
 
 

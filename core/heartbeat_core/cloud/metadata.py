@@ -12,7 +12,7 @@ from pathlib import Path
 from heartbeat_core.cloud.json_fields import last
 
 HOST = "metadata.google.internal"
-ADDRESS = "169.254.169.254"  # asked first: where there is no such server, resolving its name can take long
+ADDRESS = "169.254.169.254"  # not its name: without such a server resolving that can take long
 PRODUCT = Path("/sys/class/dmi/id/product_name")
 TIMEOUT_S = 1.0
 LONGEST = 2**20
@@ -22,7 +22,7 @@ LINE = re.compile(r"^\s*(\w+)\s*:\s*(.*?)\s*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the server says of this VM; what it does not say is None. ``tpu_env`` is empty where this is no TPU VM."""
+    """What the server knows of this VM, None for what it does not. ``tpu_env`` is empty on a VM without a TPU."""
 
     project: str | None = None
     zone: str | None = None
@@ -38,7 +38,7 @@ class Metadata:
 
 
 def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> Metadata | None:
-    """Ask the server, None where there is none; each question has ``timeout_s``, and the first one decides."""
+    """Read the server, None where there is none; each request has ``timeout_s``, and the first one decides."""
     environ = os.environ if environ is None else environ
     if environ.get("NO_GCE_CHECK") == "true":
         return None
@@ -63,7 +63,7 @@ def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = T
 
 
 def on_google(environ: Mapping[str, str] | None = None) -> bool:
-    """Say without asking anyone whether this looks like a Google VM."""
+    """Return whether this looks like a Google VM, without any request."""
     environ = os.environ if environ is None else environ
     if environ.get("GCE_METADATA_HOST"):
         return True
@@ -79,11 +79,11 @@ def attribute(host: str, path: str, timeout_s: float) -> str | None:
 
 
 def ask(host: str, path: str, timeout_s: float) -> str | None:
-    """Ask one question, None where the server knows no answer; raise OSError where this is no metadata server.
+    """Return the answer to one request, None for none; raise OSError where this is no metadata server.
 
-    No proxy stands between a VM and its metadata server, so none is asked.
+    No proxy is used: a VM reaches its metadata server directly.
     """
-    import http.client  # here, for it costs 20 ms and only a VM of Google's needs it
+    import http.client  # here: it costs 20 ms, and only a Google VM needs it
 
     try:
         with contextlib.closing(http.client.HTTPConnection(host, timeout=timeout_s)) as connection:

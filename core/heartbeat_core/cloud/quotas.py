@@ -32,7 +32,7 @@ class Limit:
     value: int | None = None
 
     def covers(self, needed: int, used: int = 0) -> bool | None:
-        """Say whether there is room for ``needed`` beside what is used; None where that cannot be told."""
+        """Return whether ``needed`` fits beside what is used, None if unknown."""
         if self.kind == "unlimited":
             return True
         return None if self.value is None else self.value - used >= needed

@@ -1,4 +1,4 @@
-"""Asks Google Cloud: one way for every API, with limits on time, retries of reads alone, and an end at once when ordered."""
+"""Sessions with Google Cloud: calls of every API with time limits, retries of reads only, cancellation and evidence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PAGES = 200
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one call: seconds to connect, seconds without a byte, seconds in all, tries of a read, and the wait after the first."""
+    """Limits of one call: seconds to connect, without a byte and in total; tries of a read, and the wait after the first."""
 
     connect_s: float = 5.0
     read_s: float = 10.0
@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ApiCall:
-    """What was asked, as whom, when, and what came back: the evidence of a check. ``status`` is None where nothing came."""
+    """A call and its outcome, the evidence of a check. ``status`` is None without an answer."""
 
     method: str
     service: str
@@ -70,9 +70,9 @@ def open_session(
     environ: Mapping[str, str] | None = None,
     limits: Limits | None = None,
 ) -> CloudSession:
-    """Find credentials, or act as nobody towards the emulator at ``endpoint``; raise CloudError where there are none.
+    """Open a session with the credentials found, or an anonymous one with the emulator at ``endpoint``; raise CloudError for none.
 
-    No call is made to Google yet. Without ``endpoint`` it is the one HEARTBEAT_CLOUD_ENDPOINT names, if any.
+    No call is made yet. Without ``endpoint`` HEARTBEAT_CLOUD_ENDPOINT is used, if set.
     """
     environ = os.environ if environ is None else environ
     endpoint = endpoint or environ.get(ENDPOINT_VARIABLE) or None
@@ -84,7 +84,7 @@ def open_session(
 
 
 class CloudSession:
-    """What checks and panes ask with; ``child_session`` makes one for a single task, over the same connection."""
+    """Calls Google Cloud; ``child_session`` makes one for a single task, over the same connection."""
 
     def __init__(
         self,
@@ -104,15 +104,15 @@ class CloudSession:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
 
     def child_session(self, *, cancellation: Cancellation | None = None, seconds: float | None = None) -> CloudSession:
-        """Make a session with its own order to stop, its own list of calls, and ``seconds`` from now for all of them together."""
+        """Return a session with its own cancellation, its own list of calls, and ``seconds`` for all of them together."""
         return CloudSession(self.connection, self.limits, cancellation=cancellation, seconds=seconds)
 
     def close(self) -> None:
-        """Let go of the connections; a call under way keeps its own until it ends."""
+        """Close the connections; a running call keeps its own until it ends."""
         self.connection.close()
 
     def cancel(self) -> None:
-        """Have every call under way, and every later one, raise CloudError at once."""
+        """Make every running and later call raise CloudError."""
         self.cancellation.cancel()
 
     @property
@@ -121,7 +121,7 @@ class CloudSession:
 
     @property
     def endpoint(self) -> str | None:
-        """Name the emulator that is asked in Google's stead."""
+        """Return the address of the emulator, None for Google."""
         return self.connection.endpoint
 
     @property
@@ -134,20 +134,20 @@ class CloudSession:
 
     @property
     def principal(self) -> Principal:
-        """Say as whom this asks, by what is known without a call."""
+        """Return the principal, as far as known without a call."""
         return self.connection.principal
 
     def identify(self) -> Principal:
-        """Get a token and say whom it stands for, with one question more where the credentials do not tell.
+        """Get a token and return its principal, with one more call where the credentials do not name it.
 
-        Raise CloudError where there is no token to be had.
+        Raise CloudError where there is no token.
         """
         self.limited(lambda timeout: self.connection.authorize({}, timeout), "oauth2")
         if self.principal.name is None:
             try:
                 answer = self.get("oauth2", "/v1/userinfo")
             except CloudError as error:
-                # of Google's own, a 401 may mean a good token without the scope to tell a name
+                # Google answers 401 to a valid token without the scope for a name
                 if error.kind == "cancelled" or (self.emulated and error.status == 401):
                     raise
             else:
@@ -184,7 +184,7 @@ class CloudSession:
                 return Listing(items, tuple(dict.fromkeys(unreachable)))
             if token == previous:
                 break
-        raise CloudError("garbled", f"the list of {key} has no end", service=service)
+        raise CloudError("garbled", f"the pages of {key} do not end", service=service)
 
     def call(
         self,
@@ -196,7 +196,7 @@ class CloudSession:
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Make one call, a read up to ``limits.tries`` times, and note it down; raise CloudError."""
+        """Make one call, a read up to ``limits.tries`` times, and record it; raise CloudError."""
         at, begun, deadline, tries = datetime.now(timezone.utc), time.monotonic(), self.due(), 0
         status, outcome = None, "cancelled"
         try:
@@ -220,23 +220,23 @@ class CloudSession:
             self.calls.append(ApiCall(method, service, path, str(self.principal), at, took, tries, status, outcome))
 
     def limited(self, work: Callable[[tuple[float, float]], T], service: str, deadline: Deadline | None = None) -> T:
-        """Carry out ``work``, which takes the times to connect and to read, within the time left and until ordered to stop."""
+        """Run ``work``, which takes the times to connect and to read, within the time left and until cancelled."""
         left_s = (deadline or self.due()).left_s
         timeout = max(0.001, min(self.limits.connect_s, left_s)), max(0.001, min(self.limits.read_s, left_s))
         try:
             return self.cancellation.run(lambda: work(timeout), left_s)
         except Cancelled:
-            raise CloudError("cancelled", "whoever asked no longer waits for the answer", service=service) from None
+            raise CloudError("cancelled", "the call was cancelled before its answer came", service=service) from None
         except TimeoutError as error:
             raise CloudError("timed out", str(error), service=service) from None
 
     def due(self) -> Deadline:
-        """Give the moment by which a call that begins now must have ended."""
+        """Return the deadline of a call that begins now."""
         left_s = self.deadline.left_s if self.deadline else self.limits.total_s
         return Deadline(min(self.limits.total_s, left_s))
 
     def wait(self, error: CloudError, tries: int) -> float:
-        """Choose how long to wait before the next try: what the server wishes, or ever longer, and never all at the same moment."""
+        """Return the seconds before the next try: the server's Retry-After, or an exponential backoff with jitter."""
         longest = self.limits.backoff_s * 2**tries
         own: float = longest * random.uniform(0.5, 1.0)
         return max(error.retry_after_s or 0.0, own)
@@ -245,9 +245,9 @@ class CloudSession:
         try:
             self.cancellation.sleep(seconds)
         except Cancelled:
-            raise CloudError("cancelled", "whoever asked no longer waits for the answer", service=service) from None
+            raise CloudError("cancelled", "the call was cancelled before its answer came", service=service) from None
 
 
 def may_repeat(error: CloudError) -> bool:
-    """Say whether a read that failed so is worth another try."""
+    """Return whether a failed read may be tried again."""
     return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)

@@ -1,4 +1,4 @@
-"""What is to be set up, and where each part of that was chosen.
+"""The target, the TPU VM to set up, and the source of each part of it.
 
 In this order: flags, the environment (HEARTBEAT_CLOUD_…, then the handbook's names, then Google's own), the settings file,
 gcloud's configuration, the credentials, the metadata server, a default.
@@ -46,7 +46,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Target:
-    """The TPU VM somebody wants to be ready for; each part knows its source."""
+    """The TPU VM to check for; each part knows its source."""
 
     project: SourcedValue = NOT_SET
     zone: SourcedValue = NOT_SET
@@ -58,12 +58,12 @@ class Target:
 
     @property
     def region(self) -> str | None:
-        """Name the region the zone lies in."""
+        """Return the region of the zone."""
         return (self.zone.value or "").rpartition("-")[0] or None
 
     @property
     def accelerator(self) -> Accelerator | None:
-        """Find what is known of the accelerator type, None for one not known here."""
+        """Return the accelerator, None for an unknown type."""
         return find_accelerator(self.accelerator_type.value)
 
     @property
@@ -71,7 +71,7 @@ class Target:
         return next(model for model in (*PROVISIONING, "on-demand") if model == (self.provisioning.value or model))
 
     def known(self) -> dict[str, str]:
-        """Give the parts that are set, as the words of remedies."""
+        """Return the parts that are set, as values for fixes."""
         parts: dict[str, SourcedValue] = {part.name: getattr(self, part.name) for part in PARTS}
         words = {name: chosen.value for name, chosen in parts.items() if chosen.value}
         return words | ({"region": self.region} if self.region else {})
@@ -92,7 +92,7 @@ def choose_target(
 ) -> Target:
     """Choose every part by the order above; ``flags`` maps the names of parts to what was given, None for nothing.
 
-    Raise HeartbeatError for a provisioning model that there is not.
+    Raise HeartbeatError for an invalid zone or provisioning model.
     """
     chosen: dict[str, SourcedValue] = {}
     for part in PARTS:
@@ -109,11 +109,13 @@ def choose_target(
         chosen["runtime_version"] = SourcedValue(accelerator.family.runtime, f"goes with {accelerator.type}")
     zone = chosen["zone"]
     if zone.value and zone.source == "--zone" and not ZONE.fullmatch(zone.value):
-        raise HeartbeatError(f"{zone.value!r} is no zone", "Its letters are small, with digits and hyphens.", "Try --zone us-central1-b.")
+        raise HeartbeatError(
+            f"{zone.value!r} is no zone", "A zone has lower-case letters, digits and hyphens.", "Try --zone us-central1-b."
+        )
     model = chosen["provisioning"]
     if model.value not in PROVISIONING:
         raise HeartbeatError(
-            f"{model.value!r} is no provisioning model", f"It was set by {model.source}.", f"It is {', '.join(PROVISIONING)}."
+            f"{model.value!r} is no provisioning model", f"It is set by {model.source}.", f"It is {', '.join(PROVISIONING)}."
         )
     return Target(**chosen)
 
@@ -136,7 +138,18 @@ def candidates(
 
 
 def from_metadata(name: str, metadata: Metadata) -> SourcedValue:
-    """Find a part in what the metadata server says of this VM."""
+    """Return a part as the metadata server knows it."""
     value = {"project": metadata.project, "zone": metadata.zone, "accelerator_type": metadata.accelerator_type}.get(name)
     value = value or metadata.tpu_env.get({"runtime_version": "RUNTIME_VERSION"}.get(name, ""))
     return SourcedValue(value, "the metadata server") if value else NOT_SET
+
+
+@dataclass(frozen=True)
+class TargetOffers:
+    """What a target can be chosen from; empty for what could not be listed, and ``problem`` says why."""
+
+    projects: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    accelerator_types: tuple[str, ...] = ()
+    runtime_versions: tuple[str, ...] = ()
+    problem: str = ""

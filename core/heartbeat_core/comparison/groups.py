@@ -266,11 +266,11 @@ def group_table(groups: Sequence[RunGroup]) -> list[Row]:
         ("95 % CI", *(interval_text(group) for group in groups)),
         ("samples", *(format_count(group.n) for group in groups)),
         ("effective", *(format_count(round(group.worth)) if group.worth < group.n else NOTHING for group in groups)),
+        *((name, *(NOTHING if (ns := group.apart_ns[name]) is None else format_ns(ns) for group in groups)) for name in APART),
         ("throughput", *(format_rate(group.flops_per_s) for group in groups)),
         ("memory", *(format_bytes_rate(group.bytes_per_s) for group in groups)),
         ("of peak", *(NOTHING if group.share is None else format_share(group.share) for group in groups)),
         ("verdict", *(f"{GLYPHS.get(group.verdict, '')} {group.verdict}" for group in groups)),
-        *((name, *(NOTHING if (ns := group.apart_ns[name]) is None else format_ns(ns) for group in groups)) for name in APART),
         ("a million cost", *costs(groups)),
     ]
     return [("", *(group.title for group in groups)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]

@@ -1,1 +1,1 @@
-"""What went wrong, why, and what mends it: from an exception, or from a text that somebody pastes."""
+"""Diagnosis of failures: from an exception or an error text to its cause and what fixes it."""

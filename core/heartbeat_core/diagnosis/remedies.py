@@ -11,7 +11,7 @@ from heartbeat_core.diagnosis.model import MakeRemedy, Remedy, Words
 
 CONSOLE = "https://console.cloud.google.com"
 TPU_API = "tpu.googleapis.com"
-UNCONDITIONAL = "--condition=None"  # where a policy has conditions, gcloud asks which unless it is told, and refuses in a script
+UNCONDITIONAL = "--condition=None"  # where a policy has conditions, gcloud asks for one, and refuses in a script
 
 
 def word(words: Words, name: str) -> str:

@@ -105,7 +105,7 @@ PROJECT_RULES = (
     DiagnosisRule(
         "service-account-missing",
         "there is no service account[ {missing_account}]",
-        "A TPU VM runs as the Compute Engine default service account unless told otherwise; a new project lacks it until the "
+        "A TPU VM runs as the Compute Engine default service account by default; a new project lacks it until the "
         "Compute Engine API is enabled, and it may have been deleted.",
         (do.enable("compute.googleapis.com"), do.pass_service_account),
         (r"Service account \"?(?P<missing_account>[^\" ]+?)\"? does not exist",),

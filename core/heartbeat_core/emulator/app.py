@@ -25,7 +25,7 @@ from heartbeat_core.emulator.state import Cloud, timestamp
 
 
 def state(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Say what is emulated, so that whoever shows its answers can say so too."""
+    """Return what is emulated, so that clients can label its answers."""
     del call
     return {
         "emulator": "heartbeat-tui",

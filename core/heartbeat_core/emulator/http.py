@@ -76,7 +76,7 @@ def localized(message: str) -> Json:
 
 
 def service_disabled(service: str, title: str, consumer: str) -> ApiError:
-    """Say that an API is off in the project ``consumer``, which may be another than the caller's own."""
+    """Return the error of an API that is off in the project ``consumer``, which may be another than the caller's own."""
     url = f"https://console.developers.google.com/apis/api/{service}/overview?project={consumer}"
     message = (
         f"{title} has not been used in project {consumer} before or it is disabled. Enable it by visiting {url} then retry. If you "

@@ -67,7 +67,7 @@ def list_v1(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Create a project; whoever does so owns it."""
+    """Create a project; the caller becomes its owner."""
     name = str(call.body.get("projectId", ""))
     if not ID.fullmatch(name):
         raise ApiError(400, "field [project_id] has issue [project_id contains invalid characters]")

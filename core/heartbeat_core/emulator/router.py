@@ -23,7 +23,7 @@ from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 Handler = Callable[[Cloud, EmulatedCall], Json]
 
-# gcloud calls these as a project of Google's own unless told otherwise, so they need not be enabled in the user's.
+# gcloud calls these as a project of Google's own by default, so they need not be enabled in the user's.
 SHARED_BY_GCLOUD = {
     "cloudbilling.googleapis.com",
     "cloudresourcemanager.googleapis.com",

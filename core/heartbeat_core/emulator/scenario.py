@@ -196,7 +196,9 @@ def read_table(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     else:
         import tomli as tomllib
     if path in seen:
-        raise HeartbeatError(f"the scenario {path} extends itself", "", "Take the extends line out of one of the files.")
+        raise HeartbeatError(
+            f"the scenario {path} extends itself", "Its extends lines form a cycle.", "Remove the extends line from one of the files."
+        )
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

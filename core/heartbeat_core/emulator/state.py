@@ -19,7 +19,7 @@ from heartbeat_core.emulator.scenario import ROLES, Scenario
 
 
 class Clock:
-    """Seconds since the epoch, ``speed`` times as fast as the world's; at speed 0 it moves by ``advance`` alone."""
+    """Seconds since the epoch, ``speed`` times as fast as real time; at speed 0 it moves by ``advance`` alone."""
 
     def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
         self.speed = speed
@@ -52,7 +52,7 @@ class EmulatedBinding:
         return {**answer, "condition": self.condition} if self.condition else answer
 
     def holds(self, moment: str) -> bool:
-        """Tell whether the condition is met; one that is no expiry date is taken as not met."""
+        """Return whether the condition is met; one that is no expiry date is not."""
         if self.condition is None:
             return True
         found = EXPIRY.fullmatch(self.condition.get("expression", ""))
@@ -245,7 +245,7 @@ class Due(NamedTuple):
 
 
 class Cloud:
-    """All projects, and time: what is due happens when somebody next looks."""
+    """All projects, and time: due changes happen at the next call."""
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
         self.scenario = scenario

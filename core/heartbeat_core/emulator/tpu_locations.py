@@ -130,7 +130,7 @@ def operation_of(cloud: Cloud, call: EmulatedCall) -> EmulatedOperation:
 
 
 def cancel_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Note the wish; as in most of Google's APIs, what is under way goes on."""
+    """Accept the cancellation; as in most of Google's APIs, what is under way goes on."""
     operation_of(cloud, call).metadata["cancelRequested"] = True
     return {}
 

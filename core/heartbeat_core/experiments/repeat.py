@@ -287,6 +287,7 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
                 "half_interval": process.half,
                 "n": process.report.statistics.n if process.report and process.report.statistics else 0,
                 "verdict": process.report.verdict.kind if process.report else None,
+                "quality": process.report.quality.to_json() if process.report else None,
                 "recording": str(process.path) if process.path else None,
             }
             for process in candidate.processes

@@ -53,6 +53,9 @@ class RunEntry:
     low_ns: float | None = None
     high_ns: float | None = None
     relative_iqr: float | None = None
+    flops_per_s: float | None = None
+    quality: str = ""
+    findings: tuple[str, ...] = ()  # the reasons of the quality
     cold_ns: float | None = None
 
     @property
@@ -77,10 +80,6 @@ class RunEntry:
             return f"CPU, {self.threads} thread{'' if self.threads == 1 else 's'}"
         return self.device or self.backend
 
-    @property
-    def flops_per_s(self) -> float | None:
-        return 1e9 * self.workload.flops / self.median_ns if self.workload and self.median_ns else None
-
     def to_json(self) -> dict[str, Any]:
         """Return the object that the commands print with --json."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -89,6 +88,7 @@ class RunEntry:
             **values,
             "path": str(self.path),
             "tags": list(self.tags),
+            "findings": list(self.findings),
             "started": self.started.isoformat() if self.started else None,
             "workload": vars(work) if work else None,
         }
@@ -104,14 +104,14 @@ def entry_of_row(row: list[Any], path: Path, id_: str) -> RunEntry:
     values = list(row)
     if len(values) != len(ROW):
         raise ValueError(f"a row of {len(values)} values")
-    values[TAGS] = tuple(values[TAGS])
+    values[TAGS], values[FINDINGS] = tuple(values[TAGS]), tuple(values[FINDINGS])
     values[STARTED] = datetime.fromisoformat(values[STARTED]) if values[STARTED] else None
     values[WORKLOAD] = matmul(**values[WORKLOAD]) if values[WORKLOAD] else None
     return RunEntry(path, id_, *values)
 
 
 ROW = tuple(RunEntry.__dataclass_fields__)[2:]  # without the path and the id, which are those of the file
-TAGS, STARTED, WORKLOAD = (ROW.index(name) for name in ("tags", "started", "workload"))
+TAGS, FINDINGS, STARTED, WORKLOAD = (ROW.index(name) for name in ("tags", "findings", "started", "workload"))
 
 
 @lru_cache(maxsize=256)

@@ -23,6 +23,7 @@ FIELDS: dict[str, Callable[[RunEntry], str]] = {
     "method": lambda entry: entry.method,
     "precision": lambda entry: entry.precision,
     "verdict": lambda entry: entry.verdict,
+    "quality": lambda entry: entry.quality,
     "status": lambda entry: entry.status,
     "started": lambda entry: entry.started.isoformat() if entry.started else "",
     "file": lambda entry: entry.path.name,

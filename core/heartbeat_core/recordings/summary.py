@@ -117,6 +117,9 @@ def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, stat
         low_ns=statistics.median_low_ns if statistics else None,
         high_ns=statistics.median_high_ns if statistics else None,
         relative_iqr=statistics.relative_iqr if statistics else None,
+        flops_per_s=report.flops_per_s,
+        quality=report.quality.kind,
+        findings=report.quality.reasons,
         cold_ns=report.cold_ns,
     )
 

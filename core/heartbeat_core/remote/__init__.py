@@ -1,1 +1,1 @@
-"""TPU VMs as places to beat at: reached through the user's own gcloud and ssh, set up, and measured on."""
+"""Benchmarks on TPU VMs: reached through the user's own gcloud and ssh, set up, and measured on."""

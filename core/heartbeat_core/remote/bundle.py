@@ -1,4 +1,4 @@
-"""The engine as it travels: what a worker and its guard need, a folder named after what is in it."""
+"""The bundle that is sent to a host: what a worker and its supervisor need, in a folder named after its contents."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 import heartbeat_core
 
 NOT_SET_UP, TOO_OLD = 90, 91  # exit codes of UNPACK
-KEPT_S = 86400  # for how long an engine stays that nobody comes with
+KEPT_S = 86400  # for so long an engine stays that is not used
 # Runs under whatever python3 the machine has, 3.6 upwards: folder, digest, and the interpreter that must be there, if any. What
-# is half unpacked has another name; of two that unpack at once one comes too late and finds it done. Other engines go where nobody
-# came with them for a day and no process names them; who has just come, and starts a guard now, has touched his.
+# is half unpacked has another name; of two that unpack at the same time the later one finds it done. Other engines are removed if
+# they were not used for a day and no process names them; a run that starts now has just touched its own.
 UNPACK = f"""
 import glob, io, os, shutil, subprocess, sys, tarfile, tempfile, time
 folder, digest, python = sys.argv[1:4]
@@ -61,17 +61,17 @@ if python and subprocess.call([python, "-c", fits]) == {TOO_OLD}:
 
 @dataclass(frozen=True)
 class WorkerBundle:
-    """A tar of heartbeat_core, as much of it as beats."""
+    """A tar of the part of heartbeat_core that a worker needs."""
 
     digest: str
     data: bytes
 
     def package(self, folder: str) -> str:
-        """Name where the package lies on a machine whose things are in ``folder``."""
+        """Return the path of the package on a host whose files are in ``folder``."""
         return f"{folder}/engine-{self.digest}/heartbeat_core"
 
     def command(self, folder: str, python: str = "") -> tuple[str, ...]:
-        """Give the command that takes the tar on its stdin; it ends with NOT_SET_UP where ``python`` is not there."""
+        """Return the command that reads the tar on its stdin; it ends with NOT_SET_UP if there is no ``python``."""
         return ("python3", "-c", UNPACK, folder, self.digest, python)
 
 

@@ -1,4 +1,4 @@
-"""Sets a host up, step by step, and looks what device it then has."""
+"""Sets up a host, step by step, and probes its device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO, Literal, cast
 
 from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.devices import Device, understand
+from heartbeat_core.benchmark.devices import Device, read_answer
 from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
 from heartbeat_core.checks.fix_runner import lines_of
 from heartbeat_core.diagnosis.diagnose import diagnose_text
@@ -57,9 +57,9 @@ PAIR = tuple(pin for pin in XLA_PACKAGES if pin.partition("==")[0] in ("torch", 
 
 @dataclass(frozen=True)
 class InstallStep:
-    """One thing to be brought; ``check`` exits 0 where it is there, without one the commands run every time.
+    """One thing to install; ``check`` exits 0 if it is there, without one the commands run every time.
 
-    A step without commands is a condition that only people can meet. ``problem`` and ``remedy`` are for a failure nobody knows.
+    A step without commands is a condition that only people can meet. ``problem`` and ``remedy`` are for a failure that is not known.
     """
 
     name: str
@@ -71,7 +71,7 @@ class InstallStep:
 
 
 def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
-    """Give the steps for a TPU VM, whose things go into ``folder``: system packages, then torch and torch_xla of their own."""
+    """Return the steps for a TPU VM: system packages, then torch and torch_xla in an environment below ``folder``."""
     python = f"{folder}/venv/bin/python"
     return (
         InstallStep(
@@ -83,7 +83,7 @@ def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
         ),
         InstallStep(
             "space",
-            "room on the disk",
+            "space on the disk",
             check=("python3", "-c", HAS_ROOM, folder, str(NEEDED_BYTES)),
             problem="the disk of the TPU VM is too full",
             remedy="Free some space (df -h shows where), or set remote.folder to a larger disk.",
@@ -119,10 +119,10 @@ def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
             commands=(
                 (python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--disable-pip-version-check",
                  "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *XLA_PACKAGES),
-                ("rm", "-rf", f"{folder}/downloads"),  # kept until then, for whatever interrupts pip
+                ("rm", "-rf", f"{folder}/downloads"),  # kept until then, in case pip is interrupted
             ),
             problem="pip could not install torch_xla",
-            remedy="Mend that, then run the same command again: what is there is kept.",
+            remedy="Fix that, then run the same command again: what is installed is kept.",
         ),
     )  # fmt: skip
 
@@ -164,7 +164,7 @@ OnLine = Callable[[str], object]
 
 @dataclass(frozen=True)
 class InstallResult:
-    """How a step went: it was there already, or has been brought; ``detail`` is what its check said last."""
+    """The result of a step: there already, or installed ("brought"); ``detail`` is the last line of its check."""
 
     step: InstallStep
     how: Literal["there", "brought"]
@@ -175,9 +175,9 @@ class InstallResult:
 def set_up(
     host: Host, steps: Sequence[InstallStep], on_line: OnLine, on_done: Callable[[InstallResult], object]
 ) -> tuple[InstallResult, ...]:
-    """Go through the steps, each only where it is not there; raise HeartbeatError with a diagnosis where one fails.
+    """Run the steps whose check fails; raise HeartbeatError with a diagnosis if one cannot be done.
 
-    Whatever was brought stays, so that the next call goes on from there.
+    What was installed stays, so that the next call goes on from there.
     """
     results = []
     for step in steps:
@@ -193,7 +193,7 @@ def take(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
         code, said = run(host, step.check, lambda _: None)
         if code == 0:
             return InstallResult(step, "there", monotonic() - begun, said[-1] if said else "")
-        if not step.commands or code == LOST or code < 0:  # no answer says nothing of what is there
+        if not step.commands or code == LOST or code < 0:  # no answer does not mean that it is missing
             raise failed(host, step, code, said)
     for command in step.commands:
         code, said = run(host, command, on_line)
@@ -207,9 +207,9 @@ def take(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
 
 
 def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
-    """Run a command there, its output line by line; give its exit code and last lines. Whatever ends this early ends it there too.
+    """Run a command there, with its output line by line; return its exit code and last lines. What ends this early ends it there too.
 
-    Ssh stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, and nobody waits for pip's end.
+    Ssh stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, so that pip ends.
     """
     last: deque[str] = deque(maxlen=LAST_LINES)
     process = subprocess.Popen(
@@ -234,7 +234,7 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
 
 
 def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> HeartbeatError:
-    """Explain a step that failed: the connection, what is known of its words, or the words alone."""
+    """Return the error of a step that failed: the connection, a diagnosis of its output, or the output alone."""
     text = "\n".join(said)
     if code == LOST or code < 0:  # ssh itself was ended
         return cannot_reach(host.label, text)
@@ -246,23 +246,23 @@ def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> Hea
     return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
 
 
-def look_at_device(host: Host, backend: str = "") -> Device:
-    """Have the worker say what device it finds there, without beating; raise HeartbeatError where nothing comes back."""
+def probe_device(host: Host, backend: str = "") -> Device:
+    """Return the device that the worker finds there, without a run; raise HeartbeatError if it does not answer."""
     backend = backend or tpu_backend().name
     order = {"probe": BenchmarkConfig(backend=backend).to_json(), "place": {"tpu_vm": host.name, "tpu_worker": host.worker}}
     code, output, errors = converse(host, json.dumps(order).encode() + b"\n")
     if code == LOST:
         raise cannot_reach(host.label, errors.decode("utf-8", "replace"))
-    return understand(backend, host.python, output, errors, code)
+    return read_answer(backend, host.python, output, errors, code)
 
 
 def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
-    """Give a guarded worker its order and wait for its end; raise HeartbeatError where it does not come.
+    """Return the exit code and output of a supervised worker with this order; raise HeartbeatError if it does not end.
 
-    Its stdin stays open meanwhile: the end of that is an order to stop.
+    Its stdin stays open meanwhile: the end of stdin is an order to stop.
     """
     process = subprocess.Popen(
-        host.guard_command(),
+        host.worker_command(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -288,7 +288,7 @@ def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
             raise HeartbeatError(
                 f"the device of {host.label} does not answer",
                 f"Nothing came within {PROBE_S:.0f} s.",
-                "See whether another process holds it; restart the VM.",
+                "Check whether another process holds it; restart the VM.",
                 exit_code=3,
             )
         return process.returncode, output.result(), errors.result()

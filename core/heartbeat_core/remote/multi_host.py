@@ -1,4 +1,4 @@
-"""One plan beating on several hosts at once: a run each, looked at together."""
+"""One config on several hosts at once: a run each, shown together."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
 
-SLOWER = 1.05  # from how much slower than the next a host is pointed out
+SLOWER = 1.05  # a host this much slower than the next one is reported
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How far the medians of the hosts lie apart; ``slow`` names one that surely lags behind all others, by ``times`` the next."""
+    """How far the medians of the hosts lie apart; ``slow`` names one that is surely slower than all others, ``times`` the next one."""
 
     fastest_ns: float
     slowest_ns: float
@@ -30,11 +30,11 @@ class Spread:
 
     @property
     def sentence(self) -> str:
-        """Say it in a sentence."""
+        """Return it in a sentence."""
         said = f"The medians lie {100 * self.share:.1f} % apart."
         if self.slow is None:
             return f"{said} No host lags behind."
-        return f"{said} {self.slow} is slow: {self.times:.2f} × the next one, and their intervals do not meet."
+        return f"{said} {self.slow} is slow: {self.times:.2f} × the next one, and their intervals do not overlap."
 
 
 def spread_of(lines: Sequence[HostLine]) -> Spread | None:
@@ -55,7 +55,7 @@ def spread_of(lines: Sequence[HostLine]) -> Spread | None:
 
 
 def whole(line: HostLine) -> bool:
-    """Tell whether a host beats still, or beat to its end: what was cut off saw other moments than the rest."""
+    """Return whether a host is still running or has finished: an incomplete run covers another time than the rest."""
     return line.report.ending is None or line.report.ending.clean
 
 
@@ -79,7 +79,7 @@ class MultiHostRun(Source):
         self.heard()
 
     def heard(self) -> None:
-        """Take note that one of them has news; its lock may be held."""
+        """Handle news from one of them, whose lock may be held."""
         with self.changed:
             if self.ending is None and all(run.ending is not None for run in self.runs):
                 self.ending = self.worst()

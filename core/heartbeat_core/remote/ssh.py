@@ -1,4 +1,4 @@
-"""Opens a connection for a person: gcloud's own ssh, in the terminal."""
+"""Connections to TPU VMs: gcloud's own ssh in the terminal, and the ssh command that a program can run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from heartbeat_core.diagnosis.diagnose import diagnose_text
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 
 Route = Literal["external", "internal", "iap"]
-Way = Literal["auto"] | Route  # auto: whichever needs nothing to be set up
+Way = Literal["auto"] | Route  # auto: the external address
 Worker = int | Literal["all"]
 
-# Ours come first, and ssh takes the first value it meets: it asks nothing, gives up soon, and notices a dead connection.
-# A host that is new is taken at its word, as gcloud does; one whose key has changed is refused.
+# Ours come first, and ssh uses the first value: it asks nothing, gives up soon, and notices a dead connection.
+# The key of a new host is accepted, as gcloud does; a host whose key has changed is refused.
 OPTIONS = (
     "-T",
     "-o", "BatchMode=yes",
@@ -32,12 +32,12 @@ OPTIONS = (
     "-o", "ServerAliveCountMax=3",
     "-o", "StrictHostKeyChecking=accept-new",
 )  # fmt: skip
-NOTHING = "true"  # the program that does nothing, on whichever machine
+NOTHING = "true"  # the program that does nothing, on every machine
 
 
 @dataclass(frozen=True)
 class Vm:
-    """A TPU VM and the way to it: what every gcloud command that reaches it has to name."""
+    """A TPU VM and the way to it: what every gcloud command that connects to it must name."""
 
     name: str
     zone: str
@@ -46,7 +46,7 @@ class Vm:
     flags: tuple[str, ...] = ()  # for ssh; gcloud splits each at blanks
 
     def gcloud(self, worker: Worker, *more: str) -> tuple[str, ...]:
-        """Write gcloud's own ssh command; Google's tunnel is in its alpha alone."""
+        """Return gcloud's own ssh command; Google's tunnel is only in its alpha."""
         track = ("alpha",) if self.way == "iap" else ()
         way = {"external": (), "internal": ("--internal-ip",), "iap": ("--tunnel-through-iap",)}[self.way]
         where = (f"--zone={self.zone}", f"--project={self.project}")
@@ -56,7 +56,7 @@ class Vm:
 
 
 def split_flags(text: str) -> tuple[str, ...]:
-    """Split flags as a shell would; raise HeartbeatError where a quotation has no end."""
+    """Return flags split as a shell would; raise HeartbeatError for an open quotation."""
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
@@ -64,7 +64,7 @@ def split_flags(text: str) -> tuple[str, ...]:
 
 
 def read_dry_run(line: str, flags: Sequence[str]) -> tuple[str, ...]:
-    """Take apart one line of ``gcloud … ssh --dry-run --command true``; raise ValueError where it is none.
+    """Return the arguments in a line of ``gcloud … ssh --dry-run --command true``; raise ValueError if it is none.
 
     gcloud joins the arguments with blanks and quotes nothing, so it is read from both ends: at the right stand the flags that
     we gave, the destination and the command; the rest is -i and -o with values that may hold blanks, a path or a proxy.
@@ -85,25 +85,25 @@ def read_dry_run(line: str, flags: Sequence[str]) -> tuple[str, ...]:
 
 
 def direct(argv: Sequence[str]) -> tuple[str, ...]:
-    """Make of gcloud's ssh command one that a program can run: without a terminal, without questions."""
+    """Return gcloud's ssh command without a terminal and without questions, for a program to run."""
     program, *rest = argv
     return (program, *OPTIONS, *(word for word in rest if word not in ("-t", "-T")))
 
 
 # As gcloud sees them: it refuses those in CLOSED, and warns of these.
 DOUBTFUL = frozenset({"CREATING", "STARTING", "REPAIRING", "HIDING", "UNHIDING"})
-# What helps against each of CLOSED.
+# The remedy for each of CLOSED.
 OPENED_BY = {
     "STOPPED": "Start it: heartbeat-tui vms start {name} --zone {zone}",
     "STOPPING": "Wait until it is STOPPED, then start it: heartbeat-tui vms start {name} --zone {zone}",
-    "PREEMPTED": "It does not come back: delete it and create it again.",
-    "TERMINATED": "It does not come back: delete it and create it again.",
+    "PREEMPTED": "It does not come back: delete it and create another.",
+    "TERMINATED": "It does not come back: delete it and create another.",
 }
 
 
 @dataclass(frozen=True)
 class SshConnection:
-    """A command that opens a shell on a TPU VM, the environment to run it in, and what to say before."""
+    """A command that opens a shell on a TPU VM, its environment, and warnings to print before."""
 
     command: tuple[str, ...]
     environ: Mapping[str, str]
@@ -119,33 +119,33 @@ def connect(
     way: Way = "auto",
     flags: tuple[str, ...] = (),
 ) -> SshConnection:
-    """Give the command that connects to one host of ``node``; raise HeartbeatError where nothing can answer there.
+    """Return the command that connects to one host of ``node``; raise HeartbeatError if it cannot answer.
 
-    ``endpoint`` is the emulator that is asked in Google's stead, ``flags`` are for ssh.
+    ``endpoint`` is the emulator that is asked in place of Google, ``flags`` are for ssh.
     """
     check_state(node)
     where = endpoint_of(node, worker)
     vm = Vm(node.id, node.zone, project, choose_way(node, where, way), flags)
-    refuse_made_up(node, where, endpoint)
+    refuse_fictitious(node, where, endpoint)
     return SshConnection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
 
 
 def check_state(node: Node) -> None:
-    """Raise HeartbeatError for a state in which no host of the node can answer."""
+    """Raise HeartbeatError for a state without ssh."""
     if node.state in CLOSED:
-        remedy = OPENED_BY.get(node.state or "", "See what becomes of it: heartbeat-tui vms watch {name} --zone {zone}")
+        remedy = OPENED_BY.get(node.state or "", "Watch it: heartbeat-tui vms watch {name} --zone {zone}")
         raise HeartbeatError(
             f"{node.id} is {node.state}", "No ssh answers in that state.", remedy.format(name=node.id, zone=node.zone), exit_code=1
         )
 
 
 def warnings_of(node: Node) -> tuple[str, ...]:
-    """Say why a connection may fail all the same."""
+    """Return why a connection may fail all the same."""
     warnings = []
     if node.state in DOUBTFUL:
         warnings.append(f"{node.id} is {node.state}: it may not answer yet.")
     elif node.state != "READY":
-        warnings.append(f"{node.id} is {node.state or 'in no state that was told'}: whether it answers is not known.")
+        warnings.append(f"{node.id} is {node.state or 'in an unknown state'}: whether it answers is not known.")
     if node.health and node.health != "HEALTHY":
         detail = f": {node.health_description.rstrip('.')}" if node.health_description else ""
         warnings.append(f"Its health is {node.health}{detail}.")
@@ -153,11 +153,11 @@ def warnings_of(node: Node) -> tuple[str, ...]:
 
 
 def endpoint_of(node: Node, worker: int) -> Endpoint:
-    """Find a host by its number; raise HeartbeatError where there is no such host, or none yet."""
+    """Return a host by its number; raise HeartbeatError if there is no such host, or none yet."""
     if not node.endpoints:
         raise HeartbeatError(
             f"{node.id} has no address yet",
-            f"It is {node.state or 'in no state that was told'}.",
+            f"It is {node.state or 'in an unknown state'}.",
             f"Wait until it is READY: heartbeat-tui vms watch {node.id} --zone {node.zone} --until READY",
             exit_code=1,
         )
@@ -172,7 +172,7 @@ def endpoint_of(node: Node, worker: int) -> Endpoint:
 
 
 def choose_way(node: Node, where: Endpoint, way: Way) -> Route:
-    """Choose how to reach a host: as wished, or by its external address; raise HeartbeatError where it has none and nothing is wished."""
+    """Return how to connect to a host: as chosen, or by its external address; raise HeartbeatError without either."""
     if way != "auto":
         return way
     if where.external:
@@ -185,20 +185,20 @@ def choose_way(node: Node, where: Endpoint, way: Way) -> Route:
     )
 
 
-def refuse_made_up(node: Node, where: Endpoint, endpoint: str | None) -> None:
-    """Raise HeartbeatError for an emulated TPU VM without a machine behind it: nobody waits for an address that cannot answer."""
+def refuse_fictitious(node: Node, where: Endpoint, endpoint: str | None) -> None:
+    """Raise HeartbeatError for an emulated TPU VM without a machine behind it, whose address cannot answer."""
     address = where.external or where.address or ""
     if endpoint is not None and not is_loopback(address):
         raise HeartbeatError(
             f"{node.id} is emulated: there is no machine behind it",
-            f"Its address, {address}, is made up.",
+            f"Its address, {address}, is fictitious.",
             'A scenario can name real ones: addresses = ["127.0.0.1"].',
             exit_code=3,
         )
 
 
 def gcloud_environ(endpoint: str | None) -> dict[str, str]:
-    """Give the environment that gcloud and ssh run in; towards an emulator, with keys of their own too."""
+    """Return the environment of gcloud and ssh; for an emulator with keys of its own."""
     environ = fix_environ(endpoint)
     if endpoint is not None:
         home = Path(environ["CLOUDSDK_CONFIG"]) / "home"
@@ -211,16 +211,16 @@ T = TypeVar("T")
 
 
 class GivenUp(HeartbeatError):
-    """Whoever waited does not want it any longer."""
+    """The connection was given up before it was made."""
 
     def __init__(self) -> None:
         super().__init__("given up before it was connected", "", "", exit_code=INTERRUPTED)
 
 
 class SshCalls:
-    """What one errand has under way; ``end`` ends all of it and lets nothing more begin.
+    """The programs of one connection; ``end`` ends all of them and lets no more begin.
 
-    Each program has a session of its own and is ended with all it has started: gcloud starts an ssh, and ssh a proxy.
+    Each program has a process group of its own and is ended with all it has started: gcloud starts an ssh, and ssh a proxy.
     """
 
     def __init__(self) -> None:
@@ -254,42 +254,42 @@ class SshCalls:
         return process
 
     def wait_for(self, work: Callable[[], T], limit_s: float) -> T:
-        """Carry out what no process does; raise what it raises, GivenUp, or TimeoutError."""
+        """Run work that needs no process; raise what it raises, GivenUp, or TimeoutError."""
         try:
             return self.order.run(work, limit_s)
         except Cancelled as error:
             raise GivenUp from error
 
     def end(self) -> None:
-        """Have everything under way raise GivenUp; returns at once."""
+        """Make everything under way raise GivenUp; return immediately."""
         with self.lock:
             self.order.cancel()
             for process in self.running:
                 kill_worker(process)
 
 
-# What ssh says beside its errors.
+# What ssh prints beside its errors.
 CHATTER = ("Warning: Permanently added", "Pseudo-terminal will not be allocated", "** WARNING: connection is not using")
 
 
-def told(said: str) -> str:
-    """Take out of what was said the lines that tell something, the last ones."""
+def last_lines(said: str) -> str:
+    """Return the last lines of an output that are worth showing."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(CHATTER)]
     return " / ".join(lines[-3:])[:400]
 
 
 def cannot_reach(label: str, said: str) -> HeartbeatError:
-    """Explain why a host could not be reached."""
+    """Return the error for a host that could not be reached."""
     return explained(f"{label} cannot be reached", "ssh", said)
 
 
 def gcloud_failed(said: str) -> HeartbeatError:
-    """Explain why gcloud refused to name the way, or could not bring the key there."""
+    """Return the error for gcloud, which refused or could not propagate the key."""
     return explained("gcloud does not connect", "gcloud", said)
 
 
 def explained(title: str, speaker: str, said: str) -> HeartbeatError:
-    words = told(said)
+    words = last_lines(said)
     found = diagnose_text(words)
     if found is None:
         return HeartbeatError(title, words or f"{speaker} said nothing.", "Try it by hand: heartbeat-tui vms ssh NAME.", exit_code=3)

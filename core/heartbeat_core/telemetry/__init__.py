@@ -1,1 +1,1 @@
-"""What the chips themselves tell: memory used and share of time at work, read beside whoever uses them."""
+"""Telemetry of the chips: memory used and duty cycle, read beside the program that uses them."""

@@ -1,4 +1,4 @@
-"""Starts the reader where the chips are, takes its looks, and sees to its end."""
+"""Starts the reader where the chips are, reads what it prints, and ends it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from typing import Any
 from heartbeat_core.benchmark.process import kill_worker
 from heartbeat_core.benchmark.run import Told
 from heartbeat_core.errors import HeartbeatError, sanitize_line
-from heartbeat_core.telemetry.readings import ChipReadings, look_from_json
+from heartbeat_core.telemetry.readings import ChipReadings, reading_from_json
 
-# What runs under the other Python, each before what imports it. It is sent along, so nothing of ours need be there.
+# What runs under the other Python, each before what imports it. It is sent along, so nothing of ours must be installed there.
 MODULES = tuple(f"heartbeat_core.{name}" for name in ("benchmark.tpu_chips", "benchmark.control", "telemetry.reader"))
 BOOTSTRAP = """
 import json, sys, types
@@ -33,11 +33,11 @@ for name, source in order["modules"]:
 sys.modules["heartbeat_core.telemetry.reader"].main(order)
 """
 ANSWER_S = 2.0  # for a metrics server
-LOOK_S = 30.0  # for a look, the start of the Python included
-FAR_LOOK_S = 60.0  # the same, with a connection by ssh
+READING_S = 30.0  # for one reading, with the start of Python
+REMOTE_READING_S = 60.0  # the same over ssh
 ERROR_LINES = 5
-LAST_WORDS_S = 1.0  # until what it said last has been read
-LONGEST_LINE = 2**20  # bytes; a look at 256 devices is a twentieth of it
+LAST_WORDS_S = 1.0  # to read its last lines of stderr
+LONGEST_LINE = 2**20  # bytes; a reading of 256 devices is a twentieth of it
 
 
 def as_it_is(command: Sequence[str]) -> list[str]:
@@ -46,10 +46,10 @@ def as_it_is(command: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Reader:
-    """How to look: under which Python, at which ports (none: those that the program on the chip was told, else libtpu's own).
+    """How to read: under which Python, from which ports (none: those of the program on the chip, else libtpu's own).
 
-    ``on_host`` makes of a command the one that runs it where the chips are, such as through ssh, and ``environ`` is for that
-    one; None is this machine, and our own.
+    ``on_host`` returns the command that runs another one where the chips are, such as through ssh, and ``environ`` is for that;
+    None is this machine, and our own environment.
     """
 
     python: str = sys.executable
@@ -57,12 +57,12 @@ class Reader:
     on_host: Callable[[Sequence[str]], list[str]] | None = None
     environ: Mapping[str, str] | None = None
     holders: bool = True
-    limit_s: float = LOOK_S
+    limit_s: float = READING_S
     answer_s: float = ANSWER_S
     root: Path = Path("/")
 
     def order(self, every_s: float | None) -> bytes:
-        """Write the order: one look, or one every so many seconds."""
+        """Return the order: one reading, or one every so many seconds."""
         order = {
             "modules": [(name, source_of(name)) for name in MODULES],
             "parent": os.getpid() if self.on_host is None else None,
@@ -88,7 +88,7 @@ class Reader:
 
 
 class ChipReader:
-    """One reader at work. ``looks`` belongs to one thread, whose end is the reader's as well; ``stop`` may come from any."""
+    """A running reader. ``readings`` belongs to one thread, whose end is the reader's as well; ``stop`` may come from any."""
 
     def __init__(self, reader: Reader, every_s: float | None = None) -> None:
         self.reader, self.every_s = reader, every_s
@@ -97,8 +97,8 @@ class ChipReader:
         self.stopping = threading.Event()
         self.guard = threading.Lock()  # between a start and a stop
 
-    def looks(self) -> Generator[ChipReadings, None, None]:
-        """Give one look after another; the last one says why no more will come, unless ``stop`` did that."""
+    def readings(self) -> Generator[ChipReadings, None, None]:
+        """Yield one reading after another; the last one says why no more will come, unless ``stop`` ended them."""
         try:
             with self.guard:
                 if self.stopping.is_set():
@@ -119,12 +119,12 @@ class ChipReader:
         assert process.stdin is not None
         assert process.stdout is not None
         count = 0
-        with contextlib.suppress(BrokenPipeError):  # it ended at once; how is told below
+        with contextlib.suppress(BrokenPipeError):  # it has ended; the reason follows below
             process.stdin.write(self.reader.order(self.every_s))
         try:
             for line in lines_of(process.stdout.fileno(), self.reader.limit_s + (self.every_s or 0)):
                 count += 1
-                yield look_from_json(line)
+                yield reading_from_json(line)
         except TimeoutError:
             yield ChipReadings(failure=f"It did not answer within {self.reader.limit_s:.0f} s.")
             return
@@ -145,13 +145,13 @@ class ChipReader:
         assert self.process is not None
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            # what libraries and ssh say may hold colours and worse, and ends up on a screen
+            # the output of libraries and ssh may hold control characters, and is shown on a screen
             text = sanitize_line(line.decode("utf-8", "replace")).strip()
             if text:
                 self.errors.append(text)
 
     def stop(self) -> None:
-        """End the reader at once, and with it the looks."""
+        """End the reader, and with it the readings."""
         with self.guard:
             self.stopping.set()
             if self.process is not None and self.process.returncode is None:
@@ -170,7 +170,7 @@ class ChipReader:
 
 
 def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
-    """Give each whole line; raise TimeoutError where the next takes longer than ``limit_s``, HeartbeatError where it never ends."""
+    """Yield each whole line; raise TimeoutError if the next takes longer than ``limit_s``, HeartbeatError if it is too long."""
     held = b""
     while True:
         if not select.select([descriptor], [], [], limit_s)[0]:
@@ -181,18 +181,18 @@ def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
         *lines, held = (held + got).split(b"\n")
         yield from lines
         if len(held) > LONGEST_LINE:
-            raise HeartbeatError("the reader told a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
+            raise HeartbeatError("the reader printed a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
 
 
-def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:
-    """Look at several machines at once, each in a thread of its own; give each look with the name of its machine as it comes."""
+def readings_of(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:
+    """Read several machines in parallel, each in a thread of its own; yield each reading with the name of its machine."""
     told: queue.SimpleQueue[tuple[str, ChipReadings | None]] = queue.SimpleQueue()
     watchers = {name: ChipReader(reader, every_s) for name, reader in readers.items()}
 
     def listen(name: str) -> None:
         try:
-            for look in watchers[name].looks():
-                told.put((name, look))
+            for reading in watchers[name].readings():
+                told.put((name, reading))
         finally:
             told.put((name, None))
 
@@ -202,11 +202,11 @@ def looks_at(readers: Mapping[str, Reader], every_s: float | None = None) -> Gen
     left = len(threads)
     try:
         while left:
-            name, look = told.get()
-            if look is None:
+            name, reading = told.get()
+            if reading is None:
                 left -= 1
             else:
-                yield name, look
+                yield name, reading
     finally:
         for watcher in watchers.values():
             watcher.stop()
@@ -225,7 +225,7 @@ EVERY_S = 1.0
 
 
 class TpuChipMonitor:
-    """What a run is told of its chips through tpu-info; where ``always``, a rehearsal without a chip is as well."""
+    """The readings of tpu-info beside a run; with ``always`` beside a rehearsal without a chip too."""
 
     source = "tpu-info"
 
@@ -237,18 +237,18 @@ class TpuChipMonitor:
         return self.always or environment.get("hardware") == "TPU" or bool(environment.get("chip"))
 
     def tell(self) -> Iterator[Told]:
-        for look in self.watcher.looks():
-            yield look.chips, what_lacks(look)
+        for reading in self.watcher.readings():
+            yield reading.chips, what_lacks(reading)
 
     def stop(self) -> None:
         self.watcher.stop()
 
 
-def what_lacks(look: ChipReadings) -> str | None:
-    """Say in one line what is missing; beside a run, whose workload is there, a server that is not is no "not yet"."""
-    problem = look.problem
+def what_lacks(reading: ChipReadings) -> str | None:
+    """Return in one line what is missing; beside a run a missing server is not a "not yet"."""
+    problem = reading.problem
     if problem is None:
         return None
-    if look.state == "idle":
-        return f"nobody answers on {' and '.join(f'localhost:{answer.port}' for answer in look.answers)}"
+    if reading.state == "idle":
+        return f"no server answers on {' and '.join(f'localhost:{answer.port}' for answer in reading.answers)}"
     return f"{problem.title}: {problem.cause}"

@@ -1,4 +1,4 @@
-"""The child process that looks at the chips: an order on stdin, one line of JSON a look on stdout.
+"""The child process that reads the chips: an order on stdin, a line of JSON for each reading on stdout.
 
 It runs where the chips are, under a Python that has the package tpu-info: of ours it needs what ``monitor.MODULES`` lists,
 sent along with the order, and beyond that the standard library. It only ever asks the metrics server that libtpu opens in
@@ -25,7 +25,7 @@ from heartbeat_core.benchmark.control import exit_with_parent
 from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, metrics_ports, scan_tpus, unreadable, users_of
 
 PORT = 8431  # libtpu's own
-NICE = 10  # the beat comes first
+NICE = 10  # the benchmark comes first
 CONNECT_S = 1.0
 
 Values = dict[int, float]  # by device
@@ -33,13 +33,13 @@ Ask = Callable[[int, float, int], dict[str, Any]]  # port, seconds, devices on a
 
 
 def main(order: Mapping[str, Any]) -> None:
-    """Look once, or every ``every_s`` seconds until stdin ends; say in each look what there is and what is missing."""
+    """Print one reading, or one every ``every_s`` seconds until stdin ends."""
     exit_with_parent(order.get("parent"))
     os.nice(NICE)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would log every server that is not there
     threading.Thread(target=end_with_stdin, daemon=True).start()
     stdout = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no look
+    os.dup2(2, 1)  # what libraries print is no reading
     root, every_s = Path(order["root"]), order["every_s"]
     ask: Ask | None = None
     library: dict[str, Any] = {}
@@ -48,7 +48,7 @@ def main(order: Mapping[str, Any]) -> None:
         tpus = scan_tpus(root / "sys/bus/pci/devices")
         if ask is None and (tpus or order["ports"]):
             ask, library = load_library()
-        line = json.dumps({**look(order, root, tpus, ask), **library}, allow_nan=False).encode() + b"\n"
+        line = json.dumps({**reading(order, root, tpus, ask), **library}, allow_nan=False).encode() + b"\n"
         stdout.write(line)
         stdout.flush()
         if not every_s:
@@ -62,8 +62,8 @@ def end_with_stdin() -> None:
     os._exit(0)
 
 
-def look(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask: Ask | None) -> dict[str, Any]:
-    """Take one look: the chips on the bus, who holds them, what each port said."""
+def reading(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask: Ask | None) -> dict[str, Any]:
+    """Return one reading: the chips on the bus, who holds them, what each port answered."""
     found: dict[str, Any] = {
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "tpus": [{"address": tpu.address, "chip": tpu.chip.name if tpu.chip else None} for tpu in tpus],
@@ -85,7 +85,7 @@ def look(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask: As
 
 
 def load_library() -> tuple[Ask | None, dict[str, Any]]:
-    """Import the client of tpu-info; say which release it is, or why there is none."""
+    """Import the client of tpu-info; return it with its release, or why there is none."""
     try:
         from tpu_info import metrics
     except ImportError as error:
@@ -100,7 +100,7 @@ def load_library() -> tuple[Ask | None, dict[str, Any]]:
 def ask_port(metrics: Any, port: int, limit_s: float, per_chip: int) -> dict[str, Any]:
     """Ask one metrics server for all it has; ``outcome`` is "told", "nobody", "timeout" or "refused".
 
-    tpu_info's own ``get_chip_usage`` waits for ever for a server that hangs, and gives nothing at all where one value lacks.
+    tpu_info's own ``get_chip_usage`` waits for ever for a server that hangs, and returns nothing at all if one value is missing.
     """
     try:
         socket.create_connection(("localhost", port), CONNECT_S).close()
@@ -109,7 +109,7 @@ def ask_port(metrics: Any, port: int, limit_s: float, per_chip: int) -> dict[str
     except OSError as error:
         return {"outcome": "timeout" if isinstance(error, TimeoutError) else "nobody", "detail": str(error), "chips": []}
     names = (metrics.MetricName.TOTAL_MEMORY, metrics.MetricName.MEMORY_USAGE, metrics.MetricName.DUTY_CYCLE_PCT)
-    # a channel for each look: one kept would wait longer and longer for a server that went away to come back
+    # a new channel each time: a kept one would wait longer and longer for a server that was restarted
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
     with metrics.grpc.secure_channel(f"localhost:{port}", metrics.grpc.local_channel_credentials(), options=options) as channel:
         client = metrics.tpu_metrics_grpc.RuntimeMetricServiceStub(channel)
@@ -131,12 +131,12 @@ def ask_port(metrics: Any, port: int, limit_s: float, per_chip: int) -> dict[str
     lacking = [f"{name}: {code}{f', {said}' if said else ''}" for name, (code, said) in problems.items()]
     chips = pair(total, used, duty, per_chip)
     if not chips:
-        lacking.append("it tells of no device")
+        lacking.append("it reports no device")
     return {"outcome": "told", "detail": "; ".join(lacking), "chips": chips}
 
 
 def read_values(response: Any) -> Values:
-    """Read a metric's value for each device; a gauge that holds none is left out: unset, it would read as 0."""
+    """Return a metric for each device; a gauge without a value is left out: unset, it would read as 0."""
     values: Values = {}
     for metric in response.metric.metrics:
         kind = metric.gauge.WhichOneof("value")
@@ -147,9 +147,9 @@ def read_values(response: Any) -> Values:
 
 
 def pair(total: Values, used: Values, duty: Values, per_chip: int) -> list[dict[str, Any]]:
-    """Put together what belongs to one device, None for what was not told of it."""
+    """Return the values by device, None for those that are missing."""
     devices = sorted({*total, *used}) or sorted(duty)
-    if per_chip > 1 and len(devices) == per_chip * len(duty):  # told of chips: each of their devices shares it
+    if per_chip > 1 and len(devices) == per_chip * len(duty):  # the values are of chips: each of their devices shares it
         shared = [duty[chip] for chip in sorted(duty) for _ in range(per_chip)]
         duty = dict(zip(devices, shared, strict=True))
     return [

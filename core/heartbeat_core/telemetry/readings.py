@@ -1,4 +1,4 @@
-"""What one look at the chips of a machine found, and what it means where it found less than all."""
+"""One reading of the chips of a machine, and what is wrong if something is missing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.tpu_chips import Holder, chip_by_name
 from heartbeat_core.errors import HeartbeatError
 
-# told: every value of every chip; partial: some; idle: nobody uses the chip, so nobody serves its metrics; silent: somebody
-# uses it and serves none; refused, timeout: a server that does not answer so; the rest: there is nothing to ask, or to ask with.
+# told: every value of every chip; partial: some; idle: no program uses the chip, so none serves its metrics; silent: a program
+# uses it and serves none; refused, timeout: a server that answers otherwise; the rest: there is nothing to ask, or to ask with.
 State = Literal["told", "partial", "idle", "silent", "refused", "timeout", "no tpu", "no library", "broken"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server on one port said; ``outcome`` is "told", "nobody", "timeout" or "refused"."""
+    """The answer of the server on one port; ``outcome`` is "told", "nobody", "timeout" or "refused"."""
 
     port: int
     outcome: str
@@ -28,9 +28,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class ChipReadings:
-    """One look. ``tpus`` are (address on the bus, generation or None); ``library`` is the release of tpu-info.
+    """One reading. ``tpus`` are (address on the bus, generation or None); ``library`` is the release of tpu-info.
 
-    ``failure`` says why there was no look at all. Times are UTC, ISO 8601, by the clock of the machine looked at.
+    ``failure`` is why there is no reading at all. Times are UTC, ISO 8601, by the clock of that machine.
     """
 
     time: str = ""
@@ -65,14 +65,14 @@ class ChipReadings:
 
     @property
     def title(self) -> str:
-        """Name the generation and how many chips the bus shows."""
+        """Return the generation and how many chips the bus shows."""
         slots = {address.partition(".")[0] for address, _ in self.tpus}
         names = sorted({title_of(chip) for _, chip in self.tpus})
         return f"{len(slots)} × {', '.join(names)}" if slots else "no TPU on the PCI bus"
 
     @property
     def problem(self) -> HeartbeatError | None:
-        """Explain what is missing; None where nothing is."""
+        """Return what is missing, None if nothing is."""
         return explain(self)
 
 
@@ -85,15 +85,15 @@ def title_of(name: str | None) -> str:
     return chip.title if chip else "TPU of an unknown generation"
 
 
-def explain(look: ChipReadings) -> HeartbeatError | None:
-    ports = " and ".join(f"localhost:{answer.port}" for answer in look.answers)
-    named = len(look.answers) > 1
-    details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in look.answers if each.detail)
-    state = look.state
+def explain(reading: ChipReadings) -> HeartbeatError | None:
+    ports = " and ".join(f"localhost:{answer.port}" for answer in reading.answers)
+    named = len(reading.answers) > 1
+    details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in reading.answers if each.detail)
+    state = reading.state
     if state == "told":
         return None
     if state == "broken":
-        return problem("the chips could not be looked at", look.failure, "Try again; name the Python with --python.")
+        return problem("the chips could not be read", reading.failure, "Try again; name the Python with --python.")
     if state == "no tpu":
         return problem(
             "there is no TPU on this machine",
@@ -103,37 +103,37 @@ def explain(look: ChipReadings) -> HeartbeatError | None:
     if state == "no library":
         return problem(
             "the package tpu-info is missing",
-            f"The Python that looked has none: {look.library_problem}.",
+            f"The Python that reads the chips has none: {reading.library_problem}.",
             "Install it beside torch_xla: heartbeat-tui backend install xla. Or name a Python that has it: --python.",
         )
     if state == "idle":
         return problem(
             "no workload yet",
-            f"Nobody answers on {ports}: libtpu serves its metrics from within the program that uses the chip.",
-            "Start one, such as heartbeat-tui bench --backend xla, and look again.",
+            f"No server answers on {ports}: libtpu serves its metrics from within the program that uses the chip.",
+            "Start one, such as heartbeat-tui bench --backend xla, and try again.",
             exit_code=1,
         )
     if state == "silent":
         return problem(
             "the program on the chip serves no metrics",
-            f"Held by {'; '.join(map(str, look.holders))}. Nobody answers on {ports}.",
+            f"Held by {'; '.join(map(str, reading.holders))}. No server answers on {ports}.",
             "It may serve another port, which --port names (libtpu's TPU_RUNTIME_METRICS_PORTS), or run in a container of its own.",
         )
     if state == "timeout":
-        return problem(f"{ports} does not answer", details, "The program on the chip may hang; look at it, and try again.")
+        return problem(f"{ports} does not answer", details, "The program on the chip may hang; check it, and try again.")
     if state == "refused":
         return problem(f"{ports} refuses the metrics", details, "Something else may serve that port, or libtpu is too old for them.")
-    silent = any(answer.outcome != "told" for answer in look.answers)
-    remedy = "See whether the program behind that port still runs." if silent else "A newer release of libtpu may tell more."
-    return problem("some values are missing", details or "The server told less than all of each chip.", remedy)
+    silent = any(answer.outcome != "told" for answer in reading.answers)
+    remedy = "Check whether the program behind that port still runs." if silent else "A newer release of libtpu may report more."
+    return problem("some values are missing", details or "The server did not report every value of each chip.", remedy)
 
 
 def problem(title: str, cause: str, remedy: str, *, exit_code: int = 3) -> HeartbeatError:
     return HeartbeatError(title, cause, remedy, exit_code=exit_code)
 
 
-def look_from_json(line: bytes) -> ChipReadings:
-    """Read one line of the reader's; raise HeartbeatError where it is none."""
+def reading_from_json(line: bytes) -> ChipReadings:
+    """Return the reading in a line of the reader; raise HeartbeatError if it is none."""
     try:
         said = json.loads(line)
         return ChipReadings(
@@ -148,7 +148,7 @@ def look_from_json(line: bytes) -> ChipReadings:
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         shown = line[:80].decode("utf-8", "backslashreplace").strip()
-        raise HeartbeatError(f"the reader told what is no look: {shown!r}", str(error), "Name another Python: --python.") from error
+        raise HeartbeatError(f"the reader printed an unreadable line: {shown!r}", str(error), "Name another Python: --python.") from error
 
 
 def answers_from(said: Iterable[Mapping[str, Any]]) -> Iterable[Answer]:

@@ -1,4 +1,4 @@
-"""What the chips told beside a run, in words."""
+"""The readings of the chips beside a run, as text."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def share(percent: float | None) -> str:
 
 
 def memory_of(chips: ChipFigures) -> str:
-    """Name the memory: a driver tells of whatever its device has."""
+    """Return what the memory is called: a driver reports that of its device, whatever kind it is."""
     return "HBM" if chips.source == "tpu-info" else "device memory"
 
 
 def of_total(used: int | None, total: int | None) -> str:
-    """Write "3.00 of 32.0 GiB", the unit once where both have the same."""
+    """Return "3.00 of 32.0 GiB", with the unit once if both have the same."""
     if used is None:
         return NOTHING
     number, _, unit = format_bytes(used).partition(" ")
@@ -34,7 +34,7 @@ def of_total(used: int | None, total: int | None) -> str:
 
 
 def chip_line(report: Report) -> str:
-    """Say in one line how it stands with the chips: as they are now, or afterwards the most and the median; nothing where none told."""
+    """Return the chips in one line: as they are now, or afterwards the peak and the median; empty without a reading."""
     chips = report.chips
     device = chips.busiest if chips else None
     if chips is None or device is None:
@@ -50,19 +50,19 @@ def chip_line(report: Report) -> str:
 
 
 def chip_rows(chips: ChipFigures | None) -> list[Row]:
-    """Write the figures as rows of a table; a row of its own says what is missing."""
+    """Return the figures as rows of a table; a row of its own says what is missing."""
     rows: list[Row] = []
     device = chips.busiest if chips else None
     if chips is None:
         return rows
     if device is not None:
         which = f"the busiest of {len(chips.devices)} devices; " if len(chips.devices) > 1 else ""
-        told = f"{which}told by {chips.source}, {chips.readings:,} reading{'' if chips.readings == 1 else 's'}"
+        source = f"{which}by {chips.source}, {chips.readings:,} reading{'' if chips.readings == 1 else 's'}"
         whole = f"of {format_bytes(device.total_bytes)}, " if device.total_bytes is not None else ""
         if device.peak_bytes is not None:
-            rows.append((memory_of(chips), format_bytes(device.peak_bytes), f"{whole}the most seen in use; {told}"))
+            rows.append((memory_of(chips), format_bytes(device.peak_bytes), f"{whole}the peak in use; {source}"))
         if device.median_duty_percent is not None:
-            rows.append(("duty cycle", share(device.median_duty_percent), f"median while it beat; {told}"))
+            rows.append(("duty cycle", share(device.median_duty_percent), f"median of the run; {source}"))
     if chips.problem:
         rows.append(("chips", "", chips.problem))
     return rows

@@ -1,1 +1,1 @@
-"""A guided tour of the handbook's Part 1: each step runs for real, and says what to look at and what came out."""
+"""A guided tour of the handbook's Part 1: each step runs on this machine and explains what it measured."""

@@ -1,4 +1,4 @@
-"""What the tour's runs show, in sentences made from their reports; nothing is said that was not measured."""
+"""The tour: its steps, and the sentences that sum up what their runs measured."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def after_cpu(reports: Mapping[str, Report]) -> tuple[str, ...]:
     ms = report.iteration_ns / 1e6
     beside = "as on the handbook's laptop" if low <= ms <= high else f"{'more' if ms > high else 'less'} than on the handbook's laptop"
     colder = (report.cold_ns or 0) / report.iteration_ns
-    cold = f" The cold beat took {significant(colder, 2)} times as long." if colder > 1.2 else ""
-    return (f"One product takes {format_ns(report.iteration_ns)} here, {beside}: {rates(report)}.{cold}",)
+    cold = f" The cold iteration took {significant(colder, 2)} times as long." if colder > 1.2 else ""
+    return (f"One iteration takes {format_ns(report.iteration_ns)} here, {beside}: {rates(report)}.{cold}",)
 
 
 def after_one_row(reports: Mapping[str, Report]) -> tuple[str, ...]:
@@ -36,17 +36,17 @@ def after_one_row(reports: Mapping[str, Report]) -> tuple[str, ...]:
     if one is None or one.iteration_ns is None:
         return (ending_of(one),)
     if many is None or many.iteration_ns is None:
-        return (f"One row takes {format_ns(one.iteration_ns)}: {rates(one)}.",)
+        return (f"An iteration with one row takes {format_ns(one.iteration_ns)}: {rates(one)}.",)
     quicker = many.iteration_ns / one.iteration_ns
     rows = many.config.workload.batch
     per_row = format_ns(many.iteration_ns / rows)
     fetching = (
-        f"{rows} times less arithmetic, but only {significant(quicker, 2)} times quicker: {format_ns(one.iteration_ns)} for one row, "
-        f"{per_row} a row in a batch of {rows}. The rest is fetching weights, {rates(one, moved=True)}."
+        f"{rows} times less arithmetic, but only {significant(quicker, 2)} times faster: {format_ns(one.iteration_ns)} for one row, "
+        f"{per_row} per row in a batch of {rows}. The rest of the time reads weights, {rates(one, moved=True)}."
     )
     return (
         fetching,
-        "That is the von Neumann bottleneck, and why servers batch requests: below a certain batch, another row costs next to nothing.",
+        "This is the von Neumann bottleneck. It is why servers batch requests: up to a certain batch, another row costs almost nothing.",
     )
 
 
@@ -55,10 +55,10 @@ def after_cold(reports: Mapping[str, Report]) -> tuple[str, ...]:
     if report is None or report.handbook is None or report.iteration_ns is None:
         return (ending_of(report),)
     transfer = report.stages.get("transfer")
-    apart = f"compiling took {format_ns(report.compile_ns)}" if report.compiles else "the backend does not tell its compilations"
-    moved = f", moving the matrices to the device {format_ns(transfer)}" if transfer else ""
-    read = f"The handbook's clock reads {format_ns(report.iteration_ns)} an iteration cold."
-    return (f"{read} The handbook read 3.83 ms on a v6e-1 and names two reasons; timed apart here, {apart}{moved}.{where(report)}",)
+    apart = f"compilation took {format_ns(report.compile_ns)}" if report.compiles else "this backend does not report compilations"
+    moved = f", the transfer of the matrices to the device {format_ns(transfer)}" if transfer else ""
+    read = f"The handbook's method reads {format_ns(report.iteration_ns)} per iteration, cold."
+    return (f"{read} The handbook read 3.83 ms on a v6e-1 and names two reasons. Measured here: {apart}{moved}.{where(report)}",)
 
 
 def after_warm(reports: Mapping[str, Report]) -> tuple[str, ...]:
@@ -67,10 +67,11 @@ def after_warm(reports: Mapping[str, Report]) -> tuple[str, ...]:
         return (ending_of(report),)
     than = ""
     if cpu is not None and cpu.iteration_ns:
-        than = f", {significant(cpu.iteration_ns / report.iteration_ns, 2)} times less than the CPU's honest {format_ns(cpu.iteration_ns)}"
+        times = significant(cpu.iteration_ns / report.iteration_ns, 2)
+        than = f", {times} times less than the {format_ns(cpu.iteration_ns)} of the CPU"
     needed = f" It would need {format_rate(report.flops_per_s)}." if report.flops_per_s else ""
     return (
-        f"The handbook's clock now reads {format_ns(report.iteration_ns)} an iteration{than}.{needed}{where(report)}",
+        f"The handbook's method now reads {format_ns(report.iteration_ns)} per iteration{than}.{needed}{where(report)}",
         f"The verdict is {report.verdict.kind}: {report.verdict.reason}.",
     )
 
@@ -79,22 +80,22 @@ def after_honest(reports: Mapping[str, Report]) -> tuple[str, ...]:
     honest, handbook = reports.get("honest"), reports.get("warm")
     if honest is None or honest.iteration_ns is None:
         return (ending_of(honest),)
-    said = f"Waited for, one product takes {format_ns(honest.iteration_ns)}: {rates(honest)}.{where(honest)}"
+    measured = f"With synchronized timing an iteration takes {format_ns(honest.iteration_ns)}: {rates(honest)}.{where(honest)}"
     if handbook is None or handbook.handbook is None or not handbook.iteration_ns:
-        return (said,)
+        return (measured,)
     factor = honest.iteration_ns / handbook.iteration_ns
-    times = f"The handbook's clock read {significant(factor, 2)} times less. " if factor > 1.1 else ""
-    return said, times + explain_gap(handbook, honest)
+    times = f"The handbook's method reads {significant(factor, 2)} times less. " if factor > 1.1 else ""
+    return measured, times + explain_gap(handbook, honest)
 
 
 def summary(reports: Mapping[str, Report]) -> tuple[str, ...]:
-    """Set the readings side by side, and the handbook's own beside what its chip could do at best."""
+    """Return a line for each reading, then the handbook's own number against the peak of its chip."""
     names = (
-        ("cpu", "CPU, each waited for"),
-        ("one-row", "CPU, one row"),
-        ("cold", "the handbook's clock, cold"),
-        ("warm", "the handbook's clock, warm"),
-        ("honest", "torch_xla, each waited for"),
+        ("cpu", "CPU, synchronized"),
+        ("one-row", "CPU, one row, synchronized"),
+        ("cold", "handbook's method, cold"),
+        ("warm", "handbook's method, warm"),
+        ("honest", "torch_xla, synchronized"),
     )
     lines = []
     for key, title in names:
@@ -107,34 +108,35 @@ def summary(reports: Mapping[str, Report]) -> tuple[str, ...]:
 
 
 def handbook_bound() -> str:
-    """Hold the handbook's number against the chip it was read on, a v6e-1 by its own words."""
+    """Compare the handbook's number with the peak of the chip that it names, a v6e."""
     chip = chip_by_name("v6e")
     assert chip is not None
     least = floor(MatMul(), roof_of_chip(chip, "float32"))
     peak = format_rate(chip.bf16_flops)
     needed = format_rate(1e9 * MatMul().flops / HANDBOOK_NS)
     return (
-        f"The handbook's 0.5619 ms for 100 would need {needed} of a chip that peaks at {peak}. Its memory alone sets a floor of "
-        f"{format_ns(least.ns)}: a v6e is quick, but not that quick."
+        f"The handbook's 0.5619 ms for 100 iterations would need {needed}; the chip peaks at {peak}. Reading the weights from its "
+        f"memory alone takes {format_ns(least.ns)} per iteration, so the number is impossible."
     )
 
 
 def rates(report: Report, *, moved: bool = False) -> str:
-    """Give the rate of computing or of moving, and its share of the roof where one is known."""
+    """Return the rate of arithmetic or of memory, and its share of the peak where one is known."""
     rate = report.bytes_per_s if moved else report.flops_per_s
-    told = format_bytes_rate(rate or 0) if moved else format_rate(rate or 0)
+    text = format_bytes_rate(rate or 0) if moved else format_rate(rate or 0)
     if report.share is None or report.floor is None or (report.floor.bound == "memory") != moved:
-        return told
-    return f"{told}, {format_share(report.share)} of the {'floor' if report.floor.roof.hard else 'ceiling measured here'}"
+        return text
+    peak = "the chip's peak" if report.floor.roof.hard else "the measured peak"
+    return f"{text}, {format_share(report.share)} of {peak}"
 
 
 def where(report: Report) -> str:
-    """Say what it ran on where that is not what a reader would take it for."""
+    """Return the labels of a run in brackets, such as that it is a rehearsal."""
     return f" ({'; '.join(report.labels)}.)" if report.labels else ""
 
 
 def ending_of(report: Report | None) -> str:
-    """Say why there is no figure."""
+    """Return why there is no figure."""
     if report is None or report.ending is None:
         return NOT_RUN
     ending = report.ending
@@ -149,10 +151,9 @@ WORK = MatMul()  # the handbook's
 
 @dataclass(frozen=True)
 class TourStep:
-    """One station: ``section`` of the handbook; ``plan`` is None where nothing is run.
+    """One step: ``section`` is the handbook's; ``plan`` is None if nothing runs.
 
-    ``conclude`` says in sentences what the reports so far show; it is asked once the step's own has ended, or at once
-    where nothing is run.
+    ``conclude`` returns in sentences what the reports so far show, once the run of the step has ended.
     """
 
     name: str
@@ -165,7 +166,7 @@ class TourStep:
 
     @property
     def recording(self) -> Path | None:
-        """Name the recording that stands in where the step cannot run, None where there is none."""
+        """Return the recording that is replayed if the step cannot run here, None if there is none."""
         path = RECORDINGS / f"{self.name}.jsonl"
         return path if path.exists() else None
 
@@ -173,11 +174,11 @@ class TourStep:
 STEPS: tuple[TourStep, ...] = (
     TourStep(
         "cpu",
-        "one product, on the CPU",
+        "one matrix product on the CPU",
         "1.1",
-        "Text comes out of a language model one matrix product after another. This is one of them: 128 rows of 4,096 numbers, "
-        "times 256 MiB of weights. The handbook expects 30 to 50 ms on a laptop.",
-        "The first beat, marked cold, touches its memory for the first time. Behind the line the beats are alike: the steady state.",
+        "A language model computes text as a series of matrix products. This is one of them: 128 rows of 4,096 numbers, times 256 MiB "
+        "of weights. The handbook expects 30 to 50 ms on a laptop.",
+        "The first iteration is marked cold: it touches its memory for the first time. After the vertical line comes the steady state.",
         after_cpu,
         BenchmarkConfig(WORK, "cpu", "synchronized", warmup=5, iterations=50),
     ),
@@ -185,10 +186,10 @@ STEPS: tuple[TourStep, ...] = (
         "one-row",
         "why a systolic array",
         "1.3",
-        "A CPU fetches weights from memory, uses them, and fetches the next. A TPU's systolic array keeps them in a grid of 128×128 or "
-        "256×256 cells and lets the rows flow through, so that one fetch serves every row. "
-        "What fetching costs shows with a single row: 1/128 of the arithmetic, but all of the weights.",
-        "The time does not fall to 1/128. Look at GB/s: the weights alone fill the way from memory.",
+        "A CPU reads weights from memory, uses them, and reads the next. A TPU's systolic array holds them in a grid of 128×128 or "
+        "256×256 cells, and all rows pass through it: each weight is read once for all rows. "
+        "A single row shows what reading costs: 1/128 of the arithmetic, but all of the weights.",
+        "The time does not fall to 1/128. See GB/s: reading the weights takes most of the memory bandwidth.",
         after_one_row,
         BenchmarkConfig(replace(WORK, batch=1), "cpu", "synchronized", warmup=5, iterations=100),
     ),
@@ -196,38 +197,37 @@ STEPS: tuple[TourStep, ...] = (
         "cold",
         "XLA, cold",
         "1.6",
-        "The handbook's TPU script: 100 products, one mark_step, and the clock is stopped. XLA compiles at the first step, "
-        "and the first reading holds that.",
-        "The first of the five readings stands far above the rest: it is the only one that compiles.",
+        "The handbook's TPU script: 100 iterations, one mark_step, and the clock stops. XLA compiles at the first step, "
+        "so the first reading includes the compilation.",
+        "The first of the five readings is far above the others: only this one compiles.",
         after_cold,
         BenchmarkConfig(WORK, "xla", "handbook", warmup=0, iterations=100),
     ),
     TourStep(
         "warm",
-        "the same after a warm-up",
+        "the same with a warm-up",
         "1.6",
-        "The handbook adds five products before the clock starts, and reads 0.0056 ms an iteration on a v6e-1: what took 30 ms is done in "
-        "a fraction of one, it says.",
-        "The number, and the verdict beside it.",
+        "The handbook adds five iterations of warm-up before the clock starts, and reads 0.0056 ms per iteration on a v6e-1. "
+        "It concludes that the TPU needs a fraction of a millisecond for what took a CPU 30 ms.",
+        "The number and its verdict.",
         after_warm,
         BenchmarkConfig(WORK, "xla", "handbook", warmup=5, iterations=100),
     ),
     TourStep(
         "honest",
-        "what the clock missed",
+        "synchronized timing",
         "1.6",
-        "The same work once more, and every product is waited for: one step an iteration, then a fence that returns when the device is "
-        "done.",
-        "Where one beat goes: trace and dispatch are all that the handbook's clock saw, wait is the product.",
+        "The same work with synchronized timing: one step per iteration, then a call that returns when the device is done.",
+        "Time per iteration: the handbook's method sees only trace and dispatch; wait is the product itself.",
         after_honest,
         BenchmarkConfig(WORK, "xla", "synchronized", warmup=5, iterations=50),
     ),
-    TourStep("end", "the first pulse", "1.7", "Five readings of one product, and what each is worth.", "", summary),
+    TourStep("end", "summary", "1.7", "Five readings of one matrix product, each with its verdict.", "", summary),
 )
 
 
 def needs(step: TourStep) -> str | None:
-    """Name the backend that a step needs beyond what every machine has."""
+    """Return the backend that a step needs beyond the CPU, None if it needs no other."""
     return step.plan.backend if step.plan is not None and not BACKENDS[step.plan.backend].host_only else None
 
 
@@ -236,7 +236,10 @@ Phase = Literal["before", "running", "after"]
 
 @dataclass
 class Tour:
-    """``running`` tells whether the run of the present step is on its way; ``lacks`` says why it cannot run here, if so."""
+    """Where a reader stands in the tour.
+
+    ``running``: the run of this step is active; ``lacks``: why it cannot run here, empty if it can.
+    """
 
     steps: tuple[TourStep, ...] = STEPS
     at: int = 0
@@ -263,12 +266,12 @@ class Tour:
         return self.at == len(self.steps) - 1
 
     def go(self, by: int) -> None:
-        """Go to another step, as far as there are any."""
+        """Move by so many steps, at most to the first or the last."""
         self.at = max(0, min(self.at + by, len(self.steps) - 1))
         self.running = False
 
-    def took(self, report: Report) -> bool:
-        """Take in how a run stands; tell whether it is that of the present step."""
+    def apply(self, report: Report) -> bool:
+        """Keep the report of a run; return whether it belongs to this step."""
         if self.step.plan is None or not same_work(report.config, self.step.plan):
             return False
         self.running = report.ending is None
@@ -281,5 +284,5 @@ class Tour:
 
 
 def same_work(one: BenchmarkConfig, other: BenchmarkConfig) -> bool:
-    """Tell whether two plans differ at most in the measuring of a ceiling afterwards."""
+    """Return whether two configs differ at most in whether the peak is measured afterwards."""
     return replace(one, calibrate=False) == replace(other, calibrate=False)

@@ -10,7 +10,6 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import (
     GONE,
-    Node,
     Operation,
     OperationError,
     QueuedResource,
@@ -21,169 +20,140 @@ from heartbeat_core.cloud.tpu import (
     get_queued_resource,
 )
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_core.vms.create import reason
-from heartbeat_core.vms.inventory import Change, allowed, allowed_queued, command_of
 from heartbeat_core.vms.operation import (
-    COULD_NOT_TELL,
-    INTERRUPTED,
     NOT_FOUND,
     FoundResource,
     OnStep,
     PollPolicy,
     VmError,
     VmOperation,
-    unheard,
+    ignore_step,
+    is_cancelled,
+    resource_name,
 )
+from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of, state_of
 
-WANTED = {"start": "READY", "stop": "STOPPED"}
+GOALS = {"start": "READY", "stop": "STOPPED"}
 UNDER_WAY = {"start": ("STARTING", "READY"), "stop": ("STOPPING", "STOPPED"), "delete": ("DELETING",)}
 
 
-def refuse(thing: Node | QueuedResource, action: Change) -> HeartbeatError | None:
-    """Say why its state does not allow the action, None where it does."""
-    queued = isinstance(thing, QueuedResource)
-    may = allowed_queued(thing.state) if isinstance(thing, QueuedResource) else allowed(thing.state)
-    if action in may:
+def refuse(resource: Resource, action: Change) -> HeartbeatError | None:
+    """Return why its state does not allow the action, None if it does."""
+    actions = state_of(resource).actions
+    if action in actions:
         return None
-    others = ", ".join(sorted(may & {"start", "stop", "delete"})) or "nothing"
-    title = f"{thing.id} is {thing.state or 'in no state that Google names'}: it cannot be {PAST[action]}"
-    return HeartbeatError(title, f"What that state allows is: {others}.", "" if queued else "Wait until it is in another.", exit_code=1)
-
-
-PAST = {"start": "started", "stop": "stopped", "delete": "deleted"}
+    others = ", ".join(sorted(actions & {"start", "stop", "delete"})) or "nothing"
+    title = f"{resource.id} is {resource.state or 'in an unknown state'}: it cannot be {ACTIONS[action].done}"
+    remedy = "" if isinstance(resource, QueuedResource) else "Wait until it is in another."
+    return HeartbeatError(title, f"What that state allows is: {others}.", remedy, exit_code=1)
 
 
 def carry_out(
     session: CloudSession,
     project: str,
-    thing: Node | QueuedResource,
+    resource: Resource,
     action: Change,
-    on_step: OnStep = unheard,
-    patience: PollPolicy | None = None,
+    on_step: OnStep = ignore_step,
+    policy: PollPolicy | None = None,
     *,
     wait: bool = True,
 ) -> None:
-    """Start, stop or delete, and watch until it is done; raise VmError, or HeartbeatError where its state does not allow it.
+    """Start, stop or delete, and watch until it is done; raise VmError, or HeartbeatError if its state does not allow it.
 
-    To delete a node that belongs to a queued resource is to delete that, with all its nodes. Without ``wait`` only until Google has
-    taken the request.
+    A node of a queued resource is deleted with that, and with all its nodes. Without ``wait`` return once the request was accepted.
     """
-    if problem := refuse(thing, action):
+    if problem := refuse(resource, action):
         raise problem
-    errand = VmOperation(session, wish_of(project, thing, action), on_step, patience or PollPolicy())
+    operation = VmOperation(session, change_of(project, resource, action), on_step, policy or PollPolicy())
     try:
-        operation = errand.send()
-        if operation is None:
-            title, why = f"the request to {action} {thing.id} did not arrive", f"Its answer was lost, and it is still {thing.state}."
-            raise VmError(title, why, "Nothing was changed. Try again.", fate="there", again=True)
+        accepted = operation.send()
+        if accepted is None:
+            title = f"the request to {action} {resource.id} did not arrive"
+            cause = f"Its answer was lost, and it is still {resource.state}."
+            raise VmError(title, cause, "Nothing was changed. Try again.", outcome="there", again=True)
         if wait:
-            errand.follow(operation)
-            errand.tell("done", errand.wish.target)
+            operation.follow(accepted)
+            operation.report("done", operation.spec.target)
     except (OperationError, CloudError, Cancelled, TimeoutError) as error:
-        raise ended(error, errand, thing, action) from error
+        raise failed(error, operation, resource, action) from error
 
 
-def by_request(things: Iterable[Node | QueuedResource], action: Change) -> dict[str, list[Node | QueuedResource]]:
-    """Sort things by the request that changes them: one deletes a queued resource with all its nodes."""
-    found: dict[str, list[Node | QueuedResource]] = {}
-    for thing in things:
-        found.setdefault(wish_of("", thing, action).target, []).append(thing)
+def by_request(resources: Iterable[Resource], action: Change) -> dict[str, list[Resource]]:
+    """Group resources by the request that changes them: one deletes a queued resource with all its nodes."""
+    found: dict[str, list[Resource]] = {}
+    for resource in resources:
+        found.setdefault(change_of("", resource, action).target, []).append(resource)
     return found
 
 
-def wish_of(project: str, thing: Node | QueuedResource, action: Change) -> NodeChange | QueueDeletion:
-    queued = thing.id if isinstance(thing, QueuedResource) else thing.queued_resource
-    if action == "delete" and queued:
-        return QueueDeletion(project, thing.zone, queued)
-    return NodeChange(project, thing.zone, thing.id, action)
+def change_of(project: str, resource: Resource, action: Change) -> ResourceChange:
+    """Return the change of the node, or of the queued resource that it is deleted with."""
+    queue = queue_of(resource) if action == "delete" else None
+    return ResourceChange(project, resource.zone, queue or resource.id, action, queued=queue is not None)
 
 
 @dataclass(frozen=True)
-class NodeChange:
-    """A node that is to be started, stopped or gone."""
+class ResourceChange:
+    """A node that is started, stopped or deleted, or a queued resource that is deleted with its nodes."""
 
     project: str
     zone: str
     name: str
     verb: Change
+    queued: bool = False
 
     @property
     def target(self) -> str:
-        return f"projects/{self.project}/locations/{self.zone}/nodes/{self.name}"
+        return resource_name(self.project, self.zone, self.name, queued=self.queued)
 
     def send(self, session: CloudSession) -> Operation:
+        if self.queued:
+            return delete_queued_resource(session, self.project, self.zone, self.name)
         if self.verb == "delete":
             return delete_node(session, self.project, self.zone, self.name)
         return change_node(session, self.project, self.zone, self.name, self.verb)
 
     def read(self, session: CloudSession) -> FoundResource:
         try:
-            node = get_node(session, self.project, self.zone, self.name)
+            found: Resource = (get_queued_resource if self.queued else get_node)(session, self.project, self.zone, self.name)
         except CloudError as error:
             if self.verb == "delete" and error.status == NOT_FOUND:
                 return FoundResource(None, done=True)
             raise
-        lost = self.verb != "delete" and node.state in GONE
-        why = OperationError(f"It came to be {node.state}.") if lost else None
-        return FoundResource(node.state, node.state == WANTED.get(self.verb), why, node)
+        lost = self.verb != "delete" and found.state in GONE
+        problem = OperationError(f"It came to be {found.state}.") if lost else None
+        return FoundResource(found.state, found.state == GOALS.get(self.verb), problem, found)
 
     def arrived(self, found: FoundResource) -> bool:
         return found.done or found.state in UNDER_WAY[self.verb]
 
 
-@dataclass(frozen=True)
-class QueueDeletion:
-    """A queued resource that is to be gone with its nodes."""
-
-    project: str
-    zone: str
-    name: str
-    verb: str = "delete"
-
-    @property
-    def target(self) -> str:
-        return f"projects/{self.project}/locations/{self.zone}/queuedResources/{self.name}"
-
-    def send(self, session: CloudSession) -> Operation:
-        return delete_queued_resource(session, self.project, self.zone, self.name)
-
-    def read(self, session: CloudSession) -> FoundResource:
-        try:
-            queued = get_queued_resource(session, self.project, self.zone, self.name)
-        except CloudError as error:
-            if error.status == NOT_FOUND:
-                return FoundResource(None, done=True)
-            raise
-        return FoundResource(queued.state, done=False)
-
-    def arrived(self, found: FoundResource) -> bool:
-        return found.done or found.state == "DELETING"
-
-
-def ended(error: BaseException, errand: VmOperation, thing: Node | QueuedResource, action: Change) -> VmError:
-    """Say how a change ended that did not end well."""
-    project = errand.wish.project
-    words = {"project": project, "zone": thing.zone, "tpu_name": thing.id}
-    commands = (look_command(thing, project), command_of(action, thing, project))
-    sent = errand.fate != "nothing"
-    seen = f" It was {errand.state} when it was last seen." if errand.state else ""
-    goes_on = f"It was asked for and may go on without us.{seen} To see it, and to ask again:" if sent else "Nothing was changed."
-    if isinstance(error, Cancelled) or (isinstance(error, CloudError) and error.kind == "cancelled"):
-        return VmError("interrupted", "", goes_on, fate="there", exit_code=INTERRUPTED, commands=commands if sent else ())
+def failed(error: BaseException, operation: VmOperation, resource: Resource, action: Change) -> VmError:
+    """Return why a change failed, and how to see what became of it."""
+    project, done = operation.spec.project, ACTIONS[action].done
+    commands = (describe_command(resource, project), command_of(action, resource, project))
+    sent = operation.outcome != "nothing"
+    seen = f" Last seen: {operation.state}." if operation.state else ""
+    goes_on = f"The request was sent and may go on at Google.{seen} To see it, and to ask again:" if sent else "Nothing was changed."
+    if is_cancelled(error):
+        return VmError("interrupted", "", goes_on, outcome="there", exit_code=INTERRUPTED, commands=commands if sent else ())
     if isinstance(error, TimeoutError):
-        title = f"it took too long: {thing.id} is not {PAST[action]} after {errand.patience.total_s:g} s"
-        return VmError(title, "", goes_on, fate="there", exit_code=COULD_NOT_TELL, commands=commands)
-    diagnosis = diagnose_exception(error, "operation" if isinstance(error, OperationError) else "call", words)
-    if isinstance(error, OperationError) or not sent:
-        remedy = f"{thing.id} was not {PAST[action]}.{seen}"
-        return VmError(diagnosis.title, reason(diagnosis), remedy, fate="there", diagnosis=diagnosis, commands=commands[:1])
+        title = f"timed out: {resource.id} is not {done} after {operation.policy.total_s:g} s"
+        return VmError(title, "", goes_on, outcome="there", exit_code=COULD_NOT_TELL, commands=commands)
+    words = {"project": project, "zone": resource.zone, "tpu_name": resource.id}
+    final = isinstance(error, OperationError)
+    diagnosis = diagnose_exception(error, "operation" if final else "call", words)
+    if final or not sent:
+        remedy = f"{resource.id} was not {done}.{seen}"
+        return VmError(diagnosis.title, reason(diagnosis), remedy, outcome="there", diagnosis=diagnosis, commands=commands[:1])
     return VmError(
-        diagnosis.title, reason(diagnosis), goes_on, fate="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
+        diagnosis.title, reason(diagnosis), goes_on, outcome="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
     )
 
 
-def look_command(thing: Node | QueuedResource, project: str) -> tuple[str, ...]:
-    """Give gcloud's command that shows it."""
-    kind = "queued-resources" if isinstance(thing, QueuedResource) else "tpu-vm"
-    return ("gcloud", "compute", "tpus", kind, "describe", thing.id, f"--project={project}", f"--zone={thing.zone}")
+def describe_command(resource: Resource, project: str) -> tuple[str, ...]:
+    """Return the gcloud command that describes it."""
+    kind = "queued-resources" if isinstance(resource, QueuedResource) else "tpu-vm"
+    return ("gcloud", "compute", "tpus", kind, "describe", resource.id, f"--project={project}", f"--zone={resource.zone}")

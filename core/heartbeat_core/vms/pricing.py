@@ -1,7 +1,7 @@
-"""What TPU VMs cost by Google's public price list: an estimate, for discounts, contracts and disks are not in it.
+"""What TPU VMs cost by Google's public price list: an estimate, without discounts, contracts and disks.
 
-The list is that of the Cloud Billing catalogue, by chip and hour. Rates move, so nothing is written down here: they are fetched,
-and kept in the user's cache with their date. Those of an emulator are invented; they say so and are never kept.
+The list is the Cloud Billing catalogue, by chip and hour. Rates change, so none is written down here: they are fetched, and kept
+in the user's cache with their date. Those of an emulator are invented; they are marked so and never kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from heartbeat_core.cloud.json_fields import rows, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.paths import cache_folder, write_whole
-from heartbeat_core.vms.inventory import age_s, costing, moment
+from heartbeat_core.vms.inventory import age_s, moment
+from heartbeat_core.vms.vocabulary import state_of
 
 SERVICE = "cloudbilling"
 COMPUTE = "6F81-5844-456A"  # Compute Engine's list: it has v5e, v5p and v6e; how v2 to v4 are priced is not known here
@@ -36,7 +37,7 @@ PerChip = Mapping[str, float]  # "v6e us-central1 spot" -> US dollars per chip a
 
 @dataclass(frozen=True)
 class Rates:
-    """Prices as they were ``at``; ``source`` says whose, fit to stand after "by"."""
+    """Prices of the moment ``at``; ``source`` is whose they are, fit to stand after "by"."""
 
     at: datetime
     source: str
@@ -44,7 +45,7 @@ class Rates:
     emulated: bool = False
 
     def find(self, family: str, region: str, provisioning: Provisioning) -> float | None:
-        """Give US dollars per chip and hour, None where the list has none: reserved TPUs are paid for by contract."""
+        """Return US dollars per chip and hour, None if the list has no price: reserved TPUs are paid for by contract."""
         return self.per_chip.get(key(family, region, provisioning))
 
     def __str__(self) -> str:
@@ -53,12 +54,12 @@ class Rates:
 
 @dataclass(frozen=True)
 class Estimate:
-    """US dollars an hour for ``chips`` at ``per_chip``, by ``rates``; ``running`` is False where nothing is charged by the chip now."""
+    """US dollars an hour for ``chips`` at ``per_chip``, by ``rates``; ``charged``: its state is one that is charged by the chip."""
 
     per_hour: float
     per_chip: float
     chips: int
-    running: bool
+    charged: bool
     rates: Rates
 
 
@@ -66,17 +67,19 @@ def key(family: str, region: str, provisioning: Provisioning) -> str:
     return f"{family} {region} {provisioning}"
 
 
-def estimate(rates: Rates | None, accelerator_type: str | None, zone: str, provisioning: Provisioning) -> Estimate | None:
-    """Say what a TPU VM of that kind costs an hour, None where that is not known."""
+def estimate(
+    rates: Rates | None, accelerator_type: str | None, zone: str, provisioning: Provisioning, *, charged: bool = True
+) -> Estimate | None:
+    """Return what a TPU VM of that kind costs an hour, None if that is not known."""
     kind = find_accelerator(accelerator_type)
     if rates is None or kind is None:
         return None
     per_chip = rates.find(kind.family.name, zone.rpartition("-")[0], provisioning)
-    return None if per_chip is None else Estimate(per_chip * kind.chips, per_chip, kind.chips, running=True, rates=rates)
+    return None if per_chip is None else Estimate(per_chip * kind.chips, per_chip, kind.chips, charged, rates)
 
 
 def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -> str:
-    """Say why the price list has none for it."""
+    """Return why there is no price for it."""
     if provisioning == "reserved":
         return "reserved TPUs are paid for by contract"
     if find_accelerator(accelerator_type) is None:
@@ -85,19 +88,18 @@ def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -
 
 
 def rate_of(rates: Rates | None, node: Node) -> Estimate | None:
-    """Say what a node costs an hour while it runs, and whether it does."""
-    found = estimate(rates, node.accelerator_type, node.zone, node.provisioning)
-    return found and Estimate(found.per_hour, found.per_chip, found.chips, costing(node.state), found.rates)
+    """Return what a node costs an hour while it runs, and whether it does."""
+    return estimate(rates, node.accelerator_type, node.zone, node.provisioning, charged=state_of(node).charged)
 
 
 def cost_so_far(rates: Rates | None, node: Node, now: datetime) -> float | None:
-    """Give the most a node can have cost since it was created, in US dollars: as if it had run all that time at today's rate."""
+    """Return the most a node can have cost since it was created, in US dollars: as if it had run all the time at today's rate."""
     found, age = rate_of(rates, node), age_s(node.created, now)
     return found.per_hour * age / 3600 if found and age is not None else None
 
 
 def fetch_rates(session: CloudSession) -> Rates:
-    """Ask for Google's whole list of Compute Engine prices, which has many pages; raise CloudError."""
+    """Fetch Google's whole list of Compute Engine prices, which has many pages; raise CloudError."""
     params = {"pageSize": "5000", "currencyCode": CURRENCY, "fields": FIELDS}
     found = session.list(SERVICE, f"/v1/services/{COMPUTE}/skus", "skus", params)
     source = "the emulator's list" if session.emulated else "Google's public price list"
@@ -105,9 +107,9 @@ def fetch_rates(session: CloudSession) -> Rates:
 
 
 def find_rates(session: CloudSession, cache: Path | None = None, *, fresh: timedelta = FRESH) -> Rates:
-    """Give the rates in the cache where they are fresh, else fetch them and keep them; raise CloudError where there are none at all.
+    """Return the rates in the cache if they are fresh, else fetch and keep them; raise CloudError if there are none at all.
 
-    Where they cannot be fetched older ones have to do: they carry their date.
+    If they cannot be fetched, older ones are returned, with their date.
     """
     if session.emulated:
         return fetch_rates(session)
@@ -130,7 +132,7 @@ def cache_file() -> Path:
 
 
 def load_prices(path: Path) -> Rates | None:
-    """Read rates that were kept, None where there are none that can be read."""
+    """Return the rates that were kept, None if there are none that can be read."""
     try:
         table = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -143,14 +145,14 @@ def load_prices(path: Path) -> Rates | None:
 
 
 def save(path: Path, rates: Rates) -> None:
-    """Keep rates; where that cannot be done they are fetched again next time."""
+    """Keep rates; if that fails, they are fetched again next time."""
     table = {"at": f"{rates.at:%Y-%m-%dT%H:%M:%SZ}", "source": rates.source, "currency": CURRENCY, "per_chip": dict(rates.per_chip)}
     with contextlib.suppress(OSError):
         write_whole(path, json.dumps(table, indent=1))
 
 
 def read_skus(skus: tuple[Mapping[str, Any], ...]) -> PerChip:
-    """Find the TPUs among the prices of everything."""
+    """Return the prices of TPUs among those of everything."""
     found: dict[str, float] = {}
     for sku in skus:
         if text(sku, "category", "resourceGroup") != "TPU":
@@ -166,7 +168,7 @@ def read_skus(skus: tuple[Mapping[str, Any], ...]) -> PerChip:
 
 
 def price_of(sku: Mapping[str, Any]) -> float | None:
-    """Read the newest price of an hour, of a list in steps the highest; None where it is by another unit."""
+    """Return the newest price of an hour, of a tiered list the highest; None if it is in another unit."""
     newest: Mapping[str, Any] = next(reversed(rows(sku, "pricingInfo")), {})
     if text(newest, "pricingExpression", "usageUnit") not in ("h", None):
         return None
@@ -175,3 +177,14 @@ def price_of(sku: Mapping[str, Any]) -> float | None:
         for rate in rows(newest, "pricingExpression", "tieredRates")
     ]
     return max(prices, default=None) or None
+
+
+def money(amount: float) -> str:
+    """Return an amount in two decimals, from a thousand on in none."""
+    return f"{amount:,.2f}" if amount < 1000 else f"{amount:,.0f}"
+
+
+def unit_price(amount: float) -> str:
+    """Return the price of a chip, which may have four decimals: 2.70, 1.4033."""
+    stem = f"{amount:.4f}"
+    return stem[:-2] + stem[-2:].rstrip("0")

@@ -1,4 +1,4 @@
-"""How much of the quotas that a TPU VM counts against is left for it. Allowed is not in stock."""
+"""The headroom in the quotas that a TPU VM counts against. Quota is not capacity: there may be none in stock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCOPES: tuple[Scope, ...] = ("zone", "region")
 
 @dataclass(frozen=True)
 class QuotaHeadroom:
-    """One quota in one place: ``limit`` is None where it could not be read, ``problem`` says why then; ``unit`` is chips or cores."""
+    """One quota of a zone or region (``place``): ``limit`` is None if it could not be read, ``problem`` why; ``unit`` is chips or cores."""
 
     scope: Scope
     place: str
@@ -31,12 +31,12 @@ class QuotaHeadroom:
 
     @property
     def left(self) -> int | None:
-        """Count what is left beside what surely is in use, None for no limit and for what cannot be told."""
+        """Return what is left beside what is surely in use, None without a limit, or if that is not known."""
         return max(0, self.limit.value - self.held.sure) if self.limit and self.limit.value is not None else None
 
     @property
     def enough(self) -> bool | None:
-        """Say whether it does, None where that cannot be told."""
+        """Return whether it is enough, None if that is not known."""
         if self.limit is None:
             return None
         sure = self.limit.covers(self.needed, self.held.sure)
@@ -56,8 +56,8 @@ class QuotaHeadroom:
         return f"{where}: {self.left} {self.unit} left of {self.limit} ({self.held.sure}{doubt} in use), {self.needed} needed"
 
 
-def no_room(request: CreateRequest, problem: str) -> tuple[QuotaHeadroom, ...]:
-    """Say why it cannot be told; empty where no quota of that type is known."""
+def unknown_headroom(request: CreateRequest, problem: str) -> tuple[QuotaHeadroom, ...]:
+    """Return a headroom that is not known, and why; nothing if no quota of that type is known."""
     kind = request.accelerator
     quota_id = kind.quota_id(request.provisioning, "zone") if kind else None
     if kind is None or quota_id is None:
@@ -65,33 +65,33 @@ def no_room(request: CreateRequest, problem: str) -> tuple[QuotaHeadroom, ...]:
     return (QuotaHeadroom("zone", request.zone, quota_id, kind.family.unit, kind.size, None, QuotaUsage(0, 0, ()), problem),)
 
 
-def find_room(session: CloudSession, request: CreateRequest, look: Inventory) -> tuple[QuotaHeadroom, ...]:
-    """Ask for the quotas of the zone and of its region side by side; what cannot be told is told in the answer.
+def find_headroom(session: CloudSession, request: CreateRequest, inventory: Inventory) -> tuple[QuotaHeadroom, ...]:
+    """Return the headroom in the quotas of the zone and of its region, or the reason why one is not known.
 
-    ``look`` is one at all zones; an empty answer means that nothing is known of quotas for that type.
+    ``inventory`` is that of all zones; nothing is returned if no quota of that type is known.
     """
     kind = request.accelerator
     if kind is None:
         return ()
-    everything = Nodes(look.nodes, look.queued)
+    everything = Nodes(inventory.nodes, inventory.queued)
 
     def ask(scope: Scope) -> QuotaHeadroom | None:
         place = request.zone if scope == "zone" else request.zone.rpartition("-")[0]
         quota_id = kind.quota_id(request.provisioning, scope)
         if not place or quota_id is None:
             return None
-        silent = tuple(zone for zone in look.unreachable if place in (zone, zone.rpartition("-")[0]))
+        silent = tuple(zone for zone in inventory.unreachable if place in (zone, zone.rpartition("-")[0]))
         use = held(replace(everything, unreachable=silent), kind, request.provisioning, scope, place)
-        if look.queued_problem:
+        if inventory.queued_problem:
             use = replace(use, doubts=(*use.doubts, "queued resources could not be listed"))
-        room = QuotaHeadroom(scope, place, quota_id, kind.family.unit, kind.size, None, use)
+        headroom = QuotaHeadroom(scope, place, quota_id, kind.family.unit, kind.size, None, use)
         try:
             quota = get_quota(session, request.project, TPU, quota_id)
         except CloudError as error:
             if error.kind == "cancelled":
                 raise
-            return replace(room, problem=error.title)
-        return replace(room, limit=quota.limit(place)) if quota else replace(room, problem=f"Google knows no quota {quota_id}")
+            return replace(headroom, problem=error.title)
+        return replace(headroom, limit=quota.limit(place)) if quota else replace(headroom, problem=f"Google knows no quota {quota_id}")
 
     with ThreadPoolExecutor(max_workers=len(SCOPES), thread_name_prefix="quota") as pool:
-        return tuple(room for room in pool.map(ask, SCOPES) if room)
+        return tuple(headroom for headroom in pool.map(ask, SCOPES) if headroom)

@@ -1,4 +1,4 @@
-"""A TPU VM somebody wants: what is wrong with the wish, the body it is sent as, and gcloud's command that sends the same."""
+"""The request for a TPU VM: its problems, the body it is sent as, and the gcloud command that sends the same."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "res
 
 @dataclass(frozen=True)
 class ZoneOffers:
-    """What a zone offers by its own word; empty where it was not asked, or says nothing."""
+    """What a zone offers; empty if it was not asked, or did not say."""
 
     zone: str = ""
     accelerator_types: tuple[str, ...] = ()
     runtime_versions: tuple[str, ...] = ()
 
 
-def ask_offers(session: CloudSession, project: str, zone: str) -> ZoneOffers:
+def fetch_offers(session: CloudSession, project: str, zone: str) -> ZoneOffers:
     """Ask for accelerator types and runtime versions side by side; raise CloudError."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="runtimes") as pool:
         versions = pool.submit(list_runtime_versions, session, project, zone)
@@ -50,9 +50,9 @@ def ask_offers(session: CloudSession, project: str, zone: str) -> ZoneOffers:
 
 @dataclass(frozen=True)
 class CreateRequest:
-    """One TPU VM to be made; ``queued`` waits for it as a queued resource of the same name.
+    """One TPU VM to create; with ``queued`` as a queued resource of the same name.
 
-    What is empty is left to Google: its default network, its default service account. ``startup_script`` is the path of a file.
+    Empty fields are left to Google: its default network, its default service account. ``startup_script`` is the path of a file.
     """
 
     project: str
@@ -71,17 +71,17 @@ class CreateRequest:
 
     @property
     def accelerator(self) -> Accelerator | None:
-        """Find what is known of the type, None for one not known here."""
+        """Return what is known of the type, None if it is not known here."""
         return find_accelerator(self.accelerator_type)
 
-    def gist(self) -> str:
-        """Say in a line what it is."""
+    def summary(self) -> str:
+        """Return it in one line."""
         model = f"{WORDS[self.provisioning]}{', queued' * self.queued}"
         address = "external address" if self.external_ip else "no external address"
         return f"{self.name}: {self.accelerator_type} in {self.zone}, {model}, {self.runtime_version}, {address}"
 
     def reach(self) -> str:
-        """Say how it will be reached."""
+        """Return how it will be reached."""
         if self.external_ip:
             return "By ssh at its external address."
         return (
@@ -90,14 +90,14 @@ class CreateRequest:
         )
 
     def problems(self, offers: ZoneOffers | None = None) -> dict[str, HeartbeatError]:
-        """Find what is wrong, by the name of the field; what the zone offers is held against it where that is known."""
+        """Return what is wrong, by the name of the field, also by what the zone offers if that is known."""
         offers = offers or ZoneOffers()
         found = (*self.wrong_names(), *self.wrong_kind(offers), *self.wrong_rest())
-        return dict(reversed(found))  # the first of each field holds
+        return dict(reversed(found))  # the first of each field counts
 
     def wrong_names(self) -> Iterator[tuple[str, HeartbeatError]]:
         if not self.project:
-            yield "project", HeartbeatError("no project was chosen", "", "Give --project, or set PROJECT_ID.")
+            yield "project", HeartbeatError("no project was chosen", "A TPU VM belongs to a project.", "Give --project, or set PROJECT_ID.")
         if not NAME.fullmatch(self.name):
             why = "It begins with a small letter, goes on in small letters, digits and hyphens, and ends in none of these; 62 at most."
             yield "name", HeartbeatError(f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")
@@ -143,7 +143,7 @@ class CreateRequest:
             yield "startup_script", problem
 
     def command(self) -> tuple[str, ...]:
-        """Give gcloud's command that asks for exactly this."""
+        """Return the gcloud command that requests exactly this."""
         where = (f"--project={self.project}", f"--zone={self.zone}")
         if self.queued:
             start: tuple[str, ...] = ("queued-resources", "create", self.name, f"--node-id={self.name}")
@@ -155,13 +155,13 @@ class CreateRequest:
         return ("gcloud", "compute", "tpus", *start, *where, *kind, *self.options(), *script)
 
     def own_command(self) -> tuple[str, ...]:
-        """Give our own command that asks for this, but for its zone and how it is waited for."""
+        """Return our own command that requests this, without its zone and how it is waited for."""
         kind = (f"--accelerator-type={self.accelerator_type}", f"--runtime-version={self.runtime_version}")
         script = (f"--startup-script={expanded(self.startup_script)}",) if self.startup_script else ()
         return ("heartbeat-tui", "vms", "create", self.name, f"--project={self.project}", *kind, *self.options(), *script)
 
     def options(self) -> Iterator[str]:
-        """Give the flags that gcloud and we have in common."""
+        """Yield the flags that gcloud and we have in common."""
         if self.provisioning != "on-demand":
             yield f"--{self.provisioning}"
         if not self.external_ip:
@@ -173,7 +173,7 @@ class CreateRequest:
             yield "--labels=" + ",".join(f"{key}={self.labels[key]}" for key in sorted(self.labels))
 
     def body(self) -> dict[str, Any]:
-        """Make the body of the request, as gcloud does; raise HeartbeatError where the start-up script cannot be read."""
+        """Return the body of the request, as gcloud sends it; raise HeartbeatError if the start-up script cannot be read."""
         network = {"enableExternalIps": self.external_ip, "network": self.network or "default"}
         node: dict[str, Any] = {
             "acceleratorType": self.accelerator_type,
@@ -198,7 +198,7 @@ class CreateRequest:
         return queued
 
     def words(self) -> dict[str, str]:
-        """Give what is known of it to remedies."""
+        """Return what remedies may name."""
         known = {
             "project": self.project, "zone": self.zone, "tpu_name": self.name, "service_account": self.service_account,
             "accelerator_type": self.accelerator_type, "runtime_version": self.runtime_version,
@@ -225,7 +225,7 @@ def unreadable(path: str) -> HeartbeatError | None:
 
 
 def read_script(path: str) -> str:
-    """Read a start-up script; raise HeartbeatError. What can be read but once, such as a pipe, is none: it is read again to be sent."""
+    """Return a start-up script; raise HeartbeatError. A pipe is refused, for the file is read once to check it and again to send it."""
     file = Path(expanded(path))
     try:
         status = file.stat()
@@ -239,7 +239,7 @@ def read_script(path: str) -> str:
 
 
 def expanded(path: str) -> str:
-    """Write out a leading ~, which neither gcloud nor the shell does in the middle of a flag; a home that is not known stays as it is."""
+    """Expand a leading ~, which neither gcloud nor the shell does in the middle of a flag; an unknown home stays as it is."""
     return os.path.expanduser(path)  # noqa: PTH111  # that of pathlib raises for a home it does not know
 
 
@@ -247,7 +247,7 @@ SCHEMA = 1
 
 
 def first_request(target: Target, last: CreateRequest | None = None) -> CreateRequest:
-    """Make the request that somebody sees first: what flags, environment and settings name, else the last one, else the defaults."""
+    """Return the request to begin with: what flags, environment and settings name, else the last one, else the defaults."""
 
     def pick(name: str, kept: str) -> str:
         chosen: SourcedValue = getattr(target, name)
@@ -255,7 +255,7 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
 
     kind = pick("accelerator_type", last.accelerator_type if last else "")
     runtime = target.runtime_version
-    if by_default(runtime):  # it goes with the default type, which need not be the one that was picked
+    if by_default(runtime):  # it goes with the default type, which may not be the one that was picked
         found = find_accelerator(kind)
         kept = last.runtime_version if last and last.accelerator_type == kind else None
         runtime = SourcedValue(kept or (found.family.runtime if found else None), "goes with the type")
@@ -277,12 +277,12 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
 
 
 def by_default(chosen: SourcedValue) -> bool:
-    """Say whether nobody chose it."""
+    """Return whether it was not chosen."""
     return chosen.source == "default" or chosen.source.startswith(("goes with", "not set"))
 
 
 def last_request(path: Path | None = None) -> CreateRequest | None:
-    """Give the last request that was kept, None where there is none that can be read."""
+    """Return the last request that was kept, None if there is none that can be read."""
     try:
         table: Any = json.loads((path or state_file()).read_bytes())
         if table["schema"] != SCHEMA:
@@ -295,8 +295,8 @@ def last_request(path: Path | None = None) -> CreateRequest | None:
         return None
 
 
-def remember(request: CreateRequest, path: Path | None = None) -> None:
-    """Keep a request; where that cannot be done the next one is described again."""
+def keep_request(request: CreateRequest, path: Path | None = None) -> None:
+    """Keep a request for the next time; if that fails, the next one begins with the defaults."""
     with contextlib.suppress(OSError):
         write_whole(path or state_file(), json.dumps({"schema": SCHEMA, "create": asdict(request)}, indent=1))
 

@@ -1,4 +1,4 @@
-"""Waits until a TPU VM or a queued resource comes into a state."""
+"""Waits until a TPU VM or a queued resource is in a state."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from typing import Literal
 
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import GONE as ENDED
 from heartbeat_core.cloud.tpu import get_node, get_queued_resource
-from heartbeat_core.vms.operation import NOT_FOUND, Lost, Missing, OnStep, Poller, PollPolicy, unheard
+from heartbeat_core.vms.operation import NOT_FOUND, Lost, Missing, OnStep, Poller, PollPolicy, ignore_step
+from heartbeat_core.vms.vocabulary import NODE_STATES, QUEUED_STATES, find_state
 
-Outcome = Literal["reached", "ended", "gone", "timed out"]
+WatchOutcome = Literal["reached", "ended", "gone", "timed out"]
 
 NO_STATE = "?"  # Google names none
-ABSENT = "GONE"  # no word of Google's: what is wanted is that it is no longer there
-ENDS = ENDED | {"FAILED"}  # from these nothing comes back
-RESTS = frozenset({"STOPPED", "SUSPENDED", "HIDDEN"})  # from these it does when somebody wants it, which may just have been asked for
-OF_NODES = frozenset({
-    "CREATING", "READY", "RESTARTING", "REIMAGING", "REPAIRING", "STOPPING", "STOPPED", "STARTING", "DELETING", "PREEMPTED", "TERMINATED",
-    "HIDING", "HIDDEN", "UNHIDING",
-})  # fmt: skip
-OF_QUEUES = frozenset({"ACCEPTED", "PROVISIONING", "ACTIVE", "SUSPENDING", "SUSPENDED", "WAITING_FOR_RESOURCES", "FAILED"})
-STATES = OF_NODES | OF_QUEUES | {ABSENT}  # that are known here
+ABSENT = "GONE"  # no word of Google's: wait until it no longer exists
+OF_QUEUES = QUEUED_STATES.keys() - NODE_STATES.keys()
+STATES = NODE_STATES.keys() | QUEUED_STATES.keys() | {ABSENT}
 
 
 @dataclass(frozen=True)
-class State:
-    """A state, and whether it is that of a node."""
+class SeenState:
+    """A state, and whether a node or a queued resource is in it."""
 
     name: str
     of_node: bool
@@ -36,9 +30,9 @@ class State:
 
 @dataclass(frozen=True)
 class Watched:
-    """How the wait ended; ``state`` is the last one seen, None where it was never seen."""
+    """How the wait ended; ``state`` is the last one seen, None if none was."""
 
-    outcome: Outcome
+    outcome: WatchOutcome
     state: str | None
     seconds: float
 
@@ -49,59 +43,61 @@ def watch(
     zone: str,
     name: str,
     until: str = "READY",
-    on_step: OnStep = unheard,
-    patience: PollPolicy | None = None,
+    on_step: OnStep = ignore_step,
+    policy: PollPolicy | None = None,
 ) -> Watched:
-    """Wait until the node of that name is in the state ``until``, or is gone for ABSENT; a queued resource stands in for a node to come.
+    """Wait until the node of that name is in the state ``until``, or until it is gone for ABSENT.
 
-    It ends as well in a state that leads nowhere else, and after ``total_s``. Raise CloudError where there is no asking, Cancelled.
+    A queued resource of that name counts as long as there is no node. The wait also ends in a final state and after ``total_s``.
+    Raise CloudError if Google refuses to answer, Cancelled.
     """
-    asker = Poller(session, on_step, patience or PollPolicy(absent_s=10.0))
+    poller = Poller(session, on_step, policy or PollPolicy(absent_s=10.0))
     began = still_since = time.monotonic()
-    due = None if asker.patience.total_s is None else began + asker.patience.total_s
+    due = None if poller.policy.total_s is None else began + poller.policy.total_s
     state: str | None = None
     while True:
-        found = asker.ask(lambda: state_of(session, project, zone, name, queue_first=until in OF_QUEUES))
+        found = poller.ask(lambda: read_state(session, project, zone, name, queue_first=until in OF_QUEUES))
         now = time.monotonic()
-        if isinstance(found, State) and found.name != state:
+        if isinstance(found, SeenState) and found.name != state:
             state, still_since = found.name, now
-            asker.hurry()
-            asker.tell("state", state)
-        still = now - still_since >= asker.patience.absent_s
+            poller.poll_often()
+            poller.report("state", state)
+        still = now - still_since >= poller.policy.absent_s
         if outcome := judge(found, until, seen=state is not None, still=still):
             return Watched(outcome, state, now - began)
         if due is not None and now >= due:
             return Watched("timed out", state, now - began)
-        asker.pause(due)
+        poller.pause(due)
 
 
-def judge(found: State | Missing | Lost, until: str, *, seen: bool, still: bool) -> Outcome | None:
-    """Say whether the wait is over; ``still`` says that nothing has changed for a while, ``seen`` that there was something once."""
+def judge(found: SeenState | Missing | Lost, until: str, *, seen: bool, still: bool) -> WatchOutcome | None:
+    """Return how the wait has ended, None if it goes on; ``still``: nothing has changed for a while, ``seen``: it existed once."""
     if isinstance(found, Lost):
         return None
     if isinstance(found, Missing):
         if until == ABSENT:
             return "reached"
-        return "gone" if seen or still else None  # it may not be seen yet right after it was asked for
+        return "gone" if seen or still else None  # right after the request it may not be visible yet
     if found.name == until:
         return "reached"
     if until == ABSENT:
         return None
-    without_queue = found.of_node and until in OF_QUEUES  # nobody asked for it by way of one
-    return "ended" if found.name in ENDS or (still and (without_queue or found.name in RESTS)) else None
+    state = find_state(found.name, queued=not found.of_node)
+    without_queue = found.of_node and until in OF_QUEUES
+    return "ended" if state.final or (still and (without_queue or state.resting)) else None
 
 
-def state_of(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> State:
-    """Read the state of the node of that name or, as long as there is none, of the queued resource; raise CloudError.
+def read_state(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> SeenState:
+    """Return the state of the node of that name, or of the queued resource if there is no node; raise CloudError.
 
-    With ``queue_first`` it is the other way round.
+    With ``queue_first`` the queued resource comes first.
     """
 
-    def of_node() -> State:
-        return State(get_node(session, project, zone, name).state or NO_STATE, of_node=True)
+    def of_node() -> SeenState:
+        return SeenState(get_node(session, project, zone, name).state or NO_STATE, of_node=True)
 
-    def of_queue() -> State:
-        return State(get_queued_resource(session, project, zone, name).state or NO_STATE, of_node=False)
+    def of_queue() -> SeenState:
+        return SeenState(get_queued_resource(session, project, zone, name).state or NO_STATE, of_node=False)
 
     first, second = (of_queue, of_node) if queue_first else (of_node, of_queue)
     try:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.devices import look, take_inventory
+from heartbeat_core.benchmark.devices import probe_device, take_inventory
 
 LONG_S = 60.0
 
 
 @pytest.mark.torch
 def test_the_cpu_can_run_and_says_on_what() -> None:
-    device = look("cpu", sys.executable, LONG_S)
+    device = probe_device("cpu", sys.executable, LONG_S)
     assert device.usable
     assert set(device.found) >= {"cpu", "cores", "torch", "threads", "precision", "python"}
 
@@ -39,7 +39,7 @@ def test_our_own_python_is_used_where_none_is_set(fake_worker: Callable[[str], s
 
 
 def test_a_probe_does_not_ask_for_a_run(fake_worker: Callable[[str], str]) -> None:
-    device = look("xla", fake_worker("tell('environment', values={'order': order})"), LONG_S)
+    device = probe_device("xla", fake_worker("tell('environment', values={'order': order})"), LONG_S)
     assert set(device.found["order"]) == {"probe", "parent"}
     assert device.found["order"]["probe"]["backend"] == "xla"
 
@@ -55,7 +55,7 @@ def test_a_probe_does_not_ask_for_a_run(fake_worker: Callable[[str], str]) -> No
     ],
 )
 def test_a_look_that_finds_nothing_says_why(fake_worker: Callable[[str], str], body: str, says: str) -> None:
-    device = look("xla", fake_worker(body), LONG_S)
+    device = probe_device("xla", fake_worker(body), LONG_S)
     assert not device.usable
     assert says in device.problem
     assert device.cause
@@ -73,7 +73,7 @@ def test_a_device_that_hangs_is_given_up_with_all_it_started(
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        looking = pool.submit(look, "xla", python, 0.5)
+        looking = pool.submit(probe_device, "xla", python, 0.5)
         watched = watch_process(int(fifo.read_text()))
         device = looking.result(LONG_S)
     assert device.problem.startswith("no answer within")
@@ -84,5 +84,5 @@ def test_a_device_that_hangs_is_given_up_with_all_it_started(
 def test_a_tpu_asked_for_and_not_there_is_told_at_once(fake_torch: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     fake_torch(torch="raise AssertionError('torch was imported')")
     monkeypatch.setenv("PJRT_DEVICE", "TPU")
-    device = look("xla", sys.executable, LONG_S)
+    device = probe_device("xla", sys.executable, LONG_S)
     assert device.problem == "there is no TPU on this machine"

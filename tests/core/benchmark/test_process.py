@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.process import GIVE_WAY, ProcessLauncher
+from heartbeat_core.benchmark.process import LOWERED_NICENESS, ProcessLauncher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness belongs to a thread on Linux alone")
 
@@ -62,7 +62,7 @@ def test_every_worker_beats_at_the_first_niceness_also_the_second_runs(fake_torc
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     told: dict[str, Any] = json.loads(done.stdout)
-    assert told == {"workers": [first, first], "own": max(first, GIVE_WAY), "may_take_back": privileged}
+    assert told == {"workers": [first, first], "own": max(first, LOWERED_NICENESS), "may_take_back": privileged}
 
 
 def test_all_calls_are_made_by_one_thread_that_lives_on() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.profiling import BEATS, files_of, prepare_folder, take_profile
+from heartbeat_core.benchmark.profiling import ITERATIONS, files_of, prepare_folder, take_profile
 from heartbeat_core.benchmark.protocol import Profiled, decode, encode
 from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.benchmark.run import Run
@@ -30,7 +30,7 @@ class Profiling:
         self.write = write
 
     def profile(self, folder: Path, beats: int) -> None:
-        assert beats == BEATS
+        assert beats == ITERATIONS
         self.write(folder)
 
 
@@ -101,7 +101,7 @@ def test_torchs_trace_shows_the_products_and_the_run_is_as_without(
     assert len(run.series.steady) == 20  # the beats of the profiler are none of them
     assert run.series.stages["profile"]
     trace = json.loads((tmp_path / "trace.json").read_text())
-    assert sum(event.get("name") == "aten::mm" for event in trace["traceEvents"]) == BEATS
+    assert sum(event.get("name") == "aten::mm" for event in trace["traceEvents"]) == ITERATIONS
     assert "aten::mm" in (tmp_path / "operators.txt").read_text()
     made = report_json(run.report(), run.series)["profile"]
     assert made["problem"] is None

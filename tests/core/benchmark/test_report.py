@@ -86,7 +86,7 @@ def test_a_run_that_ended_before_its_proof_is_not_called_plausible() -> None:
     ceiling = Ceiling(1e12, 1e12, "2026-11-22")
     assert of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling).verdict.kind == "plausible"
     cut = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling, ending=RunOutcome("crashed", "the worker crashed"))
-    assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was proved")
+    assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was checked")
 
 
 def test_times_are_per_product() -> None:
@@ -139,7 +139,10 @@ def test_without_a_ceiling_there_is_no_floor() -> None:
 @pytest.mark.parametrize(
     ("health", "says"),
     [
-        (Health(3900 * MS, 10_000, 1.0, 0.0, None), "put off the processor"),
+        (Health(3900 * MS, 10_000, 1.0, 0.0, None), "involuntary context switches/s"),
+        (Health(3900 * MS, 0, 1.0, 0.0, None, throttles=9, throttled_ns=400 * MS), "held it off the processors 10 % of the time"),
+        (Health(3900 * MS, 0, 1.0, 0.0, None, stops=1, stopped_ns=6 * S), "the process was stopped for 6.00 s"),
+        (Health(3900 * MS, 0, 1.0, 0.0, None, suspended_ns=60 * S), "the machine was suspended for 60"),
         (Health(3900 * MS, 0, 1.0, 12.5, None), "hypervisor took 12.5 %"),
         (Health(3900 * MS, 5, 1.0, 0.5, None), None),
         (Health(3900 * MS, 5, None, None, None), None),
@@ -148,11 +151,41 @@ def test_without_a_ceiling_there_is_no_floor() -> None:
 def test_a_disturbed_run_is_flagged(health: Health, says: str | None) -> None:
     report = of(BenchmarkConfig(), COLD, STEADY, health)
     if says is None:
-        assert report.disturbed is None
+        assert report.disturbed == ()
+        assert report.quality.kind != "disturbed"
     else:
-        assert report.disturbed is not None
-        assert says in report.disturbed
-        assert report.disturbed in report.warnings
+        assert says in report.disturbed[0]
+        assert f"disturbed: {report.disturbed[0]}" in report.warnings
+        assert report.quality.kind == "disturbed"
+        assert report.verdict.kind != "impossible"
+
+
+def test_a_short_run_that_others_interrupt_is_disturbed() -> None:
+    quick = Samples(400 * MS, "steady", 0, {"total": array("q", [4 * MS] * 50)})
+    assert "300 involuntary context switches/s" in of(BenchmarkConfig(), quick, Health(400 * MS, 60, 1.0, 0.0, None)).disturbed[0]
+    assert of(BenchmarkConfig(), quick, Health(400 * MS, 5, 1.0, 0.0, None)).disturbed == ()
+
+
+def test_a_gap_is_named_even_where_the_system_does_not_tell() -> None:
+    stopped = samples(9900 * MS, "steady", 31, 6 * S)
+    report = of(BenchmarkConfig(), COLD, STEADY, stopped)
+    assert report.disturbed == ("one iteration took 6.00 s, 60 × the median: the process was held up",)
+
+
+def test_rates_are_iterations_over_time_and_a_rate_at_the_median_says_so() -> None:
+    """A few iterations that take long lower the rate, not the median."""
+    some = samples(3900 * MS, "steady", 1, *[100 * MS] * 20, *[900 * MS] * 5)
+    report = of(BenchmarkConfig(), some)
+    assert report.iteration_ns == 100 * MS
+    assert report.iterations_per_s == pytest.approx(25 / 6.5)
+    assert report.flops_per_s == pytest.approx(25 * report.config.workload.flops / 6.5)
+    series = Series()
+    series.apply(some)
+    found = report_json(report, series)
+    assert found["iterations_per_s"] == report.iterations_per_s
+    assert found["at_the_median"]["iterations_per_s"] == pytest.approx(10)
+    assert found["at_the_median"]["flops_per_s"] > found["flops_per_s"]
+    assert found["quality"] == report.quality.to_json()
 
 
 def test_a_variable_that_turns_float32_into_bfloat16_is_warned_of() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from heartbeat_core.benchmark.config import Dtype, MatMul, Precision
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor, floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.samples import SampleStore
+from heartbeat_core.benchmark.statistics import Statistics, summarize
 from heartbeat_core.benchmark.steady_state import SteadyState
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.benchmark.verdict import Verdict, judge
+from heartbeat_core.benchmark.verdict import Quality, Verdict, judge, quality_of
 
 HANDBOOK = MatMul()
 SMALL = MatMul(128, 1024, 1024)
@@ -41,9 +44,9 @@ def verdict(
     work: MatMul = HANDBOOK,
     proof: Proof | None = None,
     handbook: HandbookClock | None = None,
-    steady: SteadyState | None = None,
+    hard: Floor | None = None,
 ) -> Verdict:
-    return judge(workload=work, median_ns=median_ns, floor=least, proof=proof, handbook=handbook, steady=steady)
+    return judge(workload=work, median_ns=median_ns, floor=least, proof=proof, handbook=handbook, hard=hard)
 
 
 def test_the_handbooks_number_on_a_v6e_is_impossible() -> None:
@@ -71,7 +74,7 @@ def test_products_never_launched_are_impossible_whatever_the_proof(launched: int
 
 def test_products_the_device_did_not_execute_are_impossible() -> None:
     found = verdict(100 * MS, ceiling(), proof=replace(HELD, executed=37, passed=False))
-    assert found == Verdict("impossible", "the device executed 37 of 100 products by its own count")
+    assert found == Verdict("impossible", "the device launched 37 of 100 products by its own count")
 
 
 @pytest.mark.parametrize(("fence_us", "finished"), [(38, True), (170, False)])
@@ -130,7 +133,7 @@ def test_nothing_above_its_hard_floor_is_called_impossible(median_ns: float, nam
 def test_data_that_stays_in_the_caches_is_not_held_against_the_memory() -> None:
     work = MatMul(1, 512, 512)
     least = floor(work, roof_of_ceiling(2e12, 30e9, "2026-11-22", cache_bytes=32 * 2**20))
-    reason = "147 % of the ceiling measured on this machine on 2026-11-22; that was of its memory, and the caches hold this product's data"
+    reason = "147 % of the peak measured on this machine on 2026-11-22; that was of its memory, and the caches hold this product's data"
     assert verdict(least.ns / 1.47, least, work=work, proof=HELD) == Verdict("plausible", reason)
     assert verdict(least.compute_ns / 1.47, least, work=work, proof=HELD).kind == "suspicious"
     large = floor(HANDBOOK, roof_of_ceiling(2e12, 30e9, "2026-11-22", cache_bytes=32 * 2**20))
@@ -139,13 +142,13 @@ def test_data_that_stays_in_the_caches_is_not_held_against_the_memory() -> None:
 
 def test_beating_the_ceiling_says_what_to_do() -> None:
     found = verdict(ceiling().ns / 1.12, ceiling(), proof=HELD)
-    reason = "12 % faster than the ceiling measured on this machine on 2026-11-22; measure it again with --calibrate"
+    reason = "12 % faster than the peak measured on this machine on 2026-11-22; measure it again with --calibrate"
     assert found == Verdict("suspicious", reason)
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(None, "row 17 of the result holds NaN or infinity"), (0.32, "row 17 of the result is off by 32.0 % of its largest value")],
+    [(None, "row 17 holds NaN or infinity"), (0.32, "row 17 is off by 32.0 % of its largest value")],
 )
 def test_a_failed_proof_is_suspicious_and_says_why(error: float | None, said: str) -> None:
     found = verdict(100 * MS, ceiling(), proof=replace(HELD, error=error, passed=False))
@@ -155,7 +158,7 @@ def test_a_failed_proof_is_suspicious_and_says_why(error: float | None, said: st
 
 def test_a_share_of_the_ceiling_is_plausible() -> None:
     found = verdict(ceiling().ns / 0.71, ceiling(), proof=HELD)
-    assert found == Verdict("plausible", "71 % of the ceiling measured on this machine on 2026-11-22; its memory sets the limit")
+    assert found == Verdict("plausible", "71 % of the peak measured on this machine on 2026-11-22; its memory sets the limit")
 
 
 def test_a_share_of_a_chip_of_two_devices_says_so() -> None:
@@ -165,16 +168,62 @@ def test_a_share_of_a_chip_of_two_devices_says_so() -> None:
 
 
 def test_without_a_ceiling_the_proof_speaks() -> None:
-    reason = "every product was waited for and the proof holds; no ceiling measured here yet"
+    reason = "every product was waited for, row 17 of the last result was checked; no peak measured here yet"
     assert verdict(100 * MS, proof=HELD) == Verdict("plausible", reason)
 
 
-@pytest.mark.parametrize(("kind", "warned"), [("steady", False), ("undetermined", False), ("slowdown", True), ("not steady", True)])
-def test_an_unsteady_run_is_mentioned(kind: str, warned: bool) -> None:
-    steady = SteadyState(kind, 0, 0.1, "")  # type: ignore[arg-type]  # from the parameters
-    found = verdict(100 * MS, proof=HELD, steady=steady)
-    assert found.kind == "plausible"
-    assert found.reason.endswith("but the run was not steady") == warned
+def statistics_of(relative_iqr: float = 0.01, *, modes: bool = False) -> Statistics:
+    values = (100_000_000, *(round(100_000_000 * (1 + relative_iqr * side)) for side in (-0.5, 0.5) for _ in range(30)))
+    store = SampleStore()
+    store.extend(array("q", values))
+    return replace(summarize(store), relative_iqr=relative_iqr, modes=modes)
+
+
+SLOWDOWN = SteadyState("slowdown", 0, 0.1, "from sample 41 on the run is 10 % slower than before")
+WRONG = Proof(0, 7, 0.2, "no known precision", passed=False, rows=128, results=2)
+
+
+def test_the_quality_is_the_worst_of_what_was_found_with_all_reasons() -> None:
+    plausible = Verdict("plausible", "67 % of the peak")
+    suspicious = Verdict("suspicious", "faster than the peak")
+    noisy = statistics_of(0.31)
+    assert quality_of(plausible, statistics=statistics_of()) == Quality("plausible", ("67 % of the peak",))
+    assert quality_of(plausible, statistics=noisy) == Quality("noisy", ("IQR 31 % of the median", "67 % of the peak"))
+    assert quality_of(plausible, statistics=noisy, disturbances=["busy"]).kind == "disturbed"
+    assert quality_of(plausible, statistics=noisy, disturbances=["busy"], steady=SLOWDOWN).kind == "drifting"
+    assert quality_of(suspicious, statistics=noisy, steady=SLOWDOWN).kind == "suspicious"
+    assert quality_of(suspicious, proof=WRONG, statistics=noisy).kind == "wrong result"
+    worst = quality_of(Verdict("impossible", "too fast"), proof=WRONG, statistics=noisy, steady=SLOWDOWN, disturbances=["busy"])
+    assert worst.kind == "impossible"
+    assert worst.reasons[0] == "too fast"
+    assert worst.reasons[2:] == (SLOWDOWN.sentence, "busy", "IQR 31 % of the median")
+    assert worst.to_json() == {"kind": "impossible", "reasons": list(worst.reasons)}
+
+
+def test_a_noisy_run_that_is_not_judged_yet_is_noisy_and_one_that_is_quiet_is_unknown() -> None:
+    unknown = Verdict("unknown", "nothing has been measured yet")
+    assert quality_of(unknown, statistics=statistics_of(0.31)).kind == "noisy"
+    assert quality_of(unknown).kind == "unknown"
+
+
+@pytest.mark.parametrize(("left_ns", "kind"), [(None, "plausible"), (20 * MS, "plausible"), (1407 * MS, "impossible")])
+def test_work_that_the_fence_left_behind_refutes(left_ns: int | None, kind: str) -> None:
+    found = verdict(100 * MS, ceiling(), proof=replace(HELD, rows=128, results=3, left_ns=left_ns))
+    assert found.kind == kind
+    if kind == "impossible":
+        assert found.reason == "1.41 s of work, 14 × an iteration, was left when the fence returned"
+
+
+def test_a_hard_peak_of_the_machine_refutes_where_its_measured_one_only_casts_doubt() -> None:
+    hard = floor(HANDBOOK, replace(roof_of_ceiling(4e12, 60e9, "2026-11-22"), hard=True, name="2-core CPU"))
+    assert verdict(5 * MS, ceiling()).kind == "suspicious"
+    assert verdict(2 * MS, ceiling(), hard=hard).kind == "impossible"
+    assert verdict(100 * MS, ceiling(), hard=hard).kind == "plausible"
+
+
+def test_an_older_recording_is_judged_by_the_row_it_holds() -> None:
+    assert "row 17 of the last result" in verdict(100 * MS, proof=HELD).reason
+    assert "all 128 rows of 3 results" in verdict(100 * MS, proof=replace(HELD, rows=128, results=3)).reason
 
 
 def test_what_is_not_known_is_unknown() -> None:

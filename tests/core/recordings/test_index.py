@@ -35,6 +35,7 @@ def test_an_entry_says_what_the_report_of_its_recording_says(index: Index, write
     assert (entry.median_ns, entry.n) == (report.iteration_ns, report.statistics.n)
     assert (entry.low_ns, entry.high_ns) == (report.statistics.median_low_ns, report.statistics.median_high_ns)
     assert (entry.verdict, entry.reason) == (report.verdict.kind, report.verdict.reason)
+    assert (entry.quality, entry.findings, entry.flops_per_s) == (report.quality.kind, report.quality.reasons, report.flops_per_s)
     assert (entry.cold_ns, entry.status, entry.problem) == (9_000_000, "done", "")
     assert (entry.name, entry.note, entry.tags, entry.group) == ("base", "quiet room", ("cpu", "old"), "g")
     assert (entry.host, entry.device, entry.threads, entry.backend) == ("h", "cpu", 2, "cpu")

@@ -78,7 +78,7 @@ def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
     assert (lost.kind, lost.exit_code) == ("lost", 1)
     never = there.explain(Series(), WorkerExit(255, ("ada@203.0.113.7: Permission denied (publickey).",)))
     assert (never.kind, never.exit_code) == ("unavailable", 3)
-    assert "does not know your key" in never.title
+    assert "does not accept your key" in never.title
     missing = there.explain(Series(), WorkerExit(127, ("sh: 1: f/venv/bin/python: not found",)))
     assert (missing.kind, missing.remedy) == ("unavailable", "heartbeat-tui vms setup vm")
     assert there.explain(began, WorkerExit(99)).kind == "out of memory"

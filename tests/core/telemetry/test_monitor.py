@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.telemetry.monitor import ChipReader, Reader, looks_at
+from heartbeat_core.telemetry.monitor import ChipReader, Reader, readings_of
 from heartbeat_core.telemetry.readings import ChipReadings
 
 LONG_S = 60.0
@@ -26,7 +26,7 @@ class MetricName(enum.Enum):
 
 def take_look(reader: Reader) -> ChipReadings:
     """Look once."""
-    (look,) = ChipReader(reader).looks()
+    (look,) = ChipReader(reader).readings()
     return look
 
 
@@ -93,7 +93,7 @@ def test_a_python_that_is_not_there_is_told() -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("print('hello')", "no look"),
+        ("print('hello')", "unreadable line"),
         ("print('ssh: connect to host 10.0.0.1: \\x1b[31mrefused', file=sys.stderr); sys.exit(255)", "refused"),
         ("sys.exit(7)", "exit code 7"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
@@ -133,7 +133,7 @@ def test_it_looks_again_and_again_until_it_is_stopped(
 ) -> None:
     states = []
     with watching(Reader(root=machine(chips=0))) as watcher:
-        for look in watcher.looks():
+        for look in watcher.readings():
             states.append(look.state)
             if len(states) == 3:
                 assert watcher.process is not None
@@ -145,7 +145,7 @@ def test_it_looks_again_and_again_until_it_is_stopped(
 
 def test_whoever_stops_listening_ends_the_reader(machine: Callable[..., Path], watch_process: Callable[[int], Callable[[], bool]]) -> None:
     with watching(Reader(root=machine(chips=0))) as watcher:
-        looks = watcher.looks()
+        looks = watcher.readings()
         next(looks)
         assert watcher.process is not None
         watched = watch_process(watcher.process.pid)
@@ -156,14 +156,14 @@ def test_whoever_stops_listening_ends_the_reader(machine: Callable[..., Path], w
 def test_a_watcher_stopped_before_it_began_starts_nothing(machine: Callable[..., Path]) -> None:
     with watching(Reader(root=machine(chips=0))) as watcher:
         watcher.stop()
-        assert list(watcher.looks()) == []
+        assert list(watcher.readings()) == []
         assert watcher.process is None
 
 
 def test_a_reader_that_ends_in_the_middle_is_told_last(program: Callable[[str], str]) -> None:
     line = '{"time": "", "tpus": [], "answers": []}'
     with watching(Reader(program(f"print({line!r})"))) as watcher:
-        looks = list(watcher.looks())
+        looks = list(watcher.readings())
     assert [look.state for look in looks] == ["no tpu", "broken"]
     assert "exit code 0" in looks[-1].failure
 
@@ -171,7 +171,7 @@ def test_a_reader_that_ends_in_the_middle_is_told_last(program: Callable[[str], 
 def test_the_end_of_its_stdin_ends_the_reader(machine: Callable[..., Path], watch_process: Callable[[int], Callable[[], bool]]) -> None:
     """So it ends where a connection by ssh does, without anybody to kill it there."""
     with watching(Reader(root=machine(chips=0))) as watcher:
-        looks = watcher.looks()
+        looks = watcher.readings()
         next(looks)
         assert watcher.process is not None
         assert watcher.process.stdin is not None
@@ -195,7 +195,7 @@ def test_on_another_host_the_command_is_the_hosts(machine: Callable[..., Path]) 
 
 def test_several_machines_are_looked_at_at_once_and_told_apart(machine: Callable[..., Path], program: Callable[[str], str]) -> None:
     readers = {"slice:0": Reader(root=machine(chips=4)), "slice:1": Reader(program("sys.exit(255)"))}
-    found = dict(looks_at(readers))
+    found = dict(readings_of(readers))
     assert {name: look.state for name, look in found.items()} == {"slice:0": "no library", "slice:1": "broken"}
 
 
@@ -205,7 +205,7 @@ def test_whoever_has_seen_enough_ends_all_the_readers(
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     hanging = Reader(program(f"open({str(fifo)!r}, 'w').write(str(os.getpid())); signal.pause()"))
-    looks = looks_at({"here": Reader(root=machine(chips=0)), "there": hanging}, 0.01)
+    looks = readings_of({"here": Reader(root=machine(chips=0)), "there": hanging}, 0.01)
     assert next(looks)[0] == "here"
     watched = watch_process(int(fifo.read_text()))
     looks.close()

@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.telemetry.readings import Answer, ChipReadings, look_from_json
+from heartbeat_core.telemetry.readings import Answer, ChipReadings, reading_from_json
 
 WHOLE = ChipReading(0, 2**30, 2**35, 87.5)
 V6E = (("0000:00:04.0", "v6e"),)
@@ -55,7 +55,7 @@ def test_where_nothing_is_missing_there_is_no_problem() -> None:
 
 def test_a_holder_that_serves_no_metrics_is_not_called_no_workload() -> None:
     said = {"time": "2026-11-24T20:00:00+00:00", "tpus": [{"address": "0000:00:04.0", "chip": "v6e"}], "holders": [HOLDER]}
-    found = look_from_json(json.dumps({**said, "answers": [{"port": 8431, "outcome": "nobody", "detail": "", "chips": []}]}).encode())
+    found = reading_from_json(json.dumps({**said, "answers": [{"port": 8431, "outcome": "nobody", "detail": "", "chips": []}]}).encode())
     assert found.state == "silent"
     assert found.problem is not None
     assert "process 4321 of alice, python train.py" in found.problem.cause
@@ -78,5 +78,5 @@ def test_chips_are_counted_by_slot_and_named() -> None:
     "line", [b"", b"{}", b"[]", b"Defaulting to PJRT_DEVICE=CPU", b'{"time": "", "tpus": [], "answers": [{"port": "x"}]}']
 )
 def test_a_line_that_is_no_look_is_refused(line: bytes) -> None:
-    with pytest.raises(HeartbeatError, match="no look"):
-        look_from_json(line)
+    with pytest.raises(HeartbeatError, match="unreadable line"):
+        reading_from_json(line)

@@ -1,4 +1,4 @@
-"""The tour: its steps, and what it concludes from real recordings of them."""
+"""The tour: its steps, and its conclusions from real recordings of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_step_that_needs_more_than_a_cpu_has_a_recording_to_stand_in() -> 
 def test_a_recording_is_of_the_step_it_stands_for_and_says_that_it_is_a_rehearsal(step: TourStep, tmp_path: Path) -> None:
     report = report_of_step(step, tmp_path)
     tour = Tour(at=STEPS.index(step))
-    assert tour.took(report)
+    assert tour.apply(report)
     assert tour.phase == "after"
     assert "rehearsal" in report.labels[0]
     assert any("recorded on" in label for label in report.labels)
@@ -38,17 +38,17 @@ def test_the_tour_leads_from_the_impossible_number_to_why(tmp_path: Path) -> Non
     for index, step in enumerate(STEPS):
         tour.at = index
         if step.recording:
-            tour.took(report_of_step(step, tmp_path))
-    said = {step.name: " ".join(step.conclude(tour.reports)) for step in STEPS}
-    assert "impossible" in said["warm"]
-    assert "not a TPU" in said["warm"]
-    assert "compiling took" in said["cold"]
-    assert "all but the last product are dropped" in said["honest"]
-    assert "not run" in said["end"]  # the CPU's steps were not
-    assert "floor of 170 µs" in said["end"]
+            tour.apply(report_of_step(step, tmp_path))
+    conclusions = {step.name: " ".join(step.conclude(tour.reports)) for step in STEPS}
+    assert "impossible" in conclusions["warm"]
+    assert "not a TPU" in conclusions["warm"]
+    assert "compilation took" in conclusions["cold"]
+    assert "all but the last product are dropped" in conclusions["honest"]
+    assert "not run" in conclusions["end"]  # the CPU's steps were not
+    assert "takes 170 µs per iteration" in conclusions["end"]
 
 
-def test_what_was_not_run_is_said_not_guessed() -> None:
+def test_a_step_that_did_not_run_has_no_conclusion() -> None:
     for step in STEPS[:-1]:
         assert step.conclude({}) == ("It has not been run.",)
 
@@ -56,7 +56,7 @@ def test_what_was_not_run_is_said_not_guessed() -> None:
 def test_a_run_of_other_work_is_not_taken_for_the_step(tmp_path: Path) -> None:
     tour = Tour(at=[step.name for step in STEPS].index("warm"))
     other = next(step for step in STEPS if step.name == "cold")
-    assert not tour.took(report_of_step(other, tmp_path))
+    assert not tour.apply(report_of_step(other, tmp_path))
     assert tour.phase == "before"
 
 

@@ -42,7 +42,7 @@ def test_a_request_that_was_lost_is_not_sent_again(opened: Any, befall: Any) -> 
     cloud = opened("ready", befall("POST", "/nodes", "drop"))
     with pytest.raises(VmError, match="did not arrive") as caught:
         cloud.create()
-    assert (caught.value.fate, caught.value.again, caught.value.doubtful, caught.value.exit_code) == ("nothing", True, True, 1)
+    assert (caught.value.outcome, caught.value.again, caught.value.doubtful, caught.value.exit_code) == ("nothing", True, True, 1)
     assert cloud.told.count("sent") == 1
     assert cloud.names() == []
 
@@ -70,14 +70,14 @@ def test_one_whose_answer_was_lost_and_which_failed_says_why(opened: Any, befall
         cloud.create()
     assert caught.value.diagnosis is not None
     assert caught.value.diagnosis.id == "stockout"
-    assert caught.value.fate == "nothing"
+    assert caught.value.outcome == "nothing"
 
 
 def test_nothing_is_sent_where_it_cannot_be_told_whether_the_name_is_free(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("GET", "/(nodes|operations).*", "drop", times=10**6))
     with pytest.raises(VmError) as caught:
         cloud.create()
-    assert (caught.value.fate, caught.value.exit_code) == ("nothing", 1)
+    assert (caught.value.outcome, caught.value.exit_code) == ("nothing", 1)
     assert "sent" not in cloud.told
 
 
@@ -85,10 +85,10 @@ def test_an_unknown_fate_is_said_with_the_commands_to_look_and_to_delete(opened:
     cloud = opened("ready", befall("POST", "/nodes", "cut") + befall("GET", "/(nodes|operations).*", "drop", times=10**6))
     cloud.patience = replace(cloud.patience, settle_s=0.1)
     creation = Creation(cloud.session, cloud.request, cloud.steps.append, cloud.patience)
-    creation.look = lambda: None  # type: ignore[method-assign]  # the network was still there when it was looked
+    creation.check_name = lambda: None  # type: ignore[method-assign]  # the network was still there when it was looked
     with pytest.raises(VmError) as caught:
         creation.carry_out()
-    assert (caught.value.fate, caught.value.exit_code) == ("unknown", 3)
+    assert (caught.value.outcome, caught.value.exit_code) == ("unknown", 3)
     look, delete = caught.value.commands
     assert look[4:6] == ("describe", "llm-tpu-vm")
     assert delete[4:6] == ("delete", "llm-tpu-vm")
@@ -115,7 +115,7 @@ def test_each_refusal_ends_in_its_own_diagnosis(opened: Any, scenario: str, chan
     found = caught.value.diagnosis
     assert found is not None
     assert found.id == diagnosis or diagnosis in found.id
-    assert (caught.value.fate, caught.value.exit_code, caught.value.again) == ("nothing", 1, again)
+    assert (caught.value.outcome, caught.value.exit_code, caught.value.again) == ("nothing", 1, again)
     assert cloud.told[-1] == "failed"
 
 
@@ -163,7 +163,7 @@ def test_whoever_stops_it_learns_what_goes_on(opened: Any, what: str, fate: str,
     cloud = opened(speed=1.0)
     with pytest.raises(VmError) as caught:
         create(cloud.session, cloud.request, cloud.stop_at(what), cloud.patience)
-    assert (caught.value.fate, caught.value.exit_code) == (fate, 130)
+    assert (caught.value.outcome, caught.value.exit_code) == (fate, 130)
     assert len(caught.value.commands) == (2 if there else 0)
     fresh = cloud.session.child_session()
     cloud.session = fresh
@@ -173,10 +173,10 @@ def test_whoever_stops_it_learns_what_goes_on(opened: Any, what: str, fate: str,
 def test_what_takes_too_long_is_told_to_go_on(opened: Any) -> None:
     cloud = opened(speed=1.0)
     cloud.patience = replace(cloud.patience, total_s=0.05)
-    with pytest.raises(VmError, match="it took too long") as caught:
+    with pytest.raises(VmError, match="timed out") as caught:
         cloud.create()
-    assert (caught.value.fate, caught.value.exit_code) == ("going on", 3)
-    assert "CREATING when it was last seen" in caught.value.remedy
+    assert (caught.value.outcome, caught.value.exit_code) == ("going on", 3)
+    assert "last seen: CREATING" in caught.value.remedy
 
 
 def test_a_queued_one_waits_and_comes(opened: Any) -> None:
@@ -192,7 +192,7 @@ def test_a_queued_one_without_quota_fails_with_the_reason_and_what_it_leaves(ope
         cloud.create(queued=True)
     assert caught.value.diagnosis is not None
     assert caught.value.diagnosis.id.startswith("quota")
-    assert caught.value.fate == "there"
+    assert caught.value.outcome == "there"
     assert "queued-resources" in caught.value.commands[1]
     (left,) = cloud.look().queued
     assert left.state == "FAILED"
@@ -211,7 +211,7 @@ def test_a_queued_one_waits_where_there_is_nothing_until_it_is_stopped(opened: A
             cloud.session, replace(cloud.request, queued=True), cloud.stop_at("state", "WAITING_FOR_RESOURCES"),
             replace(cloud.patience, total_s=None),
         )  # fmt: skip
-    assert (caught.value.fate, caught.value.exit_code) == ("going on", 130)
+    assert (caught.value.outcome, caught.value.exit_code) == ("going on", 130)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -221,14 +221,14 @@ def test_on_a_network_that_fails_by_chance_there_is_what_it_says(opened: Any, se
     try:
         cloud.create()
     except VmError as error:
-        fate = error.fate
+        fate = error.outcome
     assert cloud.names() == {"there": [HERE], "nothing": []}[fate]
 
 
 def test_what_google_has_taken_is_not_given_up_because_it_cannot_be_seen_at_once(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("GET", "/nodes/.+", "drop", times=2))
     creation = Creation(cloud.session, cloud.request, cloud.steps.append, cloud.patience)
-    creation.look = lambda: None  # type: ignore[method-assign]  # the mishap is for what comes after
+    creation.check_name = lambda: None  # type: ignore[method-assign]  # the mishap is for what comes after
     made = creation.carry_out(wait=False)
     assert made.state in ("CREATING", "READY")
     assert "lost" in cloud.told
@@ -239,7 +239,7 @@ def test_an_order_to_stop_is_told_as_one_whatever_went_wrong_before(opened: Any)
     cloud = opened("stockout")
     with pytest.raises(VmError) as caught:
         create(cloud.session, cloud.request, cloud.stop_at("failed"), cloud.patience)
-    assert (caught.value.fate, caught.value.exit_code) == ("unknown", 130)
+    assert (caught.value.outcome, caught.value.exit_code) == ("unknown", 130)
     assert len(caught.value.commands) == 2
 
 

@@ -24,7 +24,7 @@ from heartbeat_core.vms.inventory import (
     states,
     transitions,
 )
-from heartbeat_core.vms.serialize import as_yaml, look_json
+from heartbeat_core.vms.serialize import as_yaml, inventory_json
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 STATES = (None, "CREATING", "READY", "STOPPED", "DREAMING")
@@ -130,8 +130,8 @@ def test_those_that_are_ready_for_long_are_pointed_out() -> None:
     stopped, ageless = node("stopped", "STOPPED", created="2026-11-20T02:00:00Z"), node("ageless")
     assert [is_long_ready(one, NOON) for one in (old, young, stopped, ageless)] == [True, False, False, False]
     assert any("is it still needed" in note for note in notes_on(old, NOON))
-    assert notes_on(young, NOON) == ()
-    assert notes_on_queued(queued("q", "SUSPENDED")) == ("it holds its quota until it is deleted",)
+    assert list(notes_on(young, NOON)) == []
+    assert list(notes_on_queued(queued("q", "SUSPENDED"))) == ["It holds its quota until it is deleted."]
 
 
 def test_one_zone_silent_is_told_and_the_rest_is_there(opened: Any) -> None:
@@ -143,7 +143,7 @@ def test_one_zone_silent_is_told_and_the_rest_is_there(opened: Any) -> None:
 
 def test_words_nobody_knows_stay_as_they_came(opened: Any) -> None:
     seen = opened("odd").look()
-    made = look_json(seen, None)
+    made = inventory_json(seen, None)
     assert {found["state"] for found in made["nodes"]} == {"DREAMING"}
     assert {found["state"] for found in made["queued_resources"]} == {"PONDERING"}
     assert made["nodes"][0]["age_s"] is None
@@ -153,7 +153,7 @@ def test_queued_resources_that_cannot_be_listed_hide_no_node(opened: Any, befall
     seen = opened("running", befall("GET", "/queuedResources", "drop", times=10)).look()
     assert seen.nodes
     assert seen.queued_problem is not None
-    assert look_json(seen, None)["queued_problem"]
+    assert inventory_json(seen, None)["queued_problem"]
 
 
 def test_an_empty_list_says_why_that_may_be(opened: Any) -> None:

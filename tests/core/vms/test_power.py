@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.inventory import allowed, allowed_queued, command_of, costing
 from heartbeat_core.vms.operation import VmError
 from heartbeat_core.vms.power import by_request, carry_out
+from heartbeat_core.vms.vocabulary import command_of, find_state
 
 PROJECT = "demo-project"
 
@@ -98,14 +98,14 @@ def test_what_takes_too_long_is_told(opened: Any) -> None:
 
 
 def test_states_allow_what_makes_sense_in_them() -> None:
-    assert allowed("READY") == {"stop", "delete", "ssh", "beat"}
-    assert allowed("STOPPED") == {"start", "delete"}
-    assert allowed("PREEMPTED") == {"delete"}
-    assert allowed("DELETING") == frozenset()
-    assert allowed("DREAMING") == allowed(None) == {"delete", "ssh"}
-    assert allowed_queued("DELETING") == frozenset()
-    assert allowed_queued("WAITING_FOR_RESOURCES") == {"delete"}
-    assert [costing(state) for state in ("READY", "STOPPED", "PREEMPTED", "DREAMING", None)] == [True, False, False, True, True]
+    assert find_state("READY").actions == {"stop", "delete", "connect", "benchmark"}
+    assert find_state("STOPPED").actions == {"start", "delete"}
+    assert find_state("PREEMPTED").actions == {"delete"}
+    assert find_state("DELETING").actions == find_state("DELETING", queued=True).actions == frozenset()
+    assert find_state("DREAMING").actions == find_state(None).actions == {"delete", "connect"}
+    assert find_state("WAITING_FOR_RESOURCES", queued=True).actions == {"delete"}
+    charged = [find_state(state).charged for state in ("READY", "STOPPED", "PREEMPTED", "DREAMING", None)]
+    assert charged == [True, False, False, True, True]
 
 
 TWO = """

@@ -54,8 +54,8 @@ def test_an_estimate_counts_the_chips_and_says_what_is_not_known() -> None:
     found = rate_of(RATES, node())
     assert found is not None
     assert found.per_hour == pytest.approx(10.8)
-    assert (found.chips, found.running) == (4, True)
-    assert rate_of(RATES, node("STOPPED")).running is False  # type: ignore[union-attr]
+    assert (found.chips, found.charged) == (4, True)
+    assert rate_of(RATES, node("STOPPED")).charged is False  # type: ignore[union-attr]
     assert cost_so_far(RATES, node(), NOW) == pytest.approx(32.4)
     for unknown in (node(kind="v99-1"), node(kind="v5p-8"), node(zone="us-west4-a"), node(provisioning="reserved")):
         assert rate_of(RATES, unknown) is None

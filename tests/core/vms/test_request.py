@@ -12,8 +12,8 @@ import pytest
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.target import NOT_SET, Target
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.quota_headroom import find_room
-from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, ZoneOffers, ask_offers, first_request, last_request, remember
+from heartbeat_core.vms.quota_headroom import find_headroom
+from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, ZoneOffers, fetch_offers, first_request, keep_request, last_request
 
 GOOD = CreateRequest("demo-project", "us-central1-b", "llm-tpu-vm", "v6e-1", "v2-alpha-tpuv6e")
 OFFERS = ZoneOffers("us-central1-b", ("v6e-1", "v6e-4"), ("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
@@ -21,7 +21,7 @@ OFFERS = ZoneOffers("us-central1-b", ("v6e-1", "v6e-4"), ("v2-alpha-tpuv6e", "tp
 
 def test_a_good_wish_has_no_problem_and_says_what_it_is() -> None:
     assert GOOD.problems(OFFERS) == {}
-    assert GOOD.gist() == "llm-tpu-vm: v6e-1 in us-central1-b, on demand, v2-alpha-tpuv6e, external address"
+    assert GOOD.summary() == "llm-tpu-vm: v6e-1 in us-central1-b, on demand, v2-alpha-tpuv6e, external address"
     assert "ssh" in GOOD.reach()
     assert "tunnel" in replace(GOOD, external_ip=False).reach()
 
@@ -55,7 +55,7 @@ def test_what_the_zone_did_not_say_is_held_against_nobody() -> None:
 
 
 def test_the_zone_says_itself_what_it_offers(opened: Any) -> None:
-    offers = ask_offers(opened().session, "demo-project", "us-central1-b")
+    offers = fetch_offers(opened().session, "demo-project", "us-central1-b")
     assert "v6e-1" in offers.accelerator_types
     assert "v5litepod-1" not in offers.accelerator_types
     assert "v2-alpha-tpuv6e" in offers.runtime_versions
@@ -78,7 +78,7 @@ def test_the_last_wish_is_kept_whole(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "last.json"
     assert last_request(path) is None
     wish = replace(GOOD, provisioning="spot", external_ip=False, labels={"a": "b"}, queued=True)
-    remember(wish, path)
+    keep_request(wish, path)
     assert last_request(path) == wish
     for broken in ("", "[]", '{"schema": 2}', '{"schema": 1, "create": {"project": 1}}', '{"schema": 1, "create": []}'):
         path.write_text(broken, encoding="utf-8")
@@ -103,22 +103,22 @@ def test_the_first_wish_follows_what_was_chosen_then_the_last_use_then_the_defau
 
 def test_the_quota_left_counts_what_is_in_use(opened: Any) -> None:
     cloud = opened("running")
-    zone, region = find_room(cloud.session, cloud.request, cloud.look())
+    zone, region = find_headroom(cloud.session, cloud.request, cloud.look())
     # three run with a chip each and a queued resource that is suspended holds one; one more is stopped
     assert (zone.place, zone.left, zone.needed, zone.enough) == ("us-central1-b", 4, 1, True)
     assert region.place == "us-central1"
     assert "4 chips left of 8 (4 to 5 in use), 1 needed" in str(zone)
-    assert [room.enough for room in find_room(cloud.session, replace(cloud.request, accelerator_type="v6e-4"), cloud.look())] == [
+    assert [room.enough for room in find_headroom(cloud.session, replace(cloud.request, accelerator_type="v6e-4"), cloud.look())] == [
         None,
         None,
     ]
-    assert find_room(cloud.session, replace(cloud.request, accelerator_type="v6e-8"), cloud.look())[0].enough is False
-    assert find_room(cloud.session, replace(cloud.request, accelerator_type="v99-1"), cloud.look()) == ()
+    assert find_headroom(cloud.session, replace(cloud.request, accelerator_type="v6e-8"), cloud.look())[0].enough is False
+    assert find_headroom(cloud.session, replace(cloud.request, accelerator_type="v99-1"), cloud.look()) == ()
 
 
 def test_a_quota_that_cannot_be_read_is_not_known(opened: Any) -> None:
     cloud = opened("no-cloudquotas-api")
-    rooms = find_room(cloud.session, cloud.request, cloud.look())
+    rooms = find_headroom(cloud.session, cloud.request, cloud.look())
     assert [room.enough for room in rooms] == [None, None]
     assert all("not known" in str(room) for room in rooms)
 

@@ -21,7 +21,7 @@ def see(cloud: Any, name: str = "llm-tpu-vm", until: str = "READY", **patience: 
 
 def test_a_creation_is_watched_to_its_end(opened: Any) -> None:
     cloud = opened(speed=100.0)
-    create(cloud.session, cloud.request, patience=cloud.patience, wait=False)
+    create(cloud.session, cloud.request, policy=cloud.patience, wait=False)
     found = see(cloud)
     assert (found.outcome, found.state) == ("reached", "READY")
     assert [step.detail for step in cloud.steps] == ["CREATING", "READY"]
@@ -49,19 +49,19 @@ def test_it_ends_where_there_is_nothing_more_to_come(opened: Any, name: str, unt
 
 def test_a_deletion_is_watched_until_nothing_is_left(opened: Any) -> None:
     cloud = opened("running", speed=50.0)
-    carry_out(cloud.session, PROJECT, cloud.node(), "delete", patience=cloud.patience, wait=False)
+    carry_out(cloud.session, PROJECT, cloud.node(), "delete", policy=cloud.patience, wait=False)
     assert see(cloud, until="GONE").outcome == "reached"
 
 
 def test_one_that_goes_while_it_is_watched_ends_it(opened: Any) -> None:
     cloud = opened("running", speed=50.0)
-    carry_out(cloud.session, PROJECT, cloud.node(), "delete", patience=cloud.patience, wait=False)
+    carry_out(cloud.session, PROJECT, cloud.node(), "delete", policy=cloud.patience, wait=False)
     assert see(cloud, until="READY").outcome in ("ended", "gone")
 
 
 def test_a_queued_resource_stands_in_for_its_node(opened: Any) -> None:
     cloud = opened(speed=100.0)
-    create(cloud.session, replace(cloud.request, queued=True), patience=cloud.patience, wait=False)
+    create(cloud.session, replace(cloud.request, queued=True), policy=cloud.patience, wait=False)
     assert see(cloud).outcome == "reached"
     assert cloud.node().state == "READY"
 

@@ -9,13 +9,13 @@ import pytest
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.operation import OperationStep, VmError
-from heartbeat_core.vms.zone_search import keep_trying
+from heartbeat_core.vms.zone_search import search_zones
 
 EMPTY, FULL = "us-central1-b", "us-east5-b"
 
 
 def go(cloud: Any, *zones: str, **changes: Any) -> Any:
-    return keep_trying(cloud.session, replace(cloud.request, **changes), zones, cloud.steps.append, cloud.patience)
+    return search_zones(cloud.session, replace(cloud.request, **changes), zones, cloud.steps.append, cloud.patience)
 
 
 def test_the_next_zone_has_one(opened: Any) -> None:
@@ -36,8 +36,8 @@ def test_zones_that_refuse_for_good_are_not_asked_again(opened: Any) -> None:
             cloud.session.cancel()
 
     with pytest.raises(VmError) as caught:
-        keep_trying(cloud.session, cloud.request, (EMPTY, "us-west4-a", "us-east5-a", "us-nowhere1-x"), hear, cloud.patience)
-    assert (caught.value.fate, caught.value.exit_code) == ("nothing", 130)
+        search_zones(cloud.session, cloud.request, (EMPTY, "us-west4-a", "us-east5-a", "us-nowhere1-x"), hear, cloud.patience)
+    assert (caught.value.outcome, caught.value.exit_code) == ("nothing", 130)
     asked = [step.detail for step in cloud.steps if step.what == "zone"]
     assert asked == [EMPTY, "us-west4-a", "us-east5-a", "us-nowhere1-x", EMPTY, EMPTY]
     assert {step.detail for step in cloud.steps if step.what == "dropped"} == {"us-west4-a", "us-east5-a", "us-nowhere1-x"}
@@ -62,7 +62,7 @@ def test_a_lost_answer_in_one_zone_is_settled_before_the_next_is_asked(opened: A
 def test_a_request_that_came_late_is_found_before_the_next_one_is_sent(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("POST", f"/{EMPTY}/nodes", "late", seconds=1000), speed=1.0)
     hear = cloud.advance_at(absent=1001.0, there=30.0)
-    made = keep_trying(cloud.session, cloud.request, (EMPTY, FULL), hear, cloud.patience)
+    made = search_zones(cloud.session, cloud.request, (EMPTY, FULL), hear, cloud.patience)
     assert (made.zone, made.state) == (EMPTY, "READY")
     assert cloud.told.count("sent") == 1
     assert cloud.names() == [(EMPTY, "llm-tpu-vm")]
@@ -73,7 +73,7 @@ def test_two_are_never_kept_quiet(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("POST", f"/{EMPTY}/nodes", "late", seconds=1000), speed=1.0)
     hear = cloud.advance_at(accepted=1001.0)
     with pytest.raises(VmError, match="there are two TPU VMs called llm-tpu-vm") as caught:
-        keep_trying(cloud.session, cloud.request, (EMPTY, FULL), hear, cloud.patience)
+        search_zones(cloud.session, cloud.request, (EMPTY, FULL), hear, cloud.patience)
     assert caught.value.commands[1][4:7] == ("delete", "llm-tpu-vm", "--project=demo-project")
     assert f"--zone={EMPTY}" in caught.value.commands[1]
     assert cloud.names() == [(EMPTY, "llm-tpu-vm"), (FULL, "llm-tpu-vm")]
@@ -115,8 +115,8 @@ def test_on_a_network_that_fails_by_chance_there_is_one_in_the_end(opened: Any, 
 def test_it_ends_when_its_time_is_over(opened: Any) -> None:
     cloud = opened("stockout")
     with pytest.raises(VmError, match=r"no zone had one within 0\.3 s") as caught:
-        keep_trying(cloud.session, cloud.request, (EMPTY,), cloud.steps.append, cloud.patience, limit_s=0.3)
-    assert (caught.value.fate, caught.value.exit_code) == ("nothing", 1)
+        search_zones(cloud.session, cloud.request, (EMPTY,), cloud.steps.append, cloud.patience, limit_s=0.3)
+    assert (caught.value.outcome, caught.value.exit_code) == ("nothing", 1)
     assert cloud.names() == []
 
 
@@ -140,6 +140,6 @@ def test_one_that_does_not_become_ready_by_itself_is_not_waited_for(opened: Any)
 def test_its_time_ends_too_where_nobody_answers(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("GET", "/nodes.*", "drop", times=10**6))
     with pytest.raises(VmError, match="no zone had one within") as caught:
-        keep_trying(cloud.session, cloud.request, (EMPTY, FULL), cloud.steps.append, cloud.patience, limit_s=0.2)
-    assert caught.value.fate == "nothing"
+        search_zones(cloud.session, cloud.request, (EMPTY, FULL), cloud.steps.append, cloud.patience, limit_s=0.2)
+    assert caught.value.outcome == "nothing"
     assert "sent" not in cloud.told

@@ -99,7 +99,7 @@ def test_the_command_writes_a_look_as_text_and_as_json() -> None:
         ["1", "–", "32.0", "GiB", "12", "%"],
     ]
     assert any(line.startswith("! some values are missing") for line in text)
-    made = json.loads(json.dumps(command.look_json(look)))
+    made = json.loads(json.dumps(command.reading_json(look)))
     assert (made["schema"], made["state"], made["ports"]) == (1, "partial", [8431])
     assert made["chips"][0] == {"device": 0, "used_bytes": 3 * GIB, "total_bytes": 32 * GIB, "duty_percent": None}
     assert command.exit_code(look) == 0

@@ -13,7 +13,7 @@ from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
 from heartbeat_core.remote.multi_host import MultiHostRun
-from heartbeat_tui.benchmark.snapshot import BeatOn
+from heartbeat_tui.controller import BenchmarkOn
 
 if TYPE_CHECKING:
     from tests.tui.conftest import FakeRun, Open, Theatre
@@ -31,7 +31,7 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
     runs: list[FakeRun] = []
 
     def start(host: Host) -> Any:
-        run = stage.stand(stage.app.pane.config)
+        run = stage.stand(stage.app.heartbeat_pane.config)
         run.labels = (f"on {host.label}",)
         run.open().warm_up().beat(90, ns[host.worker])
         runs.append(run)
@@ -40,7 +40,7 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
     def begin(_plan: BenchmarkConfig, _label: Label | None = None) -> Any:
         return MultiHostRun([Host("slice", number, (), {}, "", "", alone=True) for number in range(len(ns))], start)
 
-    stage.app.conductor.begin = begin
+    stage.app.benchmark.session.begin = begin
     return runs
 
 
@@ -65,7 +65,7 @@ async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theat
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
         runs[0].finish(RunOutcome("stopped"))
         await stage.settle()
-        stage.app.pane.lose_patience()
+        stage.app.heartbeat_pane.lose_patience()
         await stage.press("s")
         assert runs[1].orders == ["stop", "kill"]
 
@@ -88,22 +88,22 @@ async def test_a_single_run_has_no_table_of_hosts(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(10)) as stage:
         await stage.press("space")
         assert "Host" not in stage.offered()
-        assert not stage.app.pane.query_one("#hosts").display
+        assert not stage.app.heartbeat_pane.query_one("#hosts").display
 
 
 async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(100).done()) as stage:
-        asked: list[BeatOn | None] = []
+        asked: list[BenchmarkOn | None] = []
 
-        def go_to(event: BeatOn | None) -> tuple[str, Any]:
+        def go_to(event: BenchmarkOn | None) -> tuple[str, Any]:
             asked.append(event)
             return ("slice:all", "xla") if event else ("", "cpu")
 
-        stage.app.go_to = go_to
-        stage.app.post_message(BeatOn(NODE, "p", None))
+        stage.app.benchmark.choose_target = go_to
+        stage.app.post_message(BenchmarkOn(NODE, "p", None))
         await stage.settle()
         await stage.settle()
-        assert cast("BeatOn", asked[0]).node is NODE
+        assert cast("BenchmarkOn", asked[0]).node is NODE
         assert [run.config.backend for run in stage.stand.runs] == ["xla"]
         assert "Here" in stage.offered()
         await stage.press("o")
@@ -117,10 +117,10 @@ async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
 
 async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(100)) as stage:
-        stage.app.go_to = lambda _event: ("slice:all", "xla")
+        stage.app.benchmark.choose_target = lambda _event: ("slice:all", "xla")
         await stage.press("space")
         for answer, backends in (("n", ["cpu"]), ("y", ["cpu", "xla"])):
-            stage.app.post_message(BeatOn(NODE, "p", None))
+            stage.app.post_message(BenchmarkOn(NODE, "p", None))
             await stage.settle()
             assert "A run is on its way" in stage.text()
             await stage.press(answer)
@@ -132,11 +132,11 @@ async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(th
 async def test_what_forbids_to_go_there_is_said_and_nothing_changes(theatre: Open) -> None:
     async with theatre() as stage:
 
-        def go_to(_event: BeatOn | None) -> tuple[str, Any]:
+        def go_to(_event: BenchmarkOn | None) -> tuple[str, Any]:
             raise HeartbeatError("slice is STOPPED", "No ssh answers in that state.", "Start it.")
 
-        stage.app.go_to = go_to
-        stage.app.post_message(BeatOn(NODE, "p", None))
+        stage.app.benchmark.choose_target = go_to
+        stage.app.post_message(BenchmarkOn(NODE, "p", None))
         await stage.settle()
         await stage.settle()
         assert "slice is STOPPED" in stage.text()

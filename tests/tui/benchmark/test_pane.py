@@ -37,7 +37,7 @@ async def test_what_would_run_is_said_and_then_drawn_at_every_size(theatre: Open
         shown = stage.text()
         assert "100 iterations of [128×4096]·[4096×16384]" in shown
         assert "space  Start" in shown
-        assert stage.offered() == {"Start", "Config", "Clocks", "Sweep", "Tour", "Help", "Quit"}
+        assert stage.offered() == {"Start", "Config", "Methods", "Sweep", "Tour", "Help", "Quit"}
         assert not stage.stand.runs
         await stage.press("space")
         shown = stage.text()
@@ -75,7 +75,7 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
         stage.run.finish(RunOutcome("stopped"))
         await stage.settle()
         assert "stopped · 68" in stage.text()
-        assert {"Again", "Config", "Clocks", "Clear"} <= stage.offered()
+        assert {"Again", "Config", "Methods", "Clear"} <= stage.offered()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
         stage.run.finish(RunOutcome("stopped"))
@@ -106,7 +106,7 @@ async def test_a_run_that_goes_on_after_a_stop_can_be_ended_at_once(theatre: Ope
 async def test_what_can_be_done_with_a_run_that_is_over(theatre: Open) -> None:
     async with theatre(over) as stage:
         await stage.press("space")
-        assert not stage.app.timer._active.is_set()  # nothing is to come
+        assert not stage.app.benchmark.timer._active.is_set()  # nothing is to come
         assert "Details" not in stage.offered()
         assert "findings" in stage.text()
         assert "(log)" in stage.text()
@@ -155,7 +155,7 @@ async def test_a_plan_is_checked_as_one_types_and_started_with_enter(theatre: Op
         assert "100 iterations of [64×4096]" in stage.text()
         await stage.press("enter")
         assert stage.run.config.workload.batch == 64
-        assert not stage.app.pane.query("ConfigForm")
+        assert not stage.app.heartbeat_pane.query("ConfigForm")
 
 
 async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
@@ -169,7 +169,7 @@ async def test_escape_leaves_the_plan_as_it_was(theatre: Open) -> None:
 async def test_letters_in_the_form_are_no_commands(theatre: Open) -> None:
     async with theatre() as stage:
         await stage.press("e", "q", "space", "m")
-        assert stage.app.pane.query_one("#field-batch", Input).value == "q m"
+        assert stage.app.heartbeat_pane.query_one("#field-batch", Input).value == "q m"
         assert not stage.stand.runs
 
 
@@ -245,7 +245,7 @@ async def test_a_replay_is_labelled_and_paused_by_space(theatre: Open, make_repl
     async with theatre(replay=lambda: make_replay) as stage:
         shown = stage.text()
         assert "REPLAY of a run of 2026-11-22" in shown
-        assert not {"Config", "Clocks"} & stage.offered()
+        assert not {"Config", "Methods"} & stage.offered()
         await stage.press("space")
         assert make_replay.paused
         await stage.press("space")
@@ -262,7 +262,7 @@ async def test_help_lists_the_live_bindings(theatre: Open) -> None:
     async with theatre(live) as stage:
         await stage.press("space", "question_mark")
         shown = stage.text()
-        assert "Pause the run after this beat." in shown
+        assert "Pause the run after this iteration." in shown
         assert "Start a run as planned." not in shown
         await stage.press("escape")
         assert "68/105" in stage.text()
@@ -318,7 +318,7 @@ def test_each_pane_is_one_line_in_the_app() -> None:
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 50)])
 async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand], size: tuple[int, int]) -> None:
     app = HeartbeatApp(BenchmarkConfig(), make_stand(), reduced_motion=True)
-    app.pane.newcomer = True
+    app.heartbeat_pane.newcomer = True
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         shown = " ".join("".join(segment.text for segment in line) for line in app.screen._compositor.render_strips())
@@ -334,7 +334,7 @@ async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand]
 async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
     stand = make_stand(live)
     app = HeartbeatApp(BenchmarkConfig(), stand, reduced_motion=True)
-    app.pane.newcomer = True
+    app.heartbeat_pane.newcomer = True
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         await pilot.click("#idle-ways KeyButton")

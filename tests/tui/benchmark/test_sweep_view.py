@@ -72,7 +72,7 @@ async def test_the_points_come_one_by_one_and_stop_keeps_them(theatre: Open) -> 
         assert stage.run.orders[-1] == "stop"
         stage.run.close()
         await stage.settle()
-        assert stage.app.conductor.active is False
+        assert stage.app.benchmark.session.active is False
         assert stage.text().count("●") == 4  # the one cut short does not count
         assert len(stage.stand.runs) == 3
 

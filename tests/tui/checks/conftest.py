@@ -181,8 +181,9 @@ class ReadinessStage(Driven):
 
     @property
     def pane(self) -> ReadinessPane:
-        assert self.app.readiness is not None
-        return self.app.readiness
+        pane = self.app.panes["readiness"]
+        assert isinstance(pane, ReadinessPane)
+        return pane
 
     async def held(self, survey: FakeSurveyor) -> None:
         """Wait until the runner has come to the check before which it stops, then let it be drawn."""
@@ -201,7 +202,14 @@ async def open_readiness(
 ) -> AsyncIterator[ReadinessStage]:
     """Open the app on its Readiness pane."""
     checkup = CheckMonitor(survey or FakeSurveyor(), delays=delays)
-    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, checkup=lambda: checkup, mode="readiness", reduced_motion=True, **options)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(
+        BenchmarkConfig(),
+        lambda plan: None,  # type: ignore[arg-type, return-value]
+        check_monitor=lambda: checkup,
+        mode="readiness",
+        reduced_motion=True,
+        **options,
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = ReadinessStage(app, pilot)
         if settle:

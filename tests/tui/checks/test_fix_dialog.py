@@ -66,7 +66,7 @@ async def test_it_runs_as_shown_and_the_check_is_watched_until_it_turns(
         words = stage.words()
         assert "argument: a b; $(c)" in words  # no shell has read it
         assert "[red]no markup[/]" in words
-        assert "✓ done, and the check passes: Cloud Quotas API is on" in words
+        assert "✓ done. The check passes: Cloud Quotas API is on" in words
         assert fake.runner.rounds == [None, ("api.cloudquotas",), ("api.cloudquotas",)]
         await stage.press("escape")
         assert "● 2 steps left" in stage.text()
@@ -103,7 +103,7 @@ async def test_billing_is_only_ever_copied(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("f")
         words = stage.words()
-        assert "Who pays is for you to decide" in words
+        assert "It changes who pays" in words
         assert "Run it" not in words
         await stage.press("enter", "y")
         assert "Do it" not in stage.words()
@@ -116,7 +116,7 @@ async def test_billing_is_only_ever_copied(readiness: Open) -> None:
 async def test_quota_is_asked_for_with_an_address_and_a_reason(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("down", "down", "down", "down", "down", "f")
-        assert "1 of 2 Ask for the quota" in stage.words()
+        assert "1 of 2 Request the quota" in stage.words()
         assert len(stage.app.screen.query(Input)) == 2
         await stage.press("enter")
         assert "Fill in email and justification first." in stage.text()
@@ -146,7 +146,7 @@ async def test_what_talks_to_people_gets_the_terminal(
     async with readiness(survey(mended_by(answers, login))) as stage:
         monkeypatch.setattr(App, "suspend", lambda app: closing(_Nothing()))
         await stage.press("down", "f")
-        assert "it gets the terminal" in stage.words()
+        assert "it runs in the terminal" in stage.words()
         await stage.press("enter")
         assert ran == [("gcloud", "auth", "login")]
         assert "checks" in stage.text()
@@ -193,7 +193,7 @@ async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open) -
             assert form.query_one("#field-zone", Input).value.startswith("us-east5-")
             await stage.press("tab")
             await stage.type("v9x-1")
-            assert "does not offer it" in stage.words()
+            assert "Not offered in" in stage.words()
 
 
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
@@ -208,6 +208,6 @@ async def test_in_a_demo_gcloud_really_turns_a_check(readiness: Open, tmp_path: 
             assert "DEMO" in stage.text()
             await stage.press("enter")
             assert "finished successfully" in stage.text()
-            assert "✓ done, and the check passes" in stage.text()
+            assert "✓ done. The check passes" in stage.text()
             await stage.press("escape")
             assert "✓ ready for v6e-1" in stage.text()

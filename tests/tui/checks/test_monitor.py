@@ -151,4 +151,4 @@ def test_its_end_ends_every_question_under_way(monkeypatch: pytest.MonkeyPatch) 
     assert all(session.cancellation.cancelled for session in sessions)
     for thread in asking:
         thread.join(30)
-    assert not checkup.errands
+    assert not checkup.queries

@@ -72,11 +72,11 @@ async def test_answers_stream_in_as_they_come(readiness: Open, survey: Survey) -
     async with readiness(fake, settle=False) as stage:
         await stage.held(fake)
         shown = stage.text()
-        assert "◌ asking 7 of 12 for v6e-1" in shown
+        assert "◌ checking 7 of 12 for v6e-1" in shown
         assert "2 steps so far" in shown
-        assert "asking 1 …" in shown
+        assert "checking 1 …" in shown
         assert "✗ cloudquotas" in shown
-        assert "2 to come" in shown
+        assert "2 pending" in shown
         fake.runner.gate.set()
         await stage.settle()
         assert "● 3 steps left" in stage.text()
@@ -118,7 +118,7 @@ async def test_only_what_can_be_mended_offers_to(readiness: Open) -> None:
 async def test_one_a_group_or_all_are_asked_again(readiness: Open, survey: Survey) -> None:
     fake = survey()
     async with readiness(fake) as stage:
-        await stage.press("down", "r", "g", "R")
+        await stage.press("down", "r", "ctrl+r", "R")
         assert fake.runner.rounds == [None, ("api.cloudquotas",), ("project", "api"), None]
 
 
@@ -250,7 +250,7 @@ async def test_the_target_is_chosen_in_place(readiness: Open, survey: Survey) ->
         await stage.press("t")
         assert "by default" in stage.text()
         assert "goes with v6e-1" in stage.text()
-        assert "Not all there is to choose from could be asked:" in stage.words()
+        assert "Not all options could be loaded:" in stage.words()
         await stage.press("tab")
         await stage.type("v5litepod-4")
         assert stage.pane.form is not None

@@ -30,7 +30,7 @@ def test_the_pane_looks_as_it_did(
     app = HeartbeatApp(
         BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        checkup=lambda: CheckMonitor(survey()),
+        check_monitor=lambda: CheckMonitor(survey()),
         mode="readiness",
         banner=("DEMO: emulated, scenario fresh",),
         theme=theme,

@@ -61,9 +61,8 @@ async def test_leaving_ends_what_the_tpu_vms_ask_though_nobody_went_to_readiness
     launcher = Launcher(Settings())
     with closing(launcher), make_app(launcher, launcher.config()) as app:
         async with app.run_test() as pilot:
-            assert app.checkup is None
+            assert "checks" not in vars(app)
             await pilot.press("2")
             await pilot.pause()
-        assert app.readiness is None
-        assert app.checkup is not None
-        assert app.checkup.closed
+        assert "readiness" not in app.panes
+        assert app.checks.monitor.closed

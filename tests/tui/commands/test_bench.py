@@ -73,6 +73,9 @@ def test_the_json_is_one_object_of_schema_1(fake_bench: Bench) -> None:
         "stages_ns": dict,
         "compile_ns": int,
         "compiles": int,
+        "iterations_per_s": float,
+        "at_the_median": dict,
+        "quality": dict,
         "flops_per_s": float,
         "bytes_per_s": float,
         "floor": type(None),
@@ -101,7 +104,7 @@ def test_the_text_ends_the_handbooks_way_and_then_says_more(fake_bench: Bench) -
     assert "Total time for 40 iterations: 12.0008 ms\nAverage time per iteration: 0.3000 ms\n" in done.stdout
     for word in (
         "median",
-        "95 % confidence",
+        "95 % CI",
         "p90",
         "min",
         "max",

@@ -155,7 +155,7 @@ def test_runs_compare_says_of_a_repeat_what_bench_said(fake_bench: Bench) -> Non
     assert (said["reference"], said["candidate"]) == ("float32", "bfloat16")
     assert (compared["reference"]["title"], compared["candidate"]["title"]) == ("float32", "bfloat16")
     assert compared["kind"] == "faster"
-    assert "the reference is float32, the plan that was given first" in made["notes"]
+    assert "the reference is float32, the config that was given first" in made["notes"]
 
 
 def test_both_clocks_are_recorded_as_one_group(fake_bench: Bench) -> None:

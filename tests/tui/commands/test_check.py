@@ -42,14 +42,15 @@ def test_ready_is_0_and_the_json_says_all() -> None:
     assert [found["id"] for found in made["checks"]] == [check.id for check in CHECKS if check.group != "host"]
     one = made["checks"][-1]
     assert set(one) == {
-        "id", "group", "question", "status", "summary", "why", "evidence", "remedies", "blocked_by", "permission", "link", "took_ms",
+        "id", "group", "title", "question", "status", "summary", "why", "evidence", "remedies", "blocked_by", "permission", "link",
+        "took_ms",
     }  # fmt: skip
 
 
 def test_a_part_of_the_checklist_makes_nobody_ready() -> None:
     done = check("--demo", "--only", "quota")
     assert done.returncode == 0
-    assert done.stdout.startswith("DEMO ready · ready, as far as asked · ")
+    assert done.stdout.startswith("DEMO ready · ready, as far as checked · ")
 
 
 def test_not_ready_is_1_and_the_text_says_what_to_do_next() -> None:
@@ -77,9 +78,9 @@ def test_could_not_tell_is_3() -> None:
         (["--only", "host", "--skip", "host"], "no check is left"),
         (["--demo", "redy"], "Did you mean ready?"),
         (["--demo", "--endpoint", "http://127.0.0.1:1"], "exclude one another"),
-        (["--endpoint", "http://example.com"], "in the clear"),
+        (["--endpoint", "http://example.com"], "not encrypted"),
         (["--timeout", "soon"], "is no duration"),
-        (["--json", "--fix-plan"], "not allowed with"),
+        (["--json", "--fix-plan"], "exclude one another"),
     ],
 )
 def test_bad_usage_is_2(arguments: list[str], said: str) -> None:
@@ -137,7 +138,7 @@ def test_the_plan_is_a_script_of_what_is_safe_with_the_rest_as_comments() -> Non
     assert commands_of(done.stdout) == [
         ["gcloud", "services", "enable", f"{name}.googleapis.com", "--project=demo-project"] for name in services
     ]
-    assert "project.billing: not asked: api.cloudresourcemanager first" in done.stdout
+    assert "project.billing: waits for api.cloudresourcemanager" in done.stdout
     assert subprocess.run(["sh", "-n"], input=done.stdout, text=True, check=False).returncode == 0
 
 
@@ -192,7 +193,7 @@ def test_progress_goes_to_a_terminal_alone(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert dispatch(["check", "--only", "zone.pairing", "--json"]) == 0
     captured = capsys.readouterr()
-    assert "asking zone.pairing" in captured.err
+    assert "checking zone.pairing" in captured.err
     assert captured.err.endswith("\x1b[K")  # and is gone in the end
     assert json.loads(captured.out)["ready"] is True
 

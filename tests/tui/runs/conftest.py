@@ -112,7 +112,9 @@ def hall(folder: Folder) -> OpenHall:
         *, size: tuple[int, int] = (120, 40), mode: str = "runs", archive: RunLibrary | None = None, **options: Any
     ) -> AsyncIterator[Hall]:
         stand = Stand()
-        app = HeartbeatApp(BenchmarkConfig(), stand, archive=lambda: archive or folder.archive(), mode=mode, reduced_motion=True, **options)
+        app = HeartbeatApp(
+            BenchmarkConfig(), stand, run_library=lambda: archive or folder.archive(), mode=mode, reduced_motion=True, **options
+        )
         async with app.run_test(size=size, notifications=True) as pilot:
             stage = Hall(app, stand, pilot)
             await stage.settle()

@@ -109,7 +109,7 @@ async def test_the_run_that_is_missing_is_offered_made_and_compared(hall: OpenHa
         await stage.press("t")
         await stage.asked()
         asked = plain(stage.text())
-        assert "There is no run with torch_xla to hold here against. Make it now?" in asked
+        assert "There is no run on torch_xla's device to compare here with. Make it now?" in asked
         assert "rehearses on the CPU" in asked
         await stage.press("y")
         await stage.open()
@@ -128,7 +128,7 @@ async def test_where_torch_xla_is_missing_it_is_said_how_to_come_by_it(hall: Ope
     folder.add()
     async with hall() as stage:
         assert isinstance(stage.app, HeartbeatApp)
-        stage.app.missing = lambda backend: "torch_xla is not installed here."
+        stage.app.runs.backend_problem = lambda backend: "torch_xla is not installed here."
         await stage.press("t")
         await stage.open()
         assert "backend install xla" in plain(stage.text())
@@ -147,7 +147,7 @@ async def test_the_run_just_made_is_held_against_the_one_before(hall: OpenHall, 
         shown = await compare(stage, "v")
         assert "▲ just made than ● before" in shown
         await stage.press("escape")
-        assert stage.app.screen is stage.app.pane
+        assert stage.app.screen is stage.app.heartbeat_pane
 
 
 async def test_a_run_that_was_not_kept_is_said_to_be_lost_for_comparing(hall: OpenHall) -> None:
@@ -156,7 +156,7 @@ async def test_a_run_that_was_not_kept_is_said_to_be_lost_for_comparing(hall: Op
         stage.run.open().warm_up().beat(20).done()
         await stage.settle()
         await stage.press("v")
-        assert "this run was not kept" in stage.text()
+        assert "this run was not recorded" in stage.text()
 
 
 async def test_what_is_copied_of_a_comparison_can_be_read(hall: OpenHall, folder: Folder) -> None:

@@ -149,7 +149,7 @@ async def test_a_replay_plays_in_the_heartbeat_pane_until_it_is_cleared(hall: Op
         await stage.press("p")
         await stage.open()
         assert stage.app.current_mode == "heartbeat"
-        run = stage.app.conductor.run
+        run = stage.app.benchmark.session.run
         assert run is not None
         assert run.wait(60)
         await stage.settle()

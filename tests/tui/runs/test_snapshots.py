@@ -35,7 +35,7 @@ def test_the_screen_looks_as_it_did(
     folder.add(day=3, ns=2_100_000, backend="xla", rehearsal=True, label=Label(0, "rehearsal", note="before the TPU comes"))
     (folder.path / "broken.jsonl").write_bytes(b"no recording\n")
     stand = Stand()
-    app = HeartbeatApp(BenchmarkConfig(), stand, archive=folder.archive, mode="runs", theme=theme, reduced_motion=True)
+    app = HeartbeatApp(BenchmarkConfig(), stand, run_library=folder.archive, mode="runs", theme=theme, reduced_motion=True)
 
     async def act(pilot: Pilot[None]) -> None:
         stage = Hall(app, stand, pilot)

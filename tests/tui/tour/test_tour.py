@@ -14,11 +14,14 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_core.settings import Settings
 from heartbeat_core.tour.tour import STEPS
-from heartbeat_tui.benchmark.snapshot import Begin
 from heartbeat_tui.commands.tour import without_screen
 
 if TYPE_CHECKING:
     from tests.tui.conftest import Open
+
+
+def without_xla(backend: str) -> str:
+    return "torch_xla is not installed here." if backend == "xla" else ""
 
 
 def steady(run: FakeRun) -> None:
@@ -32,26 +35,26 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
         assert not stage.stand.runs
         await stage.press("n")
         assert stage.run.config == STEPS[0].plan
-        assert "One product takes 9.6" in stage.text()
+        assert "One iteration takes 9.6" in stage.text()
         await stage.press("n")
         assert "the tour, 2 of 6" in stage.text()
         await stage.press("b")
-        assert "One product takes 9.6" in stage.text()  # what was measured stays
+        assert "One iteration takes 9.6" in stage.text()  # what was measured stays
 
 
 async def test_the_tour_can_be_left_at_any_time_and_the_plan_is_as_before(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
-        before = stage.app.pane.config
+        before = stage.app.heartbeat_pane.config
         await stage.press("g", "n")
         assert "look at" in stage.text()
         await stage.press("escape")
         assert "the tour" not in stage.text()
-        assert stage.app.conductor.active  # the run goes on
-        assert stage.app.pane.config == before
+        assert stage.app.benchmark.session.active  # the run goes on
+        assert stage.app.heartbeat_pane.config == before
         await stage.press("s")
 
 
-async def test_no_step_is_left_while_it_beats(theatre: Open) -> None:
+async def test_a_step_is_not_left_while_it_runs(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
         await stage.press("g", "n", "n")
         assert "the tour, 1 of 6" in stage.text()
@@ -60,44 +63,42 @@ async def test_no_step_is_left_while_it_beats(theatre: Open) -> None:
 
 async def test_where_torch_xla_is_missing_a_recording_stands_in_and_says_so(theatre: Open) -> None:
     async with theatre(steady) as stage:
-        stage.app.open_tour(
-            lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: Replay(path, speed=1e9).start()
-        )
+        stage.app.backend_problem = without_xla
+        stage.app.play = lambda path: Replay(path, speed=1e9).start()
         await stage.press("g", "n", "n", "n", "n")
         assert "the tour, 3 of 6" in stage.text()
         assert "torch_xla is not installed here." in stage.text()
         assert "Install torch_xla" in stage.text()
         await stage.press("v")
-        replay = stage.app.conductor.run
+        replay = stage.app.benchmark.session.run
         assert replay is not None
         replay.wait()
         await stage.settle()
         assert "REPLAY" in stage.text()
-        assert "compiling took" in stage.text()
+        assert "compilation took" in stage.text()
 
 
 async def test_what_was_done_before_the_tour_is_not_what_is_done_again_in_it(theatre: Open) -> None:
     async with theatre(steady) as stage:
         await stage.press("m")
-        stage.app.open_tour(lambda backend: "", lambda path: Replay(path).start())
         await stage.press("c", "g")
-        assert isinstance(stage.app.pane.errand(), Begin)
+        assert stage.app.heartbeat_pane.again == stage.app.heartbeat_pane.begin
 
 
 async def test_on_a_low_screen_the_keys_stay_and_what_came_out_is_in_sight(theatre: Open) -> None:
     async with theatre(steady, size=(80, 24)) as stage:
-        stage.app.open_tour(lambda backend: "torch_xla is not installed here." if backend == "xla" else "", lambda path: None)  # type: ignore[arg-type, return-value]
+        stage.app.backend_problem = without_xla
         await stage.press("g", "n", "n", "n")
         assert "the tour, 2 of 6" in stage.text()
-        assert "another row costs next to nothing" in " ".join(stage.text().replace("│", " ").split())
+        assert "another row costs almost nothing" in " ".join(stage.text().replace("│", " ").split())
         assert "esc  Leave" in stage.text()
-        assert "A CPU fetches weights" not in stage.text()
+        assert "A CPU reads weights" not in stage.text()
         await stage.press(*["up"] * 9)
-        assert "A CPU fetches weights" in stage.text()
+        assert "A CPU reads weights" in stage.text()
         await stage.press("n")
         assert "the tour, 3 of 6" in stage.text()
         shown = " ".join(stage.text().replace("│", " ").split())
-        for words in ("v Replay i Install torch_xla n Skip b Back esc Leave", "takes 8 GB on disk, and asks first."):
+        for words in ("v Replay i Install torch_xla n Skip b Back esc Leave", "needs 8 GB on disk, and asks first."):
             assert words in shown
 
 
@@ -129,7 +130,7 @@ class Played(Launcher):
         return run
 
 
-def test_without_a_screen_every_step_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_screen_every_step_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with closing(Played(Settings())) as launcher:
         assert without_screen(launcher, as_json=True) == 0
     said = capsys.readouterr()
@@ -137,4 +138,4 @@ def test_without_a_screen_every_step_is_told(capsys: pytest.CaptureFixture[str])
     assert told["schema"] == 1
     assert [step["name"] for step in told["steps"]] == [step.name for step in STEPS]
     assert told["steps"][0]["report"]["statistics"]["median_ns"] > 0
-    assert "A recording stands in." in said.err
+    assert "A recording is replayed instead." in said.err

@@ -40,13 +40,13 @@ class VmsStage(Driven):
 
     @property
     def pane(self) -> VmsPane:
-        assert self.app.vms is not None
-        return self.app.vms
+        pane = self.app.panes["vms"]
+        assert isinstance(pane, VmsPane)
+        return pane
 
     @property
     def fleet(self) -> InventoryMonitor:
-        assert self.app.fleet is not None
-        return self.app.fleet
+        return self.app.vms.monitor
 
     async def until(self, check: Callable[[], object], what: str) -> None:
         """Wait for what a thread does, then let it be drawn."""
@@ -129,12 +129,12 @@ async def open_vms(
     """Open the app on its TPU VMs pane, on an emulator in a state."""
     surveyor = RunnerFactory(Settings(), {}, demo=scenario, speed=speed)
     checkup = CheckMonitor(surveyor)
-    fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S, patience=SWIFT)
+    fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S, policy=SWIFT)
     app = HeartbeatApp(
         BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        checkup=lambda: checkup,
-        fleet=lambda: fleet,
+        check_monitor=lambda: checkup,
+        inventory_monitor=lambda: fleet,
         mode=options.pop("mode", "vms"),
         reduced_motion=True,
         **options,

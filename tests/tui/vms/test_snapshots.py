@@ -14,12 +14,11 @@ from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.cloud.gcloud_config import SourcedValue
-from heartbeat_core.cloud.target import Target
+from heartbeat_core.cloud.target import Target, TargetOffers
 from heartbeat_core.cloud.tpu import Endpoint, Node, QueuedResource
 from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.pricing import Rates
 from heartbeat_tui.app import HeartbeatApp
-from heartbeat_tui.checks.model import TargetOffers
 from heartbeat_tui.vms import create_form
 from heartbeat_tui.vms.monitor import InventoryMonitor
 
@@ -85,7 +84,7 @@ class StillFleet(InventoryMonitor):
         self.put(rates=RATES, project="llm-dev")
         ready = replace(NODES[0], state="READY", health="HEALTHY")
         for at, nodes in ((NOW - timedelta(seconds=7), NODES), (NOW - timedelta(seconds=2), (ready, *NODES[1:]))):
-            self.took(Inventory(at, "llm-dev", "-", nodes, (queued(),)), "llm-dev")
+            self.keep(Inventory(at, "llm-dev", "-", nodes, (queued(),)))
         return 3600.0
 
     def price(self, *, again: bool = False) -> None:
@@ -111,7 +110,7 @@ def test_the_pane_looks_as_it_did(
     monkeypatch.setattr("heartbeat_core.vms.request.last_request", lambda: None)
     monkeypatch.setattr(create_form, "QUIET_S", 0.001)
     fleet = StillFleet(lambda: None, offers, now=lambda: NOW)  # type: ignore[arg-type, return-value]
-    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, fleet=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
+    app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, inventory_monitor=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
         stage = Still(app, pilot)

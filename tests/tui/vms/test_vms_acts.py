@@ -10,6 +10,7 @@ from tests.waiting import until
 from textual.widgets import Input
 
 from heartbeat_tui.vms.dialogs import JobScreen
+from heartbeat_tui.vms.text import log_lines
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
@@ -42,7 +43,7 @@ async def test_a_description_follows_what_happens(vms: Open) -> None:
         await stage.press("enter")
         assert "○ STOPPED" in stage.words()
         stage.ask("POST", f"{NODE}/stopped:start", {})
-        stage.app.on_look_at_vms()
+        stage.app.vms.look_now()
         await stage.settle()
         assert "◐ STARTING" in stage.words()
 
@@ -71,7 +72,7 @@ async def test_stopping_asks_with_the_exact_command_and_is_followed_on_the_row(v
         assert "saves about $2.00/h" in stage.words()
         await stage.press("enter")
         await stage.until(lambda: "stopping, " in stage.row("llm-tpu-vm"), "the job on the row")
-        assert not {"Stop", "Connect", "Beat here", "Set up"} & stage.offered()
+        assert not {"Stop", "Connect", "Benchmark", "Set up"} & stage.offered()
         await stage.ended()
         assert "○ STOPPED" in stage.row("llm-tpu-vm")
         assert "✓ stopped" in stage.text()
@@ -90,7 +91,7 @@ async def test_to_delete_the_name_is_typed(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/stopped")
         await stage.press("D")
-        assert "gone for good" in stage.words()
+        assert "deleted for good" in stage.words()
         assert "tpu-vm delete stopped --project=demo-project" in stage.words()
         await stage.press("enter")
         await stage.type("stop")
@@ -256,9 +257,10 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
         await stage.press("x")
         await stage.idle()
         assert "stopped after" in stage.words()
-        tried = [line.text for line in stage.fleet.view().log if line.name == "llm-tpu-vm"]
-        assert {"asking in us-central1-b", "asking in us-east5-b"} <= set(tried)
-        assert any("there is no TPU of this type in us-central1-b" in text for text in tried)
+        log = "\n".join("".join(text for text, _ in line) for line in log_lines(stage.fleet.view(), 100))
+        assert "llm-tpu-vm  trying us-central1-b" in log
+        assert "llm-tpu-vm  trying us-east5-b" in log
+        assert "there is no TPU of this type in us-central1-b" in log
 
 
 async def test_what_a_further_zone_has_is_pointed_at(vms: Open, scenario: Scenario) -> None:

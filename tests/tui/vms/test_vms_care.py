@@ -10,7 +10,6 @@ import pytest
 from tests.waiting import until
 
 from heartbeat_tui.vms.dialogs import Ask
-from heartbeat_tui.vms.model import AskChange
 
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
@@ -66,7 +65,7 @@ async def test_one_that_goes_round_zones_is_shown_where_it_has_got_to(vms: Open,
 
         def there() -> bool:
             stage.advance(5)
-            return any(row.zone == "us-east5-b" for row in stage.fleet.view().rows or ())
+            return any(node.zone == "us-east5-b" for node in stage.fleet.view().nodes.values())
 
         await stage.until(there, "a TPU VM in the other zone")
         await stage.press("escape", "r")
@@ -133,7 +132,7 @@ async def test_a_key_that_comes_twice_asks_once(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/stopped")
         for _ in range(2):
-            stage.app.post_message(AskChange("delete", ("node/us-central1-b/stopped",)))
+            stage.app.vms.change("delete", ("node/us-central1-b/stopped",))
         await stage.settle()
         assert isinstance(stage.app.screen, Ask)
         await stage.press("escape")
@@ -184,7 +183,7 @@ async def test_the_keys_at_the_foot_are_whole_on_a_narrow_screen(vms: Open, unde
             await stage.until(stage.fleet.jobs.under_way, "a job")
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
         foot = stage.text().splitlines()[-1]
-        for key in ("n New…", "c Connect", "b Beat here", "S Stop", "D Delete…", "? Help", "q Quit", *["p Progress"] * under_way):
+        for key in ("n New…", "c Connect", "b Benchmark", "S Stop", "D Delete…", "? Help", "q Quit", *["p Progress"] * under_way):
             assert f"{key} " in f"{foot} "
         await stage.pilot.resize_terminal(160, 50)
         await stage.settle()

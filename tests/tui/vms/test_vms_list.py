@@ -68,7 +68,7 @@ async def test_the_filter_narrows_as_one_types_and_escape_widens(vms: Open) -> N
         assert stage.names() == ["waiting"]
         assert "1 shown" in stage.text()
         await stage.type("zzz")
-        assert "None of 8 holds" in stage.words()
+        assert "None of 8 matches" in stage.words()
         await stage.press("escape")
         assert len(stage.names()) == 8
 
@@ -153,14 +153,14 @@ async def test_old_rows_are_kept_and_dated_where_google_stops_answering(vms: Ope
         await stage.stop_emulator()
         await stage.press("r")
         assert len(stage.names()) == 8
-        assert "what is shown is of before" in stage.words()
+        assert "the list is old" in stage.words()
 
 
 async def test_it_rests_while_another_pane_is_shown_and_asks_when_shown_again(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.press("3")
         seen = stage.fleet.view().seen
-        stage.app.look_if_shown()
+        stage.app.vms.look_if_shown()
         await stage.settle()
         assert stage.fleet.view().seen == seen
         await stage.press("2")
@@ -171,7 +171,7 @@ async def test_a_question_over_the_pane_lets_it_go_on(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.press("question_mark")
         seen = stage.fleet.view().seen
-        stage.app.look_if_shown()
+        stage.app.vms.look_if_shown()
         await stage.settle()
         assert stage.fleet.view().seen != seen
 
@@ -213,9 +213,9 @@ async def test_what_is_in_a_zone_that_falls_silent_is_kept_and_said_to_be_old(vm
         assert history is not None
         assert history.last is not None
         answered = tuple(node for node in history.last.nodes if node.zone != "us-east5-b")
-        stage.fleet.took(replace(history.last, nodes=answered, unreachable=("us-east5-b",)), "demo-project")
+        stage.fleet.keep(replace(history.last, nodes=answered, unreachable=("us-east5-b",)))
         await stage.settle()
-        assert "no answer now: as it was before" in stage.row("elsewhere")
+        assert "no answer now: as last seen" in stage.row("elsewhere")
         assert "us-east5-b did not answer" in stage.words()
         await stage.press("q")
         assert "4 TPU VMs run" in stage.words()
@@ -223,10 +223,10 @@ async def test_what_is_in_a_zone_that_falls_silent_is_kept_and_said_to_be_old(vm
 
 async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     async with vms("running") as stage:
-        monkeypatch.setattr(stage.fleet, "take", lambda *_: 1 / 0)
+        monkeypatch.setattr(stage.fleet, "fetch", lambda *_: 1 / 0)
         await stage.press("r")
         assert "ZeroDivisionError" in stage.words()
-        assert stage.app.next_look is not None
+        assert stage.app.vms.next_look is not None
 
 
 def test_whoever_comes_last_shows_what_is_newest() -> None:

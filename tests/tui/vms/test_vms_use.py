@@ -12,7 +12,7 @@ from heartbeat_tui.vms.dialogs import SetUp
 if TYPE_CHECKING:
     from tests.tui.vms.conftest import Open
 
-    from heartbeat_tui.benchmark.snapshot import BeatOn
+    from heartbeat_tui.controller import BenchmarkOn
 
 
 @pytest.mark.parametrize("key", ["c", "b", "i"])
@@ -34,13 +34,13 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path
     scenario = tmp_path / "real.toml"
     scenario.write_text(REAL)
     async with vms(str(scenario)) as stage:
-        asked: list[BeatOn | None] = []
+        asked: list[BenchmarkOn | None] = []
 
-        def go_to(event: BeatOn | None) -> tuple[str, Literal["cpu"]]:
+        def go_to(event: BenchmarkOn | None) -> tuple[str, Literal["cpu"]]:
             asked.append(event)
             return "llm-tpu-vm", "cpu"
 
-        stage.app.go_to = go_to
+        stage.app.benchmark.choose_target = go_to
         await stage.point_at("node/us-central1-b/stopped")
         await stage.press("b")
         assert not asked
@@ -55,9 +55,9 @@ async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path
 async def test_set_up_is_offered_where_it_can_be(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        assert {"Beat here", "Set up"} <= stage.offered()
+        assert {"Benchmark", "Set up"} <= stage.offered()
         await stage.point_at("node/us-central1-b/stopped")
-        assert not {"Beat here", "Set up", "Connect"} & stage.offered()
+        assert not {"Benchmark", "Set up", "Connect"} & stage.offered()
 
 
 async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open) -> None:
@@ -75,7 +75,7 @@ async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open
 
 async def test_leaving_says_that_a_set_up_is_under_way_and_ends_it(vms: Open) -> None:
     async with vms("ready") as stage:
-        stage.app.set_up = dialog = SetUp(
+        stage.app.vms.set_up_dialog = dialog = SetUp(
             "llm-tpu-vm", 1, ("emulator", "--port=0"), emulated=True
         )  # a command that ends only when it is told to
         await stage.app.push_screen(dialog)

@@ -1,4 +1,4 @@
-"""The run: owned here, told to the Heartbeat pane in snapshots."""
+"""Starts, changes and ends the run of the Heartbeat pane, and shows it to the pane frame by frame."""
 
 from __future__ import annotations
 
@@ -7,199 +7,260 @@ import gc
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
-
-from textual import work
-from textual.timer import Timer
+from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.benchmark.pane import HeartbeatPane
 from heartbeat_tui.benchmark.session import BenchmarkSession
-from heartbeat_tui.controller import Desk, Unfinished
+from heartbeat_tui.controller import Controller, Unfinished
 
 if TYPE_CHECKING:
+    from textual.app import App
+    from textual.timer import Timer
+    from textual.widget import Widget
+
+    from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.benchmark.snapshot import BeatOn, Begin, BeginSweep, CompareClocks, ShowHost, Snapshot, StopRun
+    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.controller import BenchmarkOn
+    from heartbeat_tui.widgets.pane import PaneContext
 
 STOPPED = "It is stopped; what it has measured is kept."
 TICK_S = 0.125
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
-SLOW_BEAT_S, SLOW_FRAME_S = 0.1, 0.375  # a frame falls into less than half of the beats up to 0.18 s: the median is of the others
+# A frame falls into less than half of the iterations up to 0.18 s: the median is of the others.
+SLOW_ITERATION_S, SLOW_FRAME_S = 0.1, 0.375
 
 
-class BeatDesk(Desk):
-    """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread."""
+class BenchmarkView(Protocol):
+    """The Heartbeat pane, as far as it is driven from outside; ``waiting`` is for a run that has not begun."""
 
-    pane: HeartbeatPane
-    conductor: BenchmarkSession
-    replay: Callable[[], Source] | None
+    config: BenchmarkConfig
+    replaying: bool
+    awake: bool
+    waiting: bool
+
+    def show(self, snapshot: Snapshot | None) -> None: ...
+    def turn_heart(self, now: float) -> None: ...
+    def wait_for_run(self, waiting: bool) -> None: ...
+    def show_target(self, label: str, backend: str) -> None: ...
+    def show_config(self, config: BenchmarkConfig) -> None: ...
+    def begin(self) -> None: ...
+    def refresh_bindings(self) -> None: ...
+    async def close_form(self) -> None: ...
+    async def guide_with(self, guide: Widget | None) -> None: ...
+
+
+class BenchmarkController(Controller):
+    """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
+
+    The pane enters itself as ``view``. ``on_snapshot`` is called with all that is shown of a run, ``on_end`` when one has ended,
+    ``on_started`` when a start has succeeded or failed.
+    """
+
+    view: BenchmarkView
     timer: Timer
-    tidied = False  # since the run began
-    # Has runs go to a TPU VM from now on, or stay here where there is none; gives what to call it, and the backend for it.
-    go_to: Callable[[BeatOn | None], tuple[str, str]] | None = None
+    # Has runs go to a TPU VM from now on, or stay here where there is none; returns the label of the target and its backend.
+    choose_target: Callable[[BenchmarkOn | None], tuple[str, str]] | None = None
 
-    def open_beat(self, pane: HeartbeatPane, begin: Callable[..., Source], replay: Callable[[], Source] | None) -> None:
-        self.conductor = BenchmarkSession(begin)
+    def __init__(
+        self, app: App[None], context: PaneContext, begin: Callable[..., Source], replay: Callable[[], Source] | None = None
+    ) -> None:
+        super().__init__(app, context)
+        self.session = BenchmarkSession(begin)
         self.replay = replay
-        self.pane = self.prepared(pane)
-        self.add_mode("heartbeat", lambda: self.pane)
+        self.replay_is_chosen = False  # in the Runs pane: the next clear ends it
+        self.collected = False  # garbage, since the run began
+        self.iteration_ns: float | None = None  # of the run that is shown
+        self.on_snapshot: list[Callable[[Snapshot], object]] = []
+        self.on_end: list[Callable[[], object]] = []
+        self.on_started: list[Callable[[], object]] = []
 
-    def watch_beat(self) -> None:
-        self.timer = self.set_interval(TICK_S, self.look, pause=True)
+    # -- showing it
+
+    def watch(self) -> None:
+        """Look at the run from now on, in the rhythm of the frames."""
+        self.timer = self.app.set_interval(TICK_S, self.look, pause=True)
 
     def look(self) -> None:
-        """Show the pane what is new; rest when there is nothing to come."""
-        if self.conductor.over():
-            self.run_ended()
-        if self.conductor.due:
-            if not self.conductor.changing.locked():  # who is at it already may wait for a connection
-                self.conduct(self.conductor.follow)
+        """Show the pane what is new; rest when nothing more will come."""
+        if self.session.over():
+            for act in self.on_end:
+                act()
+        if self.session.due:
+            if not self.session.changing.locked():  # the change under way may wait for a connection
+                self.change_run(self.session.follow)
             return
-        if not self.pane.awake or self.pane.waiting or self.conductor.resting:
+        if not self.view.awake or self.view.waiting or self.session.resting:
             return
         started = monotonic()
-        self.pane.turn_heart(started)
-        snapshot = self.conductor.snapshot()
+        self.view.turn_heart(started)
+        snapshot = self.session.snapshot()
         if snapshot is not None:
-            self.pane.show(snapshot)
-            self.seen(snapshot)
-            self.tidy(snapshot)
-        elif self.conductor.settled:
+            self.iteration_ns = snapshot.report.iteration_ns
+            self.view.show(snapshot)
+            for see in self.on_snapshot:
+                see(snapshot)
+            self.collect_garbage(snapshot)
+        elif self.session.settled:
             self.timer.pause()
         took = monotonic() - started
-        self.conductor.looked(took, max(0.0, self.frame_s - TICK_S / 2 - took))
+        self.session.looked(took, max(0.0, self.frame_s - TICK_S / 2 - took))
 
-    def look_at_once(self) -> None:
+    def look_now(self) -> None:
         """Show what a key has changed, however early."""
-        self.conductor.not_before = 0.0
+        self.session.not_before = 0.0
         self.look()
 
     @property
     def frame_s(self) -> float:
-        """Give how far apart frames are, in seconds."""
-        beat_ns = self.pane.snapshot.report.iteration_ns if self.pane.snapshot else None
-        return SLOW_FRAME_S if beat_ns and beat_ns > 1e9 * SLOW_BEAT_S else FRAME_S
+        """Return how far apart frames are, in seconds."""
+        return SLOW_FRAME_S if self.iteration_ns and self.iteration_ns > 1e9 * SLOW_ITERATION_S else FRAME_S
 
-    def seen(self, snapshot: Snapshot) -> None:
-        """Let other desks act on what is new of a run."""
-
-    def tidy(self, snapshot: Snapshot) -> None:
-        """Leave what is there once a run beats out of later collections: one of everything keeps a key waiting for 70 ms."""
+    def collect_garbage(self, snapshot: Snapshot) -> None:
+        """Leave what there is out of later collections once a run measures: one of everything keeps a key waiting for 70 ms."""
         state = snapshot.report.state
-        if state == "beating" and not self.tidied and not self.is_headless:
+        if state == "beating" and not self.collected and not self.app.is_headless:
             gc.unfreeze()  # a run and its watchdog name each other: frozen, those before would stay for ever
             gc.collect()
             gc.freeze()
-        self.tidied = state == "beating" or (self.tidied and state == "paused")
+        self.collected = state == "beating" or (self.collected and state == "paused")
 
-    def run_ended(self) -> None:
-        """Do what is due when a run has ended, whichever pane is shown."""
+    # -- starting it
 
-    def on_begin(self, event: Begin) -> None:
+    def start(self, config: BenchmarkConfig) -> None:
+        """Start a run, or the replay there is; one that is on its way is stopped first."""
         self.lower_priority()
-        if self.replay is not None:
-            self.conduct(partial(self.conductor.adopt, self.replay))
-        else:
-            self.conduct(partial(self.conductor.start, event.config))
+        self.change_run(partial(self.session.start, config) if self.replay is None else partial(self.session.adopt, self.replay))
 
-    def on_compare_clocks(self, event: CompareClocks) -> None:
+    def compare(self, config: BenchmarkConfig) -> None:
+        """Run the handbook's method, then synchronized timing, on the same work."""
         self.lower_priority()
-        self.conduct(partial(self.conductor.compare, event.config))
+        self.change_run(partial(self.session.compare, config))
 
-    def on_begin_sweep(self, event: BeginSweep) -> None:
+    def sweep(self, config: BenchmarkConfig, parameters: tuple[Parameter, ...]) -> None:
+        """Run once for each value of a parameter, or of two."""
         self.lower_priority()
-        self.conduct(partial(self.conductor.sweep, event.config, event.axes))
+        self.change_run(partial(self.session.sweep, config, parameters))
 
-    async def on_beat_on(self, event: BeatOn) -> None:
-        """Go to the Heartbeat pane, and start to beat there; a run that is on its way is asked about first."""
-        if self.conductor.active or self.pane.waiting:
-            self.beat_instead(event)
-        else:
-            await self.beat_there(event)
+    def play(self, replay: Callable[[], Source]) -> None:
+        """Play a recording in the place of a run, once."""
+        self.view.wait_for_run(True)
+        self.change_run(partial(self.session.adopt, replay))
 
-    @work(group="questions", exit_on_error=False)
-    async def beat_instead(self, event: BeatOn) -> None:
-        from heartbeat_tui.widgets.dialogs import Confirm
+    async def play_chosen(self, replay: Callable[[], Source]) -> None:
+        """Go to the Heartbeat pane and play a recording there, again and again until it is cleared."""
+        self.replay, self.replay_is_chosen = replay, True
+        self.view.replaying = True
+        await self.app.switch_mode("heartbeat")
+        self.view.begin()
 
-        question = Confirm(f"A run is on its way. Beat on {event.node.id} instead?", STOPPED, "Stop it and beat there", "Let it beat")
-        if await self.push_screen_wait(question):
-            await self.beat_there(event)
+    async def start_from(self, config: BenchmarkConfig) -> None:
+        """Go to the Heartbeat pane and start a run of this config there."""
+        self.clear()
+        await self.app.switch_mode("heartbeat")
+        self.view.config = config
+        self.view.begin()
 
-    async def beat_there(self, event: BeatOn) -> None:
-        if await self.gone_to(event):
-            await self.switch_mode("heartbeat")
-            await self.pane.close_form()
-            self.clear_run()
-            self.pane.action_begin()
-
-    async def on_beat_here(self) -> None:
-        if await self.gone_to(None):
-            self.clear_run()
-
-    async def gone_to(self, event: BeatOn | None) -> bool:
-        """Have runs go there; tell whether they will. In a thread: it may look around first."""
-        if self.go_to is None:
-            return False
-        try:
-            label, backend = await asyncio.to_thread(self.go_to, event)
-        except HeartbeatError as error:
-            self.tell(error)
-            return False
-        self.replay = None
-        self.pane.beat_at(label, backend)
-        return True
-
-    def on_show_host(self, event: ShowHost) -> None:
-        self.conductor.show_host(event.step)
-        self.timer.resume()
-        self.look()
-
-    def on_pause_run(self) -> None:
-        self.conductor.pause()
-        self.look_at_once()
-
-    def on_resume_run(self) -> None:
-        self.conductor.resume()
-        self.look_at_once()
-
-    def on_stop_run(self, event: StopRun) -> None:
-        self.conductor.stop(at_once=event.at_once)
-        self.look_at_once()
-
-    def on_clear_run(self) -> None:
-        self.clear_run()
-
-    def clear_run(self) -> None:
-        """Forget a run that has ended. No handler, for what is called by such a name here is another desk's of the same name."""
-        self.conductor.clear()
-        self.pane.show(None)
-
-    @work(thread=True, group="run", exit_on_error=False)
-    def conduct(self, change: Callable[[], None]) -> None:
+    def change_run(self, change: Callable[[], None]) -> None:
         """Start or change the run in a thread: both wait for processes."""
-        change()
+        self.start_thread(change, "run")
 
-    def conducting(self) -> bool:
-        """Tell whether a run is being started or changed."""
-        return any(worker.group == "run" and not worker.is_finished for worker in self.workers)
+    @property
+    def changing(self) -> bool:
+        """Return whether a run is being started or changed."""
+        return any(worker.group == "run" and not worker.is_finished for worker in self.app.workers)
 
-    def conducted(self) -> None:
-        """Look at what has come of that."""
-        self.pane.wait_for_run(False)
+    def changed(self) -> None:
+        """Show what has come of a start or a change."""
+        self.view.wait_for_run(False)
         self.timer.resume()
         self.look()
+        for act in self.on_started:
+            act()
 
     def lower_priority(self) -> None:
-        """Let the beat go first on the cores; a test has none to give way to."""
-        if not self.is_headless:
+        """Let the benchmark go first on the cores; a test has none to give way to."""
+        if not self.app.is_headless:
             from heartbeat_core.benchmark.process import lower_priority
 
             lower_priority()
 
-    def unfinished(self) -> tuple[Unfinished, ...]:
-        run = Unfinished("a run is on its way", STOPPED)
-        return (*([run] if self.conductor.active else []), *super().unfinished())
+    # -- changing it
 
-    def close_desk(self) -> None:
-        self.conductor.close()
-        super().close_desk()
+    def pause(self) -> None:
+        self.session.pause()
+        self.look_now()
+
+    def resume(self) -> None:
+        self.session.resume()
+        self.look_now()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End the run after the iteration under way, or ``at_once``; its samples stay."""
+        self.session.stop(at_once=at_once)
+        self.look_now()
+
+    def clear(self) -> None:
+        """Forget a run that has ended, and the replay that was chosen for it."""
+        if self.replay_is_chosen:
+            self.replay, self.replay_is_chosen, self.view.replaying = None, False, False
+        self.session.clear()
+        self.iteration_ns = None
+        self.view.show(None)
+        self.view.refresh_bindings()
+
+    def show_host(self, step: int) -> None:
+        """Show the charts of another of several hosts: ``step`` further down the list."""
+        self.session.show_host(step)
+        self.timer.resume()
+        self.look()
+
+    # -- where it runs
+
+    async def run_on(self, event: BenchmarkOn) -> None:
+        """Go to the Heartbeat pane and start on a TPU VM; ask first where a run is on its way."""
+        if self.session.active or self.view.waiting:
+            self.start_task(self.run_instead(event), "questions")
+        else:
+            await self.run_there(event)
+
+    async def run_instead(self, event: BenchmarkOn) -> None:
+        from heartbeat_tui.widgets.dialogs import Confirm
+
+        question = Confirm(f"A run is on its way. Run on {event.node.id} instead?", STOPPED, "Stop it and run there", "Cancel")
+        if await self.app.push_screen_wait(question):
+            await self.run_there(event)
+
+    async def run_there(self, event: BenchmarkOn) -> None:
+        if await self.go_to(event):
+            await self.app.switch_mode("heartbeat")
+            await self.view.close_form()
+            self.clear()
+            self.view.begin()
+
+    async def run_here(self) -> None:
+        """Have runs stay on this machine again."""
+        if await self.go_to(None):
+            self.clear()
+
+    async def go_to(self, event: BenchmarkOn | None) -> bool:
+        """Have runs go there; return whether they will. In a thread: the environment may have to be detected first."""
+        if self.choose_target is None:
+            return False
+        try:
+            label, backend = await asyncio.to_thread(self.choose_target, event)
+        except HeartbeatError as error:
+            self.report(error)
+            return False
+        self.replay = None
+        self.view.show_target(label, backend)
+        return True
+
+    # -- leaving
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        return (Unfinished("a run is on its way", STOPPED),) if self.session.active else ()
+
+    def close(self) -> None:
+        self.session.close()

@@ -1,81 +1,49 @@
-"""The Heartbeat pane: one run, live."""
+"""The Heartbeat pane: one run, live; and its half that only looks, which recordings are shown with as well."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
-from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_tui.benchmark.snapshot import (
-    BeatHere,
-    Begin,
-    BeginSweep,
-    ClearRun,
-    CompareClocks,
-    PauseRun,
-    ResumeRun,
-    ShowHost,
-    Snapshot,
-    StopRun,
-    TakeTour,
-)
-from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
+from heartbeat_tui.controller import CompareRunMade, TakeTour
+from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
+    from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_tui.benchmark.body import RunBody
+    from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.header import Front
+    from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.benchmark.sweep_view import SweepBody
-    from heartbeat_tui.tour.guide import Guide
     from heartbeat_tui.widgets.form import Form
 
-PATIENCE_S = 1.0  # before a run that is to stop may be ended without its proof: a key pressed twice must not
+PATIENCE_S = 1.0  # before a run that is to stop may be ended without its result check: a key pressed twice must not
 
 key = partial(pane_key, "heartbeat")
+COPY = key("y", "copy", "Copy", "copy the figures as text", show=False)
 
 
-class HeartbeatPane(ChartPane):
-    """Draws the snapshots it is shown, and asks the app for what its keys mean."""
+class RunPane(ChartPane):
+    """Draws the snapshots it is shown; a subclass binds the keys, in the order of its footer."""
 
-    SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour", "linear", "log", "zoom", "unzoom")
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key("space", "begin", "Start", "start a run as planned"),
-        key("enter", "begin_too", "Start", "start a run as planned", show=False),
-        key("space", "pause", "Pause", "pause the run after this beat"),
-        key("space", "resume", "Resume", "go on with the run"),
-        key("s", "stop", "Stop", "end the run after this beat and keep its samples"),
-        key("s", "stop_at_once", "End now", "wait neither for this beat nor for the proof; the samples stay"),
-        key("r", "again", "Again", "the same again: the run, both clocks or the whole sweep"),
-        key("e", "edit", "Config", "change the config"),
-        key("m", "compare", "Clocks", "the handbook's clock beside the honest one, on the same work"),
-        key("w", "sweep", "Sweep", "measure batch after batch, or another axis, up to the knee and beyond"),
-        *chart_keys("heartbeat"),
-        key("h", "next_host", "Host", "show the charts of the next host"),
-        key("o", "here", "Here", "let runs stay on this machine again"),
-        key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
-        key("y", "copy", "Copy", "copy the figures as text", show=False),
-        key("v", "versus", "Compare", "hold this run against the last one of its kind, or the reference chosen in the Runs pane"),
-        key("c", "clear", "Clear", "forget this run; its recording stays"),
-    ]
-
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], plan: BenchmarkConfig, *, replaying: bool = False) -> None:
-        super().__init__(tabs, "heartbeat", classes="-idle")
-        self.newcomer = False  # nothing is set and nothing was recorded yet
-        self.config, self.replaying = plan, replaying
+    def __init__(self, context: PaneContext, mode: str, config: BenchmarkConfig, *, classes: str = "") -> None:
+        super().__init__(context, mode, classes=classes)
+        self.config = config
         self.snapshot: Snapshot | None = None
         self.waiting = False  # asked for a run that has not begun yet
+        self.asked_sweep = False  # what is waited for
+        self.target = ""  # the TPU VM that runs go to, empty for this machine
+        self.newcomer = False  # nothing is set and nothing was recorded yet
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.sweep_body: SweepBody | None = None
-        self.errand: Callable[[], Begin | CompareClocks | BeginSweep] = lambda: Begin(self.config)  # what was asked for last
-        self.asked_sweep = False  # what is waited for
-        self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
-        self.guide: Guide | None = None
-        self.where = ""  # the TPU VM that runs go to, empty for this machine
-        self.impatient = False  # it was to stop some time ago
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -133,22 +101,6 @@ class HeartbeatPane(ChartPane):
         else:
             self.draw()
 
-    def wait_for_run(self, waiting: bool) -> None:
-        self.waiting, self.impatient = waiting, False
-        self.asked_sweep = self.asked_sweep and waiting
-        self.refresh_state()
-
-    def beat_at(self, where: str, backend: str) -> None:
-        """Show where runs go from now on, empty for this machine; what holds there is planned for."""
-        self.where, self.replaying = where, False
-        self.config = replace(self.config, backend=backend)
-        if self.is_mounted:
-            self.refresh_state()
-
-    def show_plan(self, plan: BenchmarkConfig) -> None:
-        self.config, self.errand = plan, lambda: Begin(self.config)
-        self.draw()
-
     @property
     def hosts_shown(self) -> bool:
         return self.snapshot is not None and bool(self.snapshot.hosts)
@@ -173,16 +125,16 @@ class HeartbeatPane(ChartPane):
         self.draw()
 
     def draw(self) -> None:
-        """Give every widget that is there what it shows."""
+        """Show the state in every widget that is mounted."""
         report = self.snapshot.report if self.snapshot else None
-        labels = report.labels if report else (f"on {self.where}",) if self.where else ()
+        labels = report.labels if report else (f"on {self.target}",) if self.target else ()
         swept = self.snapshot.swept if self.snapshot else None
         if swept is not None and self.state != "ended":
             labels = (f"sweep: point {len(swept.points) + 1} of {swept.total}", *labels)
         self.show_labels(*labels)
         if self.front is not None:
-            begins = f"connecting to {self.where} …" if self.where else "starting …"
-            self.front.show(self.config, report, begins if self.waiting else "", self.where)
+            begins = f"connecting to {self.target} …" if self.target else "starting …"
+            self.front.show(self.config, report, begins if self.waiting else "", self.target)
             self.draw_heart()
         if self.snapshot is None:
             return
@@ -203,7 +155,7 @@ class HeartbeatPane(ChartPane):
             self.front.turn_heart(now)
 
     def on_resize(self) -> None:
-        self.refresh_bindings()  # details are offered where there is no room for everything at once
+        self.refresh_bindings()  # details are offered where there is no room for chart and details together
 
     def on_screen_suspend(self) -> None:
         self.awake = False
@@ -214,92 +166,15 @@ class HeartbeatPane(ChartPane):
         if self.is_mounted:
             self.draw()
 
-    # -- what can be done now
+    # -- its keys
 
     def offered(self) -> dict[str, bool]:
-        state, swept = self.state, self.sweep_shown
-        charted = self.snapshot is not None and not swept
-        free = state in ("idle", "ended") and not self.replaying
-        detailed = (charted or swept) and self.low and not self.clocks_shown
-        return {
-            "begin": state == "idle",
-            "begin_too": state == "idle",
-            "pause": state == "beating",
-            "resume": state == "paused",
-            "stop": state in ("beating", "paused") or (state == "starting" and (not self.waiting or bool(self.where))),
-            "stop_at_once": self.impatient and state in ("stopping", "finishing"),
-            "again": state == "ended",
-            "edit": free,
-            "compare": free,
-            "sweep": free,
-            **self.chart_offers(charted=charted, detailed=detailed),
-            "copy": self.snapshot is not None,
-            "next_host": self.hosts_shown,
-            "here": bool(self.where) and state in ("idle", "ended"),
-            "tour": state == "idle" and not self.replaying and self.guide is None,
-            "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
-            "clear": state == "ended",
-        }
-
-    # -- what the keys do
-
-    def set_out(self, errand: Callable[[], Begin | CompareClocks | BeginSweep]) -> None:
-        """Ask for a run, or for several; ``r`` asks for the same again."""
-        self.errand, message = errand, errand()
-        self.asked_sweep = isinstance(message, BeginSweep)
-        self.wait_for_run(True)
-        self.post_message(message)
-
-    def action_begin(self) -> None:
-        self.set_out(lambda: Begin(self.config))
-
-    action_begin_too = action_begin
-
-    def action_again(self) -> None:
-        self.set_out(self.errand)
-
-    def action_compare(self) -> None:
-        self.set_out(lambda: CompareClocks(self.config))
-
-    async def action_sweep(self) -> None:
-        from heartbeat_tui.benchmark.forms import SweepForm
-
-        await self.open_form(SweepForm(self.config, self.swept_before))
-
-    def action_next_host(self) -> None:
-        self.post_message(ShowHost(1))
-
-    def action_here(self) -> None:
-        self.post_message(BeatHere())
-
-    def action_pause(self) -> None:
-        self.post_message(PauseRun())
-
-    def action_resume(self) -> None:
-        self.post_message(ResumeRun())
-
-    def action_stop(self) -> None:
-        self.post_message(StopRun())
-        self.set_timer(PATIENCE_S, self.lose_patience)
-
-    def lose_patience(self) -> None:
-        """Offer an end without the proof, where the run has still not come to its own."""
-        self.impatient = self.state in ("stopping", "finishing")
-        self.refresh_bindings()
-
-    def action_stop_at_once(self) -> None:
-        self.post_message(StopRun(at_once=True))
-
-    def action_versus(self) -> None:
-        from heartbeat_tui.benchmark.snapshot import CompareRunMade
-
-        self.post_message(CompareRunMade())
-
-    def action_clear(self) -> None:
-        self.post_message(ClearRun())
+        charted = self.snapshot is not None and not self.sweep_shown
+        detailed = (charted or self.sweep_shown) and self.low and not self.clocks_shown
+        return {**self.chart_offers(charted=charted, detailed=detailed), "copy": self.snapshot is not None}
 
     def draw_anew(self) -> None:
-        """Draw the chart at once; the footer, whose labels lay out the whole screen anew, follows."""
+        """Draw the chart now; the footer, whose labels lay out the whole screen anew, follows."""
         if self.body is not None and self.body.is_mounted and self.snapshot is not None:
             self.body.show_chart(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
         self.call_after_refresh(self.refresh_bindings)
@@ -316,10 +191,170 @@ class HeartbeatPane(ChartPane):
             self.app.copy_to_clipboard(snapshot_text(self.snapshot))
             self.notify("The figures are on the clipboard.", markup=False)
 
+
+class HeartbeatPane(RunPane):
+    """Starts, changes and ends runs through its controller."""
+
+    SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour", "linear", "log", "zoom", "unzoom")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("space", "begin", "Start", "start a run of this config"),
+        key("enter", "begin_too", "Start", "start a run of this config", show=False),
+        key("space", "pause", "Pause", "pause the run after this iteration"),
+        key("space", "resume", "Resume", "go on with the run"),
+        key("s", "stop", "Stop", "end the run after this iteration and keep its samples"),
+        key("s", "stop_at_once", "End now", "wait neither for this iteration nor for the result check; the samples stay"),
+        key("r", "again", "Again", "the same again: the run, both timing methods or the whole sweep"),
+        key("e", "edit", "Config", "change the config"),
+        key("m", "compare", "Methods", "the handbook's timing method beside synchronized timing, on the same work"),
+        key("w", "sweep", "Sweep", "measure batch after batch, or another parameter, up to the knee and beyond"),
+        *chart_keys("heartbeat"),
+        key("h", "next_host", "Host", "show the charts of the next host"),
+        key("o", "here", "Here", "let runs stay on this machine again"),
+        key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
+        COPY,
+        key("v", "versus", "Compare", "compare this run with the last comparable one, or with the reference chosen in the Runs pane"),
+        key("c", "clear", "Clear", "forget this run; its recording stays"),
+    ]
+
+    def __init__(self, context: PaneContext, config: BenchmarkConfig, controller: BenchmarkController) -> None:
+        super().__init__(context, "heartbeat", config, classes="-idle")
+        self.controller = controller
+        controller.view = self
+        self.replaying = controller.replay is not None
+        self.again: Callable[[], None] = self.begin  # asks for what was asked for last
+        self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
+        self.guide: Widget | None = None
+        self.impatient = False  # it was to stop some time ago
+
+    def wait_for_run(self, waiting: bool) -> None:
+        self.waiting, self.impatient = waiting, False
+        self.asked_sweep = self.asked_sweep and waiting
+        self.refresh_state()
+
+    def show_target(self, label: str, backend: str) -> None:
+        """Show where runs go from now on, empty for this machine; the config takes the backend of there."""
+        self.target, self.replaying = label, False
+        self.config = replace(self.config, backend=backend)
+        if self.is_mounted:
+            self.refresh_state()
+
+    def show_config(self, config: BenchmarkConfig) -> None:
+        self.config, self.again = config, self.begin
+        self.draw()
+
+    def offered(self) -> dict[str, bool]:
+        state = self.state
+        free = state in ("idle", "ended") and not self.replaying
+        return {
+            **super().offered(),
+            "begin": state == "idle",
+            "begin_too": state == "idle",
+            "pause": state == "beating",
+            "resume": state == "paused",
+            "stop": state in ("beating", "paused") or (state == "starting" and (not self.waiting or bool(self.target))),
+            "stop_at_once": self.impatient and state in ("stopping", "finishing"),
+            "again": state == "ended",
+            "edit": free,
+            "compare": free,
+            "sweep": free,
+            "next_host": self.hosts_shown,
+            "here": bool(self.target) and state in ("idle", "ended"),
+            "tour": state == "idle" and not self.replaying and self.guide is None,
+            "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
+            "clear": state == "ended",
+        }
+
+    # -- starting
+
+    def begin(self) -> None:
+        self.ask(self.begin, lambda: self.controller.start(self.config))
+
+    def compare(self) -> None:
+        self.ask(self.compare, lambda: self.controller.compare(self.config))
+
+    def sweep_over(self, parameters: tuple[Parameter, ...]) -> None:
+        start = partial(self.sweep_over, parameters)
+        self.ask(start, lambda: self.controller.sweep(self.config, parameters), sweep=True)
+
+    def ask(self, again: Callable[[], None], start: Callable[[], None], *, sweep: bool = False) -> None:
+        """Ask for a run, or for several; ``again`` asks for the same once more."""
+        self.again, self.asked_sweep = again, sweep
+        self.wait_for_run(True)
+        start()
+
+    def action_begin(self) -> None:
+        self.begin()
+
+    action_begin_too = action_begin
+
+    def action_again(self) -> None:
+        self.again()
+
+    def action_compare(self) -> None:
+        self.compare()
+
+    async def action_sweep(self) -> None:
+        from heartbeat_tui.benchmark.forms import SweepForm
+
+        await self.open_form(SweepForm(self.config, self.swept_before))
+
+    async def action_edit(self) -> None:
+        # Input and Select cost 40 ms to import; the first frame does without
+        from heartbeat_tui.benchmark.forms import ConfigForm
+
+        await self.open_form(ConfigForm(self.config))
+
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
+
+        event.stop()
+        await self.close_form()
+        form = event.form
+        if isinstance(form, SweepForm):
+            self.swept_before = form.texts
+            self.sweep_over(form.axes)
+        elif isinstance(form, ConfigForm) and form.config is not None:
+            self.config = form.config
+            self.begin()
+
+    # -- what the other keys do
+
+    def action_next_host(self) -> None:
+        self.controller.show_host(1)
+
+    async def action_here(self) -> None:
+        await self.controller.run_here()
+
+    def action_pause(self) -> None:
+        self.controller.pause()
+
+    def action_resume(self) -> None:
+        self.controller.resume()
+
+    def action_stop(self) -> None:
+        self.controller.stop()
+        self.set_timer(PATIENCE_S, self.lose_patience)
+
+    def lose_patience(self) -> None:
+        """Offer to end the run without its result check, where it has still not ended."""
+        self.impatient = self.state in ("stopping", "finishing")
+        self.refresh_bindings()
+
+    def action_stop_at_once(self) -> None:
+        self.controller.stop(at_once=True)
+
+    def action_versus(self) -> None:
+        self.post_message(CompareRunMade())
+
+    def action_clear(self) -> None:
+        self.controller.clear()
+
     def action_tour(self) -> None:
         self.post_message(TakeTour())
 
-    async def guide_with(self, guide: Guide | None) -> None:
+    # -- the tour
+
+    async def guide_with(self, guide: Widget | None) -> None:
         """Put the guide of the tour above everything else, or take it away."""
         if self.guide is not None:
             await self.guide.remove()
@@ -329,27 +364,6 @@ class HeartbeatPane(ChartPane):
         self.set_class(guide is not None, "-touring")  # which means something to the styles that came with the guide
         self.refresh_state()
 
-    async def action_edit(self) -> None:
-        # Input and Select cost 40 ms to import; the first frame does without
-        from heartbeat_tui.benchmark.forms import ConfigForm
-
-        await self.open_form(ConfigForm(self.config))
-
     def refocus(self) -> None:
         if self.guide is not None:
             self.guide.focus()
-
-    # -- news from the widgets
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
-
-        event.stop()
-        await self.close_form()
-        form = event.form
-        if isinstance(form, SweepForm):
-            axes, self.swept_before = form.axes, form.texts
-            self.set_out(lambda: BeginSweep(self.config, axes))
-        elif isinstance(form, ConfigForm) and form.config is not None:
-            self.config = form.config
-            self.action_begin()

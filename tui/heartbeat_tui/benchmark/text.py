@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
-from heartbeat_tui.widgets.text import sentence
+from heartbeat_tui.widgets.text import MARKS, sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -21,8 +21,6 @@ HOW = {
     "pipelined": "pipelined, {window} in flight",
     "handbook": "by the handbook's method, {repeats} times",
 }
-# quality -> glyph, style
-MARKS = {"plausible": ("✓", "ok"), "suspicious": ("!", "attention"), "impossible": ("✗", "failed"), "unknown": ("?", "quiet")}
 STAGES = {
     "import": "loading torch",
     "device": "opening the device",

@@ -1,131 +1,126 @@
-"""The checks: asked here, whichever pane is shown, and the remedies that people run."""
+"""Runs the checks in threads, whichever pane is shown, and the fixes that people confirm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from textual import work
 from textual.app import SuspendNotSupported
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.controller import Desk
+from heartbeat_tui.controller import Controller
 
 if TYPE_CHECKING:
+    from textual.app import App
+
+    from heartbeat_core.checks.result import Result
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.checks.fix_dialog import FixDialog
-    from heartbeat_tui.checks.model import Aim, AskChecks, InTerminal, Mend, Mended
-    from heartbeat_tui.checks.monitor import CheckMonitor
-    from heartbeat_tui.checks.pane import ReadinessPane
-    from heartbeat_tui.checks.target_form import TargetForm
-    from heartbeat_tui.widgets.header_footer import Tabs
+    from heartbeat_tui.checks.model import Checklist
+    from heartbeat_tui.checks.monitor import CheckMonitor, Names
+    from heartbeat_tui.widgets.pane import PaneContext
 
 
-class ReadinessDesk(Desk):
-    """There is no ``checkup`` before the Readiness pane was gone to, or that of the TPU VMs, which asks of the same world."""
+class ChecksView(Protocol):
+    """The Readiness pane, as far as it is driven from outside."""
 
-    make_checkup: Callable[[], CheckMonitor] | None = None
-    checkup: CheckMonitor | None = None
-    readiness: ReadinessPane | None = None
-    mending: FixDialog | None = None
+    def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None: ...
+    def offer(self, project: str, zone: str, offers: TargetOffers) -> None: ...
 
-    def open_readiness(self, tabs: Tabs, make_checkup: Callable[[], CheckMonitor]) -> None:
-        self.make_checkup = make_checkup
 
-        def make() -> ReadinessPane:
-            from heartbeat_tui.checks.pane import ReadinessPane
+class ChecksController(Controller):
+    """The pane enters itself as ``view``; there is none where only the TPU VMs pane, which needs the same environment, was gone to."""
 
-            self.open_checkup()
-            self.readiness = ReadinessPane(tabs)
-            return self.readiness
+    view: ChecksView | None = None
+    fix_dialog: FixDialog | None = None
 
-        self.offer_mode("readiness", make)
+    def __init__(self, app: App[None], context: PaneContext, monitor: CheckMonitor) -> None:
+        super().__init__(app, context)
+        self.monitor = monitor
+        monitor.news = self.post_change
 
-    def open_checkup(self) -> CheckMonitor:
-        """Give the owner of the checks, made when it is first asked for, and closed with this desk."""
-        if self.checkup is None:
-            assert self.make_checkup is not None
-            self.checkup = self.make_checkup()
-            self.checkup.news = self.told
-        return self.checkup
+    async def show_change(self) -> None:
+        checklist = self.monitor.checklist()
+        if self.view is not None:
+            self.view.show(checklist)
+        if checklist is not None and self.fix_dialog is not None and self.fix_dialog.is_attached:
+            self.fix_dialog.show_checklist(checklist)
 
-    def told(self) -> None:
-        """Take news from the threads of the checks."""
-        from heartbeat_tui.checks.model import ChecksChanged
+    # -- checks
 
-        if self.is_running:
-            self.post_message(ChecksChanged())
+    def run_checks(self, names: Names | None = None) -> None:
+        """Run these checks or groups again, all where there are no ``names``."""
+        self.start_check(partial(self.monitor.ask, names))
 
-    def on_checks_changed(self) -> None:
-        checklist = self.checkup.checklist() if self.checkup else None
-        if self.readiness is not None:
-            self.readiness.show(checklist)
-        if checklist is not None and self.mending is not None and self.mending.is_attached:
-            self.mending.show_checklist(checklist)
+    def choose_target(self, choices: Mapping[str, str]) -> None:
+        """Run everything anew for another target."""
+        self.start_check(partial(self.monitor.aim, choices))
 
-    def on_ask_checks(self, event: AskChecks) -> None:
-        if self.checkup is not None:
-            self.check(partial(self.checkup.ask, event.names))
+    def stop(self) -> None:
+        """Ask no further, and watch nothing."""
+        self.monitor.cancel()
 
-    def on_aim(self, event: Aim) -> None:
-        if self.checkup is not None:
-            self.check(partial(self.checkup.aim, event.choices))
+    def start_check(self, work: Callable[[], None]) -> None:
+        """Work in a thread, which goes on whichever pane is shown."""
 
-    def on_stop_checks(self) -> None:
-        if self.checkup is not None:
-            self.checkup.cancel()
+        def check() -> None:
+            try:
+                work()
+            except HeartbeatError as error:
+                if self.view is None or self.monitor.checklist() is not None:
+                    raise
+                self.app.call_later(self.view.show, None, error)
 
-    def on_mended(self, event: Mended) -> None:
-        """Look whether the check turns; it may take minutes."""
-        if self.checkup is not None and event.code == 0:
-            self.check(partial(self.checkup.watch, event.check_id))
+        self.start_thread(check, "checks")
 
-    @work(thread=True, group="checks", exit_on_error=False)
-    def check(self, errand: Callable[[], None]) -> None:
-        """Ask in a thread, which goes on whichever pane is shown."""
-        try:
-            errand()
-        except HeartbeatError as error:
-            if self.readiness is None or self.checkup is None or self.checkup.checklist() is not None:
-                raise
-            self.call_later(self.readiness.show, None, error)
-
-    def on_target_form_wanted(self, event: TargetForm.Wanted) -> None:
-        self.find_offers(event.project, event.zone)
-
-    @work(thread=True, group="offers", exit_on_error=False)
     def find_offers(self, project: str, zone: str) -> None:
-        from heartbeat_tui.checks.model import Offered
+        """Have the form completed from what there is to choose from."""
 
-        if self.checkup is not None and self.readiness is not None:
-            offers = self.checkup.offers(project, zone)
-            self.readiness.post_message(Offered(project, zone, offers))
+        def find() -> None:
+            offers = self.monitor.offers(project, zone)
+            if self.view is not None:
+                self.app.call_later(self.view.offer, project, zone, offers)
 
-    async def on_mend(self, event: Mend) -> None:
+        self.start_thread(find, "offers")
+
+    # -- fixes
+
+    async def show_fix(self, result: Result) -> None:
+        """Show the fix of a check, which is run where that is confirmed."""
         from heartbeat_core.checks.fix_runner import fix_environ
         from heartbeat_tui.checks.fix_dialog import FixDialog
 
-        checklist = self.checkup.checklist() if self.checkup else None
+        checklist = self.monitor.checklist()
         endpoint = checklist.endpoint if checklist else None
-        self.mending = FixDialog(event.result, fix_environ(endpoint), emulated=endpoint is not None)
-        await self.push_screen(self.mending)
+        self.fix_dialog = FixDialog(
+            result,
+            fix_environ(endpoint),
+            run_in_terminal=self.run_fix_in_terminal,
+            on_end=self.fix_ended,
+            emulated=endpoint is not None,
+        )
+        await self.app.push_screen(self.fix_dialog)
 
-    async def on_in_terminal(self, event: InTerminal) -> None:
-        """Step aside for a command that talks to people, and look at what came of it."""
-        from heartbeat_tui.checks.model import Mended
-
+    def run_fix_in_terminal(self, command: tuple[str, ...], environ: Mapping[str, str], check_id: str) -> None:
+        """Run a fix that asks questions in the terminal, then look at what came of it."""
         try:
-            code = self.step_aside(event.command, event.environ)
+            code = self.run_in_terminal(command, environ)
         except (HeartbeatError, SuspendNotSupported) as error:
-            self.tell(error)
+            self.report(error)
             return
-        if self.mending is not None and self.mending.is_attached:
-            await self.mending.dismiss(None)
+        if self.fix_dialog is not None and self.fix_dialog.is_attached:
+            self.fix_dialog.answer(None)
         if code:
-            self.notify(f"{event.command[0]} ended with code {code}.", severity="warning", markup=False)
-        self.post_message(Mended(event.check_id, code))
+            self.app.notify(f"{command[0]} ended with code {code}.", severity="warning", markup=False)
+        self.fix_ended(check_id, code)
 
-    def close_desk(self) -> None:
-        if self.checkup is not None:
-            self.checkup.close()
-        super().close_desk()
+    def fix_ended(self, check_id: str, code: int) -> None:
+        """Watch the check until it passes, which may take minutes."""
+        if code == 0:
+            self.start_check(partial(self.monitor.watch, check_id))
+
+    # -- leaving
+
+    def close(self) -> None:
+        self.monitor.close()

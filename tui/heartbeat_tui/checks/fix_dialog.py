@@ -1,4 +1,4 @@
-"""What mends a check: the exact command, what it changes and costs; once confirmed, what it says as it runs."""
+"""The dialog of a fix: the exact command, what it changes and costs, and its output once it is confirmed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
 from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
-from heartbeat_tui.checks.model import InTerminal, Mended
-from heartbeat_tui.checks.text import STATUS_INKS, STATUS_WORDS, costs, labelled
+from heartbeat_tui.checks.text import STATUS_STYLES, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.checks.model import Checklist
 
 EXAMPLES = {
-    "<EMAIL>": "an address where Google can reach you",
+    "<EMAIL>": "an address that Google can write to",
     "<JUSTIFICATION>": "what you need it for, in a sentence",
     "<PRINCIPAL>": "user:you@example.com",
     "<BILLING_ACCOUNT>": "0123AB-4567CD-89EF01",
@@ -33,58 +32,70 @@ EXAMPLES = {
     "<VALUE>": "how much",
 }
 MakeRun = Callable[..., FixRun]
+RunInTerminal = Callable[[tuple[str, ...], dict[str, str], str], object]  # command, environment, id of the check
+OnEnd = Callable[[str, int], object]  # id of the check, exit code
 
 
 class FixDialog(CommandScreen):
-    """Shows first, runs only when confirmed, and then exactly what it showed."""
+    """Shows a command, and runs exactly that once it is confirmed."""
 
     DEFAULT_CSS = """
-    FixDialog .remedy-row { height: auto; }
-    FixDialog .remedy-label { width: 10; }
-    FixDialog #remedy-text { margin: 1 0; }
+    FixDialog .fix-row { height: auto; }
+    FixDialog .fix-label { width: 10; }
+    FixDialog #fix-text { margin: 1 0; }
     FixDialog .command { margin-bottom: 1; }
     FixDialog Input { width: 1fr; background: $panel; }
-    FixDialog #remedy-blanks { height: auto; margin-top: 1; }
-    FixDialog .remedy-label-wide { width: 16; }
-    FixDialog.-running #remedy-blanks, FixDialog.-running #remedy-how { display: none; }
-    FixDialog #remedy-state { margin-top: 1; }
+    FixDialog #fix-blanks { height: auto; margin-top: 1; }
+    FixDialog .fix-label-wide { width: 16; }
+    FixDialog.-running #fix-blanks, FixDialog.-running #fix-how { display: none; }
+    FixDialog #fix-state { margin-top: 1; }
     """
     DONE = "done"
-    CANCELLED = "cancelled: what it had done by then is done"
+    CANCELLED = "cancelled; what it did before stays done"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "run", "Run", tooltip="run exactly this command", id="remedy.run"),
-        Binding("y", "copy", "Copy", tooltip="copy the command", id="remedy.copy"),
-        Binding("tab", "another(1)", "Another", tooltip="the next field, then the next remedy", id="remedy.another", priority=True),
-        Binding("shift+tab", "another(-1)", "Another", show=False, id="remedy.other", priority=True),
-        Binding("escape", "close", "Close", tooltip="end the command, if it runs; else go back", id="remedy.close"),
+        Binding("enter", "run", "Run", tooltip="run exactly this command", id="fix.run"),
+        Binding("y", "copy", "Copy", tooltip="copy the command", id="fix.copy"),
+        Binding("tab", "another(1)", "Another", tooltip="the next field, then the next fix", id="fix.another", priority=True),
+        Binding("shift+tab", "another(-1)", "Another", show=False, id="fix.other", priority=True),
+        Binding("escape", "close", "Close", tooltip="stop the command if it runs, else go back", id="fix.close"),
     ]
 
-    def __init__(self, result: Result, environ: dict[str, str], *, emulated: bool = False, make_run: MakeRun = FixRun) -> None:
+    def __init__(
+        self,
+        result: Result,
+        environ: dict[str, str],
+        *,
+        run_in_terminal: RunInTerminal,
+        on_end: OnEnd,
+        emulated: bool = False,
+        make_run: MakeRun = FixRun,
+    ) -> None:
         super().__init__()
         self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
+        self.run_in_terminal, self.on_end = run_in_terminal, on_end
         self.number = 0
         self.values: dict[str, str] = {}
         self.code: int | None = None
         self.status: str = result.status
-        self.said: Content = styled("", "plain")
+        self.status_line: Content = styled("", "plain")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel") as box:
-            box.border_title = "what mends it"
+            box.border_title = "fix"
             box.border_subtitle = "DEMO" if self.emulated else ""
             with VerticalScroll(classes="scroll", can_focus=False):
-                yield Lines(id="remedy-text")
-                yield Lines(id="remedy-command", classes="command")
-                yield Lines(id="remedy-effects")
-                yield Lines(id="remedy-how")
-                yield Vertical(id="remedy-blanks")
+                yield Lines(id="fix-text")
+                yield Lines(id="fix-command", classes="command")
+                yield Lines(id="fix-effects")
+                yield Lines(id="fix-how")
+                yield Vertical(id="fix-blanks")
                 with VerticalScroll(id="output"):
                     yield Lines(id="lines")
-                yield Lines(id="remedy-state")
+                yield Lines(id="fix-state")
             yield Horizontal(classes="keys")
 
     async def on_mount(self) -> None:
-        await self.show_remedy()
+        await self.show_fix()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
@@ -92,27 +103,27 @@ class FixDialog(CommandScreen):
     # -- what is shown
 
     @property
-    def remedy(self) -> Remedy:
+    def fix(self) -> Remedy:
         return self.result.remedies[self.number]
 
     @property
     def ready(self) -> Remedy:
-        """Give the remedy with the blanks filled in, as far as they are."""
-        return fill_in(self.remedy, self.values)
+        """Return the fix with the fields filled in."""
+        return fill_in(self.fix, self.values)
 
     @property
     def way(self) -> str:
-        return fix_mode(self.remedy, emulated=self.emulated).way
+        return fix_mode(self.fix, emulated=self.emulated).way
 
-    async def show_remedy(self) -> None:
-        """Show the remedy chosen, with a field for each blank in it."""
-        blanks = self.query_one("#remedy-blanks", Vertical)
+    async def show_fix(self) -> None:
+        """Show the chosen fix, with a field for each placeholder."""
+        blanks = self.query_one("#fix-blanks", Vertical)
         await blanks.remove_children()
-        fields = self.remedy.missing if self.way != "copy" else ()
+        fields = self.fix.missing if self.way != "copy" else ()
         for place in fields:
             name = place.strip("<>").lower().replace("_", " ")
             field = Input(self.values.get(place, ""), placeholder=EXAMPLES.get(place, ""), compact=True, name=place)
-            await blanks.mount(Horizontal(Lines(classes="remedy-label-wide").with_text(styled(name, "plain")), field, classes="remedy-row"))
+            await blanks.mount(Horizontal(Lines(classes="fix-label-wide").with_text(styled(name, "plain")), field, classes="fix-row"))
         if fields:
             blanks.query(Input).first().focus()
         else:
@@ -121,25 +132,25 @@ class FixDialog(CommandScreen):
         await self.draw_keys()
 
     def draw(self) -> None:
-        remedy, many = self.ready, len(self.result.remedies)
+        fix, many = self.ready, len(self.result.remedies)
         counted = f"{self.number + 1} of {many}  " if many > 1 else ""
         show = self.query_one
-        show("#remedy-text", Lines).set_lines(
-            [styled(self.result.question, "quiet"), styled(f"{counted}{remedy.text}", "strong")],
+        show("#fix-text", Lines).set_lines(
+            [styled(self.result.question, "quiet"), styled(f"{counted}{fix.text}", "strong")],
         )
-        show("#remedy-command", Lines).set_lines([styled(remedy.shell or remedy.page or "nothing to run", "command")])
-        money = "quiet" if remedy.costs is False else "attention"
-        effects, how = show("#remedy-effects", Lines), show("#remedy-how", Lines)
+        show("#fix-command", Lines).set_lines([styled(fix.shell or fix.page or "no command", "command")])
+        money = "quiet" if fix.costs is False else "attention"
+        effects, how = show("#fix-effects", Lines), show("#fix-how", Lines)
         width = effects.size.width or 60
-        changes = labelled("changes", remedy.changes or "nothing", width, ink="quiet")
-        price = labelled("costs", costs(remedy).removeprefix("costs "), width, ink=money)
+        changes = labelled("changes", fix.changes or "nothing", width, style="quiet")
+        price = labelled("costs", costs(fix).removeprefix("costs "), width, style=money)
         effects.set_lines([styled_line(line) for line in (*changes, *price)])
-        runs = labelled("runs", self.how(), width, ink="attention" if self.emulated else "quiet")
+        runs = labelled("runs", self.how(), width, style="attention" if self.emulated else "quiet")
         how.set_lines([styled_line(line) for line in runs])
-        show("#remedy-state", Lines).set_lines([self.said])
+        show("#fix-state", Lines).set_lines([self.status_line])
 
     def how(self) -> str:
-        manner = fix_mode(self.remedy, emulated=self.emulated)
+        manner = fix_mode(self.fix, emulated=self.emulated)
         if manner.way == "copy":
             return f"not from here. {manner.reason}"
         if self.emulated:
@@ -160,7 +171,7 @@ class FixDialog(CommandScreen):
         await keys.mount(*(KeyButton(*each) for each in wanted))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let fields keep their keys, and offer only what can be done."""
+        """Leave fields their keys, and offer only what can be done."""
         del parameters
         offered = {
             "another": self.state == "shown",
@@ -170,27 +181,27 @@ class FixDialog(CommandScreen):
         return offered.get(action, True)
 
     def say(self, text: str, kind: str) -> None:
-        self.said = styled(text, kind)
+        self.status_line = styled(text, kind)
         self.draw()
 
     def show_checklist(self, checklist: Checklist) -> None:
-        """Say how the check stands by now, once the command has ended well."""
+        """Show the state of the check, once the command has succeeded."""
         result = checklist.report.get(self.result.id)
         if self.code != 0 or result is None:
             return
         self.status = result.status
-        word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_INKS[result.status]
+        word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
         if result.id in checklist.asking:
-            self.say(f"✓ done. Asking {result.id} again …", "ok")
+            self.say(f"✓ done. Checking {result.id} again …", "ok")
         elif result.status == "pass":
-            self.say(f"✓ done, and the check passes: {result.summary}", "ok")
+            self.say(f"✓ done. The check passes: {result.summary}", "ok")
         elif checklist.watch is not None:
-            self.say(f"✓ done. The check is watched until it turns; now it is {word}: {result.summary}", kind)
+            self.say(f"✓ done. The check repeats until it passes; now {word}: {result.summary}", kind)
 
     # -- what the keys do
 
     async def action_another(self, by: int) -> None:
-        """Go to the next field; from the last one on to the next remedy."""
+        """Go to the next field, from the last one to the next fix."""
         fields = list(self.query(Input))
         index = fields.index(self.focused) + by if isinstance(self.focused, Input) else len(fields)
         if 0 <= index < len(fields) or len(self.result.remedies) == 1:
@@ -199,16 +210,16 @@ class FixDialog(CommandScreen):
             return
         self.number = (self.number + by) % len(self.result.remedies)
         self.say("", "plain")
-        await self.show_remedy()
+        await self.show_fix()
 
     def action_copy(self) -> None:
         text = self.ready.shell or self.ready.page
         if text:
             self.app.copy_to_clipboard(text)
-            self.say("On the clipboard.", "quiet")
+            self.say("Copied.", "quiet")
 
     async def action_run(self) -> None:
-        """Run it, unless something is left blank."""
+        """Run the command, unless a field is empty."""
         blank = [place.strip("<>").lower().replace("_", " ") for place in self.ready.missing]
         command = self.ready.command
         if blank or command is None:
@@ -216,16 +227,16 @@ class FixDialog(CommandScreen):
             self.say(f"Fill in {' and '.join(blank)} first.", "attention")
             return
         if self.way == "terminal":
-            self.post_message(InTerminal(command, self.environ, self.result.id))
+            self.run_in_terminal(command, self.environ, self.result.id)
             return
         self.set_focus(None)
         await self.begin(self.make_run(command, self.line, self.environ))
 
     async def on_command_screen_over(self, event: CommandScreen.Over) -> None:
-        """Have the check watched, once the command has ended well."""
+        """Post the end of the command, so that the check is watched."""
         self.code = event.code
         if event.code is not None:
-            self.app.post_message(Mended(self.result.id, event.code))
+            self.on_end(self.result.id, event.code)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -233,7 +244,7 @@ class FixDialog(CommandScreen):
         self.draw()
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go to the next blank, and from the last one on."""
+        """Go to the next field, from the last one run the command."""
         event.stop()
         if self.ready.missing and event.value:
             self.focus_next(Input)

@@ -1,6 +1,6 @@
-"""Owns the checks: what asks them, what is being asked now, and the watch on one that is being mended.
+"""The monitor of the checks: it runs them, keeps the newest results, and watches one that is being fixed.
 
-No Textual here. ``ask``, ``aim``, ``watch`` and ``offers`` may wait for Google Cloud and belong in a thread; the rest returns at once.
+``ask``, ``aim``, ``watch`` and ``offers`` may wait for Google Cloud and belong in a thread; the rest returns immediately.
 """
 
 from __future__ import annotations
@@ -10,52 +10,52 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from heartbeat_tui.checks.model import Checklist, TargetOffers, Watch
+from heartbeat_tui.checks.model import Checklist, Watch
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
     from heartbeat_core.checks.runner import Runner
     from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.cloud.target import Target, TargetOffers
     from heartbeat_core.emulator.process import EmulatorProcess
     from heartbeat_core.settings import Settings
 
 
 Names = tuple[str, ...]
-MOST_AFTER = 6  # looks at what waited for a check that was mended: much of that can never be told
-# Seconds between two looks at a check that is being mended: an API takes minutes to be enabled everywhere.
+MOST_AFTER = 6  # repeats of the checks that waited for a fixed one: some stay unknown
+# Seconds between two runs of a watched check: enabling an API takes a few minutes to propagate.
 DELAYS = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, *[30.0] * 20)
 
 
 class OpenRunner(Protocol):
-    """Looks around and makes a runner; may take a second and raise HeartbeatError."""
+    """Detects the environment and returns a runner; may take a second and raise HeartbeatError."""
 
     def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner: ...
 
 
 class CheckMonitor:
-    """Asks the checks, one round at a time, and hands out what is known; ``news`` is called from any thread when that has changed."""
+    """Runs the checks, one round at a time, and keeps what is known; ``news`` is called from any thread when that changes."""
 
     def __init__(self, open_runner: OpenRunner, *, delays: Iterable[float] = DELAYS) -> None:
         self.open_runner, self.delays = open_runner, tuple(delays)
         self.news: Callable[[], object] = lambda: None
         self.choices: dict[str, str] = {}
-        self.turn = threading.Lock()  # held while checks are asked
+        self.turn = threading.Lock()  # held while checks run
         self.lock = threading.Lock()
-        self.opening = threading.Lock()  # held while a runner is made: another pane may want its world at the same time
-        self.waiting: list[Names | None] = []  # rounds whose turn has not come
+        self.opening = threading.Lock()  # held while a runner is made: another pane may need its environment at the same time
+        self.waiting: list[Names | None] = []  # rounds that wait for their turn
         self.runner: Runner | None = None
         self.asking: set[str] = set()
         self.rounds = 0
         self.watched: Watch | None = None
         self.unwatch = threading.Event()
-        self.errands: set[CloudSession] = set()  # that ask what there is to choose from
+        self.queries: set[CloudSession] = set()  # of queries for the target form
         self.closed = False
 
     # -- what is known
 
     def checklist(self) -> Checklist | None:
-        """Give all that is known now; None before the first round has begun."""
+        """Return what is known now; None before the first round begins."""
         runner = self.runner
         if runner is None:
             return None
@@ -74,10 +74,10 @@ class CheckMonitor:
     def busy(self) -> bool:
         return bool(self.rounds)
 
-    # -- asking
+    # -- checking
 
     def ask(self, names: Names | None = None) -> None:
-        """Ask these checks, or all; wait for the turn where others are being asked. Raise HeartbeatError where nothing can be."""
+        """Run these checks, or all, after those that run already; raise HeartbeatError where none can run."""
         with self.lock:
             if self.closed or names in self.waiting:
                 return
@@ -97,7 +97,7 @@ class CheckMonitor:
             self.news()
 
     def open(self) -> Runner:
-        """Give the runner, made anew where the target has changed."""
+        """Return the runner, a new one where the target has changed."""
         with self.opening:
             with self.lock:
                 runner, choices = self.runner, dict(self.choices)
@@ -110,7 +110,7 @@ class CheckMonitor:
         return runner
 
     def aim(self, choices: Mapping[str, str]) -> None:
-        """Ask everything anew for another target; what was chosen before holds where this says nothing."""
+        """Run all checks for another target; earlier choices hold where this has none."""
         with self.lock:
             self.choices.update(choices)
             old, self.runner = self.runner, None
@@ -132,7 +132,7 @@ class CheckMonitor:
     # -- watching
 
     def watch(self, check_id: str) -> None:
-        """Ask a check ever more seldom until it passes, and then what waited for it until that can be told; patience has an end."""
+        """Repeat a check at growing intervals until it passes, then the checks that waited for it; give up after a while."""
         self.unwatch.set()  # one watch at a time
         self.unwatch = over = threading.Event()
         runner = self.runner
@@ -155,7 +155,7 @@ class CheckMonitor:
             self.news()
 
     def due(self, check_id: str, waited: Names) -> Names:
-        """Name what to look at again: the check, or once it passes those that waited for it and could not be told."""
+        """Return what to repeat: the check, or once it passes those that waited for it and are unknown."""
         runner = self.runner
         if runner is None:
             return ()
@@ -164,12 +164,13 @@ class CheckMonitor:
         found = runner.report().results
         return tuple(result.id for result in found if result.id in waited and result.status == "unknown")
 
-    # -- what there is to choose from
+    # -- options of the target
 
     def offers(self, project: str, zone: str) -> TargetOffers:
-        """Ask which projects, zones, types and runtimes there are; what cannot be told is empty, and why is said."""
+        """Return the projects, zones, types and runtimes there are; what cannot be read is empty, with the problem."""
         from heartbeat_core.cloud.errors import CloudError
         from heartbeat_core.cloud.projects import search_projects
+        from heartbeat_core.cloud.target import TargetOffers
         from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions, list_zones
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
 
@@ -187,7 +188,7 @@ class CheckMonitor:
         except CloudError as error:
             return TargetOffers(problem=diagnose_exception(error, "call").title)
         with self.lock:
-            self.errands.add(session)
+            self.queries.add(session)
             if self.closed:
                 session.cancel()
         try:
@@ -199,34 +200,32 @@ class CheckMonitor:
                 note("runtime_versions", lambda: list_runtime_versions(session, project, zone))
         finally:
             with self.lock:
-                self.errands.discard(session)
+                self.queries.discard(session)
             session.close()
         return TargetOffers(**found, problem=problems[0] if problems else "")
 
-    # -- the end
-
     def cancel(self) -> None:
-        """End the round under way and the watch; what was not answered keeps its older answer."""
+        """Cancel the current round and the watch; a check without a new result keeps its older one."""
         self.unwatch.set()
         runner = self.runner
         if runner is not None:
             runner.cancel()
 
     def close(self) -> None:
-        """End everything for good."""
+        """Cancel everything for good."""
         with self.lock:
             self.closed = True
-            errands = tuple(self.errands)
+            queries = tuple(self.queries)
         self.cancel()
-        for errand in errands:
-            errand.cancel()
+        for query in queries:
+            query.cancel()
 
 
 CHOSEN_HERE = "chosen here"
 
 
 class IdentityCache:
-    """Opens sessions; what one has learned of whom it acts as, the next one knows, as long as the credentials are the same."""
+    """Opens sessions; each knows the principal that an earlier one with the same credentials found out."""
 
     def __init__(self, open_session: Callable[[], CloudSession]) -> None:
         self.open_session = open_session
@@ -234,14 +233,14 @@ class IdentityCache:
 
     def __call__(self) -> CloudSession:
         last, session = self.last, self.open_session()
-        if last is not None and session.principal.name is None and alike(last, session):
+        if last is not None and session.principal.name is None and same_credentials(last, session):
             session.connection.learn(last.principal.name)
         self.last = session
         return session
 
 
-def alike(one: CloudSession, other: CloudSession) -> bool:
-    """Say whether both act by the same credentials."""
+def same_credentials(one: CloudSession, other: CloudSession) -> bool:
+    """Return whether both sessions use the same credentials."""
 
     def key(session: CloudSession) -> tuple[object, ...]:
         login = session.login
@@ -251,9 +250,9 @@ def alike(one: CloudSession, other: CloudSession) -> bool:
 
 
 class RunnerFactory:
-    """Makes runners for the real Google Cloud, or for an emulator in the state ``demo`` names, which starts with the first.
+    """Makes runners for Google Cloud, or for an emulator with the scenario ``demo``, started with the first runner.
 
-    The emulator's time runs ``speed`` times as fast as ours.
+    The emulator's clock runs ``speed`` times as fast as ours.
     """
 
     def __init__(self, settings: Settings, flags: Mapping[str, str | None], *, demo: str | None = None, speed: float = 1.0) -> None:
@@ -263,7 +262,7 @@ class RunnerFactory:
         self.closed = False
 
     def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner:
-        """Look around and make a runner of all checks; raise HeartbeatError where the scenario or an endpoint is none."""
+        """Return a runner of all checks; raise HeartbeatError for an invalid scenario or endpoint."""
         from heartbeat_core.checks.environment import demo_environ, detect_environment
         from heartbeat_core.checks.registry import checks_for
         from heartbeat_core.checks.runner import Runner
@@ -282,25 +281,25 @@ class RunnerFactory:
         return Runner(checks_for(), environment, on_result=on_result, on_start=on_start)
 
     def project(self) -> str | None:
-        """Name the project of the demo, which a scenario may not have created yet."""
+        """Return the project of the demo, which may not exist yet."""
         from heartbeat_core.emulator.scenario import load_scenario
 
         return load_scenario(self.demo or "").project.id or None
 
     def url(self) -> str:
-        """Start the emulator, unless it runs."""
+        """Return the emulator's address; start it where it does not run."""
         from heartbeat_core.emulator.process import start_emulator
         from heartbeat_core.errors import HeartbeatError
 
         with self.lock:
             if self.closed:
-                raise HeartbeatError("the demo is over", "", "Start it again.")
+                raise HeartbeatError("the demo has ended", "Its emulator was closed with the screen.", "Start it again.")
             if self.emulator is None:
                 self.emulator = start_emulator(self.demo or "", speed=self.speed)
             return self.emulator.url
 
     def close(self) -> None:
-        """End the emulator, where there is one."""
+        """Stop the emulator, where one runs."""
         with self.lock:
             self.closed = True
             if self.emulator is not None:
@@ -309,7 +308,7 @@ class RunnerFactory:
 
 
 def chosen_here(target: Target, choices: Mapping[str, str]) -> Target:
-    """Put what was chosen on the screen in the place of what was found."""
+    """Return the target with the choices made on the screen."""
     from heartbeat_core.cloud.gcloud_config import SourcedValue
 
     return replace(target, **{name: SourcedValue(value or None, CHOSEN_HERE) for name, value in choices.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,17 +11,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
-from heartbeat_tui.checks.model import Aim, AskChecks, Checklist, Mend, StopChecks
-from heartbeat_tui.checks.text import CheckRow, details, headline, justified, progress, row_line, who
+from heartbeat_tui.checks.model import Checklist
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_tui.checks.model import Offered
+    from heartbeat_tui.checks.controller import ChecksController
     from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.checks.text import CheckRow, Fold
     from heartbeat_tui.widgets.form import Form
@@ -31,7 +31,7 @@ key = partial(pane_key, "readiness")
 
 
 class ReadinessPane(ListPane):
-    """Draws the checklist it is shown, and asks the app for what its keys mean."""
+    """Draws the checklist, and has its controller run checks and fixes."""
 
     DEFAULT_CSS = """
     ReadinessPane #checks-panel { width: 1fr; height: 1fr; padding: 0; }
@@ -51,19 +51,21 @@ class ReadinessPane(ListPane):
     SPARE: ClassVar[tuple[str, ...]] = ("seek", "ask_all", "ask_group", "copy")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the checks"),
-        key("f", "fix", "Fix …", "show what mends this check, and run it if you wish"),
-        key("y", "copy", "Copy", "copy the command that mends this check"),
-        key("r", "ask", "Re-check", "ask this check again"),
-        key("g", "ask_group", "Group", "ask all checks of this group again"),
-        key("R", "ask_all", "All", "ask every check again"),
-        key("s", "stop", "Stop", "ask no further", show=False),
+        key("f", "fix", "Fix …", "show the fix of this check, and run it once you confirm"),
+        key("y", "copy", "Copy", "copy the command of the fix"),
+        key("r", "ask", "Re-check", "run this check again"),
+        key("ctrl+r", "ask_group", "Group", "run all checks of this group again"),
+        key("R", "ask_all", "All", "run all checks again"),
+        key("s", "stop", "Stop", "stop the checks", show=False),
         key("n", "next", "Next", "go to the next step", show=False),
         key("t", "target", "Target …", "choose project, zone, accelerator, runtime and provisioning model"),
         key("slash", "seek", "Filter", "show only the checks with these words"),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]]) -> None:
-        super().__init__(tabs, "readiness")
+    def __init__(self, context: PaneContext, controller: ChecksController) -> None:
+        super().__init__(context, "readiness")
+        self.controller = controller
+        controller.view = self
         self.checklist: Checklist | None = None
         self.problem: HeartbeatError | None = None  # why there is no checklist
         self.folds: dict[str, Fold] = {}
@@ -73,7 +75,7 @@ class ReadinessPane(ListPane):
         self.form: TargetForm | None = None
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then ask."""
+        """Mount what the skeleton lacks, once that has been seen; then run the checks."""
         from heartbeat_tui.widgets.text import Lines
 
         head, checks, details = ReadinessHead(), ChecklistView(), CheckDetails()
@@ -86,7 +88,7 @@ class ReadinessPane(ListPane):
             checks.focus()
             self.draw()
         self.refresh_bindings()
-        self.post_message(AskChecks())
+        self.controller.run_checks()
 
     # -- what is shown
 
@@ -97,7 +99,7 @@ class ReadinessPane(ListPane):
         self.refresh_bindings()
 
     def draw(self) -> None:
-        """Give every widget that is there what it shows."""
+        """Show the state in every widget that is mounted."""
         self.show_labels(*self.emulated)
         if self.head is None or self.list is None:
             return
@@ -119,9 +121,9 @@ class ReadinessPane(ListPane):
 
     @property
     def emulated(self) -> tuple[str, ...]:
-        """Say it where an emulator is asked, unless the banner does."""
+        """Name the emulator that is asked, unless the banner does."""
         endpoint = self.checklist.endpoint if self.checklist else None
-        return (f"EMULATED at {endpoint}",) if endpoint and not self.banner else ()
+        return (f"EMULATED at {endpoint}",) if endpoint and not self.context.banner else ()
 
     def on_screen_resume(self) -> None:
         self.awake = True
@@ -144,7 +146,7 @@ class ReadinessPane(ListPane):
 
     @property
     def narrow(self) -> bool:
-        """Tell whether there is room for one thing at a time."""
+        """Return whether there is room for list or details alone."""
         return self.app.size.width < 110
 
     def offered(self) -> dict[str, bool]:
@@ -187,9 +189,9 @@ class ReadinessPane(ListPane):
         self.draw()
         self.refresh_bindings()
 
-    def action_fix(self) -> None:
+    async def action_fix(self) -> None:
         if self.result is not None:
-            self.post_message(Mend(self.result))
+            await self.controller.show_fix(self.result)
 
     def action_copy(self) -> None:
         from heartbeat_tui.checks.text import command_of
@@ -201,19 +203,19 @@ class ReadinessPane(ListPane):
 
     def action_ask(self) -> None:
         if self.row is not None and self.row.check is not None:
-            self.post_message(AskChecks((self.row.check.id,)))
+            self.controller.run_checks((self.row.check.id,))
 
     def action_ask_group(self) -> None:
         from heartbeat_tui.checks.text import group_name
 
         if self.row is not None:
-            self.post_message(AskChecks(group_name(self.row)))
+            self.controller.run_checks(group_name(self.row))
 
     def action_ask_all(self) -> None:
-        self.post_message(AskChecks())
+        self.controller.run_checks()
 
     def action_stop(self) -> None:
-        self.post_message(StopChecks())
+        self.controller.stop()
 
     def action_next(self) -> None:
         following = self.checklist.report.next if self.checklist else None
@@ -247,12 +249,16 @@ class ReadinessPane(ListPane):
         event.stop()
         await self.close_form()
         if isinstance(event.form, TargetForm) and event.form.choices:
-            self.post_message(Aim(event.form.choices))
+            self.controller.choose_target(event.form.choices)
 
-    def on_offered(self, event: Offered) -> None:
+    def on_target_form_wanted(self, event: TargetForm.Wanted) -> None:
+        event.stop()
+        self.controller.find_offers(event.project, event.zone)
+
+    def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
         """Complete the form from what there is."""
         if self.form is not None:
-            self.form.offer(event.project, event.zone, event.offers)
+            self.form.offer(project, zone, offers)
 
 
 class ReadinessHead(Lines):
@@ -270,6 +276,8 @@ class ReadinessHead(Lines):
         width = self.content_size.width
         if not width:
             return
+        from heartbeat_tui.checks.text import headline, justified, progress, who
+
         tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
         first = justified(list(headline(checklist, failed=failed)), tail, width)
         second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
@@ -319,6 +327,8 @@ class CheckDetails(Vertical):
         scroll = self.query_one("#details-scroll", VerticalScroll)
         width = scroll.scrollable_content_region.width
         if self.shown is not None and width:
+            from heartbeat_tui.checks.text import details
+
             row, checklist = self.shown
             lines: list[Content] = [styled_line(line) for line in details(row, checklist, width - 1)]
             self.query_one("#details-text", Lines).set_lines(lines)
@@ -328,7 +338,7 @@ class CheckDetails(Vertical):
 
 
 class ChecklistView(LinesList):
-    """The next step is pointed at, as long as nobody has moved."""
+    """Points at the next step until the cursor is moved by hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "unfold(True)", "Unfold", show=False),
@@ -357,7 +367,9 @@ class ChecklistView(LinesList):
         self.cursor = next((keys.index(key) for key in wanted if key in keys), self.cursor)
 
     def draw_row(self, index: int, width: int) -> Content:
-        names = min(self.longest, 20 if width >= 54 else max(14, width // 3))
+        from heartbeat_tui.checks.text import row_line
+
+        names = min(self.longest, 24 if width >= 54 else max(14, width // 3))
         return styled_line(row_line(self.rows[index], width, names))
 
     def point_at(self, index: int) -> None:
@@ -365,7 +377,7 @@ class ChecklistView(LinesList):
         super().point_at(index)
 
     def clicked(self, *, again: bool) -> None:
-        """Open or shut a section at once."""
+        """Open or shut a section with one click."""
         if again or (self.row is not None and self.row.is_section):
             self.action_choose()
 

@@ -1,4 +1,4 @@
-"""The target, chosen in place, completed from what Google Cloud offers and checked as one types."""
+"""The form of the target: the TPU VM to check for, with completion and validation while typing."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits
-from heartbeat_core.cloud.target import PROVISIONING, Target
-from heartbeat_tui.checks.model import TargetOffers
+from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits, runtime_for
+from heartbeat_core.cloud.target import PROVISIONING, Target, TargetOffers
 from heartbeat_tui.checks.text import came_from
-from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
 from heartbeat_tui.widgets.text import styled
 
 FIELDS = (
     Field("project", "project", "the id of the project"),
-    Field("zone", "zone", "where the TPU VM is to be"),
+    Field("zone", "zone", "the zone of the TPU VM"),
     Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
     Field("runtime_version", "runtime", "the image of the TPU VM"),
-    Field("provisioning", "provisioning", "on demand, spot (taken back when needed) or reserved", PROVISIONING),
-    Field("service_account", "account of VM", "empty: one that holds TPU Admin is looked for"),
+    Field("provisioning", "provisioning", "on demand, spot (preemptible) or reserved", PROVISIONING),
+    Field("service_account", "service account", "empty: one that holds TPU Admin"),
 )
 OPTIONAL = ("service_account",)
 PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
@@ -31,16 +30,15 @@ ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
 RUNTIME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
-MOST_SHOWN = 4
 
 
 def texts_of(target: Target) -> dict[str, str]:
-    """Write a target into its fields."""
+    """Return the texts of the fields for a target."""
     return {field.name: getattr(target, field.name).value or "" for field in FIELDS}
 
 
 def options(name: str, offers: TargetOffers | None) -> tuple[str, ...]:
-    """List what a field may be completed to."""
+    """Return the completions of a field."""
     listed: tuple[str, ...] = getattr(offers, LISTED[name]) if offers and name in LISTED else ()
     if name == "runtime_version":
         known = tuple(dict.fromkeys(family.runtime for family in FAMILIES))
@@ -49,10 +47,10 @@ def options(name: str, offers: TargetOffers | None) -> tuple[str, ...]:
 
 
 def note_of(name: str, texts: Mapping[str, str], offers: TargetOffers | None) -> Note | None:
-    """Say what is wrong or doubtful in a field, None where it is fine."""
+    """Return what is wrong or doubtful in a field, None for nothing."""
     text = texts[name].strip()
     if not text:
-        return None if name in OPTIONAL else Note("It is needed.", "failed")
+        return None if name in OPTIONAL else Note("Required.", "failed")
     malformed = {
         "project": (PROJECT, "6 to 30 small letters, digits and hyphens, a letter first: llm-dev-42."),
         "zone": (ZONE, "A zone is written like us-central1-b."),
@@ -68,15 +66,15 @@ def note_of(name: str, texts: Mapping[str, str], offers: TargetOffers | None) ->
         return runtime_note(text, texts["accelerator_type"], listed)
     if listed and text not in listed:
         what = {"project": "You cannot see this project.", "zone": "No TPUs there."}[name]
-        return Note(f"{what} There {'is' if len(listed) == 1 else 'are'} {some(listed)}.", "attention")
+        return Note(f"{what} Available: {some(listed)}.", "attention")
     return None
 
 
 def accelerator_note(text: str, zone: str, listed: tuple[str, ...]) -> Note | None:
     if listed and text not in listed:
-        return Note(f"{zone} does not offer it, but {some(closest(text, listed))}.", "attention")
+        return Note(f"Not offered in {zone}. Available: {some(closest(text, listed))}.", "attention")
     if not listed and find_accelerator(text) is None:
-        return Note("Not known here; it is written like v6e-1 or v5litepod-4.", "attention")
+        return Note("Unknown type; it is written like v6e-1 or v5litepod-4.", "attention")
     return None
 
 
@@ -85,39 +83,28 @@ def runtime_note(text: str, accelerator_type: str, listed: tuple[str, ...]) -> N
     if accelerator and runtime_fits(accelerator, text) is False:
         return Note(f"It has no driver for {accelerator.type}; {accelerator.family.runtime} has.", "attention")
     if listed and text not in listed:
-        return Note("The zone does not offer it.", "attention")
+        return Note("Not offered in the zone.", "attention")
     return None
 
 
 def closest(text: str, listed: tuple[str, ...]) -> tuple[str, ...]:
-    """Put those of the same generation first."""
+    """Return the types sorted, those of the same generation first."""
     prefix = text.partition("-")[0]
     return tuple(sorted(listed, key=lambda name: not name.startswith(prefix)))
 
 
 def matching(name: str, text: str, offers: TargetOffers | None) -> tuple[str, ...]:
-    """List what the text may be completed to."""
+    """Return the completions of a text."""
     return tuple(option for option in options(name, offers) if option.casefold().startswith(text.strip().casefold()))
 
 
-def some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
-    return ", ".join(names[:MOST_SHOWN]) + more
-
-
-def runtime_for(accelerator_type: str) -> str | None:
-    """Name the runtime that goes with a type, None where that is not known."""
-    accelerator = find_accelerator(accelerator_type)
-    return accelerator.family.runtime if accelerator else None
-
-
 def changed(texts: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
-    """Give the fields that say something else than before."""
+    """Return the fields that differ from before."""
     return {name: texts[name].strip() for name in (field.name for field in FIELDS) if texts[name].strip() != before[name]}
 
 
 class TargetForm(Form):
-    """Six fields."""
+    """Edits the target in six fields."""
 
     DEFAULT_CSS = """
     TargetForm .field { margin-bottom: 1; }
@@ -128,7 +115,7 @@ class TargetForm(Form):
     FIELDS = FIELDS
     BUTTONS = (("enter", "Check this", "accept"), ("→", "Complete", "complete"))
     COMPLETES = True
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("target", "Check", "ask for this target", "leave the target as it was")]
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("target", "Check", "check for this target", "keep the old target")]
 
     class Wanted(Message):
         """What there is to choose from, for this project and zone, is wanted."""
@@ -140,7 +127,7 @@ class TargetForm(Form):
     def __init__(self, target: Target) -> None:
         self.target = target
         self.before = texts_of(target)
-        super().__init__(self.before, "the TPU VM to be ready for", id="target-form")
+        super().__init__(self.before, "target: the TPU VM to check for", id="target-form")
         self.offers: TargetOffers | None = None
         self.asked = ("", "")
         self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])  # as the type changes
@@ -152,7 +139,7 @@ class TargetForm(Form):
         return "zone" if self.texts["project"] else "project"
 
     def changed(self, name: str) -> None:
-        """Where the runtime goes with the type, it changes with it."""
+        """Change the runtime with the type, where it is the one of the type."""
         goes_with = runtime_for(self.texts["accelerator_type"])
         if name == "runtime_version":
             self.follows = self.texts[name] == goes_with
@@ -162,7 +149,7 @@ class TargetForm(Form):
             self.want()
 
     def want(self) -> None:
-        """Ask what there is to choose from, where project and zone make sense."""
+        """Request the options, where project and zone are well-formed."""
         project, zone = (self.texts[name].strip() for name in ("project", "zone"))
         sound = [name for name in ("project", "zone") if self.texts[name] and not self.malformed(name)]
         wanted = (project if "project" in sound else "", zone if "zone" in sound else "")
@@ -175,7 +162,7 @@ class TargetForm(Form):
         return note is not None and note.wrong
 
     def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
-        """Take what there is to choose from, unless it was asked for another place."""
+        """Take the options, unless they are for another project or zone."""
         if (project, zone) == self.asked:
             self.offers = offers
             self.check()
@@ -184,7 +171,7 @@ class TargetForm(Form):
         return {field.name: self.note(field) for field in self.FIELDS}
 
     def note(self, field: Field) -> Note:
-        """Say what is wrong with a field, where it came from, or what there is."""
+        """Return what is wrong with a field, its source, or its options."""
         note, options = note_of(field.name, self.texts, self.offers), self.options(field.name)
         if options and (note is None or note.wrong):  # half a name is no mistake yet
             return Note(some(options), "unfinished" if note else "quiet")
@@ -194,22 +181,22 @@ class TargetForm(Form):
         return matching(name, text, self.offers)
 
     def options(self, name: str) -> tuple[str, ...]:
-        """List what the text may become, once it was changed."""
+        """Return the completions of a field that was changed."""
         text = self.texts[name].strip()
         if not text or text == self.before[name] or name not in LISTED:
             return ()
         return tuple(option for option in matching(name, text, self.offers) if option != text)
 
     def hint(self, field: Field) -> str:
-        """Say where the text came from, else what the field is."""
+        """Return the source of an unchanged text, else what the field is."""
         text = self.texts[field.name].strip()
         return came_from(getattr(self.target, field.name).source) if text and text == self.before[field.name] else field.hint
 
     def sentences(self) -> Sequence[Content]:
         if self.offers is None:
-            return [styled("Asking what there is to choose from …", "quiet")]
+            return [styled("Loading the options …", "quiet")]
         if self.offers.problem:
-            return [styled(f"Not all there is to choose from could be asked: {self.offers.problem}.", "attention")]
+            return [styled(f"Not all options could be loaded: {self.offers.problem}.", "attention")]
         count = f"{len(self.offers.zones)} zones with TPUs, {len(self.offers.accelerator_types)} types and "
         return [styled(f"{count}{len(self.offers.runtime_versions)} runtimes in {self.asked[1] or 'this zone'}.", "quiet")]
 

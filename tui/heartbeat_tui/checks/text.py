@@ -1,4 +1,4 @@
-"""What the readiness pane says, as (text, ink), so that all of it can be tested and copied as text."""
+"""Texts of the Readiness pane, as lines of (text, style)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.model import Checklist, Watch
 
-Piece = tuple[str, str]  # text, ink
-Line = tuple[Piece, ...]
+StyledText = tuple[str, str]  # text, style
+Line = tuple[StyledText, ...]
 Fold = Literal["open", "shut"]
 
-STATUS_INKS: dict[Status, str] = {
+STATUS_STYLES: dict[Status, str] = {
     "pass": "ok",
     "warn": "attention",
     "fail": "failed",
@@ -33,17 +33,17 @@ STATUS_INKS: dict[Status, str] = {
 }
 STATUS_WORDS: dict[Status, str] = {"not_applicable": "not applicable", "unknown": "could not tell"}
 SHORT_WORDS: dict[Status, str] = {"not_applicable": "n/a", "unknown": "unknown"}
-FINE: tuple[Status, ...] = ("pass", "not_applicable", "blocked")  # nothing to be done about these now
-TELLING: tuple[Status, ...] = ("fail", "unknown", "warn")
+QUIET: tuple[Status, ...] = ("pass", "not_applicable", "blocked")  # nothing to do about these now
+OPEN: tuple[Status, ...] = ("fail", "unknown", "warn")
 WORST: tuple[Status, ...] = ("fail", "unknown", "blocked", "warn", "pass", "not_applicable")
-ASKING = "◌"
-LABEL = 10  # columns of the words at the left of the details
+PENDING = "◌"
+LABEL = 10  # columns of the labels in the details
 PROVISIONING = {"on-demand": "on demand", "spot": "as spot", "reserved": "from a reservation"}
 
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One line of the checklist: a section, or a check with what it found (None: not answered yet)."""
+    """One line of the checklist: a section, or a check with its result (None: none yet)."""
 
     key: str
     text: str
@@ -64,8 +64,8 @@ class CheckRow:
 # -- the checklist
 
 
-def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -> tuple[CheckRow, ...]:
-    """List each section, and below it what there is to do or to know; all of it where it was opened, or what is sought."""
+def rows_of(checklist: Checklist, folds: Mapping[str, Fold], query: str = "") -> tuple[CheckRow, ...]:
+    """Return the rows: each section, and below it its open checks; all where it is unfolded, or what matches ``query``."""
     found = {result.id: result for result in checklist.report.results}
     after = checklist.report.next
     rows: list[CheckRow] = []
@@ -75,14 +75,14 @@ def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -
             continue
         results = tuple(found[check.id] for check in checks if check.id in found)
         asking = tuple(check.id for check in checks if check.id in checklist.asking)
-        below = tuple(check for check in checks if shown(check, found.get(check.id), folds.get(title), sought))
-        if sought and not below:
+        below = tuple(check for check in checks if shown(check, found.get(check.id), folds.get(title), query))
+        if query and not below:
             continue
         rows.append(CheckRow(title, title, title, results=results, checks=checks, asking=len(asking), open=bool(below)))
         rows += [
             CheckRow(
                 check.id,
-                check.id.partition(".")[2],
+                check.title,
                 title,
                 check=check,
                 result=found.get(check.id),
@@ -94,17 +94,17 @@ def rows_of(checklist: Checklist, folds: Mapping[str, Fold], sought: str = "") -
     return tuple(rows)
 
 
-def shown(check: Check, result: Result | None, fold: Fold | None, sought: str) -> bool:
-    if sought:
-        words = [check.id, check.question, *((result.summary, result.status) if result else ())]
-        return sought.casefold() in " ".join(words).casefold()
+def shown(check: Check, result: Result | None, fold: Fold | None, query: str) -> bool:
+    if query:
+        words = [check.id, check.title, check.question, *((result.summary, result.status) if result else ())]
+        return query.casefold() in " ".join(words).casefold()
     if fold is not None:
         return fold == "open"
-    return result is not None and result.status in TELLING
+    return result is not None and result.status in OPEN
 
 
 def row_line(row: CheckRow, width: int, names: int) -> Line:
-    """Write a row into ``width`` columns; ``names`` is how wide the names of checks are."""
+    """Return a row in ``width`` columns; ``names`` is the width of the titles."""
     return section_line(row, width) if row.is_section else check_line(row, width, names)
 
 
@@ -112,31 +112,31 @@ def section_line(row: CheckRow, width: int) -> Line:
     counts = count(row.results)
     worst = next((status for status in WORST if status in counts), None)
     complete = len(row.results) == len(row.checks) and not row.asking
-    mark: Piece = (GLYPHS[worst], STATUS_INKS[worst]) if worst and complete else (ASKING, "quiet")
-    head: list[Piece] = [(" ▾ " if row.open else " ▸ ", "quiet"), mark, (f" {row.text}", "strong")]
-    words = [(f"{number} {SHORT_WORDS.get(status, status)}", STATUS_INKS[status]) for status, number in counts.items()]
-    glyphs = [(f"{number} {GLYPHS[status]}", STATUS_INKS[status]) for status, number in counts.items()]
+    mark: StyledText = (GLYPHS[worst], STATUS_STYLES[worst]) if worst and complete else (PENDING, "quiet")
+    head: list[StyledText] = [(" ▾ " if row.open else " ▸ ", "quiet"), mark, (f" {row.text}", "strong")]
+    words = [(f"{number} {SHORT_WORDS.get(status, status)}", STATUS_STYLES[status]) for status, number in counts.items()]
+    glyphs = [(f"{number} {GLYPHS[status]}", STATUS_STYLES[status]) for status, number in counts.items()]
     if not complete:
         left = len(row.checks) - len(row.results)
-        to_come = (f"{max(left, row.asking)} to come" if left else f"asking {row.asking}", "quiet")
-        words, glyphs = [*words, to_come], [*glyphs, to_come]
+        pending = (f"{max(left, row.asking)} pending" if left else f"checking {row.asking}", "quiet")
+        words, glyphs = [*words, pending], [*glyphs, pending]
     room = width - sum(len(text) for text, _ in head) - 2
     return justified(head, spaced(words if sum(len(text) + 2 for text, _ in words) - 2 <= room else glyphs), width)
 
 
-def spaced(pieces: list[Piece]) -> list[Piece]:
+def spaced(pieces: list[StyledText]) -> list[StyledText]:
     return [piece for index, part in enumerate(pieces) for piece in ([("  ", ""), part] if index else [part])]
 
 
 def check_line(row: CheckRow, width: int, names: int) -> Line:
     result = row.result
-    glyph, kind = (GLYPHS[result.status], STATUS_INKS[result.status]) if result and not row.asking else (ASKING, "quiet")
-    said = result.summary if result else "asking …" if row.asking else "not asked yet"
-    head: list[Piece] = [
+    glyph, kind = (GLYPHS[result.status], STATUS_STYLES[result.status]) if result and not row.asking else (PENDING, "quiet")
+    summary = result.summary if result else "checking …" if row.asking else "not checked yet"
+    head: list[StyledText] = [
         (" ➤ " if row.next else "   ", "beat"),
         (f"{glyph} ", kind),
         (f"{shortened(row.text, names):<{names}}  ", "plain"),
-        (said, "quiet" if result is None or result.status in FINE else "plain"),
+        (summary, "quiet" if result is None or result.status in QUIET else "plain"),
     ]
     return justified(head, [("next", "beat")] if row.next else [], width)
 
@@ -145,10 +145,10 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def justified(head: list[Piece], tail: list[Piece], width: int) -> Line:
-    """Put ``tail`` at the right edge, and cut ``head`` where it does not fit."""
+def justified(head: list[StyledText], tail: list[StyledText], width: int) -> Line:
+    """Return a line with ``tail`` at the right edge; ``head`` is cut where it does not fit."""
     room = max(0, width - sum(len(text) for text, _ in tail) - (2 if tail else 1))
-    cut: list[Piece] = []
+    cut: list[StyledText] = []
     for text, kind in head:
         if len(text) > room:
             cut.append((text[: max(0, room - 1)] + "…" if room else "", kind))
@@ -163,23 +163,23 @@ def justified(head: list[Piece], tail: list[Piece], width: int) -> Line:
 
 
 def problem_lines(problem: HeartbeatError) -> list[Line]:
-    """Say why nothing could be checked, and what to do."""
-    said: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), (), ((problem.remedy, "plain"),)]
-    return [*said, (), (("Then press R to look again.", "quiet"),)]
+    """Return why nothing could be checked, and what to do."""
+    lines: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), (), ((problem.remedy, "plain"),)]
+    return [*lines, (), (("Then press R to check again.", "quiet"),)]
 
 
 def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
-    """Say how far one is: ready, how many steps are left, or that it cannot be told."""
+    """Return the headline: ready, the number of steps left, or unknown."""
     if checklist is None and failed:
         return (("✗ nothing could be checked", "failed"),)
     if checklist is None:
-        return ((f"{ASKING} looking around …", "quiet"),)
+        return ((f"{PENDING} detecting the environment …", "quiet"),)
     report, total = checklist.report, len(checklist.checks)
-    goal: Piece = (goal_of(report.target), "plain")
+    goal: StyledText = (goal_of(report.target), "plain")
     answered = len(report.results)
     if answered < total:
-        doing = "asking" if checklist.busy else "asked"
-        return ((f"{ASKING} {doing} {answered} of {total}", "beat"), goal, *so_far(report.steps_left))
+        doing = "checking" if checklist.busy else "checked"
+        return ((f"{PENDING} {doing} {answered} of {total}", "beat"), goal, *so_far(report.steps_left))
     glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[report.ready]
     return ((f"{glyph} {report.headline()}", kind), goal)
 
@@ -196,33 +196,33 @@ def goal_of(target: Target | None) -> str:
 
 
 def progress(checklist: Checklist) -> str:
-    """Say what is being done beside the first round: "asking 3 …", "watching tpu, next look in 8 s"."""
+    """Return what is in progress: "checking 3 …", "watching tpu, next check in 8 s"."""
     watch, asking = checklist.watch, len(checklist.asking)
     if watch is not None:
-        return watch_words(watch)
-    return f"asking {asking} …" if asking else "asking …" if checklist.busy else ""
+        return watch_text(watch)
+    return f"checking {asking} …" if asking else "checking …" if checklist.busy else ""
 
 
-def watch_words(watch: Watch) -> str:
+def watch_text(watch: Watch) -> str:
     name = watch.check_id.partition(".")[2]
-    return f"watching {name}: looked {watch.tries}×, again after {watch.wait_s:g} s" if watch.tries else f"watching {name}"
+    return f"watching {name}: checked {watch.tries}×, again after {watch.wait_s:g} s" if watch.tries else f"watching {name}"
 
 
 def who(checklist: Checklist) -> str:
-    """Say as whom this asks and of which project, and where each came from."""
+    """Return principal, project, zone and type, each with its source."""
     report = checklist.report
     parts = [f"as {report.principal}"] if report.principal else []
     target = report.target
     if target is not None:
         project = target.project
-        parts.append(f"project {project.value} ({came_from(project.source)})" if project else "no project: press t to choose one")
+        parts.append(f"project {project.value} ({came_from(project.source)})" if project else "no project: t chooses one")
         parts.append(f"zone {came_from(target.zone.source)}")
         parts.append(f"type {came_from(target.accelerator_type.source)}")
     return " · ".join(parts)
 
 
 def came_from(source: str) -> str:
-    """Say where a part of the target came from: "from PROJECT_ID", "by default"."""
+    """Return the source of a part of the target: "from PROJECT_ID", "by default"."""
     if source == "default":
         return "by default"
     return source if source.startswith(("chosen here", "goes with")) else f"from {source}"
@@ -232,15 +232,15 @@ def came_from(source: str) -> str:
 
 
 def details(row: CheckRow | None, checklist: Checklist, width: int) -> list[Line]:
-    """Write all that is known of a row, wrapped to ``width``."""
+    """Return the details of a row, wrapped to ``width``."""
     if row is None:
-        return [(("Nothing here. Press escape to see all checks.", "quiet"),)]
+        return [(("No check matches. escape shows all checks.", "quiet"),)]
     if row.is_section:
         return section_details(row, width)
     assert row.check is not None
     if row.result is None:
-        said = "It is being asked." if row.asking else "It has not been asked yet."
-        return [((said, "quiet"),), *needs(row.check, width)]
+        state = "The check is running." if row.asking else "Not checked yet."
+        return [((state, "quiet"),), *needs(row.check, width)]
     return result_details(row.result, row.check, checklist, width)
 
 
@@ -250,59 +250,59 @@ def section_details(row: CheckRow, width: int) -> list[Line]:
     names = max(len(check.id) for check in row.checks)
     for check in row.checks:
         result = found.get(check.id)
-        glyph, kind = (GLYPHS[result.status], STATUS_INKS[result.status]) if result else (ASKING, "quiet")
-        head: list[Piece] = [(f"{glyph} ", kind), (f"{check.id:<{names}}  ", "quiet"), (result.summary if result else "…", "plain")]
+        glyph, kind = (GLYPHS[result.status], STATUS_STYLES[result.status]) if result else (PENDING, "quiet")
+        head: list[StyledText] = [(f"{glyph} ", kind), (f"{check.id:<{names}}  ", "quiet"), (result.summary if result else "…", "plain")]
         lines.append(justified(head, [], width))
     return lines
 
 
 def result_details(result: Result, check: Check, checklist: Checklist, width: int) -> list[Line]:
-    status, kind = STATUS_WORDS.get(result.status, result.status), STATUS_INKS[result.status]
-    lines = labelled(f"{GLYPHS[result.status]} {status}", result.summary, width, label_ink=kind, ink="strong")
+    status, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
+    lines = labelled(f"{GLYPHS[result.status]} {status}", result.summary, width, label_style=kind, style="strong")
     if result.blocked_by:
-        lines += labelled("", f"Mend {' and '.join(result.blocked_by)} first.", width)
+        lines += labelled("", f"Fix {' and '.join(result.blocked_by)} first.", width)
     if result.why:
         lines += [(), *labelled("why", result.why, width)]
-    for number, remedy in enumerate(result.remedies):
-        lines += [(), *remedy_lines(remedy, "remedy" if number == 0 else "or", width)]
+    for number, fix in enumerate(result.remedies):
+        lines += [(), *fix_lines(fix, "fix" if number == 0 else "or", width)]
     if result.link:
-        lines += [(), *labelled("more", result.link, width, ink="quiet")]
+        lines += [(), *labelled("more", result.link, width, style="quiet")]
     if result.evidence:
         lines.append(())
         for number, evidence in enumerate(result.evidence):
             lines += evidence_lines(evidence, "evidence" if number == 0 else "", width)
-    lines += [(), *labelled("id", f"{result.id}, {took(result.took_ms)}", width, ink="quiet"), *needs(check, width)]
+    lines += [(), *labelled("id", f"{result.id}, {took(result.took_ms)}", width, style="quiet"), *needs(check, width)]
     if checklist.watch is not None and checklist.watch.check_id == result.id:
-        lines += [(), *labelled("watched", f"{watch_words(checklist.watch)}. {PATIENCE}", width, ink="beat")]
+        lines += [(), *labelled("watched", f"{watch_text(checklist.watch)}. {PROPAGATION}", width, style="beat")]
     return lines
 
 
-PATIENCE = "Enabling takes minutes, an answer about quota one or two days."
+PROPAGATION = "Enabling an API takes a few minutes to propagate, a quota request one or two days."
 
 
 def needs(check: Check, width: int) -> list[Line]:
-    lines = labelled("after", ", ".join(check.needs), width, ink="quiet") if check.needs else []
-    return lines + (labelled("needs", f"{check.permission}, to look", width, ink="quiet") if check.permission else [])
+    lines = labelled("after", ", ".join(check.needs), width, style="quiet") if check.needs else []
+    return lines + (labelled("needs", f"{check.permission}, to check", width, style="quiet") if check.permission else [])
 
 
-def remedy_lines(remedy: Remedy, label: str, width: int) -> list[Line]:
-    lines = labelled(label, remedy.text, width)
-    if remedy.shell or remedy.page:
-        lines += labelled("", remedy.shell or remedy.page or "", width, ink="command")
-    return lines + labelled("", effects(remedy), width, ink="quiet")
+def fix_lines(fix: Remedy, label: str, width: int) -> list[Line]:
+    lines = labelled(label, fix.text, width)
+    if fix.shell or fix.page:
+        lines += labelled("", fix.shell or fix.page or "", width, style="command")
+    return lines + labelled("", effects(fix), width, style="quiet")
 
 
 def effects(remedy: Remedy) -> str:
-    """Say what a remedy changes and costs: "changes the project · costs nothing"."""
+    """Return what a fix changes and costs: "changes the project · costs nothing"."""
     if not remedy.changes and not remedy.missing:
         return "changes nothing" if remedy.command else ""
     parts = [f"changes {remedy.changes}" if not remedy.changes.startswith(VERBS) else remedy.changes] if remedy.changes else []
     parts.append(costs(remedy))
-    parts += [f"asks for {', '.join(place.strip('<>').lower().replace('_', ' ') for place in remedy.missing)}"] if remedy.missing else []
+    parts += [f"needs {', '.join(place.strip('<>').lower().replace('_', ' ') for place in remedy.missing)}"] if remedy.missing else []
     return " · ".join(part for part in parts if part)
 
 
-VERBS = ("creates ", "deletes ", "enables ", "installs ", "replaces ", "asks ", "builds ", "grants ")
+VERBS = ("creates ", "deletes ", "enables ", "installs ", "replaces ", "requests ", "builds ", "grants ")
 
 
 def costs(remedy: Remedy) -> str:
@@ -312,11 +312,11 @@ def costs(remedy: Remedy) -> str:
 def evidence_lines(evidence: Evidence, label: str, width: int) -> list[Line]:
     where = evidence.principal if evidence.principal.startswith("this machine") else f"as {evidence.principal}"
     when = f"{clock_time(evidence.at)}, {took(evidence.took_ms)}, {where}" if evidence.took_ms else f"{clock_time(evidence.at)}, {where}"
-    return labelled(label, f"{evidence.asked} → {evidence.answered}", width, ink="plain") + labelled("", when, width, ink="quiet")
+    return labelled(label, f"{evidence.asked} → {evidence.answered}", width, style="plain") + labelled("", when, width, style="quiet")
 
 
 def clock_time(at: str) -> str:
-    """Write a moment as the time of day here."""
+    """Return a moment as the local time of day."""
     try:
         return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone().strftime("%H:%M:%S")
     except ValueError:
@@ -327,21 +327,21 @@ def took(milliseconds: float) -> str:
     return scaled(milliseconds, ((1.0, "ms"), (1e3, "s"))) if milliseconds >= 1 else "< 1 ms"
 
 
-def labelled(label: str, text: str, width: int, *, ink: str = "plain", label_ink: str = "quiet") -> list[Line]:
-    """Put a word at the left and the text beside it, wrapped below itself."""
+def labelled(label: str, text: str, width: int, *, style: str = "plain", label_style: str = "quiet") -> list[Line]:
+    """Return a label and the text beside it, wrapped."""
     column = max(LABEL, len(label) + 2)
     room = max(20, width - column)
     wrapped = [part for line in text.splitlines() for part in wrap(line, room, break_on_hyphens=False) or [""]] or [""]
-    lines: list[Line] = [((f"{label:<{column}}", label_ink), (wrapped[0], ink))]
+    lines: list[Line] = [((f"{label:<{column}}", label_style), (wrapped[0], style))]
     room_left = " " * (LABEL if column == LABEL else column)
-    return lines + [((room_left, ""), (line, ink)) for line in wrapped[1:]]
+    return lines + [((room_left, ""), (line, style)) for line in wrapped[1:]]
 
 
-# -- for the clipboard
+# -- clipboard and groups
 
 
 def command_of(result: Result | None) -> str | None:
-    """Give what is worth copying of a result: the first command, else the first page."""
+    """Return what to copy of a result: the first command, else the first page, else the link."""
     remedies = result.remedies if result else ()
     shells = [remedy.shell for remedy in remedies if remedy.shell]
     pages = [remedy.page for remedy in remedies if remedy.page]
@@ -353,7 +353,7 @@ def plain(lines: Iterable[Line]) -> str:
 
 
 def group_name(row: CheckRow) -> tuple[str, ...]:
-    """Name the groups that a row stands in, as the runner takes them."""
+    """Return the groups of a row's section."""
     return tuple(dict.fromkeys(group_of(check.id) for check in row.checks)) or tuple(
         group for title, groups in SECTIONS if title == row.section for group in groups
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from heartbeat_core.remote.multi_host import MultiHostRun
 
 
-DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible verdict or a failed proof, 3 where the backend cannot run."
+DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible time or a wrong result, 3 where the backend cannot run."
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -34,17 +34,21 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
     output = parser.add_argument_group("output")
     form = output.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, proof")
+    form.add_argument(
+        "--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, quality, proof"
+    )
     form.add_argument("--stream", action="store_true", help="print the worker's own records as they come")
     output.add_argument("--no-save", action="store_true", help="keep no recording")
-    output.add_argument("--calibrate", action="store_true", help="measure this machine's ceiling afterwards, and keep it")
-    output.add_argument("--compare-methods", action="store_true", help="run the handbook's clock, then the honest one; explain the gap")
+    output.add_argument("--calibrate", action="store_true", help="measure this machine's peak afterwards, and keep it")
     output.add_argument(
-        "--profile", type=Path, metavar="DIR", help="keep a profiler's trace, and the HLO of one beat (xla), in a new folder"
+        "--compare-methods", action="store_true", help="run the handbook's method, then the synchronized one; explain the gap"
+    )
+    output.add_argument(
+        "--profile", type=Path, metavar="DIR", help="keep a profiler's trace, and the HLO of one iteration (xla), in a new folder"
     )
     output.add_argument("--from", dest="source", type=Path, metavar="FILE", help="run nothing: report on a recording")
     kept = parser.add_argument_group("the recording")
-    kept.add_argument("--name", help="call the run so, or the group that several runs make")
+    kept.add_argument("--name", help="name the run, or the group that several runs make")
     kept.add_argument("--note", metavar="TEXT", help="write a note to it")
     kept.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag it; repeatable")
     several = parser.add_argument_group("several runs, each a process of its own")
@@ -149,7 +153,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
 
 
 def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
-    """Run the handbook's clock, then the fenced one, on the same work, as the screen does."""
+    """Run the handbook's method, then the synchronized one, on the same work, as the screen does."""
     from heartbeat_core.benchmark.report import explain_gap, report_json
     from heartbeat_core.experiments.experiment import BothMethods, kept_at
 
@@ -161,18 +165,18 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
         runs.append(finished)
     if len(runs) < experiment.total:
         return INTERRUPTED if interrupted else exit_code(runs[0].report())
-    handbook, honest = runs
-    reports = handbook.report(), honest.report()
+    handbook, synchronized = runs
+    reports = handbook.report(), synchronized.report()
     why = explain_gap(*reports)
     if args.json:
-        both = {"handbook": report_json(reports[0], handbook.series), "synchronized": report_json(reports[1], honest.series)}
+        both = {"handbook": report_json(reports[0], handbook.series), "synchronized": report_json(reports[1], synchronized.series)}
         print(json.dumps({"schema": 1, **both, "explanation": why}, allow_nan=False))
     elif not args.stream:
         from heartbeat_tui.commands.bench_output import EXPERIMENT_WIDTH, console_of, print_comparison, print_group
 
         print_comparison(*reports, why)
         print_group(console_of(EXPERIMENT_WIDTH), experiment.group, any(map(kept_at, runs)), "list {}")
-    # the handbook's number is expected to be impossible: only the honest run decides
+    # the handbook's number is expected to be impossible: only the synchronized run decides
     return INTERRUPTED if interrupted else exit_code(reports[1])
 
 
@@ -196,7 +200,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
         print(f"note: {note}", file=sys.stderr)
     complain_of(finished.report())
     if profile and not finished.series.profiled:
-        print("note: no profile was taken: it comes after the last beat of a run that ends by itself", file=sys.stderr)
+        print("note: no profile was taken: it comes after the last iteration of a run that ends by itself", file=sys.stderr)
     return finished, interrupt.came
 
 
@@ -363,7 +367,7 @@ def in_short(report: Report) -> str:
 
     if report.iteration_ns is None:
         return "no figures"
-    return f"{format_ns(report.iteration_ns)}, {format_rate(report.flops_per_s or 0)}, {report.verdict.kind}"
+    return f"{format_ns(report.iteration_ns)}, {format_rate(report.flops_per_s or 0)}, {report.quality.kind}"
 
 
 def judged(reports: Sequence[Report | None], *, some_missing: bool) -> int:
@@ -387,7 +391,7 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
     given = [flag for name, flag in NOT_WITH_ON.items() if getattr(args, name, None)]
     if given:
-        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all beats on several at once.", "Name one: --on NAME:0.")
+        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all runs on several at once.", "Name one: --on NAME:0.")
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with Interrupt(launcher.give_up) as interrupt:

@@ -1,4 +1,4 @@
-"""What ``bench`` says to people: progress while it beats, the handbook's own lines and the honest table afterwards."""
+"""What ``bench`` prints for people: progress while it runs, then the handbook's own lines and the table of figures."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from rich.text import Text
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.profiling import files_of
-from heartbeat_core.benchmark.protocol import Profiled
+from heartbeat_core.benchmark.protocol import Profiled, Proof
 from heartbeat_core.benchmark.report import Report, steady_s, wanted
 from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.statistics import TOO_FEW
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
 from heartbeat_core.experiments.knee import knee_gist, knee_notes, knee_serving
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
-from heartbeat_core.recordings.entry import GLYPHS
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.run import HostLine
+    from heartbeat_core.benchmark.statistics import Statistics
     from heartbeat_core.remote.multi_host import MultiHostRun
 
 
@@ -53,9 +55,9 @@ def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
             with run.changed:
                 stage, count, beaten_s = run.series.stage, run.series.count, steady_s(run.series)
             if run.config.duration_s is not None:
-                progress.update(task, description=stage or "beating", completed=int(beaten_s), total=math.ceil(run.config.duration_s))
+                progress.update(task, description=stage or "measuring", completed=int(beaten_s), total=math.ceil(run.config.duration_s))
             else:
-                progress.update(task, description=stage or "beating", completed=count, total=wanted(run.config))
+                progress.update(task, description=stage or "measuring", completed=count, total=wanted(run.config))
 
 
 def show_progress_of_hosts(runs: MultiHostRun, meanwhile: Callable[[], None]) -> None:
@@ -67,12 +69,12 @@ def show_progress_of_hosts(runs: MultiHostRun, meanwhile: Callable[[], None]) ->
             meanwhile()
             for run, task in zip(runs.runs, tasks, strict=True):
                 with run.changed:
-                    said = run.ending.kind if run.ending else run.series.stage or "beating"
+                    said = run.ending.kind if run.ending else run.series.stage or "measuring"
                     progress.update(task, description=said, completed=run.series.count, total=wanted(run.config))
 
 
 def print_report(report: Report, recording: Path | None) -> None:
-    """Print the handbook's own lines, then the honest table, and where the recording lies."""
+    """Print the handbook's own lines, then the table of figures, and where the recording is kept."""
     console = console_of()
     config, environment = report.config, report.environment
     count = environment.get("threads")
@@ -140,24 +142,32 @@ def rows(report: Report) -> Iterator[Row]:
     if report.handbook:
         clock = report.handbook
         yield "launched", f"{clock.launched}", f"of {clock.products} products"
-        yield "fence", format_ns(clock.fence_ns), "longer until the device was done; an idle one takes " + format_ns(clock.idle_fence_ns)
+        yield "synchronize", format_ns(clock.fence_ns), f"longer until the device was done; idle it takes {format_ns(clock.idle_fence_ns)}"
     yield from chip_rows(report.chips)
     if report.proof:
-        proof = report.proof
-        error = "no number" if proof.error is None else f"{proof.error:.1e}"
-        counted = "" if proof.executed is None else f"; {proof.executed} of {proof.expected} products executed"
-        yield "proof", error, f"row {proof.row} against float64 {'holds' if proof.passed else 'FAILS'}: {proof.implies}{counted}"
-    yield "verdict", "", f"{GLYPHS[report.verdict.kind]} {report.verdict.kind}: {report.verdict.reason}"
+        yield "result check", "no number" if report.proof.error is None else f"{report.proof.error:.1e}", check_words(report.proof)
+    yield "verdict", "", f"{report.verdict.kind}: {report.verdict.reason}"
+    yield "quality", "", f"{report.quality.glyph} {report.quality.kind}: {'; '.join(report.quality.reasons)}"
+
+
+def check_words(proof: Proof) -> str:
+    """Write what the result check looked at, and how it ended."""
+    counted_by_device = "" if proof.executed is None else f"; {proof.executed} of {proof.expected} products launched"
+    what = f"result verified: {checked(proof)}" if proof.passed else failed_proof(proof)
+    left = "" if proof.left_ns is None else f"; {format_ns(proof.left_ns)} of work left after the last synchronize"
+    return f"{what}, error as of {proof.implies}{counted_by_device}{left}"
 
 
 def statistics_rows(report: Report) -> Iterator[Row]:
     stats = report.statistics
     if stats is None:
         return
-    interval = ""
-    if stats.median_low_ns is not None and stats.median_high_ns is not None:
-        interval = f"{format_ns(stats.median_low_ns)} to {format_ns(stats.median_high_ns)} with 95 % confidence, n = {stats.n:,}"
-    yield "median", format_ns(stats.median_ns), interval
+    yield (
+        "median",
+        format_ns(stats.median_ns),
+        f"{interval_words(stats)}; n = {stats.n:,}, {significant(stats.effective_n, 3)} effective samples",
+    )
+    yield "IQR", format_ns(stats.iqr_ns), f"{format_share(stats.relative_iqr)} of the median"
     for q, ns in stats.quantiles:
         if q != 0.5:
             yield f"p{100 * q:g}", format_ns(ns), ""
@@ -167,15 +177,22 @@ def statistics_rows(report: Report) -> Iterator[Row]:
         yield name, format_ns(ns), format_share(ns / stats.median_ns) + " of the median" if stats.median_ns else ""
 
 
+def interval_words(stats: Statistics) -> str:
+    """Write the interval of a median, or why there is none."""
+    if stats.median_low_ns is None or stats.median_high_ns is None:
+        return TOO_FEW
+    return f"95 % CI {format_ns(stats.median_low_ns)} to {format_ns(stats.median_high_ns)}"
+
+
 def throughput_rows(report: Report) -> Iterator[Row]:
     if not (report.flops_per_s and report.bytes_per_s and report.iterations_per_s):
         return
-    first = ", by the first reading" if report.handbook else ""  # the handbook's number; the median is of all readings
-    yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s{first}"
+    by = "by the first reading" if report.handbook else "over all iterations"
+    yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s, {by}"
     yield "memory", format_bytes_rate(report.bytes_per_s), f"{report.config.workload.intensity:.1f} FLOP per byte"
     if report.floor and report.share:
-        name = "of the floor" if report.floor.roof.hard else "of the ceiling"
-        yield name, format_share(report.share), f"{format_ns(report.floor.ns)} by {report.floor.bound}; {report.floor.roof.source}"
+        bound = "memory" if report.floor.bound == "memory" else "arithmetic"
+        yield "of peak", format_share(report.share), f"{format_ns(report.floor.ns)} at best, by {bound}; {report.floor.roof.source}"
 
 
 def counted(count: int, what: str) -> str:
@@ -183,7 +200,7 @@ def counted(count: int, what: str) -> str:
 
 
 def start_rows(report: Report) -> Iterator[Row]:
-    """State what came before the steady state: the handbook's two reasons, each timed apart."""
+    """Return the rows of what came before the steady state, each timed apart."""
     if report.cold_ns:
         times = f"{report.cold_ns / report.statistics.median_ns:.1f} × the median" if report.statistics else ""
         yield "cold", format_ns(report.cold_ns), times
@@ -199,7 +216,7 @@ def print_hosts(config: BenchmarkConfig, runs: MultiHostRun) -> None:
     """Print a line a host, the recordings, and how far the hosts lie apart."""
     console = console_of()
     console.print(Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {runs.labels[0]}"))
-    table = Table("host", "median", "95 % interval", "p95", "verdict", box=None, padding=(0, 2, 0, 0))
+    table = Table("host", "median", "95 % CI", "p95", "quality", box=None, padding=(0, 2, 0, 0))
     for line in runs.hosts():
         table.add_row(*(Text(cell) for cell in host_cells(line)))
     console.print(table)
@@ -213,10 +230,10 @@ def print_hosts(config: BenchmarkConfig, runs: MultiHostRun) -> None:
 
 
 def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:
-    """Write one host: name, median, its interval, p95, verdict or how it ended."""
+    """Write one host: name, median, its interval, p95, quality or how it ended."""
     report = line.report
     stats, ending = report.statistics, report.ending
-    judged = f"{GLYPHS[report.verdict.kind]} {report.verdict.kind}"
+    judged = f"{report.quality.glyph} {report.quality.kind}"
     said = judged if ending is None or ending.clean else f"✗ {ending.kind}"
     if stats is None:
         return line.name, "–", "", "–", said
@@ -227,24 +244,24 @@ def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:
     return line.name, format_ns(stats.median_ns), interval, format_ns(p95) if p95 is not None else "–", said
 
 
-def print_comparison(handbook: Report, honest: Report, why: str) -> None:
-    """Print both clocks side by side and why they differ."""
+def print_comparison(handbook: Report, synchronized: Report, why: str) -> None:
+    """Print both timing methods side by side, and why they differ where they do."""
     console = console_of()
-    table = Table("", "the handbook's clock", "the fenced clock", box=None, padding=(0, 2))
-    pairs = [("per iteration", *(format_ns(r.iteration_ns or 0) for r in (handbook, honest)))]
-    pairs += [("throughput", *(format_rate(r.flops_per_s or 0) for r in (handbook, honest)))]
+    table = Table("", "handbook's method", "synchronized", box=None, padding=(0, 2))
+    pairs = [("per iteration", *(format_ns(r.iteration_ns or 0) for r in (handbook, synchronized)))]
+    pairs += [("throughput", *(format_rate(r.flops_per_s or 0) for r in (handbook, synchronized)))]
     clock = handbook.handbook
     if clock:
         finished = clock.launched if clock.finished else 0
         counted = f"{clock.launched} launched, {finished} finished at the stop"
-        executed = honest.proof.executed if honest.proof and honest.proof.executed is not None else honest.count
-        pairs += [(f"of {clock.products}", counted, f"{executed} executed, warm-up included")]
-    pairs += [("verdict", *(f"{GLYPHS[r.verdict.kind]} {r.verdict.kind}" for r in (handbook, honest)))]
+        launched = synchronized.proof.executed if synchronized.proof and synchronized.proof.executed is not None else synchronized.count
+        pairs += [(f"of {clock.products}", counted, f"{launched} launched, warm-up included")]
+    pairs += [("quality", *(f"{r.quality.glyph} {r.quality.kind}" for r in (handbook, synchronized)))]
     for name, left, right in pairs:
         table.add_row(Text(name), Text(left), Text(right))
     console.print(table)
-    for report in (handbook, honest):
-        console.print(Text(f"{report.config.method}: {report.verdict.kind}: {report.verdict.reason}"))
+    for report in (handbook, synchronized):
+        console.print(Text(f"{report.config.method}: {report.quality.kind}: {report.quality.reasons[0]}"))
     console.print(Text(why))
 
 
@@ -265,7 +282,7 @@ def print_sweep(swept: Swept) -> None:
     for axis in swept.axes:
         table.add_column(axis.name, justify="right" if axis.numeric else "left")
     for title in TITLES[:-1]:
-        table.add_column(title, justify="right", no_wrap=title != "95 % interval")
+        table.add_column(title, justify="right", no_wrap=title != "95 % CI")
     table.add_column(TITLES[-1])
     for point in swept.points:
         table.add_row(*(Text(cell) for cell in row(point, swept)))
@@ -284,8 +301,8 @@ def print_sweep(swept: Swept) -> None:
 
 def row(point: SweepPoint, swept: Swept) -> list[str]:
     values = (point.values[axis.name] for axis in swept.axes)
-    *cells, verdict = point_cells(point)
-    judged = f"{GLYPHS[verdict]} {verdict}" if verdict in GLYPHS else "not measured"
+    *cells, quality = point_cells(point)
+    judged = f"{QUALITY_MARKS.get(quality, '!')} {quality}" if point.ns else "not measured"
     return [*(f"{v:,}" if isinstance(v, int) else v for v in values), *cells, judged]
 
 
@@ -307,7 +324,7 @@ def print_repeat(repeated: Repeated) -> None:
     out.print(Text(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}"))
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
-    for title in ("typical", "95 % over processes", "between processes", "within one", "processes"):
+    for title in ("mean of medians", "95 % CI over processes", "between processes", "within one", "processes"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in repeated.candidates:
         table.add_row(*(Text(cell) for cell in cells(one)))
@@ -347,12 +364,11 @@ def sentences(one: Candidate) -> list[str]:
             f"the interval of a single process would have to be {one.too_narrow:.2g} times as wide to cover the next one; "
             "only several processes tell"
         )
-    verdicts = [process.report.verdict for process in one.measured if process.report]
-    found += [
-        f"{GLYPHS[verdict.kind]} {verdict.kind} in {verdicts.count(verdict)} of {len(verdicts)} processes: {verdict.reason}"
-        for verdict in dict.fromkeys(verdicts)
-        if verdict.kind != "plausible"
-    ]
+    qualities = [process.report.quality for process in one.measured if process.report]
+    for kind in (kind for kind in QUALITY_MARKS if kind != "plausible"):
+        like = [quality for quality in qualities if quality.kind == kind]
+        if like:
+            found.append(f"{QUALITY_MARKS[kind]} {kind} in {len(like)} of {len(qualities)} processes: {like[0].reasons[0]}")
     labels = dict.fromkeys(label for process in one.measured if process.report for label in process.report.labels)
     return [*labels, *found]
 

@@ -25,13 +25,13 @@ def print_status(text: str, end: str = "\n") -> None:
 
 
 def confirmed(question: str) -> bool:
-    """Ask on the terminal: yes only where "y" or "yes" is typed."""
+    """Return whether the user answers "y" or "yes" on the terminal."""
     print_status(f"{question} [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def agreed(args: argparse.Namespace, question: str) -> bool:
-    """Ask unless --yes was given; raise HeartbeatError where stdin is not a TTY."""
+    """Return whether to go ahead: by --yes, or by asking; raise HeartbeatError where stdin is not a TTY."""
     if args.yes:
         return True
     if not sys.stdin.isatty():
@@ -40,7 +40,7 @@ def agreed(args: argparse.Namespace, question: str) -> bool:
 
 
 def folded(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> Iterator[str]:
-    """Fold foreign text into lines of ``width`` columns, behind what begins the first line and each further one."""
+    """Yield foreign text as lines of ``width`` columns, with prefixes for the first and the other lines."""
     from textwrap import wrap
 
     for number, line in enumerate(wrap(sanitize_line(text), width, break_long_words=False, break_on_hyphens=False)):
@@ -48,10 +48,10 @@ def folded(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> It
 
 
 class Interrupt:
-    """Take the first Ctrl-C as a wish, ``came``, to be met between two steps; a second one interrupts as ever.
+    """Record the first Ctrl-C as ``came``, for the caller to stop between two steps; a second one interrupts as usual.
 
-    An exception in the middle of a library would leave a cursor hidden or an output redirected. ``first`` is called at the wish,
-    in a thread: it may cut short what is waited for between two steps.
+    An exception in the middle of a library would leave a cursor hidden or an output redirected. ``first`` is then called in a
+    thread: it may end what the caller waits for.
     """
 
     def __init__(self, first: Callable[[], object] = lambda: None) -> None:
@@ -63,10 +63,10 @@ class Interrupt:
         if self.came:
             raise KeyboardInterrupt
         self.came = True
-        threading.Thread(target=self.first, daemon=True).start()  # the main thread may hold whatever lock it needs
+        threading.Thread(target=self.first, daemon=True).start()  # the main thread may hold a lock that it needs
 
     def __enter__(self) -> Self:
-        if self.before is not signal.SIG_IGN:  # what runs in the background of a shell is not to be interrupted
+        if self.before is not signal.SIG_IGN:  # a background job of a shell is not interrupted
             signal.signal(signal.SIGINT, self.take)
         return self
 

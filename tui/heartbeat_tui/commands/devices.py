@@ -1,4 +1,4 @@
-"""``heartbeat-tui devices``: what this machine can beat on, and why not on the rest."""
+"""``heartbeat-tui devices``: the devices that runs can use here, and why the others cannot."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SHOWN = (
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "devices",
-        help="list what this machine can beat on",
-        description="Look at every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3.",
+        help="list the devices that runs can use here",
+        description="Probe every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3.",
     )
     parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, devices")
-    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="look with this Python")
+    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="probe with this Python")
     parser.set_defaults(run=run)
 
 

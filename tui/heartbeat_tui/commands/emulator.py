@@ -1,4 +1,4 @@
-"""``heartbeat-tui emulator``: a local Google Cloud to try things against."""
+"""``heartbeat-tui emulator``: run a local Google Cloud for trials."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "emulator",
         help="run a local Google Cloud",
-        description="Answer on this machine as Google's APIs do, from a scenario of its own, until Ctrl-C. Nothing leaves the machine, "
-        "no credentials are needed and nothing costs money.",
+        description="Serve Google's APIs on this machine from a scenario, until Ctrl-C. Nothing leaves the machine, no credentials are "
+        "needed and nothing costs money.",
     )
     parser.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
     parser.add_argument("--scenario", default="ready", metavar="NAME", help="one of --list, or a .toml file; default ready")
-    parser.add_argument("--latency", type=duration, default=0.0, metavar="TIME", help="let every answer wait so long: 150ms")
-    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="let its time run so much faster, default 1")
+    parser.add_argument("--latency", type=duration, default=0.0, metavar="TIME", help="delay of every answer: 150ms")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="how many times as fast its clock runs, default 1")
     parser.add_argument("--list", action="store_true", help="list the scenarios and stop")
     parser.set_defaults(run=run)
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:<{max(map(len, names))}}  {load_scenario(name).description}")
         return 0
     if not args.speed > 0:
-        raise HeartbeatError(f"--speed is {args.speed:g}", "Time would stand still or run backwards.", "Give a number above 0.")
+        raise HeartbeatError(f"--speed is {args.speed:g}", "Its clock would stand still or run backwards.", "Give a number above 0.")
     scenario = load_scenario(args.scenario)
     cloud = make_cloud(scenario, args.speed)
     listener = bind(args.port)
@@ -49,14 +49,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def announce(url: str, name: str, description: str) -> None:
-    """Print the address and the lines that point gcloud and heartbeat-tui at it."""
+    """Print the address and the variables that point gcloud and heartbeat-tui at it."""
     import shlex
 
     from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
     from heartbeat_core.paths import emulated_gcloud_folder
 
-    print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui asks it when this is set:\n")
-    print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a configuration apart from your own:\n")
+    print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui uses it when this is set:\n")
+    print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a separate configuration:\n")
     for variable, value in gcloud_environment(url, emulated_gcloud_folder()).items():
         print(f"  export {variable}={shlex.quote(value)}")
-    print("\nCtrl-C ends it; what was changed in it is forgotten.", flush=True)
+    print("\nCtrl-C stops it; its state is not kept.", flush=True)

@@ -1,4 +1,4 @@
-"""``heartbeat-tui explain``: what an error text means, and what mends it."""
+"""``heartbeat-tui explain``: the cause of an error message, and what fixes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INDENT = " " * 10
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "explain",
-        help="say what an error message means and what mends it",
+        help="explain an error message and what fixes it",
         description="Find an error message of gcloud, Google Cloud, libtpu, torch_xla or JAX in the catalogue. Nothing is sent anywhere. "
         "Exit 0 where it is known, else 3.",
     )
@@ -55,15 +55,15 @@ def run(args: argparse.Namespace) -> int:
     elif diagnosis:
         print_diagnosis(diagnosis)
     else:
-        print("This text is not in the catalogue: heartbeat-tui does not know what it means.")
-        print("The first line of the error, or the line that names a cause, may be known where a whole log is not.")
+        print("This text is not in the catalogue.")
+        print("Try the first line of the error, or the line that names a cause, instead of a whole log.")
         if len(text) > LONGEST:
-            print(f"It is long: only its first and its last {LONGEST // 2:,} characters were looked at.")
+            print(f"Only its first and last {LONGEST // 2:,} characters were read.")
     return 0 if diagnosis else COULD_NOT_TELL
 
 
 def read_stdin() -> str:
-    """Read all there is; of a very long log keep the two ends, where what was asked and what went wrong stand."""
+    """Read stdin; of a very long log keep the two ends, with the command and the error."""
     if sys.stdin.isatty():
         print("Paste the text, then press Ctrl-D on a line of its own.", file=sys.stderr)
     first, last = sys.stdin.buffer.read(CHUNK), b""
@@ -73,7 +73,7 @@ def read_stdin() -> str:
 
 
 def known_words() -> dict[str, str]:
-    """Give the words of remedies that are known without asking anyone: the target and the account of gcloud."""
+    """Return the known values for fixes without any call: the target and the account of gcloud."""
     from heartbeat_core.cloud.gcloud_config import read_gcloud
     from heartbeat_core.cloud.target import choose_target
     from heartbeat_core.settings import load_settings
@@ -90,13 +90,13 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     print(f"{diagnosis.title[:1].upper()}{diagnosis.title[1:]}.")
     show("cause", diagnosis.cause)
     show("evidence", diagnosis.evidence)
-    for number, remedy in enumerate(diagnosis.remedies):
-        show("remedy" if number == 0 else "", remedy.text)
-        if remedy.shell or remedy.page:
-            print(f"{INDENT}{remedy.shell or remedy.page}")
-        notes = [f"changes: {remedy.changes}"] if remedy.changes else []
-        notes += ["costs money"] if remedy.costs else ["may cost money"] if remedy.costs is None else []
-        notes += [f"fill in {', '.join(remedy.missing)}"] if remedy.missing else []
+    for number, fix in enumerate(diagnosis.remedies):
+        show("fix" if number == 0 else "or", fix.text)
+        if fix.shell or fix.page:
+            print(f"{INDENT}{fix.shell or fix.page}")
+        notes = [f"changes: {fix.changes}"] if fix.changes else []
+        notes += ["costs money"] if fix.costs else ["may cost money"] if fix.costs is None else []
+        notes += [f"fill in {', '.join(fix.missing)}"] if fix.missing else []
         if notes:
             print(f"{INDENT}({'; '.join(notes)})")
     if diagnosis.link:

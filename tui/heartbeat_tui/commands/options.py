@@ -47,8 +47,8 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
     where.add_argument("--backend", choices=("auto", *BACKENDS), help="auto: the TPU where the PCI bus shows one, else the CPU")
     where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
     where.add_argument("--threads", type=int, metavar="N", help="CPU threads (cpu backend)")
-    where.add_argument("--on", metavar="NAME[:WORKER|:all]", help="beat on this TPU VM, one of its hosts, or all at once")
-    where.add_argument("--zone", metavar="ZONE", help="where that TPU VM is; otherwise it is sought in all zones")
+    where.add_argument("--on", metavar="NAME[:WORKER|:all]", help="run on this TPU VM, one of its hosts, or all of them")
+    where.add_argument("--zone", metavar="ZONE", help="where that TPU VM is; default: all zones are searched")
     what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate]")
     what.add_argument("--batch", type=int, metavar="N", help="default 128")
     what.add_argument("--hidden", type=int, metavar="N", help="default 4096")
@@ -60,8 +60,8 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
     how.add_argument("--warmup", type=int, metavar="N", help="iterations before the timed ones, default 5")
     end = how.add_mutually_exclusive_group()
     end.add_argument("--iterations", type=int, metavar="N", help="default 100")
-    end.add_argument("--duration", type=duration, metavar="TIME", help="beat for so long instead: 30s, 2m")
-    end.add_argument("--until-stopped", action="store_true", help="beat until stopped (Ctrl-C)")
+    end.add_argument("--duration", type=duration, metavar="TIME", help="run for this time instead: 30s, 2m")
+    end.add_argument("--until-stopped", action="store_true", help="run until stopped (Ctrl-C)")
     how.add_argument(
         "--window", type=int, metavar="N", help="products in flight (pipelined), default 10; iterations are rounded up to whole windows"
     )
@@ -98,6 +98,7 @@ def make_plan(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig:
     return plan
 
 
+NO_PROJECT = "Neither a flag nor the environment, the settings or gcloud names one."
 DEFAULT_SCENARIO = "ready"
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account")
 
@@ -111,7 +112,7 @@ def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
     what.add_argument("--spot", action="store_true", help="a spot VM, which has quotas of its own")
     what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
-    what.add_argument("--service-account", metavar="EMAIL", help="default: one made by somebody that holds TPU Admin")
+    what.add_argument("--service-account", metavar="EMAIL", help="default: a user-managed one that holds TPU Admin")
     where = add_where_flags(parser)
     where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
 
@@ -171,7 +172,7 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     environment = detect_environment({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
     project, zone = environment.target.project.value, environment.target.zone
     if not project:
-        raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+        raise HeartbeatError("no project was chosen", NO_PROJECT, "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
 
     def find() -> Node:
         session = environment.open_session()

@@ -1,4 +1,4 @@
-"""``heartbeat-tui report``: one JSON text to attach to a question, with nothing personal in it."""
+"""``heartbeat-tui report``: print versions, checks, devices and last errors as JSON, without personal data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heartbeat_core.launcher import Launcher
 
 SCHEMA = 1
-MOST_RUNS = 5  # the last ones are looked at for errors
+MOST_RUNS = 5  # the last ones are searched for errors
 PACKAGES = (
     "torch", "torch_xla", "libtpu", "tpu-info", "jax", "numpy", "textual", "rich", "google-auth", "requests", "starlette", "uvicorn",
 )  # fmt: skip
@@ -27,12 +27,12 @@ PACKAGES = (
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "report",
-        help="print what to attach to a question, without anything personal",
+        help="print a report to attach to an issue, without personal data",
         description="Print one object of JSON: versions, checks, devices and the last errors. Projects, addresses, accounts, tokens and "
-        "billing ids are replaced by pseudonyms, the same one wherever the same thing stands. Look through it before you send it.",
+        "billing ids are replaced by pseudonyms, the same value by the same one everywhere. Read it before you send it.",
     )
-    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="look at the devices with this Python")
-    parser.add_argument("--no-devices", action="store_true", help="do not start a process for each backend to look at its device")
+    parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="detect the devices with this Python")
+    parser.add_argument("--no-devices", action="store_true", help="do not start a process for each backend to detect its device")
     add_cloud_flags(parser)
     parser.set_defaults(run=run)
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             runner = make_runner(checks_for(), environment, args.timeout)
             checking = runner.start()
             try:
-                devices = None if args.no_devices else look_at_devices(launcher)
+                devices = None if args.no_devices else detect_devices(launcher)
                 checking.join()
             finally:
                 runner.cancel()
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def look_at_devices(launcher: Launcher) -> dict[str, Any]:
+def detect_devices(launcher: Launcher) -> dict[str, Any]:
     from heartbeat_core.benchmark.devices import take_inventory
     from heartbeat_tui.commands.devices import inventory_json
 
@@ -79,7 +79,7 @@ def look_at_devices(launcher: Launcher) -> dict[str, Any]:
 
 
 def versions() -> dict[str, Any]:
-    """Name everything whose version may matter, without importing it."""
+    """Return the versions that may matter, without importing the packages."""
     from importlib.metadata import PackageNotFoundError, version
 
     from heartbeat_core import __version__
@@ -100,7 +100,7 @@ def versions() -> dict[str, Any]:
 
 
 def last_errors(folder: Path) -> list[dict[str, Any]]:
-    """Give the ends of the last runs that did not end well, the latest first."""
+    """Return the outcomes of the last runs that failed, the latest first."""
     from heartbeat_core.benchmark.target import WorkerExit, explain
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.recordings.files import OURS
@@ -116,14 +116,14 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
             continue
         ending = explain(loaded.series, WorkerExit(None))
         if loaded.cut_off:
-            errors.append({"recording": path.name, "title": "the recording ends early", "cause": None})
+            errors.append({"recording": path.name, "title": "the recording is incomplete", "cause": None})
         elif ending.kind not in ("done", "stopped"):
             errors.append({"recording": path.name, "title": ending.title, "cause": ending.cause or None})
     return errors
 
 
 def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, list[str | None]]:
-    """Name what is known to be personal before anything is read."""
+    """Return the values that are known to be personal."""
     target, principal, gcloud, metadata = environment.target, report.principal, environment.gcloud, environment.metadata
     account, _, domain = (target.service_account.value or "").partition("@")
     own_names = [target.tpu_name.value if target.tpu_name.source != "default" else None]
@@ -140,7 +140,7 @@ def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, lis
             metadata.project if metadata else None,
             *(found.value for key in ("core/project", "billing/quota_project") if (found := gcloud.get(key))),
         ],
-        "account": [account if domain.endswith(".iam.gserviceaccount.com") else None],  # the command to create it has this part alone
+        "account": [account if domain.endswith(".iam.gserviceaccount.com") else None],  # the command that creates it has only this part
         "tpu": own_names,
         "configuration": [gcloud.name if gcloud.name not in ("default", "NONE") else None],
         "host": [platform.node()],

@@ -1,4 +1,4 @@
-"""``heartbeat-tui settings``: every setting with its source, and the file they are kept in."""
+"""``heartbeat-tui settings``: list and change settings, each with its source."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "settings",
-        help="list and change what is set, each with its source",
+        help="list and change settings, each with its source",
         description="List every setting with its value and source: defaults < settings file < environment < command line.",
     )
     parser.add_argument("--json", action="store_true", help="print one object: schema, file, exists, settings")
     parser.set_defaults(run=show)
     parts = parser.add_subparsers(title="parts", metavar="PART")
-    path = parts.add_parser("path", help="print where the settings file is, or would be")
+    path = parts.add_parser("path", help="print the path of the settings file")
     path.set_defaults(run=print_path)
-    change = parts.add_parser("set", help="write a setting into the file; its comments stay")
+    change = parts.add_parser("set", help="write a setting into the file; its comments are kept")
     change.add_argument("key", metavar="KEY", help="such as beat.iterations")
     change.add_argument("value", metavar="VALUE")
     change.set_defaults(run=lambda args: write(args.key, args.value))
-    unset = parts.add_parser("unset", help="take a setting out of the file, so that the default holds")
+    unset = parts.add_parser("unset", help="remove a setting from the file, so that the default applies")
     unset.add_argument("key", metavar="KEY")
     unset.set_defaults(run=lambda args: write(args.key, ""))
 
 
 def show(args: argparse.Namespace) -> int:
-    """Print the list; raise HeartbeatError for a file or a variable that makes no sense."""
+    """Print the list; raise HeartbeatError for an invalid file or variable."""
     from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of
 
     rows, path = list_settings(load_settings()), settings_file(os.environ)
@@ -57,7 +57,7 @@ def print_path(args: argparse.Namespace) -> int:
 
 
 def write(key: str, text: str) -> int:
-    """Put one setting into the file; raise HeartbeatError where there is none of that name or it takes no such value."""
+    """Write one setting into the file; raise HeartbeatError for an unknown key or an invalid value."""
     import sys
 
     from heartbeat_core.settings import load_settings, settings_file, text_of, write_settings

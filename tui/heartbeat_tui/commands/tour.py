@@ -1,4 +1,4 @@
-"""``heartbeat-tui tour``: the handbook's Part 1, each step run for real; on the screen, or as text."""
+"""``heartbeat-tui tour``: the handbook's Part 1 with real runs, on the screen, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.tour.tour import Tour, TourStep
 
-DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, why a systolic array, XLA cold and warm, and what the clock
-missed. Where torch_xla is missing, a recording stands in and is labelled so. Exit 3 where a step could not be run."""
+DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, the systolic array, XLA cold and warm, and what the handbook's
+timing misses. Without torch_xla a recording is replayed instead, labelled as one. Exit 3 where a step fails."""
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("tour", help="take a guided tour of the handbook's first part", description=DESCRIPTION)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--text", action="store_true", help="no screen: run the steps one after the other and print what they show")
-    form.add_argument("--json", action="store_true", help="the same as one object: steps with their words and reports")
+    form.add_argument("--text", action="store_true", help="no screen: run the steps in order and print their results")
+    form.add_argument("--json", action="store_true", help="the same as one object: steps with their texts and reports")
     parser.set_defaults(run=run)
 
 
@@ -51,27 +51,27 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
     from heartbeat_core.benchmark.report import report_json
     from heartbeat_core.tour.tour import Tour
 
-    tour, told, series = Tour(), [], None
+    tour, steps, series = Tour(), [], None
     while True:
         if not as_json:
             print_before(tour)
         if tour.step.plan is not None:
-            report, series, interrupted = carry_out(launcher, tour.step)
+            report, series, interrupted = run_step(launcher, tour.step)
             if interrupted:
                 return INTERRUPTED
-            tour.took(report)
+            tour.apply(report)
         conclusions = tour.conclusions()
         if as_json:
             shown = tour.reports.get(tour.step.name)
             step = {"name": tour.step.name, "title": tour.step.title, "section": tour.step.section, "words": tour.step.words}
-            told.append({**step, "conclusions": conclusions, "report": report_json(shown, series) if shown and series else None})
+            steps.append({**step, "conclusions": conclusions, "report": report_json(shown, series) if shown and series else None})
         else:
             print("\n".join(("", *conclusions, "")), flush=True)
         if tour.last:
             break
         tour.go(1)
     if as_json:
-        print(json.dumps({"schema": 1, "steps": told}, allow_nan=False))
+        print(json.dumps({"schema": 1, "steps": steps}, allow_nan=False))
     clean = all(report.ending is not None and report.ending.clean for report in tour.reports.values())
     return 0 if clean else 3
 
@@ -81,12 +81,12 @@ def print_before(tour: Tour) -> None:
     print(f"{tour.at + 1} of {len(tour.steps)}: {step.title} (handbook, {step.section})\n\n{step.words}", flush=True)
 
 
-def carry_out(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
-    """Run a step, or play its recording where it cannot run here; give report and series, and whether Ctrl-C came."""
+def run_step(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
+    """Run a step, or replay its recording where it cannot run here; return report, series, and whether Ctrl-C was pressed."""
     assert step.plan is not None
     lacks = launcher.lacks(step.plan.backend)
     if lacks and step.recording:
-        print(f"{lacks} A recording stands in.", file=sys.stderr)
+        print(f"{lacks} A recording is replayed instead.", file=sys.stderr)
         source: Source = launcher.replay(step.recording, speed=1e6).start()
     else:
         source = launcher.start(launcher.with_ceiling(step.plan), save=False)

@@ -1,4 +1,4 @@
-"""``heartbeat-tui vms setup``: bring to a TPU VM what the beat needs, and look what device it has."""
+"""``heartbeat-tui vms ssh`` and ``vms setup``: connect to a TPU VM, and install what the benchmark needs."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from heartbeat_tui.commands.vms_shared import VmScope, add_place_flags, open_place, report_errors, try_rates
+from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope, report_errors
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.devices import Device
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.remote.hosts import Host
     from heartbeat_core.remote.install import InstallResult, InstallStep
-    from heartbeat_core.vms.pricing import Estimate
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 
 
 WAYS = ("auto", "external", "internal", "iap")
@@ -33,12 +30,12 @@ def register_ssh(verbs: argparse._SubParsersAction[Any]) -> None:
     parser = verbs.add_parser(
         "ssh",
         help="open a shell on a TPU VM",
-        description="Open gcloud's own ssh in this terminal; its exit code is ours. A state in which nothing can answer is refused.",
+        description="Run gcloud's own ssh in this terminal, and end with its exit code. A state without ssh (STOPPED, …) is refused.",
     )
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM, and which of its hosts; default the first")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the command and run nothing")
-    add_place_flags(parser, zone="where it is; otherwise it is sought in all zones", as_json="with --print: one object")
+    add_scope_flags(parser, zone="its zone; default: search all zones", as_json="with --print: one object")
     parser.set_defaults(run=report_errors(run_ssh))
 
 
@@ -49,7 +46,7 @@ def add_way_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run_ssh(args: argparse.Namespace) -> int:
-    """Step aside for ssh; return its exit code."""
+    """Run ssh in this terminal; return its exit code."""
     from heartbeat_core.checks.fix_runner import run_in_terminal
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.remote.hosts import find_node, parse_on
@@ -60,12 +57,12 @@ def run_ssh(args: argparse.Namespace) -> int:
     if on.all:
         raise HeartbeatError("a shell is opened on one host", f"{args.name} names several.", f"Name one: {on.name}:0.")
     if args.json and not args.print:
-        raise HeartbeatError("--json goes with --print", "A shell prints what it likes.", "Add --print, or leave --json out.")
-    with open_place(args) as place:
-        node = find_node(place.session, place.project, on.name, place.chosen_zone)
+        raise HeartbeatError("--json goes with --print", "A shell has no JSON.", "Add --print, or leave --json out.")
+    with open_scope(args) as scope:
+        node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
         flags = tuple(args.ssh_flag or split_flags(remote.ssh_flags))
         opened = connect(
-            node, place.project, endpoint=place.session.endpoint, worker=on.worker or 0, way=args.way or remote.way, flags=flags
+            node, scope.project, endpoint=scope.session.endpoint, worker=on.worker or 0, way=args.way or remote.way, flags=flags
         )  # fmt: skip
     for warning in opened.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -82,19 +79,19 @@ def run_ssh(args: argparse.Namespace) -> int:
 def register_setup(verbs: argparse._SubParsersAction[Any]) -> None:
     parser = verbs.add_parser(
         "setup",
-        help="install what the beat needs on a TPU VM",
-        description="Bring OpenBLAS, an environment with torch and torch_xla, and our engine to every host of a TPU VM; what is there is "
-        "left alone. Then look at its device. Exit 0 where it is a TPU, 1 where a step failed or there is none, 3 where it could not tell.",
+        help="install what the benchmark needs on a TPU VM",
+        description="Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
+        "stays as it is. Then check the device. Exit 0 if it is a TPU, 1 if a step failed or it is none, 3 could not tell.",
     )
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
-    add_place_flags(parser, zone="where it is; otherwise it is sought in all zones", as_json="print one object: hosts, steps, device")
+    add_scope_flags(parser, zone="its zone; default: search all zones", as_json="print one object: hosts, steps, device")
     parser.set_defaults(run=report_errors(run_setup))
 
 
 def run_setup(args: argparse.Namespace) -> int:
-    """Set every host up; return 0 where each has a TPU."""
+    """Set up every host; return 0 if each has a TPU."""
     from heartbeat_core.remote.hosts import bring_engine, find_node, hosts_of, parse_on, reach
     from heartbeat_core.remote.install import tpu_steps
     from heartbeat_core.settings import load_settings
@@ -106,20 +103,20 @@ def run_setup(args: argparse.Namespace) -> int:
         print_steps(steps)
         return 0
     on = parse_on(args.name)
-    with ended_like_ctrl_c(), open_place(args) as place:
-        node = find_node(place.session, place.project, on.name, place.chosen_zone)
-        hosts = hosts_of(node, place.project, on, endpoint=place.session.endpoint, remote=remote, every=True)
+    with sigterm_as_ctrl_c(), open_scope(args) as scope:
+        node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
+        hosts = hosts_of(node, scope.project, on, endpoint=scope.session.endpoint, remote=remote, every=True)
         print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
-        reach(hosts, node, place.project, remote, partial(bring_engine, set_up=False))
+        reach(hosts, node, scope.project, remote, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
-        label = place.label
-    return tell(results, label, as_json=args.json)
+        label = scope.label
+    return print_results(results, label, as_json=args.json)
 
 
 @contextmanager
-def ended_like_ctrl_c() -> Iterator[None]:
-    """Take an order to end, which the screen gives, as Ctrl-C: whatever leads there ends with us, and with it what runs there."""
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Treat SIGTERM, which the screen sends, as Ctrl-C: ssh ends with us, and with it what runs on the host."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -128,8 +125,6 @@ def ended_like_ctrl_c() -> Iterator[None]:
 
 
 def flags_text(flags: list[str] | None) -> str:
-    import shlex
-
     return shlex.join(flags) if flags else ""
 
 
@@ -137,31 +132,31 @@ Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError |
 
 
 def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
-    """Set one host up, with live output; its failure does not stop the others."""
+    """Set up one host, with live output; its failure does not stop the others."""
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.remote.install import look_at_device, set_up
+    from heartbeat_core.remote.install import probe_device, set_up
 
     taken: list[InstallResult] = []
 
     def on_done(done: InstallResult) -> None:
         taken.append(done)
-        how = "there" if done.how == "there" else f"brought in {done.seconds:.0f} s"
-        say(host, f"{done.step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
+        how = "installed already" if done.how == "there" else f"installed in {done.seconds:.0f} s"
+        print_line(host, f"{done.step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
 
     try:
-        set_up(host, steps, lambda line: say(host, f"  {line}"), on_done)
-        say(host, "looking at the device …")
-        return host, taken, look_at_device(host), None
+        set_up(host, steps, lambda line: print_line(host, f"  {line}"), on_done)
+        print_line(host, "checking the device …")
+        return host, taken, probe_device(host), None
     except HeartbeatError as error:
         return host, taken, None, error
 
 
-def say(host: Host, line: str) -> None:
+def print_line(host: Host, line: str) -> None:
     print(f"{host.label}: {line}", file=sys.stderr, flush=True)
 
 
-def tell(results: list[Result], label: str, *, as_json: bool) -> int:
-    """Print how it went; return 0 where each host has a TPU, 1 where a step failed or there is none, 3 where that is not known."""
+def print_results(results: list[Result], label: str, *, as_json: bool) -> int:
+    """Print the results; return 0 if each host has a TPU, 1 if a step failed or there is none, 3 if that is not known."""
     from heartbeat_tui.commands.console import print_error
 
     codes = []
@@ -184,8 +179,8 @@ def verdict(device: Device) -> str:
     found = device.found
     about = f"torch {found.get('torch')}, torch_xla {found.get('torch_xla')}"
     if found.get("hardware") == "TPU":
-        return f"ready to beat on a TPU ({found.get('chip') or 'of a kind not known here'}), {about}"
-    return f"no TPU: it would be a rehearsal on the CPU, {about}. On a TPU VM: see whether its runtime fits its accelerator."
+        return f"ready for a benchmark on a TPU ({found.get('chip') or 'unknown generation'}), {about}"
+    return f"no TPU: a benchmark would be a rehearsal on the CPU, {about}. Check that the runtime fits the accelerator."
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -201,60 +196,7 @@ def result_json(result: Result) -> dict[str, Any]:
 
 
 def print_steps(steps: tuple[InstallStep, ...]) -> None:
-    import shlex
-
     for step in steps:
-        print(f"# {step.title}{'' if step.commands else ' (looked at only)'}")
+        print(f"# {step.title}{'' if step.commands else ' (checked only)'}")
         for command in step.commands:
             print(shlex.join(command))
-
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What became known, by zone; ``notes`` say what could not be found out."""
-
-    offers: ZoneOffers
-    rooms: Mapping[str, tuple[QuotaHeadroom, ...]]
-    prices: Mapping[str, Estimate | str]  # or why there is none
-    notes: tuple[str, ...]
-
-
-def prepare(place: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
-    """Ask for everything side by side; raise CloudError where that was cancelled, all else that fails is a note."""
-    from heartbeat_core.vms.inventory import fetch_inventory
-    from heartbeat_core.vms.pricing import estimate, why_unpriced
-    from heartbeat_core.vms.quota_headroom import find_room
-    from heartbeat_core.vms.request import ZoneOffers, ask_offers
-
-    notes: list[str] = []
-    wishes = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
-
-    def rooms() -> dict[str, tuple[QuotaHeadroom, ...]]:
-        look = fetch_inventory(place.session, place.project)
-        return {zone: find_room(place.session, wish, look) for zone, wish in wishes.items()}
-
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
-        offered = pool.submit(ask_offers, place.session, place.project, request.zone)
-        priced = pool.submit(try_rates, place.session)
-        found = noted(rooms, "the quota left", notes) or {}
-        offers = noted(offered.result, f"what {request.zone} offers", notes) or ZoneOffers()
-        rates, problem = priced.result()
-    kind, model = request.accelerator_type, request.provisioning
-    prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in wishes}
-    return Prepared(offers, found, prices, tuple(notes))
-
-
-def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
-    """Ask; where that fails note it down and give None."""
-    from heartbeat_core.cloud.errors import CloudError
-
-    try:
-        return ask()
-    except CloudError as error:
-        if error.kind == "cancelled":
-            raise
-        notes.append(f"{what} could not be found out: {error.title}: {error.message}")
-        return None

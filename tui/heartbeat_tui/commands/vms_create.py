@@ -1,4 +1,4 @@
-"""``heartbeat-tui vms create``: a TPU VM, after all that is known beforehand was shown."""
+"""``heartbeat-tui vms create``: show quota, cost and command, ask, create, and watch."""
 
 from __future__ import annotations
 
@@ -6,75 +6,77 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from heartbeat_core.errors import sanitize_line
-from heartbeat_core.vms.request import WORDS
+from heartbeat_core.vms.request import WORDS, keep_request
 from heartbeat_tui.commands.console import WIDTH, confirmed, folded
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
-    add_place_flags,
+    add_scope_flags,
     error_json,
     exit_code,
     interruptible,
-    open_place,
+    open_scope,
     print_vm_error,
     report_errors,
+    try_rates,
 )
 
 if TYPE_CHECKING:
-    from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.vms.operation import PollPolicy
     from heartbeat_core.vms.pricing import Estimate
-    from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.commands.vms_connect import Prepared
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
+    from heartbeat_core.vms.request import CreateRequest, ZoneOffers
+    from heartbeat_core.vms.vocabulary import Resource
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
     parser = verbs.add_parser(
         "create",
         help="create a TPU VM, or queue for one",
-        description="Show what it will be, the quota left for it, what it costs and gcloud's command for it; ask; create it and watch "
-        "it to READY. A request whose answer was lost is looked up by the TPU VM's name: never two, never one forgotten. Exit 0 there, "
-        "1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+        description="Show what it will be, the quota left for it, its cost and the gcloud command; ask; create it and watch it until it is "
+        "READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never two. Exit 0 READY, 1 refused "
+        "or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
     what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
     what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
     what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
     model = what.add_mutually_exclusive_group()
-    model.add_argument("--spot", action="store_true", help="cheaper, from another quota, and taken back when it is needed")
-    model.add_argument("--reserved", action="store_true", help="out of a reservation of the project's")
-    what.add_argument("--queued", action="store_true", help="as a queued resource, which waits until there is one")
+    model.add_argument("--spot", action="store_true", help="cheaper, from another quota, and may be preempted")
+    model.add_argument("--reserved", action="store_true", help="from a reservation of the project")
+    what.add_argument("--queued", action="store_true", help="as a queued resource, which waits for capacity")
     what.add_argument("--internal-ips", action="store_true", help="without an external address")
     what.add_argument("--network", metavar="NAME")
     what.add_argument("--subnetwork", metavar="NAME")
     what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
     what.add_argument("--labels", type=labels, metavar="KEY=VALUE,…")
     what.add_argument("--startup-script", metavar="FILE", help="run by the TPU VM whenever it starts")
-    what.add_argument("--again", action="store_true", help="like the last one, but for what is given")
+    what.add_argument("--again", action="store_true", help="like the last request, except for what is given")
     how = parser.add_argument_group("how")
-    how.add_argument("--keep-trying", action="store_true", help="go round --zones until one has capacity, or until stopped")
-    how.add_argument("--zones", type=names, default=(), metavar="A,B,C", help="the zones to go round, one after the other")
+    how.add_argument("--keep-trying", action="store_true", help="try --zones in turn until one has capacity, or until stopped")
+    how.add_argument("--zones", type=names, default=(), metavar="A,B,C", help="the zones to try, one after the other")
     how.add_argument(
-        "--timeout", type=duration, metavar="TIME", help="stop watching after so long, default 30m; --keep-trying: ask no more"
+        "--timeout", type=duration, metavar="TIME", help="stop watching after that time, default 30m; --keep-trying: send no more requests"
     )
-    how.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as Google has taken the request")
+    how.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as the request is accepted")
     how.add_argument("--yes", action="store_true", help="do not ask")
-    how.add_argument("--dry-run", action="store_true", help="show what would be asked for, and stop")
-    add_place_flags(
+    how.add_argument("--dry-run", action="store_true", help="show what would be requested, and stop")
+    add_scope_flags(
         parser, zone="also ZONE; default us-central1-b", as_json="print one object: schema, request, command, node, error, steps"
     )
     parser.set_defaults(run=run)
 
 
 def labels(text: str) -> dict[str, str]:
-    """Read "a=b,c=d"; raise ArgumentTypeError."""
+    """Return the labels of "a=b,c=d"; raise ArgumentTypeError."""
     pairs = [part.partition("=") for part in text.split(",") if part]
     if not pairs or not all(sign for _, sign, _ in pairs):
         raise argparse.ArgumentTypeError(f"{text!r} is no list of labels; try team=llm,purpose=test")
@@ -90,131 +92,122 @@ def run(args: argparse.Namespace) -> int:
     """Show, ask, create; return the exit code. Raise HeartbeatError for bad usage."""
     args.tpu_name = args.name
     check_usage(args)
-    with open_place(args) as place:
-        request = make_request(args, place)
+    with open_scope(args) as scope:
+        request = make_request(args, scope)
         zones = tuple(dict.fromkeys((request.zone, *args.zones))) if args.keep_trying else ()
-        show(place, request, zones)
+        show(scope, request, zones)
         if args.dry_run:
             if args.json:
-                print(json.dumps(answer(place, request, None, None, Progress()), indent=1))
+                print(json.dumps(answer(scope, request, None, None, Progress()), indent=1))
             return 0
         if not agreed(args, request):
             print("Nothing was created.", file=sys.stderr)
             return 1
-        remember_it(place, request)
-        return carry_out(args, place, request, zones)
+        if not scope.session.emulated:
+            keep_request(request)
+        return carry_out(args, scope, request, zones)
 
 
 def check_usage(args: argparse.Namespace) -> None:
     from heartbeat_core.errors import HeartbeatError
 
     if args.zones and not args.keep_trying:
-        raise HeartbeatError("--zones is for --keep-trying", "Without it one zone is asked, once.", "Add --keep-trying, or give --zone.")
+        raise HeartbeatError("--zones is for --keep-trying", "Without it one zone is tried, once.", "Add --keep-trying, or give --zone.")
     if args.keep_trying and args.no_wait:
-        raise HeartbeatError("--keep-trying cannot go with --no-wait", "Whether there is capacity is known only at the end.")
-    if args.keep_trying and args.queued:
         raise HeartbeatError(
-            "--keep-trying cannot go with --queued", "A queued resource waits by itself, in one zone.", "Give one of them."
+            "--keep-trying cannot go with --no-wait", "Whether there is capacity is known only at the end.", "Give one of them."
         )
+    if args.keep_trying and args.queued:
+        raise HeartbeatError("--keep-trying cannot go with --queued", "A queued resource waits in one zone.", "Give one of them.")
     if not (args.yes or args.dry_run or sys.stdin.isatty()):
-        raise HeartbeatError("there is no terminal to ask on", "A TPU VM costs money.", "Give --yes to create it without being asked.")
+        raise HeartbeatError("not a TTY; use --yes", "A TPU VM costs money, so it is created only once confirmed.", "Give --yes.")
 
 
-def make_request(args: argparse.Namespace, place: VmScope) -> CreateRequest:
-    """Make the request the flags describe; raise the first HeartbeatError of what is wrong with it."""
+def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
+    """Return the request that the flags describe; raise HeartbeatError for its first problem."""
     from dataclasses import replace
 
     from heartbeat_core.vms.request import first_request, last_request
 
-    request = first_request(place.target, last_request() if args.again else None)
+    request = first_request(scope.target, last_request() if args.again else None)
     changes: dict[str, Any] = {
         name: value for name in ("network", "subnetwork", "labels", "startup_script") if (value := getattr(args, name))
     }
     changes |= {"queued": True} if args.queued else {}
     changes |= {"external_ip": False} if args.internal_ips else {}
     changes |= {"zone": args.zones[0]} if args.zones and not args.zone else {}
-    request = replace(request, project=place.project, **changes)
+    request = replace(request, project=scope.project, **changes)
     for zone in (request.zone, *args.zones):
         for problem in replace(request, zone=zone).problems().values():
             raise problem
     return request
 
 
-def show(place: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> None:
-    """Find out what is to be known beforehand, and show it on stderr; raise HeartbeatError for what the zone does not offer."""
-    from heartbeat_tui.commands.vms_connect import prepare
-
-    known = interruptible(place.session, lambda: prepare(place, request, zones))
+def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> None:
+    """Show on stderr what is known beforehand; raise HeartbeatError for what the zone does not offer."""
+    known = interruptible(scope.session, lambda: prepare(scope, request, zones))
     wrong = request.problems(known.offers)
-    if zones:  # another zone may have what this one lacks: each is asked, and says so itself
+    if zones:  # another zone may have what this one lacks
         wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
     for found in wrong.values():
         raise found
-    for line in plan_lines(request, zones, known, place.label):
+    for line in plan_lines(request, zones, known, scope.label):
         print(line, file=sys.stderr)
 
 
 def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
     """Ask on the terminal, unless --yes was given."""
     what = "Queue for it" if request.queued else "Create it"
-    return args.yes or confirmed(f"{what}? It costs from when it is there until it is deleted.")
+    return args.yes or confirmed(f"{what}? It is charged from when it runs until it is deleted.")
 
 
-def remember_it(place: VmScope, request: CreateRequest) -> None:
-    from heartbeat_core.vms.request import remember
-
-    if not place.session.emulated:
-        remember(request)
-
-
-def patience_of(args: argparse.Namespace, request: CreateRequest) -> PollPolicy:
+def policy_of(args: argparse.Namespace, request: CreateRequest) -> PollPolicy:
     from heartbeat_core.vms.operation import PollPolicy
 
     default = None if request.queued else PollPolicy().total_s
     return PollPolicy(total_s=args.timeout or default)
 
 
-def carry_out(args: argparse.Namespace, place: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
+def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
     from heartbeat_core.vms.create import create
     from heartbeat_core.vms.operation import VmError
-    from heartbeat_core.vms.zone_search import keep_trying
+    from heartbeat_core.vms.zone_search import search_zones
 
-    session, progress, patience = place.session, Progress(), patience_of(args, request)
-    made: Node | QueuedResource | None = None
+    session, progress, policy = scope.session, Progress(), policy_of(args, request)
+    made: Resource | None = None
     failure: VmError | None = None
     try:
         if zones:
-            made = interruptible(session, lambda: keep_trying(session, request, zones, progress, limit_s=args.timeout))
+            made = interruptible(session, lambda: search_zones(session, request, zones, progress, limit_s=args.timeout))
         else:
-            made = interruptible(session, lambda: create(session, request, progress, patience, wait=not args.no_wait))
+            made = interruptible(session, lambda: create(session, request, progress, policy, wait=not args.no_wait))
     except VmError as error:
         failure = error
     if args.json:
-        print(json.dumps(answer(place, request, made, failure, progress), indent=1))
+        print(json.dumps(answer(scope, request, made, failure, progress), indent=1))
     if failure:
         print_vm_error(failure)
         return exit_code([failure])
     assert made is not None
     if not args.json:
-        report(args, place, made)
+        report(args, scope, made)
     return 0
 
 
-def report(args: argparse.Namespace, place: VmScope, made: Node | QueuedResource) -> None:
-    """Say on stdout what is there now, and on stderr what comes next: of a demo nothing, for it ends here."""
-    from heartbeat_core.errors import sanitize_line
-    from heartbeat_tui.commands.vms_list import first
+def report(args: argparse.Namespace, scope: VmScope, made: Resource) -> None:
+    """Print on stdout what was created, and on stderr the next commands; none in a demo, which ends here."""
+    from heartbeat_core.vms.columns import first
 
-    where = f"--zone={made.zone} --project={place.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
+    where = f"--zone={made.zone} --project={scope.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
     print(sanitize_line("  ".join((made.id, made.zone, made.state or "?", addresses))))
     if getattr(args, "demo", None) is None:
-        print(f"To connect:  heartbeat-tui vms ssh {made.id} {where}", file=sys.stderr)
-        print(f"It costs until:  heartbeat-tui vms delete {made.id} {where}", file=sys.stderr)
+        print(f"To connect:    heartbeat-tui vms ssh {made.id} {where}", file=sys.stderr)
+        print(f"To delete it:  heartbeat-tui vms delete {made.id} {where}", file=sys.stderr)
 
 
 def answer(
-    place: VmScope, request: CreateRequest, made: Node | QueuedResource | None, failure: HeartbeatError | None, progress: Progress
+    scope: VmScope, request: CreateRequest, made: Resource | None, failure: HeartbeatError | None, progress: Progress
 ) -> dict[str, Any]:
     from dataclasses import asdict
     from datetime import datetime, timezone
@@ -225,7 +218,7 @@ def answer(
     now = datetime.now(timezone.utc)
     return {
         "schema": SCHEMA,
-        "emulated": place.label or None,
+        "emulated": scope.label or None,
         "request": asdict(request),
         "command": list(request.command()),
         "node": node_json(made, None, now) if isinstance(made, Node) else None,
@@ -235,11 +228,62 @@ def answer(
     }
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is known before a request, by zone; ``notes`` are what could not be found out."""
+
+    offers: ZoneOffers
+    headrooms: Mapping[str, tuple[QuotaHeadroom, ...]]
+    prices: Mapping[str, Estimate | str]  # or why there is none
+    notes: tuple[str, ...]
+
+
+def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
+    """Ask for everything in parallel; raise CloudError if that was cancelled, all other failures are notes."""
+    from heartbeat_core.vms.inventory import fetch_inventory
+    from heartbeat_core.vms.pricing import estimate, why_unpriced
+    from heartbeat_core.vms.quota_headroom import find_headroom
+    from heartbeat_core.vms.request import ZoneOffers, fetch_offers
+
+    notes: list[str] = []
+    requests = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
+
+    def headrooms() -> dict[str, tuple[QuotaHeadroom, ...]]:
+        inventory = fetch_inventory(scope.session, scope.project)
+        return {zone: find_headroom(scope.session, each, inventory) for zone, each in requests.items()}
+
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
+        offered = pool.submit(fetch_offers, scope.session, scope.project, request.zone)
+        priced = pool.submit(try_rates, scope.session)
+        found = noted(headrooms, "the quota left", notes) or {}
+        offers = noted(offered.result, f"what {request.zone} offers", notes) or ZoneOffers()
+        rates, problem = priced.result()
+    kind, model = request.accelerator_type, request.provisioning
+    prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in requests}
+    return Prepared(offers, found, prices, tuple(notes))
+
+
+def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
+    """Return the answer; if that fails, add a note and return None."""
+    from heartbeat_core.cloud.errors import CloudError
+
+    try:
+        return ask()
+    except CloudError as error:
+        if error.kind == "cancelled":
+            raise
+        notes.append(f"{what} could not be found out: {error.title}: {error.message}")
+        return None
+
+
 INDENT = 12
 
 
 def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, label: str) -> Iterator[str]:
-    """Write what it will be, what is left for it, what it costs, and gcloud's command."""
+    """Yield what it will be, the quota left for it, its cost, and the gcloud command."""
     if label:
         yield sanitize_line(label)
     kind = request.accelerator
@@ -249,15 +293,15 @@ def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, 
     yield from line("where", f"project {request.project}, {'one of ' * (len(zones) > 1)}{', '.join(zones or (request.zone,))}")
     yield from line("network", f"{request.network or 'default'}{f', subnetwork {request.subnetwork}' * bool(request.subnetwork)}")
     yield from line("reached", request.reach())
-    yield from line("acts as", request.service_account or "Compute Engine's default service account")
+    yield from line("account", request.service_account or "Compute Engine's default service account")
     if request.labels:
         yield from line("labels", ", ".join(f"{key}={value}" for key, value in request.labels.items()))
     if request.startup_script:
         yield from line("runs", f"{request.startup_script} whenever it starts")
     places = zones or (request.zone,)
-    for room in (room for zone in places for room in known.rooms.get(zone, ())):
-        yield from line("quota", f"{room}{'' if room.enough is not False else ': NOT ENOUGH, Google will refuse'}")
-    if known.rooms and not any(known.rooms.values()):
+    for headroom in (headroom for zone in places for headroom in known.headrooms.get(zone, ())):
+        yield from line("quota", f"{headroom}{'' if headroom.enough is not False else ': NOT ENOUGH, Google will refuse'}")
+    if known.headrooms and not any(known.headrooms.values()):
         yield from line("quota", f"not known: the name of the quota for {request.accelerator_type} is not known here")
     costs = {zone: cost(known.prices[zone]) for zone in places}
     for words in dict.fromkeys(costs.values()):
@@ -274,7 +318,7 @@ def cost(price: Estimate | str) -> str:
         return f"not known: {price}. A TPU VM costs as long as it is READY."
     return (
         f"about ${price.per_hour:,.2f} an hour, ${24 * price.per_hour:,.2f} a day, while it runs "
-        f"(estimate by {price.rates}: ${price.per_chip:,.4g} a chip; discounts, disk and traffic are not in it)"
+        f"(estimate by {price.rates}: ${price.per_chip:,.4g} a chip; without discounts, disk and traffic)"
     )
 
 

@@ -1,4 +1,4 @@
-"""What every verb of ``vms`` shares: where it asks, how it finds a TPU VM by its name, and how Ctrl-C ends it."""
+"""What all verbs of ``vms`` share: the session, finding a TPU VM by its name, Ctrl-C, progress and errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from heartbeat_tui.commands.options import add_where_flags, open_environment
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.target import Target
-    from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.vms.inventory import Inventory
     from heartbeat_core.vms.operation import OperationStep
     from heartbeat_core.vms.pricing import Rates
+    from heartbeat_core.vms.vocabulary import Resource
 
 
 T = TypeVar("T")
@@ -30,7 +29,7 @@ PRICES_LIMIT_S = 60.0  # Google's price list has many pages
 
 
 def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Have what Google refuses, or a connection that fails, end in its diagnosis and the next steps."""
+    """Return ``run`` with refusals of Google and failed connections printed as a diagnosis with next steps."""
 
     @wraps(run)
     def guarded(args: argparse.Namespace) -> int:
@@ -45,14 +44,14 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
                 return error.exit_code
             if not isinstance(error, CloudError):
                 raise
-            if error.kind == "cancelled":  # nobody but Ctrl-C orders that here
+            if error.kind == "cancelled":  # only Ctrl-C does that here
                 raise KeyboardInterrupt from None
             from heartbeat_core.diagnosis.diagnose import diagnose_exception
             from heartbeat_core.vms.create import reason
 
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
             found = diagnose_exception(error, "call", known)
-            print_vm_error(VmError(found.title, reason(found), fate="unknown", exit_code=error.exit_code, diagnosis=found))
+            print_vm_error(VmError(found.title, reason(found), outcome="unknown", exit_code=error.exit_code, diagnosis=found))
             return error.exit_code
 
     return guarded
@@ -60,7 +59,7 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
 
 @dataclass(frozen=True)
 class VmScope:
-    """A project at Google's or an emulator's; ``label`` says what is emulated, empty for the real thing."""
+    """A project and a session to ask about it; ``label`` names the emulator, empty for Google."""
 
     session: CloudSession
     project: str
@@ -69,11 +68,11 @@ class VmScope:
 
     @property
     def chosen_zone(self) -> str | None:
-        """Name the zone if somebody chose one on the command line."""
+        """Return the zone if one was chosen on the command line."""
         return self.target.zone.value if self.target.zone.source == "--zone" else None
 
 
-def add_place_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str) -> None:
+def add_scope_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str) -> None:
     what = parser.add_argument_group("which")
     # it may stand before the command's name as well, and a default of its own would undo that
     what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
@@ -83,8 +82,8 @@ def add_place_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str)
 
 
 @contextmanager
-def open_place(args: argparse.Namespace) -> Iterator[VmScope]:
-    """Open a session as the flags say; raise HeartbeatError where there is no project, or nobody to ask as."""
+def open_scope(args: argparse.Namespace) -> Iterator[VmScope]:
+    """Open a session as the flags say; raise HeartbeatError without a project or credentials."""
     with open_environment(args) as (environment, label):
         project = environment.target.project.value
         if not project:
@@ -96,50 +95,52 @@ def open_place(args: argparse.Namespace) -> Iterator[VmScope]:
             session.close()
 
 
-def find_things(place: VmScope, look: Inventory, name: str, *, queued: bool = False) -> Node | QueuedResource:
-    """Find the one TPU VM, or else the one queued resource, of that name; raise HeartbeatError where there is none, or more than one."""
-    zone = place.chosen_zone
-    nodes: Sequence[Node | QueuedResource] = () if queued else look.named(name, zone)
-    found = nodes or look.queue_named(name, zone)
+def find_resource(scope: VmScope, inventory: Inventory, name: str, *, queued: bool = False) -> Resource:
+    """Return the TPU VM of that name, or else the queued resource; raise HeartbeatError if there is none, or more than one."""
+    zone = scope.chosen_zone
+    nodes: Sequence[Resource] = () if queued else inventory.named(name, zone)
+    found = nodes or inventory.queue_named(name, zone)
     if len(found) == 1:
         return found[0]
     if found:
-        zones = ", ".join(thing.zone for thing in found)
+        zones = ", ".join(each.zone for each in found)
         raise HeartbeatError(f"there are {len(found)} called {name}", f"They are in {zones}.", "Say which: --zone ZONE.")
     kind = "queued resource" if queued else "TPU VM"
-    if doubt := doubt_of(look, f"there is a {kind} {name}"):
+    if doubt := doubt_of(inventory, f"there is a {kind} {name}"):
         raise doubt
     where = f"in {zone}" if zone else "in any zone"
-    names = sorted({node.id for node in look.nodes if not queued} | {queued.id for queued in look.queued})
-    remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else look.why_empty()
-    raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {place.project}.", remedy, exit_code=1)
+    names = sorted({node.id for node in inventory.nodes if not queued} | {queued.id for queued in inventory.queued})
+    remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else inventory.why_empty()
+    raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {scope.project}.", remedy, exit_code=1)
 
 
-def doubt_of(look: Inventory, what: str) -> HeartbeatError | None:
-    """Say why "no" would be too much to say where nothing was found: what did not answer may hold it. None where all answered."""
-    title = f"whether {what} cannot be told"
-    if look.unreachable:
-        return HeartbeatError(title, f"{', '.join(look.unreachable)} did not answer.", "Ask again, or name its zone: --zone.", exit_code=3)
-    if look.queued_problem is None:
+def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
+    """Return why it is not known that there is none: what did not answer may hold it. None if all answered."""
+    title = f"it is not known whether {what}"
+    if inventory.unreachable:
+        return HeartbeatError(
+            title, f"{', '.join(inventory.unreachable)} did not answer.", "Try again, or name its zone: --zone.", exit_code=3
+        )
+    if inventory.queued_problem is None:
         return None
     from heartbeat_core.diagnosis.diagnose import diagnose_exception
     from heartbeat_core.vms.create import reason
     from heartbeat_core.vms.operation import VmError
 
-    found = diagnose_exception(look.queued_problem, "call", {"project": look.project})
+    found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
     why = f"Queued resources could not be listed: {found.title}. {reason(found)}"
-    return VmError(title, why, "Mend that, and ask again.", fate="unknown", exit_code=3, diagnosis=found)
+    return VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
 
 
-def look_around(place: VmScope) -> Inventory:
-    """Look at the zone on the command line, or at all; raise CloudError."""
+def read_inventory(scope: VmScope) -> Inventory:
+    """Return the inventory of the zone on the command line, or of all; raise CloudError."""
     from heartbeat_core.vms.inventory import fetch_inventory
 
-    return fetch_inventory(place.session, place.project, place.chosen_zone or "-")
+    return fetch_inventory(scope.session, scope.project, scope.chosen_zone or "-")
 
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
-    """Find the prices; None and why where there are none."""
+    """Return the prices, or None and why there are none."""
     from heartbeat_core.cloud.errors import CloudError
     from heartbeat_core.vms.pricing import find_rates
 
@@ -152,9 +153,9 @@ def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
 
 
 def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
-    """Carry out ``work`` beside the main thread; Ctrl-C has it end as soon as it can, and say what goes on without it.
+    """Run ``work`` beside the main thread; Ctrl-C cancels the session, and ``work`` then says what goes on at Google.
 
-    A second Ctrl-C is final.
+    A second Ctrl-C ends the program.
     """
     from concurrent.futures import Future
     from threading import Thread
@@ -164,10 +165,10 @@ def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
     def fulfil() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001  # whoever waits raises it
+        except BaseException as error:  # noqa: BLE001  # the main thread raises it
             future.set_exception(error)
 
-    Thread(target=fulfil, name="errand", daemon=True).start()
+    Thread(target=fulfil, name="work", daemon=True).start()
     try:
         return future.result()
     except KeyboardInterrupt:
@@ -175,48 +176,31 @@ def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
         return future.result()
 
 
-WORDS = {
-    "looked": "the name is free: {}",
-    "sent": "asked for {}",
-    "accepted": "Google has taken it: {}",
-    "state": "{}",
-    "lost": "no answer ({}); it is asked again",
-    "back": "answers again",
-    "settling": "whether the request arrived is not known: looking for {}",
-    "arrived": "it has arrived: {}",
-    "absent": "it has not arrived: there is no {}",
-    "there": "there is one already, which is watched: {}",
-    "done": "done: {}",
-    "zone": "trying {}",
-    "failed": "failed in {}",
-    "dropped": "{} is not tried again",
-    "waiting": "next round in {}",
-}
-
-
 TIMED = ("state", "done", "accepted", "back", "failed", "absent", "arrived")
+NAMED = ("looked", "sent", "accepted", "lost", "settling", "arrived", "absent", "there", "done")  # steps whose detail says more
 
 
 def short(name: str) -> str:
-    """Write the name of a resource as people say it: projects/p/locations/z/nodes/n is "n in z"."""
+    """Return the name of a resource in short: projects/p/locations/z/nodes/n is "n in z"."""
     parts = name.split("/")
     return f"{parts[-1]} in {parts[3]}" if len(parts) == 6 and parts[0] == "projects" else name
 
 
 class Progress:
-    """Tells every step on stderr, and keeps it for --json; ``name`` says whose where there are several."""
+    """Prints each step on stderr, and keeps it for --json; ``name`` is the resource, if there are several."""
 
     def __init__(self, name: str = "") -> None:
         self.lead = f"{name}: " if name else ""
         self.steps: list[OperationStep] = []
 
     def __call__(self, step: OperationStep) -> None:
-        from heartbeat_core.errors import sanitize_line
+        from heartbeat_core.vms.vocabulary import step_text
 
         self.steps.append(step)
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
-        words = WORDS[step.what].format(short(step.detail))
-        print(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{words}{took}"), file=sys.stderr, flush=True)
+        text, _ = step_text(step.what, short(step.detail))
+        detail = f": {short(step.detail)}" if step.what in NAMED and step.detail else ""
+        print(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{text}{detail}{took}"), file=sys.stderr, flush=True)
 
     def to_json(self) -> list[dict[str, Any]]:
         return [
@@ -229,13 +213,13 @@ MOST_REMEDIES = 4
 
 
 def exit_code(failures: Iterable[HeartbeatError]) -> int:
-    """Give the code of what weighs most: interrupted, could not tell, no; 0 for none."""
+    """Return the code that weighs most: interrupted, could not tell, no; 0 for none."""
     codes = {failure.exit_code for failure in failures}
     return next((code for code in (INTERRUPTED, COULD_NOT_TELL) if code in codes), max(codes, default=0))
 
 
 def print_vm_error(error: HeartbeatError, name: str = "") -> None:
-    """Say on stderr what happened, why, what became of the TPU VM, and what to do next."""
+    """Print on stderr what happened, why, what became of the TPU VM, and what to do next."""
     from heartbeat_core.vms.operation import VmError
     from heartbeat_tui.commands.check import consequences
 
@@ -263,4 +247,4 @@ def error_json(error: HeartbeatError) -> dict[str, Any]:
         return {**known, "fate": None, "diagnosis": None, "commands": [], "again": False}
     diagnosis = error.diagnosis.to_json() if error.diagnosis else None
     commands = [list(command) for command in error.commands]
-    return {**known, "fate": error.fate, "diagnosis": diagnosis, "commands": commands, "again": error.again}
+    return {**known, "fate": error.outcome, "diagnosis": diagnosis, "commands": commands, "again": error.again}

@@ -21,10 +21,10 @@ from heartbeat_core.comparison.compare import between, change, p_words
 from heartbeat_core.comparison.groups import group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import comparison_lines
-from heartbeat_tui.runs.rows import VERDICT_STYLES
+from heartbeat_tui.runs.rows import GLYPH_STYLES
 from heartbeat_tui.widgets.chart import OverlayChart
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
-from heartbeat_tui.widgets.pane import ChartPane, chart_keys, pane_key
+from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class ComparisonPane(ChartPane):
         key("y", "copy", "Copy", "copy the comparison as text", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, compared: Compared) -> None:
-        super().__init__(tabs, mode)
+    def __init__(self, context: PaneContext, mode: str, compared: Compared) -> None:
+        super().__init__(context, mode)
         self.compared = compared
         self.steady_only = True
         self.body: ComparisonBody | None = None
@@ -213,8 +213,7 @@ def figures(compared: Compared) -> list[tuple[str, list[StyledText]]]:
     _, *rows = group_table(groups)
     table: list[tuple[str, list[StyledText]]] = [("", [group_name(group, number) for number, group in enumerate(groups)])]
     for label, *cells in rows:
-        found = [VERDICT_STYLES.get(group.verdict, "plain") if label == "verdict" else styles.get(label, "plain") for group in groups]
-        table.append((label, list(zip(cells, found, strict=True))))
+        table.append((label, [(cell, GLYPH_STYLES.get(cell[:1]) or styles.get(label, "plain")) for cell in cells]))
     return table
 
 

@@ -1,4 +1,4 @@
-"""The runs that are kept: read, opened, replayed, named and deleted here, whichever pane is shown."""
+"""Reads, opens, replays, labels, exports, deletes and compares recorded runs, whichever pane is shown."""
 
 from __future__ import annotations
 
@@ -6,255 +6,195 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
-
-from textual import work
+from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.benchmark.controller import BeatDesk
+from heartbeat_tui.controller import Controller
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from textual.app import App
+
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.recordings.entry import RunEntry
+    from heartbeat_core.recordings.labels import Relabel
+    from heartbeat_tui.benchmark.controller import BenchmarkController
+    from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.runs.library import DevicePair, RunLibrary
-    from heartbeat_tui.runs.model import (
-        CompareRuns,
-        CompareWithLast,
-        DeleteRuns,
-        ExportRuns,
-        LabelRuns,
-        LookAtRun,
-        OpenRun,
-        OpenSweep,
-        ReplayRun,
-    )
-    from heartbeat_tui.runs.pane import RunsPane
-    from heartbeat_tui.widgets.header_footer import Tabs
+    from heartbeat_tui.runs.model import RunListing
+    from heartbeat_tui.widgets.pane import PaneContext
 
 
 NAMED = 5  # of those to be deleted, one by one
+NO_RUN = HeartbeatError("this run was not recorded", "", "Set recordings.save = true and run it again.")
 
 
-class RunsDesk(BeatDesk):
-    """There is no ``archive`` before the Runs pane was gone to, or a run compared."""
+class RunsView(Protocol):
+    """The Runs pane, as far as it is driven from outside."""
 
-    make_archive: Callable[[], RunLibrary] | None = None
-    archive: RunLibrary | None = None
-    runs_pane: RunsPane | None = None
-    replayed_here = False  # what the Heartbeat pane plays was chosen in the Runs pane
+    reference: str | None
 
-    def open_runs(self, tabs: Tabs, make_archive: Callable[[], RunLibrary]) -> None:
-        self.make_archive, self.tabs_of_runs = make_archive, tabs
+    def show(self, runs: RunListing) -> None: ...
 
-        def make() -> RunsPane:
-            from heartbeat_tui.runs.pane import RunsPane
 
-            archive = self.open_archive()
-            assert archive is not None
-            self.runs_pane = RunsPane(tabs, archive.sight)
-            return self.runs_pane
+class RunsController(Controller):
+    """The pane enters itself as ``view``; there is none where a run was compared before anyone went to it.
 
-        self.offer_mode("runs", make)
+    ``backend_problem`` says why a backend cannot run here, empty where it can.
+    """
 
-    def open_archive(self) -> RunLibrary | None:
-        """Give the owner of the runs, made when it is first asked for; None where no runs are kept."""
-        if self.archive is None and self.make_archive is not None:
-            self.archive = self.make_archive()
-            self.archive.news = self.told_of_runs
-        return self.archive
+    view: RunsView | None = None
+    pair_wanted = False  # a run was started to complete a pair
 
-    def told_of_runs(self) -> None:
-        """Take news from the threads that read."""
-        from heartbeat_tui.runs.model import RunsChanged
+    def __init__(
+        self,
+        app: App[None],
+        context: PaneContext,
+        library: RunLibrary,
+        benchmark: BenchmarkController,
+        backend_problem: Callable[[str], str],
+    ) -> None:
+        super().__init__(app, context)
+        self.library, self.benchmark, self.backend_problem = library, benchmark, backend_problem
+        library.news = self.post_change
+        benchmark.on_end.append(self.run_ended)
+        benchmark.on_started.append(self.run_started)
 
-        if self.is_running:
-            self.post_message(RunsChanged())
+    async def show_change(self) -> None:
+        if self.view is not None:
+            self.view.show(self.library.listing())
 
-    def on_runs_changed(self) -> None:
-        if self.archive is not None and self.runs_pane is not None:
-            self.runs_pane.show(self.archive.runs())
+    # -- the list
 
-    @work(thread=True, group="runs", exit_on_error=False)
-    def of_runs(self, errand: Callable[[], None]) -> None:
+    def work_on_files(self, work: Callable[[], object]) -> None:
         """Read or write recordings in a thread."""
-        errand()
+        self.start_thread(work, "runs")
 
-    def on_read_runs(self) -> None:
-        if self.archive is not None:
-            self.of_runs(self.archive.read)
+    def read(self) -> None:
+        """Look for runs that are new, made here or by another program."""
+        self.work_on_files(self.library.read)
 
-    def run_ended(self) -> None:
-        """Look for the recording of the run that has just ended, where somebody has looked at the list."""
-        super().run_ended()
-        if self.runs_pane is not None:
-            self.on_read_runs()
+    def load_latest(self, entry: RunEntry) -> None:
+        """Read a run for its chart."""
+        self.work_on_files(partial(self.library.load_latest, entry))
 
-    def on_look_at_run(self, event: LookAtRun) -> None:
-        if self.archive is not None:
-            self.of_runs(partial(self.archive.look_at, event.entry))
+    def label(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
+        """Change what runs are called."""
+        self.work_on_files(partial(self.library.label, entries, change))
 
-    def on_label_runs(self, event: LabelRuns) -> None:
-        if self.archive is not None:
-            self.of_runs(partial(self.archive.label, event.entries, event.change))
+    def export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
+        """Write runs to a file, and say where it is."""
+        self.start_task(self.write_export(entries, form, path.absolute()), "open")
 
-    def on_export_runs(self, event: ExportRuns) -> None:
-        self.export_runs(event)
+    async def write_export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
+        size, left_out = await asyncio.to_thread(self.library.export, entries, form, path)
+        said = "\n".join((f"{path}, {size:,} bytes", *left_out))
+        self.app.notify(said, title="Written", severity="warning" if left_out else "information", markup=False)
 
-    @work(group="open", exit_on_error=False)
-    async def export_runs(self, event: ExportRuns) -> None:
-        """Write the file, and say where it lies."""
-        if self.archive is not None:
-            size, left_out = await asyncio.to_thread(self.archive.export, event.entries, event.form, event.path)
-            said = "\n".join((f"{event.path.absolute()}, {size:,} bytes", *left_out))
-            self.notify(said, title="Written", severity="warning" if left_out else "information", markup=False)
+    def delete(self, entries: tuple[RunEntry, ...]) -> None:
+        """Delete recordings, once that is confirmed."""
+        if entries:
+            self.start_task(self.confirm_delete(entries), "delete", exclusive=True)
 
-    # -- a whole run
-
-    def on_open_sweep(self, event: OpenSweep) -> None:
-        self.open_sweep(event.entries)
-
-    @work(group="open", exclusive=True, exit_on_error=False)
-    async def open_sweep(self, entries: tuple[RunEntry, ...]) -> None:
-        """Show the charts of a sweep over the list."""
-        from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
-
-        if self.archive is not None:
-            snapshot = await asyncio.to_thread(self.archive.open_sweep, entries)
-            await self.push_screen(self.prepared(RecordedRunPane(self.tabs_of_runs, snapshot)))
-
-    def on_open_run(self, event: OpenRun) -> None:
-        self.open_run(event.entry)
-
-    @work(group="open", exclusive=True, exit_on_error=False)
-    async def open_run(self, entry: RunEntry) -> None:
-        """Read a run and show all of it over the list."""
-        from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
-
-        if self.archive is not None:
-            read = await asyncio.to_thread(self.archive.open, entry)
-            await self.push_screen(self.prepared(RecordedRunPane(self.tabs_of_runs, read.snapshot)))
-
-    def on_replay_run(self, event: ReplayRun) -> None:
-        self.play_again(event.entry.path)
-
-    @work(group="open", exclusive=True, exit_on_error=False)
-    async def play_again(self, path: Path) -> None:
-        """Play a recording in the Heartbeat pane; a run on its way is ended for it only where that is wished."""
-        from heartbeat_tui.widgets.dialogs import Confirm
-
-        if self.archive is None:
-            return
-        if self.conductor.active:
-            ended = Confirm("End the run on its way?", "The replay takes its place; what it has measured is kept.", "End it", "Leave it")
-            if not await self.push_screen_wait(ended):
-                return
-        self.replay, self.replayed_here = partial(self.archive.open_replay, path), True
-        self.pane.replaying = True
-        await self.switch_mode("heartbeat")
-        self.pane.action_begin()
-
-    def clear_run(self) -> None:
-        """Let the Heartbeat pane beat again after a replay chosen here."""
-        if self.replayed_here:
-            self.replay, self.replayed_here, self.pane.replaying = None, False, False
-        super().clear_run()
-        self.pane.refresh_bindings()
-
-    # -- deleting
-
-    def on_delete_runs(self, event: DeleteRuns) -> None:
-        self.delete_runs(event.entries)
-
-    @work(group="delete", exclusive=True, exit_on_error=False)
-    async def delete_runs(self, entries: tuple[RunEntry, ...]) -> None:
-        """Say what goes, and delete it where that is wished."""
+    async def confirm_delete(self, entries: tuple[RunEntry, ...]) -> None:
         from heartbeat_core.units import format_bytes
         from heartbeat_tui.widgets.dialogs import Confirm
 
-        if self.archive is None or not entries:
-            return
         names = [entry.title for entry in entries[:NAMED]] + ([f"{len(entries) - NAMED} more"] if len(entries) > NAMED else [])
         question = "Delete this recording for good?" if len(entries) == 1 else f"Delete {len(entries)} recordings for good?"
         detail = f"{', '.join(names)}: {format_bytes(sum(entry.bytes for entry in entries))}. There is no way back."
-        if await self.push_screen_wait(Confirm(question, detail, "Delete", "Keep")):
-            self.of_runs(partial(self.archive.delete, entries))
+        if await self.app.push_screen_wait(Confirm(question, detail, "Delete", "Keep")):
+            self.work_on_files(partial(self.library.delete, entries))
 
+    # -- a whole run
 
-NO_RUN = HeartbeatError("this run was not kept", "", "Set recordings.save = true and run it again.")
+    def open(self, entry: RunEntry) -> None:
+        """Read a run and show all of it over the list."""
+        self.start_task(self.show_recorded(lambda: self.library.open(entry).snapshot), "open", exclusive=True)
 
+    def open_sweep(self, entries: tuple[RunEntry, ...]) -> None:
+        """Show the charts of a sweep over the list."""
+        self.start_task(self.show_recorded(lambda: self.library.open_sweep(entries)), "open", exclusive=True)
 
-class ComparingDesk(RunsDesk):
-    """``missing`` says why a backend cannot run here."""
+    async def show_recorded(self, read: Callable[[], Snapshot]) -> None:
+        from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 
-    missing: Callable[[str], str] | None = None
-    pair_wanted = False  # a run was started to complete a pair
+        snapshot = await asyncio.to_thread(read)
+        await self.app.push_screen(RecordedRunPane(self.context, snapshot))
 
-    def on_compare_runs(self, event: CompareRuns) -> None:
-        self.compare_runs(event.entries)
+    def replay(self, entry: RunEntry) -> None:
+        """Play a recording in the Heartbeat pane; a run on its way is ended for it only where that is confirmed."""
+        self.start_task(self.play(entry.path), "open", exclusive=True)
 
-    def on_compare_with_last(self, event: CompareWithLast) -> None:
-        self.compare_with_kin(event.entry.path)
+    async def play(self, path: Path) -> None:
+        from heartbeat_tui.widgets.dialogs import Confirm
 
-    def on_compare_run_made(self) -> None:
-        """Hold the run in the Heartbeat pane against the reference chosen in the Runs pane, else the last of its kind."""
+        if self.benchmark.session.active:
+            question = "End the run on its way?"
+            ended = Confirm(question, "The replay takes its place; what it has measured is kept.", "End it", "Cancel")
+            if not await self.app.push_screen_wait(ended):
+                return
+        await self.benchmark.play_chosen(partial(self.library.open_replay, path))
+
+    # -- comparing
+
+    def compare(self, entries: tuple[RunEntry, ...]) -> None:
+        """Compare runs with the first of them."""
+        self.start_task(self.show_comparison(entries), "open", exclusive=True)
+
+    def compare_with_latest(self, path: Path, reference: str | None = None) -> None:
+        """Compare a run with the ``reference``, else with the latest comparable one."""
+        self.start_task(self.show_with_latest(path, reference), "open", exclusive=True)
+
+    def compare_run_made(self) -> None:
+        """Compare the run in the Heartbeat pane with the reference chosen in the Runs pane, else with the latest comparable one."""
         from heartbeat_core.experiments.experiment import kept_at
 
-        run = self.conductor.run
+        run = self.benchmark.session.run
         path = kept_at(run) if run is not None else None
         if path is None:
-            self.tell(NO_RUN)
-            return
-        self.compare_with_kin(path, self.runs_pane.reference if self.runs_pane is not None else None)
+            self.report(NO_RUN)
+        else:
+            self.compare_with_latest(path, self.view.reference if self.view is not None else None)
 
-    @work(group="open", exclusive=True, exit_on_error=False)
-    async def compare_with_kin(self, path: Path, reference: str | None = None) -> None:
+    async def show_with_latest(self, path: Path, reference: str | None) -> None:
         from heartbeat_tui.runs.library import latest_comparable
 
         entries = await self.latest()
         entry = next((each for each in entries if each.path == path), None)
         if entry is None:
-            self.tell(NO_RUN)
+            self.report(NO_RUN)
             return
         chosen = next((each for each in entries if each.path.name == reference and each.path != path), None)
         other = chosen or latest_comparable(entry, entries)
         if other is None:
             cause = "It is the only run that has figures."
-            self.tell(HeartbeatError("there is nothing to compare with", cause, "Make another run: 3, then space."))
+            self.report(HeartbeatError("there is nothing to compare with", cause, "Make another run: 3, then space."))
             return
         older, newer = (other, entry) if chosen or (other.started and entry.started and other.started <= entry.started) else (entry, other)
         await self.show_comparison((older, newer))
-
-    @work(group="open", exclusive=True, exit_on_error=False)
-    async def compare_runs(self, entries: tuple[RunEntry, ...]) -> None:
-        await self.show_comparison(entries)
 
     async def show_comparison(self, entries: tuple[RunEntry, ...]) -> None:
         """Read the runs and show the comparison over the pane that is shown."""
         from heartbeat_tui.runs.comparison_pane import ComparisonPane
 
-        if self.archive is not None:
-            compared = await asyncio.to_thread(self.archive.compare, entries)
-            await self.push_screen(self.prepared(ComparisonPane(self.tabs_of_runs, self.current_mode, compared)))
+        compared = await asyncio.to_thread(self.library.compare, entries)
+        await self.app.push_screen(ComparisonPane(self.context, self.app.current_mode, compared))
 
     async def latest(self) -> tuple[RunEntry, ...]:
         """List the runs as they are now."""
-        archive = self.open_archive()
-        if archive is None:
-            return ()
-        await asyncio.to_thread(archive.read)
-        return archive.entries or ()
+        await asyncio.to_thread(self.library.read)
+        return self.library.entries or ()
 
     # -- CPU and TPU
 
-    def on_compare_devices(self) -> None:
-        self.compare_devices()
+    def compare_devices(self, *, offer: bool = True) -> None:
+        """Compare the latest run on a CPU with the latest on a TPU, or its rehearsal; ``offer`` to make what is missing."""
+        self.start_task(self.show_devices(offer=offer), "open", exclusive=True)
 
-    @work(group="open", exclusive=True, exit_on_error=False)
-    async def compare_devices(self, *, offer: bool = True) -> None:
-        """Show the pair; where one is missing, offer to make it, unless that was just tried."""
+    async def show_devices(self, *, offer: bool) -> None:
         from heartbeat_tui.runs.library import find_pair
 
         pair = find_pair(await self.latest())
@@ -263,50 +203,48 @@ class ComparingDesk(RunsDesk):
         elif offer:
             await self.offer_run(pair)
         else:
-            self.tell(HeartbeatError("there is no pair to compare yet", "The run just made has no figures, or was not kept.", "4, then t."))
+            self.report(
+                HeartbeatError("there is no pair to compare yet", "The run just made has no figures, or was not recorded.", "4, then t.")
+            )
 
     async def offer_run(self, pair: DevicePair) -> None:
-        """Offer to make the run that is missing; it beats in the Heartbeat pane, and the comparison comes when it has ended."""
+        """Offer to make the run that is missing in the Heartbeat pane; the comparison comes when it has ended."""
         from heartbeat_tui.benchmark.text import config_sentence
         from heartbeat_tui.widgets.dialogs import Confirm
 
-        if self.archive is None:
-            return
         backend = pair.lacking
-        plan = await asyncio.to_thread(self.plan_for, pair)
-        lacks = self.missing(backend) if self.missing is not None else ""
-        if lacks:
-            folder = self.archive.runs().folder
+        config = await asyncio.to_thread(self.config_for, pair)
+        problem = self.backend_problem(backend)
+        if problem:
+            folder = self.library.listing().folder
             remedy = f"Install it with heartbeat-tui backend install {backend}, or copy a recording of a TPU into {folder}."
-            self.tell(HeartbeatError(f"there is no run on {backend} to hold the CPU against", lacks, remedy))
+            self.report(HeartbeatError(f"there is no run on {backend} to compare the CPU with", problem, remedy))
             return
         info = BACKENDS[backend]
         name = "on this machine's CPU" if info.host_only else f"on {info.label}"
-        there = f" to hold {pair.there.title} against" if pair.there is not None else ""
+        there = f" to compare {pair.there.title} with" if pair.there is not None else ""
         rehearsal = " Without a TPU in this machine, torch_xla rehearses on the CPU." if info.rehearsal else ""
-        detail = config_sentence(plan) + rehearsal
+        detail = config_sentence(config) + rehearsal
         question = Confirm(f"There is no run {name}{there}. Make it now?", detail, "Make it", "Not now")
-        if await self.push_screen_wait(question):
-            self.clear_run()
+        if await self.app.push_screen_wait(question):
             self.pair_wanted = True
-            await self.switch_mode("heartbeat")
-            self.pane.config = plan
-            self.pane.action_begin()
+            await self.benchmark.start_from(config)
 
-    def plan_for(self, pair: DevicePair) -> BenchmarkConfig:
-        """Plan the run that is missing: the work of the one there is."""
-        assert self.archive is not None
-        there = self.archive.open(pair.there).snapshot.report.config if pair.there is not None else self.pane.config
+    def config_for(self, pair: DevicePair) -> BenchmarkConfig:
+        """Return the config of the run that is missing: the work of the one there is."""
+        there = self.library.open(pair.there).snapshot.report.config if pair.there is not None else self.benchmark.view.config
         return replace(there, backend=pair.lacking, threads=None, calibrate=False)
 
-    def conducted(self) -> None:
-        super().conducted()
-        if self.conductor.run is None:  # it never began
+    # -- news of the Heartbeat pane
+
+    def run_started(self) -> None:
+        if self.benchmark.session.run is None:  # the start has failed
             self.pair_wanted = False
 
     def run_ended(self) -> None:
-        """Show the pair once it is complete."""
-        super().run_ended()
+        """Look for the recording of a run that has ended, where the list was shown; show the pair once it is complete."""
+        if self.view is not None:
+            self.read()
         if self.pair_wanted:
             self.pair_wanted = False
             self.compare_devices(offer=False)

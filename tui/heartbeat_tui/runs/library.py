@@ -1,6 +1,6 @@
 """The recorded runs of the Runs pane: their list, the runs that were read, and what is done with them.
 
-No Textual here. What reads or writes files is for a thread: ``read``, ``look_at``, ``open``, ``compare``, ``export``,
+No Textual here. What reads or writes files is for a thread: ``read``, ``load_latest``, ``open``, ``compare``, ``export``,
 ``label``, ``delete``.
 """
 
@@ -65,7 +65,7 @@ class RunLibrary:
 
     # -- the list
 
-    def runs(self) -> RunListing:
+    def listing(self) -> RunListing:
         """Return what is known now."""
         index = self.index
         return RunListing(
@@ -120,11 +120,11 @@ class RunLibrary:
 
     # -- single runs
 
-    def sight(self, entry: RunEntry) -> LoadResult | None:
+    def loaded(self, entry: RunEntry) -> LoadResult | None:
         """Return what was read of a run, or why it cannot be read; None if it was not read yet, or has changed since."""
         return self.loaded_runs.get((entry.path, entry.bytes))
 
-    def look_at(self, entry: RunEntry) -> None:
+    def load_latest(self, entry: RunEntry) -> None:
         """Read a run; of those that are asked for meanwhile only the last is read."""
         with self.lock:
             self.wanted = entry

@@ -1,4 +1,4 @@
-"""What the Runs pane asks of the app, and what is known of the runs that are kept."""
+"""The recordings at one moment, as data."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.message import Message
-
 if TYPE_CHECKING:
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_core.recordings.labels import Relabel
 
 
 @dataclass(frozen=True)
@@ -27,78 +24,3 @@ class RunListing:
     progress: tuple[int, int] | None = None
     problem: HeartbeatError | None = None
     notes: tuple[str, ...] = ()
-
-
-class RunsChanged(Message):
-    """More is known of the runs; many of these are as good as the last one."""
-
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, RunsChanged)
-
-
-class ReadRuns(Message):
-    """Look for runs that are new, made here or by another program."""
-
-
-class OfRun(Message):
-    """Something about one run."""
-
-    def __init__(self, entry: RunEntry) -> None:
-        super().__init__()
-        self.entry = entry
-
-
-class LookAtRun(OfRun):
-    """Read this run for its chart."""
-
-
-class OpenRun(OfRun):
-    """Show all of this run."""
-
-
-class ReplayRun(OfRun):
-    """Play this run again in the Heartbeat pane."""
-
-
-class OfRuns(Message):
-    """Something about some runs."""
-
-    def __init__(self, entries: tuple[RunEntry, ...]) -> None:
-        super().__init__()
-        self.entries = entries
-
-
-class OpenSweep(OfRuns):
-    """Show the sweep that these runs are."""
-
-
-class ExportRuns(OfRuns):
-    """Write these runs to a file."""
-
-    def __init__(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
-        super().__init__(entries)
-        self.form, self.path = form, path
-
-
-class DeleteRuns(OfRuns):
-    """Delete these recordings, once that has been confirmed."""
-
-
-class LabelRuns(OfRuns):
-    """Change what these runs are called."""
-
-    def __init__(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
-        super().__init__(entries)
-        self.change = change
-
-
-class CompareRuns(OfRuns):
-    """Hold these runs against the first of them."""
-
-
-class CompareWithLast(OfRun):
-    """Hold this run against the last one that did the same work."""
-
-
-class CompareDevices(Message):
-    """Hold the latest run on a CPU against the latest on a TPU, or the rehearsal of one; offer to make what is missing."""

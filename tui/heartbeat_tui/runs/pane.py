@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from textwrap import wrap
@@ -16,22 +16,9 @@ from textual.content import Content
 from heartbeat_core.columns import StyledText
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
-from heartbeat_tui.runs.model import (
-    CompareDevices,
-    CompareRuns,
-    CompareWithLast,
-    DeleteRuns,
-    ExportRuns,
-    LabelRuns,
-    LookAtRun,
-    OpenRun,
-    OpenSweep,
-    ReadRuns,
-    ReplayRun,
-    RunListing,
-)
+from heartbeat_tui.runs.model import RunListing
 from heartbeat_tui.widgets.chart import LatencyChart
-from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
@@ -39,7 +26,7 @@ if TYPE_CHECKING:
     from heartbeat_core.columns import Order
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.snapshot import Snapshot
-    from heartbeat_tui.runs.compared import LoadResult
+    from heartbeat_tui.runs.controller import RunsController
     from heartbeat_tui.runs.rows import RunRow
     from heartbeat_tui.runs.table import RunList
     from heartbeat_tui.widgets.form import Form
@@ -49,7 +36,7 @@ key = partial(pane_key, "runs")
 
 
 class RunsPane(ListPane):
-    """Draws the runs it is shown, and asks the app for what its keys mean; ``sight`` gives what has been read of one."""
+    """Draws the runs it is shown, and has its controller read and change them."""
 
     DEFAULT_CSS = """
     RunsPane #runs-news { display: none; padding: 0 1; }
@@ -65,22 +52,23 @@ class RunsPane(ListPane):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "show all runs again, then take the marks away"),
         key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
-        key("c", "compare", "Compare", "hold all that are marked against the first of them, or this one against the last of its kind"),
+        key("c", "compare", "Compare", "compare all marked runs with the reference, or this run with the last comparable one"),
         key("t", "devices", "CPU/TPU", "the latest run on a CPU against the latest on a TPU; where one is missing, offer to make it"),
         key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
         key("n", "name", "Name …", "give it a name, a note and tags"),
         key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),
-        key("x", "export", "Export …", "write it, or all that are marked, to a file: CSV, JSON, Markdown or a chart", show=False),
+        key("x", "export", "Export …", "export this run, or all marked runs, as CSV, JSON, Markdown or a chart", show=False),
         key("slash", "seek", "Filter", "show only the runs with these words: of name, tags, note, device, shape, method, verdict"),
-        key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
-        key("f", "reference", "Reference", "hold others against this run", show=False),
+        key("o", "sort", "Sort", "reverse the order, then sort by the next column", show=False),
+        key("f", "reference", "Reference", "compare others with this run", show=False),
         key("y", "copy", "Copy", "copy what is known of it, or of all that are marked, as text", show=False),
         key("r", "read", "Refresh", "look for runs that another program has made", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], sight: Callable[[RunEntry], LoadResult | None]) -> None:
-        super().__init__(tabs, "runs")
-        self.sight = sight
+    def __init__(self, context: PaneContext, controller: RunsController) -> None:
+        super().__init__(context, "runs")
+        self.controller = controller
+        controller.view = self
         self.runs = RunListing()
         self.order: Order = ("started", True)
         self.misread = ""
@@ -103,7 +91,7 @@ class RunsPane(ListPane):
             self.list, self.details = runs, details
             runs.focus()
             self.draw()
-        self.post_message(ReadRuns())
+        self.controller.read()
 
     # -- what is shown
 
@@ -118,7 +106,7 @@ class RunsPane(ListPane):
         self.draw()
 
     def draw(self) -> None:
-        """Give every widget that is there what it shows."""
+        """Show the state in every widget that is mounted."""
         if self.list is None:
             return
         from heartbeat_tui.runs.rows import row_marks, rows_of
@@ -173,16 +161,16 @@ class RunsPane(ListPane):
         if row.is_head:
             self.details.show(group_facts(row), None, entry.group)
             return
-        sight = self.sight(entry) if entry.readable else None
-        snapshot = None if sight is None or isinstance(sight, HeartbeatError) else sight.snapshot
+        result = self.controller.library.loaded(entry) if entry.readable else None
+        snapshot = None if result is None or isinstance(result, HeartbeatError) else result.snapshot
         self.details.show(run_facts(entry, now), snapshot, entry.title)
-        if sight is None and entry.readable:
-            self.post_message(LookAtRun(entry))
+        if result is None and entry.readable:
+            self.controller.load_latest(entry)
 
     def on_screen_resume(self) -> None:
         self.awake = True
         if self.list is not None:
-            self.post_message(ReadRuns())
+            self.controller.read()
 
     def on_screen_suspend(self) -> None:
         self.awake = False
@@ -195,7 +183,7 @@ class RunsPane(ListPane):
 
     @property
     def meant(self) -> tuple[RunEntry, ...]:
-        """Give the runs a key acts on: those marked, in the order they were, else the one or the group pointed at."""
+        """Return the runs a key acts on: those marked, in the order they were, else the one or the group pointed at."""
         if self.marks:
             entries = {entry.path.name: entry for entry in self.runs.entries or ()}
             return tuple(entries[name] for name in self.marks)
@@ -247,7 +235,7 @@ class RunsPane(ListPane):
 
     @property
     def compared(self) -> tuple[RunEntry, ...]:
-        """Give the runs to be compared, the reference first; empty for the one pointed at."""
+        """Return the runs to be compared, the reference first; empty for the one pointed at."""
         from heartbeat_tui.runs.library import to_compare
 
         return to_compare(self.meant, self.reference, self.runs.entries or ())
@@ -255,22 +243,22 @@ class RunsPane(ListPane):
     def action_compare(self) -> None:
         compared, row = self.compared, self.row
         if compared:
-            self.post_message(CompareRuns(compared))
+            self.controller.compare(compared)
         elif row is not None:
-            self.post_message(CompareWithLast(row.entry))
+            self.controller.compare_with_latest(row.entry.path)
 
     def action_devices(self) -> None:
-        self.post_message(CompareDevices())
+        self.controller.compare_devices()
 
     def action_replay(self) -> None:
         if self.row is not None:
-            self.post_message(ReplayRun(self.row.entry))
+            self.controller.replay(self.row.entry)
 
     def action_delete(self) -> None:
-        self.post_message(DeleteRuns(self.meant))
+        self.controller.delete(self.meant)
 
     def action_read(self) -> None:
-        self.post_message(ReadRuns())
+        self.controller.read()
 
     def action_copy(self) -> None:
         from heartbeat_tui.runs.text import facts_text, run_facts, runs_text
@@ -307,11 +295,11 @@ class RunsPane(ListPane):
         """Open a run or a sweep, or unfold another group."""
         row = self.row
         if row is not None and row.is_sweep:
-            self.post_message(OpenSweep(row.members))
+            self.controller.open_sweep(row.members)
         elif row is not None and row.is_head:
             self.fold(row.entry.group, open_=not row.open)
-        elif row is not None and row.entry.readable:  # a click asks nobody
-            self.post_message(OpenRun(row.entry))
+        elif row is not None and row.entry.readable:  # a click comes past the keys that are offered
+            self.controller.open(row.entry)
 
     def on_lines_list_folded(self, event: RunList.Folded) -> None:
         self.fold(event.key, open_=event.open_)
@@ -338,9 +326,9 @@ class RunsPane(ListPane):
         await self.close_form()
         form = event.form
         if isinstance(form, LabelForm):
-            self.post_message(LabelRuns((form.entry,), form.change))
+            self.controller.label((form.entry,), form.change)
         elif isinstance(form, ExportForm):
-            self.post_message(ExportRuns(form.entries, form.texts["form"], form.path))
+            self.controller.export(form.entries, form.texts["form"], form.path)
 
 
 LABEL, WIDER_LABEL = 12, 13  # cells

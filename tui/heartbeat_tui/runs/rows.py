@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
-from heartbeat_core.recordings.entry import GLYPHS, RunEntry
+from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def run_row(entry: RunEntry, now: datetime, *, inside: bool = False) -> RunRow:
 
 VARIOUS: StyledText = ("various", "quiet")
 NONE: StyledText = (NOTHING, "quiet")
-VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
-VERDICT_STYLES = {"plausible": "ok", "suspicious": "attention", "impossible": "failed", "unknown": "quiet"}
+GLYPH_STYLES = {"✓": "ok", "!": "attention", "✗": "failed", "?": "quiet"}
+QUALITIES = tuple(QUALITY_MARKS)  # the worst first
 STATUSES: Mapping[str, StyledText] = {  # those that are worth a word in the list
     "running": ("♥ running", "beat"),
     "failed": ("✗ failed", "failed"),
@@ -92,11 +93,17 @@ def interval_text(entry: RunEntry) -> str:
     return NOTHING if entry.low_ns is None or entry.high_ns is None else format_interval(entry.low_ns, entry.high_ns)
 
 
-def verdict_text(entry: RunEntry) -> StyledText:
-    """Return the verdict, or what is wrong with the recording, with its glyph."""
+def badge(quality: str) -> StyledText:
+    """Return the quality of a run with its glyph."""
+    glyph = QUALITY_MARKS[quality]
+    return f"{glyph} {quality}", GLYPH_STYLES[glyph]
+
+
+def quality_text(entry: RunEntry) -> StyledText:
+    """Return the quality of a run, or what is wrong with its recording, with a glyph."""
     if entry.status in STATUSES:
         return STATUSES[entry.status]
-    return (f"{GLYPHS[entry.verdict]} {entry.verdict}", VERDICT_STYLES[entry.verdict]) if entry.verdict else NONE
+    return badge(entry.quality) if entry.quality else NONE
 
 
 def name_cell(row: RunRow) -> StyledText:
@@ -135,9 +142,9 @@ def median_cell(row: RunRow) -> StyledText:
     return (f"{format_ns(medians[0])} … {format_ns(medians[-1])}" if row.is_head else format_ns(medians[0])), "plain"
 
 
-def verdict_cell(row: RunRow) -> StyledText:
-    """Return the verdict, of a group the first that is bad."""
-    found = [verdict_text(entry) for entry in row.entries]
+def quality_cell(row: RunRow) -> StyledText:
+    """Return the quality, of a group the first that is bad."""
+    found = [quality_text(entry) for entry in row.entries]
     return next((each for each in found if each[1] in ("failed", "attention")), found[0])
 
 
@@ -208,13 +215,13 @@ COLUMNS: tuple[Spec, ...] = (
         descending=True,
     ),
     Spec(
-        "verdict",
-        "VERDICT",
-        verdict_cell,
+        "quality",
+        "QUALITY",
+        quality_cell,
         least=2,
         worth=7,
         shorten=lambda text: text[:1],
-        sort=lambda row: VERDICTS.index(row.entry.verdict) if row.entry.verdict in VERDICTS else None,
+        sort=lambda row: QUALITIES.index(row.entry.quality) if row.entry.quality else None,
     ),
     Spec("tags", "TAGS", tags_cell, least=8, most=30, optional=True, sort=lambda row: " ".join(row.entry.tags).casefold() or None),
     Spec(
@@ -227,8 +234,6 @@ COLUMNS: tuple[Spec, ...] = (
         align="right",
         sort=lambda row: row.entry.flops_per_s,
         descending=True,
-        json=lambda row: row.entry.flops_per_s,
-        json_key="flops_per_s",
     ),
     Spec(
         "n",

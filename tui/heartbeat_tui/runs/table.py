@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from heartbeat_tui.runs.rows import NEWEST, SCREEN_COLUMNS, RunRow, verdict_text
+from heartbeat_tui.runs.rows import NEWEST, SCREEN_COLUMNS, RunRow, quality_text
 from heartbeat_tui.widgets.table import Table
 
 OPEN = "show the whole run or sweep, or unfold the group; right and left unfold and fold any"
@@ -28,7 +28,7 @@ class RunList(Table[RunRow]):
         """Return what is wrong with a recording that has no figures."""
         if row.is_head or row.entry.workload is not None:
             return None
-        status, style = verdict_text(row.entry)
+        status, style = quality_text(row.entry)
         return "name", f"{status}: {row.entry.problem}", style
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from heartbeat_core.columns import StyledText, text_table
-from heartbeat_core.recordings.entry import GLYPHS
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate, format_share
-from heartbeat_tui.runs.rows import COLUMNS, VERDICT_STYLES, RunRow, interval_text, run_row, time_text
+from heartbeat_tui.runs.rows import COLUMNS, RunRow, badge, interval_text, run_row, time_text
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
@@ -37,14 +36,15 @@ def run_facts(entry: RunEntry, now: datetime) -> list[Fact]:
     if entry.cold_ns:
         times = f", {entry.cold_ns / entry.median_ns:.1f}× the median" if entry.median_ns else ""
         rows.append(("cold", (format_ns(entry.cold_ns) + times, "plain")))
-    if entry.verdict:
-        rows.append(("verdict", (f"{GLYPHS[entry.verdict]} {entry.verdict}: {entry.reason}", VERDICT_STYLES[entry.verdict])))
     if entry.note:
         rows.append(("note", (entry.note, "plain")))
     if entry.tags:
         rows.append(("tags", (" ".join(entry.tags), "plain")))
     if entry.group:
         rows.append(("group", (entry.group, "plain")))
+    if entry.quality:
+        text, style = badge(entry.quality)
+        rows.append(("quality", (f"{text}: {'; '.join(entry.findings)}", style)))
     rows.append(("recorded", (f"{time_text(entry.started, now)} · {format_bytes(entry.bytes)} · {entry.path.name}", "quiet")))
     return rows
 

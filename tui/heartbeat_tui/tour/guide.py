@@ -1,14 +1,14 @@
-"""The guide of the tour: what a step is about, what to look at while it beats, what it showed, and the keys that lead on."""
+"""The guide of the tour: what a step is about, what to look at while it runs, what it showed, and the keys."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 ROWS, COLUMNS = 5, 8
 TICK_S = 0.25
-WAVE = 3  # cells behind the front that are still at work
+WAVE = 3  # cells behind the front that are still busy
 
 
 def picture(tick: int) -> Content:
-    """Draw the grid at one tick: rows enter at the left one tick apart, so the front is a diagonal."""
+    """Return the grid at one tick: rows enter at the left one tick apart, so the front is a diagonal."""
     front = tick % (ROWS + COLUMNS + WAVE)
     lines = []
     for row in range(ROWS):
@@ -39,7 +39,7 @@ def cell_ink(age: int) -> str:
 
 
 class Systolic(Widget):
-    """The picture, moving while it is shown; still where motion is reduced."""
+    """The picture of the array; it moves unless motion is reduced."""
 
     DEFAULT_CSS = """
     Systolic { width: 36; height: 7; margin-left: 3; }
@@ -51,7 +51,7 @@ class Systolic(Widget):
         self.timer = self.set_interval(TICK_S, self.advance, pause=True)
 
     def turn(self, on: bool) -> None:
-        """Move, or stand still."""
+        """Start or stop the motion."""
         if self.timer is not None:
             if on and self.app.animation_level != "none":
                 self.timer.resume()
@@ -66,11 +66,11 @@ class Systolic(Widget):
         return picture(self.tick + ROWS)
 
 
-INSTALL_SAYS = "Installing it downloads 4.3 GB, takes 8 GB on disk, and asks first."
+INSTALL_SAYS = "The installer downloads 4.3 GB, needs 8 GB on disk, and asks first."
 
 
 class Guide(Vertical):
-    """Stands above the pane while the tour lasts."""
+    """The box above the Heartbeat pane; ``lead`` receives what a key asks for: next, back, replay, install or leave."""
 
     SCOPED_CSS = False  # how much room it takes depends on the classes of the screen
     DEFAULT_CSS = """
@@ -88,26 +88,19 @@ class Guide(Vertical):
     .-low.-touring.-idle Guide { max-height: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "lead('next')", "Next", tooltip="run this step, or go on to the next", id="tour.next"),
+        Binding("n", "lead('next')", "Next", tooltip="run this step, or go to the next", id="tour.next"),
         Binding("b", "lead('back')", "Back", tooltip="go back a step", id="tour.back"),
-        Binding("v", "lead('replay')", "Recording", tooltip="replay a recording of this step, made elsewhere", id="tour.replay"),
-        Binding("i", "lead('install')", "Install torch_xla", tooltip="build its environment; asks first", id="tour.install"),
+        Binding("v", "lead('replay')", "Recording", tooltip="replay a recording of this step from another machine", id="tour.replay"),
+        Binding("i", "lead('install')", "Install torch_xla", tooltip="install its environment; asks first", id="tour.install"),
         Binding("up", "turn(-1)", "Up", show=False),
         Binding("down", "turn(1)", "Down", show=False),
-        Binding("escape", "lead('leave')", "Leave", tooltip="leave the tour, and go on without the guide", id="tour.leave"),
+        Binding("escape", "lead('leave')", "Leave", tooltip="leave the tour; a run goes on", id="tour.leave"),
     ]
     can_focus = True
 
-    class Led(Message):
-        """A key of the guide: next, back, replay, install or leave."""
-
-        def __init__(self, way: str) -> None:
-            super().__init__()
-            self.way = way
-
-    def __init__(self, tour: Tour) -> None:
+    def __init__(self, tour: Tour, lead: Callable[[str], Awaitable[None]]) -> None:
         super().__init__(id="guide")
-        self.tour = tour
+        self.tour, self.lead = tour, lead
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False), Horizontal(id="guide-body"):
@@ -120,7 +113,7 @@ class Guide(Vertical):
         self.focus()
 
     async def show(self) -> None:
-        """Draw where the tour stands."""
+        """Draw the present step."""
         tour = self.tour
         self.border_title = f"the tour, {tour.at + 1} of {len(tour.steps)} · {tour.step.title} · handbook {tour.step.section}"
         self.set_class(tour.step.name == "one-row" and tour.phase == "before", "-array")
@@ -133,8 +126,8 @@ class Guide(Vertical):
             await keys.mount(*(GuideKey(*each) for each in wanted))
         self.screen.refresh_bindings()
         scroll = self.query_one(VerticalScroll)
-        turn = scroll.scroll_end if tour.phase == "after" else scroll.scroll_home  # to what came out, which is the news
-        self.call_after_refresh(turn, animate=False)  # once the run has made room for itself
+        turn = scroll.scroll_end if tour.phase == "after" else scroll.scroll_home  # the conclusions stand last
+        self.call_after_refresh(turn, animate=False)  # once the chart of the run has its place
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action != "lead":
@@ -142,7 +135,7 @@ class Guide(Vertical):
         return any(way == f"lead('{parameters[0]}')" for _, _, way in guide_keys(self.tour))
 
     def action_lead(self, way: str) -> None:
-        self.post_message(self.Led(way))
+        self.app.call_later(self.lead, way)  # which may take this away: no widget can wait for its own end
 
     def action_turn(self, lines: int) -> None:
         """Scroll what does not fit on a low screen."""
@@ -162,11 +155,11 @@ class GuideKey(KeyButton):
 
 
 def guide_lines(tour: Tour) -> list[Content]:
-    """Say what there is to say now."""
+    """Return what the guide says in this phase of the step."""
     step, phase = tour.step, tour.phase
     lines = [styled(step.words, "plain")]
     if phase == "before" and tour.lacks:
-        stands_in = " A recording made elsewhere can stand in, and is labelled so." if step.recording else ""
+        stands_in = " A recording from another machine can be replayed instead; it is labelled." if step.recording else ""
         return [*lines, Content(""), styled(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
     if phase == "running":
         return [*lines, Content(""), Content.assemble(styled("look at  ", "beat"), step.look)]
@@ -176,7 +169,7 @@ def guide_lines(tour: Tour) -> list[Content]:
 
 
 def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
-    """Name the keys that lead on from here: key, label and action."""
+    """Return the keys that are offered now: key, label and action."""
     keys: list[tuple[str, str, str]] = []
     if tour.phase == "before":
         if not tour.lacks:

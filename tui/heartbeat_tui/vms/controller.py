@@ -1,308 +1,262 @@
-"""What is done to TPU VMs: asked first, with the exact commands, then done in threads that outlive the pane."""
+"""Looks at the TPU VMs while they are shown, and creates, changes, sets up and connects to them once that is confirmed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
-from textual import work
 from textual.app import SuspendNotSupported
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.benchmark.snapshot import BeatOn
-from heartbeat_tui.controller import Desk, Unfinished
+from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from textual.app import App
     from textual.timer import Timer
 
+    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.remote.ssh import SshConnection
+    from heartbeat_core.settings import RemoteSettings
+    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.vms.create_form import VmForm
-    from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp
-    from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, Job, SetUpVm, ShowJob, ShowZone, StopJob
+    from heartbeat_core.vms.vocabulary import Change
+    from heartbeat_tui.vms.create_form import Start
+    from heartbeat_tui.vms.dialogs import Describe, JobScreen, Question, SetUp
+    from heartbeat_tui.vms.model import InventoryView, Job
     from heartbeat_tui.vms.monitor import InventoryMonitor
-    from heartbeat_tui.vms.pane import VmsPane
-    from heartbeat_tui.widgets.form import Form
-    from heartbeat_tui.widgets.header_footer import Tabs
+    from heartbeat_tui.widgets.pane import PaneContext
 
 
 UNEXPECTED_S = 60.0  # until the next look, after an error of our own
 
 
-class VmsDesk(Desk):
-    """There is no ``fleet`` before the TPU VMs pane was gone to."""
+class VmsView(Protocol):
+    """The TPU VMs pane, as far as it is driven from outside."""
 
-    fleet: InventoryMonitor | None = None
-    vms: VmsPane | None = None
-    describing: Describe | None = None
+    awake: bool
+
+    def show(self, view: InventoryView) -> None: ...
+    async def show_create_form(self, start: Start) -> None: ...
+    async def close_form(self) -> None: ...
+    def offer(self, zone: str, offers: TargetOffers) -> None: ...
+    def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None: ...
+    def follow(self, job: int) -> None: ...
+    def unmark(self) -> None: ...
+
+
+class VmsController(Controller):
+    """The pane enters itself as ``view``; ``remote`` says how TPU VMs are reached."""
+
+    view: VmsView
     next_look: Timer | None = None
+    describing: Describe | None = None
+    job_screen: JobScreen | None = None
+    set_up_dialog: SetUp | None = None
 
-    def open_vms(self, tabs: Tabs, make_fleet: Callable[[], InventoryMonitor]) -> None:
-        def make() -> VmsPane:
-            from heartbeat_tui.vms.pane import VmsPane
+    def __init__(self, app: App[None], context: PaneContext, monitor: InventoryMonitor, remote: RemoteSettings) -> None:
+        super().__init__(app, context)
+        self.monitor, self.remote = monitor, remote
+        monitor.news = self.post_change
 
-            self.fleet = make_fleet()
-            self.fleet.news = self.fleet_told
-            self.vms = VmsPane(tabs, self.fleet.now)
-            return self.vms
-
-        self.offer_mode("vms", make)
-
-    def fleet_told(self) -> None:
-        """Take news from the threads that ask."""
-        from heartbeat_tui.vms.model import VmsChanged
-
-        if self.is_running:
-            self.post_message(VmsChanged())
-
-    async def on_vms_changed(self) -> None:
-        """Show what is new, and look at once where something has just been done."""
-        if self.vms is None or self.fleet is None:
-            return
-        view = self.fleet.view()
-        self.vms.show(view)
+    async def show_change(self) -> None:
+        """Show what is new, and look now where a job has just changed something."""
+        view = self.monitor.view()
+        self.view.show(view)
         if self.describing is not None and self.describing.is_attached and self.describing.is_mounted:
             self.describing.show(view)
-        if self.fleet.take_hurry():
-            self.on_look_at_vms()
+        if self.job_screen is not None and self.job_screen.is_attached and self.job_screen.is_mounted:
+            await self.job_screen.show(view)
+        if self.monitor.take_hurry():
+            self.look_now()
 
     # -- looking
 
-    def on_look_at_vms(self) -> None:
-        """Ask now."""
+    def look_now(self) -> None:
         if self.next_look is not None:
             self.next_look.stop()
             self.next_look = None
-        self.look_at_vms()
+        self.start_thread(self.look, "looks")
 
-    def on_show_zone(self, event: ShowZone) -> None:
-        if self.fleet is not None:
-            self.fleet.show_zone(event.zone)
-            self.on_look_at_vms()
+    def show_zone(self, zone: str) -> None:
+        """List one zone, or all of them for "-"."""
+        self.monitor.show_zone(zone)
+        self.look_now()
 
-    @work(thread=True, group="looks", exit_on_error=False)
-    def look_at_vms(self) -> None:
-        """Look in a thread; one that is due while another waits for its turn is left out."""
-        if self.fleet is not None:
-            wait_s = UNEXPECTED_S
-            try:
-                wait_s = self.fleet.look()
-            finally:  # what is unexpected is told, and ends no watch
-                if self.is_running:
-                    self.call_later(self.look_after, wait_s)
-            if self.fleet.view().nodes:  # without any there is nothing to price
-                self.fleet.price()
-
-    @work(thread=True, group="looks", exit_on_error=False)
-    def price_vms(self) -> None:
-        if self.fleet is not None:
-            self.fleet.price(again=True)
+    def look(self) -> None:
+        """Ask Google Cloud, in a thread; one that is due while another waits for its turn is left out."""
+        wait_s = UNEXPECTED_S
+        try:
+            wait_s = self.monitor.look()
+        finally:  # an unexpected error is reported, and ends no watch
+            if self.app.is_running:
+                self.app.call_later(self.look_after, wait_s)
+        if self.monitor.view().nodes:  # without any there is nothing to price
+            self.monitor.price()
 
     def look_after(self, wait_s: float) -> None:
-        """Look again after a while, if by then anybody sees it; the pane asks when it is shown again."""
+        """Look again after a while, if the pane is shown by then; it asks when it is shown again."""
         if self.next_look is not None:
             self.next_look.stop()
-        self.next_look = self.set_timer(wait_s, self.look_if_shown)
+        self.next_look = self.app.set_timer(wait_s, self.look_if_shown)
 
     def look_if_shown(self) -> None:
         self.next_look = None
-        if self.vms is not None and self.vms.awake:
-            self.look_at_vms()
+        if self.view.awake:
+            self.start_thread(self.look, "looks")
 
-    # -- one of them
-
-    async def on_describe_vm(self, event: DescribeVm) -> None:
+    async def describe(self, key: str) -> None:
+        """Show all that is known of a row."""
         from heartbeat_tui.vms.dialogs import Describe
 
-        if self.fleet is not None:
-            self.describing = Describe(event.key, self.fleet.view(), self.fleet.now)
-            await self.push_screen(self.describing)
+        self.describing = Describe(key, self.monitor.view(), self.monitor.now)
+        await self.app.push_screen(self.describing)
 
-    def close_desk(self) -> None:
-        if self.fleet is not None:
-            self.fleet.close()
-        super().close_desk()
+    # -- creating
 
-
-class VmActsDesk(VmsDesk):
-    """Creates, starts, stops, deletes, and opens connections."""
-
-    job_screen: JobScreen | None = None
-    set_up: SetUp | None = None
-
-    # -- the form
-
-    async def on_new_vm(self) -> None:
+    async def open_create_form(self) -> None:
         """Open the form, filled from the target and the last use."""
         from heartbeat_core.vms.request import last_request
         from heartbeat_tui.vms.create_form import start_of
 
-        if self.fleet is None or self.vms is None:
-            return
-        environment = self.fleet.environment
+        environment = self.monitor.environment
         if environment is None or not environment.target.project.value:
-            self.tell(HeartbeatError("no project was chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
+            self.report(HeartbeatError("no project was chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
             return
-        self.price_vms()
-        last = last_request() if environment.endpoint is None else self.fleet.last_request
-        await self.vms.ask_for_new(start_of(environment.target, last))
+        self.start_thread(partial(self.monitor.price, again=True), "looks")
+        last = last_request() if environment.endpoint is None else self.monitor.last_request
+        await self.view.show_create_form(start_of(environment.target, last))
 
-    def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
-        self.find_vm_offers(event.project, event.zone)
+    def find_offers(self, project: str, zone: str) -> None:
+        """Have the form completed from what the zone offers."""
+        self.start_thread(lambda: self.app.call_later(self.view.offer, zone, self.monitor.offers(project, zone)), "offers")
 
-    @work(thread=True, group="offers", exit_on_error=False)
-    def find_vm_offers(self, project: str, zone: str) -> None:
-        if self.fleet is not None and self.vms is not None and self.vms.form is not None:
-            offers = self.fleet.offers(project, zone)
-            self.call_later(self.vms.offer, zone, offers)
+    def find_headroom(self, request: CreateRequest) -> None:
+        """Have the form show how much quota is left for this."""
+        self.start_thread(lambda: self.app.call_later(self.view.show_room, request, self.monitor.room(request)), "offers")
 
-    def on_vm_form_room_wanted(self, event: VmForm.RoomWanted) -> None:
-        self.find_vm_room(event.request)
+    def create(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
+        """Ask once more, with the exact command; then begin, and show the progress."""
+        self.start_task(self.confirm_create(request, zones, rooms, cost), "questions")
 
-    @work(thread=True, group="offers", exit_on_error=False)
-    def find_vm_room(self, request: CreateRequest) -> None:
-        if self.fleet is not None and self.vms is not None:
-            rooms = self.fleet.room(request)
-            self.call_later(self.vms.show_room, request, rooms)
-
-    # -- asking, then doing
-
-    @work(group="questions", exit_on_error=False)
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        """Ask once more, with the exact command; then begin, and show how it goes."""
-        from heartbeat_core.vms.request import remember
-        from heartbeat_tui.vms.create_form import VmForm
+    async def confirm_create(
+        self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str
+    ) -> None:
+        from heartbeat_core.vms.request import keep_request
         from heartbeat_tui.vms.dialogs import create_question
 
-        form = event.form
-        if self.fleet is None or self.vms is None or not isinstance(form, VmForm):
+        if not await self.confirmed(create_question(request, zones, rooms, cost)):
             return
-        request, zones = form.request, form.zones
-        if not await self.asked(create_question(request, zones, form.rooms, form.cost())):
-            return
-        await self.vms.close_form()
-        if self.fleet.view().endpoint is None:
-            remember(request)
-        self.fleet.last_request = request
-        job = self.fleet.jobs.create(request, zones)
-        self.vms.follow(job.id)
-        self.do_job(job)
+        await self.view.close_form()
+        if self.monitor.view().endpoint is None:
+            keep_request(request)
+        self.monitor.last_request = request
+        job = self.monitor.jobs.create(request, zones)
+        self.view.follow(job.id)
+        self.start_job(job)
         await self.show_job(job.id)
 
-    @work(group="questions", exit_on_error=False)
-    async def on_ask_change(self, event: AskChange) -> None:
-        """Ask before anything is started, stopped or deleted, then do it to all of them at once."""
+    # -- starting, stopping, deleting
+
+    def change(self, what: Change, keys: tuple[str, ...]) -> None:
+        """Ask before these are started, stopped or deleted, then do it to all of them in parallel."""
+        self.start_task(self.confirm_change(what, keys), "questions")
+
+    async def confirm_change(self, what: Change, keys: tuple[str, ...]) -> None:
         from heartbeat_core.vms.power import by_request
-        from heartbeat_tui.vms.dialogs import change_question, may, things
+        from heartbeat_core.vms.vocabulary import state_of
+        from heartbeat_tui.vms.dialogs import change_question
 
-        if self.fleet is None:
+        view = self.monitor.view()
+        found = (view.find(key) for key in keys)
+        chosen = [each for each in found if each is not None and what in state_of(each).actions]
+        if not chosen or not await self.confirmed(change_question(what, chosen, view)):
             return
-        view = self.fleet.view()
-        chosen = [thing for thing in things(view, event.keys) if may(thing, event.what)]
-        if not chosen or not await self.asked(change_question(event.what, chosen, view)):
-            return
-        for group in by_request(chosen, event.what).values():
-            self.do_job(self.fleet.jobs.change(event.what, group[0], view.project))
-        if self.vms is not None:
-            self.vms.unmark()
+        for group in by_request(chosen, what).values():
+            self.start_job(self.monitor.jobs.change(what, group[0], view.project))
+        self.view.unmark()
 
-    async def asked(self, question: Question) -> bool:
+    async def confirmed(self, question: Question) -> bool:
         from heartbeat_tui.vms.dialogs import Ask
 
-        if isinstance(self.screen, Ask):  # the key that asks came twice before the question was seen
+        if isinstance(self.app.screen, Ask):  # the key that asks came twice before the question was seen
             return False
-        emulated = self.fleet is not None and self.fleet.view().endpoint is not None
+        emulated = self.monitor.view().endpoint is not None
         screen: Ask = Ask(question.title, question.said, question.commands, yes=question.yes, typed=question.typed, emulated=emulated)
-        return await self.push_screen_wait(screen) is True
+        return await self.app.push_screen_wait(screen) is True
 
-    @work(thread=True, group="jobs", exit_on_error=False)
-    def do_job(self, job: Job) -> None:
+    # -- jobs
+
+    def start_job(self, job: Job) -> None:
         """Do it in a thread of its own, which goes on whichever pane is shown."""
-        if self.fleet is not None and self.fleet.environment is not None:
-            self.fleet.jobs.run(job, self.fleet.environment)
-
-    # -- what is under way
-
-    async def on_show_job(self, event: ShowJob) -> None:
-        await self.show_job(event.job_id)
+        if self.monitor.environment is not None:
+            self.start_thread(partial(self.monitor.jobs.run, job, self.monitor.environment), "jobs")
 
     async def show_job(self, number: int) -> None:
         from heartbeat_tui.vms.dialogs import JobScreen
 
-        if self.fleet is not None:
-            self.job_screen = JobScreen(number, self.fleet.view(), self.fleet.now)
-            await self.push_screen(self.job_screen)
-
-    def on_stop_job(self, event: StopJob) -> None:
-        if self.fleet is not None:
-            self.fleet.jobs.stop(event.job_id)
-
-    async def on_vms_changed(self) -> None:  # beside that of VmsDesk: Textual calls both
-        if self.job_screen is not None and self.job_screen.is_attached and self.job_screen.is_mounted and self.fleet is not None:
-            await self.job_screen.show(self.fleet.view())
+        self.job_screen = JobScreen(number, self.monitor.view(), self.monitor.now, self.monitor.jobs.stop)
+        await self.app.push_screen(self.job_screen)
 
     # -- connecting
 
     def connection(self, key: str) -> tuple[Node, SshConnection]:
-        """Give a node and gcloud's command that leads there; raise HeartbeatError where nothing can answer."""
+        """Return a node and gcloud's command that connects to it; raise HeartbeatError where nothing can answer."""
         from heartbeat_core.remote.ssh import connect, split_flags
 
-        view = self.fleet.view() if self.fleet is not None else None
-        node = view.nodes.get(key) if view is not None else None
-        if view is None or node is None:
-            raise HeartbeatError(f"{key.rpartition('/')[2]} is gone", "", "Press r to look again.")
+        view = self.monitor.view()
+        node = view.nodes.get(key)
+        if node is None:
+            raise HeartbeatError(f"{key.rpartition('/')[2]} is gone", "", "Press r to refresh.")
         flags = split_flags(self.remote.ssh_flags)
         return node, connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
 
-    def on_connect_vm(self, event: ConnectVm) -> None:
-        """Step aside for gcloud's own ssh, and come back after it."""
+    def connect(self, key: str) -> None:
+        """Run gcloud's own ssh in the terminal, and come back after it."""
         try:
-            node, connection = self.connection(event.key)
-            code = self.step_aside(connection.command, connection.environ)
+            node, connection = self.connection(key)
+            code = self.run_in_terminal(connection.command, connection.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
-            self.tell(error)
+            self.report(error)
             return
         if code:
             said = "\n".join((f"The connection to {node.id} ended with code {code}.", *connection.warnings))
-            self.notify(said, severity="warning", markup=False)
+            self.app.notify(said, severity="warning", markup=False)
 
-    def on_beat_on_vm(self, event: BeatOnVm) -> None:
-        """Have the Heartbeat pane beat there, on all hosts at once where there are several."""
+    def run_benchmark_on(self, key: str) -> None:
+        """Have the Heartbeat pane run on all hosts of this one."""
         try:
-            node, _ = self.connection(event.key)
+            node, _ = self.connection(key)
         except HeartbeatError as error:
-            self.tell(error)
+            self.report(error)
             return
-        if self.fleet is not None:
-            self.post_message(BeatOn(node, self.fleet.view().project, None))
+        self.app.post_message(BenchmarkOn(node, self.monitor.view().project, None))
 
-    async def on_set_up_vm(self, event: SetUpVm) -> None:
-        """Show the command of ours that sets it up, and run that once it is confirmed."""
+    async def set_up(self, key: str) -> None:
+        """Show our own command that sets it up, and run that once it is confirmed."""
         from heartbeat_tui.vms.dialogs import SetUp
 
         try:
-            node, _ = self.connection(event.key)
+            node, _ = self.connection(key)
         except HeartbeatError as error:
-            self.tell(error)
+            self.report(error)
             return
-        if self.fleet is not None:
-            view = self.fleet.view()
-            at = (f"--endpoint={view.endpoint}",) if view.endpoint else ()
-            arguments = ("vms", "setup", node.id, f"--project={view.project}", f"--zone={node.zone}", *at)
-            self.set_up = SetUp(node.id, len(node.endpoints), arguments, emulated=bool(at))
-            await self.push_screen(self.set_up)
+        view = self.monitor.view()
+        at = (f"--endpoint={view.endpoint}",) if view.endpoint else ()
+        arguments = ("vms", "setup", node.id, f"--project={view.project}", f"--zone={node.zone}", *at)
+        self.set_up_dialog = SetUp(node.id, len(node.endpoints), arguments, emulated=bool(at))
+        await self.app.push_screen(self.set_up_dialog)
 
     # -- leaving
 
     def unfinished(self) -> tuple[Unfinished, ...]:
-        """Say what is still under way, and what still runs and costs."""
-        found = list(super().unfinished())
-        if self.set_up is not None and self.set_up.state == "running":
-            found.append(Unfinished(f"{self.set_up.vm} is being set up", "That is ended; the next time goes on from there."))
-        if self.fleet is not None:
-            from heartbeat_tui.vms.text import left_behind
+        """Name what is under way, and what still runs and costs."""
+        from heartbeat_tui.vms.text import left_behind
 
-            found += [Unfinished(what, then) for what, then in left_behind(self.fleet.view())]
+        found = [Unfinished(what, then) for what, then in left_behind(self.monitor.view(), self.monitor.now())]
+        if self.set_up_dialog is not None and self.set_up_dialog.state == "running":
+            found.insert(0, Unfinished(f"{self.set_up_dialog.vm} is being set up", "It is ended; the next setup goes on from there."))
         return tuple(found)
+
+    def close(self) -> None:
+        self.monitor.close()

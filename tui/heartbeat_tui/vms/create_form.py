@@ -1,4 +1,4 @@
-"""A TPU VM to be created, described in place, completed from what the zone offers and checked as one types."""
+"""The form for a new TPU VM, completed from what the zone offers and checked at each key."""
 
 from __future__ import annotations
 
@@ -11,51 +11,47 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator
+from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator, runtime_for
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.pricing import estimate, why_unpriced
+from heartbeat_core.vms.pricing import estimate, money, unit_price, why_unpriced
 from heartbeat_core.vms.request import ZONE, CreateRequest, ZoneOffers
-from heartbeat_tui.checks.target_form import runtime_for, some
-from heartbeat_tui.vms.dialogs import room_line
-from heartbeat_tui.vms.rows import money, unit_price
+from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
-from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
+from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
 from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
-    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.cloud.target import Target, TargetOffers
     from heartbeat_core.vms.pricing import Rates
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_tui.checks.model import TargetOffers
-    from heartbeat_tui.checks.model import TargetOffers as Offered
     from heartbeat_tui.vms.model import InventoryView
 
 
 YES, NO = "yes", "no"
 FIELDS = (
     Field("name", "name", "small letters, digits, hyphens"),
-    Field("zone", "zone", "where it is to be"),
+    Field("zone", "zone", "such as us-central1-b"),
     Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
     Field("runtime_version", "runtime", "the image it starts from"),
-    Field("provisioning", "provisioning", "spot: cheaper, may be taken back", get_args(Provisioning)),
+    Field("provisioning", "provisioning", "spot: cheaper, may be preempted", get_args(Provisioning)),
     Field("queued", "queued", "yes: wait until there is capacity", (NO, YES)),
-    Field("zones", "else in", "more zones to try, in turn"),
+    Field("zones", "fallback zones", "more zones to try in turn"),
     Field("external_ip", "external IP", "no: reached through a tunnel", (YES, NO)),
-    Field("service_account", "account of VM", "empty: Compute Engine's default"),
+    Field("service_account", "service account", "empty: Compute Engine's default"),
     Field("network", "network", "empty: default"),
     Field("subnetwork", "subnetwork", "empty: the region's own"),
-    Field("labels", "labels", "team=llm,purpose=beat"),
+    Field("labels", "labels", "team=llm,purpose=benchmark"),
     Field("startup_script", "start-up script", "a file; runs as root at every start"),
 )
 LISTED = {"zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
 TARGETED = {"tpu_name": "name", "zone": "zone", "accelerator_type": "accelerator_type", "runtime_version": "runtime_version",
             "provisioning": "provisioning", "service_account": "service_account"}  # fmt: skip
-OF_ITSELF = ("default", "goes with", "not set")  # sources of the target that nobody chose
+UNCHOSEN = ("default", "goes with", "not set")  # sources of target values that are not a choice
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the fields begin with, and where each of these came from."""
+    """What the fields begin with, and where each value is from."""
 
     project: str
     texts: Mapping[str, str]
@@ -63,12 +59,12 @@ class Start:
 
 
 def start_of(target: Target, last: CreateRequest | None) -> Start:
-    """Begin with what was chosen for the target, else with what was asked for last, else with what is usual."""
+    """Return what was chosen for the target, else what was requested last, else the defaults."""
     texts = texts_of(last) if last else texts_of(CreateRequest("", "", "", "", ""))
     sources = dict.fromkeys((field.name for field in FIELDS if texts[field.name]), "as last time") if last else {}
     for part, name in TARGETED.items():
         chosen = getattr(target, part)
-        if chosen.value and (not texts[name] or not chosen.source.startswith(OF_ITSELF) or (name == "provisioning" and last is None)):
+        if chosen.value and (not texts[name] or not chosen.source.startswith(UNCHOSEN) or (name == "provisioning" and last is None)):
             texts[name] = chosen.value
             sources[name] = "by default" if chosen.source == "default" else f"from {chosen.source}"
     kind = find_accelerator(texts["accelerator_type"])
@@ -79,14 +75,14 @@ def start_of(target: Target, last: CreateRequest | None) -> Start:
 
 
 def free_name(name: str, zone: str, taken: frozenset[tuple[str, str]]) -> str:
-    """Give the name, or the first of name-2, name-3 … that is free in the zone."""
+    """Return the name, or the first of name-2, name-3 … that is free in the zone."""
     stem = name.rstrip("0123456789").rstrip("-") or name
     following = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
     return next(each for each in (name, *following) if (zone, each) not in taken)
 
 
 def texts_of(request: CreateRequest) -> dict[str, str]:
-    """Write a request into its fields."""
+    """Return the texts of the fields for a request."""
     return {
         "name": request.name,
         "zone": request.zone,
@@ -105,7 +101,7 @@ def texts_of(request: CreateRequest) -> dict[str, str]:
 
 
 def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
-    """Read the fields into a request, which may have problems."""
+    """Return the request that the fields describe, which may have problems."""
     text = {name: value.strip() for name, value in texts.items()}
     rest: dict[str, Any] = {name: text[name] for name in ("service_account", "network", "subnetwork", "startup_script")}
     return CreateRequest(
@@ -123,29 +119,29 @@ def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
 
 
 def labels_of(text: str) -> dict[str, str]:
-    """Read labels; one without "=" has no value, which is allowed."""
+    """Return labels; one without "=" has no value, which is allowed."""
     pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def zones_of(text: str, zone: str) -> tuple[str, ...]:
-    """Read the further zones."""
+    """Return the fallback zones."""
     return tuple(dict.fromkeys(part for part in text.replace(",", " ").split() if part != zone))
 
 
-def zones_problem(texts: Mapping[str, str], offered: Offered | None) -> Note | None:
+def zones_problem(texts: Mapping[str, str], offered: TargetOffers | None) -> Note | None:
     zones = zones_of(texts["zones"], texts["zone"].strip())
     wrong = next((zone for zone in zones if not ZONE.fullmatch(zone)), None)
     if wrong is not None:
         return Note(f"{wrong!r} is no zone; write them like us-central1-b,us-east5-b", "failed")
     if zones and texts["queued"] == YES:
-        return Note("A queued resource waits in one zone: leave this empty, or say no to queued.", "failed")
+        return Note("A queued resource waits in one zone: leave this empty, or set queued to no.", "failed")
     unknown = [zone for zone in zones if offered and offered.zones and zone not in offered.zones]
     return Note(f"No TPUs in {', '.join(unknown)}.", "attention") if unknown else None
 
 
-def notes_of(texts: Mapping[str, str], project: str, offered: Offered | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
-    """Say what is wrong or in doubt, by the name of the field."""
+def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
+    """Return what is wrong or in doubt, by the name of the field."""
     request = request_of(texts, project)
     offers = ZoneOffers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
     notes = {name: Note(in_a_line(problem), "failed") for name, problem in request.problems(offers).items()}
@@ -161,29 +157,29 @@ def notes_of(texts: Mapping[str, str], project: str, offered: Offered | None, ta
 
 
 def in_a_line(problem: HeartbeatError) -> str:
-    """Write a problem into one line: what, and what to do; why, where that is all there is."""
+    """Return a problem in one line: what, and what to do, or else why."""
     return f"{problem.title}. {problem.remedy or problem.cause}".strip()
 
 
-def options(name: str, offered: Offered | None) -> tuple[str, ...]:
-    """List what a field may be completed to."""
+def options(name: str, offered: TargetOffers | None) -> tuple[str, ...]:
+    """Return what a field may be completed to."""
     listed: tuple[str, ...] = getattr(offered, LISTED[name]) if offered and name in LISTED else ()
     if name == "runtime_version" and not listed:
         return tuple(dict.fromkeys(family.runtime for family in FAMILIES))
     return listed
 
 
-def matching(name: str, text: str, offered: Offered | None) -> tuple[str, ...]:
+def matching(name: str, text: str, offered: TargetOffers | None) -> tuple[str, ...]:
     found = tuple(option for option in options(name, offered) if option.casefold().startswith(text.strip().casefold()))
     return found if text.strip() not in found else ()
 
 
-QUIET_S = 0.5  # of typing, before the quota is asked for
-Counted = tuple[str, str, str]  # zone, type, provisioning: what decides which quota holds
+QUIET_S = 0.5  # without a key, before the quota is asked for
+Counted = tuple[str, str, str]  # zone, type, provisioning: what a quota is for
 
 
 class VmForm(Form):
-    """Thirteen fields; below them what it costs, the quota left for it, and gcloud's command."""
+    """Thirteen fields; below them the cost, the quota headroom, and the gcloud command."""
 
     DEFAULT_CSS = """
     VmForm .field-name { width: 16; }
@@ -193,24 +189,26 @@ class VmForm(Form):
     FIELDS = FIELDS
     BUTTONS = (("enter", "Create …", "accept"), ("→", "Complete", "complete"))
     COMPLETES = True
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "ask for this one", "create none")]
+    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "create this one", "cancel")]
 
     class Wanted(Message):
-        """What there is to choose from in this zone is wanted."""
+        """Ask what there is to choose from in this zone."""
 
         def __init__(self, project: str, zone: str) -> None:
             super().__init__()
             self.project, self.zone = project, zone
 
     class RoomWanted(Message):
-        """How much quota is left for this is wanted."""
+        """Ask for the quota headroom of this request."""
 
         def __init__(self, request: CreateRequest) -> None:
             super().__init__()
             self.request = request
 
     def __init__(self, start: Start, view: InventoryView) -> None:
-        self.taken = frozenset((row.zone, row.id) for row in view.rows or ())
+        self.taken = frozenset(
+            {(node.zone, node.id) for node in view.nodes.values()} | {(each.zone, each.id) for each in view.queued.values()}
+        )
         self.start, self.before = start, dict(start.texts)
         name = free_name(self.before["name"], self.before["zone"], self.taken)
         super().__init__({**self.before, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
@@ -231,10 +229,10 @@ class VmForm(Form):
     def request(self) -> CreateRequest:
         return request_of(self.texts, self.start.project)
 
-    # -- what is asked meanwhile
+    # -- what Google is asked meanwhile
 
     def changed(self, name: str) -> None:
-        """Let the runtime go with the type, and ask anew where another zone is named."""
+        """Let the runtime follow the type, and ask again if another zone is named."""
         goes_with = runtime_for(self.texts["accelerator_type"])
         if name == "runtime_version":
             self.follows = self.texts[name] == goes_with
@@ -259,7 +257,7 @@ class VmForm(Form):
             self.post_message(self.RoomWanted(self.request))
 
     def offer(self, zone: str, offers: TargetOffers) -> None:
-        """Take what there is to choose from, unless it was asked for another zone."""
+        """Use what there is to choose from, unless another zone is named by now."""
         if zone == self.asked_zone:
             self.offers = offers
             self.check()
@@ -270,19 +268,19 @@ class VmForm(Form):
             self.check()
 
     def show_prices(self, rates: Rates | None, unpriced: str) -> None:
-        """Take what TPUs cost, or why that is not known."""
+        """Use new prices, or the reason why there are none."""
         if (rates, unpriced) != (self.rates, self.unpriced):
             self.rates, self.unpriced = rates, unpriced
             self.check()
 
-    # -- what is said
+    # -- what is shown
 
     def notes(self) -> Mapping[str, Note]:
         notes = notes_of(self.texts, self.start.project, self.offers, self.taken)
         for field in self.FIELDS:
             name, text = field.name, self.texts[field.name].strip()
             found = matching(name, text, self.offers) if name in LISTED and text != self.before[name] else ()
-            if found:  # half a name is no mistake yet
+            if found:  # half a name is not a mistake yet
                 notes[name] = Note(some(found), "unfinished" if name in notes and notes[name].wrong else "quiet")
             elif name not in notes and text and text == self.before[name] and name in self.start.sources:
                 notes[name] = Note(self.start.sources[name])
@@ -292,30 +290,30 @@ class VmForm(Form):
         return matching(name, text, self.offers)
 
     def cost(self) -> str:
-        """Say what it costs an hour, with where that is from, or why that is not known."""
+        """Return what it costs an hour and by which prices, or why that is not known."""
         request = self.request
         found = estimate(self.rates, request.accelerator_type, request.zone, request.provisioning)
         if found is None:
             why = why_unpriced(request.accelerator_type, request.zone, request.provisioning)
             if self.rates is None and request.provisioning != "reserved":
                 why = self.unpriced
-            return f"What it costs is not known: {why}." if why else "Asking what it costs …"
+            return f"What it costs is not known: {why}." if why else "Asking for prices …"
         return f"About ${money(found.per_hour)}/h once it runs ({found.chips} × ${unit_price(found.per_chip)}; {rated(found.rates)})."
 
     def sentences(self) -> Sequence[Content]:
         request = self.request
         lines = [styled(self.cost(), "attention")]
         if self.rooms is None:
-            lines.append(styled("Asking how much quota is left for it …", "quiet"))
+            lines.append(styled("Asking for the quota headroom …", "quiet"))
         elif not self.rooms:
             lines.append(
                 styled(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet")
             )
-        lines += [styled_line(room_line(room)) for room in self.rooms or ()]
+        lines += [styled_line(headroom_line(room)) for room in self.rooms or ()]
         if self.offers is None:
             lines.append(styled(f"Asking what {request.zone} offers …", "quiet"))
         elif self.offers.problem:
-            lines.append(styled(f"! not all that {request.zone} offers could be asked: {self.offers.problem}", "attention"))
+            lines.append(styled(f"! not all that {request.zone} offers is known: {self.offers.problem}", "attention"))
         if not request.external_ip:
             lines.append(styled(request.reach(), "plain"))
         return [*lines, styled(shlex.join(request.command()), "command")]

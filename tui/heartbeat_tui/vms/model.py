@@ -1,11 +1,13 @@
-"""What the TPU VMs pane asks of the app, and what it is shown."""
+"""The TPU VMs, and what is being done to them, at one moment, as data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from textual.message import Message
+from heartbeat_core.cloud.tpu import EVERYWHERE
+from heartbeat_core.vms.vocabulary import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,29 +15,17 @@ if TYPE_CHECKING:
 
     from heartbeat_core.cloud.tpu import Node, QueuedResource
     from heartbeat_core.diagnosis.model import Diagnosis, Remedy
-    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.vms.inventory import Inventory, Transition
     from heartbeat_core.vms.operation import OperationStep
     from heartbeat_core.vms.pricing import Rates
-    from heartbeat_tui.vms.rows import VmRow
-
-What = Literal["create", "start", "stop", "delete"]
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """Something that happened to a node or a queued resource: when, to which, what; ``kind`` is an ink."""
-
-    at: datetime
-    name: str
-    text: str
-    kind: str = "plain"
+    from heartbeat_core.vms.vocabulary import Resource
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job ended: well, where there is no ``title``; ``commands`` look at what there may be and delete it.
+    """How a job ended: well, if there is no ``title``; ``commands`` show what there may be, and delete it.
 
-    ``interrupted`` was ordered here; ``goes_on`` says that Google may go on without us.
+    ``interrupted``: it was stopped from here. ``goes_on``: Google may go on with it. ``expected`` is false for an error of our own.
     """
 
     title: str = ""
@@ -45,132 +35,66 @@ class JobOutcome:
     commands: tuple[tuple[str, ...], ...] = ()
     interrupted: bool = False
     goes_on: bool = False
-    explained: bool = True
+    expected: bool = True
 
     @property
-    def well(self) -> bool:
+    def ok(self) -> bool:
         return not self.title
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something that is being done to a TPU VM from here; ``key`` is that of its row, ``zones`` those that are gone round."""
+    """An operation on a TPU VM that was begun here; ``key`` is that of its row, ``zones`` are the fallback zones."""
 
     id: int
-    what: What
+    what: Literal["create", "start", "stop", "delete"]
     key: str
     name: str
-    gist: str
+    summary: str
     command: tuple[str, ...]
     begun: datetime
     zones: tuple[str, ...] = ()
     steps: tuple[OperationStep, ...] = ()
     stopping: bool = False
     ended: datetime | None = None
-    ending: JobOutcome = JobOutcome()
-    made: Node | QueuedResource | None = None
+    outcome: JobOutcome = JobOutcome()
 
 
 @dataclass(frozen=True)
 class InventoryView:
-    """The TPU VMs at one moment; ``rows`` is None before the first answer and old where ``problem`` says why.
+    """What is known at one moment; ``inventory`` is None before the first answer, and old if ``problem`` says why.
 
-    ``seen`` is when Google last answered, ``wait_s`` how long until it is asked again. ``elsewhere`` is what was known of other
-    zones when one alone came to be listed.
+    ``events`` are what happened so far, jobs as they stood then. ``wait_s`` is the time until Google is asked again, ``unpriced``
+    why there are no prices. ``other_zones`` are the resources last seen in zones that are not listed now.
     """
 
-    rows: tuple[VmRow, ...] | None = None
-    nodes: Mapping[str, Node] = field(default_factory=dict)
-    queued: Mapping[str, QueuedResource] = field(default_factory=dict)
-    unreachable: tuple[str, ...] = ()
-    seen: datetime | None = None
+    inventory: Inventory | None = None
     problem: Diagnosis | None = None
-    queued_problem: Diagnosis | None = None
     wait_s: float = 0.0
     project: str = ""
-    zone: str = "-"
-    log: tuple[LogLine, ...] = ()
+    zone: str = EVERYWHERE
+    events: tuple[Transition | Job, ...] = ()
     rates: Rates | None = None
-    unpriced: str = ""  # why there are no prices
+    unpriced: str = ""
     endpoint: str | None = None
     jobs: tuple[Job, ...] = ()
-    elsewhere: tuple[VmRow, ...] = ()
+    other_zones: tuple[Resource, ...] = ()
 
+    @property
+    def seen(self) -> datetime | None:
+        """Return when Google last answered."""
+        return self.inventory.at if self.inventory else None
 
-class VmsChanged(Message):
-    """Something is known that was not; many of these are as good as the last one."""
+    @cached_property
+    def nodes(self) -> Mapping[str, Node]:
+        """Return the nodes by the keys of their rows."""
+        return {key_of("node", node.zone, node.id): node for node in (self.inventory.nodes if self.inventory else ())}
 
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, VmsChanged)
+    @cached_property
+    def queued(self) -> Mapping[str, QueuedResource]:
+        """Return the queued resources by the keys of their rows."""
+        return {key_of("queued", each.zone, each.id): each for each in (self.inventory.queued if self.inventory else ())}
 
-
-class LookAtVms(Message):
-    """Ask Google now."""
-
-
-class ShowZone(Message):
-    """List one zone, or all of them for "-"."""
-
-    def __init__(self, zone: str) -> None:
-        super().__init__()
-        self.zone = zone
-
-
-class NewVm(Message):
-    """Open the form for a new TPU VM."""
-
-
-class DescribeVm(Message):
-    """Show all that is known of this row."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class AskChange(Message):
-    """Ask, then do this to all of these rows."""
-
-    def __init__(self, what: Change, keys: tuple[str, ...]) -> None:
-        super().__init__()
-        self.what, self.keys = what, keys
-
-
-class ConnectVm(Message):
-    """Open a connection to this one, in the terminal."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class BeatOnVm(Message):
-    """Beat on this one."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class SetUpVm(Message):
-    """Install on this one what the beat needs."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-
-class ShowJob(Message):
-    """Show how this job goes."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__()
-        self.job_id = job_id
-
-
-class StopJob(Message):
-    """Stop this job."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__()
-        self.job_id = job_id
+    def find(self, key: str) -> Resource | None:
+        """Return the resource of a row, None if it is gone."""
+        return self.nodes.get(key) or self.queued.get(key)

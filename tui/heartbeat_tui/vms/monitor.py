@@ -1,114 +1,115 @@
-"""Owns the looks at the TPU VMs: the last good one, what has changed since, and how long until the next.
+"""Owns what is known of the TPU VMs, and the jobs on them: the newest inventory, its history, and the time until the next.
 
-No Textual here. ``look`` waits for Google Cloud and belongs in a thread; the rest returns at once.
+``look``, ``price``, ``room`` and ``Jobs.run`` wait for Google Cloud and belong in a thread; the rest returns immediately.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from heartbeat_tui.vms.model import InventoryView, Job, JobOutcome, LogLine
-from heartbeat_tui.vms.rows import key_of
+from heartbeat_core.cloud.tpu import EVERYWHERE
+from heartbeat_core.vms.vocabulary import Kind, key_of
+from heartbeat_tui.vms.model import InventoryView, Job, JobOutcome
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.cancellation import Cancellation
     from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.diagnosis.model import Diagnosis
-    from heartbeat_core.vms.inventory import Change, History, Inventory, Transition
+    from heartbeat_core.cloud.target import TargetOffers
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.vms.inventory import History, Inventory, Transition
     from heartbeat_core.vms.operation import OnStep, OperationStep, PollPolicy
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import TargetOffers
-    from heartbeat_tui.vms.model import Job
-    from heartbeat_tui.vms.rows import VmRow
+    from heartbeat_core.vms.vocabulary import Change, Resource
 
 
-Do = Callable[["CloudSession", "OnStep"], "Node | QueuedResource | None"]
-MOST_STEPS = 500
+Work = Callable[["CloudSession", "OnStep"], object]
+EVERY_S = 5.0
+LONGEST_S = 60.0
+MOST_STEPS, MOST_EVENTS = 500, 500
+VISIBLE = ("accepted", "arrived", "state", "done")  # steps after which a new inventory shows something new
+LOGGED = ("zone", "failed", "waiting")  # steps that are events of their own
+
+
+def clock() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 class Jobs:
-    """``news`` is called from any thread with a job that has changed; ``patience`` is how often and how long is asked."""
+    """The operations that were begun here; ``on_change`` is called from any thread with a job that has changed."""
 
-    def __init__(self, now: Callable[[], datetime], patience: PollPolicy | None = None) -> None:
-        self.now, self.patience = now, patience
-        self.news: Callable[[Job], object] = lambda _: None
+    def __init__(self, now: Callable[[], datetime], on_change: Callable[[Job], object], policy: PollPolicy | None = None) -> None:
+        self.now, self.on_change, self.policy = now, on_change, policy
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
         self.jobs: dict[int, Job] = {}
-        self.work: dict[int, Do] = {}
-        self.orders: dict[int, Cancellation] = {}
+        self.work: dict[int, Work] = {}
+        self.cancellations: dict[int, Cancellation] = {}
 
-    # -- what there is to do
+    # -- preparing
 
     def create(self, request: CreateRequest, zones: tuple[str, ...] = ()) -> Job:
-        """Prepare to create one; with ``zones`` to go round them until there is capacity."""
+        """Prepare to create one; with ``zones`` to try them in turn until there is capacity."""
         from heartbeat_core.vms.create import create
-        from heartbeat_core.vms.zone_search import keep_trying
+        from heartbeat_core.vms.zone_search import search_zones
 
-        def do(session: CloudSession, on_step: OnStep) -> Node | QueuedResource:
+        def work(session: CloudSession, on_step: OnStep) -> object:
             if zones:
-                return keep_trying(session, request, (request.zone, *zones), on_step, self.patience)
-            return create(session, request, on_step, self.patience)
+                return search_zones(session, request, (request.zone, *zones), on_step, self.policy)
+            return create(session, request, on_step, self.policy)
 
         key = key_of("queued" if request.queued else "node", request.zone, request.name)
-        return self.add(Job(0, "create", key, request.name, request.gist(), request.command(), self.now(), zones=zones), do)
+        return self.add(Job(0, "create", key, request.name, request.summary(), request.command(), self.now(), zones=zones), work)
 
-    def change(self, action: Change, thing: Node | QueuedResource, project: str) -> Job:
+    def change(self, action: Change, resource: Resource, project: str) -> Job:
         """Prepare to start, stop or delete one."""
-        from heartbeat_core.cloud.tpu import Node as NodeType
-        from heartbeat_core.vms.inventory import command_of
         from heartbeat_core.vms.power import carry_out
+        from heartbeat_core.vms.vocabulary import command_of
 
-        def do(session: CloudSession, on_step: OnStep) -> None:
-            carry_out(session, project, thing, action, on_step, self.patience)
+        def work(session: CloudSession, on_step: OnStep) -> None:
+            carry_out(session, project, resource, action, on_step, self.policy)
 
-        key = key_of("node" if isinstance(thing, NodeType) else "queued", thing.zone, thing.id)
-        gist = f"{action} {thing.id} in {thing.zone}"
-        return self.add(Job(0, action, key, thing.id, gist, command_of(action, thing, project), self.now()), do)
+        key = key_of(kind_of(resource), resource.zone, resource.id)
+        summary = f"{action} {resource.id} in {resource.zone}"
+        return self.add(Job(0, action, key, resource.id, summary, command_of(action, resource, project), self.now()), work)
 
-    def add(self, job: Job, do: Do) -> Job:
+    def add(self, job: Job, work: Work) -> Job:
         from heartbeat_core.cloud.cancellation import Cancellation
 
         with self.lock:
             job = replace(job, id=next(self.numbers))
-            self.jobs[job.id], self.work[job.id], self.orders[job.id] = job, do, Cancellation()
-        self.news(job)
+            self.jobs[job.id], self.work[job.id], self.cancellations[job.id] = job, work, Cancellation()
+        self.on_change(job)
         return job
 
-    # -- doing it
+    # -- running
 
     def run(self, job: Job, environment: CheckEnvironment) -> None:
-        """Do it, whatever comes of it; an error of ours is raised once it has been noted."""
-        ending, made = JobOutcome(), None
+        """Carry out a job and keep its outcome; raise an error of our own once that is kept."""
+        outcome = JobOutcome()
         try:
-            made = self.do(job, environment)
+            session = environment.open_session()
+            try:
+                child = session.child_session(cancellation=self.cancellations[job.id])
+                self.work[job.id](child, lambda step: self.add_step(job.id, step))
+            finally:
+                session.close()
         except Exception as error:
-            ending = self.ending_of(error)
-            if not ending.explained:
+            outcome = outcome_of(error)
+            if not outcome.expected:
                 raise
         finally:
-            self.update(job.id, ended=self.now(), ending=ending, made=made)
+            self.update(job.id, ended=self.now(), outcome=outcome)
 
-    def do(self, job: Job, environment: CheckEnvironment) -> Node | QueuedResource | None:
-        session = environment.open_session()
-        try:
-            narrow = session.child_session(cancellation=self.orders[job.id])
-            return self.work[job.id](narrow, lambda step: self.took(job.id, step))
-        finally:
-            session.close()
-
-    def took(self, number: int, step: OperationStep) -> None:
+    def add_step(self, number: int, step: OperationStep) -> None:
         with self.lock:
             steps = (*self.jobs[number].steps, step)[-MOST_STEPS:]
         self.update(number, steps=steps)
@@ -116,33 +117,12 @@ class Jobs:
     def update(self, number: int, **changes: object) -> None:
         with self.lock:
             job = self.jobs[number] = replace(self.jobs[number], **changes)  # type: ignore[arg-type]
-        self.news(job)
+        self.on_change(job)
 
-    def ending_of(self, error: Exception) -> JobOutcome:
-        """Say how a job ended that did not end well."""
-        from heartbeat_core.diagnosis.diagnose import diagnose_exception
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.operation import INTERRUPTED, VmError
-
-        if isinstance(error, VmError):
-            return JobOutcome(
-                error.title,
-                error.cause,
-                error.remedy,
-                error.diagnosis.remedies if error.diagnosis else (),
-                error.commands,
-                interrupted=error.exit_code == INTERRUPTED,
-                goes_on=error.fate in ("going on", "unknown"),
-            )
-        found = diagnose_exception(error, "call")
-        ours = isinstance(error, HeartbeatError)
-        cause, remedy = (error.cause, error.remedy) if isinstance(error, HeartbeatError) else (found.cause, "")
-        return JobOutcome(error.title if isinstance(error, HeartbeatError) else found.title, cause, remedy, found.remedies, explained=ours)
-
-    # -- what is known, and the end
+    # -- reading and stopping
 
     def all(self) -> tuple[Job, ...]:
-        """List all there were, the newest last."""
+        """Return all jobs, the newest last."""
         with self.lock:
             return tuple(self.jobs.values())
 
@@ -150,36 +130,45 @@ class Jobs:
         return tuple(job for job in self.all() if job.ended is None)
 
     def stop(self, number: int) -> None:
-        """Stop one; what Google has taken on goes on without us, and its ending says so."""
+        """Stop one; a request that Google has accepted goes on, and the outcome says so."""
         with self.lock:
-            order = self.orders.get(number)
-        if order is not None:
+            cancellation = self.cancellations.get(number)
+        if cancellation is not None:
             self.update(number, stopping=True)
-            order.cancel()
+            cancellation.cancel()
 
     def close(self) -> None:
         for job in self.under_way():
-            self.orders[job.id].cancel()
+            self.cancellations[job.id].cancel()
 
 
-EVERYWHERE = "-"
-EVERY_S = 5.0
-LONGEST_S = 60.0
-FRESH_S = 12.0  # for so long a row says what has changed
-MOST_LINES = 500
-SILENT = ("no answer now: as it was before", "attention")
-HURRIED = ("accepted", "arrived", "state", "done")  # steps that change what a look sees
+def kind_of(resource: Resource) -> Kind:
+    from heartbeat_core.cloud.tpu import Node
+
+    return "node" if isinstance(resource, Node) else "queued"
 
 
-def clock() -> datetime:
-    return datetime.now(timezone.utc)
+def outcome_of(error: Exception) -> JobOutcome:
+    """Return the outcome of a job that failed."""
+    from heartbeat_core.diagnosis.diagnose import diagnose_exception
+    from heartbeat_core.errors import INTERRUPTED, HeartbeatError
+    from heartbeat_core.vms.operation import VmError
+
+    if isinstance(error, VmError):
+        remedies = error.diagnosis.remedies if error.diagnosis else ()
+        interrupted, goes_on = error.exit_code == INTERRUPTED, error.outcome in ("going on", "unknown")
+        return JobOutcome(error.title, error.cause, error.remedy, remedies, error.commands, interrupted, goes_on)
+    found = diagnose_exception(error, "call")
+    if isinstance(error, HeartbeatError):
+        return JobOutcome(error.title, error.cause, error.remedy, found.remedies)
+    return JobOutcome(found.title, found.cause, "", found.remedies, expected=False)
 
 
 class InventoryMonitor:
-    """Looks, one at a time, and hands out what is known; ``news`` is called from any thread when that has changed.
+    """Keeps the newest inventory and what happened; ``news`` is called from any thread when that has changed.
 
-    ``environment`` may take a second, give another one where the target was changed, and raise HeartbeatError; ``offers`` asks what
-    there is to choose from in a project and zone.
+    ``environment`` may take a second, return another one if the target was changed, and raise HeartbeatError; ``offers`` returns
+    what there is to choose from in a project and zone.
     """
 
     def __init__(
@@ -189,45 +178,40 @@ class InventoryMonitor:
         *,
         every_s: float = EVERY_S,
         now: Callable[[], datetime] = clock,
-        patience: PollPolicy | None = None,
+        policy: PollPolicy | None = None,
     ) -> None:
         self.open_environment, self.offers, self.every_s, self.now = environment, offers, every_s, now
-        self.jobs = Jobs(now, patience)
-        self.jobs.news = self.job_told
-        self.hurry = False
-        self.told: dict[int, object] = {}  # of each job, what was told of it last
+        self.jobs = Jobs(now, self.job_changed, policy)
+        self.look_due = False
+        self.noted: dict[int, object] = {}  # of each job, its newest step or end
         self.last_request: CreateRequest | None = None
         self.news: Callable[[], object] = lambda: None
-        self.turn = threading.Lock()  # held while one look is taken
+        self.turn = threading.Lock()  # held while Google is asked
         self.lock = threading.Lock()
         self.pricing = threading.Lock()
         self.environment: CheckEnvironment | None = None
         self.session: CloudSession | None = None
         self.history: History | None = None
         self.shown = InventoryView()
-        self.changed: dict[str, tuple[datetime, str, str]] = {}  # key -> when, text, ink
-        self.made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}  # rows of before, to be used again
-        self.log: deque[LogLine] = deque(maxlen=MOST_LINES)
-        self.waiting = 0  # looks whose turn has not come
-        self.fails = 0
+        self.events: deque[Transition | Job] = deque(maxlen=MOST_EVENTS)
+        self.waiting = 0  # calls of ``look`` that wait for their turn
+        self.failures = 0
         self.closed = False
 
-    # -- what is known
-
     def view(self) -> InventoryView:
-        """Give all that is known now."""
+        """Return all that is known now."""
         with self.lock:
             return self.shown
 
     # -- looking
 
     def look(self) -> float:
-        """Ask once; what goes wrong is told in the view. Return how many seconds to wait before the next look."""
-        from heartbeat_core.cloud.errors import CloudError
+        """Ask Google once; a problem is in the view. Return the seconds to wait before the next time."""
         from heartbeat_core.errors import HeartbeatError
+        from heartbeat_core.vms.operation import is_cancelled
 
         with self.lock:
-            if self.waiting:  # the look that waits will see whatever this one would
+            if self.waiting:  # the call that waits will see whatever this one would
                 return self.every_s
             self.waiting += 1
         with self.turn:
@@ -238,23 +222,23 @@ class InventoryMonitor:
             zone = self.view().zone
             try:
                 session, project = self.open()
-                found = self.take(session, project, zone)
+                inventory = self.fetch(session, project, zone)
             except HeartbeatError as error:
-                if isinstance(error, CloudError) and error.kind == "cancelled":
+                if is_cancelled(error):
                     return self.every_s
-                self.failed(error)
+                self.keep_problem(error)
             else:
                 if zone == self.view().zone:  # another may have been chosen meanwhile
-                    self.took(found, project)
+                    self.keep(inventory)
             return self.view().wait_s or self.every_s
 
     def open(self) -> tuple[CloudSession, str]:
-        """Give the session and the project to ask about, both anew where the target was changed."""
+        """Return the session and the project to ask about, both new if the target was changed."""
         from heartbeat_core.errors import HeartbeatError
 
         environment = self.open_environment()
         if environment is not self.environment:
-            self.forget(environment)
+            self.change_target(environment)
         if not environment.target.project.value:
             raise HeartbeatError(
                 "no project was chosen",
@@ -265,13 +249,13 @@ class InventoryMonitor:
             self.session = environment.open_session()
         return self.session, environment.target.project.value
 
-    def take(self, session: CloudSession, project: str, zone: str) -> Inventory:
+    def fetch(self, session: CloudSession, project: str, zone: str) -> Inventory:
         from heartbeat_core.vms.inventory import fetch_inventory
 
         return fetch_inventory(session, project, zone)
 
-    def forget(self, environment: CheckEnvironment) -> None:
-        """Begin anew for another target; of the same project, what is known stays until the next answer."""
+    def change_target(self, environment: CheckEnvironment) -> None:
+        """Begin anew with another target; if the project is the same, what is known stays until the next answer."""
         same = self.environment is not None and self.environment.target.project.value == environment.target.project.value
         self.environment = environment
         if self.session is not None:
@@ -279,86 +263,54 @@ class InventoryMonitor:
             self.session = None
         if not same:
             self.history = None
-            self.put(rows=None, nodes={}, queued={}, unreachable=(), seen=None, problem=None, unpriced="", elsewhere=())
+            self.put(inventory=None, problem=None, unpriced="", other_zones=())
         self.put(project=environment.target.project.value or "", endpoint=environment.endpoint)
 
-    def took(self, look: Inventory, project: str) -> None:
-        """Take in a good answer."""
-        from heartbeat_core.diagnosis.diagnose import diagnose_exception
+    def keep(self, inventory: Inventory) -> None:
+        """Keep a new inventory, and what has changed."""
         from heartbeat_core.vms.inventory import History
 
-        self.fails = 0
+        self.failures = 0
         history = self.history = self.history or History()
-        for change in history.add(look):
-            self.note(change)
-        look = history.last or look
-        nodes = {key_of("node", node.zone, node.id): node for node in look.nodes}
-        queued = {key_of("queued", each.zone, each.id): each for each in look.queued}
-        self.put(
-            rows=self.rows_of(look),
-            nodes=nodes,
-            queued=queued,
-            unreachable=look.unreachable,
-            seen=look.at,
-            problem=None,
-            queued_problem=diagnose_exception(look.queued_problem, "call") if look.queued_problem else None,
-            wait_s=0.0,
-            project=project,
-            elsewhere=tuple(
-                row for row in self.view().elsewhere if look.zone not in (EVERYWHERE, row.zone) or look.is_silent(row.kind, row.zone)
-            ),
+        self.add_events(*history.add(inventory))
+        others = tuple(
+            each
+            for each in self.view().other_zones
+            if inventory.zone not in (EVERYWHERE, each.zone) or inventory.is_silent(kind_of(each), each.zone)
         )
+        self.put(inventory=history.last, problem=None, wait_s=0.0, project=inventory.project, other_zones=others)
 
-    def rows_of(self, look: Inventory) -> tuple[VmRow, ...]:
-        """Make the rows; of what has not changed the same ones as before."""
-        from heartbeat_tui.vms.rows import node_row, queued_row
+    def keep_problem(self, error: HeartbeatError) -> None:
+        """Keep why Google did not answer, and wait longer each time; the inventory stays as it was."""
+        from heartbeat_core.diagnosis.diagnose import diagnose_exception
 
-        made: dict[str, tuple[Node | QueuedResource, VmRow]] = {}
-        since = self.now() - timedelta(seconds=FRESH_S)
-        self.changed = {key: change for key, change in self.changed.items() if change[0] > since}
-        for node in look.nodes:
-            key = key_of("node", node.zone, node.id)
-            old = self.made.get(key)
-            made[key] = (node, old[1] if old is not None and old[0] == node else node_row(node))
-        for waiting in look.queued:
-            key = key_of("queued", waiting.zone, waiting.id)
-            old = self.made.get(key)
-            made[key] = (waiting, old[1] if old is not None and old[0] == waiting else queued_row(waiting))
-        now = self.now()
-        self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in made.items()}
-        return tuple(self.noted(row, look) for _, row in self.made.values())
+        self.failures += 1
+        wait_s = min(LONGEST_S, self.every_s * 2.0 ** min(self.failures, 10)) * random.uniform(0.9, 1.0)
+        known = self.environment.target.known() if self.environment is not None else {}
+        self.put(problem=diagnose_exception(error, "call", known), wait_s=wait_s)
 
-    def noted(self, row: VmRow, look: Inventory) -> VmRow:
-        """Add what is to be said of a row: that it is old, or else what has changed a moment ago."""
-        if look.is_silent(row.kind, row.zone):
-            return replace(row, note=SILENT)
-        change = self.changed.get(row.key)
-        return row if change is None else replace(row, note=change[1:])
-
-    def priced(self, row: VmRow, node: Node | QueuedResource, now: datetime) -> VmRow:
-        """Add what a node costs; the same row where that is the same to the cent."""
-        from heartbeat_core.cloud.tpu import Node as NodeType
-        from heartbeat_core.vms.pricing import cost_so_far, rate_of
-
-        rates = self.view().rates
-        if rates is None or not isinstance(node, NodeType):
-            return row
-        rate = rate_of(rates, node)
-        if rate is None or not rate.running:
-            return row if row.per_hour is None else replace(row, per_hour=None, so_far=None)
-        so_far = cost_so_far(rates, node, now)
-        cents = None if so_far is None else math.ceil(100 * so_far) / 100  # upward: it is an upper bound
-        return row if (row.per_hour, row.so_far) == (rate.per_hour, cents) else replace(row, per_hour=rate.per_hour, so_far=cents)
-
-    # -- prices
-
-    @property
-    def wants_prices(self) -> bool:
+    def show_zone(self, zone: str) -> None:
+        """List another zone from the next look on; the resources of others are kept, for they are charged all the same."""
         view = self.view()
-        return view.rates is None and not view.unpriced and not self.closed
+        if view.zone != zone:
+            self.history = None
+            listed = (*view.inventory.nodes, *view.inventory.queued) if view.inventory else ()
+            self.put(zone=zone, inventory=None, other_zones=(*listed, *view.other_zones))
+
+    def add_events(self, *events: Transition | Job) -> None:
+        with self.lock:
+            self.events.extend(events)
+
+    def put(self, **changes: object) -> None:
+        """Show what has changed, with the newest events and jobs: the last caller must not show an older state of these."""
+        with self.lock:
+            self.shown = replace(self.shown, events=tuple(self.events), jobs=self.jobs.all(), **changes)  # type: ignore[arg-type]
+        self.news()
+
+    # -- prices and quota
 
     def price(self, *, again: bool = False) -> None:
-        """Find what TPUs cost; why that cannot be told is in the view, and it is asked ``again`` only on demand."""
+        """Fetch prices once; why there are none is in the view, and they are asked for ``again`` only on demand."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_core.vms.pricing import find_rates
@@ -366,99 +318,51 @@ class InventoryMonitor:
         with self.pricing:
             if again:
                 self.put(unpriced="")
-            if not self.wants_prices or self.session is None:
+            view = self.view()
+            if view.rates is not None or view.unpriced or self.closed or self.session is None:
                 return
             try:
                 self.put(rates=find_rates(self.session.child_session()))
             except HeartbeatError as error:
                 self.put(unpriced=diagnose_exception(error, "call").title)
-        with self.turn:
-            now = self.now()
-            self.made = {key: (each, self.priced(row, each, now)) for key, (each, row) in self.made.items()}
-            look = self.history.last if self.history is not None else None
-            if look is not None:
-                self.put(rows=tuple(self.noted(row, look) for _, row in self.made.values()))
-
-    def note(self, change: Transition) -> None:
-        """Write down what has changed, for the log and for its row."""
-        from heartbeat_tui.vms.rows import STATES
-        from heartbeat_tui.vms.text import change_words
-
-        kind = STATES.get(change.after or "", ("", "attention"))[1] if change.after else "quiet"
-        in_log, in_row = change_words(change)
-        self.write([LogLine(change.at, change.name, in_log, kind)])
-        self.changed[key_of(change.kind, change.zone, change.name)] = (self.now(), in_row, kind)
-
-    def failed(self, error: BaseException) -> None:
-        """Keep what is known, say what went wrong, and wait longer each time."""
-        from heartbeat_core.diagnosis.diagnose import diagnose_exception
-
-        self.fails += 1
-        wait_s = min(LONGEST_S, self.every_s * 2.0 ** min(self.fails, 10)) * random.uniform(0.9, 1.0)
-        known = self.environment.target.known() if self.environment is not None else {}
-        problem: Diagnosis = diagnose_exception(error, "call", known)
-        self.put(problem=problem, wait_s=wait_s)
-
-    def show_zone(self, zone: str) -> None:
-        """List another zone from the next look on; what is known of others is kept, for it goes on costing."""
-        view = self.view()
-        if view.zone != zone:
-            self.history = None
-            self.put(zone=zone, rows=None, seen=None, elsewhere=(*(view.rows or ()), *view.elsewhere))
-
-    def write(self, lines: Iterable[LogLine]) -> None:
-        with self.lock:
-            self.log.extend(lines)
-
-    def put(self, **changes: object) -> None:
-        """Show what has changed, beside the newest of log and jobs: whoever comes last must not show what was before."""
-        with self.lock:
-            self.shown = replace(self.shown, log=tuple(self.log), jobs=self.jobs.all(), **changes)  # type: ignore[arg-type]
-        self.news()
-
-    # -- for a new one
 
     def room(self, request: CreateRequest) -> tuple[QuotaHeadroom, ...]:
-        """Say how much quota is left for it, or why that cannot be told; empty where no quota of it is known. For a thread."""
+        """Return the quota headroom for a request, or why it is not known; nothing if no quota of it is known."""
         from heartbeat_core.diagnosis.diagnose import diagnose_exception
         from heartbeat_core.errors import HeartbeatError
         from heartbeat_core.vms.inventory import fetch_inventory
-        from heartbeat_core.vms.quota_headroom import find_room, no_room
+        from heartbeat_core.vms.quota_headroom import find_headroom, unknown_headroom
 
         session = self.session
         if session is None:
-            return no_room(request, "nobody was asked yet")
+            return unknown_headroom(request, "Google has not been asked yet")
         try:
-            errand = session.child_session()
-            return find_room(errand, request, fetch_inventory(errand, request.project, EVERYWHERE))
+            child = session.child_session()
+            return find_headroom(child, request, fetch_inventory(child, request.project))
         except HeartbeatError as error:
-            return no_room(request, diagnose_exception(error, "call").title)
+            return unknown_headroom(request, diagnose_exception(error, "call").title)
 
     # -- jobs
 
-    def job_told(self, job: Job) -> None:
-        """Show how a job goes; have a look where it has changed something."""
-        from heartbeat_tui.vms.text import job_log
-
-        if job.ended is not None or (job.steps and job.steps[-1].what in HURRIED):
-            self.hurry = True
+    def job_changed(self, job: Job) -> None:
+        """Show a job, and have a new inventory read if it has changed something."""
         newest = job.ended or (job.steps[-1] if job.steps else None)
-        if newest is not self.told.get(job.id):  # an order to stop is no step
-            self.told[job.id] = newest
-            self.write(job_log(job, self.now()))
+        if job.ended is not None or (job.steps and job.steps[-1].what in VISIBLE):
+            self.look_due = True
+        if newest is not self.noted.get(job.id):  # an order to stop is no step
+            self.noted[job.id] = newest
+            if job.ended is not None or job.steps[-1].what in LOGGED:
+                self.add_events(job)
         self.put()
 
     def take_hurry(self) -> bool:
-        """Say once that a look is due at once."""
-        hurry, self.hurry = self.hurry, False
-        return hurry
-
-    # -- the end
+        """Return whether an inventory is due now, once."""
+        due, self.look_due = self.look_due, False
+        return due
 
     def close(self) -> None:
-        """End the look and the jobs under way; what Google has taken on goes on."""
+        """Cancel the question and the jobs under way; requests that Google has accepted go on."""
         self.closed = True
         self.jobs.close()
-        session = self.session
-        if session is not None:
-            session.cancel()
+        if self.session is not None:
+            self.session.cancel()

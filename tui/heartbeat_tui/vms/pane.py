@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from heartbeat_tui.vms.model import AskChange, BeatOnVm, ConnectVm, DescribeVm, InventoryView, LookAtVms, NewVm, SetUpVm, ShowJob, ShowZone
+from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.text import head_line, log_lines, notices
-from heartbeat_tui.widgets.pane import ListPane, pane_key
+from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
@@ -21,13 +20,16 @@ if TYPE_CHECKING:
 
     from textual.timer import Timer
 
-    from heartbeat_core.vms.inventory import Change
+    from heartbeat_core.cloud.target import TargetOffers
+    from heartbeat_core.columns import Order
+    from heartbeat_core.vms.columns import VmRow
     from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_tui.checks.model import TargetOffers
+    from heartbeat_core.vms.vocabulary import Action
+    from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.create_form import Start, VmForm
-    from heartbeat_tui.vms.rows import Order, VmRow
     from heartbeat_tui.vms.table import VmList
+    from heartbeat_tui.widgets.form import Form
 
 
 EVERYWHERE = "-"
@@ -36,7 +38,7 @@ key = partial(pane_key, "vms")
 
 
 class VmsPane(ListPane):
-    """Draws the view it is shown, and asks the app for what its keys mean."""
+    """Draws the view it is shown, and has its controller act."""
 
     DEFAULT_CSS = """
     VmsPane #vms-panel {
@@ -62,8 +64,8 @@ class VmsPane(ListPane):
         key("n", "new", "New…", "create a TPU VM"),
         key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
         key("c", "connect", "Connect", "open a connection to it in the terminal: gcloud's own ssh"),
-        key("b", "beat", "Beat here", "beat on it, on all its hosts at once, and watch that in the Heartbeat pane"),
-        key("i", "set_up", "Set up", "install on it what the beat needs"),
+        key("b", "beat", "Benchmark", "run the benchmark on all its hosts, and watch it in the Heartbeat pane"),
+        key("i", "set_up", "Set up", "install on it what the benchmark needs"),
         key("S", "stop", "Stop", "stop it, or all that are marked"),
         key("S", "start", "Start", "start it, or all that are marked"),
         key("D", "delete", "Delete…", "delete it, or all that are marked"),
@@ -75,9 +77,11 @@ class VmsPane(ListPane):
         key("r", "look", "Refresh", "ask Google now", show=False),
     ]
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], now: Callable[[], datetime]) -> None:
-        super().__init__(tabs, "vms")
-        self.now = now
+    def __init__(self, context: PaneContext, controller: VmsController) -> None:
+        super().__init__(context, "vms")
+        self.controller = controller
+        controller.view = self
+        self.now = controller.monitor.now
         self.view = InventoryView()
         self.order: Order = ("name", False)
         self.marks: frozenset[str] = frozenset()
@@ -94,7 +98,7 @@ class VmsPane(ListPane):
         from heartbeat_tui.vms.table import VmList
         from heartbeat_tui.widgets.text import Lines
 
-        head, notices, rows, log = VmHead(self.now), VmNotices(self.now), VmList(self.now), VmLog()
+        head, notices, rows, log = VmHead(self.now), VmNotices(), VmList(), VmLog()
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
             await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
@@ -104,7 +108,7 @@ class VmsPane(ListPane):
             self.draw()
         self.ticker = self.set_interval(TICK_S, self.tick)
         self.refresh_bindings()
-        self.post_message(LookAtVms())
+        self.controller.look_now()
 
     # -- what is shown
 
@@ -116,30 +120,30 @@ class VmsPane(ListPane):
         self.refresh_bindings()
 
     def draw(self) -> None:
-        """Give every widget that is there what it shows."""
+        """Show the state in every widget that is mounted."""
         self.show_labels(*self.emulated)
         if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
             return
-        from heartbeat_tui.vms.rows import arranged
-        from heartbeat_tui.vms.text import doing, price_words
+        from heartbeat_core.vms.columns import arranged
+        from heartbeat_tui.vms.rows import rows_of
+        from heartbeat_tui.vms.text import price_source
 
-        words = doing(self.view, self.now())
-        known = (replace(row, doing=words.get(row.key)) if row.key in words else row for row in self.view.rows or ())
+        known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
-        self.marks &= frozenset(row.key for row in self.view.rows or ())
-        self.list.show(rows, self.marks, self.order)
+        self.marks &= frozenset(row.key for row in known)
+        self.list.show(rows, dict.fromkeys(self.marks, "✓"), self.order)
         self.point_at_coming()
-        self.head.show(self.view, len(rows))
-        self.notices.show(self.view)
+        self.head.show(self.view, known, len(rows))
+        self.notices.show(self.view, known)
         self.log_panel.show(self.view)
         panel = self.query_one("#vms-panel")
         panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
         panel.border_subtitle = " · ".join(
-            part for part in (f"{len(self.marks)} marked" if self.marks else "", price_words(self.view)) if part
+            part for part in (f"{len(self.marks)} marked" if self.marks else "", price_source(self.view)) if part
         )
         self.draw_empty(rows)
 
-    def draw_empty(self, rows: tuple[VmRow, ...]) -> None:
+    def draw_empty(self, rows: Sequence[VmRow]) -> None:
         from heartbeat_tui.vms.text import empty_lines
         from heartbeat_tui.widgets.text import Lines, styled_line
 
@@ -148,23 +152,21 @@ class VmsPane(ListPane):
             self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
 
     def tick(self) -> None:
-        """Let ages grow, as long as somebody looks."""
-        if self.awake and self.list is not None and self.head is not None:
-            self.head.draw()
+        """Let ages grow while the pane is shown."""
+        if self.awake and self.list is not None:
+            self.draw()
             self.list.refresh()
-            if self.view.jobs:
-                self.draw()
 
     @property
     def emulated(self) -> tuple[str, ...]:
-        """Say it where an emulator is asked, unless the banner does."""
-        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.banner else ()
+        """Name the emulator that is asked, unless the banner does."""
+        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.context.banner else ()
 
     def on_screen_resume(self) -> None:
         self.awake = True
         if self.list is not None:
             self.draw()
-            self.post_message(LookAtVms())
+            self.controller.look_now()
 
     def on_screen_suspend(self) -> None:
         """Rest where another pane is shown; a question over this one lets it go on."""
@@ -176,16 +178,16 @@ class VmsPane(ListPane):
         self.draw()
 
     def point_at_coming(self) -> None:
-        from heartbeat_tui.vms.text import rows_of
+        from heartbeat_tui.vms.rows import job_rows
 
         job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
         if job is None or self.coming is None or self.list is None:
             return
-        (key,) = rows_of(job, self.view)
+        (key,) = job_rows(job, self.view)
         if key != self.coming[1] and key in self.list.keys:
             self.list.point_at_key(key)
             self.coming = job.id, key
-        if job.ended is not None and (key == self.coming[1] or not job.ending.well):
+        if job.ended is not None and (key == self.coming[1] or not job.outcome.ok):
             self.coming = None
 
     # -- what can be done now
@@ -201,40 +203,38 @@ class VmsPane(ListPane):
     def offered(self) -> dict[str, bool]:
         if self.list is None:
             return dict.fromkeys(self.OWN, False)
-        usable = self.usable()
+        free = self.changeable
         return {
             "back": self.seeking or bool(self.marks),
             "mark": self.row is not None,
-            "new": bool(self.view.project) and self.view.rows is not None,
-            "connect": "ssh" in usable,
-            "beat": "beat" in usable,
-            "set_up": "beat" in usable,
+            "new": bool(self.view.project) and self.view.inventory is not None,
+            "connect": bool(free("connect")),
+            "beat": bool(free("benchmark")),
+            "set_up": bool(free("benchmark")),
             "stop": bool(self.targets("stop")),
             "start": bool(self.targets("start")) and not self.targets("stop"),
             "delete": bool(self.targets("delete")),
             "progress": bool(self.view.jobs),
-            "seek": self.seeker is None and bool(self.view.rows),
-            "sort": len(self.view.rows or ()) > 1,
+            "seek": self.seeker is None and bool(self.count),
+            "sort": self.count > 1,
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
         }
 
-    def usable(self) -> Container[str]:
-        """Name what can be done on the node pointed at: nothing while it is changed from here, whatever Google still says of it."""
-        from heartbeat_core.vms.inventory import allowed
-        from heartbeat_tui.vms.text import busy
+    @property
+    def count(self) -> int:
+        return len(self.view.nodes) + len(self.view.queued)
 
-        free = self.row is not None and self.row.kind == "node" and self.row.key not in busy(self.view)
-        return allowed(self.row.state) if free and self.row is not None else ()
+    def targets(self, what: Action) -> tuple[str, ...]:
+        """Return the rows a key acts on: those marked, else the one pointed at, as far as their states allow it and no job changes them."""
+        marked = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None else []
+        return self.changeable(what, marked or [self.pointed_key])
 
-    def targets(self, what: Change) -> tuple[str, ...]:
-        """Name the rows a key acts on: those marked, else the one pointed at; of these what its state allows, and nothing else does."""
-        from heartbeat_tui.vms.dialogs import may
-        from heartbeat_tui.vms.text import busy
+    def changeable(self, what: Action, keys: Iterable[str] | None = None) -> tuple[str, ...]:
+        from heartbeat_tui.vms.rows import is_changeable
 
-        keys = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None and self.marks else [self.pointed_key]
-        under_way = busy(self.view)
-        return tuple(key for key in keys if key not in under_way and may(self.view.nodes.get(key) or self.view.queued.get(key), what))
+        chosen = [self.pointed_key] if keys is None else keys
+        return tuple(key for key in chosen if is_changeable(self.view, key, what))
 
     # -- what the keys do
 
@@ -247,33 +247,33 @@ class VmsPane(ListPane):
         self.draw()
         self.refresh_bindings()
 
-    def action_new(self) -> None:
-        self.post_message(NewVm())
+    async def action_new(self) -> None:
+        await self.controller.open_create_form()
 
     def action_connect(self) -> None:
-        self.post_message(ConnectVm(self.pointed_key))
+        self.controller.connect(self.pointed_key)
 
     def action_beat(self) -> None:
-        self.post_message(BeatOnVm(self.pointed_key))
+        self.controller.run_benchmark_on(self.pointed_key)
 
-    def action_set_up(self) -> None:
-        self.post_message(SetUpVm(self.pointed_key))
+    async def action_set_up(self) -> None:
+        await self.controller.set_up(self.pointed_key)
 
     def action_stop(self) -> None:
-        self.post_message(AskChange("stop", self.targets("stop")))
+        self.controller.change("stop", self.targets("stop"))
 
     def action_start(self) -> None:
-        self.post_message(AskChange("start", self.targets("start")))
+        self.controller.change("start", self.targets("start"))
 
     def action_delete(self) -> None:
-        self.post_message(AskChange("delete", self.targets("delete")))
+        self.controller.change("delete", self.targets("delete"))
 
-    def action_progress(self) -> None:
+    async def action_progress(self) -> None:
         """Show the newest job of the row pointed at, else the newest of all."""
-        from heartbeat_tui.vms.text import rows_of
+        from heartbeat_tui.vms.rows import job_rows
 
-        of_row = [job for job in self.view.jobs if self.pointed_key in rows_of(job, self.view)]
-        self.post_message(ShowJob((of_row or self.view.jobs)[-1].id))
+        of_row = [job for job in self.view.jobs if self.pointed_key in job_rows(job, self.view)]
+        await self.controller.show_job((of_row or self.view.jobs)[-1].id)
 
     def unmark(self) -> None:
         self.marks = frozenset()
@@ -282,7 +282,7 @@ class VmsPane(ListPane):
 
     # -- the form
 
-    async def ask_for_new(self, start: Start) -> None:
+    async def show_create_form(self, start: Start) -> None:
         from heartbeat_tui.vms.create_form import VmForm
 
         await self.open_form(VmForm(start, self.view))
@@ -295,6 +295,21 @@ class VmsPane(ListPane):
         if self.form is not None:
             self.form.show_room(request, rooms)
 
+    def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
+        event.stop()
+        self.controller.find_offers(event.project, event.zone)
+
+    def on_vm_form_room_wanted(self, event: VmForm.RoomWanted) -> None:
+        event.stop()
+        self.controller.find_headroom(event.request)
+
+    def on_form_accepted(self, event: Form.Accepted) -> None:
+        event.stop()
+        if self.form is not None:
+            self.controller.create(self.form.request, self.form.zones, self.form.rooms, self.form.cost())
+
+    # -- the list
+
     def action_mark(self) -> None:
         if self.row is not None and self.list is not None:
             self.marks ^= {self.row.key}
@@ -303,33 +318,36 @@ class VmsPane(ListPane):
             self.refresh_bindings()
 
     def action_sort(self) -> None:
-        from heartbeat_tui.vms.rows import next_order
+        from heartbeat_core.columns import following
 
         if self.list is not None:
-            self.order = next_order(self.order, (column.name for column, _ in self.list.shown))
+            self.order = following([column for column, _ in self.list.shown], self.order)
             self.draw()
 
     def action_one_zone(self) -> None:
         if self.row is not None:
-            self.post_message(ShowZone(self.row.zone))
+            self.controller.show_zone(self.row.zone)
 
     def action_all_zones(self) -> None:
-        self.post_message(ShowZone(EVERYWHERE))
+        self.controller.show_zone(EVERYWHERE)
 
     def action_look(self) -> None:
-        self.post_message(LookAtVms())
+        self.controller.look_now()
 
     # -- news from the widgets
 
-    def on_lines_list_chosen(self) -> None:
-        self.post_message(DescribeVm(self.pointed_key))
+    async def on_lines_list_chosen(self) -> None:
+        await self.controller.describe(self.pointed_key)
 
     def on_lines_list_pointed(self) -> None:
         self.refresh_bindings()
 
-    def on_vm_list_sorted(self, event: VmList.Sorted) -> None:
-        self.order = (event.column, self.order == (event.column, False))
-        self.draw()
+    def on_lines_list_sorted(self, event: VmList.Sorted) -> None:
+        from heartbeat_core.columns import turned
+
+        if self.list is not None:
+            self.order = turned(self.list.columns, self.order, event.column)
+            self.draw()
 
 
 class VmHead(Lines):
@@ -343,39 +361,40 @@ class VmHead(Lines):
         super().__init__(id="vms-head")
         self.now = now
         self.view, self.count = InventoryView(), 0
+        self.rows: Sequence[VmRow] = ()
 
-    def show(self, view: InventoryView, count: int) -> None:
-        self.view, self.count = view, count
+    def show(self, view: InventoryView, rows: Sequence[VmRow], count: int) -> None:
+        """Show the state of these rows, ``count`` of which are in the list."""
+        self.view, self.rows, self.count = view, rows, count
         self.draw()
 
     def draw(self) -> None:
         width = self.content_size.width
         if width:
-            self.set_lines([styled_line(head_line(self.view, self.now(), width, self.count))])
+            self.set_lines([styled_line(head_line(self.view, self.rows, self.count, self.now(), width))])
 
     def on_resize(self) -> None:
         self.draw()
 
 
 class VmNotices(Lines):
-    """What is wrong or worth a look; nothing, most of the time."""
+    """What is wrong, or may be; hidden most of the time."""
 
     DEFAULT_CSS = """
     VmNotices { height: auto; max-height: 8; padding: 0 1; }
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self) -> None:
         super().__init__(id="vms-notices")
-        self.now = now
 
-    def show(self, view: InventoryView) -> None:
-        lines = [styled_line(line) for line in notices(view, self.now())]
+    def show(self, view: InventoryView, rows: Sequence[VmRow]) -> None:
+        lines = [styled_line(line) for line in notices(view, rows)]
         self.display = bool(lines)
         self.set_lines(lines)
 
 
 class VmLog(Lines):
-    """The newest changes."""
+    """The newest events."""
 
     DEFAULT_CSS = """
     VmLog { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -384,7 +403,7 @@ class VmLog(Lines):
     def __init__(self) -> None:
         super().__init__(id="vms-log")
         self.view = InventoryView()
-        self.border_title = "what has changed"
+        self.border_title = "events"
 
     def show(self, view: InventoryView) -> None:
         self.view = view

@@ -17,6 +17,8 @@ from textual.widgets import Input, Select
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled
 
+MOST_SHOWN = 4  # names in a list
+
 
 @dataclass(frozen=True)
 class Field:
@@ -204,3 +206,9 @@ class Form(Vertical):
         focused = self.screen.focused
         if isinstance(focused, Input):
             focused.action_cursor_right()
+
+
+def some(names: tuple[str, ...]) -> str:
+    """List the first few names, and count the rest."""
+    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
+    return ", ".join(names[:MOST_SHOWN]) + more

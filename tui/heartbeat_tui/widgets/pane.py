@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from heartbeat_tui.widgets.form import Form
-    from heartbeat_tui.widgets.header_footer import Sought
+    from heartbeat_tui.widgets.header_footer import Sought, Tabs
     from heartbeat_tui.widgets.table import LinesList
 
 
 LEAST = (60, 18)  # columns and rows
+
+
+@dataclass
+class PaneContext:
+    """What every pane knows of the program: the panes there are, labels shown at all times (such as DEMO), and the first frame."""
+
+    tabs: Tabs
+    banner: tuple[str, ...] = ()
+    drawn: bool = False  # the first frame has been seen
 
 
 def pane_key(pane: str, keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -29,7 +38,7 @@ def pane_key(pane: str, keys: str, action: str, label: str, tooltip: str, *, sho
 
 
 class Pane(Screen[None]):
-    """``fill`` mounts what the first frame does without, ``draw`` shows what there is, ``offered`` says what can be done now."""
+    """``fill`` mounts what the first frame does without, ``draw`` shows the state, ``offered`` says which keys act now."""
 
     OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
     SPARE: ClassVar[tuple[str, ...]] = ()  # those that a narrow screen leaves to the help, in this order
@@ -38,21 +47,19 @@ class Pane(Screen[None]):
         super().__init_subclass__(**options)
         cls.OWN = cls.OWN | {binding.action for binding in cls.BINDINGS if isinstance(binding, Binding)}
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str, *, classes: str = "") -> None:
+    def __init__(self, context: PaneContext, mode: str, *, classes: str = "") -> None:
         super().__init__(classes=classes)
-        self.tabs, self.mode = tuple(tabs), mode
-        self.banner: tuple[str, ...] = ()  # what holds for the whole program, such as DEMO
+        self.context, self.mode = context, mode
         self.awake = True
         self.form: Form | None = None
-        self.early: Callable[[], bool] = lambda: False  # before the program's first frame, after which the app fills its pane
 
     def compose(self) -> ComposeResult:
-        yield TopLine(self.tabs, self.mode, self.banner)
+        yield TopLine(self.context.tabs, self.mode, self.context.banner)
         yield Lines(id="too-small")
         yield Vertical(id="pane")
 
     def on_mount(self) -> None:
-        if not self.early():
+        if self.context.drawn:  # before the first frame the app fills its pane
             self.call_after_refresh(self.fill)
 
     async def mount_foot(self) -> None:
@@ -65,11 +72,11 @@ class Pane(Screen[None]):
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Give every widget that is there what it shows."""
+        """Show the state in every widget that is mounted."""
         raise NotImplementedError
 
     def offered(self) -> dict[str, bool]:
-        """Say of actions whether they can be done in this state; whatever is not named can."""
+        """Return of actions whether they can be done in this state; those not named can."""
         return {}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -101,12 +108,12 @@ class Pane(Screen[None]):
         await self.close_form()
 
     def mode_offered(self, mode: str) -> bool:
-        """Tell whether there is a pane of this mode."""
-        return any(offered == mode for _, _, offered in self.tabs)
+        """Return whether there is a pane of this mode."""
+        return any(offered == mode for _, _, offered in self.context.tabs)
 
     def show_labels(self, *labels: str) -> None:
         if self.is_mounted:
-            self.query_one(TopLine).show((*self.banner, *labels))
+            self.query_one(TopLine).show((*self.context.banner, *labels))
 
     def on_resize(self) -> None:
         width, height = self.app.size
@@ -128,8 +135,8 @@ class ListPane(Pane):
     PANEL: ClassVar[str]
     MAY_BE_SOUGHT: ClassVar[str]  # in words, while nothing is typed
 
-    def __init__(self, tabs: Iterable[tuple[str, str, str]], mode: str) -> None:
-        super().__init__(tabs, mode)
+    def __init__(self, context: PaneContext, mode: str) -> None:
+        super().__init__(context, mode)
         self.list: LinesList | None = None
         self.seeker: Sought | None = None
         self.sought = ""
@@ -149,7 +156,7 @@ class ListPane(Pane):
         self.refresh_bindings()
 
     async def stop_seeking(self) -> None:
-        """Seek nothing any more, and take the line away."""
+        """Filter nothing any more, and take the line away."""
         self.sought = ""
         if self.seeker is not None:
             seeker, self.seeker = self.seeker, None
@@ -198,7 +205,7 @@ class ChartPane(Pane):
         self.draw()
 
     def chart_offers(self, *, charted: bool, detailed: bool) -> dict[str, bool]:
-        """Tell which of the keys do something: with a chart, and with more to show than there is room for."""
+        """Return which of the keys do something: with a chart, and with more to show than there is room for."""
         return {
             "zoom": charted and not self.steady_only,
             "unzoom": charted and self.steady_only,
@@ -210,7 +217,7 @@ class ChartPane(Pane):
 
     @property
     def low(self) -> bool:
-        """Tell whether the screen has no room for everything at once."""
+        """Return whether the screen has no room for chart and details together."""
         return self.app.size.height < 34
 
     def action_zoom(self) -> None:

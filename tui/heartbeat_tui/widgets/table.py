@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from textual import events
@@ -15,8 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-from heartbeat_core.columns import GAP, ColumnSpec, Order, StyledText, column_at, fitted, lay_out, row_texts, title_texts, wanted_widths
-from heartbeat_core.columns import Layout as ColumnLayout
+from heartbeat_core.columns import ColumnSpec, Layout, Order, StyledText, column_at, lay_out, row_texts, title_texts, wanted_widths
 from heartbeat_tui.widgets.text import STYLES, styled_line
 
 
@@ -212,7 +210,7 @@ class Table(LinesList, Generic[R]):
         self.rows: tuple[R, ...] = ()
         self.marks: Mapping[str, str] = {}
         self.widths: dict[str, int] = {}
-        self.shown: ColumnLayout[R] = ()
+        self.shown: Layout[R] = ()
 
     @property
     def row(self) -> R | None:
@@ -272,21 +270,3 @@ class Table(LinesList, Generic[R]):
         column = column_at(self.shown, x - MARGIN)
         if column is not None and any(each.key == column and each.sort is not None for each in self.columns):
             self.post_message(self.Sorted(column))
-
-
-__all__ = ["GAP", "fitted"]  # of the TPU VMs
-
-
-@dataclass(frozen=True)
-class Column:
-    """``least`` and ``most`` are cells; one of low ``worth`` goes first where there is no room for all."""
-
-    name: str
-    title: str
-    least: int
-    most: int
-    worth: int
-    right: bool = False
-
-
-Layout = tuple[tuple[Column, int], ...]

@@ -155,3 +155,7 @@ def sentence(text: str) -> str:
     text = text.strip()
     first = text[:1] if "_" in text.partition(" ")[0] else text[:1].upper()
     return first + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+
+
+# quality -> glyph, style
+MARKS = {"plausible": ("✓", "ok"), "suspicious": ("!", "attention"), "impossible": ("✗", "failed"), "unknown": ("?", "quiet")}
