@@ -93,8 +93,8 @@ def test_both_clocks_are_read_on_the_same_work(make_stand: type[Stand]) -> None:
     assert snapshot.clocks is not None
     assert snapshot.clocks.handbook is not None
     assert snapshot.clocks.handbook.verdict.kind == "impossible"
-    assert snapshot.clocks.honest is not None
-    assert snapshot.clocks.honest.verdict.kind == "plausible"
+    assert snapshot.clocks.synchronized is not None
+    assert snapshot.clocks.synchronized.verdict.kind == "plausible"
     assert not conductor.active
 
 

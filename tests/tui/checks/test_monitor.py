@@ -13,8 +13,7 @@ import pytest
 from heartbeat_core.checks.result import Result
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.session import open_session as open_emulated
-from heartbeat_tui.checks.model import Watch
-from heartbeat_tui.checks.monitor import MOST_AFTER, CheckMonitor
+from heartbeat_tui.checks.monitor import MOST_AFTER, CheckMonitor, Watch
 
 if TYPE_CHECKING:
     from tests.tui.checks.conftest import FakeRunner, FakeSurveyor

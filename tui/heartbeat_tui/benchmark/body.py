@@ -13,7 +13,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import explain_gap
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
-from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
+from heartbeat_tui.benchmark.snapshot import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import badge, check_words, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
@@ -62,7 +62,7 @@ def synchronized_counted(report: Report | None) -> str:
     return f"{launched} · {check_words(report)}{error}"
 
 
-class ClocksView(Container):
+class MethodsView(Container):
     """Both boxes, and the sentence that explains them."""
 
     def compose(self) -> ComposeResult:
@@ -71,12 +71,12 @@ class ClocksView(Container):
             yield Lines(classes="panel", id="honest-clock")
         yield Lines(id="clocks-why")
 
-    def show(self, clocks: Clocks) -> None:
+    def show(self, clocks: MethodComparison) -> None:
         left, right = self.query_one("#handbook-clock", Lines), self.query_one("#honest-clock", Lines)
         left.border_title, right.border_title = "handbook's method", "synchronized"
         left.set_lines(box(clocks.handbook, handbook_counted(clocks.handbook)))
-        right.set_lines(box(clocks.honest, synchronized_counted(clocks.honest)))
-        why = explain_gap(clocks.handbook, clocks.honest) if clocks.handbook else BEFORE
+        right.set_lines(box(clocks.synchronized, synchronized_counted(clocks.honest)))
+        why = explain_gap(clocks.handbook, clocks.synchronized) if clocks.handbook else BEFORE
         self.query_one("#clocks-why", Lines).set_lines([styled(why, "plain")])
 
 
@@ -240,7 +240,7 @@ class RunBody(Container):
             with Container(id="right"):
                 yield Histogram(classes="panel")
                 yield TimeParts(classes="panel")
-        yield ClocksView(id="clocks")
+        yield MethodsView(id="clocks")
         yield Findings(classes="-line", id="worst")
 
     def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
@@ -255,7 +255,7 @@ class RunBody(Container):
             shown.show(report)
         self.query_one(HostTable).show(snapshot.hosts, snapshot.spread)
         if snapshot.clocks is not None:
-            self.query_one(ClocksView).show(snapshot.clocks)
+            self.query_one(MethodsView).show(snapshot.clocks)
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
         """Draw the chart alone: all that a key for its scale changes."""

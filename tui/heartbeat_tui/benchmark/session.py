@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
-from heartbeat_tui.benchmark.snapshot import Clocks, Snapshot
+from heartbeat_tui.benchmark.snapshot import MethodComparison, Snapshot
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -159,12 +159,12 @@ class BenchmarkSession:
             going=run.ending is None,
         )
 
-    def clocks(self, report: Report) -> Clocks | None:
+    def clocks(self, report: Report) -> MethodComparison | None:
         """Give what both clocks read so far, where they are compared."""
         if self.experiment is None or self.experiment.kind != "clocks":
             return None
         handbook = getattr(self.experiment, "handbook", None)
-        return Clocks(handbook=report) if report.config.method == "handbook" else Clocks(handbook, report)
+        return MethodComparison(handbook=report) if report.config.method == "handbook" else MethodComparison(handbook, report)
 
     def swept(self) -> Swept | None:
         """Give the sweep as far as it is, where there is one."""

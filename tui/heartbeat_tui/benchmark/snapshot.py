@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Clocks:
-    """Two reports of the same work: by the handbook's clock and by ours; None while still to come."""
+class MethodComparison:
+    """Two reports of the same work: by the handbook's method and synchronized; None while still to come."""
 
     handbook: Report | None = None
-    honest: Report | None = None
+    synchronized: Report | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Snapshot:
     report: Report
     chart: Callable[[int, bool], ChartData]  # columns, steady state only
     histogram: Callable[[int], tuple[Bin, ...]]  # bins
-    clocks: Clocks | None = None
+    clocks: MethodComparison | None = None
     swept: Swept | None = None
     more: bool = False  # the run is over, and another follows
     hosts: tuple[HostLine, ...] = ()  # where several run together; the report is that of the one shown

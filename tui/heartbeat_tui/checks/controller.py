@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
     from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.checks.fix_dialog import FixDialog
-    from heartbeat_tui.checks.model import Checklist
-    from heartbeat_tui.checks.monitor import CheckMonitor, Names
+    from heartbeat_tui.checks.monitor import Checklist, CheckMonitor, Names
     from heartbeat_tui.widgets.pane import PaneContext
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from heartbeat_core.checks.result import Result
     from heartbeat_core.diagnosis.model import Remedy
-    from heartbeat_tui.checks.model import Checklist
+    from heartbeat_tui.checks.monitor import Checklist
 
 EXAMPLES = {
     "<EMAIL>": "an address that Google can write to",

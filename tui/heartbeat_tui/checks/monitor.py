@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heartbeat_core.checks.check import Check
+    from heartbeat_core.checks.result import CheckReport
+
+
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
-
-from heartbeat_tui.checks.model import Checklist, Watch
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
@@ -312,3 +318,24 @@ def chosen_here(target: Target, choices: Mapping[str, str]) -> Target:
     from heartbeat_core.cloud.gcloud_config import SourcedValue
 
     return replace(target, **{name: SourcedValue(value or None, CHOSEN_HERE) for name, value in choices.items()})
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A check that repeats until it passes: how often it ran, and the wait before the next run."""
+
+    check_id: str
+    tries: int
+    wait_s: float
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """The checks at one moment: all of them, the results so far, and those that run."""
+
+    report: CheckReport
+    checks: tuple[Check, ...]
+    asking: frozenset[str] = frozenset()
+    busy: bool = False
+    watch: Watch | None = None
+    endpoint: str | None = None

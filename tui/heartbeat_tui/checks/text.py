@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_core.errors import HeartbeatError
-    from heartbeat_tui.checks.model import Checklist, Watch
+    from heartbeat_tui.checks.monitor import Checklist, Watch
 
 StyledText = tuple[str, str]  # text, style
 Line = tuple[StyledText, ...]
