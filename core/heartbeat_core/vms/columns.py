@@ -175,7 +175,7 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         "zone", "ZONE", lambda row: row.zone or NO_VALUE, least=13, most=20, worth=4, sort=lambda row: row.zone, json=lambda row: row.zone
     ),
     ColumnSpec(
-        "type", "TYPE", lambda row: row.type or NO_VALUE, least=6, most=16, worth=8,
+        "type", "TYPE", lambda row: row.type or NO_VALUE, least=6, most=16, worth=8, whole=True,
         sort=type_key, json=lambda row: row.type or None, json_key="accelerator_type",
     ),
     ColumnSpec(

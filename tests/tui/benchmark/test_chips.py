@@ -96,7 +96,7 @@ def test_the_command_writes_a_look_as_text_and_as_json() -> None:
     assert text[0] == "1 × TPU v6e (Trillium) · /dev/vfio/0"
     assert [line.split() for line in text if line[:1] in ("0", "1")][1:] == [
         ["0", "3.00", "GiB", "32.0", "GiB", "9.4", "%", "–"],
-        ["1", "–", "32.0", "GiB", "12", "%"],
+        ["1", "–", "32.0", "GiB", "–", "12", "%"],
     ]
     assert any(line.startswith("! some values are missing") for line in text)
     made = json.loads(json.dumps(command.reading_json(look)))

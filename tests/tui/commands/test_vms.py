@@ -212,7 +212,7 @@ def test_keep_trying_goes_round_the_zones_with_a_log() -> None:
         (["--labels", "x"], "is no list of labels"),
         (["--zone", "nowhere"], "is no zone"),
         (["--startup-script", "/nowhere/at-all"], "cannot be read"),
-        (["--spot", "--reserved"], "not allowed with"),
+        (["--spot", "--reserved"], "exclude one another"),
     ],
 )
 def test_bad_usage_is_2(ready: EmulatorThread, flags: list[str], said: str) -> None:

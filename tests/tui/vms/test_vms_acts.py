@@ -246,7 +246,7 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
         stage.fill(zones="us-east5-b")
         await stage.settle()
         await stage.press("enter")
-        assert "Goes round us-central1-b, us-east5-b until one has it" in stage.words()
+        assert "Tries us-central1-b, us-east5-b in turn until one has capacity" in stage.words()
         await stage.press("enter")
 
         def round_over() -> bool:
@@ -325,7 +325,7 @@ async def test_leaving_says_what_is_under_way(vms: Open) -> None:
         await stage.press("enter", "enter")
         await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape", "q")
-        assert "this is under way: create llm-tpu-vm" in stage.words()
+        assert "under way: create llm-tpu-vm" in stage.words()
         await stage.press("y")
         await until(lambda: not stage.app.is_running, "the end of the app")
         assert not stage.fleet.jobs.under_way()

@@ -145,7 +145,7 @@ async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Op
         stage.pane.marks = frozenset(stage.pane.list.keys if stage.pane.list else ())
         await stage.press("D")
         assert "Delete n-0001 in us-central1-b" not in stage.words()
-        assert "enter Delete all 12 escape Leave it" in stage.words()
+        assert "enter Delete all 12 escape Cancel" in stage.words()
         await stage.press(*["pageup"] * 6)
         assert "Delete n-0001 in us-central1-b" in stage.words()
         await stage.press("escape")
@@ -155,7 +155,7 @@ async def test_leaving_says_which_queued_resources_may_come_to_cost(vms: Open) -
     async with vms("running") as stage:
         await stage.press("q")
         assert "1 queued resource waits" in stage.words()
-        assert "it costs from when there is capacity" in stage.words()
+        assert "charged as soon as there is capacity" in stage.words()
 
 
 async def test_many_jobs_keep_neither_the_list_nor_the_leaving_waiting(vms: Open, scenario: Scenario) -> None:

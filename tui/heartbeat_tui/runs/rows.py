@@ -156,117 +156,52 @@ def shortened(text: str) -> str:
     return "rehearsal" if "rehearsal" in text else SHORT.get(text) or text.partition(",")[0]
 
 
+def dtype_text(entry: RunEntry) -> str:
+    return entry.workload.dtype if entry.workload else ""
+
+
+def number(value: float | None, form: Callable[[float], str]) -> str:
+    return NOTHING if value is None else form(value)
+
+
+def started_key(row: RunRow) -> float | None:
+    return row.entry.started.timestamp() if row.entry.started else None
+
+
 def shape_key(row: RunRow) -> tuple[int, int, int] | None:
     work = row.entry.workload
     return (work.flops, work.batch, work.hidden) if work else None
 
 
 Spec = ColumnSpec[RunRow]
+# fmt: off
 COLUMNS: tuple[Spec, ...] = (
     Spec("name", "RUN", name_cell, least=16, most=44, worth=9, sort=lambda row: row.entry.name.casefold() or None),
-    Spec(
-        "started",
-        "WHEN",
-        started_cell,
-        worth=4,
-        whole=True,
-        sort=lambda row: row.entry.started.timestamp() if row.entry.started else None,
-        descending=True,
-    ),
-    Spec(
-        "device",
-        "DEVICE",
-        shared(lambda entry: entry.where),
-        least=10,
-        most=34,
-        worth=8,
-        shorten=shortened,
-        sort=lambda row: row.entry.where.casefold() or None,
-    ),
+    Spec("started", "WHEN", started_cell, worth=4, whole=True, sort=started_key, descending=True),
+    Spec("device", "DEVICE", shared(lambda entry: entry.where), least=10, most=34, worth=8, shorten=shortened,
+         sort=lambda row: row.entry.where.casefold() or None),
     Spec("shape", "SHAPE", shared(lambda entry: shape_text(entry.workload)), worth=6, whole=True, sort=shape_key, descending=True),
-    Spec(
-        "dtype",
-        "DTYPE",
-        shared(lambda entry: entry.workload.dtype if entry.workload else ""),
-        least=5,
-        worth=5,
-        shorten=shortened,
-        sort=lambda row: row.entry.workload.dtype if row.entry.workload else None,
-    ),
-    Spec(
-        "method",
-        "METHOD",
-        shared(lambda entry: entry.method),
-        least=8,
-        worth=2,
-        shorten=shortened,
-        sort=lambda row: row.entry.method or None,
-    ),
+    Spec("dtype", "DTYPE", shared(dtype_text), least=5, worth=5, shorten=shortened, sort=lambda row: dtype_text(row.entry) or None),
+    Spec("method", "METHOD", shared(lambda entry: entry.method), least=8, worth=2, shorten=shortened,
+         sort=lambda row: row.entry.method or None),
     Spec("median", "MEDIAN", median_cell, worth=10, align="right", whole=True, sort=lambda row: row.entry.median_ns),
     Spec("interval", "95 % CI", single(interval_text), worth=3, align="right", whole=True),
-    Spec(
-        "iqr",
-        "IQR",
-        single(lambda entry: NOTHING if entry.relative_iqr is None else format_share(entry.relative_iqr)),
-        whole=True,
-        worth=1,
-        align="right",
-        sort=lambda row: row.entry.relative_iqr,
-        descending=True,
-    ),
-    Spec(
-        "quality",
-        "QUALITY",
-        quality_cell,
-        least=2,
-        worth=7,
-        shorten=lambda text: text[:1],
-        sort=lambda row: QUALITIES.index(row.entry.quality) if row.entry.quality else None,
-    ),
+    Spec("iqr", "IQR", single(lambda entry: number(entry.relative_iqr, format_share)), worth=1, align="right", whole=True,
+         sort=lambda row: row.entry.relative_iqr, descending=True),
+    Spec("quality", "QUALITY", quality_cell, least=2, worth=7, shorten=lambda text: text[:1],
+         sort=lambda row: QUALITIES.index(row.entry.quality) if row.entry.quality else None),
     Spec("tags", "TAGS", tags_cell, least=8, most=30, optional=True, sort=lambda row: " ".join(row.entry.tags).casefold() or None),
-    Spec(
-        "flops",
-        "FLOP/S",
-        single(lambda entry: NOTHING if entry.flops_per_s is None else format_rate(entry.flops_per_s)),
-        whole=True,
-        wide=True,
-        worth=5,
-        align="right",
-        sort=lambda row: row.entry.flops_per_s,
-        descending=True,
-    ),
-    Spec(
-        "n",
-        "SAMPLES",
-        single(lambda entry: format_count(entry.n)),
-        least=7,
-        wide=True,
-        worth=4,
-        align="right",
-        sort=lambda row: row.entry.n,
-    ),
-    Spec("host", "HOST", shared(lambda entry: entry.host), least=8, wide=True, worth=3, sort=lambda row: row.entry.host or None),
-    Spec(
-        "group",
-        "GROUP",
-        shared(lambda entry: entry.group),
-        wide=True,
-        optional=True,
-        screen=False,
-        sort=lambda row: row.entry.group or None,
-    ),
-    Spec(
-        "size",
-        "SIZE",
-        lambda row: (format_bytes(sum(entry.bytes for entry in row.entries)), "quiet"),
-        whole=True,
-        wide=True,
-        worth=2,
-        align="right",
-        sort=lambda row: row.entry.bytes,
-        descending=True,
-    ),
+    Spec("flops", "FLOP/S", single(lambda entry: number(entry.flops_per_s, format_rate)), worth=5, align="right", whole=True, wide=True,
+         sort=lambda row: row.entry.flops_per_s, descending=True),
+    Spec("n", "SAMPLES", single(lambda entry: format_count(entry.n)), least=7, worth=4, align="right", wide=True,
+         sort=lambda row: row.entry.n),
+    Spec("host", "HOST", shared(lambda entry: entry.host), least=8, worth=3, wide=True, sort=lambda row: row.entry.host or None),
+    Spec("group", "GROUP", shared(lambda entry: entry.group), wide=True, optional=True, screen=False,
+         sort=lambda row: row.entry.group or None),
+    Spec("size", "SIZE", lambda row: (format_bytes(sum(entry.bytes for entry in row.entries)), "quiet"), worth=2, align="right",
+         whole=True, wide=True, sort=lambda row: row.entry.bytes, descending=True),
 )
+# fmt: on
 SCREEN_COLUMNS = tuple(column for column in COLUMNS if column.screen)
 
 
