@@ -68,14 +68,14 @@ class MethodsView(Container):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Lines(classes="panel", id="handbook-clock")
-            yield Lines(classes="panel", id="honest-clock")
+            yield Lines(classes="panel", id="synchronized-clock")
         yield Lines(id="clocks-why")
 
     def show(self, clocks: MethodComparison) -> None:
-        left, right = self.query_one("#handbook-clock", Lines), self.query_one("#honest-clock", Lines)
+        left, right = self.query_one("#handbook-clock", Lines), self.query_one("#synchronized-clock", Lines)
         left.border_title, right.border_title = "handbook's method", "synchronized"
         left.set_lines(box(clocks.handbook, handbook_counted(clocks.handbook)))
-        right.set_lines(box(clocks.synchronized, synchronized_counted(clocks.honest)))
+        right.set_lines(box(clocks.synchronized, synchronized_counted(clocks.synchronized)))
         why = explain_gap(clocks.handbook, clocks.synchronized) if clocks.handbook else BEFORE
         self.query_one("#clocks-why", Lines).set_lines([styled(why, "plain")])
 
