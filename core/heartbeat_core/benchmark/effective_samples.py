@@ -28,6 +28,7 @@ LEAST_OF_MODES = 20  # times in which two modes are looked for
 APART = 3.2  # distance of two modes, in their standard deviations; the halves of one normal distribution are 2.65 apart
 APART_FEW = 3.5  # and this over the root of the number of times: few samples fall apart by chance
 MODE_SCALES = (1, 5)  # samples that are averaged before modes are looked for: noise must not hide them
+STAYS = -3.0  # z of the runs test
 SURELY_RARER = 0.992  # the probability that the rarer of two modes is so in truth; on either side the rest is an error
 DWELL_TIMES = 10  # in one of two modes that are as frequent as each other, worth one independent sample
 
@@ -182,7 +183,7 @@ def two_modes(times: Values, scale: int) -> Modes | None:
     """Split times in two modes; None where they are no two.
 
     The split is the one that explains most of the variance (Otsu). There are modes where the parts lie further apart than parts of
-    one normal distribution do, and where the run changes between them clearly less often than independent samples would.
+    one normal distribution do, and where the run changes between them less often than independent samples would (Wald and Wolfowitz).
     """
     import numpy as np
 
@@ -198,11 +199,22 @@ def two_modes(times: Values, scale: int) -> Modes | None:
     if high[at] - low[at] <= (APART + APART_FEW / math.sqrt(n)) * within:
         return None
     slow = (logs > (ordered[at] + ordered[at + 1]) / 2).astype(np.int64)
+    if z_of_runs(slow) > STAYS:
+        return None
     slow[1:-1] = slow[:-2] + slow[1:-1] + slow[2:] >= 2  # a single sample is no dwell time
     count = int(slow.sum())
-    dwells = 1 + int(np.count_nonzero(np.diff(slow)))
-    stays = 0 < count < n and dwells < (1 + 2 * count * (n - count) / n) / 2.2  # smoothed, independent samples change half as often
-    return Modes(slow, scale, dwells) if stays else None
+    return Modes(slow, scale, 1 + int(np.count_nonzero(np.diff(slow)))) if 0 < count < n else None
+
+
+def z_of_runs(slow: Values) -> float:
+    """Return z of the runs test: far below 0 where a sequence of two values changes less often than one in random order."""
+    import numpy as np
+
+    n, ones = len(slow), int(slow.sum())
+    both = 2 * ones * (n - ones)
+    variance = both * (both - n) / (n * n * (n - 1))
+    runs = 1 + int(np.count_nonzero(np.diff(slow)))
+    return (runs - 1 - both / n) / math.sqrt(variance) if variance > 0 else 0.0
 
 
 @lru_cache(maxsize=512)

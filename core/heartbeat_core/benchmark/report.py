@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.protocol import HandbookClock, Health, Profiled, Proof
 from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.series import ChipFigures, Series
@@ -132,6 +134,7 @@ def report_of(
         median_ns=read_ns or (statistics.median_ns if statistics else None),
         mean_ns=read_ns or (statistics.mean_ns if statistics else None),
         floor=under,
+        hard=hard_floor(series),
         proof=series.proof,
         handbook=handbook,
     )
@@ -242,10 +245,17 @@ def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
         in_bfloat16 = any(name.startswith("XLA_") for name in environment)
         return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
     if ceiling is None:
-        return None
+        hard = hard_floor(series)
+        return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
     cache = environment.get("cache_bytes")  # from the stream, so anything
     roof = roof_of_ceiling(ceiling.flops_per_s, ceiling.bytes_per_s, ceiling.measured_on, cache if isinstance(cache, int) else None)
     return floor(config.workload, roof)
+
+
+def hard_floor(series: Series) -> Floor | None:
+    """Set the work under the hard peak of its device, where that is known: what is faster is impossible."""
+    roof = hard_peak(series.environment, series.config)
+    return None if roof is None else floor(series.config.workload, roof)
 
 
 def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from heartbeat_core.benchmark.roofline import Floor
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
-from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, side_of, titles_of
-from heartbeat_core.comparison.ratio import Ratio, of_rounds, ratio_of
+from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, side_of, titles_of, without_far_out
+from heartbeat_core.comparison.ratio import LEAST, MOST_NEEDED, SURELY_OTHER, Ratio, of_rounds, processes_needed, ratio_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import format_ns, format_share, significant
 
@@ -37,6 +37,11 @@ def in_plan(name: str) -> Callable[[MeasuredRun], Any]:
     return lambda run: getattr(run.report.config, name)
 
 
+def spell_variables(found: Any) -> str | None:
+    """Write the environment variables that change speed; an older recording does not name them."""
+    return " ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none" if isinstance(found, dict) else None
+
+
 def window(run: MeasuredRun) -> int | None:
     return run.report.config.window if run.report.config.method == "pipelined" else None
 
@@ -60,6 +65,9 @@ LOOKED_AT: tuple[tuple[str, bool, Callable[[MeasuredRun], Any]], ...] = (
     ("libtpu", False, in_environment("libtpu")),
     ("Python", False, in_environment("python")),
     ("warm-up", False, in_plan("warmup")),
+    ("variables", False, lambda run: spell_variables(run.report.environment.get("variables"))),
+    ("CPU quota", False, in_environment("cpu_quota")),
+    ("CPUs allowed", False, in_environment("allowed_cpus")),
 )
 
 
@@ -100,6 +108,7 @@ def doubts(runs: Sequence[MeasuredRun]) -> tuple[str, ...]:
 
 Kind = Literal["faster", "slower", "same", "cannot tell"]
 NOTHING_TO_COMPARE = "there is nothing to compare with", "Both sides hold at least one run.", "Name two runs."
+ONE_PROCESS = "one process on each side: what varies from process to process is not in the interval; bench --repeat 5 brings it in"
 TIMES_FROM = 1.95  # the factor from which on times are said rather than percent
 
 
@@ -190,14 +199,23 @@ def compare(
         kind=kind,
         sentence=sentence,
         differences=differ,
-        warnings=(*(difference.sentence for difference in differ if difference.work), *doubts((*reference, *candidate)), *of_one(ratio)),
+        warnings=(
+            *(difference.sentence for difference in differ if difference.work),
+            *doubts((*reference, *candidate)),
+            *far_out_words((left, right)),
+            *of_one(ratio),
+        ),
         apart=tuple(SetupDifference(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
         why=why(left, right, rehearsed=rehearsed_here(reference[0], candidate[0])) if left.where != right.where else "",
     )
 
 
 def ratio_between(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> Ratio:
-    """Compare by the rounds in which both took turns, where they did; else by processes, or by the samples of one each."""
+    """Compare by the rounds in which both took turns, where they did; else by processes, or by the samples of one each.
+
+    Processes that lie far out take no part, nor the rounds they were in.
+    """
+    reference, candidate = (without_far_out(runs)[0] for runs in (reference, candidate))
     pairs = in_rounds(reference, candidate)
     if len(pairs) > 1:
         return of_rounds(pairs)
@@ -223,9 +241,12 @@ def check_sides(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRu
 
 def of_one(ratio: Ratio) -> tuple[str, ...]:
     """State what samples of one process each cannot show."""
-    if ratio.unit == "process" or not ratio.differs:
-        return ()
-    return ("one process on each side: what varies from process to process is not in the interval; bench --repeat 5 brings it in",)
+    return (ONE_PROCESS,) if ratio.unit == "sample" and ratio.differs else ()
+
+
+def far_out_words(groups: Sequence[RunGroup]) -> tuple[str, ...]:
+    """Name the processes that lie far out, which take no part in the comparison."""
+    return tuple(f"{title}, a process of {group.title}, lies far out and is left out" for group in groups for title in group.left_out)
 
 
 def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, str]:
@@ -237,6 +258,11 @@ def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, s
     if ratio.low is None or ratio.high is None:
         return "cannot tell", f"these runs cannot tell: {ratio.lacking}; {here} {took(ratio.value)} than {there} here"
     sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
+    if ratio.differs and not ratio.claimed:
+        return (
+            "cannot tell",
+            f"one process on each side cannot tell less than {SURELY_OTHER:g} ×: {here} {took(ratio.value)} than {there} ({sure})",
+        )
     if ratio.differs:
         return "slower" if ratio.value > 1 else "faster", f"{here} {took(ratio.value)} than {there} ({sure})"
     return "same", f"no difference that these runs can show: {here} {took(ratio.value)} than {there} here ({sure})"
@@ -308,6 +334,7 @@ def limit(side: RunGroup, floor: Floor) -> str:
 
 
 Answer = Literal["regression", "no regression", "cannot tell"]
+SURER = 1.06  # times the interval's reach: leaving out a process narrows the interval, and false alarms must stay under 2.5 %
 EXIT_CODES: dict[Answer, int] = {"no regression": 0, "regression": 1, "cannot tell": 3}
 
 
@@ -333,40 +360,64 @@ class CheckVerdict:
         }
 
 
-def check(baseline: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun], allowed: float) -> CheckVerdict:
-    """Compare, and judge.
+def check(
+    baseline: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun], allowed: float, *, single_process: bool = False
+) -> CheckVerdict:
+    """Compare, and answer whether the candidate is slower by more than ``allowed``, surely.
 
-    A regression is a slowdown that is sure (interval and test agree that there is one) and of which the best estimate exceeds
-    what is allowed. None is where the whole interval stays within that. Between the two, and where the work differs, nobody can tell.
+    A regression is where the whole 95 % interval lies above that; none is where the whole interval lies within it. Between the two, and
+    where the work differs, no answer is sure. Nor is one where a side is a single process, or drifted, was disturbed or noisy:
+    ``single_process`` takes that risk.
     """
     if not (math.isfinite(allowed) and allowed >= 0):
         raise HeartbeatError(f"a slowdown of {allowed} cannot be allowed", "It is a share of 0 or more.", "Try --max-slowdown 5%.")
     comparison = compare(baseline, candidate)
-    answer, sentence = judge(comparison, allowed)
+    answer, sentence = judge(comparison, allowed, single_process=single_process)
     return CheckVerdict(answer, allowed, sentence, comparison)
 
 
-def judge(comparison: Comparison, allowed: float) -> tuple[Answer, str]:
+def judge(comparison: Comparison, allowed: float, *, single_process: bool) -> tuple[Answer, str]:
     ratio, most = comparison.ratio, f"{significant(100 * allowed, 2)} % are allowed"
     other = [difference.sentence for difference in comparison.differences if difference.work]
     if other:
         return "cannot tell", f"the two did not do the same work: {'; '.join(other)}"
-    if comparison.kind == "cannot tell" or ratio.low is None or ratio.high is None:
+    risk = risks(comparison)
+    if risk and not single_process:
+        return "cannot tell", f"{'; '.join(risk)}. Repeat both sides in turn with bench --repeat 5, or take the risk with --single-process"
+    lacks_claim = ratio.differs and not ratio.claimed
+    if ratio.low is None or ratio.high is None or (comparison.kind == "cannot tell" and not lacks_claim):
         return "cannot tell", comparison.sentence
-    if comparison.kind == "slower" and ratio.value > 1 + allowed:
-        return "regression", f"{comparison.sentence}; {most}"
+    at_risk = f". At your risk: {'; '.join(risk)}" if risk else ""
+    found = f"{comparison.candidate.title} {took(ratio.value)} than {comparison.reference.title}"
+    sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
+    if ratio.low > 1 and ratio.value * (ratio.low / ratio.value) ** SURER > 1 + allowed:
+        return "regression", f"{found} ({sure}); {most}{at_risk}"
     if ratio.high <= 1 + allowed:
-        return "no regression", f"{comparison.sentence}; {most}"
-    return "cannot tell", f"{comparison.sentence}; {most}, and {change(ratio.high)} cannot be ruled out: {more(comparison, allowed)}"
+        return "no regression", f"{found} ({sure}); {most}{at_risk}"
+    above = "no more than that cannot be ruled out" if ratio.value > 1 + allowed else f"{change(ratio.high)} cannot be ruled out"
+    return "cannot tell", f"{found} ({sure}); {most}, and {above}: {more(comparison, allowed)}{at_risk}"
+
+
+def risks(comparison: Comparison) -> list[str]:
+    """List why a side is not to be relied on: a single process, or one that drifted, was disturbed or noisy."""
+    found = []
+    for group in (comparison.reference, comparison.candidate):
+        if group.processes < LEAST:
+            found.append(f"{group.title} is one process, and another of the same may differ")
+        if not group.quality.comparable:
+            found.append(f"{group.title} is {group.quality.kind}: {group.quality.reasons[0]}")
+    return found
 
 
 def more(comparison: Comparison, allowed: float) -> str:
-    """State what would settle it: so many times the samples, by the square root that an interval narrows with."""
+    """State what would settle it: so many processes, or so many times the samples, by how an interval narrows with these."""
     ratio = comparison.ratio
     assert ratio.high is not None
-    room = math.log((1 + allowed) / ratio.value)
     if ratio.unit == "process":
-        return "repeat more often"
+        processes = min(comparison.reference.processes, comparison.candidate.processes)
+        needed = processes_needed(ratio, 1 + allowed, processes)
+        return f"about {needed} processes a side would tell" if needed else f"more than {MOST_NEEDED} processes a side would be needed"
+    room = math.log((1 + allowed) / ratio.value)
     if room <= 0:
         return "the slowdown found is too near to what is allowed; take more iterations, or repeat with bench --repeat 5"
     factor = (math.log(ratio.high / ratio.value) / room) ** 2

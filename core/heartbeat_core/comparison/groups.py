@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -14,10 +15,11 @@ from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache, Floor
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.verdict import NOT_COMPARABLE, QUALITY_MARKS, Quality
 from heartbeat_core.comparison.cost import CostRates
-from heartbeat_core.comparison.ratio import ProcessTime, mean_interval, timed_of
+from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.entry import GLYPHS, RunEntry
+from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import (
     NOTHING,
@@ -123,6 +125,7 @@ class RunGroup:
     ``low_ns``..``high_ns`` hold it with 95 % confidence, of several runs by what differs from process to process. ``device`` is "cpu", a
     chip or other hardware; ``billed`` tells whether somebody pays for it by the hour, as for every TPU. ``usd_per_million`` is what a
     million products cost at ``usd_per_hour``, None where no rate is known; ``price_source`` is empty where somebody gave the rate.
+    Rates are n/Σt over all processes. ``left_out`` names the processes that lie far out and take no part in the figures.
     """
 
     title: str
@@ -145,6 +148,8 @@ class RunGroup:
     share: float | None
     verdict: str
     reason: str
+    quality: Quality = Quality("unknown")
+    left_out: tuple[str, ...] = ()
     billed: bool = False
     usd_per_hour: float | None = None
     usd_per_million: float | None = None
@@ -156,8 +161,10 @@ class RunGroup:
 
 def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> RunGroup:
     """Draw up a side of at least one run."""
+    runs, away = without_far_out(runs)
     first = runs[0]
     report, entry = first.report, first.entry
+    mean_ns = mean_of(runs)
     timed = [run.timed for run in runs]
     ns, low_ns, high_ns = typical_of([one for one in timed if one])
     price = tariff.of(entry, report.environment)
@@ -177,17 +184,44 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
         low_ns=low_ns,
         high_ns=high_ns,
         apart_ns={name: middle([run.apart_ns(name) for run in runs]) for name in APART},
-        flops_per_s=1e9 * report.config.workload.flops / ns,
-        bytes_per_s=1e9 * report.config.workload.bytes / ns,
+        flops_per_s=1e9 * report.config.workload.flops / mean_ns,
+        bytes_per_s=1e9 * report.config.workload.bytes / mean_ns,
         floor=report.floor,
-        share=report.floor.ns / ns if report.floor else None,
+        share=report.floor.ns / mean_ns if report.floor else None,
         verdict=worst.kind,
         reason=worst.reason,
+        quality=quality_of_group([run.report.quality for run in runs]),
+        left_out=tuple(run.entry.title for run in away),
         billed=bool(report.environment.get("chip")),
         usd_per_hour=price.usd_per_hour if price else None,
-        usd_per_million=price.usd_per_hour * ns * MILLION / HOUR_NS if price else None,
+        usd_per_million=price.usd_per_hour * mean_ns * MILLION / HOUR_NS if price else None,
         price_source=price.source if price else "",
     )
+
+
+def without_far_out(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[MeasuredRun]]:
+    """Part the runs of a side into those that count and those that lie far out, at most one in five; mixed work is left as it is."""
+    timed = [run.timed for run in runs]
+    if len({plan_key(run.entry, run.report.config) for run in runs}) > 1 or not all(timed):
+        return list(runs), []
+    out = far_out([math.log(one.ns) for one in timed if one])
+    return [run for index, run in enumerate(runs) if index not in out], [runs[index] for index in out]
+
+
+def mean_of(runs: Sequence[MeasuredRun]) -> float:
+    """Return Σt/n of one product over all runs."""
+    parts = [(run.report.statistics.n, run.report.mean_ns) for run in runs if run.report.statistics and run.report.mean_ns]
+    return sum(n * ns for n, ns in parts) / sum(n for n, _ in parts)
+
+
+def quality_of_group(qualities: Sequence[Quality]) -> Quality:
+    """Return the worst quality; noise, drift and disturbance only where more than one process in five has it, or the only one."""
+    allowed = len(qualities) // MOST_LEFT_OUT
+    for kind in QUALITY_MARKS:
+        like = [quality for quality in qualities if quality.kind == kind]
+        if like and (kind not in NOT_COMPARABLE or len(like) > allowed):
+            return like[0]
+    return qualities[0]
 
 
 def typical_of(timed: Sequence[ProcessTime]) -> tuple[float, float | None, float | None]:
@@ -270,7 +304,7 @@ def group_table(groups: Sequence[RunGroup]) -> list[Row]:
         ("throughput", *(format_rate(group.flops_per_s) for group in groups)),
         ("memory", *(format_bytes_rate(group.bytes_per_s) for group in groups)),
         ("of peak", *(NOTHING if group.share is None else format_share(group.share) for group in groups)),
-        ("verdict", *(f"{GLYPHS.get(group.verdict, '')} {group.verdict}" for group in groups)),
+        ("quality", *(f"{group.quality.glyph} {group.quality.kind}" for group in groups)),
         ("a million cost", *costs(groups)),
     ]
     return [("", *(group.title for group in groups)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev, variance
+from statistics import fmean, median, stdev, variance
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.benchmark.samples import SampleStore, as_array
@@ -67,7 +67,14 @@ def fraction(x: float, a: float, b: float) -> float:
 
 SURE_P = 0.05
 LEAST = 2  # processes of which an interval can be made
+MOST_NEEDED = 100  # processes that somebody would run
 TOO_FEW = "too few independent samples for an interval: it takes surely 10 on each side"
+SURELY_OTHER = 1.5  # times: between two single processes less is no difference, for what varies from process to process is not known
+MOST_LEFT_OUT = 5  # of so many processes one may be left out
+FAR_OUT_P = 0.001  # of the others' spread putting one process so far away
+LEAST_FAR_OUT = 0.02  # and so far it must lie from their mean
+LEAST_APART = 10  # samples whose middle 90 % says something
+APART_BY_SAMPLES = "the middle 90 % of the samples"
 MANN_WHITNEY, WELCH, POOLED = "Mann–Whitney", "Welch's t", "Student's t, the spread of both taken from the one that was repeated"
 
 
@@ -124,6 +131,11 @@ class Ratio:
             return False
         return (self.low > 1 or self.high < 1) and self.p_value < SURE_P
 
+    @property
+    def claimed(self) -> bool:
+        """Return whether a difference is claimed: of one process on each side only where it is far beyond what processes vary by."""
+        return self.differs and (self.unit == "process" or max(self.value, 1 / self.value) > SURELY_OTHER)
+
 
 def ratio_of(reference: Sequence[ProcessTime], candidate: Sequence[ProcessTime]) -> Ratio:
     """Compare two runs by their samples, or several by their processes: what varies from process to process then counts as well.
@@ -141,10 +153,65 @@ def of_samples(reference: ProcessTime, candidate: ProcessTime) -> Ratio:
     value = candidate.ns / reference.ns
     p_value = compare_samples(reference, candidate)
     if not (reference.low_ns and reference.high_ns and candidate.low_ns and candidate.high_ns):
+        apart = far_apart(reference, candidate)
+        if apart is not None:
+            return Ratio(value, *apart, p_value, "sample", APART_BY_SAMPLES)
         return Ratio(value, None, None, p_value, "sample", MANN_WHITNEY, reference.lacking or candidate.lacking or TOO_FEW)
     slowest = math.hypot(math.log(candidate.high_ns / candidate.ns), math.log(reference.ns / reference.low_ns))
     fastest = math.hypot(math.log(candidate.ns / candidate.low_ns), math.log(reference.high_ns / reference.ns))
     return Ratio(value, value * math.exp(-fastest), value * math.exp(slowest), p_value, "sample", MANN_WHITNEY)
+
+
+def far_apart(reference: ProcessTime, candidate: ProcessTime) -> tuple[float, float] | None:
+    """Return the ratios of the ends of the middle 90 % of the samples, where even these are far apart; None where they are not.
+
+    Two devices differ so much that no interval of a median is needed.
+    """
+    if not reference.samples or not candidate.samples or reference.lacking or candidate.lacking:
+        return None
+    ends = []
+    for timed in (reference, candidate):
+        assert timed.samples is not None
+        ordered = timed.samples.ordered()
+        if ordered.n < LEAST_APART:
+            return None
+        ends.append((ordered.quantile(0.05) / timed.products, ordered.quantile(0.95) / timed.products))
+    (first_low, first_high), (last_low, last_high) = ends
+    if first_low <= 0 or not (last_low > SURELY_OTHER * first_high or SURELY_OTHER * last_high < first_low):
+        return None
+    return last_low / first_high, last_high / first_low
+
+
+def far_out(logs: Sequence[float]) -> tuple[int, ...]:
+    """Return the places of the processes that lie far out, by the logarithms of their times; those may be left out of a comparison.
+
+    A process is far out where the others, by their own spread, would put one so far away once in a thousand. At most one in five is
+    left out; where more are far out the spread is real.
+    """
+    found: list[int] = []
+    while len(found) < len(logs) // MOST_LEFT_OUT:
+        kept = [index for index in range(len(logs)) if index not in found]
+        middle = median(logs[index] for index in kept)
+        farthest = max(kept, key=lambda index: abs(logs[index] - middle))
+        others = [logs[index] for index in kept if index != farthest]
+        away, spread = abs(logs[farthest] - fmean(others)), stdev(others) * math.sqrt(1 + 1 / len(others))
+        if away < LEAST_FAR_OUT or (spread and two_sided_p(away / spread, len(others) - 1) > FAR_OUT_P):
+            break
+        found.append(farthest)
+    return tuple(sorted(found))
+
+
+def processes_needed(ratio: Ratio, limit: float, processes: int) -> int | None:
+    """Return how many processes a side would tell whether the ratio is above ``limit``; None where it is too near.
+
+    By the spread between processes that the interval shows: reach = t s sqrt(2 / n).
+    """
+    room = abs(math.log(limit / ratio.value))
+    if ratio.low is None or ratio.high is None or processes < LEAST:
+        return None
+    spread = math.log(ratio.high / ratio.low) / 2 / quantile_95(2 * processes - 2) / math.sqrt(2 / processes)
+    enough = (n for n in range(processes + 1, MOST_NEEDED + 1) if quantile_95(2 * n - 2) * spread * math.sqrt(2 / n) < room)
+    return next(enough, None)
 
 
 def compare_samples(reference: ProcessTime, candidate: ProcessTime) -> float | None:

@@ -46,15 +46,31 @@ def make(index: Index, write: Write, records: Records) -> Make:
 
 
 def test_a_slower_run_is_said_to_be_slower_by_how_much_and_how_sure(make: Make) -> None:
-    found = compare([make("a", steady(1e6))], [make("b", steady(1.1e6))])
+    found = compare([make("a", steady(1e6))], [make("b", steady(1.6e6))])
     assert found.kind == "slower"
-    assert found.ratio.value == pytest.approx(1.1, abs=0.01)
+    assert found.ratio.value == pytest.approx(1.6, abs=0.01)
     assert found.sentence.startswith("b takes ")
     assert "more time than a" in found.sentence
     assert "95 % confidence; Mann–Whitney, p < 0.0001" in found.sentence
     assert found.comparable
     assert any("process to process" in warning for warning in found.warnings)
     assert json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_one_process_on_each_side_claims_no_small_difference_and_shows_it(make: Make) -> None:
+    found = compare([make("a", steady(1e6))], [make("b", steady(1.1e6))])
+    assert found.kind == "cannot tell"
+    assert found.ratio.value == pytest.approx(1.1, abs=0.01)
+    assert found.sentence.startswith("one process on each side cannot tell less than 1.5 ×: b takes ")
+    assert "10 % more time than a" in found.sentence
+
+
+def test_devices_far_apart_are_told_apart_even_where_a_run_has_no_interval(make: Make) -> None:
+    """A run that stays in one of two modes has no interval, and yet it is not as fast as a TPU."""
+    modes = [round(1e8 * (1.2 if i // 40 % 2 else 1) * (1 + 0.001 * (i % 7))) for i in range(200)]
+    found = compare([make("cpu", modes)], [make("tpu", steady(2e5))])
+    assert found.reference.low_ns is None
+    assert found.kind == "faster"
 
 
 def test_the_other_way_round_it_is_faster(make: Make) -> None:
@@ -127,7 +143,7 @@ def test_cpu_against_tpu_says_why(make: Make) -> None:
     assert found.why.startswith("CPU, 2 threads could do a product in 78.1 ms at best, limited by its arithmetic, and reaches ")
     assert "TPU v6e could do a product in 170 µs at best, limited by its memory, and reaches " in found.why
     assert found.why.endswith("the machines themselves make 459 ×")
-    assert found.candidate.usd_per_million == pytest.approx(2.7 * found.candidate.ns * 1e6 / 3.6e12)
+    assert found.candidate.usd_per_million == pytest.approx(2.7 * (tpu.report.mean_ns or 0) * 1e6 / 3.6e12)
     assert found.reference.usd_per_million is None
 
 
@@ -178,15 +194,57 @@ def test_what_cannot_be_read_cannot_be_compared(index: Index, write: Write, reco
     ],
 )
 def test_a_check_answers_with_its_evidence(make: Make, candidate: float, allowed: float, answer: str, code: int) -> None:
-    checked = check([make("a", steady(1e6))], [make("b", steady(candidate, seed=3))], allowed)
+    before, after = ([make("", steady(centre, seed=s + i)) for i in range(5)] for s, centre in ((0, 1e6), (9, candidate)))
+    checked = check(before, after, allowed)
     assert (checked.answer, checked.exit_code) == (answer, code)
     assert "95 % confidence" in checked.sentence
     assert "allowed" in checked.sentence
     assert checked.to_json()["comparison"]["ratio"]["value"] == checked.comparison.ratio.value
 
 
+def test_a_check_of_single_processes_is_a_risk_that_somebody_must_take(make: Make) -> None:
+    one, other = [make("a", steady(1e6))], [make("b", steady(1.1e6))]
+    checked = check(one, other, 0.05)
+    assert (checked.answer, checked.exit_code) == ("cannot tell", 3)
+    assert "--single-process" in checked.sentence
+    risked = check(one, other, 0.05, single_process=True)
+    assert risked.answer == "regression"
+    assert "At your risk: a is one process" in risked.sentence
+
+
+def test_a_side_that_is_noisy_or_drifts_cannot_tell(make: Make) -> None:
+    quiet = [make("", steady(1e6, seed=i)) for i in range(5)]
+    noisy = [make("", steady(2e6, seed=i, spread=0.5)) for i in range(5)]
+    drifting = [make("", [*steady(1e6, n=60, seed=i), *steady(2e6, n=60, seed=i)]) for i in range(5)]
+    for side, word in ((noisy, "noisy: IQR"), (drifting, "drifting: from sample")):
+        checked = check(quiet, side, 0.05)
+        assert checked.answer == "cannot tell"
+        assert word in checked.sentence
+
+
+def test_a_process_far_out_is_named_and_left_out(make: Make) -> None:
+    before, after = ([make(f"{name}{i}", steady(1e6 * (1 + 0.005 * i), seed=i)) for i in range(5)] for name in "ab")
+    after[2] = make("slow", steady(1.5e6))
+    found = compare(before, after)
+    assert found.kind == "same"
+    assert found.candidate.left_out == ("slow",)
+    assert any(warning.startswith("slow, a process of") for warning in found.warnings)
+    after[3] = make("slow too", steady(1.6e6))
+    assert compare(before, after).candidate.left_out == ()  # two of five are no accident
+
+
+def test_a_check_says_how_many_processes_would_tell(make: Make) -> None:
+    before, after = (
+        [make("", steady(centre * (1 + 0.02 * (i % 3)), seed=s + i)) for i in range(4)] for s, centre in ((0, 1e6), (9, 1.05e6))
+    )
+    checked = check(before, after, 0.08)
+    assert checked.answer == "cannot tell"
+    assert "processes a side" in checked.sentence
+
+
 def test_a_noisy_check_says_what_would_settle_it(make: Make) -> None:
-    checked = check([make("a", steady(1e6, n=200, spread=0.5))], [make("b", steady(1e6, n=200, spread=0.5, seed=4))], 0.05)
+    sides = [make("a", steady(1e6, n=200, spread=0.5))], [make("b", steady(1e6, n=200, spread=0.5, seed=4))]
+    checked = check(*sides, 0.05, single_process=True)
     assert checked.answer == "cannot tell"
     assert "cannot be ruled out" in checked.sentence
     with pytest.raises(HeartbeatError, match="cannot be allowed"):

@@ -15,6 +15,7 @@ from heartbeat_core.benchmark.statistics import summarize
 from heartbeat_core.comparison.ratio import (
     ProcessTime,
     Ratio,
+    far_out,
     incomplete_beta,
     of_processes,
     quantile_95,
@@ -160,3 +161,23 @@ def test_a_ratio_needs_times(reference: list[int], candidate: list[int]) -> None
 def test_times_alike_to_the_nanosecond_have_no_spread() -> None:
     assert of_processes([1.0, 1.0], [1.0, 1.0]) == Ratio(1.0, 1.0, 1.0, 1.0, "process", "Welch's t")
     assert of_processes([1.0, 1.0], [2.0, 2.0]).differs
+
+
+def test_a_check_raises_few_false_alarms_and_finds_what_matters_even_where_a_process_was_disturbed() -> None:
+    """Five processes a side, whose times vary by 1 % between them, and 5 % allowed."""
+    chance = random.Random(5)
+
+    def alarms(slowdown: float, *, disturbed: bool) -> float:
+        found = 0
+        for _ in range(400):
+            sides = [[centre + chance.gauss(0, 0.01) for _ in range(5)] for centre in (0, math.log(1 + slowdown))]
+            for side in sides if disturbed else ():
+                side[chance.randrange(5)] += math.log(1.5)
+            kept = [[log for index, log in enumerate(side) if index not in far_out(side)] for side in sides]
+            found += (of_processes(*kept).low or 0) > 1.05
+        return found / 400
+
+    for disturbed in (False, True):
+        assert alarms(0, disturbed=disturbed) <= 0.02
+        assert alarms(0.05, disturbed=disturbed) <= 0.045  # 2.5 % with the error of so few
+        assert alarms(0.12, disturbed=disturbed) >= 0.8
