@@ -71,7 +71,7 @@ class Launcher:
         return None
 
     def lacks(self, backend: str) -> str:
-        """Say what is missing for a backend to run here, empty where nothing is known to be; a device is not looked for."""
+        """Return what is missing for a backend to run here, empty where nothing is known to be; no device is opened."""
         from importlib.util import find_spec
 
         info = BACKENDS[backend]
@@ -108,7 +108,7 @@ class Launcher:
         return run
 
     def place(self, plan: BenchmarkConfig, host: Host | None) -> RunTarget:
-        """Say where a run takes place."""
+        """Return where a run takes place."""
         if host is None:
             from heartbeat_core.benchmark.target import LocalTarget
 
@@ -131,7 +131,7 @@ class Launcher:
         return self.start(self.with_ceiling(plan), label=label)
 
     def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:
-        """Give the means to look at the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
+        """Return the means to read the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
         from heartbeat_core.telemetry.monitor import REMOTE_READING_S, Reader
 
         port = self.settings.telemetry.port
@@ -141,7 +141,7 @@ class Launcher:
         return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=REMOTE_READING_S)
 
     def witness(self, plan: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
-        """Give whoever looks at the chips beside this run, None where there are none; on a host the worker will tell."""
+        """Return the monitor of the chips beside this run, None where there are none; on a host the worker reports them."""
         telemetry = self.settings.telemetry
         info = BACKENDS[plan.backend]
         asked = telemetry.port is not None and info.needs_tpu
@@ -158,7 +158,7 @@ class Launcher:
         return Replay(path, speed=speed, ceilings=self.ceilings())
 
     def with_ceiling(self, plan: BenchmarkConfig) -> BenchmarkConfig:
-        """Have the run measure a ceiling where there is none yet, so that a newcomer's first figures have a measure.
+        """Let the run measure the peaks where there are none yet, so that a newcomer's first figures have a measure.
 
         A TPU needs none: its floor is physics.
         """
@@ -168,7 +168,7 @@ class Launcher:
         return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
 
     def index(self) -> Index:
-        """Give the list of all recordings."""
+        """Return the list of all recordings."""
         from heartbeat_core.recordings.index import Index
 
         return Index(self.recordings(), cache_folder() / "runs", self.ceilings())
@@ -186,7 +186,7 @@ class Launcher:
         return CeilingCache(cache_folder() / "ceilings.json")
 
     def give_up(self) -> None:
-        """Have a run that still waits for its hosts not begin: GivenUp is raised where it was started."""
+        """Cancel a run that still waits for its hosts: GivenUp is raised where it was started."""
         if self.destination is not None:
             self.destination.give_up()
 

@@ -43,7 +43,7 @@ class Controller:
         self.app.run_worker(work, group=group, exit_on_error=False, exclusive=exclusive)
 
     def post_change(self) -> None:
-        """Have ``show_change`` called soon; from any thread."""
+        """Call ``show_change`` soon; from any thread."""
         if self.app.is_running:
             self.app.post_message(StateChanged(self))
 

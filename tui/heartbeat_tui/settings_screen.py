@@ -74,7 +74,7 @@ class SettingsForm(Form):
         return {field.name: self.note(field.name) for field in self.FIELDS}
 
     def note(self, name: str) -> Note:
-        """Say what is wrong with a field, or where its value came from and what the default is."""
+        """Return what is wrong with a field, or where its value came from and what the default is."""
         row, text = self.rows[name], self.texts[name]
         try:
             value_of(row.key, text)

@@ -99,7 +99,7 @@ class ChartSpec:
 
 
 def drawable(value: float) -> bool:
-    """Tell whether a time has a place on an axis: NaN, infinity and what is not positive have none."""
+    """Return whether a time has a place on an axis: NaN, infinity and what is not positive have none."""
     return math.isfinite(value) and value > 0
 
 

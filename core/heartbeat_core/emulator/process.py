@@ -21,7 +21,7 @@ END_LIMIT_S = 5.0
 
 
 def gcloud_environment(url: str, config: Path) -> dict[str, str]:
-    """Give the variables that point gcloud at an emulator; ``config`` is a folder for it to keep its own things in."""
+    """Return the variables that point gcloud at an emulator; ``config`` is a folder for gcloud's own files."""
     environment = {
         "CLOUDSDK_CONFIG": str(config),
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "True",

@@ -17,7 +17,7 @@ BY_ID = {quota.id: quota for quota in QUOTAS}
 
 
 def limit(project: EmulatedProject, quota: QuotaDefinition, location: str) -> int:
-    """Give the limit at a zone or region ("" for a quota without either); -1 is none."""
+    """Return the limit at a zone or region ("" for a quota without either); -1 is none."""
     limits = project.limits.get(quota.id, {})
     return limits.get(location, limits.get("default", quota.default))
 
@@ -149,7 +149,7 @@ def in_use(project: EmulatedProject, quota_id: str, location: str) -> int:
 
 
 def tpu_scopes(zone: str, slice_: Slice, *, spot: bool) -> Iterator[tuple[QuotaDefinition, str, str]]:
-    """Give both quotas a slice counts against, each with its place."""
+    """Return both quotas a slice counts against, each with its place."""
     for scope, place in (("Zone", zone), ("Region", zone.rpartition("-")[0])):
         yield BY_ID[slice_.quota_id(spot=spot, scope=scope)], scope.lower(), place
 

@@ -259,7 +259,7 @@ class Cloud:
         self.moment: float | None = None
 
     def now(self) -> float:
-        """Give the time; while something due happens, the time it was due at."""
+        """Return the time; while something due happens, the time it was due at."""
         return self.clock.now() if self.moment is None else self.moment
 
     def stamp(self) -> str:

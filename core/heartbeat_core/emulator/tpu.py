@@ -49,7 +49,7 @@ def node_json(project: EmulatedProject, node: EmulatedNode) -> Json:
 
 
 def endpoint(number: int, worker: int, addresses: Sequence[str], *, external: bool) -> Json:
-    """Give one worker's addresses: those of the scenario, or made-up ones, the outer from a net kept for documentation."""
+    """Return one worker's addresses: those of the scenario, or made-up ones, the outer from a net kept for documentation."""
     own = addresses[worker % len(addresses)] if addresses else ""
     answer: Json = {"ipAddress": own or f"10.128.{number % 200}.{worker + 2}", "port": 8470, "accessConfig": {}}
     if external:

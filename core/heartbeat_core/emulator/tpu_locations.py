@@ -25,7 +25,7 @@ def error_id(text: str) -> str:
 
 
 def zone_of(call: EmulatedCall) -> str:
-    """Give the zone a path names; raise ApiError where there is none."""
+    """Return the zone a path names; raise ApiError where there is none."""
     zone = call.args["zone"]
     if zone not in ZONES:
         raise ApiError(403, f"Location {zone} is not found or access is unauthorized.")
@@ -99,7 +99,7 @@ def list_tensorflow(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def listed(cloud: Cloud, project: EmulatedProject, call: EmulatedCall, name: str, found: list[tuple[str, Json]]) -> Json:
-    """Give one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached; ``found`` is (zone, item)."""
+    """Return one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached; ``found`` is (zone, item)."""
     zone = call.args["zone"]
     if zone != "-":
         zone_of(call)

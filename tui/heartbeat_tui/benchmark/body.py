@@ -14,10 +14,10 @@ from heartbeat_core.benchmark.report import explain_gap
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
 from heartbeat_tui.benchmark.snapshot import MethodComparison, Snapshot
-from heartbeat_tui.benchmark.text import badge, check_words, findings
+from heartbeat_tui.benchmark.text import check_words, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, styled
+from heartbeat_tui.widgets.text import Lines, LiveLines, badge, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
@@ -34,11 +34,11 @@ def box(report: Report | None, counted: str) -> list[Content]:
     if report.iteration_ns is None:
         return [styled((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
     rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
-    glyph, word, style = badge(report)
+    word, style = badge(report.quality.kind)
     return [
         Content.assemble(styled(format_ns(report.iteration_ns), "strong"), " per iteration"),
         styled(counted, "quiet"),
-        Content.assemble(f"{'would need ' if report.verdict.kind == 'impossible' else ''}{rate}   ", styled(f"{glyph} {word}", style)),
+        Content.assemble(f"{'would need ' if report.verdict.kind == 'impossible' else ''}{rate}   ", styled(word, style)),
     ]
 
 
@@ -108,8 +108,8 @@ def host_line(host: HostLine, width: int) -> Content:
     """Write one host."""
     report = host.report
     stats, ending = report.statistics, report.ending
-    glyph, word, kind = badge(report)
-    judged = styled(f"{glyph} {word}", kind)
+    word, kind = badge(report.quality.kind)
+    judged = styled(word, kind)
     if ending is not None and not ending.clean:
         judged = styled(f"✗ {ending.kind}", "failed")
     elif ending is None and stats is None:

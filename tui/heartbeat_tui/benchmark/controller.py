@@ -240,12 +240,12 @@ class BenchmarkController(Controller):
             self.view.begin()
 
     async def run_here(self) -> None:
-        """Have runs stay on this machine again."""
+        """Let runs stay on this machine again."""
         if await self.go_to(None):
             self.clear()
 
     async def go_to(self, event: BenchmarkOn | None) -> bool:
-        """Have runs go there; return whether they will. In a thread: the environment may have to be detected first."""
+        """Let runs go there; return whether they will. In a thread: the environment may have to be detected first."""
         if self.choose_target is None:
             return False
         try:

@@ -121,7 +121,7 @@ SHORTEST, LONGEST = 8, 24  # cells of the bar
 
 
 def how_far(report: Report) -> tuple[float | None, str]:
-    """Give the share done, None where the end is not known, and its words with the time left."""
+    """Return the share done, None where the end is not known, and its words with the time left."""
     if report.state == "starting":
         begun = report.stages.get("transfer") is not None
         return 0.0, "starting …" if not begun else "in the loop …" if report.config.method == "handbook" else "first iteration …"

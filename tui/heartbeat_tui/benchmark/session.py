@@ -1,7 +1,7 @@
-"""Owns the one run that may beat at a time; a run outlives the pane that shows it.
+"""The one run or experiment that goes on at a time: it outlives the pane that shows it.
 
-A course is runs that follow one another: both clocks, a sweep. No Textual here. ``start``, ``compare``, ``sweep``,
-``follow`` and ``close`` wait for processes and belong in a thread; the rest returns at once.
+An experiment is runs that follow one another: both timing methods, a sweep. ``start``, ``compare``, ``sweep``,
+``follow`` and ``close`` wait for processes and belong in a thread; the rest returns without waiting.
 """
 
 from __future__ import annotations
@@ -24,74 +24,74 @@ if TYPE_CHECKING:
     from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.experiments.sweep import Swept
 
-REST = 10  # looking at a million samples takes 30 ms: never more than a tenth of the time
+REST = 10  # a snapshot of a million samples takes 30 ms: never more than a tenth of the time
 
 
 class BenchmarkSession:
-    """Starts runs, hands out snapshots of them, and sees them to their end.
+    """Starts runs, returns snapshots of them, and follows them to their end.
 
-    ``begin`` is given a plan, and for the leg of a course the label of its recording too; ``give_up`` has one that still waits
-    for a connection raise HeartbeatError.
+    ``begin`` takes a config, and for a trial of an experiment the label of its recording too; ``give_up`` lets a run that
+    still waits for a connection raise HeartbeatError.
     """
 
     give_up: Callable[[], object] = staticmethod(lambda: None)
 
     def __init__(self, begin: Callable[..., Source], clock: Callable[[], float] = monotonic) -> None:
         self.begin, self.clock = begin, clock
-        self.changing = threading.Lock()  # held while one run gives way to another
+        self.changing = threading.Lock()  # held while one run replaces another
         self.run: Source | None = None
         self.experiment: Experiment | None = None
-        self.trial: Trial | None = None  # of the course, until its end is told to it
-        self.telling = threading.Lock()  # held while the course is told, which takes no time
-        self.told = 0
+        self.trial: Trial | None = None  # of the experiment, until its end is reported
+        self.reporting = threading.Lock()  # held while a trial's end is reported, which takes no time
+        self.reported = 0
         self.seen: tuple[int, int, int] | None = None
-        self.mourned: Source | None = None  # the last run whose end was told
+        self.last_ended: Source | None = None  # the last run whose end was shown
         self.not_before = 0.0
 
     @property
     def active(self) -> bool:
-        """Tell whether a run is on its way, or another is to follow it."""
+        """Return whether a run is on its way, or another is to follow it."""
         return self.run is not None and (self.run.ending is None or (self.experiment is not None and self.experiment.more))
 
-    def start(self, plan: BenchmarkConfig) -> None:
+    def start(self, config: BenchmarkConfig) -> None:
         """Start a run; raise HeartbeatError where it cannot start."""
         with self.changing:
             self.experiment = self.trial = None
-            self.change(lambda: self.begin(plan))
+            self.change(lambda: self.begin(config))
 
-    def compare(self, plan: BenchmarkConfig) -> None:
-        """Start the handbook's method on this work; the honest one follows when it has ended."""
+    def compare(self, config: BenchmarkConfig) -> None:
+        """Start the handbook's method on this work; the synchronized one follows."""
         from heartbeat_core.experiments.experiment import BothMethods
 
-        self.set_out(BothMethods(plan))
+        self.begin_experiment(BothMethods(config))
 
-    def sweep(self, plan: BenchmarkConfig, axes: tuple[Parameter, ...]) -> None:
+    def sweep(self, config: BenchmarkConfig, axes: tuple[Parameter, ...]) -> None:
         """Start with the first point; raise HeartbeatError where a point makes no sense, or none can start."""
         from heartbeat_core.experiments.sweep import Sweep
 
-        self.set_out(Sweep(plan, axes))
+        self.begin_experiment(Sweep(config, axes))
 
-    def set_out(self, course: Experiment) -> None:
+    def begin_experiment(self, experiment: Experiment) -> None:
         with self.changing:
             if self.run is not None:
                 self.run.close()
             self.experiment = self.trial = None
-            self.proceed(course)
-            self.experiment = course
+            self.proceed(experiment)
+            self.experiment = experiment
 
-    def proceed(self, course: Experiment) -> None:
-        """Start the next leg that can start; raise the HeartbeatError of the last one where none can."""
+    def proceed(self, experiment: Experiment) -> None:
+        """Start the next trial that can start; raise the HeartbeatError of the last one where none can."""
         refused: HeartbeatError | None = None
-        while (leg := course.next()) is not None:
+        while (trial := experiment.next()) is not None:
             try:
-                self.change(lambda leg=leg: self.begin(leg.config, course.label_of(leg)))  # type: ignore[misc]
+                self.change(lambda trial=trial: self.begin(trial.config, experiment.label_of(trial)))  # type: ignore[misc]
             except HeartbeatError as error:
                 if error.exit_code == INTERRUPTED:
                     raise
-                course.refused(leg, error)
-                self.told, refused = self.told + 1, error
+                experiment.refused(trial, error)
+                self.reported, refused = self.reported + 1, error
             else:
-                self.trial = leg
+                self.trial = trial
                 return
         if refused is not None:
             raise refused
@@ -106,18 +106,18 @@ class BenchmarkSession:
         """Start the run that was to follow the one that has ended, where there is one."""
         with self.changing:
             if self.due and self.experiment is not None:
-                self.tell_end()
+                self.report_end()
                 self.proceed(self.experiment)
 
-    def tell_end(self) -> None:
-        """Tell the course how its leg has ended, once."""
+    def report_end(self) -> None:
+        """Report the end of a trial to its experiment, once."""
         from heartbeat_core.experiments.experiment import kept_at
 
-        with self.telling:
-            run, course, leg = self.run, self.experiment, self.trial
-            if run is not None and run.ending is not None and course is not None and leg is not None:
-                course.ended(leg, run.report(), kept_at(run))
-                self.trial, self.told = None, self.told + 1
+        with self.reporting:
+            run, experiment, trial = self.run, self.experiment, self.trial
+            if run is not None and run.ending is not None and experiment is not None and trial is not None:
+                experiment.ended(trial, run.report(), kept_at(run))
+                self.trial, self.reported = None, self.reported + 1
 
     def change(self, begin: Callable[[], Source]) -> None:
         if self.run is not None:
@@ -126,13 +126,13 @@ class BenchmarkSession:
 
     @property
     def due(self) -> bool:
-        """Tell whether the run that was to follow may start."""
+        """Return whether the run that was to follow may start."""
         return self.experiment is not None and self.experiment.more and self.run is not None and self.run.ending is not None
 
     @property
     def settled(self) -> bool:
-        """Tell whether all that there is has been seen and nothing more will come."""
-        return not self.active and (self.run is None or self.seen == (id(self.run), self.run.version, self.told))
+        """Return whether everything has been seen and nothing more will come."""
+        return not self.active and (self.run is None or self.seen == (id(self.run), self.run.version, self.reported))
 
     def snapshot(self) -> Snapshot | None:
         """Return what has changed since the last call; None where nothing has, or where looking costs too much now."""
@@ -140,8 +140,8 @@ class BenchmarkSession:
         if run is None or self.resting:
             return None
         if run.ending is not None and self.trial is not None:
-            self.tell_end()
-        seen = id(run), run.version, self.told
+            self.report_end()
+        seen = id(run), run.version, self.reported
         if seen == self.seen:
             return None
         self.seen = seen
@@ -160,32 +160,32 @@ class BenchmarkSession:
         )
 
     def clocks(self, report: Report) -> MethodComparison | None:
-        """Give what both clocks read so far, where they are compared."""
+        """Return what both timing methods measured so far, where they are compared."""
         if self.experiment is None or self.experiment.kind != "clocks":
             return None
         handbook = getattr(self.experiment, "handbook", None)
         return MethodComparison(handbook=report) if report.config.method == "handbook" else MethodComparison(handbook, report)
 
     def swept(self) -> Swept | None:
-        """Give the sweep as far as it is, where there is one."""
+        """Return the sweep as far as it is, where there is one."""
         swept: Callable[[], Swept] | None = getattr(self.experiment, "swept", None)  # without an import that only a sweep needs
         return swept() if swept else None
 
     @property
     def resting(self) -> bool:
-        """Tell whether it is too early for another look."""
+        """Return whether it is too early for another snapshot."""
         return self.clock() < self.not_before
 
     def looked(self, seconds: float, apart_s: float = 0.0) -> None:
-        """Rest after a look that took so long, drawing included."""
+        """Wait after a snapshot that took so long, drawing included."""
         self.not_before = self.clock() + max(apart_s, (REST - 1) * seconds if seconds > 0.02 else 0.0)
 
     def over(self) -> bool:
-        """Tell, once for each run, that it has ended."""
+        """Return, once for each run, that it has ended."""
         run = self.run
-        if run is None or run.ending is None or run is self.mourned:
+        if run is None or run.ending is None or run is self.last_ended:
             return False
-        self.mourned = run
+        self.last_ended = run
         return True
 
     def show_host(self, step: int) -> None:
@@ -204,7 +204,7 @@ class BenchmarkSession:
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the run to end, or give up the one that is to begin; what was to follow is given up.
 
-        ``at_once`` does not wait for the beat under way, nor for the proof.
+        ``at_once`` waits neither for this iteration nor for the result check.
         """
         if self.experiment is not None:
             self.experiment.stop()

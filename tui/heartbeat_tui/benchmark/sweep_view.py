@@ -12,9 +12,9 @@ from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
-from heartbeat_tui.benchmark.text import badge, interval_text
+from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
-from heartbeat_tui.widgets.text import Lines, sentence, styled
+from heartbeat_tui.widgets.text import Lines, badge, sentence, styled
 
 COLUMNS = (("latency", 11), ("95 % CI", 14), ("computed", 15), ("moved", 11), ("of peak", 9))
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
@@ -108,13 +108,13 @@ def figures_of(point: SweepPoint) -> list[Content]:
     cells = (format_ns(point.ns), interval_text(report), format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0))
     share = format_share(report.share) if report.share else NOTHING
     text = "".join(f"{cell:>{width}}" for cell, (_, width) in zip((*cells, share), COLUMNS, strict=True))
-    glyph, word, kind = badge(report)
-    word = "" if kind == "ok" else f" {word}"
-    return [styled(text, "plain"), styled(f"  {glyph}{word}", kind)]
+    word, kind = badge(report.quality.kind)
+    word = word[:1] if kind == "ok" else word
+    return [styled(text, "plain"), styled(f"  {word}", kind)]
 
 
 def meaning(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None]) -> list[Content]:
-    """Say what the points mean, the most important first: the knee, what it means for serving, and what to be wary of."""
+    """Return what the points mean, the most important first: the knee, what it means for serving, and warnings."""
     lines: list[Content] = []
     going = len(swept.points) < swept.total
     for curve, knee in zip(curves, knees, strict=True):

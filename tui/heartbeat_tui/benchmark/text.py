@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
-from heartbeat_tui.widgets.text import MARKS, sentence
+from heartbeat_tui.widgets.text import badge, sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -20,6 +20,13 @@ HOW = {
     "synchronized": "synchronized",
     "pipelined": "pipelined, {window} in flight",
     "handbook": "by the handbook's method, {repeats} times",
+}
+# quality -> what to do, and the key that does it
+ADVICE = {
+    "noisy": " Close other programs, or press e for a longer run.",
+    "disturbed": " Close other programs, then press r.",
+    "drifting": " Press e for a longer warm-up, or let the machine cool.",
+    "unknown": " Let the run end, and the result is checked.",
 }
 STAGES = {
     "import": "loading torch",
@@ -127,7 +134,7 @@ def figures(report: Report | None) -> Figures:
         return Figures()
     statistics, rate = report.statistics, report.iterations_per_s
     roof = report.floor.roof if report.floor else None
-    glyph, word, style = badge(report)
+    word, style = badge(report.quality.kind)
     return Figures(
         median=known(format_ns, report.iteration_ns),
         interval="" if report.handbook else interval_text(report),
@@ -142,17 +149,11 @@ def figures(report: Report | None) -> Figures:
         mfu=known(format_share, report.flops_per_s / roof.flops_per_s if roof and report.flops_per_s else None),
         mbu=known(format_share, report.bytes_per_s / roof.bytes_per_s if roof and report.bytes_per_s else None),
         source="peak: not measured" if roof is None else f"peak of a {roof.name}" if roof.hard else f"peak of {roof.measured_on}",
-        badge=f"{glyph} {word}",
+        badge=word,
         badge_style=style,
         checked=check_words(report),
         median_name="reading" if report.handbook else "median",
     )
-
-
-def badge(report: Report) -> tuple[str, str, str]:
-    """Return glyph, word and style of the worst finding about a run."""
-    glyph, style = MARKS[report.verdict.kind]
-    return glyph, report.verdict.kind, style
 
 
 def check_words(report: Report) -> str:
@@ -172,7 +173,7 @@ def rate_number(rate: float) -> str:
 def findings(report: Report) -> list[tuple[str, str]]:
     """Return what the numbers mean as (text, style), the worst first, each with what to do about it."""
     lines: list[tuple[str, str]] = []
-    ending, verdict, steady = report.ending, report.verdict, report.steady
+    ending, steady = report.ending, report.steady
     if ending is not None and not ending.clean:
         lines.append((f"✗ {sentence(ending.title)}", "failed"))
         lines += [(sentence(part), "plain") for part in (ending.cause, ending.remedy) if part]
@@ -183,12 +184,9 @@ def findings(report: Report) -> list[tuple[str, str]]:
         lines.append((f"Stopping after {under_way}. Press s again to stop now, without the result check.", "quiet"))
     if ending is not None and ending.clean and not report.count:
         lines.append(("It ended before its first iteration: nothing was measured.", "plain"))
-    judged: list[tuple[str, str]] = []
     if report.iteration_ns is not None:
-        glyph, style = MARKS[verdict.kind]
-        judged.append((f"{glyph} {verdict.kind.capitalize()}: {verdict.reason.rstrip('.')}.", style))
-    warned = [(f"! {sentence(warning)}", "attention") for warning in report.warnings]
-    lines += [*judged, *warned] if verdict.kind in ("impossible", "suspicious") else [*warned, *judged]
+        lines += judged(report)
+    lines += [(f"! {name} is set: float32 is computed in bfloat16.", "attention") for name in report.environment if name.startswith("XLA_")]
     if steady is not None and steady.kind in ("steady", "undetermined"):
         lines.append((sentence(steady.sentence), "plain"))
     lines += [(text, "plain") for text in (cold_sentence(report), precision_sentence(report)) if text]
@@ -197,6 +195,15 @@ def findings(report: Report) -> list[tuple[str, str]]:
     if report.config.method == "synchronized" and ending is not None and ending.clean and report.statistics:
         lines.append(("Press m to compare the timing methods on the same work.", "quiet"))
     return lines
+
+
+def judged(report: Report) -> list[tuple[str, str]]:
+    """Return the reasons for the badge, the worst first, and what to do about the worst."""
+    kind, (worst, *others) = report.quality.kind, report.quality.reasons or ("",)
+    word, style = badge(kind)
+    glyph = word.partition(" ")[0]
+    lines = [(f"{glyph} {kind.capitalize()}: {worst.rstrip('.')}.{ADVICE.get(kind, '')}", style)]
+    return lines + [(f"{'!' if kind != 'plausible' else glyph} {sentence(reason)}", style) for reason in others]
 
 
 def doing(report: Report) -> str:

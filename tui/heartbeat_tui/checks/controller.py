@@ -74,7 +74,7 @@ class ChecksController(Controller):
         self.start_thread(check, "checks")
 
     def find_offers(self, project: str, zone: str) -> None:
-        """Have the form completed from what there is to choose from."""
+        """Complete the form from what there is to choose from."""
 
         def find() -> None:
             offers = self.monitor.offers(project, zone)

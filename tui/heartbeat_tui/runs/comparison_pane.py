@@ -21,11 +21,10 @@ from heartbeat_core.comparison.compare import between, change, p_words
 from heartbeat_core.comparison.groups import group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import comparison_lines
-from heartbeat_tui.runs.rows import GLYPH_STYLES
 from heartbeat_tui.widgets.chart import OverlayChart
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
-from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
+from heartbeat_tui.widgets.text import GLYPH_STYLES, Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.statistics import Bin

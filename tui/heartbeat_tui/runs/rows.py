@@ -12,6 +12,7 @@ from heartbeat_core.benchmark.verdict import QUALITY_MARKS
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
+from heartbeat_tui.widgets.text import badge
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import MatMul
@@ -61,7 +62,6 @@ def run_row(entry: RunEntry, now: datetime, *, inside: bool = False) -> RunRow:
 
 VARIOUS: StyledText = ("various", "quiet")
 NONE: StyledText = (NOTHING, "quiet")
-GLYPH_STYLES = {"✓": "ok", "!": "attention", "✗": "failed", "?": "quiet"}
 QUALITIES = tuple(QUALITY_MARKS)  # the worst first
 STATUSES: Mapping[str, StyledText] = {  # those that are worth a word in the list
     "running": ("♥ running", "beat"),
@@ -91,12 +91,6 @@ def time_text(started: datetime | None, now: datetime) -> str:
 def interval_text(entry: RunEntry) -> str:
     """Return the 95 % confidence interval of the median: "117–121 ms"."""
     return NOTHING if entry.low_ns is None or entry.high_ns is None else format_interval(entry.low_ns, entry.high_ns)
-
-
-def badge(quality: str) -> StyledText:
-    """Return the quality of a run with its glyph."""
-    glyph = QUALITY_MARKS[quality]
-    return f"{glyph} {quality}", GLYPH_STYLES[glyph]
 
 
 def quality_text(entry: RunEntry) -> StyledText:

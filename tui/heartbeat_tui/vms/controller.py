@@ -128,11 +128,11 @@ class VmsController(Controller):
         await self.view.show_create_form(start_of(environment.target, last))
 
     def find_offers(self, project: str, zone: str) -> None:
-        """Have the form completed from what the zone offers."""
+        """Complete the form from what the zone offers."""
         self.start_thread(lambda: self.app.call_later(self.view.offer, zone, self.monitor.offers(project, zone)), "offers")
 
     def find_headroom(self, request: CreateRequest) -> None:
-        """Have the form show how much quota is left for this."""
+        """Let the form show how much quota is left for this."""
         self.start_thread(lambda: self.app.call_later(self.view.show_room, request, self.monitor.room(request)), "offers")
 
     def create(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
@@ -224,7 +224,7 @@ class VmsController(Controller):
             self.app.notify(said, severity="warning", markup=False)
 
     def run_benchmark_on(self, key: str) -> None:
-        """Have the Heartbeat pane run on all hosts of this one."""
+        """Let the Heartbeat pane run on all hosts of this one."""
         try:
             node, _ = self.connection(key)
         except HeartbeatError as error:

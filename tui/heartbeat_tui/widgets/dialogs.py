@@ -80,7 +80,7 @@ class CommandScreen(Modal[None]):
         self.output: deque[str] = deque(maxlen=MOST_LINES)
 
     def say(self, text: str, kind: str) -> None:
-        """Say how it stands."""
+        """Show the state in a line."""
         raise NotImplementedError
 
     async def draw_keys(self) -> None:

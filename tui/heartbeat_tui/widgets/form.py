@@ -39,7 +39,7 @@ class Note:
 
     @property
     def wrong(self) -> bool:
-        """Tell whether it keeps the form from being taken."""
+        """Return whether it keeps the form from being accepted."""
         return self.kind in ("failed", "unfinished")
 
 
@@ -47,7 +47,7 @@ LOOKS = {"failed": ("✗ ", "failed"), "attention": ("! ", "attention"), "quiet"
 
 
 def form_bindings(name: str, label: str, accept: str, close: str) -> list[Binding]:
-    """Give the keys of the form ``name``: ``label`` and ``accept`` say what taking it does, ``close`` what leaving it does."""
+    """Return the keys of the form ``name``: ``label`` and ``accept`` name what accepting does, ``close`` what leaving does."""
     return [
         Binding("escape", "close", "Back", tooltip=close, id=f"{name}.close"),
         Binding("ctrl+s", "accept", label, tooltip=accept, id=f"{name}.accept"),
@@ -110,7 +110,7 @@ class Form(Vertical):
         raise NotImplementedError
 
     def sentences(self) -> Sequence[Content]:
-        """Say what the fields come to together; called while nothing is wrong."""
+        """Return what the fields mean together; called while nothing is wrong."""
         return ()
 
     def first(self) -> str:

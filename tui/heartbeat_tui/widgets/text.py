@@ -11,6 +11,8 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS
+
 # ink -> style; the theme gives the colours, so that NO_COLOR and the ansi themes work as well
 STYLES = {
     "plain": "",
@@ -66,7 +68,7 @@ class Lines(Widget):
 
 
 def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[object]) -> None:
-    """Have those rows of a widget drawn anew that are not as they were."""
+    """Redraw the rows of a widget that differ."""
     rows = max(len(before), len(after))
     changed = [y for y in range(rows) if y >= len(before) or y >= len(after) or before[y] != after[y]]
     if changed:
@@ -74,7 +76,7 @@ def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[objec
 
 
 def retitle(widget: Widget, title: str, subtitle: str = "") -> None:
-    """Give a widget titles: to set those that it has would draw all of it anew."""
+    """Set the titles of a widget where they differ: setting the same ones would redraw all of it."""
     if (widget.border_title or "") != title:
         widget.border_title = title
     if (widget.border_subtitle or "") != subtitle:
@@ -107,7 +109,7 @@ class LiveLines(Lines):
 
     @property
     def needs_room(self) -> bool:
-        """Tell whether a widget as high as its rows must be laid out anew: not while it stays within what holds it."""
+        """Return whether a widget as high as its rows must be laid out anew: not while it stays within what holds it."""
         rows, height = len(self.rows), self.size.height
         room = self.parent.size.height if isinstance(self.parent, Widget) else 0
         return self.grows and rows != height and max(rows, height) > room
@@ -128,7 +130,7 @@ class LiveLines(Lines):
 
     @property
     def looks(self) -> object:
-        """Give what rows depend on besides the lines."""
+        """Return what rows depend on other than the lines."""
         return self.size.width, self.visual_style, self.app.theme
 
     def on_show(self) -> None:
@@ -157,5 +159,10 @@ def sentence(text: str) -> str:
     return first + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
 
 
-# quality -> glyph, style
-MARKS = {"plausible": ("✓", "ok"), "suspicious": ("!", "attention"), "impossible": ("✗", "failed"), "unknown": ("?", "quiet")}
+GLYPH_STYLES = {"✓": "ok", "!": "attention", "✗": "failed", "?": "quiet"}
+
+
+def badge(quality: str) -> tuple[str, str]:
+    """Return the quality of a run with its glyph, and the style of both."""
+    glyph = QUALITY_MARKS[quality]
+    return f"{glyph} {quality}", GLYPH_STYLES[glyph]
