@@ -230,3 +230,12 @@ def rate(amount: float, ns: float, unit: float) -> str:
     """Write the rate that would be needed, rounded down to 4 digits: what is held against a number is never overstated."""
     cut = Context(prec=4, rounding=ROUND_DOWN).create_decimal(f"{1e9 * amount / ns / unit:.12g}")
     return significant(float(cut), 4)
+
+
+GLYPH_STYLES = {"✓": "ok", "!": "attention", "✗": "failed", "?": "quiet"}
+
+
+def badge(quality: str) -> tuple[str, str]:
+    """Return the quality of a run with its glyph, and the style of both."""
+    glyph = QUALITY_MARKS[quality]
+    return f"{glyph} {quality}", GLYPH_STYLES[glyph]

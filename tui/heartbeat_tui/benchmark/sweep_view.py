@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 
+from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
-from heartbeat_tui.widgets.text import Lines, badge, sentence, styled
+from heartbeat_tui.widgets.text import Lines, sentence, styled
 
 COLUMNS = (("latency", 11), ("95 % CI", 14), ("computed", 15), ("moved", 11), ("of peak", 9))
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."

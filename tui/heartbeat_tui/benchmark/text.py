@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
-from heartbeat_tui.widgets.text import badge, sentence
+from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig

@@ -14,6 +14,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Digits
 
+from heartbeat_core.benchmark.verdict import GLYPH_STYLES
 from heartbeat_core.charts.latency import OverlayCurve
 from heartbeat_core.charts.spec import curve_marker, curve_style, unit_for
 from heartbeat_core.columns import StyledText, fitted
@@ -24,7 +25,7 @@ from heartbeat_tui.runs.compared import comparison_lines
 from heartbeat_tui.widgets.chart import OverlayChart
 from heartbeat_tui.widgets.histogram import draw as draw_histogram
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
-from heartbeat_tui.widgets.text import GLYPH_STYLES, Lines, sentence, styled, styled_line
+from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.statistics import Bin

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from heartbeat_core.benchmark.verdict import QUALITY_MARKS
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS, badge
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
-from heartbeat_tui.widgets.text import badge
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import MatMul

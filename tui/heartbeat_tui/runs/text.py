@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import StyledText, text_table
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate, format_share
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, interval_text, run_row, time_text
-from heartbeat_tui.widgets.text import badge, sentence
+from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry

@@ -11,8 +11,6 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
-from heartbeat_core.benchmark.verdict import QUALITY_MARKS
-
 # ink -> style; the theme gives the colours, so that NO_COLOR and the ansi themes work as well
 STYLES = {
     "plain": "",
@@ -157,12 +155,3 @@ def sentence(text: str) -> str:
     text = text.strip()
     first = text[:1] if "_" in text.partition(" ")[0] else text[:1].upper()
     return first + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
-
-
-GLYPH_STYLES = {"✓": "ok", "!": "attention", "✗": "failed", "?": "quiet"}
-
-
-def badge(quality: str) -> tuple[str, str]:
-    """Return the quality of a run with its glyph, and the style of both."""
-    glyph = QUALITY_MARKS[quality]
-    return f"{glyph} {quality}", GLYPH_STYLES[glyph]
