@@ -39,7 +39,7 @@ def make(index: Index, write: Write, records: Records) -> Make:
     return made
 
 
-def around(centre: int, n: int = 40) -> list[int]:
+def around(centre: int, n: int = 200) -> list[int]:
     chance = random.Random(centre)
     return [centre + chance.randrange(max(1, centre // 100)) for _ in range(n)]
 
