@@ -123,7 +123,7 @@ def host_line(host: HostLine, width: int) -> Content:
         if stats.median_low_ns is not None and stats.median_high_ns is not None:
             half = f"± {format_ns((stats.median_high_ns - stats.median_low_ns) / 2)}"
     return Content.assemble(
-        styled(" ▸ " if host.shown else "   ", "beat"),
+        styled(" ▸ " if host.shown else "   ", "accent"),
         styled(f"{host.name:<{width}}  ", "strong" if host.shown else "plain"),
         styled(f"{median:>9} ", "plain"),
         styled(f"{half:<12}", "quiet"),
@@ -145,7 +145,7 @@ def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: in
         value = parts[name]
         drawn = bar(value / total if total else 0, width - 21)
         lines.append(
-            Content.assemble(styled(f"{name:<9}", "quiet"), styled(f"{format_ns(value):>9}", "plain"), "  ", styled(drawn, "beat"))
+            Content.assemble(styled(f"{name:<9}", "quiet"), styled(f"{format_ns(value):>9}", "plain"), "  ", styled(drawn, "accent"))
         )
     setup = {name: ns for name, ns in stages.items() if ns is not None and name not in AFTERWARDS}
     if setup:

@@ -34,7 +34,7 @@ def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
     share = f"{shown.share} of peak" if shown.share != NOTHING else ""
     mfu, mbu = (value if value != NOTHING else "" for value in (shown.mfu, shown.mbu))
     return (
-        ((split_unit(shown.median)[1], "beat"), (shown.median_name, "quiet"), ("", "quiet")),
+        ((split_unit(shown.median)[1], "accent"), (shown.median_name, "quiet"), ("", "quiet")),
         (
             (f"95 % CI {shown.interval}" if shown.interval else "", "plain"),
             (f"IQR {shown.iqr}" if shown.iqr else "", "quiet"),
@@ -75,7 +75,7 @@ def figure(value: str, width: int) -> Content:
 def line(shown: Figures, width: int) -> Content:
     """Return the most important figures in one line."""
     parts = [
-        (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "beat"), 8),
+        (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "accent"), 8),
         (figure(shown.rate, 13), 13),
         (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
         (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
@@ -163,7 +163,7 @@ class ConfigLine(LiveLines):
         length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
         done, rest = progress(share or 0.0, length)
         space = " " * (width - len(left) - length - len(words) - 3)
-        return Content.assemble(styled(left, "quiet"), space, styled(done, "beat"), styled(rest, "quiet"), "  ", styled(words, "plain"))
+        return Content.assemble(styled(left, "quiet"), space, styled(done, "accent"), styled(rest, "quiet"), "  ", styled(words, "plain"))
 
 
 FASTEST = 2.0  # beats a second: one half of a beat for each of the 4 frames
@@ -207,7 +207,7 @@ class Heart(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        style = "beat" if self.alive and self.full else "quiet"
+        style = "accent" if self.alive and self.full else "quiet"
         if self.size.height < len(DRAWN):
             return styled(" ♥" if self.full else " ♡", style)
         return Content("\n").join(styled(row, style) for row in DRAWN)

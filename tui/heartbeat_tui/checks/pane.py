@@ -278,7 +278,7 @@ class ReadinessHead(Lines):
             return
         from heartbeat_tui.checks.text import headline, justified, progress, who
 
-        tail = [(progress(checklist), "beat")] if checklist and progress(checklist) else []
+        tail = [(progress(checklist), "accent")] if checklist and progress(checklist) else []
         first = justified(list(headline(checklist, failed=failed)), tail, width)
         second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
         self.set_lines([styled_line(first), styled_line(second)])

@@ -133,12 +133,12 @@ def check_line(row: CheckRow, width: int, names: int) -> Line:
     glyph, kind = (GLYPHS[result.status], STATUS_STYLES[result.status]) if result and not row.asking else (PENDING, "quiet")
     summary = result.summary if result else "checking …" if row.asking else "not checked yet"
     head: list[StyledText] = [
-        (" ➤ " if row.next else "   ", "beat"),
+        (" ➤ " if row.next else "   ", "accent"),
         (f"{glyph} ", kind),
         (f"{shortened(row.text, names):<{names}}  ", "plain"),
         (summary, "quiet" if result is None or result.status in QUIET else "plain"),
     ]
-    return justified(head, [("next", "beat")] if row.next else [], width)
+    return justified(head, [("next", "accent")] if row.next else [], width)
 
 
 def shortened(text: str, width: int) -> str:
@@ -179,7 +179,7 @@ def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
     answered = len(report.results)
     if answered < total:
         doing = "checking" if checklist.busy else "checked"
-        return ((f"{PENDING} {doing} {answered} of {total}", "beat"), goal, *so_far(report.steps_left))
+        return ((f"{PENDING} {doing} {answered} of {total}", "accent"), goal, *so_far(report.steps_left))
     glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[report.ready]
     return ((f"{glyph} {report.headline()}", kind), goal)
 
@@ -273,7 +273,7 @@ def result_details(result: Result, check: Check, checklist: Checklist, width: in
             lines += evidence_lines(evidence, "evidence" if number == 0 else "", width)
     lines += [(), *labelled("id", f"{result.id}, {took(result.took_ms)}", width, style="quiet"), *needs(check, width)]
     if checklist.watch is not None and checklist.watch.check_id == result.id:
-        lines += [(), *labelled("watched", f"{watch_text(checklist.watch)}. {PROPAGATION}", width, style="beat")]
+        lines += [(), *labelled("watched", f"{watch_text(checklist.watch)}. {PROPAGATION}", width, style="accent")]
     return lines
 
 

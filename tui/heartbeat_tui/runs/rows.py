@@ -63,7 +63,7 @@ VARIOUS: StyledText = ("various", "quiet")
 NONE: StyledText = (NOTHING, "quiet")
 QUALITIES = tuple(QUALITY_MARKS)  # the worst first
 STATUSES: Mapping[str, StyledText] = {  # those that are worth a word in the list
-    "running": ("♥ running", "beat"),
+    "running": ("♥ running", "accent"),
     "failed": ("✗ failed", "failed"),
     "cut off": ("! incomplete", "attention"),
     "newer": ("! newer", "attention"),

@@ -82,7 +82,7 @@ def notices(runs: RunListing) -> list[StyledText]:
     if runs.problem is not None:
         return [(f"✗ {sentence(runs.problem.title)} {runs.problem.cause} {runs.problem.remedy}", "failed")]
     if runs.progress is not None:
-        return [("reading {:,} of {:,} recordings …".format(*runs.progress), "beat")]
+        return [("reading {:,} of {:,} recordings …".format(*runs.progress), "accent")]
     if runs.entries is None:
         return [("looking for recordings …", "quiet")]
     off = [] if runs.saving or not runs.entries else [("! recordings.save is off: new runs are not recorded", "attention")]

@@ -35,7 +35,7 @@ def picture(tick: int) -> Content:
 
 
 def cell_ink(age: int) -> str:
-    return "beat" if age == 0 else "plain" if 0 < age < WAVE else "quiet"
+    return "accent" if age == 0 else "plain" if 0 < age < WAVE else "quiet"
 
 
 class Systolic(Widget):
@@ -162,7 +162,7 @@ def guide_lines(tour: Tour) -> list[Content]:
         stands_in = " A recording from another machine can be replayed instead; it is labelled." if step.recording else ""
         return [*lines, Content(""), styled(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
     if phase == "running":
-        return [*lines, Content(""), Content.assemble(styled("look at  ", "beat"), step.look)]
+        return [*lines, Content(""), Content.assemble(styled("look at  ", "accent"), step.look)]
     if phase == "after":
         return [*lines, Content(""), *(styled(sentence, "strong") for sentence in tour.conclusions())]
     return lines

@@ -7,12 +7,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from heartbeat_core.vms.columns import COLUMNS, VmRow
 from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.text import head_line, log_lines, notices
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
+from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from heartbeat_core.vms.vocabulary import Action
     from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.create_form import Start, VmForm
-    from heartbeat_tui.vms.table import VmList
     from heartbeat_tui.widgets.form import Form
 
 
@@ -58,13 +59,13 @@ class VmsPane(ListPane):
     """
     PANEL = "#vms-panel"
     MAY_BE_SOUGHT = "words of name, zone, type, state or label"
-    SPARE: ClassVar[tuple[str, ...]] = ("mark", "seek", "choose", "set_up", "beat")
+    SPARE: ClassVar[tuple[str, ...]] = ("mark", "seek", "choose", "set_up", "benchmark")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the whole list"),
         key("n", "new", "New…", "create a TPU VM"),
         key("space", "mark", "Mark", "mark this one, so that a key acts on all that are marked"),
         key("c", "connect", "Connect", "open a connection to it in the terminal: gcloud's own ssh"),
-        key("b", "beat", "Benchmark", "run the benchmark on all its hosts, and watch it in the Heartbeat pane"),
+        key("b", "benchmark", "Benchmark", "run the benchmark on all its hosts, and watch it in the Heartbeat pane"),
         key("i", "set_up", "Set up", "install on it what the benchmark needs"),
         key("S", "stop", "Stop", "stop it, or all that are marked"),
         key("S", "start", "Start", "start it, or all that are marked"),
@@ -95,7 +96,6 @@ class VmsPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        from heartbeat_tui.vms.table import VmList
         from heartbeat_tui.widgets.text import Lines
 
         head, notices, rows, log = VmHead(self.now), VmNotices(), VmList(), VmLog()
@@ -209,7 +209,7 @@ class VmsPane(ListPane):
             "mark": self.row is not None,
             "new": bool(self.view.project) and self.view.inventory is not None,
             "connect": bool(free("connect")),
-            "beat": bool(free("benchmark")),
+            "benchmark": bool(free("benchmark")),
             "set_up": bool(free("benchmark")),
             "stop": bool(self.targets("stop")),
             "start": bool(self.targets("start")) and not self.targets("stop"),
@@ -253,7 +253,7 @@ class VmsPane(ListPane):
     def action_connect(self) -> None:
         self.controller.connect(self.pointed_key)
 
-    def action_beat(self) -> None:
+    def action_benchmark(self) -> None:
         self.controller.run_benchmark_on(self.pointed_key)
 
     async def action_set_up(self) -> None:
@@ -416,3 +416,24 @@ class VmLog(Lines):
 
     def on_resize(self) -> None:
         self.draw()
+
+
+class VmList(Table[VmRow]):
+    """Nodes and queued resources."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Describe", tooltip="show all that is known of this one, as YAML", id="vms.choose"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, ("name", False), id="vm-list")
+
+    def over(self, row: VmRow) -> tuple[str, str, str] | None:
+        """Return what is being done to it, or what changed a moment ago."""
+        note = row.doing or row.note
+        return None if note is None else ("state", *note)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to describe a row if there is one."""
+        del parameters
+        return action != "choose" or bool(self.rows)

@@ -64,7 +64,7 @@ def job_notes(view: InventoryView, now: datetime) -> Mapping[str, StyledText]:
     for job in view.jobs:
         keys = job_rows(job, view)
         if job.ended is None:
-            found |= dict.fromkeys(keys, (f"{ACTIONS[job.what].doing}, {age_words((now - job.begun).total_seconds())}", "beat"))
+            found |= dict.fromkeys(keys, (f"{ACTIONS[job.what].doing}, {age_words((now - job.begun).total_seconds())}", "accent"))
         elif job.outcome.ok or now - job.ended > timedelta(seconds=FAILED_S):
             for key in keys:
                 found.pop(key, None)

@@ -257,7 +257,7 @@ def job_head(job: Job, now: datetime) -> StyledText:
     if job.ended is None:
         return (
             f"◐ {'stopping' if job.stopping else f'{ACTIONS[job.what].doing} {job.name}'}, {age_words((now - job.begun).total_seconds())}",
-            "beat",
+            "accent",
         )
     took, done = age_words((job.ended - job.begun).total_seconds()), ACTIONS[job.what].done
     if job.outcome.ok:

@@ -90,7 +90,7 @@ class CommandScreen(Modal[None]):
     async def begin(self, run: FixRun) -> None:
         self.state, self.command_run = "running", run
         self.add_class("-running")
-        self.say("running …", "beat")
+        self.say("running …", "accent")
         await self.draw_keys()
         self.carry_out(run)
 

@@ -109,5 +109,5 @@ def rows_of(pairs: Iterable[tuple[str, str]]) -> ComposeResult:
     """Set keys or words beside what they mean, which wraps in a column of its own."""
     for term, says in pairs:
         with Horizontal(classes="word"):
-            yield Lines(classes="term").with_text(styled(term, "beat"))
+            yield Lines(classes="term").with_text(styled(term, "accent"))
             yield Lines().with_text(styled(says, "plain"))

@@ -37,7 +37,7 @@ MARK_CELLS = 14
 FEW = 3  # bars too short to be told apart have their count written beside them
 
 
-def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "beat") -> list[Content]:
+def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "accent") -> list[Content]:
     """Draw one bar for each bin, in this ink; ``marks`` names values, in nanoseconds, where they fall."""
     most = max((each.count for each in bins), default=0)
     if not most or width < 24:

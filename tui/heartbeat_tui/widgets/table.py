@@ -263,7 +263,7 @@ class Table(LinesList, Generic[R]):
     def draw_row(self, index: int, width: int) -> Content:
         del width
         row = self.rows[index]
-        margin: list[StyledText] = [("➤" if index == self.cursor else " ", "beat"), (f"{self.marks.get(row.key, ''):<3}", "beat")]
+        margin: list[StyledText] = [("➤" if index == self.cursor else " ", "accent"), (f"{self.marks.get(row.key, ''):<3}", "accent")]
         return styled_line([*margin, *row_texts(self.shown, row, self.over(row))])
 
     def heading_clicked(self, x: int) -> None:

@@ -15,7 +15,7 @@ from textual.widget import Widget
 STYLES = {
     "plain": "",
     "quiet": "$text-muted",
-    "beat": "bold $accent",
+    "accent": "bold $accent",
     "command": "$accent",
     "strong": "bold",
     "key": "reverse bold $accent",
