@@ -344,10 +344,17 @@ def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width:
     return lines
 
 
+def in_one_line(value: object) -> str:
+    """Write a value of the environment: a list with spaces, variables as NAME=value."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={each}" for name, each in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def environment_of(report: Report) -> list[tuple[str, StyledText]]:
     """List where it ran, and how long what was done besides the beats took."""
     facts: list[tuple[str, StyledText]] = [
-        (name.replace("_", " "), (str(value), "plain"))
+        (name.replace("_", " "), (in_one_line(value), "plain"))
         for name, value in report.environment.items()
         if value not in (None, "", {}, []) and name not in SKIPPED
     ]
