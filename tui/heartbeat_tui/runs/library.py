@@ -6,14 +6,22 @@ No Textual here. What reads or writes files is for a thread: ``read``, ``load_la
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.recordings.entry import RunEntry
+
+
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
@@ -21,7 +29,6 @@ from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.snapshot import Snapshot
 from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare_loaded
-from heartbeat_tui.runs.model import RunListing
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import CeilingCache
@@ -312,3 +319,18 @@ def target_region() -> str:
     from heartbeat_core.settings import load_settings
 
     return choose_target({}, environ=os.environ, gcloud=read_gcloud(), settings=load_settings()).region or ""
+
+
+@dataclass(frozen=True)
+class RunListing:
+    """The recordings at one moment, the newest first; None before they have been read for the first time.
+
+    ``progress`` is how many have been read of those to be read, ``saving`` whether new runs are kept.
+    """
+
+    entries: tuple[RunEntry, ...] | None = None
+    folder: Path | None = None
+    saving: bool = True
+    progress: tuple[int, int] | None = None
+    problem: HeartbeatError | None = None
+    notes: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from textual.content import Content
 from heartbeat_core.columns import StyledText
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
-from heartbeat_tui.runs.model import RunListing
+from heartbeat_tui.runs.library import RunListing
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.text import Lines, styled

@@ -14,7 +14,7 @@ from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_tui.runs.model import RunListing
+    from heartbeat_tui.runs.library import RunListing
 
 Fact = tuple[str, StyledText]  # label, text
 
