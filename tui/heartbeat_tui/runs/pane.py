@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
@@ -17,8 +17,11 @@ from heartbeat_core.columns import StyledText
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.library import RunListing
+from heartbeat_tui.runs.rows import NEWEST, SCREEN_COLUMNS, RunRow, quality_text
+from heartbeat_tui.runs.table import OPEN
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
+from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from heartbeat_tui.benchmark.snapshot import Snapshot
     from heartbeat_tui.runs.controller import RunsController
     from heartbeat_tui.runs.rows import RunRow
-    from heartbeat_tui.runs.table import RunList
     from heartbeat_tui.widgets.form import Form
 
 
@@ -80,7 +82,6 @@ class RunsPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then read."""
-        from heartbeat_tui.runs.table import RunList
         from heartbeat_tui.widgets.text import Lines
 
         runs, details = RunList(), RunDetails()
@@ -417,3 +418,33 @@ class RunDetails(Horizontal):
             median_ns=statistics.median_ns if statistics else None,
             chips=chip_line(snapshot.report),
         )
+
+
+class RunList(Table[RunRow]):
+    """Runs, and the heads of their groups."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Open", tooltip=OPEN, id="runs.open"),
+        Binding("right", "unfold(True)", "Unfold", show=False),
+        Binding("left", "unfold(False)", "Fold", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(SCREEN_COLUMNS, NEWEST, id="runs-list")
+
+    def over(self, row: RunRow) -> tuple[str, str, str] | None:
+        """Return what is wrong with a recording that has no figures."""
+        if row.is_head or row.entry.workload is not None:
+            return None
+        status, style = quality_text(row.entry)
+        return "name", f"{status}: {row.entry.problem}", style
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to open only what can be."""
+        del parameters
+        row = self.row
+        return action != "choose" or (row is not None and (row.is_head or row.entry.readable))
+
+    def action_unfold(self, open_: bool) -> None:
+        if self.row is not None and self.row.entry.group:
+            self.post_message(self.Folded(self.row.entry.group, open_=open_))
