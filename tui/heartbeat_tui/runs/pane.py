@@ -18,7 +18,6 @@ from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.library import RunListing
 from heartbeat_tui.runs.rows import NEWEST, SCREEN_COLUMNS, RunRow, quality_text
-from heartbeat_tui.runs.table import OPEN
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import Table
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 
 key = partial(pane_key, "runs")
+
+OPEN = "show the whole run or sweep, or unfold the group; right and left unfold and fold any"
 
 
 class RunsPane(ListPane):
