@@ -1,4 +1,4 @@
-"""What the scripts here share: a figure and its target, ratios of interleaved runs, and whether others were busy."""
+"""Figures and their targets, ratios of interleaved runs, and a warning where other programs were busy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ BUSY_PERCENT = 3.0  # of all cores, taken by others: enough to show in a figure
 
 @dataclass(frozen=True)
 class Figure:
-    """A value that should be at most ``most`` and, where given, at least ``least``."""
+    """A value that should be at most ``most`` and, where given, at least ``least``.
+
+    Values are counts or ratios, so that a target holds on every machine; the absolute figure is in ``note``.
+    """
 
     name: str
     value: float
@@ -39,7 +42,7 @@ class Figure:
         shown = f"{self.value:.3f}" if self.value < 10 else f"{self.value:,.1f}"
         unit = f" {self.unit}" if self.unit else ""
         note = f"   {self.note}" if self.note else ""
-        return f"{'pass' if self.met else 'MISS'}  {self.name:<46} {shown + unit:>11}   target {target + unit:<16}{note}"
+        return f"{'pass' if self.met else 'MISS'}  {self.name:<50} {shown + unit:>9}   target {target + unit:<12}{note}"
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def own_cpu_s() -> float:
 
 
 def busy_s() -> float | None:
-    """Read the processor time that all cores have spent, stolen time included; None where the system does not tell."""
+    """Read the processor time that all cores have spent, stolen time included; None where there is no /proc/stat."""
     if not STAT.exists():
         return None
     user, nice, system, _idle, _iowait, irq, softirq, steal = (int(tick) for tick in STAT.read_text().split("\n", 1)[0].split()[1:9])
@@ -81,16 +84,16 @@ def interleave(rounds: int, runs: Mapping[str, Callable[[], float]]) -> dict[str
     return taken
 
 
-def ratio(name: str, values: Sequence[float], bases: Sequence[float], most: float, least: float | None = None) -> Figure:
-    """Make a figure of the median of the ratios, round by round."""
+def ratio(name: str, values: Sequence[float], bases: Sequence[float], most: float, least: float | None = None, *, note: str = "") -> Figure:
+    """Return the median of the ratios, round by round; ``note`` is the absolute figure."""
     ratios = sorted(value / base for value, base in zip(values, bases, strict=True))
     middle = statistics.quantiles(ratios, n=4)
-    note = f"middle half of {len(ratios)}: {middle[0]:.3f} to {middle[2]:.3f}"
-    return Figure(name, statistics.median(ratios), most, least, note=note)
+    spread = f"middle half of {len(ratios)}: {middle[0]:.3f} to {middle[2]:.3f}"
+    return Figure(name, statistics.median(ratios), most, least, note=f"{note}; {spread}" if note else spread)
 
 
 def program() -> list[str]:
-    """Give the command that people type: the script beside this Python, or what the script does."""
+    """Return the command that people type: the script beside this Python, or what the script does."""
     script = Path(sys.executable).with_name("heartbeat-tui")
     return [str(script)] if script.exists() else [sys.executable, "-c", "from heartbeat_tui.cli import main; main()"]
 

@@ -1,14 +1,15 @@
-"""Memory: the screen's process after a million samples, and how much it grows from there to three million."""
+"""Memory: the screen's process after a million samples, against an empty Textual app, and how much it grows to three million."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 
 from benchmarks.figure import Figure, finish, program
-from benchmarks.terminal import Terminal
+from benchmarks.terminal import EMPTY_APP, SCREENFUL, Terminal
 
 from heartbeat_core.benchmark.protocol import Samples, StreamError, decode
 
@@ -23,6 +24,13 @@ def used_mib(pid: int) -> float:
     """Read the resident set size."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / 1024
+
+
+def empty_mib() -> float:
+    """Read the resident set size of a Textual app with nothing in it, once it has drawn a screen."""
+    with closing(Terminal([sys.executable, "-c", EMPTY_APP])) as terminal:
+        terminal.wait_for(lambda drawn: len(drawn) >= SCREENFUL)
+        return used_mib(terminal.process.pid)
 
 
 def count_recorded(folder: Path) -> int:
@@ -61,14 +69,16 @@ def main() -> None:
         environment = {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA")}
         with closing(Terminal([*program(), "--start", *TINY], environment)) as terminal:
             taken = watch(terminal, Path(home))
+    empty = empty_mib()
     idle = max(mib for count, mib in taken if count == 0)
     before = max(mib for count, mib in taken if count <= MILLION)
     after = max(mib for count, mib in taken if count > MILLION)
-    note = f"most until then; {idle:.0f} before the run"
+    note = f"at most {before:.0f} MiB, {idle:.0f} before the run; an empty app {empty:.0f}"
+    growth = f"{after - before:.0f} MiB; {taken[-1][1]:.0f} at the end"
     finish(
         [
-            Figure("screen's memory at 1e6 samples", before, 120, unit="MiB", note=note),
-            Figure("growth from 1e6 to 3e6 samples", after - before, 10, unit="MiB", note=f"most after; {taken[-1][1]:.0f} at the end"),
+            Figure("screen at 1e6 samples / an empty app, resident", before / empty, 2.5, note=note),
+            Figure("growth from 1e6 to 3e6 samples / an empty app", (after - before) / empty, 0.2, note=growth),
         ]
     )
 

@@ -1,17 +1,18 @@
-"""The real worker with a beat that computes nothing: samples known beforehand, 100,000 a second.
+"""The real worker with an iteration that computes nothing: samples known beforehand, at a fixed rate.
 
 Run as a script it stands in for the Python of a run.
 """
 
 from __future__ import annotations
 
+import os
 from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.benchmark import worker
 from heartbeat_core.benchmark.backends import cpu
 
-SPACING_NS = 10_000  # from one beat to the next
+SPACING_NS = "PACED_SPACING_NS"  # names the variable with the time from one sample to the next
 PARTS = ("trace", "compile", "dispatch", "wait")
 
 
@@ -24,6 +25,7 @@ class Paced(cpu.CpuBackend):
     """Holds each iteration until its time has come."""
 
     parts = PARTS
+    spacing_ns = int(os.environ.get(SPACING_NS, "0"))
     number = 0
     due = 0
 
@@ -35,7 +37,7 @@ class Paced(cpu.CpuBackend):
         self.result = self.matmul(*self.operands)  # for the result check
 
     def iterate(self) -> tuple[int, ...]:
-        self.due = self.due + SPACING_NS if self.number else perf_counter_ns()
+        self.due = self.due + self.spacing_ns if self.number else perf_counter_ns()
         while perf_counter_ns() < self.due:
             pass
         self.number += 1

@@ -1,4 +1,4 @@
-"""Priority: on two busy cores the screen stays usable, and every worker keeps its full priority."""
+"""Priority: beside a run the screen answers and draws nearly as an empty Textual app does, and every worker keeps its full priority."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import pairwise
 from math import inf
@@ -16,19 +17,43 @@ from time import perf_counter, sleep
 from benchmarks.figure import Figure, finish, program, quiet
 from benchmarks.terminal import Terminal
 
-KEYS = 60
+KEYS = 40
 WATCH_S = 10.0
+FRAME_S = 0.25  # from one frame of the screen to the next, while iterations are quick
+QUICK = ("--hidden=1024", "--intermediate=4096")  # so that there are new figures for each frame on a slow machine too
+# A Textual app with one line that changes at each key and as often as the screen is drawn.
+EMPTY_APP = f"""
+from itertools import count
+from textual.app import App
+from textual.widgets import Label
+
+class Empty(App):
+    keys, frames = count(1), count(1)
+
+    def compose(self):
+        yield Label("key 0", id="key")
+        yield Label("frame 0", id="frame")
+
+    def on_mount(self):
+        self.set_interval({FRAME_S}, lambda: self.query_one("#frame").update(f"frame {{next(self.frames)}} "))
+
+    def on_key(self):
+        self.query_one("#key").update(f"key {{next(self.keys)}} ")
+
+Empty().run()
+"""
 WITHOUT_RIGHTS = """
 import ctypes, os, sys
 PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23
 ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE)
 os.execvp(sys.argv[1], sys.argv[1:])
 """  # even root then cannot take its niceness back: that must not be what helps
+ZOOM, COLD = "z", "◆"  # the key that shows the steady state alone, and what only the whole run shows: the cold iteration
 LIVE = "so far"  # beside the count of samples, which every frame with a new one draws: rows that stay are not drawn
 
 
 def nicest(pid: int) -> int:
-    """Give the highest niceness of the threads of the children of ``pid``, recursively."""
+    """Return the niceness farthest from 0 of the threads of the children of ``pid``."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
@@ -44,44 +69,51 @@ def begin(terminal: Terminal, since: int) -> None:
     terminal.wait_for(lambda drawn: drawn.count(LIVE) >= 4, since=since)
 
 
-def frames_a_second(terminal: Terminal) -> tuple[float, float]:
-    """Count the frames that show new figures: a second, and in the worst second."""
-    start, first = perf_counter(), len(terminal.frames)
-    sleep(WATCH_S)
+def count_frames(terminal: Terminal, first: int, words: str) -> int:
+    """Count the frames with these words, from one on."""
     marks = terminal.frames[max(0, first - 1) :]
-    live = [now - start for (_, begun), (now, ended) in pairwise(marks) if LIVE in terminal.text(begun, ended)]
-    worst = min(sum(second <= at < second + 1 for at in live) for second in range(int(WATCH_S)))
-    return len(live) / WATCH_S, worst
+    return sum(words in terminal.text(begun, ended) for (_, begun), (_, ended) in pairwise(marks))
 
 
-def answer_ms(terminal: Terminal, shown: str) -> float:
-    """Change the scale of the chart; wait until its title says so."""
+def answer_ms(terminal: Terminal, key: str, shown: str) -> float:
+    """Press a key; wait until its effect is drawn."""
     sleep(random.uniform(0.1, 0.4))
     since, start = len(terminal.drawn), perf_counter()
-    terminal.press("l")
+    terminal.press(key)
     return 1e3 * (terminal.wait_for_text(shown, since=since, timeout_s=10) - start)
 
 
+def p95(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
+
+
 def main() -> None:
-    command = [sys.executable, "-c", WITHOUT_RIGHTS, *program(), "--start", "--backend=cpu", "--until-stopped"]
+    command = [sys.executable, "-c", WITHOUT_RIGHTS, *program(), "--start", "--backend=cpu", "--until-stopped", *QUICK]
     with tempfile.TemporaryDirectory() as home, quiet():
         environment = {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA")}
-        with closing(Terminal(command, environment)) as terminal:
+        with closing(Terminal(command, environment)) as terminal, closing(Terminal([sys.executable, "-c", EMPTY_APP])) as empty:
             begin(terminal, 0)
+            empty.wait_for_text("frame 1")
             first = nicest(terminal.process.pid)
-            frames, worst = frames_a_second(terminal)
-            answers = [answer_ms(terminal, shown) for shown in ("(linear)", "(log)") * (KEYS // 2)]
+            since, since_empty = len(terminal.frames), len(empty.frames)
+            sleep(WATCH_S)
+            frames, frames_empty = count_frames(terminal, since, LIVE), count_frames(empty, since_empty, "frame")
+            answers, answers_empty = [], []
+            for number in range(KEYS):
+                terminal.press(ZOOM)  # the steady state alone
+                answers_empty.append(answer_ms(empty, ZOOM, f"key {number + 1} "))
+                answers.append(answer_ms(terminal, ZOOM, COLD))  # the whole run
             terminal.press("s")
             terminal.wait_for_text("Again")
-            since = len(terminal.drawn)
+            start = len(terminal.drawn)
             terminal.press("r")
-            begin(terminal, since)
+            begin(terminal, start)
             second = nicest(terminal.process.pid)
-    slowest = f"median {statistics.median(answers):.0f}, slowest {max(answers):.0f}"
+    note = f"{p95(answers):.0f} ms, median {statistics.median(answers):.0f}; empty app {p95(answers_empty):.0f} ms"
     finish(
         [
-            Figure("keys answered, p95", statistics.quantiles(answers, n=20)[-1], 50, unit="ms", note=slowest),
-            Figure("frames with new figures a second", frames, inf, 2, note=f"{worst} in the worst second"),
+            Figure("keys answered, p95 / an empty app's", p95(answers) / p95(answers_empty), 2.5, note=note),
+            Figure("frames with new figures / an empty app's", frames / frames_empty, inf, 0.75, note=f"{frames / WATCH_S:.1f} a second"),
             Figure("niceness of the worker, first run", first, 0, 0, note="all its threads; without the right to raise it"),
             Figure("niceness of the worker, second run", second, 0, 0),
         ]

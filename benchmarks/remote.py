@@ -44,11 +44,11 @@ LogLevel ERROR
 
 @contextmanager
 def server() -> Iterator[Host]:
-    """Start an sshd on loopback with a throw-away key, and give the host behind it."""
+    """Start an sshd on loopback with a key of its own; yield the host behind it."""
     program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
-        sys.exit("RemoteTarget is no sshd here: apt-get install openssh-server")
-    with suppress(PermissionError):  # as root it wants this folder, as anybody else it does not
+        sys.exit("There is no sshd here: apt-get install openssh-server")
+    with suppress(PermissionError):  # as root it needs this folder, as another user it does not
         Path("/run/sshd").mkdir(exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Figures of the runs that are kept: how quickly 10,000 are listed and read anew, and how often ``runs check`` is wrong.
+"""Recordings: how quickly 10,000 are listed and read anew, against a bare loop that opens them, and how often ``runs check`` is wrong.
 
 The recordings are real ones of this machine, made here. For the index they are copied under other names and pids. For the check,
 pairs of n = 100 are drawn from each by moving blocks of 10 (Künsch, Annals of Statistics 17, 1989), so that neighbours resemble
@@ -10,25 +10,35 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 from array import array
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.figure import Figure, finish, program, quiet
+from benchmarks.figure import Figure, finish, interleave, program, quiet, ratio
 
 from heartbeat_core.benchmark.protocol import Ended, Environment, Proof, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import CeilingCache
 from heartbeat_core.comparison.compare import check
 from heartbeat_core.comparison.groups import MeasuredRun, measure
+from heartbeat_core.paths import cache_folder
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.recording import load, read_records
 from heartbeat_core.recordings.summary import summarize_recording
 
-RECORDINGS, LISTS = 10_000, 5
+RECORDINGS, LISTS, REBUILDS = 10_000, 5, 3
+# What any program must do: open and read each file; and to know what they hold, decode each line.
+READ = "import sys, pathlib; [path.read_bytes() for path in pathlib.Path(sys.argv[1]).iterdir()]"
+DECODE = (
+    "import json, sys, pathlib; "
+    "[json.loads(line) for path in pathlib.Path(sys.argv[1]).iterdir() for line in path.read_bytes().splitlines()]"
+)
 PAIRS, N, BLOCK, SLOWER = 200, 100, 10, 1.10
 ALLOWED = 0.05
 TYPICAL = (
@@ -55,11 +65,11 @@ def main() -> None:
     finish(figures)
 
 
-def record(folder: Path, plans: Sequence[str]) -> list[Path]:
-    """Record a real run of each plan."""
+def record(folder: Path, configs: Sequence[str]) -> list[Path]:
+    """Record a real run of each config."""
     environ = {**os.environ, "HEARTBEAT_RECORDINGS_FOLDER": str(folder)}
-    for plan in plans:
-        subprocess.run([*program(), "bench", "--warmup=20", *plan.split()], env=environ, stdout=subprocess.DEVNULL, check=True)
+    for flags in configs:
+        subprocess.run([*program(), "bench", "--warmup=20", *flags.split()], env=environ, stdout=subprocess.DEVNULL, check=True)
     return sorted(folder.iterdir())
 
 
@@ -74,11 +84,28 @@ def index_figures(folder: Path, templates: Sequence[Path]) -> list[Figure]:
         assert output.count("\n") == RECORDINGS + 2, "a line a recording, the heading and the sum"
         return taken
 
-    rebuilt = listed_s()
-    note = f"of {size / RECORDINGS / 1024:.1f} KiB each; the whole command"
+    def rebuilt_s() -> float:
+        shutil.rmtree(cache_folder(), ignore_errors=True)  # the index
+        return listed_s()
+
+    def bare_s(code: str) -> float:
+        start = perf_counter()
+        subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+        return perf_counter() - start
+
+    anew = interleave(REBUILDS, {"anew": rebuilt_s, "decode": partial(bare_s, DECODE)})
+    listed = interleave(LISTS, {"listed": listed_s, "read": partial(bare_s, READ)})
+    quick = f"{statistics.median(listed['listed']):.2f} s"
+    note = f"{statistics.median(anew['anew']):.1f} s, {size / RECORDINGS / 1024:.1f} KiB each"
     return [
-        Figure(f"{RECORDINGS:,} recordings read anew and listed", rebuilt, 10, unit="s", note=note),
-        Figure(f"{RECORDINGS:,} recordings listed", statistics.median(listed_s() for _ in range(LISTS)), 0.5, unit="s"),
+        ratio(f"{RECORDINGS:,} read anew and listed / decoded", anew["anew"], anew["decode"], 10, note=note),
+        ratio(
+            f"{RECORDINGS:,} listed / opened and read",
+            listed["listed"],
+            listed["read"],
+            2,
+            note=quick,
+        ),
     ]
 
 

@@ -11,12 +11,10 @@ from functools import partial
 from time import perf_counter
 
 from benchmarks.figure import finish, interleave, program, quiet, ratio
-from benchmarks.terminal import COLUMNS, ROWS, Terminal
+from benchmarks.terminal import EMPTY_APP, SCREENFUL, Terminal
 
 ROUNDS = 15
-EMPTY_APP = "from textual.app import App; App().run()"
-SCREENFUL = COLUMNS * (ROWS - 1)
-FILLED = "One beat is"  # the last words of the idle pane
+FILLED = "One iteration is"  # the last words of the idle pane
 
 
 def run_s(command: list[str]) -> float:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
 COLUMNS, ROWS = 120, 40
+SCREENFUL = COLUMNS * (ROWS - 1)
+EMPTY_APP = "from textual.app import App; App().run()"
 CONTROL = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # operating system commands
     rb"|\x1bP[^\x1b]*\x1b\\"  # device control strings
@@ -72,7 +74,7 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def text(self, since: int = 0, until: int | None = None) -> str:
-        """Give the letters drawn from one byte to another, without colours and cursor movements."""
+        """Return the letters drawn from one byte to another, without colours and cursor movements."""
         return CONTROL.sub(b"", bytes(self.drawn[since:until])).decode("utf-8", "replace")
 
     def wait_for(self, arrived: Callable[[str], bool], *, since: int = 0, timeout_s: float = 60.0) -> float:
