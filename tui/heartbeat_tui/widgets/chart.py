@@ -104,9 +104,11 @@ class LatencyChart(Chart):
         """Draw the run; ``chips`` is what they measure now, in a line."""
 
         def make(width: int, height: int) -> ChartSpec | None:
-            data = chart(max(1, width - GUTTER), steady_only)
-            if data.steady and data.steady[-1].last - data.steady[0].first < 2 * width:  # no more samples than dots: each of them
-                data = chart(2 * width, steady_only)
+            data = chart(max(1, width - GUTTER), steady_only)  # a median for each cell
+            if data.steady and data.steady[-1].last - data.steady[0].first < 2 * width:
+                samples = chart(2 * width, steady_only)
+                if all(column.first == column.last for column in samples.steady):  # no more samples than dots
+                    data = samples
             return latency_chart(data, width, height, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
 
         self.draw(make, title=TITLE, subtitle=chips)
