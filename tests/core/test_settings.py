@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import COMMAND_LINE, KEYS, OTHER_VARIABLES, SECTIONS, VARIABLES, Key, Settings, load_settings
 
@@ -103,7 +104,7 @@ def test_variables_of_other_things_are_let_alone() -> None:
         ("[beat]\nwarmup = 5.0", {}, {}, ["beat.warmup is 5.0", "a whole number"]),
         ("[beat]\nwarmup = 2026-11-22", {}, {}, ["beat.warmup is datetime.date(2026, 11, 22)"]),
         ("[recordings]\nsave = 1", {}, {}, ["recordings.save is 1", "true or false"]),
-        ("[beat]\nbackend = 'tpu'", {}, {}, ["beat.backend is 'tpu'", "one of auto, cpu, xla, accelerator"]),
+        ("[beat]\nbackend = 'tpu'", {}, {}, ["beat.backend is 'tpu'", f"one of auto, {', '.join(BACKENDS)}"]),
         ("[beat]\nbackend = \n", {}, {}, ["settings.toml is not TOML", "line 2"]),
         ("", {"HEARTBEAT_BEAT_WARMPU": "3"}, {}, ["HEARTBEAT_BEAT_WARMPU", "Did you mean HEARTBEAT_BEAT_WARMUP?"]),
         ("", {"HEARTBEAT_QQQ": "3"}, {}, ["HEARTBEAT_QQQ", "CLOUD_ENDPOINT"]),

@@ -11,6 +11,7 @@ import pytest
 from tests.program import Done, run_program
 
 from heartbeat_core import __version__
+from heartbeat_core.benchmark.backends import BACKENDS
 
 PERSONAL = ("ada@example.com", "demo-project", "123456789012", "0123AB-4567CD-89EF01", "heartbeat-tpu@", "forgotten")
 
@@ -29,7 +30,7 @@ def test_it_has_versions_checks_and_devices_and_nothing_personal(fake_worker: An
     assert made["versions"]["packages"]["textual"]
     assert made["readiness"]["checks"][0]["id"] == "host.python"
     assert made["readiness"]["ready"] is False
-    assert [device["backend"] for device in made["devices"]["devices"]] == ["cpu", "xla", "accelerator"]
+    assert [device["backend"] for device in made["devices"]["devices"]] == list(BACKENDS)
     assert made["last_errors"] == []
     values = json.dumps(made["readiness"]["checks"]) + json.dumps(made["readiness"]["target"])
     for word in PERSONAL[:-1]:
