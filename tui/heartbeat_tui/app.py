@@ -109,6 +109,7 @@ class HeartbeatApp(App[None]):
         offered = tuple(pane for pane in PANES if monitors[pane[2]] is not None)
         self.context = PaneContext(offered, banner)
         self.benchmark = self.keep(BenchmarkController(self, self.context, begin, replay))
+        self.context.progress = self.benchmark.progress_text
         self.heartbeat_pane = HeartbeatPane(self.context, config, self.benchmark)
         self.panes: dict[str, Pane] = {"heartbeat": self.heartbeat_pane}  # those made so far, by mode
         for _, _, name in offered:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.session import BenchmarkSession
+from heartbeat_tui.benchmark.text import how_far
 from heartbeat_tui.controller import Controller, Unfinished
 
 if TYPE_CHECKING:
@@ -77,6 +78,14 @@ class BenchmarkController(Controller):
         self.on_started: list[Callable[[], object]] = []
 
     # -- showing it
+
+    def progress_text(self) -> str:
+        """Return how far the run on its way is, "▶ cpu 63/100  0:04"; empty where there is none."""
+        run = self.session.run
+        if run is None or not self.session.active:
+            return ""
+        report = run.report()
+        return f"▶ {report.config.backend} {how_far(report)[1]}"
 
     def watch(self) -> None:
         """Look at the run from now on, in the rhythm of the frames."""

@@ -12,8 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Digits
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.units import NOTHING, format_bytes, format_count, scaled
-from heartbeat_tui.benchmark.text import Figures, clock, config_line, config_sentence, figures, split_unit
+from heartbeat_core.units import NOTHING, format_bytes, scaled
+from heartbeat_tui.benchmark.text import Figures, config_line, config_sentence, figures, how_far, split_unit
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.histogram import progress
 from heartbeat_tui.widgets.text import Lines, LiveLines, styled
@@ -118,24 +118,6 @@ class Head(Horizontal):
 
 
 SHORTEST, LONGEST = 8, 24  # cells of the bar
-
-
-def how_far(report: Report) -> tuple[float | None, str]:
-    """Return the share done, None where the end is not known, and its words with the time left."""
-    if report.state == "starting":
-        begun = report.stages.get("transfer") is not None
-        return 0.0, "starting …" if not begun else "in the loop …" if report.config.method == "handbook" else "first iteration …"
-    if report.state == "ended":
-        kind = report.ending.kind if report.ending else "done"
-        return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
-    left = clock(report.remaining_s) if report.remaining_s is not None else clock(report.elapsed_s)
-    if report.state in ("paused", "stopping", "finishing"):
-        left = report.state
-    if report.wanted:
-        return report.count / report.wanted, f"{format_count(report.count)}/{format_count(report.wanted)}  {left}"
-    if report.remaining_s is not None and report.elapsed_s + report.remaining_s > 0:
-        return report.elapsed_s / (report.elapsed_s + report.remaining_s), f"{format_count(report.count)}  {left}"
-    return None, f"{format_count(report.count)} so far  {left}"
 
 
 class ConfigLine(LiveLines):

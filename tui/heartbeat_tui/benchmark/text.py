@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.units import NOTHING, format_count
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.benchmark.report import Report
+
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_rows
-from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import TIME, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
@@ -34,6 +44,7 @@ STAGES = {
     "device": "opening the device",
     "allocate": "allocating the matrices",
     "transfer": "copying them to the device",
+    "reference": "computing the reference of the result check",
     "reference": "preparing the result check",
     "proof": "checking the result",
     "calibrate": "measuring the peaks of this machine",
@@ -263,3 +274,21 @@ def figures_text(report: Report) -> str:
     rows += [(name, f"{value}, {detail}" if value else detail) for name, value, detail in chip_rows(report.chips)]
     lines = [f"{name:<13}  {value}" for name, value in rows if value]
     return "\n".join([*lines, "", *(text for text, _ in findings(report)), *report.labels]) + "\n"
+
+
+def how_far(report: Report) -> tuple[float | None, str]:
+    """Return the share done, None where the end is not known, and its words with the time left."""
+    if report.state == "starting":
+        begun = report.stages.get("transfer") is not None
+        return 0.0, "starting …" if not begun else "in the loop …" if report.config.method == "handbook" else "first iteration …"
+    if report.state == "ended":
+        kind = report.ending.kind if report.ending else "done"
+        return None, f"{kind} · {format_count(report.count)} in {clock(report.elapsed_s)}"
+    left = clock(report.remaining_s) if report.remaining_s is not None else clock(report.elapsed_s)
+    if report.state in ("paused", "stopping", "finishing"):
+        left = report.state
+    if report.wanted:
+        return report.count / report.wanted, f"{format_count(report.count)}/{format_count(report.wanted)}  {left}"
+    if report.remaining_s is not None and report.elapsed_s + report.remaining_s > 0:
+        return report.elapsed_s / (report.elapsed_s + report.remaining_s), f"{format_count(report.count)}  {left}"
+    return None, f"{format_count(report.count)} so far  {left}"

@@ -49,7 +49,13 @@ class TopLine(Horizontal):
         yield Lines(classes="tab", id="title").with_text(styled(" heartbeat  ", "strong"))
         for key, title, mode in self.tabs:
             yield Tab(key, title, mode, current=mode == self.current)
+        yield Lines(id="progress")
         yield Lines(id="labels").with_text(line_of(self.labels))
+
+    def show_progress(self, text: str) -> None:
+        """Show the progress of a run that another pane shows."""
+        self.set_class(bool(text), "-running")
+        self.query_one("#progress", Lines).set_lines([styled(text, "accent")])
 
     def show(self, labels: Sequence[str]) -> None:
         self.set_class(bool(labels), "-labelled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LEAST = (60, 18)  # columns and rows
 
+PROGRESS_S = 1.0  # from one look at a run on its way to the next
+
 
 @dataclass
 class PaneContext:
@@ -31,6 +34,7 @@ class PaneContext:
     tabs: Tabs
     banner: tuple[str, ...] = ()
     drawn: bool = False  # the first frame has been seen
+    progress: Callable[[], str] = lambda: ""  # of a run on its way, in a few words
 
 
 def pane_key(pane: str, keys: str, action: str, label: str, tooltip: str, *, show: bool = True) -> Binding:
@@ -61,6 +65,12 @@ class Pane(Screen[None]):
     def on_mount(self) -> None:
         if self.context.drawn:  # before the first frame the app fills its pane
             self.call_after_refresh(self.fill)
+        self.set_interval(PROGRESS_S, self.show_progress)
+
+    def show_progress(self) -> None:
+        """Show in the first line that a run is on its way, unless this pane shows it."""
+        if self.awake and self.mode != "heartbeat":
+            self.query_one(TopLine).show_progress(self.context.progress())
 
     async def mount_foot(self) -> None:
         """Mount the line of keys, which waits for its bindings."""
