@@ -199,6 +199,7 @@ class Proof:
     tolerance: float | None = None
     left_ns: int | None = None
     fences: int | None = None
+    call_ns: int | None = None  # a 2×2 product and its fence: what a call costs without any work, the median
 
     def work_left(self, product_ns: float) -> bool:
         """Return whether the fence did not wait, given the median time of one product in nanoseconds."""

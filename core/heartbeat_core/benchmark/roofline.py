@@ -51,7 +51,7 @@ class Floor:
 
 
 def floor(workload: MatMul, roof: Roof) -> Floor:
-    """Set a product under a roof: max(FLOP / peak, bytes / bandwidth)."""
+    """Return the least time of a product under a roof: max(FLOP / peak, bytes / bandwidth)."""
     compute_ns = 1e9 * workload.flops / roof.flops_per_s
     memory_ns = 1e9 * workload.bytes / roof.bytes_per_s
     return Floor(compute_ns, memory_ns, max(compute_ns, memory_ns), "compute" if compute_ns >= memory_ns else "memory", roof)
@@ -81,7 +81,7 @@ def roof_of_chip(chip: Chip, dtype: Dtype, precision: Precision = "default") -> 
 
 
 def roof_of_ceiling(flops_per_s: float, bytes_per_s: float, measured_on: str, cache_bytes: int | None = None) -> Roof:
-    """Give the soft roof of a ceiling measured on this machine on a date, "2026-11-22"; raise ValueError where it is 0.
+    """Return the soft roof of a ceiling measured on this machine on a date, "2026-11-22"; raise ValueError where it is 0.
 
     The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster.
     """
@@ -99,15 +99,17 @@ class Ceiling:
     measured_on: str
 
 
-def ceiling_key(plan: BenchmarkConfig, environment: dict[str, Any]) -> str:
-    """Name what a ceiling holds for: another processor, device, dtype, precision or number of threads has its own."""
+def ceiling_key(config: BenchmarkConfig, environment: dict[str, Any]) -> str:
+    """Name what a ceiling holds for: another processor, device, dtype, precision, limit or number of threads has its own."""
     parts = (
         environment.get("host"),
         environment.get("cpu"),
-        plan.backend,
+        config.backend,
         environment.get("hardware") or environment.get("device"),
-        plan.workload.dtype,
+        config.workload.dtype,
         environment.get("precision"),
+        environment.get("cores"),
+        environment.get("cpu_quota"),
         environment.get("threads"),
     )
     return "|".join(str(part) for part in parts)
@@ -119,10 +121,10 @@ class CeilingCache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def knows(self, plan: BenchmarkConfig) -> bool:
-        """Tell whether a ceiling was ever measured for the plan's backend, dtype and threads, on whatever device that was."""
-        threads = "" if plan.threads is None else f"|{plan.threads}"
-        return any(f"|{plan.backend}|" in key and f"|{plan.workload.dtype}|" in key and key.endswith(threads) for key in self.read())
+    def knows(self, config: BenchmarkConfig) -> bool:
+        """Return whether a ceiling was ever measured for the config's backend, dtype and threads, on whatever device that was."""
+        threads = "" if config.threads is None else f"|{config.threads}"
+        return any(f"|{config.backend}|" in key and f"|{config.workload.dtype}|" in key and key.endswith(threads) for key in self.read())
 
     def load(self, key: str) -> Ceiling | None:
         values = self.read().get(key)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import ITEM_BYTES, BenchmarkConfig
+from heartbeat_core.benchmark.host import available_bytes
 from heartbeat_core.benchmark.protocol import CeilingMeasured, HandbookClock, Pause, Phase, Samples
 from heartbeat_core.benchmark.verification import Inspector
 
@@ -246,26 +247,47 @@ def handbook(
 
 
 SQUARE = 2048
-STREAM_BYTES = 256 * 2**20
-EACH_NS = 600_000_000
+LEAST_STREAM_BYTES = 2**30  # caches of 300 MiB exist: less would measure the cache
+STREAM_CACHES = 4  # times the last-level cache
+WIDE = 4096  # columns of the matrix of the GEMV
+EACH_NS = 500_000_000
 LEAST_REPEATS = 3
 
 
-def calibrate(backend: Backend, config: BenchmarkConfig, *, at_ns: int) -> CeilingMeasured:
-    """Measure FLOP/s and bytes/s, each the best of what fits into 0.6 s, with at least three tries."""
-    torch, dtype = backend.torch, config.workload.dtype
-    square = torch.randn(SQUARE, SQUARE).to(getattr(torch, dtype)).to(backend.device)
-    flops = 2 * SQUARE**3 / best(backend, torch.matmul, square)
-    stream = torch.ones(STREAM_BYTES // ITEM_BYTES[dtype], dtype=getattr(torch, dtype)).to(backend.device)
-    moved = STREAM_BYTES / best(backend, lambda one, _two: one.sum(), stream)
-    return CeilingMeasured(at_ns, flops, moved)
+def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None, *, at_ns: int) -> CeilingMeasured:
+    """Measure the peaks: FLOP/s of a square product, bytes/s of memory as the best of GEMV, sum and copy.
+
+    Each is the best of what fits into half a second, with at least three tries.
+    """
+    torch, dtype = backend.torch, getattr(backend.torch, config.workload.dtype)
+    square = torch.randn(SQUARE, SQUARE).to(dtype).to(backend.device)
+    flops = 2 * SQUARE**3 / best(backend, torch.matmul, square, square)
+    count = stream_bytes(backend, config, cache_bytes) // ITEM_BYTES[config.workload.dtype] // WIDE * WIDE
+    size = count * ITEM_BYTES[config.workload.dtype]
+    stream = torch.ones(count, dtype=dtype).to(backend.device)
+    vector = torch.ones(WIDE, dtype=dtype).to(backend.device)
+    moved = [
+        size / best(backend, torch.mv, stream.view(-1, WIDE), vector),
+        size / best(backend, lambda values, _: values.sum(), stream, vector),
+    ]
+    if backend.eager:  # a lazy device may alias a copy
+        half = count // 2
+        moved.append(size / best(backend, lambda source, target: target.copy_(source), stream[:half], stream[half : 2 * half]))
+    return CeilingMeasured(at_ns, flops, max(moved))
 
 
-def best(backend: Backend, work: object, operand: object) -> float:
+def stream_bytes(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> int:
+    """Return how much memory to stream through: far more than any cache holds, and at most a quarter of what is free."""
+    wanted = max(LEAST_STREAM_BYTES, STREAM_CACHES * (cache_bytes or 0))
+    free = [bound for bound in (backend.device_memory(), available_bytes()) if bound is not None]
+    return max(WIDE * ITEM_BYTES[config.workload.dtype], min([wanted, *(each // (4 * backend.host_copies()) for each in free)]))
+
+
+def best(backend: Backend, work: Callable[[Any, Any], Any], first: Any, second: Any) -> float:
     """Return the least time of the work in seconds, the first try left out."""
-    backend.fenced(work, operand, operand)  # type: ignore[arg-type]
+    backend.fenced(work, first, second)
     end = perf_counter_ns() + EACH_NS
     times: list[int] = []
     while len(times) < LEAST_REPEATS or perf_counter_ns() < end:
-        times.append(backend.fenced(work, operand, operand))  # type: ignore[arg-type]
+        times.append(backend.fenced(work, first, second))
     return min(times) / 1e9

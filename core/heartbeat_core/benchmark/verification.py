@@ -36,10 +36,12 @@ IMPLIES = (  # the greatest error of a row up to here implies
 COARSEST = IMPLIES[-1][0]
 FLOAT32 = IMPLIES[1][0]  # with room for long sums; bfloat16 errs 30 times as much
 
-EXTRA = 4  # inspections after the run: with the last iteration and that in between six in all
-EXTRA_NS = 2_000_000_000  # no further one begins after this
-BURST_NS = 20_000_000  # of iterations before each: many small products leave behind what one alone would hide in noise
+SINGLE = 2  # iterations after the run, each on the next input: of three in a row no two can be the same product
+BURSTS = 4  # of iterations after those, with the one chosen and the last six looks at the fence in all
+EXTRA_NS = 2_000_000_000  # after this only one of each
+BURST_NS = 20_000_000  # of iterations: many small products leave behind what one alone would hide in noise
 LONGEST_BURST = 200
+CALLS = 101  # of a 2×2 product
 UNBOUNDED_NS = 10_000_000_000  # a run without an end is inspected within this time
 
 
@@ -117,8 +119,12 @@ class Inspector:
             times.append(perf_counter_ns())
         fence, idle_fence, read, idle_read = (after - before for before, after in pairwise(times))
         self.left.append(max(0, fence - idle_fence) + max(0, read - idle_read))
+        self.check_results(results)
+
+    def check_results(self, results: Sequence[tuple[int, Any]]) -> None:
+        """Check results, each against its own input."""
         for index, result in results:
-            error, row = self.check.error(backend.host_inputs[index], backend.read(result))
+            error, row = self.check.error(self.backend.host_inputs[index], self.backend.read(result))
             self.results += 1
             if error > self.worst:
                 self.worst, self.row = error, row
@@ -127,14 +133,20 @@ class Inspector:
         """Inspect a few iterations more, each waited for like the timed ones; return what was found in all."""
         self.launched = self.backend.launched()
         begun, iterate = perf_counter_ns(), self.backend.iterate
-        burst = max(1, min(LONGEST_BURST, BURST_NS // max(1, iterate()[0])))
-        for _ in range(EXTRA):
+        for _ in range(SINGLE):
+            index = self.backend.turn()
+            burst = max(1, min(LONGEST_BURST, BURST_NS // max(1, iterate()[0])))
+            self.check_results([(index, self.backend.result)])
+            if perf_counter_ns() - begun > EXTRA_NS:
+                break
+        for _ in range(BURSTS):
             index = self.backend.turn()
             for _ in range(burst):
                 iterate()
             self.inspect([(index, self.backend.result)])
             if perf_counter_ns() - begun > EXTRA_NS:
                 break
+        call_ns = self.time_calls()
         bound, error = self.backend.error_bound, self.worst
         known = math.isfinite(error)
         return Proof(
@@ -151,7 +163,17 @@ class Inspector:
             tolerance=bound,
             left_ns=sorted(self.left)[(len(self.left) - 1) // 2],
             fences=len(self.left),
+            call_ns=call_ns,
         )
+
+    def time_calls(self) -> int:
+        """Return the median time of a 2×2 product that is waited for."""
+        backend = self.backend
+        small = backend.torch.ones(2, 2).to(backend.device)
+        backend.operands = (small, small)
+        for _ in range(CALLS // 10):
+            backend.iterate()
+        return sorted(backend.iterate()[0] for _ in range(CALLS))[CALLS // 2]
 
 
 def draw_seed() -> int:

@@ -154,7 +154,7 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
     output.send(replace(proof, at_ns=output.now()))
     if config.calibrate and complete:
         with output.stage("calibrate"):
-            ceiling = calibrate(backend, config, at_ns=output.now())
+            ceiling = calibrate(backend, config, found.get("cache_bytes"), at_ns=output.now())
         output.send(replace(ceiling, at_ns=output.now()))
     if profile and complete:
         with output.stage("profile"):

@@ -35,6 +35,8 @@ def test_a_ceiling_is_kept_with_its_day(cache: CeilingCache) -> None:
         (BenchmarkConfig(backend="xla"), ENVIRONMENT),
         (BenchmarkConfig(), {**ENVIRONMENT, "threads": 1}),
         (BenchmarkConfig(), {**ENVIRONMENT, "cpu": "Xeon"}),
+        (BenchmarkConfig(), {**ENVIRONMENT, "cores": 1}),
+        (BenchmarkConfig(), {**ENVIRONMENT, "cpu_quota": 0.5}),
         (BenchmarkConfig(), {**ENVIRONMENT, "precision": "float32 in TF32 (high)"}),
         (BenchmarkConfig(), {**ENVIRONMENT, "hardware": "TPU"}),
     ],
