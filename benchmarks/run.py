@@ -24,11 +24,13 @@ FIGURES = (
     "tour",
     "runs",
     "telemetry",
+    "statistics",
 )
+SCRIPTS = {"statistics": "statistics_power"}  # a module of the first name would hide the standard library's
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure what this program promises of itself. All of it takes about 12 minutes.")
+    parser = argparse.ArgumentParser(description="Measure what this program promises of itself. All of it takes about 15 minutes.")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(FIGURES)}; default: all")
     names = parser.parse_args().figures
     if unknown := sorted(set(names) - set(FIGURES)):
@@ -40,7 +42,7 @@ def main() -> int:
     for name in names or FIGURES:
         print(f"\n{name}", flush=True)
         start = perf_counter()
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=False).returncode:
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{SCRIPTS.get(name, name)}"], cwd=ROOT, check=False).returncode:
             missed.append(name)
         print(f"({perf_counter() - start:.0f} s)", flush=True)
     print(f"\nmissed: {', '.join(missed)}" if missed else "\nall targets met")

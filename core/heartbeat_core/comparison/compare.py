@@ -390,12 +390,17 @@ def judge(comparison: Comparison, allowed: float, *, single_process: bool) -> tu
     at_risk = f". At your risk: {'; '.join(risk)}" if risk else ""
     found = f"{comparison.candidate.title} {took(ratio.value)} than {comparison.reference.title}"
     sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
-    if ratio.low > 1 and ratio.value * (ratio.low / ratio.value) ** SURER > 1 + allowed:
+    if surely_above(ratio, 1 + allowed):
         return "regression", f"{found} ({sure}); {most}{at_risk}"
     if ratio.high <= 1 + allowed:
         return "no regression", f"{found} ({sure}); {most}{at_risk}"
     above = "no more than that cannot be ruled out" if ratio.value > 1 + allowed else f"{change(ratio.high)} cannot be ruled out"
     return "cannot tell", f"{found} ({sure}); {most}, and {above}: {more(comparison, allowed)}{at_risk}"
+
+
+def surely_above(ratio: Ratio, limit: float) -> bool:
+    """Return whether a ratio is surely above a limit: its whole interval, and a little more."""
+    return ratio.low is not None and ratio.value * (ratio.low / ratio.value) ** SURER > limit
 
 
 def risks(comparison: Comparison) -> list[str]:

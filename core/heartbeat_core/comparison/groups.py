@@ -148,7 +148,7 @@ class RunGroup:
     share: float | None
     verdict: str
     reason: str
-    quality: Quality = Quality("unknown")
+    quality: Quality
     left_out: tuple[str, ...] = ()
     billed: bool = False
     usd_per_hour: float | None = None
