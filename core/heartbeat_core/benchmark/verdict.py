@@ -33,6 +33,7 @@ QUALITY_MARKS: dict[str, str] = {  # the glyph of each, the worst first
     "plausible": "✓",
 }
 NOT_COMPARABLE = ("drifting", "disturbed", "noisy")  # what keeps a run from being held against another
+BOUND_FROM = 0.5  # of the peak: from here on memory or arithmetic is said to set the limit
 NOISY = 0.10  # interquartile range over median
 
 ROUNDING = 0.01  # published peaks are rounded, v6e's to 918 or 920: nothing is refuted by less than this
@@ -119,7 +120,7 @@ def judge(
     if median_ns is None:
         return Verdict("unknown", "nothing has been measured yet")
     if floor is not None:
-        return Verdict("plausible", share_of_floor(mean_ns or median_ns, floor))
+        return Verdict("plausible", share_of_floor(mean_ns or median_ns, floor, proof.call_ns if proof else None))
     if proof is not None:
         return Verdict("plausible", f"every product was waited for, {checked(proof)}; no peak measured here yet")
     return Verdict("unknown", "no peak was measured here and the result is not checked yet")
@@ -215,9 +216,13 @@ def failed_proof(proof: Proof) -> str:
     return f"wrong result: row {proof.row:,} is off by {significant(100 * proof.error)} % of its largest value, against float64"
 
 
-def share_of_floor(ns: float, floor: Floor) -> str:
+def share_of_floor(ns: float, floor: Floor, call_ns: float | None = None) -> str:
+    """Write the share of the peak, and what sets the limit: below half of the peak something else does, such as the cost of a call."""
     share = format_share(floor.ns / ns)
     limit = f"{'its memory' if floor.bound == 'memory' else 'its arithmetic'} sets the limit"
+    if floor.ns * floor.roof.devices < BOUND_FROM * ns:
+        call = f", of which a call alone takes {format_ns(call_ns)}" if call_ns else ""
+        limit = f"less than half, so neither memory nor arithmetic sets the time{call}"
     if beats_ceiling(floor.ns, ns, floor):
         limit = "that was of its memory, and the caches hold this product's data"
     if not floor.roof.hard:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from heartbeat_core.benchmark.config import ITEM_BYTES, MatMul
 from heartbeat_core.benchmark.roofline import Roof
-from heartbeat_core.units import format_bytes, format_bytes_rate, format_rate, format_share, significant
+from heartbeat_core.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 Kind = Literal["knee", "memory", "compute", "edge", "unclear", "few"]
 
@@ -28,6 +28,7 @@ CLOSE = 0.22  # of the logarithm, typically: points within about a quarter of th
 CLEARER = 3.0  # times less squared misfit that two lines must have than one
 JACKKNIFE = 24  # parts of the points that are left out in turn, at most
 SURE = 2.0  # standard errors
+LEAST_LEFT = 0.05  # of a point, where a call takes nearly all of its time
 SLOWER = 1.1  # times a larger batch: more than noise
 
 
@@ -59,7 +60,7 @@ class Knee:
 
     ``low`` and ``high`` are measured batches that hold the knee between them, with two standard errors to spare.
     ``bytes_per_s`` and ``flops_per_s`` are those of the fitted lines. ``roof_batch`` is where a roof alone would put the knee.
-    ``padded`` are batches that take longer than a larger one, and so were counted as that one.
+    ``padded`` are batches that take longer than a larger one, and so were counted as that one. ``call_ns`` was taken off each point.
     """
 
     kind: Kind
@@ -73,10 +74,15 @@ class Knee:
     roof: Roof | None = None
     points: tuple[MeasuredPoint, ...] = ()
     padded: tuple[int, ...] = ()
+    call_ns: float | None = None
 
 
-def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None) -> Knee:
-    """Find the knee in points that differ in their batch alone."""
+def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None, call_ns: float | None = None) -> Knee:
+    """Find the knee in points that differ in their batch alone.
+
+    ``call_ns`` is what a call costs without any work, measured. It is taken off each point before the lines are fitted: a constant that
+    is fitted itself cannot be told from a soft corner.
+    """
     ordered = tuple(sorted((point for point in points if point.ns > 0), key=lambda point: point.batch))
     roof_batch = None
     if roof is not None and ordered:
@@ -84,6 +90,8 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None) -> Knee
     if len({point.batch for point in ordered}) < LEAST_POINTS:
         return Knee("few", roof_batch=roof_batch, roof=roof, points=ordered)
     least = envelope(ordered)
+    if call_ns:
+        least = tuple(MeasuredPoint(point.workload, max(point.ns - call_ns, LEAST_LEFT * point.ns)) for point in least)
     both, memory, compute = fit(least), one_line(least, memory=True), one_line(least, memory=False)
     kind, used = choose(least, both, memory, compute)
     knee = batch_of(ordered[0].workload, used) if kind == "knee" else None
@@ -99,7 +107,8 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None) -> Knee
         roof_batch=roof_batch,
         roof=roof,
         points=ordered,
-        padded=tuple(point.batch for point, floor in zip(ordered, least, strict=True) if point.ns > SLOWER * floor.ns),
+        padded=tuple(point.batch for point, floor in zip(ordered, envelope(ordered), strict=True) if point.ns > SLOWER * floor.ns),
+        call_ns=call_ns or None,
     )
 
 
@@ -292,6 +301,8 @@ def knee_serving(knee: Knee) -> str:
 def knee_notes(knee: Knee) -> tuple[str, ...]:
     """List what a reader should know before trusting the lower part of a sweep."""
     notes = []
+    if knee.call_ns:
+        notes.append(f"A call alone takes {format_ns(knee.call_ns)} (a 2×2 product): taken off each point before the lines are fitted.")
     roof, moved = knee.roof, knee.bytes_per_s
     weights = knee.points[0].workload.weight_bytes if knee.points else 0
     cached = roof is not None and not roof.hard and roof.on_chip_bytes is not None and weights <= roof.on_chip_bytes
@@ -303,7 +314,7 @@ def knee_notes(knee: Knee) -> tuple[str, ...]:
             share = format_share(moved / roof.bytes_per_s)
             notes.append(f"Small batches move {share} of what memory can: something else, such as starting a product, sets their time.")
         elif not roof.hard and moved > FAST * roof.bytes_per_s and not cached:
-            notes.append("Small batches move more than the ceiling of memory: parts of the data stayed in caches.")
+            notes.append("Small batches move more than the measured peak of memory: parts of the data stayed in caches.")
     if knee.padded:
         listed = ", ".join(f"{batch:,}" for batch in knee.padded)
         many = "Batches" if len(knee.padded) > 1 else "Batch"
@@ -317,7 +328,7 @@ def by_roof(knee: Knee) -> str:
     """State where a roof alone would put the knee."""
     if knee.roof is None:
         return ""
-    of = f"The roof of a {knee.roof.name}" if knee.roof.hard else f"The ceiling {knee.roof.source}"
+    of = f"The roof of a {knee.roof.name}" if knee.roof.hard else f"The peak {knee.roof.source}"
     if knee.roof_batch is None:
         return f" {of} has no knee for this shape: memory would set the limit at every batch."
     return f" {of} alone would put it at {rounded(knee.roof_batch)}."

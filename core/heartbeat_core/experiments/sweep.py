@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
@@ -75,7 +76,14 @@ class SweepCurve:
         """Find the knee, where it is the batch that varies."""
         if self.axis != "batch":
             return None
-        return find_knee([MeasuredPoint(point.config.workload, point.ns) for point in self.points if point.ns], self.roof)
+        return find_knee([MeasuredPoint(point.config.workload, point.ns) for point in self.points if point.ns], self.roof, self.call_ns)
+
+    @property
+    def call_ns(self) -> float | None:
+        """Return what a call costs without any work, the median of the points; None where it was not measured or is not in each time."""
+        reports = [point.report for point in self.points if point.report and point.config.method == "synchronized"]
+        costs = [report.proof.call_ns for report in reports if report.proof and report.proof.call_ns]
+        return float(median(costs)) if costs else None
 
 
 @dataclass(frozen=True)
@@ -275,6 +283,7 @@ def knee_json(knee: Knee) -> dict[str, Any]:
         "flops_per_s": knee.flops_per_s,
         "misfit": knee.misfit,
         "roof_batch": knee.roof_batch,
+        "call_ns": knee.call_ns,
         "meaning": [knee_gist(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
     }
 

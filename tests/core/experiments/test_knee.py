@@ -184,3 +184,24 @@ def test_caches_and_whatever_else_is_flat_are_not_taken_for_memory() -> None:
     assert "below it the time hardly grows" in knee_gist(slow)
     plain = find_knee(made(100), roof_of_ceiling(1e12, 30e9, "2026-11-22", 2**20))
     assert knee_notes(plain) == ()
+
+
+def test_the_cost_of_a_call_does_not_move_the_knee_where_it_is_measured() -> None:
+    """A v6e in bfloat16 whose products cost 100 µs to start, as much as moving the weights takes: 1.7 to 2.4 times off without it."""
+    chip = chip_by_name("v6e")
+    assert chip is not None
+    roof = roof_of_chip(chip, "bfloat16")
+    true = batch_at(MatMul(1, dtype="bfloat16"), roof.flops_per_s / roof.bytes_per_s)
+    assert true is not None
+    chance, near, held = random.Random(8), 0, 0
+    for _ in range(60):
+        points = []
+        for batch in BATCHES:
+            work = MatMul(batch, dtype="bfloat16")
+            ns = 1e5 + floor(work, roof).ns
+            points.append(MeasuredPoint(work, ns * math.exp(chance.gauss(0, 0.02))))
+        found = find_knee(points, roof, call_ns=1e5 * math.exp(chance.gauss(0, 0.02)))
+        near += found.batch is not None and 1 / 1.3 < found.batch / true < 1.3
+        held += found.low is not None and found.high is not None and found.low <= true <= found.high
+    assert near >= 54
+    assert held >= 54
