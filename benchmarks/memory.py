@@ -77,8 +77,8 @@ def main() -> None:
     growth = f"{after - before:.0f} MiB; {taken[-1][1]:.0f} at the end"
     finish(
         [
-            Figure("screen at 1e6 samples / an empty app, resident", before / empty, 2.5, note=note),
-            Figure("growth from 1e6 to 3e6 samples / an empty app", (after - before) / empty, 0.2, note=growth),
+            Figure("screen at 1e6 samples / an empty app, resident", before / empty, 3, note=note),
+            Figure("growth from 1e6 to 3e6 samples / an empty app", (after - before) / empty, 0.3, note=growth),
         ]
     )
 
