@@ -37,7 +37,7 @@ async def test_settings_are_seen_changed_and_written(theatre: Open, file: Path, 
         box = stage.app.screen.query_one("#field-beat-warmup", Input)
         box.value = "-1"
         await stage.settle()
-        assert "1 field to mend first." in stage.text()
+        assert "Correct 1 field first." in stage.text()
         await stage.press("ctrl+s")
         assert stage.app.screen.query("SettingsForm")
         box.value = "9"
@@ -47,7 +47,7 @@ async def test_settings_are_seen_changed_and_written(theatre: Open, file: Path, 
         await stage.press("ctrl+s")
         assert not stage.app.screen.query("SettingsForm")
         (told,) = stage.app._notifications  # on the screen it is broken into lines, depending on the path
-        assert "It holds from the next start" in told.message
+        assert "It takes effect at the next start" in told.message
     assert text_in(file).startswith("[beat]\niterations = 50  # few\nwarmup = 9\n")
     assert load_settings().screen.reduced_motion
 
@@ -75,7 +75,7 @@ async def test_what_the_environment_sets_says_that_the_file_will_not_hold(
         assert "by HEARTBEAT_BEAT_BATCH, default 128" in stage.text()
         stage.app.screen.query_one("#field-beat-batch", Input).value = "9"
         await stage.settle()
-        assert "! HEARTBEAT_BEAT_BATCH goes before the file" in stage.text()
+        assert "! HEARTBEAT_BEAT_BATCH overrides the file" in stage.text()
 
 
 def test_the_command_lists_sets_and_unsets(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The app: its panes and their controllers, the keys that hold everywhere, themes, errors, and how it is left."""
+"""The app: its panes and their controllers, global keys, themes, errors, and leaving."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class HeartbeatApp(App[None]):
             for key, title, mode in PANES
         ),
         Binding("comma", "settings", "Settings", tooltip="see and change every setting", show=False, id="app.settings"),
-        Binding("question_mark,f1", "help", "Help", tooltip="say what the keys and words mean", id="app.help"),
+        Binding("question_mark,f1", "help", "Help", tooltip="explain the keys and words", id="app.help"),
         Binding("ctrl+c,ctrl+q", "quit", "Quit", tooltip=LEAVE, show=False, priority=True, id="app.quit-now"),
         Binding("q", "quit", "Quit", tooltip=LEAVE, id="app.quit"),
     ]
 
-    # Set by whoever makes the app: the settings it was started with, how TPU VMs are reached, why a backend cannot run here (empty
+    # Set by ``bootstrap``: the settings it was started with, how TPU VMs are reached, why a backend cannot run here (empty
     # where it can), and what plays a recording.
     settings: Settings | None = None
     remote = RemoteSettings()
@@ -111,14 +111,14 @@ class HeartbeatApp(App[None]):
         self.benchmark = self.keep(BenchmarkController(self, self.context, begin, replay))
         self.context.progress = self.benchmark.progress_text
         self.heartbeat_pane = HeartbeatPane(self.context, config, self.benchmark)
-        self.panes: dict[str, Pane] = {"heartbeat": self.heartbeat_pane}  # those made so far, by mode
+        self.panes: dict[str, Pane] = {"heartbeat": self.heartbeat_pane}  # made so far, by mode
         for _, _, name in offered:
             self.add_mode(name, partial(self.open_pane, name))
         if reduced_motion:
             self.animation_level = "none"
         for own in THEMES:
             self.register_theme(own)
-        self.set_reactive(HeartbeatApp.theme, DARK.name)  # unwatched: nothing has a style yet that would have to be worked out anew
+        self.set_reactive(HeartbeatApp.theme, DARK.name)  # not watched: nothing has a style yet
         if self.chosen_theme in self.available_themes:
             self.theme = self.chosen_theme
 
@@ -129,7 +129,7 @@ class HeartbeatApp(App[None]):
         return controller
 
     def open_pane(self, mode: str) -> Pane:
-        """Return the pane of a mode, made when it is first gone to."""
+        """Return the pane of a mode, made when it is first shown."""
         if mode not in self.panes:
             self.panes[mode] = self.make_pane(mode)
         return self.panes[mode]
@@ -184,7 +184,7 @@ class HeartbeatApp(App[None]):
     # -- starting
 
     def on_mount(self) -> None:
-        # asyncio's own executor has six threads on two cores: so many jobs at TPU VMs would keep all else waiting, leaving too
+        # asyncio's own executor has six threads on two cores: many operations on TPU VMs would make everything else wait, leaving too
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="work"))
         if self.chosen_theme and self.theme != self.chosen_theme:
             report_error(self, HeartbeatError(f"there is no theme {self.chosen_theme!r}", "", "ctrl+p, Theme lists them."))
@@ -193,7 +193,7 @@ class HeartbeatApp(App[None]):
             self.call_after_refresh(self.heartbeat_pane.begin)
 
     async def on_ready(self) -> None:
-        """Fill the pane once its skeleton has been seen: refreshes asked for while starting come before any frame."""
+        """Fill the pane after its first frame: refreshes requested during the start come before any frame."""
         self.context.drawn = True
         if isinstance(self.screen, Pane):
             await self.screen.fill()
@@ -207,11 +207,11 @@ class HeartbeatApp(App[None]):
     # -- news, and messages from one feature to another
 
     async def on_state_changed(self, event: StateChanged) -> None:
-        if not self._exit:  # on the way out the widgets go one by one
+        if not self._exit:  # during the exit the widgets are removed one by one
             await event.controller.show_change()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Report the error of a worker, and show what has come of a start or a change of the run."""
+        """Report the error of a worker, and show the result of a start or change of a run."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             report_error(self, event.worker.error)
         if event.worker.group == "run" and event.worker.is_finished and not self.benchmark.changing:
@@ -233,7 +233,7 @@ class HeartbeatApp(App[None]):
 
     @work(group="leave", exit_on_error=False)
     async def leave(self) -> None:
-        """Ask where something is unfinished, then end it and wait until it is gone."""
+        """Ask if something is unfinished, then close it and wait for its end."""
         if self.leaving:
             return
         self.leaving = True
@@ -254,7 +254,7 @@ class HeartbeatApp(App[None]):
         return await self.push_screen_wait(Confirm(question, "\n".join(each.then for each in unfinished), yes, "Cancel")) is True
 
     def close_controllers(self) -> None:
-        """End what the controllers own, and wait until it is gone; called in a thread."""
+        """Close what the controllers own, and wait for its end; called in a thread."""
         for controller in self.controllers:
             controller.close()
 
@@ -278,7 +278,7 @@ class HeartbeatApp(App[None]):
         return action != "switch_mode" or bool(parameters and parameters[0] in self._modes)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer what the keys of the screen can do now, and the themes."""
+        """Yield what the keys of the screen can do now, and the themes."""
         seen: set[str] = set()
         for active in screen.active_bindings.values():
             binding = active.binding

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def open_screen(launcher: Launcher, config: BenchmarkConfig, **options: Any) -> None:
-    """Run the app until it is left; the options, and what is raised, are those of ``make_app``."""
+    """Run the app until it is left; options and errors are those of ``make_app``."""
     with make_app(launcher, config, **options) as app:
         app.run()
 
@@ -38,11 +38,11 @@ def make_app(
     demo: str | None = None,
     tour: bool = False,
 ) -> Iterator[HeartbeatApp]:
-    """Make the app, and end what stands behind it; ``flags`` name parts of the target, ``demo`` a scenario to try things in.
+    """Make the app, and close what it uses; ``flags`` set parts of the target, ``demo`` names a scenario of the emulator.
 
     Raise HeartbeatError where there is no such scenario, or no server for it.
     """
-    if demo is not None:  # said before the screen opens, not on it
+    if demo is not None:  # printed before the screen opens
         from heartbeat_core.emulator.process import require_server
         from heartbeat_core.emulator.scenario import load_scenario
 
@@ -51,7 +51,7 @@ def make_app(
     chosen, cloud = launcher.settings.screen, launcher.settings.cloud
     aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
 
-    stack = ExitStack()  # of what is made on the way
+    stack = ExitStack()  # of what has to be closed
 
     def check_monitor() -> CheckMonitor:
         from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
@@ -78,7 +78,7 @@ def make_app(
         return launcher.begin(config, label)
 
     def choose_target(event: BenchmarkOn | None) -> tuple[str, str]:
-        launcher.give_up()  # what still connects could not be reached any more
+        launcher.give_up()  # a connection that is still being made cannot be closed in another way
         if event is None:
             launcher.destination = None
             return "", launcher.backend()

@@ -63,7 +63,7 @@ def dispatch(arguments: list[str]) -> int:
 
 
 def drop_output() -> None:
-    """Discard what Python still buffers for stdout, or its last flush would fail as well."""
+    """Discard what Python still buffers for stdout, or its last flush would fail too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -71,7 +71,7 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     """Return the parser of these arguments: it lists every command, and imports only those that occur."""
     parser = CommandParser(
         prog="heartbeat-tui",
-        description="A matrix product beating live on CPU and TPU, timed honestly. Without a command: the screen.",
+        description="One matrix product, timed live on CPU or TPU, with every number checked. Without a command: the screen.",
         epilog=EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"heartbeat-tui {__version__}")

@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What leaving ends or leaves behind: "a run is on its way", and a sentence on what becomes of it."""
+    """What is unfinished when the user leaves: "a run is active", and a sentence on what becomes of it."""
 
     what: str
     then: str
 
 
 class Controller:
-    """Owns what outlives a pane; its workers run on the app, so that they outlive the pane as well."""
+    """The base of controllers: it owns what outlives a pane, and starts its workers on the app."""
 
     def __init__(self, app: App[None], context: PaneContext) -> None:
         self.app, self.context = app, context
 
     def start_thread(self, work: Callable[[], object], group: str) -> None:
-        """Do blocking work in a thread; the app reports its error."""
+        """Run blocking work in a thread; the app reports its error."""
         self.app.run_worker(work, group=group, exit_on_error=False, thread=True)
 
     def start_task(self, work: Coroutine[Any, Any, object], group: str, *, exclusive: bool = False) -> None:
-        """Do work that waits, for an answer or a thread; an ``exclusive`` one ends the others of its group."""
+        """Run work that waits; an ``exclusive`` one cancels the others of its group."""
         self.app.run_worker(work, group=group, exit_on_error=False, exclusive=exclusive)
 
     def post_change(self) -> None:
@@ -48,7 +48,7 @@ class Controller:
             self.app.post_message(StateChanged(self))
 
     async def show_change(self) -> None:
-        """Show what the monitor knows now."""
+        """Show the monitor's newest data."""
 
     def report(self, error: BaseException) -> None:
         report_error(self.app, error)
@@ -67,10 +67,10 @@ class Controller:
         with self.app.suspend():
             try:
                 code = run_in_terminal(command, environ)
-            except HeartbeatError as error:  # raised in here, it would keep Textual from taking the terminal back
+            except HeartbeatError as error:  # raised here, it would prevent Textual from resuming
                 refused = error
             if sys.__stdin__ is not None and sys.__stdin__.isatty():
-                termios.tcflush(sys.__stdin__, termios.TCIFLUSH)  # what was typed at the command is for no pane
+                termios.tcflush(sys.__stdin__, termios.TCIFLUSH)  # no pane gets what was typed for the command
             if code:
                 wait_for_enter(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
         if refused is not None:
@@ -80,15 +80,15 @@ class Controller:
     # -- leaving
 
     def unfinished(self) -> tuple[Unfinished, ...]:
-        """Name what a user should know of before leaving."""
+        """Return what is unfinished, for the question before leaving."""
         return ()
 
     def close(self) -> None:
-        """End what this controller owns, and wait until it is gone; called in a thread."""
+        """Close what this controller owns, and wait for its end; called in a thread."""
 
 
 class StateChanged(Message):
-    """A controller's monitor knows more; of many in a row the last one suffices."""
+    """The monitor of a controller has new data; a newer message replaces an older one."""
 
     def __init__(self, controller: Controller) -> None:
         super().__init__()
@@ -118,9 +118,9 @@ class CompareRunMade(Message):
 
 
 def report_error(app: App[None], error: BaseException) -> None:
-    """Show what went wrong: a HeartbeatError's own words, anything else by its name."""
+    """Show an error: the text of a HeartbeatError, the type of any other."""
     if isinstance(error, HeartbeatError) and error.exit_code == INTERRUPTED:
-        app.notify(error.title, markup=False)  # the user's own wish
+        app.notify(error.title, markup=False)  # the user has cancelled it
         return
     if isinstance(error, HeartbeatError):
         title, text = error.title, "\n".join(part for part in (error.cause, error.remedy) if part)
@@ -131,7 +131,7 @@ def report_error(app: App[None], error: BaseException) -> None:
 
 
 def wait_for_enter(question: str) -> None:
-    """Wait in the terminal for Enter, or Ctrl-C: asyncio's own way to take that would end the app."""
+    """Wait in the terminal for Enter or Ctrl-C; asyncio's handler of Ctrl-C would end the app."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with contextlib.suppress(EOFError, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Charts drawn by plotext, as lines of styled text: the one file that knows plotext.
+"""Charts drawn by plotext, as lines of styled text: only this file imports plotext.
 
 plotext has one master figure, which knows neither threads nor colours of a theme: a lock lets one chart be drawn at a time,
 and each style of a chart is drawn in a colour that stands for its name, which is read back from plotext's string.

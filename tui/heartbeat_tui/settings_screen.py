@@ -1,4 +1,4 @@
-"""Every setting, edited in place; where it came from stands beside it."""
+"""The settings screen: every setting with its source, edited in place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ YES_NO = ("true", "false")
 
 
 def name_of(key: str) -> str:
-    """Name the field of a setting: a dot is no part of a widget's name."""
+    """Return the name of a setting's field: the name of a widget has no dot."""
     return key.replace(".", "-")
 
 
@@ -51,7 +51,7 @@ def field_of(key: str) -> Field:
 
 
 class SettingsForm(Form):
-    """One field a setting."""
+    """The form: one field for each setting."""
 
     DEFAULT_CSS = """
     SettingsForm VerticalScroll { height: 1fr; }
@@ -84,7 +84,7 @@ class SettingsForm(Form):
         covered = row.source not in ("default", str(self.file))
         if text != self.before[name]:
             return (
-                Note(f"{row.source} goes before the file", "attention") if covered else Note(f"changed from {self.before[name] or 'empty'}")
+                Note(f"{row.source} overrides the file", "attention") if covered else Note(f"changed from {self.before[name] or 'empty'}")
             )
         where = "" if row.source == "default" else "from the file, " if row.source == str(self.file) else f"by {row.source}, "
         return Note(where + default)
@@ -100,7 +100,7 @@ class SettingsForm(Form):
 
 
 class SettingsScreen(Modal[Mapping[str, str]]):
-    """Ask; what is to be written where it was accepted, nothing where it was left."""
+    """The dialog; returns what to write, or nothing if it was left."""
 
     DEFAULT_CSS = """
     SettingsScreen .panel { width: 110; height: 90%; }
@@ -123,18 +123,18 @@ class SettingsScreen(Modal[Mapping[str, str]]):
 
 
 class SettingsController(Controller):
-    """``settings`` is what the program was started with, then what was written."""
+    """``settings`` are those of the start, then those that were written."""
 
     def __init__(self, app: App[None], context: PaneContext, settings: Settings) -> None:
         super().__init__(app, context)
         self.settings = settings
 
     async def open(self) -> None:
-        """Show every setting as it stands in file and environment now, with the flags of this start."""
+        """Show every setting as file and environment define it now, with the flags of this start."""
         await self.app.push_screen(SettingsScreen(self.settings, settings_file(os.environ)), self.write)
 
     def write(self, changes: Mapping[str, str] | None) -> None:
-        """Write what was changed, and apply the look of the screen; the rest holds from the next start."""
+        """Write the changes, and apply theme and motion; the rest takes effect at the next start."""
         if not changes:
             return
         path = settings_file(os.environ)
@@ -149,4 +149,4 @@ class SettingsController(Controller):
         self.app.theme = screen.theme if screen.theme in self.app.available_themes else DARK.name
         self.app.animation_level = "none" if screen.reduced_motion else "full"
         later = [key for key in changes if not key.startswith("screen.")]
-        self.app.notify(f"Written to {path}." + (" It holds from the next start on." if later else ""), markup=False)
+        self.app.notify(f"Written to {path}." + (" It takes effect at the next start." if later else ""), markup=False)

@@ -1,4 +1,4 @@
-"""The two themes of our own: one accent, the beat; two greys; ok, attention, failed."""
+"""The two themes of the program: one accent, two greys, and the colours of ok, attention and failed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The benchmark: a matrix product, timed honestly in a child process."""
+"""The benchmark: a matrix product, timed in a child process."""

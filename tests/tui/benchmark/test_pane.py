@@ -50,7 +50,7 @@ async def test_what_would_run_is_said_and_then_drawn_at_every_size(theatre: Open
 
 async def test_too_small_a_terminal_is_told_what_is_needed_and_a_larger_one_is_filled(theatre: Open) -> None:
     async with theatre(live, size=(59, 17)) as stage:
-        assert "The heartbeat needs 60 columns and 18 rows; this terminal has 59 and 17." in " ".join(stage.text().split())
+        assert "heartbeat-tui needs 60 columns and 18 rows; this terminal has 59 and 17." in " ".join(stage.text().split())
         assert "Start" not in stage.text()
         await stage.pilot.resize_terminal(80, 24)
         await stage.press("space")

@@ -269,7 +269,7 @@ async def test_a_target_that_makes_no_sense_is_not_taken(readiness: Open, survey
         await stage.press("t")
         await stage.type("nowhere")
         assert "A zone is written like us-central1-b." in stage.text()
-        assert "1 field to mend first." in stage.text()
+        assert "Correct 1 field first." in stage.text()
         await stage.press("enter")
         assert len(fake.runners) == 1
         await stage.press("escape")

@@ -153,7 +153,7 @@ async def test_wrong_pairings_are_refused_with_the_reason_as_one_types(vms: Open
         stage.fill(runtime_version="tpu-ubuntu2204-base")
         await stage.settle()
         assert "has no driver for v6e-1" in stage.words()
-        assert "1 field to mend first" in stage.words()
+        assert "Correct 1 field first" in stage.words()
         await stage.press("enter")
         assert "Create llm-tpu-vm?" not in stage.text()
 

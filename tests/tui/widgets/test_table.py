@@ -86,6 +86,18 @@ async def test_the_row_pointed_at_stays_while_others_come_and_go() -> None:
         assert app.list.key == "4"
 
 
+async def test_letters_move_as_the_other_keys_do() -> None:
+    app = Host()
+    async with app.run_test(size=(20, 5)) as pilot:
+        app.list.show_keys(keys(*range(10)))
+        await pilot.press("j", "j", "k")
+        assert app.list.key == "1"
+        await pilot.press("G")
+        assert app.list.key == "9"
+        await pilot.press("g")
+        assert app.list.key == "0"
+
+
 async def test_a_page_moves_by_what_is_seen() -> None:
     app = Host()
     async with app.run_test(size=(20, 5)) as pilot:

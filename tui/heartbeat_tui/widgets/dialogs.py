@@ -1,4 +1,4 @@
-"""A command that is shown first, runs only when that is confirmed, and is watched to its end."""
+"""Dialogs: the base of all, a question, and a command that runs when it is confirmed, with its output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Modal(ModalScreen[T]):
-    """A subclass puts a ``.panel`` in it, and in that a ``.command`` and ``.keys``, where it has these."""
+    """The base of dialogs; a subclass composes a ``.panel``, in it optionally a ``.command`` and ``.keys``."""
 
     DEFAULT_CSS = """
     Modal { align: center middle; }
@@ -35,11 +35,11 @@ class Modal(ModalScreen[T]):
         await self.run_action(event.action)
 
     def answer(self, result: T) -> None:
-        """Close by way of the app: a screen cannot wait for its own end."""
+        """Close through the app: a screen cannot wait for its own end."""
         self.app.call_later(self.dismiss, result)
 
     def copy(self, text: str, said: str = "") -> None:
-        """Put a text on the clipboard, and say so: with ``said``, where the text itself is long."""
+        """Copy a text to the clipboard and notify; ``said`` is shown instead of a long text."""
         self.app.copy_to_clipboard(text)
         self.notify(said or text, title="On the clipboard", markup=False)
 
@@ -48,7 +48,7 @@ MOST_LINES = 500  # of output kept
 
 
 class CommandScreen(Modal[None]):
-    """``state`` is shown, running or ended. A subclass mounts ``#output`` with ``#lines`` in it, and says what ``say`` is told."""
+    """A command in a dialog: ``state`` is shown, running or ended. A subclass mounts ``#lines`` in ``#output``, and defines ``say``."""
 
     DEFAULT_CSS = """
     CommandScreen #output {
@@ -61,7 +61,7 @@ class CommandScreen(Modal[None]):
     CANCELLED: ClassVar[str]
 
     class News(Message):
-        """There is more output; many of these are as good as the last one."""
+        """There is more output; a newer message replaces an older one."""
 
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, CommandScreen.News)
@@ -84,7 +84,7 @@ class CommandScreen(Modal[None]):
         raise NotImplementedError
 
     async def draw_keys(self) -> None:
-        """Offer as buttons what the keys do now."""
+        """Show a button for each key that acts now."""
         raise NotImplementedError
 
     async def begin(self, run: FixRun) -> None:
@@ -96,14 +96,14 @@ class CommandScreen(Modal[None]):
 
     @work(thread=True, group="remedy", exit_on_error=False)
     def carry_out(self, run: FixRun) -> None:
-        """Run the command in a thread; whatever comes of it is said on the screen."""
+        """Run the command in a thread; its result is shown on the screen."""
         try:
             self.post_message(self.Over(run.run()))
-        except Exception as error:  # noqa: BLE001  # said where it was asked for
+        except Exception as error:  # noqa: BLE001  # shown where the command was confirmed
             self.post_message(self.Over(None, error))
 
     def line(self, text: str) -> None:
-        """Take a line of output, from the thread that reads it."""
+        """Append a line of output; called from the thread that reads it."""
         self.output.append(text)
         self.post_message(self.News())
 
@@ -118,13 +118,13 @@ class CommandScreen(Modal[None]):
         elif self.command_run is not None and self.command_run.cancelled:
             self.say(f"! {self.CANCELLED}", "attention")
         elif event.code:
-            self.say(f"✗ it ended with code {event.code}; its last words are above", "failed")
+            self.say(f"✗ it ended with code {event.code}; its last output is above", "failed")
         else:
             self.say(f"✓ {self.DONE}", "ok")
         await self.draw_keys()
 
     def action_close(self) -> None:
-        """End the command, if it runs; else go back."""
+        """Cancel the command if it runs, else close."""
         if self.state == "running" and self.command_run is not None:
             self.say("ending …", "attention")
             self.command_run.cancel()
@@ -137,7 +137,7 @@ class CommandScreen(Modal[None]):
 
 
 class Confirm(Modal[bool]):
-    """Ask; True where the answer is yes."""
+    """A question; returns True for yes."""
 
     DEFAULT_CSS = """
     Confirm .panel { width: 64; max-width: 90%; }

@@ -22,7 +22,7 @@ MOST_SHOWN = 4  # names in a list
 
 @dataclass(frozen=True)
 class Field:
-    """One line of a form: typed, or chosen from ``choices``; ``hint`` says what it is while nothing is wrong."""
+    """One line of a form: typed, or chosen from ``choices``; ``hint`` explains it while nothing is wrong."""
 
     name: str
     label: str
@@ -32,7 +32,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Note:
-    """What is said beside a field: ``quiet``, in doubt (``attention``), wrong (``failed``), or half typed (``unfinished``)."""
+    """The text beside a field: ``quiet``, doubtful (``attention``), wrong (``failed``), or incomplete (``unfinished``)."""
 
     text: str
     kind: str = "quiet"
@@ -55,7 +55,7 @@ def form_bindings(name: str, label: str, accept: str, close: str) -> list[Bindin
 
 
 class Completion(Suggester):
-    """Completes a field from what its form knows by then."""
+    """Completes a field from what its form knows now."""
 
     def __init__(self, form: Form, name: str) -> None:
         super().__init__(use_cache=False, case_sensitive=False)
@@ -66,7 +66,7 @@ class Completion(Suggester):
 
 
 class Form(Vertical):
-    """``texts`` holds what the fields say, trimmed by nobody; a subclass says what that means.
+    """``texts`` holds the text of each field, as typed; a subclass defines what it means.
 
     It defines FIELDS, BINDINGS (``form_bindings``) and ``notes``, and optionally ``sentences``, ``first``, ``changed`` and
     ``completions``. What mounts it handles ``Form.Accepted``, and reads from its ``form`` what was entered, and ``Form.Closed``.
@@ -88,14 +88,14 @@ class Form(Vertical):
     COMPLETES: ClassVar[bool] = False  # typed fields are completed as one types
 
     class Accepted(Message):
-        """The form was accepted; what it says is read from the ``form``."""
+        """The form was accepted; read what was entered from ``form``."""
 
         def __init__(self, form: Form) -> None:
             super().__init__()
             self.form = form
 
     class Closed(Message):
-        """The form was left; nothing is to change."""
+        """The form was left; nothing changes."""
 
     def __init__(self, texts: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(classes="panel", id=id)
@@ -103,10 +103,10 @@ class Form(Vertical):
         self.wrong = 0
         self.border_title = title
 
-    # -- what a subclass says
+    # -- what a subclass defines
 
     def notes(self) -> Mapping[str, Note]:
-        """Read all fields; say of each what is wrong or worth knowing. A field without a note shows its hint."""
+        """Return what is wrong with each field, or worth knowing; a field without a note shows its hint."""
         raise NotImplementedError
 
     def sentences(self) -> Sequence[Content]:
@@ -114,14 +114,14 @@ class Form(Vertical):
         return ()
 
     def first(self) -> str:
-        """Name the field that has the focus first."""
+        """Return the name of the field that has the focus first."""
         return self.FIELDS[0].name
 
     def changed(self, name: str) -> None:
-        """Let other fields follow ``name``; ``put`` changes them."""
+        """Update other fields after a change of ``name``, with ``put``."""
 
     def completions(self, name: str, text: str) -> Sequence[str]:
-        """List what ``text`` may become in the field ``name``, best first."""
+        """Return how ``text`` may be completed in the field ``name``, the best first."""
         del name, text
         return ()
 
@@ -168,7 +168,7 @@ class Form(Vertical):
         await self.run_action(event.action)
 
     def take(self, name: str, text: str) -> None:
-        """Take in what a field says now."""
+        """Store the new text of a field."""
         if self.texts.get(name) != text:
             self.texts[name] = text
             self.changed(name)
@@ -181,7 +181,7 @@ class Form(Vertical):
         box.value = text
 
     def check(self) -> None:
-        """Read all fields and say beside each what is wrong with it, and below them what they come to."""
+        """Check all fields; show what is wrong beside each, and below them what they mean together."""
         notes = self.notes()
         self.wrong = sum(note.wrong for note in notes.values())
         for field in self.FIELDS:
@@ -189,8 +189,8 @@ class Form(Vertical):
             glyph, kind = LOOKS[note.kind]
             self.query_one(f"#hint-{field.name}", Lines).set_lines([styled(glyph + note.text, kind)])
             self.query_one(f"#field-{field.name}").set_class(note.wrong, "-wrong")
-        mend = styled(f"{self.wrong} field{'s' if self.wrong > 1 else ''} to mend first.", "attention")
-        self.query_one("#form-sentence", Lines).set_lines([mend] if self.wrong else self.sentences())
+        wrong = styled(f"Correct {self.wrong} field{'s' if self.wrong > 1 else ''} first.", "attention")
+        self.query_one("#form-sentence", Lines).set_lines([wrong] if self.wrong else self.sentences())
 
     def action_accept(self) -> None:
         if self.wrong:
@@ -202,13 +202,13 @@ class Form(Vertical):
         self.post_message(self.Closed())
 
     def action_complete(self) -> None:
-        """Take the completion offered in the field that has the focus."""
+        """Accept the completion offered in the focused field."""
         focused = self.screen.focused
         if isinstance(focused, Input):
             focused.action_cursor_right()
 
 
 def some(names: tuple[str, ...]) -> str:
-    """List the first few names, and count the rest."""
+    """Return the first few names and the number of the others."""
     more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
     return ", ".join(names[:MOST_SHOWN]) + more

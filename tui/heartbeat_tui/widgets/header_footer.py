@@ -1,4 +1,4 @@
-"""The first line: the panes there are, the one shown, and what kind of run it is."""
+"""The header with its tabs and labels, the footer with its keys, buttons, and the line of a filter."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from heartbeat_tui.widgets.text import Lines, styled
 
 Tabs = Sequence[tuple[str, str, str]]  # key, title and mode of each pane there is
 
-LOUD = ("DEMO", "EMULATED", "REPLAY")  # what must be read first
+LOUD = ("DEMO", "EMULATED", "REPLAY")  # shown first
 
 
 class Tab(Lines):
-    """The name of a pane, to be clicked."""
+    """The title of a pane; a click switches to it."""
 
     class Chosen(Message):
         """It was clicked."""
@@ -38,7 +38,7 @@ class Tab(Lines):
 
 
 class TopLine(Horizontal):
-    """Name, tabs, and labels at the right."""
+    """The header: name, tabs, and labels at the right."""
 
     def __init__(self, tabs: Tabs, current: str, labels: Sequence[str] = ()) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class TopLine(Horizontal):
 
 
 def line_of(labels: Sequence[str]) -> Content:
-    """Set the labels in a line, the loud ones first."""
+    """Return the labels in a line, the loud ones first."""
     return styled(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")
 
 
@@ -71,7 +71,7 @@ STAYING = ("help", "quit")
 
 
 class Foot(Footer):
-    """``spare`` names the actions that are left out first, in their order; after them the last go."""
+    """The footer; on a narrow screen it leaves out the actions of ``spare`` in their order, then the last ones."""
 
     def __init__(self, spare: Sequence[str] = ()) -> None:
         super().__init__(show_command_palette=False, compact=True)
@@ -96,7 +96,7 @@ class Foot(Footer):
 
 
 class KeyButton(Lines):
-    """A key that can be clicked."""
+    """A key and its label; a click does the same."""
 
     DEFAULT_CSS = """
     KeyButton { width: auto; height: 1; margin: 0 2; pointer: pointer; }
@@ -120,7 +120,7 @@ class KeyButton(Lines):
 
 
 class Sought(Input):
-    """One line below the list; the list follows as one types."""
+    """The line of a filter below a list; the list follows while one types."""
 
     DEFAULT_CSS = """
     Sought { dock: bottom; height: 1; background: $panel; }

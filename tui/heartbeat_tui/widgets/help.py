@@ -1,4 +1,4 @@
-"""The keys that work now, read from the live bindings, and the words of the pane."""
+"""The help: the keys that work now, read from the bindings, and the words of the pane."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = (
     ("steady state", "all iterations after the warm-up: the figures are made of them"),
     ("95 % CI", "the true median lies in it with 95 % confidence"),
     ("IQR", "the middle half of the samples, as a share of the median: how noisy the run is"),
-    ("p95", "19 of 20 iterations were quicker; shown from 59 iterations on"),
+    ("p95", "19 of 20 iterations are faster; shown from 59 iterations on"),
     ("peak", "the most this device can do: published for a TPU, else measured here"),
     ("MFU, MBU", "the share of peak FLOP/s and of peak memory bandwidth that was reached"),
     ("badge", "the worst finding: ✓ plausible, ! noisy or suspicious, ✗ impossible or result wrong, ? unknown"),
@@ -31,44 +31,44 @@ WORDS = (
 
 READINESS = (
     ("check", "one question; its id also works in heartbeat-tui check --only"),
-    ("✓ pass", "it is in order"),
-    ("! warn", "worth a look; it does not keep a TPU VM from starting"),
-    ("✗ fail", "a step that is left"),
-    ("? unknown", "not known, which is no pass; the reason stands beside it"),
-    ("… blocked", "not asked: another check has to be fixed first"),
-    ("– n/a", "not applicable here; counts neither for nor against"),
+    ("✓ pass", "as it should be"),
+    ("! warn", "read it; a TPU VM can start nevertheless"),
+    ("✗ fail", "to be fixed"),
+    ("? unknown", "could not be seen, which is not a pass; the reason is shown"),
+    ("… blocked", "waits for another check to be fixed"),
+    ("– n/a", "not applicable here"),
     ("fix", "the exact command; it runs only after you have seen and confirmed it"),
-    ("➤ next", "the step to do next"),
+    ("➤ next", "the next step"),
 )
 RUNS = (
     ("run", "one recording: made here, by heartbeat-tui bench, or copied into the folder from another machine"),
     ("95 % CI", "the true median lies in it with 95 % confidence"),
     ("✓", "before a run: it is marked"),
-    ("◎", "before a run: the reference that others are held against"),
+    ("◎", "before a run: the reference that others are compared with"),
     ("▸ ▾", "a group: runs that repeat one another, or the points of a sweep"),
     ("● ▲ ■ ◆", "in a comparison: the runs, the reference first"),
     ("↑", "in its chart: an iteration far above all others, beyond the top"),
     ("xla on CPU", "a rehearsal: torch_xla on this machine's CPU, not a TPU"),
-    ("! incomplete", "its program or its machine ended before the run did; what came before is whole"),
-    ("! newer", "a newer version has recorded it; update to read it"),
-    ("✗ broken", "it cannot be read; the reason stands beside it"),
+    ("! incomplete", "the worker or the machine stopped during the run; what was recorded before is complete"),
+    ("! newer", "recorded by a newer version; update to read it"),
+    ("✗ broken", "it cannot be read; the reason is shown"),
 )
 VMS = (
     ("node", "a TPU VM in the Cloud TPU API; (queued) is a request that waits for one"),
     ("● ready", "running and charged; every state is shown as Google names it"),
-    ("◐ …", "on its way from one state to another"),
+    ("◐ …", "changing its state"),
     ("○ stopped", "not running; its disk stays and is charged"),
-    ("✗ gone", "preempted, failed or suspended: it does not come back, and may hold quota"),
+    ("✗ gone", "preempted, failed or suspended: it does not come back, and may use quota"),
     ("no driver", "its runtime does not fit its chips: programs find no TPU"),
     ("$/h", "an estimate from the public price list of the date shown; no discounts, no disks"),
-    ("since start", "at most so much since it was created, as if it had run all the time"),
+    ("since start", "an upper bound since its creation, as if it had run all the time"),
     ("! age", "READY for more than 8 hours: it may have been forgotten"),
 )
 OF_PANES = {"readiness": READINESS, "vms": VMS, "heartbeat": WORDS, "runs": RUNS}
 
 
 def key_rows(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
-    """List each command of ours once, its keys and what it does now; those of the app come last."""
+    """Return each command once with its keys and what it does now; those of the app come last."""
     keys: dict[str, list[str]] = {}
     texts: dict[str, str] = {}
     for active in bindings:
@@ -82,7 +82,7 @@ def key_rows(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[tuple[str
 
 
 class Help(Modal[None]):
-    """Keys at the left, words at the right."""
+    """The dialog of keys and words."""
 
     DEFAULT_CSS = """
     Help .panel { width: 84; max-width: 90%; max-height: 90%; }
@@ -106,7 +106,7 @@ class Help(Modal[None]):
 
 
 def rows_of(pairs: Iterable[tuple[str, str]]) -> ComposeResult:
-    """Set keys or words beside what they mean, which wraps in a column of its own."""
+    """Return a row for each key or word and its meaning, which wraps in its own column."""
     for term, says in pairs:
         with Horizontal(classes="word"):
             yield Lines(classes="term").with_text(styled(term, "accent"))

@@ -1,4 +1,4 @@
-"""How the steady samples are distributed, with the median and p95 marked."""
+"""The histogram of the steady samples, with the median and p95 marked; bars and progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(share: float, width: int) -> str:
-    """Draw a share from 0 to 1 of ``width`` cells; whatever is more than nothing is seen."""
+    """Return a bar for a share from 0 to 1 of ``width`` cells; more than 0 is always visible."""
     eighths = min(8 * width, round(8 * width * share))
     if share > 0:
         eighths = max(1, eighths)
@@ -27,18 +27,18 @@ def bar(share: float, width: int) -> str:
 
 
 def progress(share: float, width: int) -> tuple[str, str]:
-    """Draw how far a run is, in half cells: the part done, the part to come."""
+    """Return the progress of a run in half cells: the part done, the rest."""
     halves = min(2 * width, max(0, round(2 * width * share)))
     done = "━" * (halves // 2) + ("╸" if halves % 2 else "")
     return done, "─" * (width - len(done))
 
 
 MARK_CELLS = 14
-FEW = 3  # bars too short to be told apart have their count written beside them
+FEW = 3  # the count is written beside bars this short
 
 
 def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "accent") -> list[Content]:
-    """Draw one bar for each bin, in this ink; ``marks`` names values, in nanoseconds, where they fall."""
+    """Return one bar for each bin in this style; ``marks`` are named values in nanoseconds."""
     most = max((each.count for each in bins), default=0)
     if not most or width < 24:
         return []
@@ -47,7 +47,7 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "
     decimals = next(digits for digits in range(10) if round(step, digits) >= 0.999 * step and round(step, digits) <= 1.001 * step)
     labels = [f"{each.low_ns / size:,.{decimals}f}" for each in bins]
     if bins[-1].high_ns - bins[-1].low_ns > 1.01 * step * size:
-        labels[-1] = f"≥ {labels[-1]}"  # what lies far above is gathered there
+        labels[-1] = f"≥ {labels[-1]}"  # the last bin holds all samples far above
     gutter = max(map(len, labels)) + 1
     room = width - gutter - 2 - MARK_CELLS
     lines = []
@@ -69,7 +69,7 @@ class Histogram(LiveLines):
     redraw: Callable[[], None] | None = None
 
     def show(self, histogram: Callable[[int], tuple[Bin, ...]], marks: dict[str, float]) -> None:
-        """Draw at this size, and again at every other size the widget takes."""
+        """Draw now, and again after every change of size."""
 
         def redraw() -> None:
             width, height = self.size

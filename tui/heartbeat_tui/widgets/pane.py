@@ -1,4 +1,4 @@
-"""What all panes have in common: the line at the top, a body that comes after the first frame, keys, forms and a least size."""
+"""The bases of panes: the header, a body mounted after the first frame, keys, forms, the least size; lists and charts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROGRESS_S = 1.0  # from one look at a run on its way to the next
 
 @dataclass
 class PaneContext:
-    """What every pane knows of the program: the panes there are, labels shown at all times (such as DEMO), and the first frame."""
+    """What every pane knows of the program: all panes, labels that are always shown (such as DEMO), and the first frame."""
 
     tabs: Tabs
     banner: tuple[str, ...] = ()
@@ -42,10 +42,10 @@ def pane_key(pane: str, keys: str, action: str, label: str, tooltip: str, *, sho
 
 
 class Pane(Screen[None]):
-    """``fill`` mounts what the first frame does without, ``draw`` shows the state, ``offered`` says which keys act now."""
+    """``fill`` mounts what the first frame lacks, ``draw`` shows the state, ``offered`` returns which keys act now."""
 
     OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
-    SPARE: ClassVar[tuple[str, ...]] = ()  # those that a narrow screen leaves to the help, in this order
+    SPARE: ClassVar[tuple[str, ...]] = ()  # the keys that a narrow screen shows only in the help, in this order
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -73,7 +73,7 @@ class Pane(Screen[None]):
             self.query_one(TopLine).show_progress(self.context.progress())
 
     async def mount_foot(self) -> None:
-        """Mount the line of keys, which waits for its bindings."""
+        """Mount the footer, which waits for its bindings."""
         from heartbeat_tui.widgets.header_footer import Foot
 
         await self.mount(Foot(self.SPARE))
@@ -86,7 +86,7 @@ class Pane(Screen[None]):
         raise NotImplementedError
 
     def offered(self) -> dict[str, bool]:
-        """Return of actions whether they can be done in this state; those not named can."""
+        """Return which actions are possible in this state; actions that are not named are."""
         return {}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -94,7 +94,7 @@ class Pane(Screen[None]):
         return action not in self.OWN or (self.form is None and self.offered().get(action, True))
 
     async def open_form(self, form: Form, *, before: int | None = None) -> None:
-        """Put a form into the pane; one that is open stays."""
+        """Mount a form in the pane; a form that is open stays."""
         if self.form is None:
             self.form = form
             self.add_class("-form")
@@ -111,7 +111,7 @@ class Pane(Screen[None]):
             self.refresh_bindings()
 
     def refocus(self) -> None:
-        """Focus what had the focus before a form."""
+        """Focus what had the focus before the form."""
 
     async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
@@ -127,7 +127,7 @@ class Pane(Screen[None]):
 
     def on_resize(self) -> None:
         width, height = self.app.size
-        least = f"The heartbeat needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
+        least = f"heartbeat-tui needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
         self.query_one("#too-small", Lines).set_lines([styled(least, "attention")])
 
     async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
@@ -140,7 +140,7 @@ class Pane(Screen[None]):
 
 
 class ListPane(Pane):
-    """``draw`` keeps to what is ``sought``; the line it is typed on stands at the foot of ``PANEL``."""
+    """A list with a filter: ``draw`` shows the rows that match ``sought``, typed in a line at the bottom of ``PANEL``."""
 
     PANEL: ClassVar[str]
     MAY_BE_SOUGHT: ClassVar[str]  # in words, while nothing is typed
@@ -156,7 +156,7 @@ class ListPane(Pane):
         return bool(self.sought) or self.seeker is not None
 
     async def action_seek(self) -> None:
-        # Input costs 30 ms to import; the first frame does without
+        # Input costs 30 ms to import, which the first frame does not need
         from heartbeat_tui.widgets.header_footer import Sought
 
         if self.seeker is None:
@@ -166,7 +166,7 @@ class ListPane(Pane):
         self.refresh_bindings()
 
     async def stop_seeking(self) -> None:
-        """Filter nothing any more, and take the line away."""
+        """Clear the filter and remove its line."""
         self.sought = ""
         if self.seeker is not None:
             seeker, self.seeker = self.seeker, None
@@ -191,31 +191,31 @@ class ListPane(Pane):
 
 
 def chart_keys(pane: str) -> tuple[Binding, ...]:
-    """Make the bindings; their ids begin with the name of the pane."""
+    """Return the bindings; their ids begin with the name of the pane."""
     return tuple(
         pane_key(pane, *key)
         for key in (
             ("z", "zoom", "Steady", "show the steady state alone"),
-            ("z", "unzoom", "Whole run", "show the first beats and the warm-up as well"),
+            ("z", "unzoom", "Whole run", "show the first iterations and the warm-up too"),
             ("l", "linear", "Linear", "draw latencies on a linear scale"),
             ("l", "log", "Log", "draw latencies on a logarithmic scale"),
-            ("d", "details", "Details", "show the figures and what they mean"),
+            ("d", "details", "Details", "show the figures and findings"),
             ("d", "chart", "Chart", "show the chart"),
         )
     )
 
 
 class ChartPane(Pane):
-    """Draws a whole run or its steady state, on a linear scale or a logarithmic one."""
+    """A chart of a whole run or of its steady state, with a linear or a logarithmic scale."""
 
     steady_only, log_scale = False, True
 
     def draw_anew(self) -> None:
-        """Draw what a key has changed."""
+        """Draw again after a key."""
         self.draw()
 
     def chart_offers(self, *, charted: bool, detailed: bool) -> dict[str, bool]:
-        """Return which of the keys do something: with a chart, and with more to show than there is room for."""
+        """Return which keys of the chart act: with a chart, and with details that have no room beside it."""
         return {
             "zoom": charted and not self.steady_only,
             "unzoom": charted and self.steady_only,

@@ -33,8 +33,8 @@ class LinesList(ScrollView, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "end(0)", "Top", show=False),
-        Binding("end", "end(-1)", "Bottom", show=False),
+        Binding("home,g", "end(0)", "Top", show=False),
+        Binding("end,G", "end(-1)", "Bottom", show=False),
         Binding("enter", "choose", "Open", show=False),
     ]
     ALLOW_SELECT = False

@@ -1,4 +1,4 @@
-"""Lines drawn while a run beats: what they cost is taken from the beat, so only rows that differ are drawn anew."""
+"""Styled lines of text. Drawing takes processor time from a run, so only rows that differ are drawn again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
 
-# ink -> style; the theme gives the colours, so that NO_COLOR and the ansi themes work as well
+# name -> style; the theme defines the colours, so that NO_COLOR and the ansi themes work as well
 STYLES = {
     "plain": "",
     "quiet": "$text-muted",
@@ -33,12 +33,12 @@ STYLES = {
 
 
 def styled(text: str, kind: str) -> Content:
-    """Colour plain text, foreign or our own: it is never read as markup."""
+    """Return plain text in a style; it is never read as markup, wherever it comes from."""
     return Content.styled(text, STYLES[kind])
 
 
 def styled_line(pieces: Iterable[tuple[str, str]]) -> Content:
-    """Make one line of pieces, each a text and its ink; one without an ink is plain."""
+    """Return one line of pieces, each a text and the name of its style; an empty name is plain."""
     return Content.assemble(*(styled(text, kind) if kind else text for text, kind in pieces))
 
 
@@ -74,7 +74,7 @@ def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[objec
 
 
 def retitle(widget: Widget, title: str, subtitle: str = "") -> None:
-    """Set the titles of a widget where they differ: setting the same ones would redraw all of it."""
+    """Set the titles of a widget if they differ: setting the same ones would redraw all of it."""
     if (widget.border_title or "") != title:
         widget.border_title = title
     if (widget.border_subtitle or "") != subtitle:
@@ -82,7 +82,7 @@ def retitle(widget: Widget, title: str, subtitle: str = "") -> None:
 
 
 class LiveLines(Lines):
-    """Lines of which a few change at a time; nothing is laid out while their number stays, nothing drawn while hidden."""
+    """Lines of which a few change; no layout while their number stays the same, no drawing while hidden."""
 
     lines: tuple[Content, ...] = ()
     rows: Sequence[Strip] = ()  # as drawn: a line that wraps makes several
@@ -113,7 +113,7 @@ class LiveLines(Lines):
         return self.grows and rows != height and max(rows, height) > room
 
     def make_rows(self) -> None:
-        """Set every line at the present width; one that was there before is taken as it was."""
+        """Render every line at the present width; lines that were there before are reused."""
         made_for = self.looks
         kept = self.kept if made_for == self.made_for else {}
         width, style = self.size.width, self.visual_style
@@ -132,7 +132,7 @@ class LiveLines(Lines):
         return self.size.width, self.visual_style, self.app.theme
 
     def on_show(self) -> None:
-        """Draw what has changed while nobody looked."""
+        """Draw what has changed while the widget was hidden."""
         self.hidden = False
         self.refresh(layout=self.grows)
 
@@ -151,7 +151,7 @@ class LiveLines(Lines):
 
 
 def sentence(text: str) -> str:
-    """Begin with a capital letter, but for a name such as torch_xla, and end with a full stop."""
+    """Return a text with a capital letter (not for a name such as torch_xla) and a full stop."""
     text = text.strip()
     first = text[:1] if "_" in text.partition(" ")[0] else text[:1].upper()
     return first + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
