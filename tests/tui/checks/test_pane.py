@@ -230,8 +230,8 @@ async def test_the_banner_is_shown_in_every_pane(readiness: Open) -> None:
 async def test_help_knows_the_keys_of_this_pane(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("question_mark")
-        assert "Ask every check again." in stage.text()
-        assert "which is no pass" in stage.text()
+        assert "Run all checks again." in stage.text()
+        assert "which is not a pass" in stage.text()
 
 
 async def test_without_a_checkup_there_is_no_such_pane() -> None:
