@@ -44,7 +44,6 @@ STAGES = {
     "device": "opening the device",
     "allocate": "allocating the matrices",
     "transfer": "copying them to the device",
-    "reference": "computing the reference of the result check",
     "reference": "preparing the result check",
     "proof": "checking the result",
     "calibrate": "measuring the peaks of this machine",
