@@ -88,6 +88,8 @@ def quality_of(
         found.append(("noisy", f"IQR {significant(100 * statistics.relative_iqr, 2)} % of the median"))
     if statistics is not None and statistics.modes and statistics.median_low_ns is None:
         found.append(("noisy", "the times go to and fro between two modes"))
+    if len(found) > 1 and verdict.kind in ("plausible", "unknown"):
+        found.remove((verdict.kind, verdict.reason))  # it is no reason for what is worse
     order = list(QUALITY_MARKS)
     found.sort(key=lambda each: order.index(each[0]))
     return Quality(found[0][0], tuple(reason for _, reason in found))

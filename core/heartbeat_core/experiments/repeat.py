@@ -30,6 +30,7 @@ from heartbeat_core.experiments.experiment import Experiment, Trial, ending_erro
 from heartbeat_core.units import significant
 
 MOST = 100  # processes of a candidate
+TIMES_FROM = 1.95  # the factor from which on a ratio is written in times, not percent
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,9 @@ class PairedRatio:
         """State which is faster, and how surely."""
         low, high = self.interval.low, self.interval.high
         if low <= 1 <= high:
-            most = significant(100 * max(high - 1, 1 - low), 2)
-            return f"no difference that {self.pairs} pairs of processes can show; one of more than {most} % is ruled out"
+            most = max(high, 1 / low)
+            ruled_out = f"{significant(100 * (most - 1), 2)} %" if most < TIMES_FROM else f"{significant(most, 2)} ×"
+            return f"no difference that {self.pairs} pairs of processes can show; one of more than {ruled_out} is ruled out"
         if self.interval.value > 1:
             return f"{self.interval.value:.3g} times as long ({low:.3g} to {high:.3g})"
         return f"{1 / self.interval.value:.3g} times as fast ({1 / high:.3g} to {1 / low:.3g})"

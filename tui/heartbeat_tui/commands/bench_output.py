@@ -155,7 +155,7 @@ def check_words(proof: Proof) -> str:
     counted_by_device = "" if proof.executed is None else f"; {proof.executed} of {proof.expected} products launched"
     what = f"result verified: {checked(proof)}" if proof.passed else failed_proof(proof)
     left = "" if proof.left_ns is None else f"; {format_ns(proof.left_ns)} of work left after the last synchronize"
-    return f"{what}, error as of {proof.implies}{counted_by_device}{left}"
+    return f"{what}, error implies {proof.implies}{counted_by_device}{left}"
 
 
 def statistics_rows(report: Report) -> Iterator[Row]:
