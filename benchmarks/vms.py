@@ -62,7 +62,7 @@ class Outcome:
 
     @property
     def forgotten(self) -> bool:
-        """Tell whether there is one that was not said to be there, or none where one was said to be."""
+        """Return whether a TPU VM exists that was not reported, or one was reported that does not exist."""
         return (self.said == "nothing" and bool(self.zones)) or (self.said == "there" and not self.zones)
 
 

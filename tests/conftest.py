@@ -46,7 +46,7 @@ def die(number):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests that start real ssh connections or torch_xla more time than the others."""
+    """Allow the tests that start real ssh connections or torch_xla more time than the others."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here / "xla") or item.path.is_relative_to(here / "remote"):
@@ -65,7 +65,7 @@ def leave_no_trace(patch: pytest.MonkeyPatch, home: Path) -> None:
 
 @pytest.fixture(scope="session")
 def xla_python() -> str:
-    """Give the interpreter that has torch_xla; skip the test where there is none."""
+    """Return the interpreter that has torch_xla; skip the test if there is none."""
     if not XLA_PYTHON:
         pytest.skip("no torch_xla here: heartbeat-tui backend install xla")
     return XLA_PYTHON
@@ -80,7 +80,7 @@ def _no_trace_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder that this test's settings, caches and recordings go to."""
+    """Return the folder of this test's settings, caches and recordings."""
     folder = tmp_path_factory.mktemp("home")
     leave_no_trace(monkeypatch, folder)
     return folder

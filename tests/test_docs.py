@@ -1,4 +1,4 @@
-"""What the pages under docs/ tell people to type: every command parses, and those marked harmless do what they say."""
+"""The commands on the pages under docs/: all parse, and those marked harmless do what they say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HARMLESS = "<!-- harmless -->\n"
 
 
 def commands(*, harmless: bool = False) -> list[tuple[str, list[str], int]]:
-    """Give page, words and exit code of each command of ours; a comment may name another code than 0."""
+    """Return page, words and exit code of each command of ours; a comment may name another code than 0."""
     found = []
     for page in PAGES:
         for block in re.findall(rf"({HARMLESS})?^```sh\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):

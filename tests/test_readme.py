@@ -1,4 +1,4 @@
-"""What the README tells people to type exists: commands, flags, make's targets, links and settings."""
+"""What the README names exists: commands, flags, make's targets, links and settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 def lines() -> list[list[str]]:
-    """Give each line of the shell blocks as words, without its comment and the variables set before the command."""
+    """Return each line of the shell blocks as words, without its comment and the variables before the command."""
     words = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     return [[word for at, word in enumerate(line) if "=" not in word or at > 0] for line in words if line]
 
@@ -36,7 +36,7 @@ def made() -> list[list[str]]:
 
 
 def commands() -> list[list[str]]:
-    """Give the arguments of each command of ours, those passed through make among them."""
+    """Return the arguments of each command of ours, those passed through make too."""
     own = [line[1:] for line in lines() if Path(line[0]).name == PROGRAM]
     through_make = [shlex.split(word.removeprefix("ARGS=")) for line in made() for word in line if word.startswith("ARGS=")]
     inline = [shlex.split(text.removeprefix(PROGRAM)) for text in re.findall(rf"`{PROGRAM}( [^`]+)`", README)]

@@ -75,7 +75,7 @@ LogLevel ERROR
 
 
 def missing() -> str:
-    """Say why these tests cannot run here, nothing where they can."""
+    """Return why these tests cannot run here, nothing if they can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux: an sshd that asks a program for its keys runs as root"
     if shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
@@ -200,7 +200,7 @@ class Cluster:
     sshds: tuple[Sshd, ...]
 
     def settings(self, **changes: Any) -> RemoteSettings:
-        """Give settings that lead to the two sshd, and to this Python there."""
+        """Return settings that lead to the two sshd, and to this Python there."""
         plain = RemoteSettings(ssh_flags=f"-p {self.port}", folder=str(self.folder), python=sys.executable)
         return replace(plain, **changes)
 
@@ -219,7 +219,7 @@ class Cluster:
         return Destination(named, PROJECT, self.url, self.settings(**changes), find)
 
     def environ(self) -> dict[str, str]:
-        """Give the environment for our own commands."""
+        """Return the environment for our own commands."""
         return {
             **os.environ,
             "HEARTBEAT_CLOUD_ENDPOINT": self.url,

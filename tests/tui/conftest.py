@@ -79,17 +79,17 @@ class Driven:
             box.cursor_blink = False
 
     def look(self) -> None:
-        """Have drawn what is drawn by the clock."""
+        """Draw what a timer draws."""
 
     def text(self) -> str:
-        """Give what the screen shows, line by line."""
+        """Return the screen as text, line by line."""
         return "\n".join("".join(segment.text for segment in line) for line in self.app.screen._compositor.render_strips())
 
     def words(self) -> str:
         return " ".join(self.text().replace("│", " ").split())
 
     def line(self, word: str) -> str:
-        """Give the first line of the screen that holds a word."""
+        """Return the first line of the screen that has a word."""
         return next(line for line in self.text().splitlines() if word in line)
 
     def offered(self) -> set[str]:

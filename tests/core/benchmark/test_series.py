@@ -34,7 +34,7 @@ def samples(phase: Phase, start: int, *total: int, **parts: list[int]) -> Sample
 
 
 def a_run() -> Series:
-    """Give a series with a cold beat, three of warm-up and four steady ones."""
+    """Return a series with a cold iteration, three of warm-up and four steady ones."""
     series = Series()
     series.apply(Started(0, SCHEMA, "0", 1, "2026-11-22T12:00:00+00:00", BenchmarkConfig(warmup=4, iterations=4).to_json()))
     series.apply(samples("cold", 0, 900))

@@ -158,7 +158,7 @@ def test_every_part_of_an_iteration_is_told_and_a_compilation_marked() -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Give the methods a clock that the test moves."""
+    """Replace the clock of the methods by one that the test moves."""
     now = [0]
     monkeypatch.setattr(methods, "perf_counter_ns", lambda: now[0])
     return now

@@ -62,7 +62,7 @@ Run(BenchmarkConfig(), ProcessLauncher()).wait()
 
 
 def tell(order: bytes) -> tuple[list[Record], subprocess.CompletedProcess[bytes]]:
-    """Give a worker its order and nothing more; return what it said."""
+    """Send a worker its order and nothing more; return its output."""
     done = subprocess.run(COMMAND, input=order, capture_output=True, timeout=LONG_S, check=False)
     return [decode(line) for line in done.stdout.splitlines()], done
 
@@ -215,7 +215,7 @@ def test_an_unknown_order_changes_nothing_but_is_no_pause(orders: Orders) -> Non
 class TestWithTorch:
     @pytest.fixture(scope="class")
     def told(self, small: Small) -> list[Record]:
-        """Give all that one short run says; its stdin has ended already, which is no reason not to say it."""
+        """Return all records of one short run; its stdin has ended already, which must not matter."""
         with worker({"plan": small(warmup=3, iterations=10).to_json()}) as process:
             return list(records(process))
 

@@ -135,5 +135,5 @@ def free_port() -> int:
 
 @pytest.fixture
 def answer() -> type[Answer]:
-    """Give the class of answers: test files cannot import one another."""
+    """Return the class of answers: test files cannot import one another."""
     return Answer

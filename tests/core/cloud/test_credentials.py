@@ -53,7 +53,7 @@ def service_account_file(path: Path, key: str, token_uri: str) -> Path:
 
 @pytest.fixture
 def google(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Have tokens and APIs asked of the server, as Google's would be."""
+    """Send requests for tokens and APIs to the server, as to Google's."""
     monkeypatch.setattr("google.oauth2.credentials._GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"{server.url}/token")
     for service in ("tpu", "oauth2"):
         monkeypatch.setitem(services(), service, server.url)

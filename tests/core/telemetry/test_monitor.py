@@ -45,7 +45,7 @@ def program(tmp_path: Path) -> Callable[[str], str]:
 
 @pytest.fixture
 def free_port() -> Iterator[int]:
-    """Give a port that nobody listens on; it is held meanwhile, so that nobody comes to."""
+    """Return a port without a listener; it stays bound, so that no other program takes it."""
     with socket.socket() as held:
         held.bind(("localhost", 0))
         yield held.getsockname()[1]

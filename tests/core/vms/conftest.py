@@ -59,7 +59,7 @@ class Cloud:
         return found
 
     def advance_at(self, **moments: float) -> Callable[[OperationStep], None]:
-        """Give what hears of steps, and moves the emulator's clock on by so many seconds at the first step of each kind."""
+        """Return a listener that moves the emulator's clock by so many seconds at the first step of each kind."""
 
         def hear(step: OperationStep) -> None:
             self.steps.append(step)
@@ -69,7 +69,7 @@ class Cloud:
         return hear
 
     def stop_at(self, what: str, detail: str = "") -> Callable[[OperationStep], None]:
-        """Give what hears of steps, and orders to stop at the first such one."""
+        """Return a listener that cancels at the first such step."""
 
         def hear(step: OperationStep) -> None:
             self.steps.append(step)
@@ -107,5 +107,5 @@ def mishap(method: str, path: str, what: str, times: int = 1, seconds: float = 0
 
 @pytest.fixture
 def befall() -> Callable[..., str]:
-    """Give what writes mishaps: test files cannot import one another."""
+    """Return the function that writes mishaps: test files cannot import one another."""
     return mishap

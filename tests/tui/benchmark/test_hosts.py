@@ -27,7 +27,7 @@ MS = 1_000_000
 
 
 def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
-    """Have the next run beat on two hosts at once, each as slow as it is told."""
+    """Make the next run one of two hosts, each with the given time per iteration."""
     runs: list[FakeRun] = []
 
     def start(host: Host) -> Any:

@@ -191,7 +191,7 @@ class ReadinessStage(Driven):
         await settled(self.app)
 
     def details(self) -> str:
-        """Give what is said of the check pointed at, its lines joined."""
+        """Return the details of the selected check, its lines joined."""
         lines = [self.pane.query_one(name, Lines).content.plain for name in ("#details-question", "#details-text")]
         return " ".join(" ".join(lines).split())
 

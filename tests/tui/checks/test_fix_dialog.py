@@ -29,7 +29,7 @@ OWN = "import sys; print('argument:', sys.argv[1]); print('[red]no markup[/]'); 
 
 
 def mended_by(answers: tuple[Result, ...], *remedies: Remedy) -> tuple[Result, ...]:
-    """Give the Cloud Quotas API other remedies."""
+    """Replace the fixes of the Cloud Quotas API."""
     return tuple(replace(answer, remedies=remedies) if answer.id == "api.cloudquotas" else answer for answer in answers)
 
 

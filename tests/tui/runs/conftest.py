@@ -91,7 +91,7 @@ class Hall(Theatre):
         return [line.strip("│ ").strip() for line in self.text().splitlines()]
 
     def line(self, word: str) -> str:
-        """Give the first line that has the word."""
+        """Return the first line that has the word."""
         return next(line for line in self.lines() if word in line)
 
 

@@ -79,7 +79,7 @@ class VmsStage(Driven):
             return json.loads(answer.read())
 
     def row(self, name: str) -> str:
-        """Give the line of the list that tells of this one."""
+        """Return the line of the list for this TPU VM."""
         return next(line for line in self.text().splitlines() if line.startswith("│") and f" {name} " in line)
 
     def names(self) -> list[str]:

@@ -82,7 +82,7 @@ class Backend(ABC):
         self.read(self.inputs[0])  # and what a first read sets up
 
     def turn(self) -> int:
-        """Give the next product the next input, its last row rewritten; return the number of the input."""
+        """Take the next input for the next product, its last row rewritten; return the number of the input."""
         index = self.turned = (self.turned + 1) % len(self.inputs)
         self.rewrite(index)
         self.operands = (self.inputs[index], self.weights)
