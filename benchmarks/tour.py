@@ -13,7 +13,7 @@ from heartbeat_core.tour.tour import STEPS, WORK
 
 def waited_for() -> list[int]:
     """Return how many of the handbook's products each step waits for; those of its own timing method are not computed one by one."""
-    configs = [step.plan for step in STEPS if step.plan is not None and step.plan.workload == WORK]
+    configs = [step.config for step in STEPS if step.config is not None and step.config.workload == WORK]
     return [config.warmup + (config.iterations or 0) for config in configs if config.method == "synchronized"]
 
 

@@ -1,6 +1,6 @@
-"""Starts runs as the settings say: which backend, under which Python, recorded where.
+"""Starts runs by the settings: the backend, its Python, the place, and the recording.
 
-What only a run needs is imported when one starts: the first frame of the screen comes before that, and 35 ms sooner.
+What only a run needs is imported when one starts, so that the first frame of the screen is 35 ms earlier.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ MIB = 2**20
 
 
 class Launcher:
-    """Holds what all runs of one program have in common. Make it before the program gives way: see ``ProcessLauncher``."""
+    """What all runs of one program share. Make it before the program lowers its priority: see ``ProcessLauncher``."""
 
     def __init__(self, settings: Settings, *, python: str = "") -> None:
         self.settings = settings
         self.python = python
         self.spawner = ProcessLauncher()
-        self.destination: Destination | None = None  # where runs go that do not stay here
+        self.destination: Destination | None = None  # where runs go, None for this machine
 
     def backend(self) -> str:
-        """Choose the backend: the one set, or the TPU's on a TPU VM and where the PCI bus shows a TPU, else the CPU."""
+        """Return the backend: the one that is set, else the TPU's on a TPU VM or with a TPU on the PCI bus, else the CPU."""
         chosen = self.settings.beat.backend
         if chosen != "auto":
             return chosen
         return (tpu_backend() if self.destination is not None or scan_tpus() else host_backend()).name
 
     def config(self) -> BenchmarkConfig:
-        """Make the plan that the settings describe; raise HeartbeatError where it makes no sense."""
+        """Return the config of the settings; raise HeartbeatError if it is not valid."""
         beat = self.settings.beat
         return BenchmarkConfig(
             workload=MatMul(beat.batch, beat.hidden, beat.intermediate, beat.dtype),
@@ -61,7 +61,7 @@ class Launcher:
         )
 
     def interpreter(self, backend: str) -> str | None:
-        """Find the Python a backend runs under, None for our own."""
+        """Return the Python that a backend runs under, None for our own."""
         configured: str = self.python or self.settings[f"backends.{backend}.python"]
         if configured:
             return str(Path(configured).expanduser())
@@ -71,7 +71,7 @@ class Launcher:
         return None
 
     def lacks(self, backend: str) -> str:
-        """Return what is missing for a backend to run here, empty where nothing is known to be; no device is opened."""
+        """Return what a backend lacks here, empty if nothing is known; no device is opened."""
         from importlib.util import find_spec
 
         info = BACKENDS[backend]
@@ -79,9 +79,9 @@ class Launcher:
             return ""
         return f"{info.package} is not installed here."
 
-    def start(  # what a run is started with, each by its name
+    def start(
         self,
-        plan: BenchmarkConfig,
+        config: BenchmarkConfig,
         *,
         save: bool | None = None,
         sinks: tuple[Sink, ...] = (),
@@ -91,7 +91,7 @@ class Launcher:
     ) -> Run:
         """Start a run, recorded under ``label``, on ``host``, the first of the destination, or here; ``profile`` is a folder here.
 
-        Raise HeartbeatError where it cannot start.
+        Raise HeartbeatError if it cannot start.
         """
         if host is None and self.destination is not None:
             host = self.destination.hosts()[0]
@@ -100,35 +100,35 @@ class Launcher:
 
         kept, recording = self.settings.recordings, None
         if kept.save if save is None else save:
-            recording = Recording.create(self.recordings(), plan, kept.limit_mib * MIB, label)
+            recording = Recording.create(self.recordings(), config, kept.limit_mib * MIB, label)
             sinks = (*sinks, recording)
-        place, witness = self.place(plan, host), self.witness(plan, host)
-        run = Run(plan, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness, profile=profile)
+        place, witness = self.place(config, host), self.witness(config, host)
+        run = Run(config, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness, profile=profile)
         run.path = recording.path if recording else None
         return run
 
-    def place(self, plan: BenchmarkConfig, host: Host | None) -> RunTarget:
-        """Return where a run takes place."""
+    def place(self, config: BenchmarkConfig, host: Host | None) -> RunTarget:
+        """Return where a run takes place: here, or on a host."""
         if host is None:
             from heartbeat_core.benchmark.target import LocalTarget
 
-            return LocalTarget(self.interpreter(plan.backend))
+            return LocalTarget(self.interpreter(config.backend))
         from heartbeat_core.remote.hosts import RemoteTarget
 
         return RemoteTarget(host)
 
-    def start_together(self, plan: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None) -> MultiHostRun:
-        """Start a run on every host of the destination; raise HeartbeatError where one cannot start."""
+    def start_together(self, config: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None) -> MultiHostRun:
+        """Start a run on every host of the destination; raise HeartbeatError if one cannot start."""
         from heartbeat_core.remote.multi_host import MultiHostRun
 
         assert self.destination is not None
-        return MultiHostRun(self.destination.hosts(), lambda host: self.start(plan, save=save, label=label, host=host))
+        return MultiHostRun(self.destination.hosts(), lambda host: self.start(config, save=save, label=label, host=host))
 
-    def begin(self, plan: BenchmarkConfig, label: Label | None = None) -> Source:
+    def begin(self, config: BenchmarkConfig, label: Label | None = None) -> Source:
         """Start what the screen shows: a run here or on one host, or on all of a slice; raise HeartbeatError."""
         if self.destination is not None and self.destination.on.all:
-            return self.start_together(plan, label=label)
-        return self.start(self.with_ceiling(plan), label=label)
+            return self.start_together(config, label=label)
+        return self.start(self.with_ceiling(config), label=label)
 
     def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:
         """Return the means to read the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
@@ -140,10 +140,10 @@ class Launcher:
             return Reader(self.interpreter(tpu_backend().name) or sys.executable, ports)
         return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=REMOTE_READING_S)
 
-    def witness(self, plan: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
-        """Return the monitor of the chips beside this run, None where there are none; on a host the worker reports them."""
+    def witness(self, config: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
+        """Return the monitor of the chips during this run, None without chips; on a host the worker reports them."""
         telemetry = self.settings.telemetry
-        info = BACKENDS[plan.backend]
+        info = BACKENDS[config.backend]
         asked = telemetry.port is not None and info.needs_tpu
         if info.host_only or not telemetry.watch or not (asked or host or scan_tpus()):
             return None
@@ -152,20 +152,20 @@ class Launcher:
         return TpuChipMonitor(replace(self.reader(host=host), holders=False), always=asked)
 
     def replay(self, path: Path, speed: float = 1.0) -> Replay:
-        """Play a recording; raise HeartbeatError where it cannot be read."""
+        """Replay a recording; raise HeartbeatError if it cannot be read."""
         from heartbeat_core.recordings.replay import Replay
 
         return Replay(path, speed=speed, ceilings=self.ceilings())
 
-    def with_ceiling(self, plan: BenchmarkConfig) -> BenchmarkConfig:
-        """Let the run measure the peaks where there are none yet, so that a newcomer's first figures have a measure.
+    def with_ceiling(self, config: BenchmarkConfig) -> BenchmarkConfig:
+        """Return a config that also measures the peaks of this machine, if they are not known yet.
 
-        A TPU needs none: its floor is physics.
+        A TPU needs none: its peaks are published.
         """
         if self.destination is not None:
-            return plan
-        on_tpu = BACKENDS[plan.backend].needs_tpu and any(tpu.chip for tpu in scan_tpus())
-        return plan if on_tpu or self.ceilings().knows(plan) else replace(plan, calibrate=True)
+            return config
+        on_tpu = BACKENDS[config.backend].needs_tpu and any(tpu.chip for tpu in scan_tpus())
+        return config if on_tpu or self.ceilings().knows(config) else replace(config, calibrate=True)
 
     def index(self) -> Index:
         """Return the list of all recordings."""
@@ -174,7 +174,7 @@ class Launcher:
         return Index(self.recordings(), cache_folder() / "runs", self.ceilings())
 
     def recordings(self) -> Path:
-        """Name the folder of recordings."""
+        """Return the folder of recordings."""
         folder = self.settings.recordings.folder
         if folder:
             return Path(folder).expanduser()
@@ -186,7 +186,7 @@ class Launcher:
         return CeilingCache(cache_folder() / "ceilings.json")
 
     def give_up(self) -> None:
-        """Cancel a run that still waits for its hosts: GivenUp is raised where it was started."""
+        """Cancel a run that still waits for its hosts: its start raises GivenUp."""
         if self.destination is not None:
             self.destination.give_up()
 

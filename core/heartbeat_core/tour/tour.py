@@ -151,7 +151,7 @@ WORK = MatMul()  # the handbook's
 
 @dataclass(frozen=True)
 class TourStep:
-    """One step: ``section`` is the handbook's; ``plan`` is None if nothing runs.
+    """One step: ``section`` is the handbook's; ``config`` is None if nothing runs.
 
     ``conclude`` returns in sentences what the reports so far show, once the run of the step has ended.
     """
@@ -162,7 +162,7 @@ class TourStep:
     words: str
     look: str
     conclude: Callable[[Reports], tuple[str, ...]]
-    plan: BenchmarkConfig | None = None
+    config: BenchmarkConfig | None = None
 
     @property
     def recording(self) -> Path | None:
@@ -228,7 +228,7 @@ STEPS: tuple[TourStep, ...] = (
 
 def needs(step: TourStep) -> str | None:
     """Return the backend that a step needs beyond the CPU, None if it needs no other."""
-    return step.plan.backend if step.plan is not None and not BACKENDS[step.plan.backend].host_only else None
+    return step.config.backend if step.config is not None and not BACKENDS[step.config.backend].host_only else None
 
 
 Phase = Literal["before", "running", "after"]
@@ -255,7 +255,7 @@ class Tour:
     def phase(self) -> Phase:
         if self.running:
             return "running"
-        return "after" if self.step.plan is None or self.step.name in self.reports else "before"
+        return "after" if self.step.config is None or self.step.name in self.reports else "before"
 
     @property
     def first(self) -> bool:
@@ -272,7 +272,7 @@ class Tour:
 
     def apply(self, report: Report) -> bool:
         """Keep the report of a run; return whether it belongs to this step."""
-        if self.step.plan is None or not same_work(report.config, self.step.plan):
+        if self.step.config is None or not same_work(report.config, self.step.config):
             return False
         self.running = report.ending is None
         if report.ending is not None:

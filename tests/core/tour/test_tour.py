@@ -20,7 +20,7 @@ def report_of_step(step: TourStep, folder: Path) -> Report:
 
 
 def test_every_step_that_needs_more_than_a_cpu_has_a_recording_to_stand_in() -> None:
-    assert {step.name for step in RECORDED} == {step.name for step in STEPS if step.plan and step.plan.backend != "cpu"}
+    assert {step.name for step in RECORDED} == {step.name for step in STEPS if step.config and step.config.backend != "cpu"}
 
 
 @pytest.mark.parametrize("step", RECORDED, ids=lambda step: step.name)

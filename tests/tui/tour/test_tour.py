@@ -34,7 +34,7 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
         assert "the tour, 1 of 6" in stage.text()
         assert not stage.stand.runs
         await stage.press("n")
-        assert stage.run.config == STEPS[0].plan
+        assert stage.run.config == STEPS[0].config
         assert "One iteration takes 9.6" in stage.text()
         await stage.press("n")
         assert "the tour, 2 of 6" in stage.text()
@@ -42,7 +42,7 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
         assert "One iteration takes 9.6" in stage.text()  # what was measured stays
 
 
-async def test_the_tour_can_be_left_at_any_time_and_the_plan_is_as_before(theatre: Open) -> None:
+async def test_the_tour_can_be_left_at_any_time_and_the_config_is_as_before(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
         before = stage.app.heartbeat_pane.config
         await stage.press("g", "n")
@@ -121,11 +121,11 @@ class Played(Launcher):
     def lacks(self, backend: str) -> str:
         return "" if backend == "cpu" else "torch_xla is not installed here."
 
-    def with_ceiling(self, plan: BenchmarkConfig) -> BenchmarkConfig:
-        return plan
+    def with_ceiling(self, config: BenchmarkConfig) -> BenchmarkConfig:
+        return config
 
-    def start(self, plan: BenchmarkConfig, *_: Any, **__: Any) -> Any:
-        run = FakeRun(plan)
+    def start(self, config: BenchmarkConfig, *_: Any, **__: Any) -> Any:
+        run = FakeRun(config)
         steady(run)
         return run
 

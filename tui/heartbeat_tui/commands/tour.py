@@ -55,7 +55,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
     while True:
         if not as_json:
             print_before(tour)
-        if tour.step.plan is not None:
+        if tour.step.config is not None:
             report, series, interrupted = run_step(launcher, tour.step)
             if interrupted:
                 return INTERRUPTED
@@ -83,13 +83,13 @@ def print_before(tour: Tour) -> None:
 
 def run_step(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
     """Run a step, or replay its recording where it cannot run here; return report, series, and whether Ctrl-C was pressed."""
-    assert step.plan is not None
-    lacks = launcher.lacks(step.plan.backend)
+    assert step.config is not None
+    lacks = launcher.lacks(step.config.backend)
     if lacks and step.recording:
         print(f"{lacks} A recording is replayed instead.", file=sys.stderr)
         source: Source = launcher.replay(step.recording, speed=1e6).start()
     else:
-        source = launcher.start(launcher.with_ceiling(step.plan), save=False)
+        source = launcher.start(launcher.with_ceiling(step.config), save=False)
     with closing(source), Interrupt() as interrupt:
         while not source.wait(0.2):
             if interrupt.came:

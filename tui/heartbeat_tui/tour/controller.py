@@ -60,7 +60,7 @@ class TourController(Controller):
     async def arrive(self) -> None:
         """Show the present step: its config in the pane, and no run."""
         assert self.tour is not None
-        config = self.tour.step.plan
+        config = self.tour.step.config
         self.benchmark.session.stop()
         self.tour.lacks = self.backend_problem(config.backend) if config is not None else ""
         if config is not None:
