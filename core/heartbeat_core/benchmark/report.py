@@ -238,7 +238,7 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
 
 
 def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
-    """Set the work under the roof of its chip, else under the ceiling measured on this machine."""
+    """Set the work under the roof of its chip, else under the peak measured on this machine."""
     config, environment = series.config, series.environment
     chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
     if chip is not None:

@@ -57,7 +57,7 @@ class Source(ABC):
         self.notes: list[str] = []
         self.path: Path | None = None
         self.changed = threading.Condition()
-        self.watchers: list[Callable[[], None]] = []  # told of all news, with the lock held
+        self.watchers: list[Callable[[], None]] = []  # called at each change, with the lock held
 
     def apply(self, record: Record) -> None:
         """Bring the series forward by one record."""
@@ -165,7 +165,7 @@ class SideChannel:
         self.thread: threading.Thread | None = None
 
     def heard(self, at_ns: int) -> None:
-        """Note that the worker told something now that it dated so."""
+        """Note when a record came that the worker dated ``at_ns``."""
         lag_ns = monotonic_ns() - at_ns
         self.lag_ns = lag_ns if self.lag_ns is None else min(lag_ns, self.lag_ns)
 
@@ -208,7 +208,7 @@ class Sink(Protocol):
 
 
 class Run(Source):
-    """One worker and what it has told; its reader thread brings the series forward, anyone may draw up a report."""
+    """One worker and its stream; its reader thread brings the series forward, any thread may take a report."""
 
     def __init__(
         self,
@@ -260,7 +260,7 @@ class Run(Source):
         return process
 
     def pulse(self, every_s: float) -> None:
-        """Let whoever guards the worker know that somebody is still there."""
+        """Send the supervisor of the worker a sign that this process is still there."""
         while not self.wait(every_s):
             self.write(b"\n")
 
@@ -279,7 +279,7 @@ class Run(Source):
         except HeartbeatError as error:
             rubbish = error
             kill_worker(self.process)
-        finally:  # whatever happens, nobody waits for ever for an end
+        finally:  # whatever happens, a wait for the end must end
             self.watchdog.cancel()
             self.conclude(rubbish)
 
@@ -355,7 +355,7 @@ class Run(Source):
             try:
                 self.ceilings.store(ceiling_key(self.config, self.series.environment), measured, today)
             except OSError as error:
-                self.notes.append(f"the ceiling could not be kept: {error}")
+                self.notes.append(f"the measured peak could not be kept: {error}")
 
     def pause(self) -> None:
         self.order(b"pause", paused=True)

@@ -124,7 +124,7 @@ class SampleStore:
     """Samples in nanoseconds, in the order they came.
 
     Exact up to ``limit`` samples; beyond, quantiles are within 0.1 % and count, minimum, maximum and total stay exact.
-    Not locked: whoever reads while another thread extends holds that thread's lock.
+    Not locked: a reader holds the lock of the thread that extends.
     """
 
     def __init__(self, limit: int = 1_000_000) -> None:
@@ -235,7 +235,7 @@ class SampleHistogram:
         np.add.at(self.counts, shift * STEPS + (values >> shift), 1)
 
     def ordered(self, minimum: int | None, maximum: int | None) -> CountedSamples:
-        """Let the middle of each bucket stand for its samples, but never outside minimum..maximum."""
+        """Take the middle of each bucket for its samples, but never outside minimum..maximum."""
         used = self.counts.nonzero()[0]
         shift = (used // STEPS - 1).clip(0)
         middles = ((used - shift * STEPS) << shift) + ((1 << shift) >> 1)

@@ -1,4 +1,4 @@
-"""What a run has told so far: its records, reduced to samples, figures and an envelope for a chart."""
+"""The state of a run so far: its records, reduced to samples, figures and columns of a chart."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PER_MILLE = 1000  # the duty cycle's median is exact to a tenth of a percent
 
 @dataclass(frozen=True)
 class DutyColumn:
-    """The mean duty cycle of the busiest device while the samples ``first`` to ``last`` were taken, None where it was not told."""
+    """The mean duty cycle of the busiest device while the samples ``first`` to ``last`` were taken, None where it is not known."""
 
     first: int
     last: int
@@ -60,7 +60,7 @@ class DeviceFigures:
 
 @dataclass(frozen=True)
 class ChipFigures:
-    """What ``source`` told in ``readings`` readings; ``problem`` is what it last said is missing."""
+    """What ``source`` read in ``readings`` readings; ``problem`` is what it last said is missing."""
 
     source: str
     devices: tuple[DeviceFigures, ...]
@@ -73,7 +73,7 @@ class ChipFigures:
 
     @property
     def busiest(self) -> DeviceFigures | None:
-        """Return the device that worked most, by its median where there is one; the fullest where no duty cycle is told."""
+        """Return the device that worked most, by its median where there is one; the fullest where no duty cycle is known."""
 
         def work(device: DeviceFigures) -> tuple[float, float, float]:
             return device.median_duty_percent or -1, device.duty_percent or -1, device.peak_bytes or -1
@@ -85,12 +85,12 @@ class ChipFigures:
 class ChipDevice:
     last: ChipReading
     peak_bytes: int | None
-    duties: array[int]  # how often each tenth of a percent was told while it ran
+    duties: array[int]  # how often each tenth of a percent was read while it ran
 
 
 @dataclass
 class Stretch:
-    """Readings up to the sample before ``end``: how many told a duty cycle, and their sum."""
+    """Readings up to the sample before ``end``: how many have a duty cycle, and their sum."""
 
     end: int
     count: int
@@ -108,7 +108,7 @@ class Gauges:
         self.stretches: list[Stretch] = []
 
     def take(self, record: Chips, samples: int, *, beating: bool) -> None:
-        """Take one record, told when there were so many samples."""
+        """Take one record, which came when there were so many samples."""
         self.source, self.problem = record.source, record.problem
         self.readings += bool(record.readings)
         for reading in record.readings:
@@ -131,7 +131,7 @@ class Gauges:
             self.stretches = [merged(*pair) for pair in pairs] + self.stretches[len(self.stretches) & ~1 :]
 
     def columns(self) -> tuple[DutyColumn, ...]:
-        """Return the band stretch by stretch, in order; none where no duty cycle was ever told."""
+        """Return the band stretch by stretch, in order; none where no duty cycle is known."""
         if not any(stretch.count for stretch in self.stretches):
             return ()
         starts = [0, *(stretch.end for stretch in self.stretches)]
@@ -141,7 +141,7 @@ class Gauges:
         )
 
     def figures(self) -> ChipFigures | None:
-        """Draw up the figures; None where nothing was told."""
+        """Draw up the figures; None where nothing was read."""
         if not self.source:
             return None
         devices = tuple(figures_of(device) for _, device in sorted(self.devices.items()))
@@ -194,7 +194,7 @@ class ChartData:
     """What a chart of N columns draws, in nanoseconds per sample; never more than N columns.
 
     ``boundary`` is the number of the first steady sample; ``products`` how many products a sample spans. ``duty`` is
-    what the chips told beside them, in stretches of its own; there is none without telemetry.
+    what the chips reported beside them, in stretches of its own; there is none without telemetry.
     """
 
     warm: tuple[EnvelopeColumn, ...]
@@ -336,7 +336,7 @@ class Series:
     def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
         """Draw up at most ``columns`` columns in all, shared between the phases by their samples."""
         warm_count = 0 if steady_only else self.count if self.boundary is None else self.boundary
-        # a short warm-up beside a long run still has its samples told apart
+        # a short warm-up beside a long run still has columns of its own
         least = min(warm_count, max(1, columns // LEAST_OF_WARMUP))
         share = max(least, round(columns * warm_count / self.count)) if warm_count and self.count else 0
         share = min(share, columns - 1) if len(self.steady_envelope) else share

@@ -202,12 +202,12 @@ def doubted(
 
 
 def beats_ceiling(least_ns: float, median_ns: float, floor: Floor) -> bool:
-    """Return whether a time is clearly under the least that a ceiling measured here allows."""
+    """Return whether a time is clearly under the least that a peak measured here allows."""
     return not floor.roof.hard and least_ns > median_ns * (1 + HEADROOM)
 
 
 def uncached_ns(workload: MatMul, floor: Floor) -> float:
-    """Return the floor of what the machine's caches cannot hold: the ceiling of memory says nothing about the rest."""
+    """Return the floor of what the machine's caches cannot hold: the peak of memory says nothing about the rest."""
     must_move = max(0, workload.bytes - (floor.roof.on_chip_bytes or 0))
     return max(floor.compute_ns, 1e9 * must_move / floor.roof.bytes_per_s)
 

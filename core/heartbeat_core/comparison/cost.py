@@ -1,4 +1,4 @@
-"""What an hour of the machine of a run costs: what somebody says, else Google's public price list as it was last kept."""
+"""What an hour of the machine of a run costs: a given rate, else Google's public price list as it was last kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars an hour; ``source`` says what they buy and by whose list, empty where somebody gave them."""
+    """US dollars an hour; ``source`` says what they buy and by whose list, empty where the rate was given."""
 
     usd_per_hour: float
     source: str = ""

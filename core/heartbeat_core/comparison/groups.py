@@ -123,8 +123,8 @@ class RunGroup:
     """One side. Times are nanoseconds per product: the median of a run, of several the geometric mean of their medians.
 
     ``low_ns``..``high_ns`` hold it with 95 % confidence, of several runs by what differs from process to process. ``device`` is "cpu", a
-    chip or other hardware; ``billed`` tells whether somebody pays for it by the hour, as for every TPU. ``usd_per_million`` is what a
-    million products cost at ``usd_per_hour``, None where no rate is known; ``price_source`` is empty where somebody gave the rate.
+    chip or other hardware; ``billed`` is True where it is paid for by the hour, as for every TPU. ``usd_per_million`` is what a
+    million products cost at ``usd_per_hour``, None where no rate is known; ``price_source`` is empty where the rate was given.
     Rates are n/Σt over all processes. ``left_out`` names the processes that lie far out and take no part in the figures.
     """
 
@@ -254,7 +254,7 @@ def is_reference(runs: Sequence[MeasuredRun]) -> bool:
 
 
 def titles_of(sides: Sequence[Sequence[MeasuredRun]]) -> tuple[str, ...]:
-    """Call each side so that no two are called the same: within a group by what its config does otherwise, else by its runs."""
+    """Name each side so that no two have the same name: within a group by what its config does otherwise, else by its runs."""
     plain = tuple(map(title_of, sides))
     configs = names_of([side[0].report.config for side in sides])
     places = tuple(side[0].entry.where for side in sides)
@@ -271,7 +271,7 @@ def joined(titles: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
 
 
 def title_of(runs: Sequence[MeasuredRun]) -> str:
-    """Call a side by its run, by the group that all its runs share, else by their number."""
+    """Name a side by its run, by the group that all its runs share, else by their number."""
     if len(runs) == 1:
         return runs[0].entry.title
     groups = {run.entry.group for run in runs}
@@ -327,5 +327,5 @@ def costs(sides: Sequence[RunGroup]) -> tuple[str, ...]:
 
 
 def price_notes(sides: Sequence[RunGroup]) -> tuple[str, ...]:
-    """State what the rates that nobody gave are the price of, each once."""
+    """State what the rates that were not given are the price of, each once."""
     return tuple(dict.fromkeys(f"${side.usd_per_hour:.2f}/h is for {side.price_source}" for side in sides if side.price_source))

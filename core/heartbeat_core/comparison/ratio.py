@@ -67,7 +67,7 @@ def fraction(x: float, a: float, b: float) -> float:
 
 SURE_P = 0.05
 LEAST = 2  # processes of which an interval can be made
-MOST_NEEDED = 100  # processes that somebody would run
+MOST_NEEDED = 100  # processes a side; more are not proposed
 TOO_FEW = "too few independent samples for an interval: it takes surely 10 on each side"
 SURELY_OTHER = 1.5  # times: between two single processes less is no difference, for what varies from process to process is not known
 MOST_LEFT_OUT = 5  # of so many processes one may be left out

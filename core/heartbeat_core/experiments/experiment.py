@@ -1,7 +1,7 @@
-"""Runs that follow one another: which comes next, and what became of each.
+"""Experiments of several runs: which trial comes next, and how each ended.
 
-The screen and the commands share it: a experiment is asked for its next trial and told how that one ended. It starts nothing
-itself, so that its owner may wait in a thread, in an event loop or not at all.
+The screen and the commands share it: an experiment is asked for its next trial and is given how that one ended.
+It starts nothing itself, so that its owner may wait in a thread, in an event loop or not at all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A leg is on its way. Whoever is told may watch the source before asking for more."""
+    """A trial is under way. Its source can be watched before the next one is asked for."""
 
     trial: Trial
     source: Source
@@ -38,7 +38,7 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialFinished:
-    """A leg has ended with a report, or could not begin."""
+    """A trial has ended with a report, or could not begin."""
 
     trial: Trial
     report: Report | None
@@ -78,12 +78,12 @@ class Experiment(ABC):
         """Take note of a leg that could not begin."""
 
     def stop(self) -> None:
-        """Let no further leg begin; the one on its way still counts."""
+        """Begin no further trial; the one under way still counts."""
         self.stopped = True
 
 
 def carry_out(experiment: Experiment, begin: Callable[[BenchmarkConfig, Label], Source]) -> Iterator[TrialStarted | TrialFinished]:
-    """Run a course to its end, one leg at a time, in the thread of whoever asks for more.
+    """Run an experiment to its end, one trial at a time, in the thread that asks for more.
 
     ``begin`` is given the label that holds the recordings of a experiment together. It may raise HeartbeatError: then that trial
     is refused. To end early, stop the experiment, and the source of the trial on its way.
@@ -106,7 +106,7 @@ def carry_out(experiment: Experiment, begin: Callable[[BenchmarkConfig, Label], 
 
 
 def kept_at(source: Source) -> Path | None:
-    """Find the recording of a run that is over; one that told nothing has none."""
+    """Find the recording of a run that is over; one that wrote nothing has none."""
     return source.path if source.path is not None and source.path.exists() else None
 
 

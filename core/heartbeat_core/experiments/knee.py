@@ -113,7 +113,7 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None, call_ns
 
 
 def envelope(points: Sequence[MeasuredPoint]) -> tuple[MeasuredPoint, ...]:
-    """Let no batch take longer than a larger one: whoever serves it would pad it to that. Points ascend in their batch."""
+    """Take the time of a larger batch where that is less: a server would pad to it. Points ascend in their batch."""
     kept: list[MeasuredPoint] = []
     least = math.inf
     for point in reversed(points):
@@ -241,7 +241,7 @@ SLOW = 0.25  # of memory's speed: a flat line this far below it is set by someth
 FAST = 1.1  # times memory's speed: only caches are faster
 
 
-def knee_gist(knee: Knee) -> str:
+def knee_summary(knee: Knee) -> str:
     """State in a sentence or two where the knee is, or that there is none to be named, and by what it was found."""
     if knee.kind == "few":
         return f"Too few batches to look for a knee: it takes {LEAST_POINTS}, and {len(knee.points)} were measured."

@@ -17,7 +17,7 @@ from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache, Roof
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
-from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_notes, knee_serving, knee_summary
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
@@ -284,7 +284,7 @@ def knee_json(knee: Knee) -> dict[str, Any]:
         "misfit": knee.misfit,
         "roof_batch": knee.roof_batch,
         "call_ns": knee.call_ns,
-        "meaning": [knee_gist(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
+        "meaning": [knee_summary(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
     }
 
 
@@ -324,7 +324,7 @@ def sweep_markdown(swept: Swept) -> str:
     for curve in swept.curves():
         knee = curve.knee()
         if knee:
-            lines += ["", (f"**{curve.name}**: " if curve.name else "") + " ".join(filter(None, (knee_gist(knee), knee_serving(knee))))]
+            lines += ["", (f"**{curve.name}**: " if curve.name else "") + " ".join(filter(None, (knee_summary(knee), knee_serving(knee))))]
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ from heartbeat_core.benchmark.roofline import Roof
 from heartbeat_core.comparison.compare import Comparison
 from heartbeat_core.comparison.groups import MeasuredRun
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.knee import knee_gist, knee_serving
+from heartbeat_core.experiments.knee import knee_serving, knee_summary
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import format_count, format_ns, format_rate, significant
 
@@ -281,7 +281,7 @@ def meaning(curve: SweepCurve) -> list[str]:
     knee = curve.knee()
     if knee is None:
         return []
-    gist = " ".join(text for text in (knee_gist(knee), knee_serving(knee)) if text)
+    gist = " ".join(text for text in (knee_summary(knee), knee_serving(knee)) if text)
     return [f"{curve.name}: {gist}" if curve.name else gist]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from heartbeat_core.benchmark.config import Dtype, MatMul
 from heartbeat_core.benchmark.roofline import Roof, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.experiments.knee import MeasuredPoint, batch_at, envelope, find_knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.knee import MeasuredPoint, batch_at, envelope, find_knee, knee_notes, knee_serving, knee_summary
 
 GB_PER_S = 30.0
 BATCHES = tuple(2**power for power in range(13))
@@ -76,7 +76,7 @@ def test_where_memory_always_sets_the_limit_there_is_none(knee: float, noise: fl
     found = find_knee(made(knee, noise=noise, seed=seed, batches=BATCHES[:9]))
     assert found.kind == "memory"
     assert found.batch is None
-    assert "No knee from batch 1 to 256" in knee_gist(found)
+    assert "No knee from batch 1 to 256" in knee_summary(found)
 
 
 @given(st.floats(0.01, 0.3), st.floats(0, 0.1), st.integers(0, 2**32))
@@ -88,7 +88,7 @@ def test_times_that_follow_neither_name_no_knee() -> None:
     chance = random.Random(5)
     found = find_knee([MeasuredPoint(MatMul(batch), 1e6 * batch**0.5 * math.exp(chance.uniform(-0.1, 0.1))) for batch in BATCHES])
     assert found.kind == "unclear"
-    assert "No knee can be named" in knee_gist(found)
+    assert "No knee can be named" in knee_summary(found)
     assert knee_serving(found) == ""
 
 
@@ -96,14 +96,14 @@ def test_a_knee_with_a_single_point_beyond_it_is_not_named() -> None:
     points = made(80, batches=(*BATCHES[:7], 512))
     found = find_knee(points)
     assert (found.kind, found.batch) == ("edge", None)
-    assert "Sweep further" in knee_gist(found)
+    assert "Sweep further" in knee_summary(found)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_few_points_are_said_to_be_few(count: int) -> None:
     found = find_knee(made(64, batches=BATCHES[:count]))
     assert found.kind == "few"
-    assert f"{count} were measured" in knee_gist(found)
+    assert f"{count} were measured" in knee_summary(found)
 
 
 @given(st.floats(1e-3, 1e3))
@@ -149,7 +149,7 @@ def test_an_intensity_that_no_batch_reaches_has_none() -> None:
     small = MatMul(1, 16, 16)
     assert batch_at(small, 1000) is None
     roof = Roof(1e12, 1e9, None, "made up", True)
-    assert "memory would set the limit at every batch" in knee_gist(
+    assert "memory would set the limit at every batch" in knee_summary(
         find_knee([MeasuredPoint(MatMul(b, 16, 16), 1e3 * b) for b in BATCHES], roof)
     )
 
@@ -163,13 +163,13 @@ def test_at_the_knee_of_a_chips_roof_both_floors_are_equal(name: str) -> None:
     assert found.roof_batch is not None
     under = floor(MatMul(round(found.roof_batch), dtype="bfloat16"), roof)
     assert under.compute_ns == pytest.approx(under.memory_ns, rel=0.01)
-    assert f"The roof of a {name} alone would put it at" in knee_gist(found)
+    assert f"The roof of a {name} alone would put it at" in knee_summary(found)
 
 
 def test_it_says_what_the_knee_means_for_serving() -> None:
     found = find_knee(made(100))
-    assert "about 100, between 64 and 128" in knee_gist(found)
-    assert "by the 13 points measured" in knee_gist(found)
+    assert "about 100, between 64 and 128" in knee_summary(found)
+    assert "by the 13 points measured" in knee_summary(found)
     said = knee_serving(found)
     assert "up to 64 rows a product cost 1.0 times the time of 1" in said
     assert "from 128 on 32 times the rows took 32 times the time" in said
@@ -180,8 +180,8 @@ def test_caches_and_whatever_else_is_flat_are_not_taken_for_memory() -> None:
     assert any("fit into the caches" in note for note in knee_notes(cached))
     slow = find_knee(made(100), roof_of_ceiling(1e12, 900e9, "2026-11-22", 2**20))
     assert any("something else" in note for note in knee_notes(slow))
-    assert "memory sets the time" not in knee_gist(slow)
-    assert "below it the time hardly grows" in knee_gist(slow)
+    assert "memory sets the time" not in knee_summary(slow)
+    assert "below it the time hardly grows" in knee_summary(slow)
     plain = find_knee(made(100), roof_of_ceiling(1e12, 30e9, "2026-11-22", 2**20))
     assert knee_notes(plain) == ()
 

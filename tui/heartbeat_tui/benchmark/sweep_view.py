@@ -10,7 +10,7 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
-from heartbeat_core.experiments.knee import Knee, knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.knee import Knee, knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.benchmark.text import interval_text
@@ -123,7 +123,7 @@ def meaning(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | N
             continue
         before = f"{curve.name}: " if curve.name else ""
         so_far = "So far: " if going else ""
-        lines.append(styled(before + so_far + knee_gist(knee), "strong" if knee.kind == "knee" else "plain"))
+        lines.append(styled(before + so_far + knee_summary(knee), "strong" if knee.kind == "knee" else "plain"))
         lines += [styled(before + text, "plain") for text in (knee_serving(knee),) if text]
         lines += [styled(f"! {before}{note}", "attention") for note in knee_notes(knee)]
     for point in swept.missing:

@@ -234,7 +234,7 @@ def profile_of(args: argparse.Namespace) -> Path | None:
 
 
 def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
-    """Wait for the end, showing how far it is; Ctrl-C is one, and nobody reading the stream any more."""
+    """Wait for the end, showing how far it is; Ctrl-C ends it, and so does the end of the stream's reader."""
 
     def look_around() -> None:
         if interrupt.came or (stream and stream.broken):
@@ -386,7 +386,7 @@ NOT_WITH_ON = {
 
 
 def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
-    """Run on every host; return 1 where one is impossible or failed, 3 where one could not be told."""
+    """Run on every host; return 1 where one is impossible or failed, 3 where one could not tell."""
     from dataclasses import replace
 
     given = [flag for name, flag in NOT_WITH_ON.items() if getattr(args, name, None)]

@@ -20,7 +20,7 @@ from heartbeat_core.benchmark.report import Report, steady_s, wanted
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.statistics import TOO_FEW
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
-from heartbeat_core.experiments.knee import knee_gist, knee_notes, knee_serving
+from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
 from heartbeat_core.telemetry.text import chip_rows
@@ -294,7 +294,7 @@ def print_sweep(swept: Swept) -> None:
         out.print(f"{len(swept.points)} of {swept.total} points were measured.")
     for curve in swept.curves():
         knee = curve.knee()
-        for sentence in filter(None, (knee_gist(knee), knee_serving(knee), *knee_notes(knee)) if knee else ()):
+        for sentence in filter(None, (knee_summary(knee), knee_serving(knee), *knee_notes(knee)) if knee else ()):
             out.print(Text(f"{curve.name}: {sentence}" if curve.name else sentence))
     print_group(out, swept.group, any(point.path for point in swept.points), "export {} -o sweep.svg")
 
