@@ -94,6 +94,8 @@ def main() -> None:
         with closing(Terminal(command, environment)) as terminal, closing(Terminal([sys.executable, "-c", EMPTY_APP])) as empty:
             begin(terminal, 0)
             empty.wait_for_text("frame 1")
+            # as low as the screen puts itself, so that programs beside them keep both waiting alike
+            os.setpriority(os.PRIO_PROCESS, empty.process.pid, os.getpriority(os.PRIO_PROCESS, terminal.process.pid))
             first = nicest(terminal.process.pid)
             since, since_empty = len(terminal.frames), len(empty.frames)
             sleep(WATCH_S)
