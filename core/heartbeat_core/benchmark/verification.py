@@ -19,6 +19,7 @@ from itertools import pairwise
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.benchmark.backends.base import IMPLIES
 from heartbeat_core.benchmark.config import CHECK_CHUNK_BYTES, BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Proof
 
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
 
     from heartbeat_core.benchmark.backends.base import Backend
 
-IMPLIES = (  # the greatest error of a row up to here implies
-    (5e-6, "float32"),  # measured: 1.3e-6 at K = 4,096
-    (1e-4, "three bfloat16 passes"),
-    (2e-3, "TF32"),  # inputs rounded to 11 bits: 3e-4 for one element, five times that at most of a million rows
-    (2e-2, "bfloat16"),  # inputs rounded to 8 bits: 2.3e-3 for one element
-)
-COARSEST = IMPLIES[-1][0]
-FLOAT32 = IMPLIES[1][0]  # with room for long sums; bfloat16 errs 30 times as much
 
 SINGLE = 2  # iterations after the run, each on the next input: of three in a row no two can be the same product
 BURSTS = 4  # of iterations after those, with the one chosen and the last six looks at the fence in all

@@ -21,8 +21,7 @@ from time import perf_counter_ns
 from typing import Any, BinaryIO
 
 from heartbeat_core import __version__
-from heartbeat_core.benchmark.backends import load_backend
-from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable
+from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable, load_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig, config_from_json
 from heartbeat_core.benchmark.control import ControlChannel, exit_with_parent
 from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe_host, ensure_fits

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.benchmark.backends.base import COARSEST, FLOAT32, IMPLIES
 from heartbeat_core.benchmark.config import MatMul
-from heartbeat_core.benchmark.verification import COARSEST, FLOAT32, IMPLIES, ResultCheck
+from heartbeat_core.benchmark.verification import ResultCheck
 
 pytestmark = pytest.mark.torch
 

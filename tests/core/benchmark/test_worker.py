@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.backends import load_backend
+from heartbeat_core.benchmark.backends.base import load_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.host import HealthWatch
@@ -306,8 +306,8 @@ run.wait()
         (tmp_path / "chatter.py").write_text("import os\nimport torch\nos.write(1, b'libtpu says hello')\nprint('and again')\n")
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
         script = (
-            "import os, sys; from heartbeat_core.benchmark import worker, backends\n"
-            "load = backends.load_backend\n"
+            "import os, sys; from heartbeat_core.benchmark import worker; from heartbeat_core.benchmark.backends import base\n"
+            "load = base.load_backend\n"
             "worker.load_backend = lambda name: (__import__('chatter'), load(name))[1]\n"
             "worker.main()"
         )

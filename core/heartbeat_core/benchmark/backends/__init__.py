@@ -6,10 +6,7 @@ A new backend is a row here and, where an existing class does not fit, one file 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.backends.base import Backend
+from typing import NamedTuple
 
 
 class BackendInfo(NamedTuple):
@@ -69,12 +66,6 @@ def host_backend() -> BackendInfo:
 def tpu_backend() -> BackendInfo:
     """Return the backend that is chosen where there is a TPU."""
     return next(info for info in BACKENDS.values() if info.needs_tpu)
-
-
-def load_backend(name: str) -> Backend:
-    """Import a backend with its libraries; raise BackendUnavailable where they are missing."""
-    backend: Backend = load(BACKENDS[name].implementation)()
-    return backend
 
 
 def load(reference: str) -> type:

@@ -8,11 +8,19 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
+from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading
-from heartbeat_core.benchmark.verification import COARSEST, FLOAT32
 from heartbeat_core.errors import HeartbeatError
 
+IMPLIES = (  # the greatest error of a row up to here implies
+    (5e-6, "float32"),  # measured: 1.3e-6 at K = 4,096
+    (1e-4, "three bfloat16 passes"),
+    (2e-3, "TF32"),  # inputs rounded to 11 bits: 3e-4 for one element, five times that at most of a million rows
+    (2e-2, "bfloat16"),  # inputs rounded to 8 bits: 2.3e-3 for one element
+)
+COARSEST = IMPLIES[-1][0]
+FLOAT32 = IMPLIES[1][0]  # with room for long sums; bfloat16 errs 30 times as much
 TRACE, OPERATORS, HLO = "trace.json", "operators.txt", "hlo.txt"  # the files of a profile
 
 
@@ -166,3 +174,9 @@ def profile_with_torch(backend: Backend, folder: Path, iterations: int) -> None:
     profiler.export_chrome_trace(str(folder / TRACE))
     table = profiler.key_averages().table(row_limit=30)
     (folder / OPERATORS).write_text(f"{iterations} iterations\n{table}")
+
+
+def load_backend(name: str) -> Backend:
+    """Import a backend with its libraries; raise BackendUnavailable where they are missing."""
+    backend: Backend = load(BACKENDS[name].implementation)()
+    return backend
