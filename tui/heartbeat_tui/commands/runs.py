@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
-EXPORT_FORMATS = ("csv", "json", "md", "svg")  # spelled out, because --help must not import the engine; a test compares them
+EXPORT_FORMATS = ("csv", "json", "md", "png", "svg", "pdf")  # spelled out, because --help must not import the engine; a test compares them
 RUN = "an id or the beginning of one, a name, a path, or: last"
 GROUP = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
@@ -73,7 +73,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
     exporting = actions.add_parser(
         "export",
-        help="write a run, a comparison or a sweep as CSV, JSON, Markdown or an SVG chart",
+        help="write a run, a comparison or a sweep as CSV, JSON, Markdown or charts",
         description="Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample.",
     )
     exporting.add_argument("groups", nargs="+", metavar="RUN", help=GROUP)
@@ -337,20 +337,23 @@ def check_runs(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.export.export import export_runs, write_export
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.export.export import PICTURES, export_runs, write_export
     from heartbeat_tui.runs.library import known_rates
 
     format_ = format_of(args)
+    if args.output is None and format_ in PICTURES and sys.stdout.isatty():
+        raise HeartbeatError("no file is given", "A picture cannot be shown in a terminal.", f"Add -o FILE.{format_}.")
     index = open_index()
     groups = [index.find_all(text.split(",")) for text in args.groups]
-    text, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
+    content, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
     for line in left_out:
         print_status(f"note: {line}")
     if args.output is None:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(content)
         return 0
-    write_export(args.output, text, force=args.force)
-    print_status(f"{args.output}: {len(text.encode()):,} bytes")
+    write_export(args.output, content, force=args.force)
+    print_status(f"{args.output}: {len(content):,} bytes")
     return 0
 
 
