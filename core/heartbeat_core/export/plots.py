@@ -16,7 +16,7 @@ from heartbeat_core.charts.latency import latency_of
 from heartbeat_core.charts.recorded import distribution_chart, runs_overlay
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.knee import knee_gist, knee_serving
+from heartbeat_core.experiments.knee import knee_serving, knee_summary
 from heartbeat_core.units import format_interval, format_ns
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def sweep_figure(swept: Swept) -> Figure:
     knees = [curve.knee() for curve in curves]
     charts = (roofline_chart(curves, knees, *CELLS), latency_sweep_chart(swept, curves, knees, *CELLS))
     words = [
-        f"{curve.name}: {gist}" if curve.name else gist
+        f"{curve.name}: {summary}" if curve.name else summary
         for curve, knee in zip(curves, knees, strict=True)
-        if knee and (gist := " ".join(filter(None, (knee_gist(knee), knee_serving(knee)))))
+        if knee and (summary := " ".join(filter(None, (knee_summary(knee), knee_serving(knee)))))
     ]
     reports = [point.report for point in swept.measured if point.report]
     labels = (label for report in reports for label in report.labels if "recorded on" not in label)
