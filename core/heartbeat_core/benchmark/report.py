@@ -146,7 +146,7 @@ def report_of(
     if series.environment.get("tpu_vm") and not any(label.startswith("on ") for label in labels):
         labels = (*labels, f"on {series.environment['tpu_vm']}")
     if series.unknown:
-        labels = (*labels, f"recorded by a newer version: what its plan says of {', '.join(series.unknown)} is left out here")
+        labels = (*labels, f"recorded by a newer version: what its config says of {', '.join(series.unknown)} is left out here")
     return Report(
         config=config,
         environment=dict(series.environment),

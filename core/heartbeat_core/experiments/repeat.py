@@ -173,7 +173,7 @@ class Repeat(Experiment):
         ]
         if len({candidate.config for candidate in self.candidates}) < len(self.candidates):
             cause = "Two of them would be the same run."
-            raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the plan has.")
+            raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the config has.")
         self.coming = shuffled(len(self.candidates), repeat, self.seed)
         self.order = tuple(self.candidates[index].name for _, index in self.coming)
         self.begun, self.total = 0, len(self.coming)

@@ -288,7 +288,7 @@ class ReadinessHead(Lines):
 
 
 class CheckDetails(Vertical):
-    """The question, what came of it, why, what mends it, and what was asked."""
+    """The question, its result, why, the fix, and the evidence."""
 
     DEFAULT_CSS = """
     CheckDetails #details-question { padding: 0 0 1 0; }

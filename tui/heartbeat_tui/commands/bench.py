@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_tui.commands.console import Interrupt
-from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
+from heartbeat_tui.commands.options import add_config_flags, make_launcher, make_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible tim
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("bench", help="time the product without a screen", description=DESCRIPTION)
-    add_plan_flags(parser, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
+    add_config_flags(parser, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
     # it may stand before the command's name as well, and a default of its own would undo that
     parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
     output = parser.add_argument_group("output")
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     check_profile(args)
     launcher = make_launcher(args)
     try:
-        config = make_plan(args, launcher)
+        config = make_config(args, launcher)
         if launcher.destination is not None and sys.stderr.isatty():
             print(f"Connecting to {launcher.destination.label} …", file=sys.stderr)
         if launcher.destination is not None and launcher.destination.on.all:
