@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_tui.commands.console import Interrupt
-from heartbeat_tui.commands.options import add_config_flags, make_launcher, make_config
+from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
