@@ -236,16 +236,16 @@ def profile_of(args: argparse.Namespace) -> Path | None:
 def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
     """Wait for the end, showing how far it is; Ctrl-C ends it, and so does the end of the stream's reader."""
 
-    def look_around() -> None:
+    def close_if_interrupted() -> None:
         if interrupt.came or (stream and stream.broken):
             run.close()
 
     if sys.stderr.isatty():
         from heartbeat_tui.commands.bench_output import show_progress
 
-        show_progress(run, look_around)
+        show_progress(run, close_if_interrupted)
     while not run.wait(0.2):
-        look_around()
+        close_if_interrupted()
 
 
 def complain_of(report: Report) -> None:
@@ -391,7 +391,7 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
     given = [flag for name, flag in NOT_WITH_ON.items() if getattr(args, name, None)]
     if given:
-        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all runs on several at once.", "Name one: --on NAME:0.")
+        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all runs on several.", "Name one: --on NAME:0.")
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with Interrupt(launcher.give_up) as interrupt:
@@ -417,16 +417,16 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 def watch_hosts(runs: MultiHostRun, interrupt: Interrupt) -> None:
     """Wait until all are over, showing how far each is on a terminal's stderr; Ctrl-C ends them."""
 
-    def look_around() -> None:
+    def close_if_interrupted() -> None:
         if interrupt.came:
             runs.close()
 
     if sys.stderr.isatty():
         from heartbeat_tui.commands.bench_output import show_progress_of_hosts
 
-        show_progress_of_hosts(runs, look_around)
+        show_progress_of_hosts(runs, close_if_interrupted)
     while not runs.wait(0.2):
-        look_around()
+        close_if_interrupted()
 
 
 def together_json(runs: MultiHostRun) -> dict[str, Any]:
