@@ -142,7 +142,9 @@ def word(name: str, text: str) -> str:
 def number(text: str, item: str) -> int:
     digits = item.replace("_", "")
     if not (digits.isascii() and digits.isdecimal()) or int(digits) < 1:
-        raise HeartbeatError(f"{item!r} in {text!r} is no whole number above 0", "", f"Try --sweep {EXAMPLE}.")
+        raise HeartbeatError(
+            f"{item!r} in {text!r} is no whole number above 0", "Sizes and threads are whole numbers.", f"Try --sweep {EXAMPLE}."
+        )
     return int(digits)
 
 

@@ -35,7 +35,7 @@ from heartbeat_core.units import (
 
 HOUR_NS = 3.6e12
 MILLION = 1e6
-ONE_READING = "the handbook's clock has one reading a run, and one reading has no interval"
+ONE_READING = "the handbook's method has one reading a run, and one reading has no interval"
 VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
 APART = ("cold", "compile", "transfer")
 

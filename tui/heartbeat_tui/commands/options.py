@@ -65,7 +65,7 @@ def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = N
     how.add_argument(
         "--window", type=int, metavar="N", help="products in flight (pipelined), default 10; iterations are rounded up to whole windows"
     )
-    how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's clock, default 5")
+    how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's method, default 5")
     parser.argument_default = None
 
 
