@@ -96,7 +96,6 @@ def show_screen(args: argparse.Namespace) -> int:
         config = make_config(args, launcher)
         from heartbeat_tui.bootstrap import open_screen
 
-        open_screen(launcher, config, start=args.start, flags={"project": args.project}, demo=args.demo)
+        return open_screen(launcher, config, start=args.start, flags={"project": args.project}, demo=args.demo)
     finally:
         launcher.close()
-    return 0

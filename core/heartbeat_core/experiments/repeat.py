@@ -168,7 +168,7 @@ class Repeat(Experiment):
         self.token = secrets.token_hex(4)  # a group may be added to by another repeat
         configs = [config, *(varied(config, values) for values in candidates)]
         self.candidates = [
-            Candidate(name or "the plan", values, each)
+            Candidate(name or "the config", values, each)
             for name, values, each in zip(names_of(configs), ({}, *candidates), configs, strict=True)
         ]
         if len({candidate.config for candidate in self.candidates}) < len(self.candidates):

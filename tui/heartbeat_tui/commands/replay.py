@@ -24,7 +24,6 @@ def run(args: argparse.Namespace) -> int:
         config = launcher.replay(args.file, args.speed).config
         from heartbeat_tui.bootstrap import open_screen
 
-        open_screen(launcher, config, replay=lambda: launcher.replay(args.file, args.speed).start())
+        return open_screen(launcher, config, replay=lambda: launcher.replay(args.file, args.speed).start())
     finally:
         launcher.close()
-    return 0
