@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 BINS = 40
 
 
-def runs_overlay(
-    sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup], width: int, height: int, *, log: bool = True
-) -> ChartSpec | None:
+def runs_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup], width: int, height: int) -> ChartSpec | None:
     """Return the steady state of every run, a colour for each group; None without room."""
     curves = [
-        OverlayCurve(number, name_of(group), lambda columns, steady_only, run=run: run.series.chart(columns, steady_only=steady_only))  # type: ignore[misc]  # bound now
+        OverlayCurve(number, name_of(group), run.series.chart)
         for number, (group, runs) in enumerate(zip(groups, sides, strict=True))
         for run in runs
     ]
-    return overlay_chart(curves, width, height, log=log)
+    return overlay_chart(curves, width, height)
 
 
 def name_of(group: RunGroup) -> str:

@@ -63,7 +63,7 @@ def runs_figure(exported: Exported) -> Figure:
         found = runs[0].report.statistics
         quantiles = dict(found.quantiles) if found else {}
         latency = latency_of(
-            lambda columns, steady_only: runs[0].series.chart(columns, steady_only=steady_only),
+            runs[0].series.chart,
             *CELLS,
             median_ns=quantiles.get(0.5),
             p95_ns=quantiles.get(0.95),

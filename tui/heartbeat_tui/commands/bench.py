@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Run
+    from heartbeat_core.benchmark.series import Series
     from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.remote.multi_host import MultiHostRun
@@ -38,6 +39,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, quality, proof"
     )
     form.add_argument("--stream", action="store_true", help="print the worker's own records as they come")
+    form.add_argument("--plot", action="store_true", help="print the chart of the run, or those of the sweep, below the table")
     output.add_argument("--no-save", action="store_true", help="keep no recording")
     output.add_argument("--calibrate", action="store_true", help="measure this machine's peak afterwards, and keep it")
     output.add_argument(
@@ -130,7 +132,15 @@ def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
         from heartbeat_tui.commands.bench_output import print_report
 
         print_report(report, kept_at(finished))
+        print_plot(args, report, finished.series)
     return INTERRUPTED if interrupted else exit_code(report)
+
+
+def print_plot(args: argparse.Namespace, report: Report, series: Series) -> None:
+    if args.plot:
+        from heartbeat_tui.commands.chart_output import print_run
+
+        print_run(report, series)
 
 
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
@@ -148,6 +158,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
         from heartbeat_tui.commands.bench_output import print_report
 
         print_report(report, args.source)
+        print_plot(args, report, loaded.series)
     complain_of(report)
     return exit_code(report)
 
@@ -157,6 +168,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
     from heartbeat_core.benchmark.report import explain_gap, report_json
     from heartbeat_core.experiments.experiment import BothMethods, kept_at
 
+    refuse(args, "--compare-methods", ("plot",))
     experiment, interrupted = BothMethods(config, group=args.name or ""), False
     runs: list[Run] = []
     while not interrupted and (trial := experiment.next()) is not None:
@@ -295,6 +307,10 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
         from heartbeat_tui.commands.bench_output import print_sweep
 
         print_sweep(swept)
+        if args.plot:
+            from heartbeat_tui.commands.chart_output import print_sweep_charts
+
+            print_sweep_charts(swept)
     if interrupted:
         return INTERRUPTED
     return judged([point.report for point in swept.measured], some_missing=not swept.measured)
@@ -305,7 +321,7 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
     from heartbeat_core.benchmark.parameters import parse_candidate
     from heartbeat_core.experiments.repeat import Repeat, repeat_json
 
-    refuse(args, "--repeat", NOT_AN_EXPERIMENT)
+    refuse(args, "--repeat", (*NOT_AN_EXPERIMENT, "plot"))
     candidates = [parse_candidate(text) for text in args.vs or ()]
     experiment = Repeat(config, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
     interrupted = follow(args, experiment, lambda config: config, launcher)
@@ -378,6 +394,7 @@ def judged(reports: Sequence[Report | None], *, some_missing: bool) -> int:
 NOT_WITH_ON = {
     "source": "--from",
     "stream": "--stream",
+    "plot": "--plot",
     "compare_methods": "--compare-methods",
     "sweep": "--sweep",
     "repeat": "--repeat",

@@ -239,7 +239,7 @@ def loaded_run(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:
     statistics = report.statistics
     snapshot = Snapshot(
         report,
-        chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
+        chart=series.chart,
         histogram=lambda bins: histogram(series.steady, statistics, bins, report.config.products_per_sample) if statistics else (),
     )
     return LoadedRun(snapshot, series)
