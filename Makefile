@@ -79,18 +79,18 @@ clean: ## delete what make and the tests have made here
 $(VENV)/installed: pyproject.toml $(PINS)
 	$(call environment,$(PYTHON),$(VENV))
 	@echo "Installing heartbeat-tui with $(WHAT) into $(VENV) …"
-	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo]" -c $(PINS)
+	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo,plots]" -c $(PINS)
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the tools of development into $(VENV) (about 33 MB) …"
-	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo,dev]" -c $(PINS)
+	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo,plots,dev]" -c $(PINS)
 	@touch $@
 
 .venv-py%/installed: pyproject.toml constraints.txt
 	$(call environment,$(call python,$*),.venv-py$*)
-	@echo "Installing heartbeat-tui without torch into .venv-py$* (about 53 MB) …"
-	@.venv-py$*/bin/python $(PIP) -e ".[demo,dev]" -c constraints.txt
+	@echo "Installing heartbeat-tui without torch into .venv-py$* (about 73 MB) …"
+	@.venv-py$*/bin/python $(PIP) -e ".[demo,plots,dev]" -c constraints.txt
 	@touch $@
 
 # Make the virtual environment $(2) from the Python $(1) unless it is there, or say what is missing.

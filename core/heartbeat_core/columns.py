@@ -34,7 +34,7 @@ class ColumnSpec(Generic[T]):
       and ``row_texts``;
     - both order the rows with ``sort_rows``; ``turned`` and ``following`` say which order comes next.
 
-    What a cell needs besides its row, such as the time, is part of the row: let the function that makes the rows take it.
+    What a cell needs in addition to its row, such as the time, is part of the row: let the function that makes the rows take it.
 
     ``least`` is the width under which a column is left out, unless its cells need less. ``cell`` returns the text, alone or
     with the name of a style. ``sort`` returns the key to sort by; None goes last. ``descending`` columns begin with the

@@ -1,4 +1,4 @@
-"""The exception that users see, and exit codes of commands besides 0, yes, and 2, bad usage."""
+"""The exception that users see, and the exit codes of commands other than 0 (yes) and 2 (bad usage)."""
 
 from __future__ import annotations
 

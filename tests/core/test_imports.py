@@ -12,7 +12,7 @@ import pytest
 import heartbeat_core
 
 ROOT = Path(heartbeat_core.__file__).parent
-NEVER = {"heartbeat_tui", "rich", "textual", "torch", "torch_xla"}
+NEVER = {"heartbeat_tui", "matplotlib", "rich", "textual", "torch", "torch_xla"}
 # These compute with NumPy and are themselves imported only when there is something to compute.
 NUMERIC = {"heartbeat_core.benchmark.statistics"}
 # These run under another Python, which has the standard library and torch alone.

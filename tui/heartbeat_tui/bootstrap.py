@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from heartbeat_tui.vms.monitor import InventoryMonitor
 
 
-def open_screen(launcher: Launcher, config: BenchmarkConfig, **options: Any) -> None:
-    """Run the app until it is left; options and errors are those of ``make_app``."""
+def open_screen(launcher: Launcher, config: BenchmarkConfig, **options: Any) -> int:
+    """Run the app until it is left, and return its exit code; options and errors are those of ``make_app``."""
     with make_app(launcher, config, **options) as app:
         app.run()
+        return app.return_code or 0
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from importlib import import_module
 from heartbeat_core import __version__
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_tui.commands.console import CommandParser, print_error
-from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
+from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {  # each a module in heartbeat_tui.commands, imported when it is used
@@ -78,7 +78,7 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--start", action="store_true", help="start a run immediately")
     parser.add_argument("--demo", nargs="?", const="fresh", metavar="SCENARIO", help="open the screen on an emulated Google Cloud")
     parser.add_argument("--project", metavar="ID", help="the project to check")
-    add_plan_flags(parser)
+    add_config_flags(parser)
     parser.set_defaults(run=show_screen)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, purpose in COMMANDS.items():
@@ -93,10 +93,9 @@ def show_screen(args: argparse.Namespace) -> int:
     """Open the screen."""
     launcher = make_launcher(args)
     try:
-        plan = make_plan(args, launcher)
+        config = make_config(args, launcher)
         from heartbeat_tui.bootstrap import open_screen
 
-        open_screen(launcher, plan, start=args.start, flags={"project": args.project}, demo=args.demo)
+        return open_screen(launcher, config, start=args.start, flags={"project": args.project}, demo=args.demo)
     finally:
         launcher.close()
-    return 0

@@ -126,7 +126,7 @@ def parse_candidate(text: str) -> dict[str, Value]:
     for item in text.split(","):
         name, equals, value = (part.strip() for part in item.partition("="))
         if not equals or not value or name not in VARIED:
-            cause = f"A candidate differs from the plan in {', '.join(VARIED[:-1])} or {VARIED[-1]}."
+            cause = f"A candidate differs from the config in {', '.join(VARIED[:-1])} or {VARIED[-1]}."
             raise HeartbeatError(f"a candidate {item.strip()!r}", cause, "Try --vs backend=xla, or --vs dtype=bfloat16,threads=1.")
         values[name] = number(text, value) if name in NUMBERS else word(name, value)
     return values
@@ -142,7 +142,9 @@ def word(name: str, text: str) -> str:
 def number(text: str, item: str) -> int:
     digits = item.replace("_", "")
     if not (digits.isascii() and digits.isdecimal()) or int(digits) < 1:
-        raise HeartbeatError(f"{item!r} in {text!r} is no whole number above 0", "", f"Try --sweep {EXAMPLE}.")
+        raise HeartbeatError(
+            f"{item!r} in {text!r} is no whole number above 0", "Sizes and threads are whole numbers.", f"Try --sweep {EXAMPLE}."
+        )
     return int(digits)
 
 

@@ -146,7 +146,7 @@ def report_of(
     if series.environment.get("tpu_vm") and not any(label.startswith("on ") for label in labels):
         labels = (*labels, f"on {series.environment['tpu_vm']}")
     if series.unknown:
-        labels = (*labels, f"recorded by a newer version: what its plan says of {', '.join(series.unknown)} is left out here")
+        labels = (*labels, f"recorded by a newer version: what its config says of {', '.join(series.unknown)} is left out here")
     return Report(
         config=config,
         environment=dict(series.environment),
@@ -372,7 +372,7 @@ def explain_gap(handbook: Report, synchronized: Report | None) -> str:
     """Explain in a sentence or two what the handbook's method missed: by the counters and the fence, and only what the samples show."""
     clock = handbook.handbook
     if clock is None:
-        return "The handbook's clock has not been read yet."
+        return "The handbook's method has not been measured yet."
     dropped = clock.launched < clock.products
     if dropped and not clock.finished:
         return (
@@ -388,6 +388,8 @@ def explain_gap(handbook: Report, synchronized: Report | None) -> str:
     here = "On this backend every product is computed before the call returns, so no difference is expected"
     gap = handbook.mean_ns / synchronized.mean_ns - 1
     if not differ(handbook.mean_ns, synchronized):
+        if abs(gap) > SAME_WITHIN:
+            return f"{here}. The two differ by {format_share(abs(gap))}, which is within the spread of the samples."
         return f"{here}, and none is seen: the two agree within {format_share(abs(gap))}."
     word = "more" if gap > 0 else "less"
     return (

@@ -99,6 +99,9 @@ class Ceiling:
     measured_on: str
 
 
+KEY_PARTS = 9  # other keys are of an earlier version, which measured less
+
+
 def ceiling_key(config: BenchmarkConfig, environment: dict[str, Any]) -> str:
     """Name what a ceiling holds for: another processor, device, dtype, precision, limit or number of threads has its own."""
     parts = (
@@ -124,7 +127,8 @@ class CeilingCache:
     def knows(self, config: BenchmarkConfig) -> bool:
         """Return whether a ceiling was ever measured for the config's backend, dtype and threads, on whatever device that was."""
         threads = "" if config.threads is None else f"|{config.threads}"
-        return any(f"|{config.backend}|" in key and f"|{config.workload.dtype}|" in key and key.endswith(threads) for key in self.read())
+        keys = (key for key in self.read() if key.count("|") == KEY_PARTS - 1)
+        return any(f"|{config.backend}|" in key and f"|{config.workload.dtype}|" in key and key.endswith(threads) for key in keys)
 
     def load(self, key: str) -> Ceiling | None:
         values = self.read().get(key)

@@ -333,7 +333,7 @@ class Series:
         """Name the step that is under way before or after the iterations."""
         return next((name for name, ns in reversed(self.stages.items()) if ns is None), None)
 
-    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
+    def chart(self, columns: int, steady_only: bool = False) -> ChartData:
         """Draw up at most ``columns`` columns in all, shared between the phases by their samples."""
         warm_count = 0 if steady_only else self.count if self.boundary is None else self.boundary
         # a short warm-up beside a long run still has columns of its own

@@ -124,7 +124,7 @@ class RunTarget(Protocol):
         """Start the worker, or what carries its stream; raise OSError."""
 
     def order(self) -> dict[str, Any]:
-        """Return what the order holds besides the config."""
+        """Return what the order holds in addition to the config."""
 
     def available_bytes(self) -> int | None:
         """Return the bytes of memory available, None where only the worker can know."""

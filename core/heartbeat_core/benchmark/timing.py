@@ -163,8 +163,8 @@ def parts_of(backend: Backend, config: BenchmarkConfig) -> tuple[str, ...]:
     """Name the parts that this method can tell apart: with one fence for many products, fewer."""
     if config.method == "synchronized":
         return backend.parts
-    told = ("compile",) if config.method == "handbook" else ("compile", "dispatch", "wait")
-    return tuple(part for part in backend.parts if part in told)
+    known = ("compile",) if config.method == "handbook" else ("compile", "dispatch", "wait")
+    return tuple(part for part in backend.parts if part in known)
 
 
 def pipelined(backend: Backend, window: int) -> Steps:
@@ -192,8 +192,8 @@ def pipelined(backend: Backend, window: int) -> Steps:
         end = perf_counter_ns()
         backend.result = kept[-1]
         compile_ns = backend.read_compiles()
-        told = {"compile": compile_ns, "dispatch": max(0, enqueued - start - compile_ns), "wait": end - enqueued}
-        return end - start, *(told[part] for part in parts)
+        times = {"compile": compile_ns, "dispatch": max(0, enqueued - start - compile_ns), "wait": end - enqueued}
+        return end - start, *(times[part] for part in parts)
 
     return Steps(prepare, iterate, lambda: tuple(zip(numbers, kept, strict=True)))
 

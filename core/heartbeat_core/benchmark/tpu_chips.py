@@ -81,7 +81,7 @@ def describe(root: Path, pid: int, held: str) -> Holder:
 
 
 def metrics_ports(root: Path, pid: int) -> tuple[int, ...]:
-    """Read from a process's environment which ports libtpu was told to serve its metrics on, where we may read it."""
+    """Read from a process's environment on which ports libtpu serves its metrics, if it may be read."""
     try:
         variables = (root / f"proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:

@@ -103,6 +103,24 @@ def latency_chart(
     )
 
 
+def latency_of(
+    chart: Callable[[int, bool], ChartData],
+    width: int,
+    height: int,
+    *,
+    steady_only: bool = False,
+    log: bool = True,
+    expected: int | None = None,
+    median_ns: float | None = None,
+    p95_ns: float | None = None,
+) -> ChartSpec | None:
+    """Return the chart of one run with as many columns as it has room for; ``chart`` draws up so many of them."""
+    data = chart(2 * width, steady_only)
+    if any(column.last > column.first for column in data.steady):  # more samples than dots: a median for each cell
+        data = chart(max(1, width - GUTTER), steady_only)
+    return latency_chart(data, width, height, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
+
+
 class Placing:
     """Where an iteration stands on the horizontal axis: the warm-up has a room of its own at the left."""
 

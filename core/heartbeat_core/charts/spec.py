@@ -10,7 +10,7 @@ from heartbeat_core.units import TIME, Units, significant
 
 DECADE = (1.0, 2.0, 5.0)
 FLAT = 0.02  # a series that spans less than this share of its size keeps its noise small
-MARKERS = "●▲■◆✚○△□"  # of curves, so that they are told apart without colour
+MARKERS = "●▲■◆✚○△□"  # of curves, which differ without colour too
 COLOURS = 4  # of curves; more share them and differ by their markers
 
 

@@ -38,7 +38,7 @@ class CostRates:
     def of(self, entry: RunEntry, environment: Mapping[str, Any]) -> Price | None:
         """Find what an hour costs: by host, device or backend, whatever is named first of these, else by the list; None where not known.
 
-        By the list it is one chip, which is what a run beats on: in the zone and of the kind that the recording names, else on
+        By the list it is one chip, which a run uses: in the zone and of the kind that the recording names, else on
         demand in the region.
         """
         folded = {name.casefold(): rate for name, rate in self.given.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -34,7 +35,7 @@ from heartbeat_core.units import (
 
 HOUR_NS = 3.6e12
 MILLION = 1e6
-ONE_READING = "the handbook's clock has one reading a run, and one reading has no interval"
+ONE_READING = "the handbook's method has one reading a run, and one reading has no interval"
 VERDICTS = ("impossible", "suspicious", "unknown", "plausible")  # the worst first
 APART = ("cold", "compile", "transfer")
 
@@ -105,6 +106,16 @@ def measure_each(entries: Sequence[RunEntry], ceilings: CeilingCache) -> tuple[l
     if errors and not runs:
         raise errors[0]
     return runs, tuple(map(left_out, errors))
+
+
+def pooled(runs: Sequence[MeasuredRun]) -> SampleStore:
+    """Return the samples of runs that repeat one another together; beyond the limit of exact samples those of the first."""
+    if len(runs) == 1 or not all(run.steady.exact for run in runs):
+        return runs[0].steady
+    store = SampleStore()
+    for run in runs:
+        store.extend(array("q", run.steady.values()))
+    return store
 
 
 def check_turn(entry: RunEntry) -> None:

@@ -15,7 +15,7 @@ CODES = {
 
 
 def begin(cloud: Cloud, operation: EmulatedOperation, seconds: float, finish: Callable[[], Json]) -> EmulatedOperation:
-    """Start an operation that ``finish`` ends after ``seconds``, with its response or by raising ApiError; at once when 0."""
+    """Start an operation that ``finish`` ends after ``seconds``, with its response or by raising ApiError; immediately if 0."""
     cloud.operations[operation.name] = operation
 
     def end() -> None:

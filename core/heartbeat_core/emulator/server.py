@@ -50,7 +50,7 @@ def make_cloud(scenario: Scenario, speed: float = 1.0, seed: int | None = None) 
 
 
 def serve(cloud: Cloud, listener: socket.socket, latency_s: float = 0.0, ready: Callable[[str], None] | None = None) -> None:
-    """Answer on ``listener`` until SIGINT or SIGTERM; ``ready`` is told the base URL first."""
+    """Answer on ``listener`` until SIGINT or SIGTERM; ``ready`` is called with the base URL first."""
     import uvicorn  # here, for what only reads scenarios needs no server
 
     from heartbeat_core.emulator.app import Emulator, make_app

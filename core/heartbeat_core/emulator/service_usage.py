@@ -49,7 +49,7 @@ def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def batch_get(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Answer for up to 30 names at once."""
+    """Answer for up to 30 names in one call."""
     project = cloud.project(call.args["project"])
     names = [name.rpartition("/")[2] for name in call.many.get("names", [])]
     if not 0 < len(names) <= 30:
@@ -71,7 +71,7 @@ def batch_enable(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -> Json:
-    """Enable APIs; the operation of one already on is done at once."""
+    """Enable APIs; the operation of APIs that are on is done immediately."""
     project = cloud.project(call.args["project"])
     timings = cloud.scenario.timings
     missing = [name for name in names if not project.service(name).enabled]

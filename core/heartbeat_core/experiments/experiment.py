@@ -121,7 +121,7 @@ def ending_error(report: Report) -> HeartbeatError | None:
 class BothMethods(Experiment):
     """Two legs; the second one only where the first has ended well. ``handbook`` is its report, None until then."""
 
-    kind = "clocks"
+    kind = "methods"
     total = 2
 
     def __init__(self, config: BenchmarkConfig, group: str = "") -> None:

@@ -328,7 +328,7 @@ def by_roof(knee: Knee) -> str:
     """State where a roof alone would put the knee."""
     if knee.roof is None:
         return ""
-    of = f"The roof of a {knee.roof.name}" if knee.roof.hard else f"The peak {knee.roof.source}"
+    of = f"The peak of a {knee.roof.name}" if knee.roof.hard else f"The peak {knee.roof.source}"
     if knee.roof_batch is None:
         return f" {of} has no knee for this shape: memory would set the limit at every batch."
     return f" {of} alone would put it at {rounded(knee.roof_batch)}."

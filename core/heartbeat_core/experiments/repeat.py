@@ -168,12 +168,12 @@ class Repeat(Experiment):
         self.token = secrets.token_hex(4)  # a group may be added to by another repeat
         configs = [config, *(varied(config, values) for values in candidates)]
         self.candidates = [
-            Candidate(name or "the plan", values, each)
+            Candidate(name or "the config", values, each)
             for name, values, each in zip(names_of(configs), ({}, *candidates), configs, strict=True)
         ]
         if len({candidate.config for candidate in self.candidates}) < len(self.candidates):
             cause = "Two of them would be the same run."
-            raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the plan has.")
+            raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the config has.")
         self.coming = shuffled(len(self.candidates), repeat, self.seed)
         self.order = tuple(self.candidates[index].name for _, index in self.coming)
         self.begun, self.total = 0, len(self.coming)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -348,7 +348,7 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
     )
 
 
-SWEEP_FORMATS = {
+SWEEP_FORMATS: dict[str, Callable[[Swept], str]] = {
     "csv": sweep_csv,
     "md": sweep_markdown,
     "json": lambda swept: json.dumps(sweep_json(swept), allow_nan=False, indent=1) + "\n",

@@ -1,4 +1,4 @@
-"""Export of runs, comparisons and sweeps as CSV, JSON, Markdown or SVG."""
+"""Export of runs, comparisons and sweeps as CSV, JSON, Markdown or charts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
 from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, group_table, measure_each, price_notes, side_of
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.sweep import NoSweep, Swept, load_sweep
+from heartbeat_core.experiments.sweep import SWEEP_FORMATS, NoSweep, Swept, load_sweep
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.recording import read_records
 
-FORMATS = ("csv", "json", "md", "svg")
+PICTURES = ("png", "svg", "pdf")
+FORMATS = ("csv", "json", "md", *PICTURES)
 ENTRY_COLUMNS = ("id", "name", "group", "started", "host", "device", "backend", "method", "precision", "threads", "n", "status")
 WORK_COLUMNS = ("batch", "hidden", "intermediate", "dtype")
 FIGURE_COLUMNS = ("median_ns", "low_ns", "high_ns", "flops_per_s", "bytes_per_s", "share_of_floor", "verdict")
@@ -153,29 +154,26 @@ def escaped(text: str) -> str:
     return text
 
 
-def to_svg(exported: Exported) -> str:
-    from heartbeat_core.export.svg import runs_svg
-
-    return runs_svg(exported.runs, exported.comparisons)
+WRITERS: dict[str, Callable[[Exported], str]] = {"csv": to_csv, "json": to_json, "md": to_markdown}
 
 
-WRITERS: dict[str, Callable[[Exported], str]] = {"csv": to_csv, "json": to_json, "md": to_markdown, "svg": to_svg}
-
-
-def export_runs(groups: Sequence[tuple[RunEntry, ...]], format_: str, index: Index, rates: CostRates) -> tuple[str, tuple[str, ...]]:
+def export_runs(groups: Sequence[tuple[RunEntry, ...]], format_: str, index: Index, rates: CostRates) -> tuple[bytes, tuple[str, ...]]:
     """Return the runs of these groups, or the sweep that they are, in one of FORMATS, and what was left out, with the reason.
 
-    Raises HeartbeatError if a recording that is needed cannot be read, or if the groups cannot be compared.
+    Raises HeartbeatError if a recording that is needed cannot be read, if the groups cannot be compared, or if a picture is wanted and
+    matplotlib is not installed.
     """
-    if len(groups) == 1 and (swept := sweep_in(groups[0], index)):
-        from heartbeat_core.experiments.sweep import SWEEP_FORMATS
-        from heartbeat_core.export.svg import sweep_svg
+    from heartbeat_core.export.plots import check_matplotlib, figure_bytes, runs_figure, sweep_figure
 
-        writers: dict[str, Callable[[Swept], str]] = {**SWEEP_FORMATS, "svg": sweep_svg}
-        return writers[format_](swept), ()
+    picture = format_ in PICTURES
+    if picture:
+        check_matplotlib()
+    if len(groups) == 1 and (swept := sweep_in(groups[0], index)):
+        return figure_bytes(sweep_figure(swept), format_) if picture else SWEEP_FORMATS[format_](swept).encode(), ()
     read = [measure_each(group, index.ceilings) for group in groups]
     exported = compare_for_export([runs for runs, _ in read], rates)
-    return WRITERS[format_](exported), tuple(line for _, lines in read for line in lines)
+    made = figure_bytes(runs_figure(exported), format_) if picture else WRITERS[format_](exported).encode()
+    return made, tuple(line for _, lines in read for line in lines)
 
 
 def sweep_in(entries: tuple[RunEntry, ...], index: Index) -> Swept | None:
@@ -193,15 +191,15 @@ def sweep_in(entries: tuple[RunEntry, ...], index: Index) -> Swept | None:
         return None  # they differ in other ways, and are exported side by side
 
 
-def write_export(path: Path, text: str, *, force: bool) -> None:
+def write_export(path: Path, content: bytes, *, force: bool) -> None:
     """Write a file, whole or not at all; raise HeartbeatError if it exists already, or cannot be written."""
     exists = HeartbeatError(f"{path} exists", "A file is overwritten only with --force.", "Choose another name, or add --force.")
     partial = path.with_name(f".{path.name}.{os.getpid()}") if force else path
     begun = False
     try:
-        with partial.open("x", encoding="utf-8") as file:
+        with partial.open("xb") as file:
             begun = True
-            file.write(text)
+            file.write(content)
         if force:
             partial.replace(path)
     except OSError as error:

@@ -68,7 +68,11 @@ def find_entries(entries: Sequence[RunEntry], text: str) -> tuple[RunEntry, ...]
         return group or (find_entry(entries, text),)
     found = query_runs(entries, text)
     if not found:
-        raise HeartbeatError(f"there is no run with {text!r}", "", "Run `heartbeat-tui runs list` to see what there is.")
+        raise HeartbeatError(
+            f"there is no run with {text!r}",
+            "No recording matches all of these words.",
+            "Run `heartbeat-tui runs list` to see what there is.",
+        )
     return found
 
 
@@ -89,7 +93,7 @@ def find_entry(entries: Sequence[RunEntry], text: str) -> RunEntry:
         return entries[0]
     names = [word for entry in entries for word in (entry.id, entry.name) if word]
     near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
-    cause = f"Did you mean {near[0]}?" if near else ""
+    cause = f"Did you mean {near[0]}?" if near else "No id, name, group or path of a recording matches."
     raise HeartbeatError(f"there is no run {text!r}", cause, "Run `heartbeat-tui runs list` to see what there is.")
 
 

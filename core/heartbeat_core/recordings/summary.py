@@ -137,7 +137,7 @@ def in_words(error: HeartbeatError) -> str:
 
 
 def newer_plan(series: Series) -> str:
-    return f"recorded by a newer version: {', '.join(series.unknown)} of its plan not known here" if series.unknown else ""
+    return f"recorded by a newer version: {', '.join(series.unknown)} of its config not known here" if series.unknown else ""
 
 
 def device_of(environment: dict[str, Any]) -> str:

@@ -336,7 +336,7 @@ PULSE_S = 10.0
 
 @dataclass(frozen=True)
 class RemoteTarget:
-    """One host: its worker is started over ssh, supervised; the end of the connection and that of the worker are told apart."""
+    """One host: its worker is started over ssh, supervised; the end of the connection is no end of the worker."""
 
     host: Host
     start_limit_s: float = START_LIMIT_S + CONNECT_S
@@ -366,8 +366,8 @@ class RemoteTarget:
     def oom_kills(self) -> int | None:
         return None  # the supervisor counts
 
-    def cannot_start(self, plan: BenchmarkConfig, error: OSError) -> HeartbeatError:
-        del plan
+    def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
+        del config
         return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
 
     def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:

@@ -1,4 +1,4 @@
-"""One config on several hosts at once: a run each, shown together."""
+"""One config on several hosts at the same time: a run on each, shown together."""
 
 from __future__ import annotations
 

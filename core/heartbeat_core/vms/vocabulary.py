@@ -20,7 +20,7 @@ class VmState:
     """One state; ``style`` is the name of a style, ``meaning`` a sentence, ``actions`` what can be done in it.
 
     ``charged``: its chips are charged. ``pending``: it may come to be charged by itself. ``final``: nothing but its end follows.
-    ``resting``: it lasts until somebody changes it.
+    ``resting``: it lasts until it is changed.
     """
 
     name: str

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+from datetime import date
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import MatMul, Precision
-from heartbeat_core.benchmark.roofline import floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul, Precision
+from heartbeat_core.benchmark.protocol import CeilingMeasured
+from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import CHIPS, Chip, chip_by_name
 
 HANDBOOK = MatMul()
@@ -73,3 +78,12 @@ def test_a_measured_ceiling_is_soft_and_says_when() -> None:
 def test_an_empty_ceiling_is_refused(flops: float, bandwidth: float) -> None:
     with pytest.raises(ValueError, match="holds nothing"):
         roof_of_ceiling(flops, bandwidth, "2026-11-22")
+
+
+def test_a_peak_kept_by_an_earlier_version_is_measured_again(tmp_path: Path) -> None:
+    cache, config = CeilingCache(tmp_path / "ceilings.json"), BenchmarkConfig(threads=1)
+    kept = {"flops_per_s": 1, "bytes_per_s": 1, "measured_on": "2026-11-30"}
+    cache.path.write_text(json.dumps({"vm|AMD EPYC|cpu|cpu|float32|full float32|1": kept}))
+    assert not cache.knows(config)
+    cache.store(ceiling_key(config, {"host": "vm", "threads": 1}), CeilingMeasured(0, 1e9, 1e9), date(2026, 11, 30))
+    assert cache.knows(config)

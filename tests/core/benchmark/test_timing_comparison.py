@@ -43,9 +43,17 @@ def test_clocks_that_differ_for_no_reason_we_know_are_said_to_differ() -> None:
     assert "100 % more time an iteration" in explain_gap(handbook(100, 0, total_ns=200 * MS), honest(MS))
 
 
+def test_noisy_samples_show_no_difference_and_no_agreement() -> None:
+    series = Series()
+    series.apply(Samples(0, "steady", 0, {"total": array("q", [MS // 4, 2 * MS] * 15)}))
+    told = explain_gap(handbook(100, 0, total_ns=300 * MS), report_of(series))
+    assert "differ by 167 %, which is within the spread of the samples" in told
+    assert "agree" not in told
+
+
 def test_one_clock_alone_is_explained_too() -> None:
     assert "All products were launched" in explain_gap(handbook(100, 0), None)
 
 
 def test_without_a_reading_there_is_nothing_to_explain() -> None:
-    assert "not been read" in explain_gap(honest(MS), honest(MS))
+    assert "not been measured" in explain_gap(honest(MS), honest(MS))

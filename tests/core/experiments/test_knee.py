@@ -163,7 +163,7 @@ def test_at_the_knee_of_a_chips_roof_both_floors_are_equal(name: str) -> None:
     assert found.roof_batch is not None
     under = floor(MatMul(round(found.roof_batch), dtype="bfloat16"), roof)
     assert under.compute_ns == pytest.approx(under.memory_ns, rel=0.01)
-    assert f"The roof of a {name} alone would put it at" in knee_summary(found)
+    assert f"The peak of a {name} alone would put it at" in knee_summary(found)
 
 
 def test_it_says_what_the_knee_means_for_serving() -> None:

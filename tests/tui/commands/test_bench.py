@@ -153,6 +153,10 @@ def test_the_exit_code_says_how_it_went(fake_bench: Bench, body: str, code: int,
         (["--batch", "1048576", "--hidden", "1048576", "--intermediate", "1048576"], "does not fit into memory"),
         (["--iterations", "3", "--duration", "3s"], "exclude one another"),
         (["--json", "--stream"], "exclude one another"),
+        (["--json", "--plot"], "exclude one another"),
+        (["--plot", "--stream"], "exclude one another"),
+        (["--plot", "--repeat", "2"], "--repeat and --plot"),
+        (["--plot", "--compare-methods"], "--compare-methods and --plot"),
         (["--duration", "soon"], "like 30s"),
         (["--duration", "0s"], "like 30s"),
         (["--method", "handbook", "--duration", "3s"], "--iterations 100"),
@@ -244,7 +248,9 @@ def test_every_run_is_kept_and_can_be_reported_on_again(fake_bench: Bench, home:
     assert {**was, "labels": []} == {**now, "labels": []}
     assert now["labels"] == ["recorded on 2026-11-22"]
     assert recordings(home) == [path]  # a report is no run
-    assert f"recording: {path}" in bench("--from", str(path)).stdout
+    table, _, chart = bench("--from", str(path), "--plot").stdout.partition("latency per iteration, ")
+    assert f"recording: {path}" in table
+    assert "◆" in chart
 
 
 def test_no_save_leaves_nothing(fake_bench: Bench, home: Path) -> None:

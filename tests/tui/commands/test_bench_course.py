@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -32,9 +33,13 @@ def fake_bench(fake_worker: Callable[[str], str]) -> Bench:
 
 
 def test_a_sweep_names_the_knee_and_says_what_it_means(fake_bench: Bench) -> None:
-    done = fake_bench(KNEE, "--sweep", "batch=1,2,4,…,1024")
+    done = fake_bench(KNEE, "--sweep", "batch=1,2,4,…,1024", "--plot")
     assert done.returncode == 0, done.stderr
-    said = " ".join(done.stdout.split())
+    titles = r"\n.*FLOP/byte, under the roof|\nlatency, .* against batch"
+    said, roofline, latency = (" ".join(part.split()) for part in re.split(titles, done.stdout))
+    for chart in (roofline, latency):
+        assert chart.count("●") == 11
+        assert "knee" in chart
     assert "The knee is at a batch of about 92, between 64 and 128, by the 11 points measured" in said
     assert "For serving: up to 64 rows" in said
     assert "recordings: group sweep-" in said

@@ -266,7 +266,7 @@ def test_an_export_never_overwrites_unasked(write: Write, tmp_path: Path) -> Non
     assert runs("export", "a", "-o", str(chart), "--force").returncode == 0
     assert chart.read_text() != drawn
     assert sorted(tmp_path.glob("*chart*")) == [chart]
-    for form in command.EXPORT_FORMATS:
+    for form in ("csv", "json", "md", "svg"):
         assert runs("export", "a", "b", "--format", form).stdout
     assert "format is not given" in runs("export", "a").stderr
     assert runs("export", "a", "-o", str(tmp_path / "missing" / "x.csv")).returncode == 3
@@ -277,7 +277,7 @@ def test_an_export_to_a_full_disk_says_so(write: Write) -> None:
     write(name="a")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "heartbeat_tui", "runs", "export", "a", "--format", "svg"],
+            [sys.executable, "-m", "heartbeat_tui", "runs", "export", "a", "--format", "md"],
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=LONG_S, check=False,
         )  # fmt: skip
     assert done.returncode == 3
@@ -289,3 +289,38 @@ def test_a_sweep_is_exported_as_one(write: Write) -> None:
         write(1e5 * batch, group="sw", plan=BenchmarkConfig(MatMul(batch), warmup=1))
     assert runs("export", "sw", "--format", "csv").stdout.startswith("batch,")
     assert "Sweep of batch" in runs("export", "sw", "--format", "svg").stdout
+
+
+def test_charts_are_printed_below_the_table_as_wide_as_the_terminal(write: Write) -> None:
+    write(name="one")
+    write(3e6, name="two")
+    narrow = {**os.environ, "COLUMNS": "70"}
+    shown = runs("show", "one", "--plot", env=narrow).stdout
+    table, _, chart = shown.partition("latency per iteration, ")
+    assert "recording: " in table
+    assert "◆" in chart  # the cold iteration
+    assert "\x1b" not in shown
+    assert len(chart.splitlines()) == 17
+    assert 60 < max(map(len, chart.splitlines())) <= 70
+    compared = runs("compare", "one", "two", "--plot").stdout
+    assert "slower than one" in compared.partition("latency per iteration, ")[0]
+    assert "● one 1.0" in compared
+    assert "▲ two 3.0" in compared
+    assert "latency per iteration" not in runs("show", "one").stdout
+
+
+def test_a_chart_has_colours_where_they_are_wanted(write: Write) -> None:
+    write(name="one")
+    coloured = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    assert "\x1b[96m" in runs("show", "one", "--plot", env=coloured).stdout
+    chart = runs("show", "one", "--plot", env={**coloured, "NO_COLOR": "1"}).stdout.partition("latency per iteration, ")[2]
+    assert "\x1b" not in chart
+
+
+@pytest.mark.parametrize("command_line", [("show", "one"), ("compare", "one", "two")])
+def test_a_chart_is_no_json(write: Write, command_line: tuple[str, ...]) -> None:
+    write(name="one")
+    write(name="two")
+    refused = runs(*command_line, "--plot", "--json")
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 3)
+    assert "exclude one another" in refused.stderr

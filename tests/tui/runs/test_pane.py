@@ -302,7 +302,7 @@ async def test_runs_are_written_to_a_new_file_and_it_is_said_where(hall: OpenHal
     async with hall() as stage:
         await stage.press("space", "space", "x")
         boxes = stage.app.screen.query_one("#export-form")
-        for form in ("csv", "json", "md", "svg"):
+        for form in ("csv", "json", "md", "png", "pdf", "svg"):
             boxes.query_one("#field-form", Select).value = form
             await stage.settle()
             assert boxes.query_one("#field-file", Input).value == f"comparison.{form}"

@@ -273,8 +273,8 @@ class RunBody(Container):
         )
 
 
-def warm_count(plan: BenchmarkConfig) -> int:
+def warm_count(config: BenchmarkConfig) -> int:
     """Count the samples before the steady state: the first is always cold, but for the handbook's own warm-up."""
-    if plan.method == "handbook":
-        return 0 if plan.warmup else 1
-    return max(1, -(-plan.warmup // plan.products_per_sample))
+    if config.method == "handbook":
+        return 0 if config.warmup else 1
+    return max(1, -(-config.warmup // config.products_per_sample))

@@ -161,7 +161,7 @@ class BenchmarkSession:
 
     def clocks(self, report: Report) -> MethodComparison | None:
         """Return what both timing methods measured so far, where they are compared."""
-        if self.experiment is None or self.experiment.kind != "clocks":
+        if self.experiment is None or self.experiment.kind != "methods":
             return None
         handbook = getattr(self.experiment, "handbook", None)
         return MethodComparison(handbook=report) if report.config.method == "handbook" else MethodComparison(handbook, report)

@@ -251,7 +251,7 @@ class ReadinessPane(ListPane):
         if isinstance(event.form, TargetForm) and event.form.choices:
             self.controller.choose_target(event.form.choices)
 
-    def on_target_form_wanted(self, event: TargetForm.Wanted) -> None:
+    def on_target_form_choices_requested(self, event: TargetForm.ChoicesRequested) -> None:
         event.stop()
         self.controller.find_offers(event.project, event.zone)
 
@@ -288,7 +288,7 @@ class ReadinessHead(Lines):
 
 
 class CheckDetails(Vertical):
-    """The question, what came of it, why, what mends it, and what was asked."""
+    """The question, its result, why, the fix, and the evidence."""
 
     DEFAULT_CSS = """
     CheckDetails #details-question { padding: 0 0 1 0; }

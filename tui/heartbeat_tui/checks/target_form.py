@@ -117,8 +117,8 @@ class TargetForm(Form):
     COMPLETES = True
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("target", "Check", "check for this target", "keep the old target")]
 
-    class Wanted(Message):
-        """What there is to choose from, for this project and zone, is wanted."""
+    class ChoicesRequested(Message):
+        """The form needs the choices for this project and zone."""
 
         def __init__(self, project: str, zone: str) -> None:
             super().__init__()
@@ -155,7 +155,7 @@ class TargetForm(Form):
         wanted = (project if "project" in sound else "", zone if "zone" in sound else "")
         if wanted != self.asked:
             self.asked = wanted
-            self.post_message(self.Wanted(*wanted))
+            self.post_message(self.ChoicesRequested(*wanted))
 
     def malformed(self, name: str) -> bool:
         note = note_of(name, self.texts, None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_tui.commands.console import Interrupt
-from heartbeat_tui.commands.options import add_plan_flags, make_launcher, make_plan
+from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.benchmark.run import Run
+    from heartbeat_core.benchmark.series import Series
     from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.remote.multi_host import MultiHostRun
@@ -29,7 +30,7 @@ DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible tim
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("bench", help="time the product without a screen", description=DESCRIPTION)
-    add_plan_flags(parser, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
+    add_config_flags(parser, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
     # it may stand before the command's name as well, and a default of its own would undo that
     parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
     output = parser.add_argument_group("output")
@@ -38,6 +39,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, quality, proof"
     )
     form.add_argument("--stream", action="store_true", help="print the worker's own records as they come")
+    form.add_argument("--plot", action="store_true", help="print the chart of the run, or those of the sweep, below the table")
     output.add_argument("--no-save", action="store_true", help="keep no recording")
     output.add_argument("--calibrate", action="store_true", help="measure this machine's peak afterwards, and keep it")
     output.add_argument(
@@ -74,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     check_profile(args)
     launcher = make_launcher(args)
     try:
-        config = make_plan(args, launcher)
+        config = make_config(args, launcher)
         if launcher.destination is not None and sys.stderr.isatty():
             print(f"Connecting to {launcher.destination.label} …", file=sys.stderr)
         if launcher.destination is not None and launcher.destination.on.all:
@@ -130,7 +132,15 @@ def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
         from heartbeat_tui.commands.bench_output import print_report
 
         print_report(report, kept_at(finished))
+        print_plot(args, report, finished.series)
     return INTERRUPTED if interrupted else exit_code(report)
+
+
+def print_plot(args: argparse.Namespace, report: Report, series: Series) -> None:
+    if args.plot:
+        from heartbeat_tui.commands.chart_output import print_run
+
+        print_run(report, series)
 
 
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
@@ -148,6 +158,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
         from heartbeat_tui.commands.bench_output import print_report
 
         print_report(report, args.source)
+        print_plot(args, report, loaded.series)
     complain_of(report)
     return exit_code(report)
 
@@ -157,6 +168,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
     from heartbeat_core.benchmark.report import explain_gap, report_json
     from heartbeat_core.experiments.experiment import BothMethods, kept_at
 
+    refuse(args, "--compare-methods", ("plot",))
     experiment, interrupted = BothMethods(config, group=args.name or ""), False
     runs: list[Run] = []
     while not interrupted and (trial := experiment.next()) is not None:
@@ -236,16 +248,16 @@ def profile_of(args: argparse.Namespace) -> Path | None:
 def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
     """Wait for the end, showing how far it is; Ctrl-C ends it, and so does the end of the stream's reader."""
 
-    def look_around() -> None:
+    def close_if_interrupted() -> None:
         if interrupt.came or (stream and stream.broken):
             run.close()
 
     if sys.stderr.isatty():
         from heartbeat_tui.commands.bench_output import show_progress
 
-        show_progress(run, look_around)
+        show_progress(run, close_if_interrupted)
     while not run.wait(0.2):
-        look_around()
+        close_if_interrupted()
 
 
 def complain_of(report: Report) -> None:
@@ -295,6 +307,10 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
         from heartbeat_tui.commands.bench_output import print_sweep
 
         print_sweep(swept)
+        if args.plot:
+            from heartbeat_tui.commands.chart_output import print_sweep_charts
+
+            print_sweep_charts(swept)
     if interrupted:
         return INTERRUPTED
     return judged([point.report for point in swept.measured], some_missing=not swept.measured)
@@ -305,7 +321,7 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
     from heartbeat_core.benchmark.parameters import parse_candidate
     from heartbeat_core.experiments.repeat import Repeat, repeat_json
 
-    refuse(args, "--repeat", NOT_AN_EXPERIMENT)
+    refuse(args, "--repeat", (*NOT_AN_EXPERIMENT, "plot"))
     candidates = [parse_candidate(text) for text in args.vs or ()]
     experiment = Repeat(config, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
     interrupted = follow(args, experiment, lambda config: config, launcher)
@@ -378,6 +394,7 @@ def judged(reports: Sequence[Report | None], *, some_missing: bool) -> int:
 NOT_WITH_ON = {
     "source": "--from",
     "stream": "--stream",
+    "plot": "--plot",
     "compare_methods": "--compare-methods",
     "sweep": "--sweep",
     "repeat": "--repeat",
@@ -391,7 +408,7 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
     given = [flag for name, flag in NOT_WITH_ON.items() if getattr(args, name, None)]
     if given:
-        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all runs on several at once.", "Name one: --on NAME:0.")
+        raise HeartbeatError(f"{given[0]} is for one host", "NAME:all runs on several.", "Name one: --on NAME:0.")
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with Interrupt(launcher.give_up) as interrupt:
@@ -417,16 +434,16 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 def watch_hosts(runs: MultiHostRun, interrupt: Interrupt) -> None:
     """Wait until all are over, showing how far each is on a terminal's stderr; Ctrl-C ends them."""
 
-    def look_around() -> None:
+    def close_if_interrupted() -> None:
         if interrupt.came:
             runs.close()
 
     if sys.stderr.isatty():
         from heartbeat_tui.commands.bench_output import show_progress_of_hosts
 
-        show_progress_of_hosts(runs, look_around)
+        show_progress_of_hosts(runs, close_if_interrupted)
     while not runs.wait(0.2):
-        look_around()
+        close_if_interrupted()
 
 
 def together_json(runs: MultiHostRun) -> dict[str, Any]:

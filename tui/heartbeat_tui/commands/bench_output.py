@@ -296,7 +296,7 @@ def print_sweep(swept: Swept) -> None:
         knee = curve.knee()
         for sentence in filter(None, (knee_summary(knee), knee_serving(knee), *knee_notes(knee)) if knee else ()):
             out.print(Text(f"{curve.name}: {sentence}" if curve.name else sentence))
-    print_group(out, swept.group, any(point.path for point in swept.points), "export {} -o sweep.svg")
+    print_group(out, swept.group, any(point.path for point in swept.points), "export {} -o sweep.png")
 
 
 def row(point: SweepPoint, swept: Swept) -> list[str]:

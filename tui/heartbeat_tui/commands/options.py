@@ -37,7 +37,7 @@ def duration(text: str) -> float:
     return seconds
 
 
-def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
+def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
     """Add the flags; one that is not given stays None, so that settings and defaults have their say.
 
     A command gives argparse.SUPPRESS as the ``default``: else it would undo what stood before its name.
@@ -65,7 +65,7 @@ def add_plan_flags(parser: argparse.ArgumentParser, *, default: str | None = Non
     how.add_argument(
         "--window", type=int, metavar="N", help="products in flight (pipelined), default 10; iterations are rounded up to whole windows"
     )
-    how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's clock, default 5")
+    how.add_argument("--repeats", type=int, metavar="N", help="readings of the handbook's method, default 5")
     parser.argument_default = None
 
 
@@ -84,18 +84,18 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
     return launcher
 
 
-def make_plan(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig:
-    """Make the plan the flags and settings describe; raise HeartbeatError where it makes no sense."""
+def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig:
+    """Return the config of flags and settings; raise HeartbeatError if it is not valid."""
     from dataclasses import replace
 
-    plan = launcher.config()
+    config = launcher.config()
     if args.duration is not None or args.until_stopped:
-        plan = replace(plan, iterations=None, duration_s=args.duration)
+        config = replace(config, iterations=None, duration_s=args.duration)
     if args.window is not None:
-        plan = replace(plan, window=args.window)
+        config = replace(config, window=args.window)
     if args.repeats is not None:
-        plan = replace(plan, repeats=args.repeats)
-    return plan
+        config = replace(config, repeats=args.repeats)
+    return config
 
 
 NO_PROJECT = "Neither a flag nor the environment, the settings or gcloud names one."
@@ -134,7 +134,7 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 @contextmanager
 def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
-    """Look around as the flags say; give a label for what is emulated too, empty for the real thing. Raise HeartbeatError."""
+    """Return the environment that the flags select, and a label, empty unless it is emulated; raise HeartbeatError."""
     from heartbeat_core.checks.environment import demo_environ, detect_environment
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}

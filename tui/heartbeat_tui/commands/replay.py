@@ -21,10 +21,9 @@ def run(args: argparse.Namespace) -> int:
 
     launcher = Launcher(load_settings())
     try:
-        plan = launcher.replay(args.file, args.speed).config
+        config = launcher.replay(args.file, args.speed).config
         from heartbeat_tui.bootstrap import open_screen
 
-        open_screen(launcher, plan, replay=lambda: launcher.replay(args.file, args.speed).start())
+        return open_screen(launcher, config, replay=lambda: launcher.replay(args.file, args.speed).start())
     finally:
         launcher.close()
-    return 0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
-EXPORT_FORMATS = ("csv", "json", "md", "svg")  # spelled out, because --help must not import the engine; a test compares them
+EXPORT_FORMATS = ("csv", "json", "md", "png", "svg", "pdf")  # spelled out, because --help must not import the engine; a test compares them
 RUN = "an id or the beginning of one, a name, a path, or: last"
 GROUP = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
@@ -47,12 +47,19 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     listing.add_argument("--reverse", action="store_true", help="reverse the order")
     listing.add_argument("--limit", type=int, metavar="N", help="only the first N")
     listing.add_argument("--wide", action="store_true", help="with rate, samples, host, group and size")
-    add(actions, "show", show_run, "report on a run as bench does").add_argument("which", metavar="RUN", help=RUN)
+    showing = add(actions, "show", show_run, "report on a run as bench does", plot="print its latencies below the table")
+    showing.add_argument("which", metavar="RUN", help=RUN)
     register_labels(actions)
     deleting = add(actions, "delete", delete_runs, "delete recordings; asks first")
     deleting.add_argument("runs", nargs="+", metavar="RUN", help=RUN)
     deleting.add_argument("--yes", action="store_true", help="do not ask")
-    comparing = add(actions, "compare", compare_runs, "show by what factor runs differ, with its confidence interval")
+    comparing = add(
+        actions,
+        "compare",
+        compare_runs,
+        "show by what factor runs differ, with its confidence interval",
+        plot="print their latencies in one chart below the table",
+    )
     comparing.add_argument("reference", metavar="REFERENCE", help=GROUP)
     comparing.add_argument(
         "candidates",
@@ -73,7 +80,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
     exporting = actions.add_parser(
         "export",
-        help="write a run, a comparison or a sweep as CSV, JSON, Markdown or an SVG chart",
+        help="write a run, a comparison or a sweep as CSV, JSON, Markdown or charts",
         description="Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample.",
     )
     exporting.add_argument("groups", nargs="+", metavar="RUN", help=GROUP)
@@ -104,9 +111,13 @@ def add(
     what: str,
     *,
     aliases: tuple[str, ...] = (),
+    plot: str = "",
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", aliases=aliases)
-    parser.add_argument("--json", action="store_true", help="print one object of JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one object of JSON")
+    if plot:
+        form.add_argument("--plot", action="store_true", help=plot)
     parser.set_defaults(run=function)
     return parser
 
@@ -221,6 +232,10 @@ def show_run(args: argparse.Namespace) -> int:
 
     print("\n".join(label_lines(entry)))
     print_report(report, entry.path)
+    if args.plot:
+        from heartbeat_tui.commands.chart_output import print_run
+
+        print_run(report, loaded.series)
     return 0
 
 
@@ -312,13 +327,18 @@ def compare_runs(args: argparse.Namespace) -> int:
 
     parts, notes = groups_of(open_index(), args)
     made = compare_all(parts, known_rates(dict(args.rate)))
-    notes += price_notes([made[0].reference, *(comparison.candidate for comparison in made)])
+    groups = [made[0].reference, *(comparison.candidate for comparison in made)]
+    notes += price_notes(groups)
     if args.json:
         print_json({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
     else:
         for note in notes:
             print_status(f"note: {note}")
         print("\n".join(comparison_lines(made)))
+        if args.plot:
+            from heartbeat_tui.commands.chart_output import print_overlay
+
+            print_overlay(parts, groups)
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
 
@@ -337,20 +357,23 @@ def check_runs(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.export.export import export_runs, write_export
+    from heartbeat_core.errors import HeartbeatError
+    from heartbeat_core.export.export import PICTURES, export_runs, write_export
     from heartbeat_tui.runs.library import known_rates
 
     format_ = format_of(args)
+    if args.output is None and format_ in PICTURES and sys.stdout.isatty():
+        raise HeartbeatError("no file is given", "A picture cannot be shown in a terminal.", f"Add -o FILE.{format_}.")
     index = open_index()
     groups = [index.find_all(text.split(",")) for text in args.groups]
-    text, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
+    content, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
     for line in left_out:
         print_status(f"note: {line}")
     if args.output is None:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(content)
         return 0
-    write_export(args.output, text, force=args.force)
-    print_status(f"{args.output}: {len(text.encode()):,} bytes")
+    write_export(args.output, content, force=args.force)
+    print_status(f"{args.output}: {len(content):,} bytes")
     return 0
 
 

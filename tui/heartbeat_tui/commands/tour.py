@@ -40,10 +40,9 @@ def run(args: argparse.Namespace) -> int:
             return without_screen(launcher, as_json=args.json)
         from heartbeat_tui.bootstrap import open_screen
 
-        open_screen(launcher, launcher.config(), tour=True)
+        return open_screen(launcher, launcher.config(), tour=True)
     finally:
         launcher.close()
-    return 0
 
 
 def without_screen(launcher: Launcher, *, as_json: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.samples import SampleStore
     from heartbeat_core.benchmark.series import Series
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.comparison.compare import Comparison
@@ -57,15 +55,14 @@ class Compared:
 
     def bins(self, number: int, most: int) -> tuple[Bin, ...]:
         """Count the steady samples of a group; groups near enough to one another have the same bins."""
-        from heartbeat_core.benchmark.statistics import common_edges, counted, edges_for
+        from heartbeat_core.charts.recorded import bins_of
 
-        statistics = [found for group in self.runs if (found := group[0].report.statistics)]
-        edges = common_edges(statistics, most) or edges_for(statistics[number], max(4, most))
-        return counted(pooled(self.runs[number]), edges, self.runs[number][0].report.config.products_per_sample)
+        return bins_of(self.runs, most)[number]
 
     def quantiles(self, number: int) -> dict[float, float]:
         """Return the quantiles of a group's samples for which there are samples enough."""
         from heartbeat_core.benchmark.statistics import summarize
+        from heartbeat_core.comparison.groups import pooled
 
         first, *others = self.runs[number]
         found = first.report.statistics
@@ -127,18 +124,6 @@ def compare_groups(
     from heartbeat_core.comparison.compare import compare_all
 
     return Compared(compare_all(runs, rates), runs, snapshots, rates, left_out)
-
-
-def pooled(runs: Sequence[MeasuredRun]) -> SampleStore:
-    """Return the samples of runs that repeat one another together; beyond the limit of exact samples those of the first."""
-    from heartbeat_core.benchmark.samples import SampleStore
-
-    if len(runs) == 1 or not all(run.steady.exact for run in runs):
-        return runs[0].steady
-    store = SampleStore()
-    for run in runs:
-        store.extend(array("q", run.steady.values()))
-    return store
 
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:

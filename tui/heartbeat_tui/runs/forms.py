@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry
 
 
-FORMAT_HINTS = {"csv": "for spreadsheets", "json": "for programs", "md": "Markdown, for a report", "svg": "a chart, for a page"}
+FORMAT_HINTS = {
+    "csv": "for spreadsheets",
+    "json": "for programs",
+    "md": "Markdown, for a report",
+    "png": "charts, for chats and slides",
+    "svg": "charts, for a web page",
+    "pdf": "charts, for a paper",
+}
 UNSAFE = re.compile(r"[^\w.-]+")
 
 

@@ -204,9 +204,9 @@ class RunLibrary:
         assert self.index is not None
         whole = len({entry.group for entry in entries}) == 1 and bool(entries[0].group)
         groups: list[tuple[RunEntry, ...]] = [tuple(entries)] if whole else [(entry,) for entry in entries]
-        text, left_out = export_runs(groups, format_, self.index, known_rates())
-        write_export(path, text, force=False)
-        return len(text.encode()), left_out
+        content, left_out = export_runs(groups, format_, self.index, known_rates())
+        write_export(path, content, force=False)
+        return len(content), left_out
 
     def label(self, entries: Sequence[RunEntry], change: Relabel) -> None:
         """Change the labels of runs; raise HeartbeatError for the first that cannot be changed."""
@@ -239,7 +239,7 @@ def loaded_run(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:
     statistics = report.statistics
     snapshot = Snapshot(
         report,
-        chart=lambda columns, steady_only: series.chart(columns, steady_only=steady_only),
+        chart=series.chart,
         histogram=lambda bins: histogram(series.steady, statistics, bins, report.config.products_per_sample) if statistics else (),
     )
     return LoadedRun(snapshot, series)

@@ -354,14 +354,14 @@ def in_one_line(value: object) -> str:
 
 
 def environment_of(report: Report) -> list[tuple[str, StyledText]]:
-    """List where it ran, and how long what was done besides the beats took."""
+    """Return where it ran, and its setup time."""
     facts: list[tuple[str, StyledText]] = [
         (name.replace("_", " "), (in_one_line(value), "plain"))
         for name, value in report.environment.items()
         if value not in (None, "", {}, []) and name not in SKIPPED
     ]
     done = " · ".join(f"{name} {format_ns(ns)}" for name, ns in report.stages.items() if ns is not None)
-    return [*facts, *([("besides", (done, "plain"))] if done else [])]
+    return [*facts, *([("setup", (done, "plain"))] if done else [])]
 
 
 class RunDetails(Horizontal):

@@ -191,15 +191,15 @@ class VmForm(Form):
     COMPLETES = True
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "create this one", "cancel")]
 
-    class Wanted(Message):
-        """Ask what there is to choose from in this zone."""
+    class ZoneChoicesRequested(Message):
+        """The form needs the choices in this zone."""
 
         def __init__(self, project: str, zone: str) -> None:
             super().__init__()
             self.project, self.zone = project, zone
 
-    class RoomWanted(Message):
-        """Ask for the quota headroom of this request."""
+    class HeadroomRequested(Message):
+        """The form needs the quota headroom of this request."""
 
         def __init__(self, request: CreateRequest) -> None:
             super().__init__()
@@ -244,7 +244,7 @@ class VmForm(Form):
         request = self.request
         if request.zone != self.asked_zone and ZONE.fullmatch(request.zone):
             self.asked_zone, self.offers = request.zone, None
-            self.post_message(self.Wanted(request.project, request.zone))
+            self.post_message(self.ZoneChoicesRequested(request.project, request.zone))
         counted: Counted = (request.zone, request.accelerator_type, request.provisioning)
         if counted != self.counted:
             known = bool(ZONE.fullmatch(request.zone) and find_accelerator(request.accelerator_type))
@@ -254,7 +254,7 @@ class VmForm(Form):
 
     def want_room(self, counted: Counted) -> None:
         if counted == self.counted:
-            self.post_message(self.RoomWanted(self.request))
+            self.post_message(self.HeadroomRequested(self.request))
 
     def offer(self, zone: str, offers: TargetOffers) -> None:
         """Use what there is to choose from, unless another zone is named by now."""

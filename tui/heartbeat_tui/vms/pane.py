@@ -295,11 +295,11 @@ class VmsPane(ListPane):
         if self.form is not None:
             self.form.show_room(request, rooms)
 
-    def on_vm_form_wanted(self, event: VmForm.Wanted) -> None:
+    def on_vm_form_zone_choices_requested(self, event: VmForm.ZoneChoicesRequested) -> None:
         event.stop()
         self.controller.find_offers(event.project, event.zone)
 
-    def on_vm_form_room_wanted(self, event: VmForm.RoomWanted) -> None:
+    def on_vm_form_headroom_requested(self, event: VmForm.HeadroomRequested) -> None:
         event.stop()
         self.controller.find_headroom(event.request)
 

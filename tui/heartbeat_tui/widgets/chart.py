@@ -9,7 +9,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from heartbeat_core.charts.latency import GUTTER, TITLE, OverlayCurve, latency_chart, overlay_chart
+from heartbeat_core.charts.latency import TITLE, OverlayCurve, latency_of, overlay_chart
 from heartbeat_core.charts.spec import COLOURS
 from heartbeat_tui.widgets.text import refresh_rows, retitle
 
@@ -104,12 +104,7 @@ class LatencyChart(Chart):
         """Draw the run; ``chips`` is what they measure now, in a line."""
 
         def make(width: int, height: int) -> ChartSpec | None:
-            data = chart(max(1, width - GUTTER), steady_only)  # a median for each cell
-            if data.steady and data.steady[-1].last - data.steady[0].first < 2 * width:
-                samples = chart(2 * width, steady_only)
-                if all(column.first == column.last for column in samples.steady):  # no more samples than dots
-                    data = samples
-            return latency_chart(data, width, height, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
+            return latency_of(chart, width, height, steady_only=steady_only, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
 
         self.draw(make, title=TITLE, subtitle=chips)
 

@@ -21,7 +21,7 @@ LOUD = ("DEMO", "EMULATED", "REPLAY")  # shown first
 class Tab(Lines):
     """The title of a pane; a click switches to it."""
 
-    class Chosen(Message):
+    class Selected(Message):
         """It was clicked."""
 
         def __init__(self, mode: str) -> None:
@@ -34,7 +34,7 @@ class Tab(Lines):
         self.content = styled(f" {key} {title} ", "current" if current else "quiet")
 
     def on_click(self) -> None:
-        self.post_message(self.Chosen(self.mode))
+        self.post_message(self.Selected(self.mode))
 
 
 class TopLine(Horizontal):

@@ -134,7 +134,7 @@ class Pane(Screen[None]):
         event.stop()
         await self.run_action(event.action)
 
-    async def on_tab_chosen(self, event: Tab.Chosen) -> None:
+    async def on_tab_selected(self, event: Tab.Selected) -> None:
         event.stop()
         await self.app.switch_mode(event.mode)
 

@@ -14,7 +14,7 @@ CUDA_PRECISION = {"default": "highest", "high": "high", "highest": "highest"}  #
 
 
 class AcceleratorBackend(Backend):
-    """The current accelerator of this torch: a launch returns at once, ``torch.accelerator.synchronize`` waits."""
+    """The current accelerator of this torch: a launch returns immediately, ``torch.accelerator.synchronize`` waits."""
 
     parts = ("dispatch", "wait")
 
@@ -69,7 +69,7 @@ class AcceleratorBackend(Backend):
     def chip_reading(self) -> ChipReading | None:
         if self.device.type != "cuda":
             return None
-        free, total = self.torch.cuda.mem_get_info()  # of the whole device, whoever uses it
+        free, total = self.torch.cuda.mem_get_info()  # of the whole device, other programs included
         return ChipReading(self.device.index or 0, int(total - free), int(total), None)
 
     def iterate(self) -> tuple[int, ...]:
