@@ -195,7 +195,7 @@ async def test_on_a_low_screen_the_arrows_scroll_the_figures(hall: OpenHall, fol
         await stage.press("d")
         assert "Too small" not in stage.text()
         await stage.press("end")
-        assert "verdict" in stage.text()
+        assert "quality" in stage.text()
 
 
 # -- what is said, without a screen
