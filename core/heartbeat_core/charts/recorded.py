@@ -1,4 +1,4 @@
-"""The charts of recorded runs: their latencies laid over one another, and their distributions on one axis."""
+"""The charts of recorded runs: the latencies of one, of several laid over one another, and their distributions on one axis."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from heartbeat_core.charts.latency import OverlayCurve, overlay_chart
+from heartbeat_core.charts.latency import OverlayCurve, latency_of, overlay_chart
 from heartbeat_core.charts.spec import (
     Axis,
     ChartSpec,
@@ -22,10 +22,18 @@ from heartbeat_core.charts.spec import (
 from heartbeat_core.units import format_ns
 
 if TYPE_CHECKING:
+    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.series import Series
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
 
 BINS = 40
+
+
+def run_chart(report: Report, series: Series, width: int, height: int) -> ChartSpec | None:
+    """Return the latency of each iteration of one run, with its warm-up; None without room, or where nothing was measured."""
+    quantiles = dict(report.statistics.quantiles) if report.statistics else {}
+    return latency_of(series.chart, width, height, median_ns=quantiles.get(0.5), p95_ns=quantiles.get(0.95))
 
 
 def runs_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup], width: int, height: int) -> ChartSpec | None:

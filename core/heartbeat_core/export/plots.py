@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.charts.latency import latency_of
-from heartbeat_core.charts.recorded import distribution_chart, runs_overlay
+from heartbeat_core.charts.recorded import distribution_chart, run_chart, runs_overlay
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.knee import knee_serving, knee_summary
@@ -59,18 +58,9 @@ def check_matplotlib() -> None:
 def runs_figure(exported: Exported) -> Figure:
     """Draw the latencies of at least one run beside their distribution; below them stands what the comparisons come to."""
     runs, groups = exported.runs, exported.figures
-    if len(runs) == 1:
-        found = runs[0].report.statistics
-        quantiles = dict(found.quantiles) if found else {}
-        latency = latency_of(
-            runs[0].series.chart,
-            *CELLS,
-            median_ns=quantiles.get(0.5),
-            p95_ns=quantiles.get(0.95),
-        )
-    else:
-        latency = runs_overlay(exported.groups, groups, *CELLS)
-    title = runs[0].entry.title if len(runs) == 1 else f"{len(runs)} runs"
+    alone = runs[0] if len(runs) == 1 else None
+    latency = run_chart(alone.report, alone.series, *CELLS) if alone else runs_overlay(exported.groups, groups, *CELLS)
+    title = alone.entry.title if alone else f"{len(runs)} runs"
     words = [run_line(run) for run in runs]
     words += [f"{text}." for comparison in exported.comparisons for text in (comparison.sentence, comparison.why) if text]
     words += [difference.sentence for comparison in exported.comparisons for difference in comparison.differences if difference.work]

@@ -29,11 +29,9 @@ STYLES = {
 
 def print_run(report: Report, series: Series) -> None:
     """Print the latency of each iteration of one run."""
-    from heartbeat_core.charts.latency import latency_of
+    from heartbeat_core.charts.recorded import run_chart
 
-    quantiles = dict(report.statistics.quantiles) if report.statistics else {}
-    median_ns, p95_ns = quantiles.get(0.5), quantiles.get(0.95)
-    print_chart(lambda width, height: latency_of(series.chart, width, height, median_ns=median_ns, p95_ns=p95_ns))
+    print_chart(lambda width, height: run_chart(report, series, width, height))
 
 
 def print_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup]) -> None:
