@@ -52,7 +52,9 @@ async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: O
         assert stage.app.clipboard.startswith("| batch | median |")
         if size[1] < 34:
             await stage.press("d")
-        assert re.search(r" 8 +9\.\d+ ms", stage.text())
+        lines = [line for line in stage.text().splitlines() if re.search(r" 8 +9\.\d+ ms", line)]
+        assert lines
+        assert all(re.search(r"[✓!✗] ?\w* +[▁-█]? *│", line) for line in lines)  # its badge is whole
 
 
 async def test_the_points_come_one_by_one_and_stop_keeps_them(theatre: Open) -> None:

@@ -17,7 +17,7 @@ from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
 
-COLUMNS = (("latency", 11), ("95 % CI", 14), ("computed", 15), ("moved", 11), ("of peak", 9))
+COLUMNS = (("latency", 9), ("95 % CI", 14), ("computed", 14), ("moved", 10), ("of peak", 8))
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
 
 
@@ -32,7 +32,7 @@ class SweepBody(Container):
     #sweep-charts Chart { width: 1fr; height: 1fr; }
     #sweep-below { height: 14; layout: horizontal; }
     #sweep-below VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
-    #sweep-table { width: 72; }
+    #sweep-table { width: 80; }
     #sweep-meaning { width: 1fr; }
     #sweep-points { text-wrap: nowrap; text-overflow: ellipsis; }
     #sweep-worst { display: none; height: 3; padding: 0 1; }
