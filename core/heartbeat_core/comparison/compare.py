@@ -386,7 +386,7 @@ def judge(comparison: Comparison, allowed: float, *, single_process: bool) -> tu
         return "cannot tell", f"{'; '.join(risk)}. Repeat both sides in turn with bench --repeat 5, or take the risk with --single-process"
     lacks_claim = ratio.differs and not ratio.claimed
     if ratio.low is None or ratio.high is None or (comparison.kind == "cannot tell" and not lacks_claim):
-        return "cannot tell", comparison.sentence
+        return "cannot tell", comparison.sentence.removeprefix("these runs cannot tell: ")  # the answer says it
     at_risk = f". At your risk: {'; '.join(risk)}" if risk else ""
     found = f"{comparison.candidate.title} {took(ratio.value)} than {comparison.reference.title}"
     sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
