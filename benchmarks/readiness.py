@@ -18,7 +18,7 @@ from time import perf_counter
 
 from benchmarks.figure import Figure, finish, interleave, program, quiet, ratio
 
-from heartbeat_core.checks.environment import demo_environ, detect_environment
+from heartbeat_core.checks.context import demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits

@@ -11,8 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from heartbeat_core.checks.check import Check
-from heartbeat_core.checks.context import CheckEnvironment
-from heartbeat_core.checks.environment import demo_environ, detect_environment
+from heartbeat_core.checks.context import CheckEnvironment, demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from tests.emulation import EmulatorThread, start_emulator
 
-from heartbeat_core.checks.context import CheckEnvironment
-from heartbeat_core.checks.environment import demo_environ, detect_environment
+from heartbeat_core.checks.context import CheckEnvironment, demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.units import NOTHING, format_count
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.benchmark.report import Report
-
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_rows
-from heartbeat_core.units import TIME, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.report import Report
     from heartbeat_tui.benchmark.snapshot import Snapshot
+
 
 HOW = {
     "synchronized": "synchronized",

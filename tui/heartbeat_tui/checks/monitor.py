@@ -5,21 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.result import CheckReport
-
-
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from heartbeat_core.checks.result import Result
+    from heartbeat_core.checks.check import Check
+    from heartbeat_core.checks.result import CheckReport, Result
     from heartbeat_core.checks.runner import Runner
     from heartbeat_core.cloud.session import CloudSession
     from heartbeat_core.cloud.target import Target, TargetOffers
@@ -269,7 +262,7 @@ class RunnerFactory:
 
     def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner:
         """Return a runner of all checks; raise HeartbeatError for an invalid scenario or endpoint."""
-        from heartbeat_core.checks.environment import demo_environ, detect_environment
+        from heartbeat_core.checks.context import demo_environ, detect_environment
         from heartbeat_core.checks.registry import checks_for
         from heartbeat_core.checks.runner import Runner
         from heartbeat_core.cloud.gcloud_config import SourcedValue

@@ -135,7 +135,7 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 @contextmanager
 def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
     """Return the environment that the flags select, and a label, empty unless it is emulated; raise HeartbeatError."""
-    from heartbeat_core.checks.environment import demo_environ, detect_environment
+    from heartbeat_core.checks.context import demo_environ, detect_environment
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
     flags["provisioning"] = next((model for model in ("spot", "reserved") if getattr(args, model, False)), None)
@@ -163,7 +163,7 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     """Make what ``--on`` names, None where it is not given; nothing is asked yet. Raise HeartbeatError for what makes no sense."""
     if getattr(args, "on", None) is None:
         return None
-    from heartbeat_core.checks.environment import detect_environment
+    from heartbeat_core.checks.context import detect_environment
     from heartbeat_core.remote.hosts import Destination, find_node, parse_on
 
     on = parse_on(args.on)

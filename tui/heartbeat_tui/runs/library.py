@@ -6,22 +6,14 @@ No Textual here. What reads or writes files is for a thread: ``read``, ``load_la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.recordings.entry import RunEntry
-
-
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
@@ -33,6 +25,7 @@ from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import CeilingCache
     from heartbeat_core.benchmark.run import Source
+    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.labels import Relabel
