@@ -134,7 +134,7 @@ def host_line(host: HostLine, width: int) -> Content:
 
 
 ORDER = ("trace", "compile", "dispatch", "wait", "compute")
-AFTERWARDS = ("proof", "calibrate", "profile")  # stages after the last iteration
+AFTERWARDS = {"proof": "result check", "calibrate": "peak", "profile": "profile"}  # stages after the last iteration, as shown
 
 
 def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: int) -> list[Content]:
@@ -155,7 +155,7 @@ def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: in
                 styled("setup    ", "quiet"), styled(f"{format_ns(sum(setup.values())):>9}", "plain"), styled(f"  {details}", "quiet")
             )
         )
-    after = [f"{name} {format_ns(ns)}" for name, ns in stages.items() if ns is not None and name in AFTERWARDS]
+    after = [f"{AFTERWARDS[name]} {format_ns(ns)}" for name, ns in stages.items() if ns is not None and name in AFTERWARDS]
     return [*lines, styled(f"then     {' · '.join(after)}", "quiet")] if after else lines
 
 
