@@ -174,7 +174,7 @@ def test_this_machines_checks_import_neither_google_nor_torch() -> None:
 import sys
 from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.runner import Runner
-from heartbeat_core.checks.environment import detect_environment
+from heartbeat_core.checks.context import detect_environment
 Runner(checks_for(["host"]), detect_environment(environ={"PATH": "/usr/bin:/bin"})).run()
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
