@@ -14,7 +14,7 @@ from heartbeat_core.benchmark.report import explain_gap
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
-from heartbeat_tui.benchmark.snapshot import MethodComparison, Snapshot
+from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import check_words, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar

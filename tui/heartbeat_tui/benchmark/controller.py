@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.controller import BenchmarkOn
     from heartbeat_tui.widgets.pane import PaneContext
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.benchmark.body import RunBody
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.header import Front
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.benchmark.sweep_view import SweepBody
     from heartbeat_tui.widgets.form import Form
 

@@ -16,7 +16,7 @@ from heartbeat_tui.widgets.text import sentence
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.report import Report
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
 
 
 HOW = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heartbeat_core.comparison.cost import CostRates
     from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
     from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
 
 
 @dataclass(frozen=True)

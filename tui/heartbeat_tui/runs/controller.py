@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.labels import Relabel
     from heartbeat_tui.benchmark.controller import BenchmarkController
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.runs.library import DevicePair, RunLibrary, RunListing
     from heartbeat_tui.widgets.pane import PaneContext
 

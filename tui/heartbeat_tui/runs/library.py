@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_tui.benchmark.snapshot import Snapshot
+from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare_loaded
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
     from heartbeat_core.columns import Order
     from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.runs.controller import RunsController
     from heartbeat_tui.runs.rows import RunRow
     from heartbeat_tui.widgets.form import Form

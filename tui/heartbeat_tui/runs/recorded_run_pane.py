@@ -10,7 +10,7 @@ from heartbeat_tui.benchmark.pane import COPY, RunPane
 from heartbeat_tui.widgets.pane import chart_keys
 
 if TYPE_CHECKING:
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.widgets.pane import PaneContext
 
 

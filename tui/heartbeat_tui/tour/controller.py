@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.controller import BenchmarkController
-    from heartbeat_tui.benchmark.snapshot import Snapshot
+    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.widgets.pane import PaneContext
 
 INSTALL = (sys.executable, "-m", "heartbeat_tui", "backend", "install", tpu_backend().name)
