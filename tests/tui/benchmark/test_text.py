@@ -51,7 +51,7 @@ def test_a_narrow_line_names_the_most_important() -> None:
 def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig())
     assert figures(None).median == "–"
-    assert figures(run.open().report()).badge == "? unknown"
+    assert figures(run.open().report()).badge == "–"
     few = figures(run.warm_up().beat(10).report())
     assert few.p95 == "–", "10 samples do not allow a p95"
     many = figures(run.beat(90).done().report())

@@ -137,7 +137,7 @@ def figures(report: Report | None) -> Figures:
         return Figures()
     statistics, rate = report.statistics, report.iterations_per_s
     roof = report.floor.roof if report.floor else None
-    word, style = badge(report.quality.kind)
+    word, style = badge(report.quality.kind) if report.count or report.ending else (NOTHING, "quiet")
     return Figures(
         median=known(format_ns, report.iteration_ns),
         interval="" if report.handbook else interval_text(report),
