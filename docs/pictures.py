@@ -74,7 +74,7 @@ async def heartbeat(scene: Scene) -> None:
 
 async def clocks(scene: Scene) -> None:
     await scene.press("m")
-    await scene.until("fenced")
+    await scene.until("handbook's method")
     await scene.until(" done ")
 
 
@@ -98,7 +98,7 @@ async def compare(scene: Scene) -> None:
     await scene.press("4")
     await scene.until("rehearsal")
     await scene.press("t")
-    await scene.until("latency per product")
+    await scene.until("latency per iteration")
 
 
 async def sweep(scene: Scene) -> None:

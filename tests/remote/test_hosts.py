@@ -64,7 +64,7 @@ def test_a_host_that_is_not_set_up_is_told_from_one_that_cannot_be_reached(clust
     assert raised.value.remedy == "heartbeat-tui vms setup vm"
     with pytest.raises(HeartbeatError) as raised:
         cluster.destination("vm", ssh_flags="-p 1").hosts()
-    assert raised.value.title == "vm cannot be reached: nothing listens for ssh there"
+    assert raised.value.title == "vm cannot be reached: no ssh server answers there"
     assert raised.value.exit_code == 3
 
 

@@ -70,11 +70,11 @@ def test_it_brings_what_is_missing_once_and_says_what_it_does(host: Host) -> Non
 
 
 FAILURES = [
-    ("echo 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1'; exit 100", "another package manager is at work"),
+    ("echo 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1'; exit 100", "another package manager is running"),
     ("echo \"Temporary failure resolving 'archive.ubuntu.com'\" >&2; exit 100", "the TPU VM cannot reach the internet"),
     ("echo '[Errno 28] No space left on device'; exit 1", "the disk is full"),
     ("echo 'sudo: a password is required' >&2; exit 1", "sudo asks for a password there"),
-    ("echo 'ensurepip is not available'; exit 1", "the Python there makes no virtual environments"),
+    ("echo 'ensurepip is not available'; exit 1", "Python there cannot create virtual environments"),
     ("echo 'all is well'; exit 9", "it did not work"),
 ]
 
@@ -178,10 +178,10 @@ def test_the_command_stops_where_a_step_fails_and_says_so(
 UNENDING = """
 import json, sys
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.install import Step
+from heartbeat_core.remote.install import InstallStep
 from heartbeat_tui.commands.vms_connect import set_up_one
 from concurrent.futures import ThreadPoolExecutor
-step = Step("long", "a long one", commands=(("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more
+step = InstallStep("long", "a long one", commands=(("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more
 with ThreadPoolExecutor(max_workers=1) as pool:
     list(pool.map(lambda host: set_up_one(host, (step,)), [Host(**json.loads(sys.argv[1]))]))
 """

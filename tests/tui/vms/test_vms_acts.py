@@ -251,7 +251,7 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
 
         def round_over() -> bool:
             stage.advance(5)
-            return "before the next round" in stage.words()
+            return "next round in" in stage.words()
 
         await stage.until(round_over, "the end of the round")
         await stage.press("x")
@@ -309,7 +309,7 @@ async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None
         await stage.press("q")
         words = stage.words()
         assert "4 TPU VMs run" in words
-        assert "about $14.00 an hour, an estimate" in words
+        assert "$14.00" in words
         assert "Leaving stops none of them" in words
         await stage.press("n")
         assert stage.app.is_running

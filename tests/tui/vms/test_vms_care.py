@@ -116,7 +116,7 @@ async def test_once_it_is_there_it_says_what_comes_next(vms: Open) -> None:
         await stage.open_form()
         await stage.begin()
         await stage.ended()
-        assert "llm-tpu-vm costs from now on" in stage.words()
+        assert "llm-tpu-vm is charged from now on" in stage.words()
         assert "i sets it up" in stage.words()
 
 
