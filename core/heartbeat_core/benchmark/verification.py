@@ -163,10 +163,13 @@ class Inspector:
         """Return the median time of a 2×2 product that is waited for."""
         backend = self.backend
         small = backend.torch.ones(2, 2).to(backend.device)
-        backend.operands = (small, small)
-        for _ in range(CALLS // 10):
-            backend.iterate()
-        return sorted(backend.iterate()[0] for _ in range(CALLS))[CALLS // 2]
+        before, backend.operands = backend.operands, (small, small)
+        try:
+            for _ in range(CALLS // 10):
+                backend.iterate()
+            return sorted(backend.iterate()[0] for _ in range(CALLS))[CALLS // 2]
+        finally:
+            backend.operands = before  # a profile or a calibration comes after it
 
 
 def draw_seed() -> int:
