@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heartbeat_core.charts.spec import Axis, Band, ChartSpec, Curve
+    from heartbeat_core.charts.spec import Axis, ChartSpec, Curve
 
 Run = tuple[str, str]  # text, style
 Lines = tuple[tuple[Run, ...], ...]
@@ -21,7 +21,9 @@ SGR = re.compile(r"\x1b\[([0-9;]*)m")
 AXIS = "axis"
 EIGHTHS = "▁▂▃▄▅▆▇█"  # 0 is drawn: what was not measured is a gap
 DRAWING = threading.Lock()
-STIPPLE = 3  # dots from one dot of a band to the next above it
+NO_BREAK = "\xa0"  # in a caption: a band does not show through it
+BLANK = 0x2800  # the braille cell without dots
+FROM, UNTIL = (0x95, 0x94, 0x84, 0x80), (0x01, 0x11, 0x15, 0x95)  # every second dot of a cell, from a line on and up to it
 LEAST = (12, 3)  # cells under which plotext has no room for axes
 
 
@@ -33,11 +35,14 @@ def render(spec: ChartSpec, width: int, height: int) -> Lines:
         return ()
     with DRAWING:
         text, styles = drawn(spec, width, rows)
-    lines = [runs_of(line, styles) for line in text.split("\n")][:rows]
+    drawn_lines = text.split("\n")[:rows]
+    below = {rule.style for rule in spec.rules if not rule.vertical}
+    bands = band_dots(spec, *canvas(drawn_lines[0], width, rows))
+    lines = [runs_of(line, styles, bands.get(row), below) for row, line in enumerate(drawn_lines)]
     if legend:
         lines.insert(0, legend)
     if spec.levels:
-        lines.append(levels_line(spec, text.split("\n")[0], width))
+        lines.append(levels_line(spec, *canvas(drawn_lines[0], width, rows)[:2]))
     return tuple(lines)
 
 
@@ -71,13 +76,11 @@ def drawn(spec: ChartSpec, width: int, height: int) -> tuple[str, dict[str, str]
         axis = spec.x if rule.vertical else spec.y
         if axis.low <= rule.at <= axis.high:
             figure.line(axis.place(rule.at), "vertical" if rule.vertical else "horizontal", pixel=ink(rule.style), style="dotted")
-    for band in spec.bands:
-        draw_band(plotext, figure, spec, band, ink(band.style), height - 2)
     for curve in spec.curves:
         draw_curve(plotext, figure, spec, curve, ink(curve.style))
     for caption in spec.captions:
         alignment = "right" if caption.right else "left"
-        label = figure.text(spec.x.place(caption.x), spec.y.place(caption.y), caption.text, alignment=alignment)
+        label = figure.text(spec.x.place(caption.x), spec.y.place(caption.y), caption.text.replace(" ", NO_BREAK), alignment=alignment)
         add_signal(figure, label)
     return figure.build().string(), styles
 
@@ -87,22 +90,6 @@ def set_ruler(ruler: Any, axis: Axis, pixel: Any, least: int = 0) -> None:
     ruler.lim(axis.place(axis.low), axis.place(axis.high))
     ruler.ticks([axis.place(value) for value, _ in axis.ticks], [label.rjust(least) for _, label in axis.ticks])
     ruler.pixel(pixel)
-
-
-def draw_band(plotext: Any, figure: Any, spec: ChartSpec, band: Band, pixel: Any, rows: int) -> None:
-    """Dot a band: filled by plotext it costs three times as much as a line, and hides the median that lies in it."""
-    dot = (spec.y.place(spec.y.high) - spec.y.place(spec.y.low)) / (4 * max(1, rows))
-    step = STIPPLE * dot
-    x: list[float] = []
-    y: list[float] = []
-    for index, (at, low, high) in enumerate(zip(band.x, band.low, band.high, strict=True)):
-        bottom, top = spec.y.place(low), spec.y.place(high)
-        level = (bottom // step) * step + (step / 2 if index % 2 else 0.0)
-        inner = [level + step * count for count in range(1, round((top - level) / step) + 1)]
-        found = [bottom, *(value for value in inner if bottom < value < top), top]
-        x += [spec.x.place(at)] * len(found)
-        y += found
-    add_signal(figure, figure.signal(x, y, marker=plotext.marker("braille", pixel)))
 
 
 def draw_curve(plotext: Any, figure: Any, spec: ChartSpec, curve: Curve, pixel: Any) -> None:
@@ -118,18 +105,54 @@ def add_signal(figure: Any, signal: Any) -> None:
     figure._signals._add(signal)  # noqa: SLF001
 
 
-def runs_of(line: str, styles: dict[str, str]) -> tuple[Run, ...]:
-    """Read one line of plotext's string back as runs of one style each."""
+def canvas(first: str, width: int, rows: int) -> tuple[int, int, int]:
+    """Return where plotext's first line leaves the vertical axis, and the columns and rows of the chart itself."""
+    text = SGR.sub("", first)
+    gutter = 1 + min((at for at in (text.find(edge) for edge in "│┤├┼") if at >= 0), default=0)
+    return gutter, width - gutter, rows - 2
+
+
+def band_dots(spec: ChartSpec, gutter: int, columns: int, rows: int) -> dict[int, dict[int, Run]]:
+    """Return the cells of each row that a band fills, as every second dot; its edges are true to a dot.
+
+    Filled by plotext a band costs three times as much as a line, and colours the cells of the median that lies in it.
+    """
+    found: dict[int, dict[int, Run]] = {}
+    low, most = spec.y.place(spec.y.low), 4 * rows - 1
+    scale = most / (spec.y.place(spec.y.high) - low)
+    left = spec.x.place(spec.x.low)
+    cell = (columns - 1) / (spec.x.place(spec.x.high) - left)
+    for band in spec.bands:
+        at = [round((spec.x.place(x) - left) * cell) for x in band.x]
+        for index, first in enumerate(at):
+            bottom = most - round((spec.y.place(band.low[index]) - low) * scale)
+            top = most - round((spec.y.place(band.high[index]) - low) * scale)
+            after = at[index + 1] if index + 1 < len(at) else first + 1
+            for row in range(top // 4, bottom // 4 + 1):
+                dots = FROM[max(0, top - 4 * row)] & UNTIL[min(3, bottom - 4 * row)]
+                cells, shown = found.setdefault(row, {}), (chr(BLANK + dots), band.style)
+                for column in range(gutter + first, gutter + max(after, first + 1)):
+                    cells[column] = shown
+    return found
+
+
+def runs_of(line: str, styles: dict[str, str], band: dict[int, Run] | None, below: set[str]) -> tuple[Run, ...]:
+    """Read one line of plotext's string back as runs of one style each; a band covers empty cells and the styles ``below`` it."""
     runs: list[Run] = []
-    style, at = "caption", 0
-    for code in SGR.finditer(line):
-        add(runs, line[at : code.start()], style)
-        at, parts = code.end(), code[1].split(";")
-        if parts[:2] == ["38", "2"]:
-            style = styles.get(";".join(parts[2:5]), AXIS)
-        elif parts in ([""], ["0"]):
-            style = "caption"
-    add(runs, line[at:], style)
+    style, at, cell = "caption", 0, 0
+    for code in (*SGR.finditer(line), None):
+        text = line[at : code.start() if code else None]
+        if band and (" " in text or style in below):
+            for place, letter in enumerate(text, cell):
+                add(runs, *(band.get(place, (letter, style)) if letter == " " or style in below else (letter, style)))
+        else:
+            add(runs, text.replace(NO_BREAK, " "), style)
+        if code is not None:
+            cell, at, parts = cell + len(text), code.end(), code[1].split(";")
+            if parts[:2] == ["38", "2"]:
+                style = styles.get(";".join(parts[2:5]), AXIS)
+            elif parts in ([""], ["0"]):
+                style = "caption"
     return tuple(runs)
 
 
@@ -150,11 +173,8 @@ def legend_line(spec: ChartSpec, width: int) -> tuple[Run, ...]:
     return tuple((f"{marker} {cut(name, most)}  ", style) for marker, name, style in unique(spec.legend))
 
 
-def levels_line(spec: ChartSpec, first: str, width: int) -> tuple[Run, ...]:
+def levels_line(spec: ChartSpec, gutter: int, room: int) -> tuple[Run, ...]:
     """Draw the levels below the cells they belong to; a cell of several has their mean, one of none is empty."""
-    plain_first = SGR.sub("", first)
-    gutter = 1 + min((at for at in (plain_first.find(edge) for edge in "│┤├┼") if at >= 0), default=0)
-    room = width - gutter
     found: list[list[float]] = [[] for _ in range(room)]
     for level in spec.levels:
         start, end = (round((value - spec.x.low) / (spec.x.high - spec.x.low) * room) for value in (level.start, level.end))

@@ -115,9 +115,9 @@ def latency_of(
     p95_ns: float | None = None,
 ) -> ChartSpec | None:
     """Return the chart of one run with as many columns as it has room for; ``chart`` draws up so many of them."""
-    data = chart(2 * width, steady_only)
-    if any(column.last > column.first for column in data.steady):  # more samples than dots: a median for each cell
-        data = chart(max(1, width - GUTTER), steady_only)
+    data = chart(max(1, width - GUTTER), steady_only)
+    if data.steady and data.steady[-1].last - data.steady[0].first < 2 * width - len(data.warm):  # a dot for each sample
+        data = chart(2 * width, steady_only)
     return latency_chart(data, width, height, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -49,6 +50,7 @@ class Chart(Widget):
     make: Make | None = None
     spec: ChartSpec | None = None
     lines: Lines = ()
+    base: Style | None = None  # of the cells without a style of their own
     title, subtitle, empty = "", "", ""
 
     def draw(self, make: Make, *, title: str = "", subtitle: str = "", empty: str = "") -> None:
@@ -68,7 +70,7 @@ class Chart(Widget):
         width, height = self.size
         if self.make is None or not width or not height:
             return
-        before = self.lines
+        before, self.base = self.lines, None
         self.spec = self.make(width, height)
         self.lines = render(self.spec, width, height) if self.spec else ()
         if not self.lines and self.empty:
@@ -77,12 +79,18 @@ class Chart(Widget):
         retitle(self, title if len(title) <= width - 2 else title.replace(TITLE, "latency"), self.subtitle)
         refresh_rows(self, before, self.lines)
 
+    def notify_style_update(self) -> None:
+        self.base = None
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
+        if self.base is None:  # asked for in each line, it costs a sixth of a frame
+            self.base = self.rich_style
         if y >= len(self.lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.base)
         segments = [Segment(text, self.get_component_rich_style(f"chart--{style}")) for text, style in self.lines[y]]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self.base)
 
 
 class LatencyChart(Chart):
