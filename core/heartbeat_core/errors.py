@@ -8,10 +8,11 @@ NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
 class HeartbeatError(Exception):
     """An error for users: what happened, why, and what to do.
 
-    ``exit_code`` is that of the command: 2 for bad usage, 3 for an unknown result.
+    ``exit_code`` is that of the command: 2 for bad usage, 3 for an unknown result. Only an error of Google's has an empty
+    ``remedy``: the catalogue of ``diagnosis`` knows what to do.
     """
 
-    def __init__(self, title: str, cause: str = "", remedy: str = "", *, exit_code: int = 2) -> None:
+    def __init__(self, title: str, cause: str, remedy: str, *, exit_code: int = 2) -> None:
         super().__init__(title)
         self.title = title
         self.cause = cause

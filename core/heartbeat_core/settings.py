@@ -127,7 +127,7 @@ class Settings:
 
     def __getitem__(self, key: str) -> Any:
         """Return the value of ``key``; raise HeartbeatError for an unknown setting."""
-        known(key, "")
+        known(key)
         value: Any = self
         for part in key.split("."):
             value = getattr(value, part)
@@ -135,7 +135,7 @@ class Settings:
 
     def source(self, key: str) -> str:
         """Return the source of ``key``: "default", the file's path, the variable or "the command line"."""
-        known(key, "")
+        known(key)
         return self.sources.get(key, "default")
 
 
@@ -276,13 +276,13 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     return found
 
 
-def known(key: str, source: str) -> None:
+def known(key: str, source: str = COMMAND_LINE) -> None:
     """Raise HeartbeatError for an unknown ``key``, with the nearest known one."""
     if key in KEYS:
         return
     below = sorted(name for name in KEYS if name.startswith(f"{key}."))
     nearest = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
-    cause = f"It is set by {source}." if source else ""
+    cause = f"It is set by {source}."
     if below:
         raise HeartbeatError(f"{key} is a section, not a setting", cause, f"It holds {', '.join(below)}.")
     raise HeartbeatError(
@@ -342,7 +342,7 @@ def text_of(value: object) -> str:
 
 def value_of(key: str, text: str) -> object:
     """Return the value typed for ``key``, None for the default; raise HeartbeatError for an invalid one."""
-    known(key, "")
+    known(key)
     kind = KEYS[key]
     if not text.strip() and not (kind.type is str and DEFAULTS[key] == ""):
         return None

@@ -54,7 +54,7 @@ class CloudError(HeartbeatError):
         self.service, self.status, self.code = service, status, code
         self.reason, self.domain, self.metadata = reason, domain, dict(metadata or {})
         self.details, self.retry_after_s = details, retry_after_s
-        super().__init__(self.headline(), self.message, exit_code=COULD_NOT_TELL)
+        super().__init__(self.headline(), self.message, "", exit_code=COULD_NOT_TELL)
 
     def headline(self) -> str:
         who = self.service or "Google Cloud"

@@ -243,7 +243,7 @@ class OperationError(HeartbeatError):
     ) -> None:
         self.message, self.code = redact(message), code
         self.reason, self.metadata = reason, dict(metadata or {})
-        super().__init__("the operation failed", self.message, exit_code=1)
+        super().__init__("the operation failed", self.message, "", exit_code=1)
 
 
 @dataclass(frozen=True)

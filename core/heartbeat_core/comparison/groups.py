@@ -121,7 +121,8 @@ def pooled(runs: Sequence[MeasuredRun]) -> SampleStore:
 def check_turn(entry: RunEntry) -> None:
     """Raise HeartbeatError for a turn of a repeat that did not end well: ``bench --repeat`` does not count it either."""
     if entry.round and entry.status != "done":
-        raise HeartbeatError(f"{entry.title} does not count", entry.problem or f"its process was {entry.status}", exit_code=3)
+        cause = entry.problem or f"its process was {entry.status}"
+        raise HeartbeatError(f"{entry.title} does not count", cause, "Run it again.", exit_code=3)
 
 
 def left_out(error: HeartbeatError) -> str:

@@ -27,9 +27,11 @@ def check_label(label: Label) -> Label:
         if len(text) > most:
             raise HeartbeatError(f"the {what} has {len(text):,} characters", f"It may have {most:,}.", "Shorten it; the note holds more.")
         if not text.isprintable() and what != "note":
-            raise HeartbeatError(f"the {what} {text!r} has characters that cannot be shown", "", "Write it on one line.")
+            raise HeartbeatError(
+                f"the {what} {text!r} has characters that cannot be shown", "It is shown on one line.", "Write it on one line."
+            )
         if text != text.strip():
-            raise HeartbeatError(f"the {what} {text!r} begins or ends with a space", "", "Remove the space.")
+            raise HeartbeatError(f"the {what} {text!r} begins or ends with a space", "A command would not find it.", "Remove the space.")
         if what != "note" and set(text) & set(RESERVED):
             cause = "It would be taken for a path, or for several runs."
             raise HeartbeatError(f"the {what} {text!r} has a / or a comma", cause, "Use a - instead.")

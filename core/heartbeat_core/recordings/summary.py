@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.benchmark.protocol import Label, NewerSchema, Samples
+from heartbeat_core.benchmark.protocol import Failed, Label, NewerSchema, Samples
 from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError
@@ -68,7 +68,7 @@ def summarize_recording(path: Path, size: int, ceilings: CeilingCache) -> Summar
 def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
     """Return how a recording that can be read ended, and what is wrong with it."""
     if series.failed:
-        return "failed", in_words(HeartbeatError(series.failed.title, series.failed.cause))
+        return "failed", in_words(series.failed)
     if series.ended:
         return "stopped" if series.ended.reason == "stopped" else "done", ""
     try:
@@ -131,7 +131,7 @@ def needs_ceiling(series: Series) -> str:
     return ceiling_key(series.config, series.environment)
 
 
-def in_words(error: HeartbeatError) -> str:
+def in_words(error: HeartbeatError | Failed) -> str:
     """Return one line of an error."""
     return ": ".join(part.rstrip(".") for part in (error.title, error.cause) if part)
 

@@ -214,7 +214,7 @@ class GivenUp(HeartbeatError):
     """The connection was given up before it was made."""
 
     def __init__(self) -> None:
-        super().__init__("given up before it was connected", "", "", exit_code=INTERRUPTED)
+        super().__init__("the connection was cancelled", "It was stopped before it was made.", "Run it again.", exit_code=INTERRUPTED)
 
 
 class SshCalls:

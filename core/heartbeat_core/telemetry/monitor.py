@@ -181,7 +181,11 @@ def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
         *lines, held = (held + got).split(b"\n")
         yield from lines
         if len(held) > LONGEST_LINE:
-            raise HeartbeatError("the reader printed a line without an end", f"It is longer than {LONGEST_LINE:,} bytes.")
+            raise HeartbeatError(
+                "the reader printed a line without an end",
+                f"It is longer than {LONGEST_LINE:,} bytes.",
+                "Update heartbeat-tui on that machine.",
+            )
 
 
 def readings_of(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:

@@ -75,8 +75,8 @@ class VmError(HeartbeatError):
     def __init__(  # noqa: PLR0913  # keywords, each of use to some caller
         self,
         title: str,
-        cause: str = "",
-        remedy: str = "",
+        cause: str,
+        remedy: str,
         *,
         outcome: Outcome,
         exit_code: int = NO,

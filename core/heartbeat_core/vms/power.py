@@ -138,10 +138,12 @@ def failed(error: BaseException, operation: VmOperation, resource: Resource, act
     seen = f" Last seen: {operation.state}." if operation.state else ""
     goes_on = f"The request was sent and may go on at Google.{seen} To see it, and to ask again:" if sent else "Nothing was changed."
     if is_cancelled(error):
-        return VmError("interrupted", "", goes_on, outcome="there", exit_code=INTERRUPTED, commands=commands if sent else ())
+        return VmError(
+            "interrupted", "You stopped waiting for it.", goes_on, outcome="there", exit_code=INTERRUPTED, commands=commands if sent else ()
+        )
     if isinstance(error, TimeoutError):
         title = f"timed out: {resource.id} is not {done} after {operation.policy.total_s:g} s"
-        return VmError(title, "", goes_on, outcome="there", exit_code=COULD_NOT_TELL, commands=commands)
+        return VmError(title, "Google has not finished it.", goes_on, outcome="there", exit_code=COULD_NOT_TELL, commands=commands)
     words = {"project": project, "zone": resource.zone, "tpu_name": resource.id}
     final = isinstance(error, OperationError)
     diagnosis = diagnose_exception(error, "operation" if final else "call", words)

@@ -97,7 +97,7 @@ class CreateRequest:
 
     def wrong_names(self) -> Iterator[tuple[str, HeartbeatError]]:
         if not self.project:
-            yield "project", HeartbeatError("no project was chosen", "A TPU VM belongs to a project.", "Give --project, or set PROJECT_ID.")
+            yield "project", HeartbeatError("no project is chosen", "A TPU VM belongs to a project.", "Give --project, or set PROJECT_ID.")
         if not NAME.fullmatch(self.name):
             why = "It begins with a small letter, goes on in small letters, digits and hyphens, and ends in none of these; 62 at most."
             yield "name", HeartbeatError(f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")
@@ -107,15 +107,12 @@ class CreateRequest:
     def wrong_kind(self, offers: ZoneOffers) -> Iterator[tuple[str, HeartbeatError]]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
         if not self.accelerator_type or (types and self.accelerator_type not in types):
-            title = f"{self.zone} does not offer {self.accelerator_type}" if self.accelerator_type else "no accelerator type was chosen"
-            yield (
-                "accelerator_type",
-                HeartbeatError(title, f"It offers {some(types)}." if types else "", near(self.accelerator_type, types)),
-            )
+            title = f"{self.zone} does not offer {self.accelerator_type}" if self.accelerator_type else "no accelerator type is chosen"
+            yield "accelerator_type", HeartbeatError(title, offer_of(self.zone, types), near(self.accelerator_type, types))
         if not self.runtime_version or (versions and self.runtime_version not in versions):
             fitting = f"{kind.family.runtime} goes with {kind.type}." if kind else near(self.runtime_version, versions)
-            title = f"{self.zone} has no runtime {self.runtime_version}" if self.runtime_version else "no runtime version was chosen"
-            yield "runtime_version", HeartbeatError(title, f"It has {some(versions)}." if versions else "", fitting)
+            title = f"{self.zone} has no runtime {self.runtime_version}" if self.runtime_version else "no runtime version is chosen"
+            yield "runtime_version", HeartbeatError(title, offer_of(self.zone, versions), fitting)
         if kind and runtime_fits(kind, self.runtime_version) is False:
             yield (
                 "runtime_version",
@@ -128,17 +125,26 @@ class CreateRequest:
 
     def wrong_rest(self) -> Iterator[tuple[str, HeartbeatError]]:
         if self.provisioning not in WORDS:
-            yield "provisioning", HeartbeatError(f"{self.provisioning!r} is no way to pay", "", f"It is {', '.join(WORDS)}.")
+            yield (
+                "provisioning",
+                HeartbeatError(
+                    f"{self.provisioning!r} is no provisioning model", f"It is one of {', '.join(WORDS)}.", "Choose one of them."
+                ),
+            )
         if self.service_account and not EMAIL.fullmatch(self.service_account):
             why = "A service account is named by its e-mail address."
-            yield "service_account", HeartbeatError(f"{self.service_account!r} is no service account", why)
+            yield (
+                "service_account",
+                HeartbeatError(f"{self.service_account!r} is no service account", why, "Give NAME@PROJECT.iam.gserviceaccount.com."),
+            )
         for name, value in (("network", self.network), ("subnetwork", self.subnetwork)):
             if value and not NETWORK.fullmatch(value):
-                yield name, HeartbeatError(f"{value!r} is no {name}", "It is a name, or a path such as projects/p/global/networks/n.")
+                why = "It is a name, or a path such as projects/p/global/networks/n."
+                yield name, HeartbeatError(f"{value!r} is no {name}", why, f"{why} List them: gcloud compute networks list.")
         for key, value in self.labels.items():
             if not (LABEL_KEY.fullmatch(key) and LABEL_VALUE.fullmatch(value)):
                 why = "Key and value are small letters, digits, hyphens and underscores, 63 at most; a key begins with a letter."
-                yield "labels", HeartbeatError(f"{key}={value} is no label", why)
+                yield "labels", HeartbeatError(f"{key}={value} is no label", why, f"Use {why[0].lower()}")
         if self.startup_script and (problem := unreadable(self.startup_script)):
             yield "startup_script", problem
 
@@ -211,9 +217,13 @@ def some(names: Iterable[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def offer_of(zone: str, names: Iterable[str]) -> str:
+    return f"{zone} offers {some(names)}." if names else f"What {zone} offers is not known."
+
+
 def near(name: str, names: Iterable[str]) -> str:
     found = difflib.get_close_matches(name, tuple(names), n=1, cutoff=0.5)
-    return f"Did you mean {found[0]}?" if found else ""
+    return f"Did you mean {found[0]}?" if found else "Choose one that the zone offers."
 
 
 def unreadable(path: str) -> HeartbeatError | None:
@@ -230,9 +240,11 @@ def read_script(path: str) -> str:
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise HeartbeatError(f"the start-up script {path} is no file", "", "Name a file of text.")
+            raise HeartbeatError(f"the start-up script {path} is no file", "It is a folder, a device or a pipe.", "Name a file of text.")
         if status.st_size > MOST_SCRIPT_BYTES:
-            raise HeartbeatError(f"the start-up script {path} is too long", f"It may have {MOST_SCRIPT_BYTES // 1024} KiB.")
+            raise HeartbeatError(
+                f"the start-up script {path} is too long", f"It may have {MOST_SCRIPT_BYTES // 1024} KiB.", "Let it download the rest."
+            )
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise HeartbeatError(f"the start-up script {path} cannot be read", str(error), "Name a file of text.") from error

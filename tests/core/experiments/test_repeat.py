@@ -106,7 +106,7 @@ def test_no_difference_says_what_is_ruled_out() -> None:
 
 def test_rounds_that_one_side_lacks_do_not_count() -> None:
     full = candidate(1000, 1000, 1000)
-    failed = HeartbeatError("it crashed", exit_code=1)
+    failed = HeartbeatError("it crashed", "", "", exit_code=1)
     torn = Candidate("torn", {}, BenchmarkConfig(), (RepeatedProcess(1, None, failed), *candidate(0, 3000, 3000).processes[1:]))
     found = ratio_of(full, torn)
     assert found is not None

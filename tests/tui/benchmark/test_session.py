@@ -125,7 +125,7 @@ def test_the_end_does_not_wait_for_a_connection_that_does_not_come_about(make_st
     def begin(_plan: BenchmarkConfig) -> Source:
         asked.set()
         assert given_up.wait(60)
-        raise HeartbeatError("given up", exit_code=130)
+        raise HeartbeatError("given up", "", "", exit_code=130)
 
     conductor = BenchmarkSession(begin)
     conductor.give_up = given_up.set
@@ -143,7 +143,7 @@ def test_giving_up_a_point_of_a_sweep_gives_up_the_sweep() -> None:
 
     def begin(plan: BenchmarkConfig, _label: Label) -> Source:
         asked.append(plan)
-        raise HeartbeatError("given up", exit_code=130)
+        raise HeartbeatError("given up", "", "", exit_code=130)
 
     with pytest.raises(HeartbeatError, match="given up"):
         BenchmarkSession(begin).sweep(PLAN, parse_axes(["batch=1,2,4"]))

@@ -94,7 +94,7 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, caps
     [
         (None, 1, ""),
         (HeartbeatError("no", "because", "do this"), 2, "heartbeat-tui: no\n  because\n  do this\n"),
-        (HeartbeatError("no", exit_code=3), 3, "heartbeat-tui: no\n"),
+        (HeartbeatError("no", "", "", exit_code=3), 3, "heartbeat-tui: no\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )

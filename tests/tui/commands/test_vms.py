@@ -295,7 +295,7 @@ def test_the_list_imports_no_screen_and_no_client_of_googles(running: EmulatorTh
 def test_without_a_project_it_says_how_to_name_one() -> None:
     done = vms("list", "--endpoint", "http://127.0.0.1:1")
     assert done.returncode == 2
-    assert "no project was chosen" in done.stderr
+    assert "no project is chosen" in done.stderr
 
 
 def test_the_zone_named_by_itself_is_the_first_of_those_gone_round(ready: EmulatorThread) -> None:

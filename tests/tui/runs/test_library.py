@@ -35,7 +35,7 @@ class Gate:
         if self.read == 1:
             self.begun.set()
             assert self.fail.wait(LONG_S)
-            raise HeartbeatError("the folder cannot be read")
+            raise HeartbeatError("the folder cannot be read", "", "")
         return ()
 
 

@@ -188,7 +188,7 @@ async def test_without_a_project_it_says_which_pane_chooses_one(vms: Open) -> No
     async with vms("no-project") as stage:
         words = stage.words()
         assert words.count("Press 1 for Readiness") == 1
-        assert words.count("no project was chosen") == 1
+        assert words.count("no project is chosen") == 1
         assert "New…" not in stage.offered()
 
 

@@ -30,13 +30,16 @@ def confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def check_tty(args: argparse.Namespace, cause: str) -> None:
+    """Raise HeartbeatError where --yes is not given and stdin cannot be asked."""
+    if not args.yes and not sys.stdin.isatty():
+        raise HeartbeatError("stdin is not a TTY", cause, "Give --yes to go ahead without being asked.")
+
+
 def agreed(args: argparse.Namespace, question: str) -> bool:
     """Return whether to go ahead: by --yes, or by asking; raise HeartbeatError where stdin is not a TTY."""
-    if args.yes:
-        return True
-    if not sys.stdin.isatty():
-        raise HeartbeatError("stdin is not a TTY", f"It cannot be asked: {question}", "Give --yes to go ahead without being asked.")
-    return confirmed(question)
+    check_tty(args, f"It cannot be asked: {question}")
+    return args.yes or confirmed(question)
 
 
 def folded(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> Iterator[str]:

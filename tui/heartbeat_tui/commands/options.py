@@ -13,6 +13,7 @@ from heartbeat_core.errors import HeartbeatError
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.checks.context import CheckEnvironment
+    from heartbeat_core.cloud.target import Target
     from heartbeat_core.cloud.tpu import Node
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.remote.hosts import Destination
@@ -98,7 +99,6 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
     return config
 
 
-NO_PROJECT = "Neither a flag nor the environment, the settings or gcloud names one."
 DEFAULT_SCENARIO = "ready"
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account")
 
@@ -159,6 +159,14 @@ def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironmen
         yield detect_environment(flags, endpoint=emulator.url, environ=demo_environ(), project=project), f"DEMO {scenario.name}"
 
 
+def chosen_project(target: Target) -> str:
+    """Return the project; raise HeartbeatError without one."""
+    if not target.project.value:
+        cause = "Neither a flag nor the environment, the settings or gcloud names one."
+        raise HeartbeatError("no project is chosen", cause, "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+    return target.project.value
+
+
 def make_destination(args: argparse.Namespace, settings: Settings) -> Destination | None:
     """Make what ``--on`` names, None where it is not given; nothing is asked yet. Raise HeartbeatError for what makes no sense."""
     if getattr(args, "on", None) is None:
@@ -170,9 +178,7 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     if getattr(args, "demo", None) is not None:
         raise HeartbeatError("--on and --demo exclude one another", "A demo's TPU VMs have no machines behind them.", "Give one of them.")
     environment = detect_environment({name: getattr(args, name, None) for name in ("project", "zone")}, settings=settings)
-    project, zone = environment.target.project.value, environment.target.zone
-    if not project:
-        raise HeartbeatError("no project was chosen", NO_PROJECT, "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+    project, zone = chosen_project(environment.target), environment.target.zone
 
     def find() -> Node:
         session = environment.open_session()

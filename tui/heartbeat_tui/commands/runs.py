@@ -256,7 +256,9 @@ def tag_run(args: argparse.Namespace) -> int:
     from heartbeat_core.recordings.labels import Relabel
 
     if not args.tags and not args.remove:
-        raise HeartbeatError("no tag is given", "", "Name one: heartbeat-tui runs tag RUN TAG; --remove TAG removes one.")
+        raise HeartbeatError(
+            "no tag is given", "runs tag adds and removes tags.", "Name one: heartbeat-tui runs tag RUN TAG; --remove TAG removes one."
+        )
     return change_label(args, Relabel(add_tags=tuple(args.tags), remove_tags=tuple(args.remove)))
 
 

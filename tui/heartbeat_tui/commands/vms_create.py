@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.vms.request import WORDS, keep_request
-from heartbeat_tui.commands.console import WIDTH, confirmed, folded
+from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -119,8 +119,8 @@ def check_usage(args: argparse.Namespace) -> None:
         )
     if args.keep_trying and args.queued:
         raise HeartbeatError("--keep-trying cannot go with --queued", "A queued resource waits in one zone.", "Give one of them.")
-    if not (args.yes or args.dry_run or sys.stdin.isatty()):
-        raise HeartbeatError("not a TTY; use --yes", "A TPU VM costs money, so it is created only once confirmed.", "Give --yes.")
+    if not args.dry_run:
+        check_tty(args, "A TPU VM costs money, so it is created only once confirmed.")
 
 
 def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import INTERRUPTED
 from heartbeat_core.vms.vocabulary import ACTIONS
-from heartbeat_tui.commands.console import confirmed
+from heartbeat_tui.commands.console import check_tty, confirmed
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -61,11 +61,9 @@ def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
 @report_errors
 def run_change(args: argparse.Namespace) -> int:
     """Find, ask, carry out; return the exit code. Raise HeartbeatError if one is missing, or its state does not allow it."""
-    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.vms.power import refuse
 
-    if not args.yes and not sys.stdin.isatty():
-        raise HeartbeatError("not a TTY; use --yes", ACTIONS[args.action].effect, f"Give --yes to {args.action} without a question.")
+    check_tty(args, ACTIONS[args.action].effect)
     with open_scope(args) as scope:
         inventory = interruptible(scope.session, lambda: read_inventory(scope))
         resources = [find_resource(scope, inventory, name, queued=args.queued) for name in dict.fromkeys(args.names)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
 from heartbeat_tui.commands.console import folded
-from heartbeat_tui.commands.options import add_where_flags, open_environment
+from heartbeat_tui.commands.options import add_where_flags, chosen_project, open_environment
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.session import CloudSession
@@ -51,7 +51,7 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
 
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
             found = diagnose_exception(error, "call", known)
-            print_vm_error(VmError(found.title, reason(found), outcome="unknown", exit_code=error.exit_code, diagnosis=found))
+            print_vm_error(VmError(found.title, reason(found), "", outcome="unknown", exit_code=error.exit_code, diagnosis=found))
             return error.exit_code
 
     return guarded
@@ -85,9 +85,7 @@ def add_scope_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str)
 def open_scope(args: argparse.Namespace) -> Iterator[VmScope]:
     """Open a session as the flags say; raise HeartbeatError without a project or credentials."""
     with open_environment(args) as (environment, label):
-        project = environment.target.project.value
-        if not project:
-            raise HeartbeatError("no project was chosen", "", "Give --project, set PROJECT_ID, or: gcloud config set project PROJECT")
+        project = chosen_project(environment.target)
         session = environment.open_session()
         try:
             yield VmScope(session, project, environment.target, label)

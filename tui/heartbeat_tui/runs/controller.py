@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 NAMED = 5  # of those to be deleted, one by one
-NO_RUN = HeartbeatError("this run was not recorded", "", "Set recordings.save = true and run it again.")
+NO_RUN = HeartbeatError("this run was not recorded", "Recordings are off.", "Set recordings.save = true and run it again.")
 
 
 class RunsView(Protocol):

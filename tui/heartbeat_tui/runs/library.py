@@ -221,7 +221,9 @@ class RunLibrary:
             raise failures[0][1]
         if failures:
             title = f"{len(failures)} of {len(entries)} recordings could not be deleted"
-            raise HeartbeatError(title, "\n".join(f"{error.title}: {error.cause}" for _, error in failures))
+            raise HeartbeatError(
+                title, "\n".join(f"{error.title}: {error.cause}" for _, error in failures), "Check the permissions of the folder."
+            )
 
 
 def loaded_run(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:

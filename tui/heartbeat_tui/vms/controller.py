@@ -121,7 +121,7 @@ class VmsController(Controller):
 
         environment = self.monitor.environment
         if environment is None or not environment.target.project.value:
-            self.report(HeartbeatError("no project was chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
+            self.report(HeartbeatError("no project is chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
             return
         self.start_thread(partial(self.monitor.price, again=True), "looks")
         last = last_request() if environment.endpoint is None else self.monitor.last_request
@@ -207,7 +207,9 @@ class VmsController(Controller):
         view = self.monitor.view()
         node = view.nodes.get(key)
         if node is None:
-            raise HeartbeatError(f"{key.rpartition('/')[2]} is gone", "", "Press r to refresh.")
+            raise HeartbeatError(
+                f"{key.rpartition('/')[2]} is gone", "It was deleted, or is not in the newest list.", "Press r to refresh."
+            )
         flags = split_flags(self.remote.ssh_flags)
         return node, connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
 

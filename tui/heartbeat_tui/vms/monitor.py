@@ -241,7 +241,7 @@ class InventoryMonitor:
             self.change_target(environment)
         if not environment.target.project.value:
             raise HeartbeatError(
-                "no project was chosen",
+                "no project is chosen",
                 "The Cloud TPU API lists the TPU VMs of one project.",
                 "Press 1 for Readiness, then t to choose one.",
             )
