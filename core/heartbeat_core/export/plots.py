@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from heartbeat_core.charts.spec import Axis, ChartSpec
     from heartbeat_core.comparison.groups import MeasuredRun
     from heartbeat_core.experiments.sweep import Swept
-    from heartbeat_core.export.export import Exported
+    from heartbeat_core.export.tables import Exported
 
 CELLS = (120, 30)  # the detail of a chart: as on a large screen
 INCHES, DPI = (13.0, 5.2), 150

@@ -12,7 +12,7 @@ from tests.core.export.conftest import Make, Records, around
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Samples
 from heartbeat_core.comparison.groups import measure
-from heartbeat_core.export.export import WRITERS, Exported, compare_for_export
+from heartbeat_core.export.tables import WRITERS, Exported, compare_for_export
 from heartbeat_core.recordings.index import Index
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.comparison.cost import NO_RATES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.sweep import load_sweep
-from heartbeat_core.export.export import PICTURES, compare_for_export, export_runs
+from heartbeat_core.export.export import PICTURES, export_runs
 from heartbeat_core.export.plots import figure_bytes, runs_figure, sweep_figure
+from heartbeat_core.export.tables import compare_for_export
 from heartbeat_core.recordings.index import Index
 
 if TYPE_CHECKING:
