@@ -45,13 +45,13 @@ def test_a_snapshot_is_given_once_for_each_change(make_stand: type[Stand]) -> No
     assert sum(each.count for each in snapshot.histogram(10)) == 11
 
 
-def test_looking_rests_nine_times_as_long_as_it_took(make_stand: type[Stand]) -> None:
+def test_nothing_is_looked_at_while_the_session_rests(make_stand: type[Stand]) -> None:
     now = [100.0]
     stand = make_stand(lambda run: run.open())
     conductor = BenchmarkSession(stand, clock=lambda: now[0])
     conductor.start(PLAN)
     assert conductor.snapshot() is not None
-    conductor.looked(0.1)
+    conductor.rest(0.9)
     stand.run.warm_up()
     now[0] += 0.8
     assert conductor.snapshot() is None
@@ -65,7 +65,7 @@ def test_the_end_of_a_run_is_seen_even_after_a_rest(make_stand: type[Stand]) -> 
     conductor = BenchmarkSession(stand, clock=lambda: now[0])
     conductor.start(PLAN)
     assert conductor.snapshot() is not None
-    conductor.looked(1.0)
+    conductor.rest(9.0)
     stand.run.done()
     assert conductor.snapshot() is None
     assert not conductor.settled

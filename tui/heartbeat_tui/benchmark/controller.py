@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
+from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STOPPED = "It is stopped; what it has measured is kept."
 TICK_S = 0.125
 FRAME_S = 0.25  # charts are drawn at most so often while measuring
+FRAMES_SHARE, LONGEST_FRAME_S = 0.04, 1.0  # of a core that frames may take from a run on it, in time of the processor
 # A frame falls into less than half of the iterations up to 0.18 s: the median is of the others.
 SLOW_ITERATION_S, SLOW_FRAME_S = 0.1, 0.375
 
@@ -38,6 +39,7 @@ class BenchmarkView(Protocol):
 
     config: BenchmarkConfig
     replaying: bool
+    target: str
     awake: bool
     waiting: bool
 
@@ -102,7 +104,7 @@ class BenchmarkController(Controller):
             return
         if not self.view.awake or self.view.waiting or self.session.resting:
             return
-        started = monotonic()
+        started, cpu = monotonic(), thread_time()
         self.view.turn_heart(started)
         snapshot = self.session.snapshot()
         if snapshot is not None:
@@ -113,18 +115,19 @@ class BenchmarkController(Controller):
             self.collect_garbage(snapshot)
         elif self.session.settled:
             self.timer.pause()
-        took = monotonic() - started
-        self.session.looked(took, max(0.0, self.frame_s - TICK_S / 2 - took))
+        self.session.rest(self.frame_s(thread_time() - cpu) - TICK_S / 2 - (monotonic() - started))
 
     def look_now(self) -> None:
         """Show what a key has changed, however early."""
         self.session.not_before = 0.0
         self.look()
 
-    @property
-    def frame_s(self) -> float:
-        """Return how far apart frames are, in seconds."""
-        return SLOW_FRAME_S if self.iteration_ns and self.iteration_ns > 1e9 * SLOW_ITERATION_S else FRAME_S
+    def frame_s(self, cpu_s: float) -> float:
+        """Return how far apart frames are that take so much of the processor, in seconds."""
+        if self.view.target or self.replay is not None:
+            return FRAME_S
+        least = SLOW_FRAME_S if self.iteration_ns and self.iteration_ns > 1e9 * SLOW_ITERATION_S else FRAME_S
+        return min(LONGEST_FRAME_S, max(least, cpu_s / FRAMES_SHARE))
 
     def collect_garbage(self, snapshot: Snapshot) -> None:
         """Leave what there is out of later collections once a run measures: one of everything keeps a key waiting for 70 ms."""

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from heartbeat_core.experiments.sweep import Swept
 
 
-REST = 10  # a snapshot of a million samples takes 30 ms: never more than a tenth of the time
-
 
 @dataclass(frozen=True)
 class MethodComparison:
@@ -200,9 +198,9 @@ class BenchmarkSession:
         """Return whether it is too early for another snapshot."""
         return self.clock() < self.not_before
 
-    def looked(self, seconds: float, apart_s: float = 0.0) -> None:
-        """Wait after a snapshot that took so long, drawing included."""
-        self.not_before = self.clock() + max(apart_s, (REST - 1) * seconds if seconds > 0.02 else 0.0)
+    def rest(self, seconds: float) -> None:
+        """Take no snapshot for so long."""
+        self.not_before = self.clock() + seconds
 
     def over(self) -> bool:
         """Return, once for each run, that it has ended."""
