@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from heartbeat_core.experiments.sweep import Swept
 
 
-
 @dataclass(frozen=True)
 class MethodComparison:
     """Two reports of the same work: by the handbook's method and synchronized; None while still to come."""
