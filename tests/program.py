@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 from unittest import mock
 
 from tests.emulation import start_emulator
@@ -25,9 +25,13 @@ class Done:
     stderr: str
 
 
-def run_program(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
+def run_program(
+    *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, encoding: str = "utf-8", stdout: TextIO | None = None
+) -> Done:
     """Carry out one command line with streams that are no terminal; ``--demo`` is served from this process."""
-    streams: dict[str, Any] = {name: io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for name in ("stdout", "stderr")}
+    streams: dict[str, Any] = {name: io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for name in ("stdout", "stderr")}
+    said = [stream.buffer for stream in streams.values()]
+    streams["stdout"] = stdout or streams["stdout"]
     streams["stdin"] = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
     with (
         mock.patch.multiple(sys, **streams),
@@ -38,4 +42,4 @@ def run_program(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | No
             code = dispatch(list(arguments))
         except SystemExit as usage:  # argparse's own end
             code = usage.code if isinstance(usage.code, int) else 1
-    return Done(code, *(streams[name].buffer.getvalue().decode() for name in ("stdout", "stderr")))
+    return Done(code, *(stream.getvalue().decode(encoding) for stream in said))

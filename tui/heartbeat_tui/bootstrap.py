@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.app import HeartbeatApp
 
 if TYPE_CHECKING:
@@ -21,8 +24,16 @@ if TYPE_CHECKING:
     from heartbeat_tui.vms.monitor import InventoryMonitor
 
 
-def open_screen(launcher: Launcher, config: BenchmarkConfig, **options: Any) -> int:
-    """Run the app until it is left, and return its exit code; options and errors are those of ``make_app``."""
+def open_screen(launcher: Launcher, config: BenchmarkConfig, *, instead: str, **options: Any) -> int:
+    """Run the app until it is left, and return its exit code; options and errors are those of ``make_app``.
+
+    Raise HeartbeatError without a terminal; it names the command ``instead`` that does the same without the screen.
+    """
+    # Textual reads keys from the one and draws on the other
+    missing = [name for name, stream in (("stdin", sys.__stdin__), ("stderr", sys.__stderr__)) if stream is None or not stream.isatty()]
+    if missing or os.environ.get("TERM") == "dumb":
+        cause = f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} not a terminal." if missing else "TERM is dumb."
+        raise HeartbeatError("the screen needs a terminal", cause, f"Without a screen: {instead}")
     with make_app(launcher, config, **options) as app:
         app.run()
         return app.return_code or 0

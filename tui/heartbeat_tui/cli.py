@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from heartbeat_core import __version__
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.console import CommandParser, print_error
+from heartbeat_tui.commands.console import CommandParser, print_error, print_status, replace_unencodable
 from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -30,35 +31,52 @@ COMMANDS = {  # each a module in heartbeat_tui.commands, imported when it is use
     "settings": "list and change settings, each with its source",
     "report": "print a report to attach to an issue, without personal data",
 }
-EPILOG = "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted."
+EPILOG = (
+    "Exit codes: 0 yes, 1 no (impossible, failed), 2 bad usage, 3 could not tell, 130 interrupted, 141 where the reader of a pipe has gone."
+)
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the caller has closed it
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
     sys.exit(dispatch(sys.argv[1:]))
 
 
 def dispatch(arguments: list[str]) -> int:
     """Run one command line; return the exit code, and print errors on stderr."""
+    replace_unencodable(sys.stdout, sys.stderr)
     try:
-        args = make_parser(arguments).parse_args(arguments)
-        code: int = args.run(args)
-        sys.stdout.flush()
-    except HeartbeatError as error:
-        print_error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        try:
+            return carry_out(arguments)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader of the pipe has ended
         drop_output()
         return 128 + signal.SIGPIPE
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return 128 + signal.SIGPIPE  # rich would exit with 1
     except OSError as error:
         if error.errno not in FULL:
             raise
         drop_output()
         print_error(HeartbeatError("the output cannot be written", str(error), "Free the disk, or write elsewhere."))
         return COULD_NOT_TELL
+
+
+def carry_out(arguments: list[str]) -> int:
+    try:
+        args = make_parser(arguments).parse_args(arguments)
+        code: int = args.run(args)
+    except HeartbeatError as error:
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print_status("interrupted")
+        return INTERRUPTED
     return code
 
 
@@ -96,6 +114,8 @@ def show_screen(args: argparse.Namespace) -> int:
         config = make_config(args, launcher)
         from heartbeat_tui.bootstrap import open_screen
 
-        return open_screen(launcher, config, start=args.start, flags={"project": args.project}, demo=args.demo)
+        check = "".join(f" --{name} {value}" for name in ("demo", "project") if (value := getattr(args, name)) is not None)
+        instead = f"heartbeat-tui check{check}" if check and not args.start else "heartbeat-tui bench"
+        return open_screen(launcher, config, instead=instead, start=args.start, flags={"project": args.project}, demo=args.demo)
     finally:
         launcher.close()

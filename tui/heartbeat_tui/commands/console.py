@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 
@@ -18,6 +20,35 @@ if TYPE_CHECKING:
 
 
 WIDTH = 110
+
+
+# What a terminal without UTF-8 shows: one character for one, so that columns stay aligned.
+UNENCODABLE = {
+    ord(character): ascii_character
+    for characters, ascii_character in (
+        ("×✗✕", "x"), ("✓", "v"), ("·…“”◌", "."), ("–─━╸", "-"), ("│┃▏▎", "|"), ("→▸▶➤", ">"), ("←◂", "<"), ("↑▲△", "^"), ("↓▼▾", "v"),
+        ("┌┐└┘├┤┬┴┼╭╮╰╯✚±", "+"), ("█▉▊▋▌▍■▇▆▅", "#"), ("▄▃▂▁▀▪", "_"), ("●○◎◐◆◇□", "o"), ("♥♡", "*"), ("µ", "u"), ("²", "2"),
+        ("Σ", "S"), ("√", "V"), ("≥", ">"), ("≤", "<"), ("’", "'"), ("σ", "s"),
+    )
+    for character in characters
+} | {0x2800: " ", **dict.fromkeys(range(0x2801, 0x2900), "*")}  # fmt: skip  # braille: the dots of a chart
+
+
+def replace_unencodable(*streams: TextIO) -> None:
+    """Let these streams write a similar ASCII character, or "?", for one that their encoding lacks, instead of failing."""
+
+    def similar(error: UnicodeError) -> tuple[str, int]:
+        from unicodedata import normalize
+
+        assert isinstance(error, UnicodeEncodeError)
+        text = error.object[error.start : error.end]
+        shown = (UNENCODABLE.get(ord(one)) or normalize("NFD", one)[0] for one in text)
+        return "".join(one if one.isascii() else "?" for one in shown), error.end
+
+    codecs.register_error("similar", similar)
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="similar")
 
 
 def print_status(text: str, end: str = "\n") -> None:
@@ -95,6 +126,10 @@ USAGE_ERRORS = (
 
 class CommandParser(argparse.ArgumentParser):
     """Parse a command line; raise HeartbeatError where it is wrong, instead of printing the whole usage."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write the help or the version; argparse itself hides that the reader of a pipe has gone."""
+        (file or sys.stdout).write(message)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, but refuse what is left over here: the parser of the command knows its name and its options."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
         config = launcher.replay(args.file, args.speed).config
         from heartbeat_tui.bootstrap import open_screen
 
-        return open_screen(launcher, config, replay=lambda: launcher.replay(args.file, args.speed).start())
+        instead = shlex.join(("heartbeat-tui", "bench", "--from", str(args.file)))
+        return open_screen(launcher, config, instead=instead, replay=lambda: launcher.replay(args.file, args.speed).start())
     finally:
         launcher.close()

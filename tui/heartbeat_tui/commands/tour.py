@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             return without_screen(launcher, as_json=args.json)
         from heartbeat_tui.bootstrap import open_screen
 
-        return open_screen(launcher, launcher.config(), tour=True)
+        return open_screen(launcher, launcher.config(), instead="heartbeat-tui tour --text", tour=True)
     finally:
         launcher.close()
 
