@@ -29,10 +29,8 @@ def run_program(
     *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, encoding: str = "utf-8", stdout: TextIO | None = None
 ) -> Done:
     """Carry out one command line with streams that are no terminal; ``--demo`` is served from this process."""
-    streams: dict[str, Any] = {name: io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for name in ("stdout", "stderr")}
-    said = [stream.buffer for stream in streams.values()]
-    streams["stdout"] = stdout or streams["stdout"]
-    streams["stdin"] = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
+    said: dict[str, Any] = {name: io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for name in ("stdout", "stderr")}
+    streams = {**said, "stdout": stdout or said["stdout"], "stdin": io.TextIOWrapper(io.BytesIO(stdin), "utf-8")}
     with (
         mock.patch.multiple(sys, **streams),
         mock.patch.dict(os.environ, os.environ.copy() if env is None else env, clear=True),
@@ -42,4 +40,4 @@ def run_program(
             code = dispatch(list(arguments))
         except SystemExit as usage:  # argparse's own end
             code = usage.code if isinstance(usage.code, int) else 1
-    return Done(code, *(stream.getvalue().decode(encoding) for stream in said))
+    return Done(code, *(stream.buffer.getvalue().decode(encoding) for stream in said.values()))

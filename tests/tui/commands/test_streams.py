@@ -17,10 +17,10 @@ from heartbeat_tui.cli import COMMANDS
 
 RECORDING = "core/heartbeat_core/tour/recordings/cold.jsonl"
 LINES = (
-    "--help", "--version", f"bench --from {RECORDING} --plot", "bench --help", "tour --help", "devices", "runs list", f"runs show {RECORDING}",
-    "chips", "replay --help", "backend list", "emulator --list", "explain RESOURCE_EXHAUSTED", "check --demo", "vms list --demo", "settings",
-    "report",
-)  # fmt: skip
+    *("--help", "--version", f"bench --from {RECORDING} --plot", "bench --help", "tour --help", "devices", "chips", "runs list"),
+    *(f"runs show {RECORDING}", "replay --help", "backend list", "emulator --list", "explain RESOURCE_EXHAUSTED", "check --demo"),
+    *("vms list --demo", "settings", "report"),
+)
 
 
 def test_every_command_is_among_these() -> None:
@@ -30,7 +30,7 @@ def test_every_command_is_among_these() -> None:
 @pytest.fixture(autouse=True)
 def _probed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in for the devices of this machine: to probe them takes seconds."""
-    found = DeviceInventory((), (Device("cpu", usable=True, found={"device": "CPU"}), Device("xla", usable=False, problem="not here")))
+    found = DeviceInventory((Device("cpu", sys.executable, {"device": "CPU"}), Device("xla", sys.executable, {}, "not here")), ())
     monkeypatch.setattr(devices, "take_inventory", lambda *_: found)
 
 
@@ -61,6 +61,11 @@ def test_a_reader_that_has_gone_ends_every_command_silently(line: str) -> None:
     with open(writer, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor
         done = run_program(*line.split(), stdout=pipe)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_closed_stream_fails_nothing() -> None:
+    done = subprocess.run(["sh", "-c", 'exec "$0" -m heartbeat_tui --help <&- >&-', sys.executable], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

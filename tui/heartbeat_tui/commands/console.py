@@ -22,30 +22,30 @@ if TYPE_CHECKING:
 WIDTH = 110
 
 
-# What a terminal without UTF-8 shows: one character for one, so that columns stay aligned.
-UNENCODABLE = {
-    ord(character): ascii_character
-    for characters, ascii_character in (
-        ("×✗✕", "x"), ("✓", "v"), ("·…“”◌", "."), ("–─━╸", "-"), ("│┃▏▎", "|"), ("→▸▶➤", ">"), ("←◂", "<"), ("↑▲△", "^"), ("↓▼▾", "v"),
-        ("┌┐└┘├┤┬┴┼╭╮╰╯✚±", "+"), ("█▉▊▋▌▍■▇▆▅", "#"), ("▄▃▂▁▀▪", "_"), ("●○◎◐◆◇□", "o"), ("♥♡", "*"), ("µ", "u"), ("²", "2"),
-        ("Σ", "S"), ("√", "V"), ("≥", ">"), ("≤", "<"), ("’", "'"), ("σ", "s"),
-    )
-    for character in characters
-} | {0x2800: " ", **dict.fromkeys(range(0x2801, 0x2900), "*")}  # fmt: skip  # braille: the dots of a chart
+# What a terminal without UTF-8 shows: one character for one, so that columns stay aligned. First whole blocks: lines, areas, dots.
+BLOCKS = ((0x2500, 0x2580, "+"), (0x2580, 0x25A0, "#"), (0x2801, 0x2900, "*"), (0x1FB00, 0x1FBAF, "#"))
+SIMILAR = {ord(one): ascii_one for names, ascii_one in (
+    ("×✗✕", "x"), ("✓", "v"), ("·…“”◌", "."), ("–─━╌╴╶╸╺┄┈", "-"), ("│┃╎╵╷▏▎┆┊", "|"), ("→▸▶➤", ">"), ("←◂", "<"), ("↑▲△", "^"),
+    ("↓▼▾", "v"), ("✚±", "+"), ("■▮", "#"), ("▪▄▃▂▁", "_"), ("●○◎◐◆◇□", "o"), ("♥♡▖▗▘▝", "*"), ("µ", "u"), ("²", "2"), ("Σ", "S"),
+    ("√", "V"), ("≥", ">"), ("≤", "<"), ("’", "'"), ("σ", "s"), ("\u2800", " "),
+) for one in names}  # fmt: skip
 
 
 def replace_unencodable(*streams: TextIO) -> None:
     """Let these streams write a similar ASCII character, or "?", for one that their encoding lacks, instead of failing."""
 
-    def similar(error: UnicodeError) -> tuple[str, int]:
+    def replace(error: UnicodeError) -> tuple[str, int]:
         from unicodedata import normalize
 
         assert isinstance(error, UnicodeEncodeError)
-        text = error.object[error.start : error.end]
-        shown = (UNENCODABLE.get(ord(one)) or normalize("NFD", one)[0] for one in text)
-        return "".join(one if one.isascii() else "?" for one in shown), error.end
+        shown = ""
+        for one in error.object[error.start : error.end]:
+            block = next((ascii_one for first, end, ascii_one in BLOCKS if first <= ord(one) < end), "?")
+            base = normalize("NFD", one)[0]  # a letter without its accent
+            shown += SIMILAR.get(ord(one)) or (base if base.isascii() else block)
+        return shown, error.end
 
-    codecs.register_error("similar", similar)
+    codecs.register_error("similar", replace)
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="similar")
