@@ -8,13 +8,12 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS, load
+from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, Installed, XlaEnvironment, describe_python, in_gb
+from heartbeat_core.settings import load_settings
 from heartbeat_tui.commands.console import agreed, print_status
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.xla_environment import Installed, XlaEnvironment
 
 SCHEMA = 1
 SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)")
@@ -68,8 +67,6 @@ def add(
 
 def install_backend(args: argparse.Namespace) -> int:
     """Build the environment after saying what it takes; return 1 where the user declines."""
-    from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, describe_python, in_gb
-
     environment = environment_of(args.backend)
     base = describe_python(args.python)
     base.check()
@@ -129,8 +126,6 @@ def list_backends(args: argparse.Namespace) -> int:
 
 def describe(name: str) -> dict[str, Any]:
     """Return the interpreter of a backend and where that was decided."""
-    from heartbeat_core.settings import load_settings
-
     settings = load_settings()
     key = f"backends.{name}.python"
     if settings[key]:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.parameters import parse_axes, parse_candidate
+from heartbeat_core.benchmark.profiling import prepare_folder
+from heartbeat_core.benchmark.protocol import Label
+from heartbeat_core.benchmark.report import Report, explain_gap, report_json
+from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.console import Interrupt
+from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, kept_at
+from heartbeat_core.experiments.repeat import Repeat, repeat_json
+from heartbeat_core.experiments.sweep import Sweep, sweep_json
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.recordings.recording import load
+from heartbeat_core.units import format_ns, format_rate
+from heartbeat_tui.commands.console import Interrupt, print_error
 from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.benchmark.protocol import Label
-    from heartbeat_core.benchmark.report import Report
-    from heartbeat_core.benchmark.run import Run
-    from heartbeat_core.benchmark.series import Series
-    from heartbeat_core.experiments.experiment import Experiment, Trial
-    from heartbeat_core.launcher import Launcher
     from heartbeat_core.remote.multi_host import MultiHostRun
-
 
 DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible time or a wrong result, 3 where the backend cannot run."
 
@@ -93,8 +98,6 @@ def run(args: argparse.Namespace) -> int:
 
 def check_profile(args: argparse.Namespace) -> None:
     """Raise HeartbeatError where a profile is not of one run on this machine."""
-    from heartbeat_core.errors import HeartbeatError
-
     others = {"--on": args.on, "--compare-methods": args.compare_methods, "--from": args.source}
     other = next((name for name, given in others.items() if given), None)
     if args.profile is not None and other:
@@ -121,14 +124,11 @@ class StreamOut:
 
 
 def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
-    from heartbeat_core.benchmark.report import report_json
-
     finished, interrupted = run_once(args, launcher, config, label_of(args))
     report = finished.report()
     if args.json:
         print(json.dumps(report_json(report, finished.series), allow_nan=False))
     elif not args.stream:
-        from heartbeat_core.experiments.experiment import kept_at
         from heartbeat_tui.commands.bench_output import print_report
 
         print_report(report, kept_at(finished))
@@ -145,9 +145,6 @@ def print_plot(args: argparse.Namespace, report: Report, series: Series) -> None
 
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     """Report on a recording as if it had just been made."""
-    from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.recordings.recording import load
-
     label_of(args)  # which refuses one
     refuse(args, "--from", ("stream", "compare_methods"))
     loaded = load(args.source)
@@ -165,9 +162,6 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
 
 def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run the handbook's method, then the synchronized one, on the same work, as the screen does."""
-    from heartbeat_core.benchmark.report import explain_gap, report_json
-    from heartbeat_core.experiments.experiment import BothMethods, kept_at
-
     refuse(args, "--compare-methods", ("plot",))
     experiment, interrupted = BothMethods(config, group=args.name or ""), False
     runs: list[Run] = []
@@ -197,8 +191,6 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
     Raises OSError where the stream could not be printed.
     """
-    from dataclasses import replace
-
     stream, profile = StreamOut() if args.stream else None, profile_of(args)
     config, save = replace(config, calibrate=args.calibrate), False if args.no_save else None
     with (
@@ -220,9 +212,6 @@ def label_of(args: argparse.Namespace) -> Label | None:
     """Return what the recording is to be called; raise HeartbeatError where none would be kept."""
     if not (args.name or args.note or args.tag):
         return None
-    from heartbeat_core.benchmark.protocol import Label
-    from heartbeat_core.errors import HeartbeatError
-
     if args.no_save or args.source:
         raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
     return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
@@ -230,8 +219,6 @@ def label_of(args: argparse.Namespace) -> Label | None:
 
 def label_in(args: argparse.Namespace, label: Label) -> Label:
     """Return the label of one run of several, with the note and tags that all of them are to have."""
-    from dataclasses import replace
-
     wanted = label_of(args)
     return replace(label, note=wanted.note, tags=wanted.tags) if wanted else label
 
@@ -240,8 +227,6 @@ def profile_of(args: argparse.Namespace) -> Path | None:
     """Make the folder for a profile; raise HeartbeatError where it is not to be had."""
     if args.profile is None:
         return None
-    from heartbeat_core.benchmark.profiling import prepare_folder
-
     return prepare_folder(args.profile)
 
 
@@ -263,9 +248,6 @@ def watch(run: Run, stream: StreamOut | None, interrupt: Interrupt) -> None:
 def complain_of(report: Report) -> None:
     """State on stderr how a run ended, if not well."""
     if report.ending and not report.ending.clean:
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_tui.commands.console import print_error
-
         print_error(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
 
 
@@ -279,8 +261,6 @@ def exit_code(report: Report) -> int:
 
 def refuse(args: argparse.Namespace, what: str, others: tuple[str, ...]) -> None:
     """Raise HeartbeatError for flags that make no sense together."""
-    from heartbeat_core.errors import HeartbeatError
-
     names = {"source": "from"}
     found = [f"--{names.get(name, name).replace('_', '-')}" for name in others if getattr(args, name)]
     if found:
@@ -293,9 +273,6 @@ NOT_AN_EXPERIMENT = ("stream", "compare_methods", "source", "profile")  # what a
 
 def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run a sweep; return 1 where a point is impossible, 3 where none could be measured."""
-    from heartbeat_core.benchmark.parameters import parse_axes
-    from heartbeat_core.experiments.sweep import Sweep, sweep_json
-
     refuse(args, "--sweep", (*NOT_AN_EXPERIMENT, "repeat", "vs"))
     exact = args.iterations is not None or args.duration is not None
     experiment = Sweep(config, parse_axes(args.sweep), exact=exact, group=args.name or "")
@@ -318,9 +295,6 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
 
 def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run candidates in several processes each; return 1 where one is impossible, 3 where one could not be measured."""
-    from heartbeat_core.benchmark.parameters import parse_candidate
-    from heartbeat_core.experiments.repeat import Repeat, repeat_json
-
     refuse(args, "--repeat", (*NOT_AN_EXPERIMENT, "plot"))
     candidates = [parse_candidate(text) for text in args.vs or ()]
     experiment = Repeat(config, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
@@ -342,10 +316,6 @@ def follow(
     args: argparse.Namespace, experiment: Experiment, prepare: Callable[[BenchmarkConfig], BenchmarkConfig], launcher: Launcher
 ) -> bool:
     """Run the course to its end, telling on stderr how far it is; tell whether Ctrl-C cut it short."""
-    from dataclasses import replace
-
-    from heartbeat_core.experiments.experiment import TrialStarted, carry_out
-
     label_of(args)  # which may refuse it, before anything runs
 
     def begin(config: BenchmarkConfig, label: Label) -> Run:
@@ -379,8 +349,6 @@ def tell(experiment: Experiment, trial: Trial, text: str) -> None:
 
 
 def in_short(report: Report) -> str:
-    from heartbeat_core.units import format_ns, format_rate
-
     if report.iteration_ns is None:
         return "no figures"
     return f"{format_ns(report.iteration_ns)}, {format_rate(report.flops_per_s or 0)}, {report.quality.kind}"
@@ -404,8 +372,6 @@ NOT_WITH_ON = {
 
 def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run on every host; return 1 where one is impossible or failed, 3 where one could not tell."""
-    from dataclasses import replace
-
     given = [flag for name, flag in NOT_WITH_ON.items() if getattr(args, name, None)]
     if given:
         raise HeartbeatError(f"{given[0]} is for one host", "NAME:all runs on several.", "Name one: --on NAME:0.")
@@ -448,10 +414,7 @@ def watch_hosts(runs: MultiHostRun, interrupt: Interrupt) -> None:
 
 def together_json(runs: MultiHostRun) -> dict[str, Any]:
     """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
-    from dataclasses import asdict
-
-    from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.remote.multi_host import spread_of
+    from heartbeat_core.remote.multi_host import spread_of  # with all of ssh and the Cloud, which one machine does not need
 
     spread = spread_of(runs.hosts())
     return {

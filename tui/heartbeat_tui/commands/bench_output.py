@@ -6,7 +6,6 @@ import math
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,21 +16,15 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.profiling import files_of
 from heartbeat_core.benchmark.protocol import Profiled, Proof
 from heartbeat_core.benchmark.report import Report, steady_s, wanted
-from heartbeat_core.benchmark.run import Run
-from heartbeat_core.benchmark.statistics import TOO_FEW
+from heartbeat_core.benchmark.run import HostLine, Run
+from heartbeat_core.benchmark.statistics import TOO_FEW, Statistics
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
+from heartbeat_core.remote.multi_host import MultiHostRun
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.benchmark.run import HostLine
-    from heartbeat_core.benchmark.statistics import Statistics
-    from heartbeat_core.remote.multi_host import MultiHostRun
-
 
 WIDTH = 100
 Row = tuple[str, str, str]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.charts.spec import ChartSpec
+from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
+from heartbeat_core.experiments.sweep import Swept
 from heartbeat_tui.plotting import render
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.report import Report
-    from heartbeat_core.benchmark.series import Series
-    from heartbeat_core.charts.spec import ChartSpec
-    from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
-    from heartbeat_core.experiments.sweep import Swept
 
 WITHOUT_TERMINAL, WIDEST, ROWS = 100, 120, 16
 # The terminal's own colours, which fit its background: cyan for the accent. Bold and dim would be left by NO_COLOR.

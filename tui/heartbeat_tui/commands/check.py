@@ -8,19 +8,16 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from heartbeat_core.checks.result import GLYPHS, GROUPS, Result, count
-from heartbeat_core.errors import sanitize_line
+from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.registry import CHECKS, checks_for
+from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
+from heartbeat_core.checks.runner import Runner
+from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_tui.commands.console import WIDTH, folded
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
-
-if TYPE_CHECKING:
-    from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.result import CheckReport, Result
-    from heartbeat_core.checks.runner import Runner
-    from heartbeat_core.diagnosis.model import Remedy
-
 
 EXIT = {True: 0, False: 1, None: 3}
 DONE = ("pass", "warn", "not_applicable")
@@ -43,8 +40,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the checks, print them, and return 0, 1 or 3; raise HeartbeatError for an unknown name."""
-    from heartbeat_core.checks.registry import checks_for
-
     checks = choose(checks_for(args.only), args.only, args.skip)
     with open_environment(args) as (environment, label):
         runner = make_runner(checks, environment, args.timeout)
@@ -64,8 +59,6 @@ def run(args: argparse.Namespace) -> int:
 
 def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[Check, ...]:
     """Return the checks to run; raise HeartbeatError for an unknown name, or where none is left."""
-    from heartbeat_core.errors import HeartbeatError
-
     checks = tuple(checks)
     known = {name for check in checks for name in (check.id, check.group)}
     for name in (*only, *skip):
@@ -80,10 +73,6 @@ def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[C
 def refuse(name: str) -> None:
     import difflib
 
-    from heartbeat_core.checks.registry import CHECKS
-    from heartbeat_core.checks.result import GROUPS
-    from heartbeat_core.errors import HeartbeatError
-
     ids = [check.id for check in CHECKS]
     if name in (*ids, *GROUPS):
         return  # one that --only excludes
@@ -94,8 +83,6 @@ def refuse(name: str) -> None:
 
 def make_runner(checks: tuple[Check, ...], environment: Any, timeout_s: float | None) -> Runner:
     """Return a runner that shows its progress on stderr where that is a terminal."""
-    from heartbeat_core.checks.runner import Runner
-
     runner = Runner(checks, environment, limit_s=timeout_s)
     if sys.stderr.isatty():
         begun: set[str] = set()

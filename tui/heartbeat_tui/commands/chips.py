@@ -9,18 +9,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.columns import NO_VALUE, ColumnSpec, text_table
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.remote.hosts import Host, bring_nothing, hosts_of, reach
+from heartbeat_core.settings import Settings, load_settings
+from heartbeat_core.telemetry.monitor import Reader, readings_of
+from heartbeat_core.telemetry.readings import ChipReadings
 from heartbeat_core.units import format_bytes, format_share
-from heartbeat_tui.commands.options import duration
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.protocol import ChipReading
-    from heartbeat_core.remote.hosts import Host
-    from heartbeat_core.settings import Settings
-    from heartbeat_core.telemetry.monitor import Reader
-    from heartbeat_core.telemetry.readings import ChipReadings
+from heartbeat_tui.commands.options import duration, make_destination
 
 EVERY_S = 1.0
 DESCRIPTION = (
@@ -53,8 +52,6 @@ def port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Print the readings; return 0 if the last one of every machine has values, else the worst of their exit codes."""
-    from heartbeat_core.telemetry.monitor import readings_of
-
     last: dict[str, ChipReadings] = {}
     # the readers end with this
     with contextlib.closing(readings_of(make_readers(args), args.every if args.watch else None)) as readings:
@@ -70,9 +67,6 @@ def run(args: argparse.Namespace) -> int:
 
 def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
     """Return a reader for each machine, by its name, which is empty for this one; raise HeartbeatError if one cannot be reached."""
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.settings import load_settings
-
     launcher = Launcher(load_settings(), python=args.python or "")
     try:
         ports = tuple(args.port)
@@ -83,13 +77,9 @@ def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
 
 def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
     """Return the hosts that ``--on`` names, with our key on them and nothing else: the reader is sent with its order."""
-    from heartbeat_tui.commands.options import make_destination
-
     destination = make_destination(args, settings)
     if destination is None:
         return ()
-    from heartbeat_core.remote.hosts import bring_nothing, hosts_of, reach
-
     node, project, remote = destination.find(), destination.project, settings.remote
     found = hosts_of(node, project, destination.on, endpoint=destination.endpoint, remote=remote)
     reach(found, node, project, remote, partial(bring_nothing, set_up=not args.python))

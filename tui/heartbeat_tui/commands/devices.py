@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.devices import Device, DeviceInventory
+from heartbeat_core.benchmark.devices import Device, DeviceInventory, take_inventory
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.settings import load_settings
 
 SHOWN = (
     "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
@@ -29,10 +30,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the backends; return 0 where at least one can run, 3 otherwise."""
-    from heartbeat_core.benchmark.devices import take_inventory
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.settings import load_settings
-
     launcher = Launcher(load_settings(), python=args.python or "")
     try:
         inventory = take_inventory(launcher.interpreter, sys.executable)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import Any
 
+from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
+from heartbeat_core.emulator.scenario import load_scenario, scenario_names
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.paths import emulated_gcloud_folder
 from heartbeat_tui.commands.options import duration
 
 
@@ -25,9 +30,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C and return 0; raise HeartbeatError where the scenario or the port cannot be used."""
-    from heartbeat_core.emulator.scenario import load_scenario, scenario_names
     from heartbeat_core.emulator.server import bind, make_cloud, serve
-    from heartbeat_core.errors import HeartbeatError
 
     if args.list:
         names = scenario_names()
@@ -50,11 +53,6 @@ def run(args: argparse.Namespace) -> int:
 
 def announce(url: str, name: str, description: str) -> None:
     """Print the address and the variables that point gcloud and heartbeat-tui at it."""
-    import shlex
-
-    from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
-    from heartbeat_core.paths import emulated_gcloud_folder
-
     print(f"{url}\n\nscenario {name}: {description}\n\nheartbeat-tui uses it when this is set:\n")
     print(f"  export {ENDPOINT}={url}\n\nand gcloud, with a separate configuration:\n")
     for variable, value in gcloud_environment(url, emulated_gcloud_folder()).items():

@@ -7,6 +7,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.settings import load_settings
+
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("replay", help="watch a recorded run again", description="Play a recording in the Heartbeat pane.")
@@ -17,9 +20,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen on a recording; raise HeartbeatError where it cannot be read."""
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.settings import load_settings
-
     launcher = Launcher(load_settings())
     try:
         config = launcher.replay(args.file, args.speed).config

@@ -8,14 +8,23 @@ import os
 import platform
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heartbeat_core import __version__
+from heartbeat_core.benchmark.devices import take_inventory
+from heartbeat_core.benchmark.target import WorkerExit, explain
+from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.checks.redact import Redactor
+from heartbeat_core.checks.registry import checks_for
+from heartbeat_core.checks.result import CheckReport
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.recordings.files import OURS
+from heartbeat_core.recordings.recording import load
+from heartbeat_core.settings import load_settings
+from heartbeat_tui.commands.check import make_runner
+from heartbeat_tui.commands.devices import inventory_json
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
-
-if TYPE_CHECKING:
-    from heartbeat_core.checks.context import CheckEnvironment
-    from heartbeat_core.checks.result import CheckReport
-    from heartbeat_core.launcher import Launcher
 
 SCHEMA = 1
 MOST_RUNS = 5  # the last ones are searched for errors
@@ -39,12 +48,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 whatever the checks say."""
-    from heartbeat_core.checks.redact import Redactor
-    from heartbeat_core.checks.registry import checks_for
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.settings import load_settings
-    from heartbeat_tui.commands.check import make_runner
-
     launcher = Launcher(load_settings(), python=args.python or "")
     try:
         with open_environment(args) as (environment, label):
@@ -72,17 +75,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def detect_devices(launcher: Launcher) -> dict[str, Any]:
-    from heartbeat_core.benchmark.devices import take_inventory
-    from heartbeat_tui.commands.devices import inventory_json
-
     return inventory_json(take_inventory(launcher.interpreter, sys.executable))
 
 
 def versions() -> dict[str, Any]:
     """Return the versions that may matter, without importing the packages."""
     from importlib.metadata import PackageNotFoundError, version
-
-    from heartbeat_core import __version__
 
     found: dict[str, str | None] = {}
     for name in PACKAGES:
@@ -101,11 +99,6 @@ def versions() -> dict[str, Any]:
 
 def last_errors(folder: Path) -> list[dict[str, Any]]:
     """Return the outcomes of the last runs that failed, the latest first."""
-    from heartbeat_core.benchmark.target import WorkerExit, explain
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.recordings.files import OURS
-    from heartbeat_core.recordings.recording import load
-
     errors: list[dict[str, Any]] = []
     paths = sorted((path for path in folder.glob("*.jsonl") if OURS.fullmatch(path.name)), reverse=True)
     for path in paths[:MOST_RUNS]:

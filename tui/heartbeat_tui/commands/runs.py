@@ -10,22 +10,24 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.columns import cut, sort_rows, text_table, turned
-from heartbeat_core.errors import COULD_NOT_TELL
+from heartbeat_core.comparison.compare import CheckVerdict, check, compare_all
+from heartbeat_core.comparison.groups import MeasuredRun, by_plan, check_turn, is_reference, measure, measure_each, price_notes, titles_of
+from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.recordings.index import Index
+from heartbeat_core.recordings.labels import Relabel
+from heartbeat_core.recordings.query import query_runs
+from heartbeat_core.recordings.recording import load
+from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
-from heartbeat_tui.commands.console import agreed, print_status
+from heartbeat_tui.commands.console import agreed, print_error, print_status
 from heartbeat_tui.runs.compared import comparison_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, run_row
-
-if TYPE_CHECKING:
-    from heartbeat_core.comparison.compare import CheckVerdict
-    from heartbeat_core.comparison.groups import MeasuredRun
-    from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_core.recordings.index import Index
-    from heartbeat_core.recordings.labels import Relabel
-
 
 SCHEMA = 1
 SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
@@ -159,9 +161,6 @@ def rate(text: str) -> tuple[str, float]:
 
 def open_index() -> Index:
     """Return the index of the recordings folder in the settings."""
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.settings import load_settings
-
     launcher = Launcher(load_settings())
     try:
         return launcher.index()
@@ -185,8 +184,6 @@ def print_json(values: dict[str, Any]) -> None:
 
 def list_runs(args: argparse.Namespace) -> int:
     """List the recordings; return 0, whatever their state."""
-    from heartbeat_core.recordings.query import query_runs
-
     gc.disable()  # it would visit ten thousand runs again and again, and this program ends soon
     index = open_index()
     every = index.entries(show_progress)
@@ -220,9 +217,6 @@ def show_run(args: argparse.Namespace) -> int:
         else:
             print("\n".join(label_lines(entry)))
         return COULD_NOT_TELL
-    from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.recordings.recording import load
-
     loaded = load(entry.path)
     report = loaded.report(index.ceilings)
     if args.json:
@@ -240,21 +234,14 @@ def show_run(args: argparse.Namespace) -> int:
 
 
 def name_run(args: argparse.Namespace) -> int:
-    from heartbeat_core.recordings.labels import Relabel
-
     return change_label(args, Relabel(name=args.name))
 
 
 def note_run(args: argparse.Namespace) -> int:
-    from heartbeat_core.recordings.labels import Relabel
-
     return change_label(args, Relabel(note=args.note))
 
 
 def tag_run(args: argparse.Namespace) -> int:
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.recordings.labels import Relabel
-
     if not args.tags and not args.remove:
         raise HeartbeatError(
             "no tag is given", "runs tag adds and removes tags.", "Name one: heartbeat-tui runs tag RUN TAG; --remove TAG removes one."
@@ -275,8 +262,6 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
 
 def delete_runs(args: argparse.Namespace) -> int:
     """Delete recordings after a question; return 1 if the answer is no, or if some of them cannot be deleted."""
-    from heartbeat_tui.commands.console import print_error
-
     index = open_index()
     entries = index.find_all(args.runs)
     what = "this recording" if len(entries) == 1 else f"these {len(entries)} recordings"
@@ -299,8 +284,6 @@ def delete_runs(args: argparse.Namespace) -> int:
 
 def measured(index: Index, text: str) -> list[MeasuredRun]:
     """Read the runs of one group."""
-    from heartbeat_core.comparison.groups import check_turn, measure
-
     entries = index.find_all(text.split(","))
     for entry in entries if len(entries) > 1 else ():
         check_turn(entry)
@@ -309,8 +292,6 @@ def measured(index: Index, text: str) -> list[MeasuredRun]:
 
 def groups_of(index: Index, args: argparse.Namespace) -> tuple[list[list[MeasuredRun]], list[str]]:
     """Read the reference and the candidates, with notes; a group alone is divided by config."""
-    from heartbeat_core.comparison.groups import by_plan, is_reference, measure_each, titles_of
-
     read = [measure_each(index.find_all(text.split(",")), index.ceilings) for text in (args.reference, *args.candidates)]
     notes = [line for _, lines in read for line in lines]
     if args.candidates:
@@ -323,8 +304,6 @@ def groups_of(index: Index, args: argparse.Namespace) -> tuple[list[list[Measure
 
 def compare_runs(args: argparse.Namespace) -> int:
     """Compare each candidate with the reference; return 3 if none of the comparisons can tell."""
-    from heartbeat_core.comparison.compare import compare_all
-    from heartbeat_core.comparison.groups import price_notes
     from heartbeat_tui.runs.library import known_rates
 
     parts, notes = groups_of(open_index(), args)
@@ -346,8 +325,6 @@ def compare_runs(args: argparse.Namespace) -> int:
 
 def check_runs(args: argparse.Namespace) -> int:
     """Print whether the candidate is slower than allowed; return the exit code of the answer."""
-    from heartbeat_core.comparison.compare import check
-
     index = open_index()
     checked = check(measured(index, args.baseline), measured(index, args.candidate), args.max_slowdown, single_process=args.single_process)
     if args.json:
@@ -359,7 +336,6 @@ def check_runs(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.export.export import PICTURES, export_runs, write_export
     from heartbeat_tui.runs.library import known_rates
 
@@ -381,7 +357,6 @@ def run_export(args: argparse.Namespace) -> int:
 
 def format_of(args: argparse.Namespace) -> str:
     """Return the format that was given, else the one in which the file name ends; raise HeartbeatError if there is neither."""
-    from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.export.export import FORMATS
 
     given: str | None = args.format

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from typing import Any
+
+from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of, write_settings
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -30,8 +33,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def show(args: argparse.Namespace) -> int:
     """Print the list; raise HeartbeatError for an invalid file or variable."""
-    from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of
-
     rows, path = list_settings(load_settings()), settings_file(os.environ)
     if args.json:
         found = {"schema": 1, "file": str(path), "exists": path.exists(), "settings": [row.to_json() for row in rows]}
@@ -49,8 +50,6 @@ def show(args: argparse.Namespace) -> int:
 
 
 def print_path(args: argparse.Namespace) -> int:
-    from heartbeat_core.settings import settings_file
-
     del args
     print(settings_file(os.environ))
     return 0
@@ -58,10 +57,6 @@ def print_path(args: argparse.Namespace) -> int:
 
 def write(key: str, text: str) -> int:
     """Write one setting into the file; raise HeartbeatError for an unknown key or an invalid value."""
-    import sys
-
-    from heartbeat_core.settings import load_settings, settings_file, text_of, write_settings
-
     path = settings_file(os.environ)
     write_settings(path, {key: text})
     settings = load_settings(file=path) if path.exists() else load_settings()

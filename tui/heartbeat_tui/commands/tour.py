@@ -6,16 +6,15 @@ import argparse
 import json
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heartbeat_core.benchmark.report import Report, report_json
+from heartbeat_core.benchmark.run import Source
 from heartbeat_core.errors import INTERRUPTED
+from heartbeat_core.launcher import Launcher
+from heartbeat_core.settings import load_settings
+from heartbeat_core.tour.tour import Tour, TourStep
 from heartbeat_tui.commands.console import Interrupt
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.report import Report
-    from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.tour.tour import Tour, TourStep
 
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, the systolic array, XLA cold and warm, and what the handbook's
 timing misses. Without torch_xla a recording is replayed instead, labelled as one. Exit 3 where a step fails."""
@@ -31,9 +30,6 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen on the tour, or print it; return the exit code."""
-    from heartbeat_core.launcher import Launcher
-    from heartbeat_core.settings import load_settings
-
     launcher = Launcher(load_settings())
     try:
         if args.text or args.json:
@@ -47,9 +43,6 @@ def run(args: argparse.Namespace) -> int:
 
 def without_screen(launcher: Launcher, *, as_json: bool) -> int:
     """Run all steps; print each as it ends, or all of them as one object."""
-    from heartbeat_core.benchmark.report import report_json
-    from heartbeat_core.tour.tour import Tour
-
     tour, steps, series = Tour(), [], None
     while True:
         if not as_json:

@@ -12,16 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from heartbeat_core.benchmark.devices import Device
+from heartbeat_core.checks.fix_runner import run_in_terminal
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.hosts import Host, bring_engine, find_node, hosts_of, parse_on, reach
+from heartbeat_core.remote.install import InstallResult, InstallStep, probe_device, set_up, tpu_steps
+from heartbeat_core.remote.ssh import connect, split_flags
+from heartbeat_core.settings import load_settings
+from heartbeat_tui.commands.console import print_error
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope, report_errors
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.devices import Device
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.remote.hosts import Host
-    from heartbeat_core.remote.install import InstallResult, InstallStep
-
 
 WAYS = ("auto", "external", "internal", "iap")
 
@@ -47,12 +48,6 @@ def add_way_flags(parser: argparse.ArgumentParser) -> None:
 
 def run_ssh(args: argparse.Namespace) -> int:
     """Run ssh in this terminal; return its exit code."""
-    from heartbeat_core.checks.fix_runner import run_in_terminal
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.remote.hosts import find_node, parse_on
-    from heartbeat_core.remote.ssh import connect, split_flags
-    from heartbeat_core.settings import load_settings
-
     on, remote = parse_on(args.name), load_settings().remote
     if on.all:
         raise HeartbeatError("a shell is opened on one host", f"{args.name} names several.", f"Name one: {on.name}:0.")
@@ -92,10 +87,6 @@ def register_setup(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def run_setup(args: argparse.Namespace) -> int:
     """Set up every host; return 0 if each has a TPU."""
-    from heartbeat_core.remote.hosts import bring_engine, find_node, hosts_of, parse_on, reach
-    from heartbeat_core.remote.install import tpu_steps
-    from heartbeat_core.settings import load_settings
-
     remote = load_settings().remote
     remote = replace(remote, way=args.way or remote.way, ssh_flags=flags_text(args.ssh_flag) or remote.ssh_flags)
     steps = tpu_steps(remote.folder.removeprefix("~/"))
@@ -133,9 +124,6 @@ Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError |
 
 def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
     """Set up one host, with live output; its failure does not stop the others."""
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.remote.install import probe_device, set_up
-
     taken: list[InstallResult] = []
 
     def on_done(done: InstallResult) -> None:
@@ -157,8 +145,6 @@ def print_line(host: Host, line: str) -> None:
 
 def print_results(results: list[Result], label: str, *, as_json: bool) -> int:
     """Print the results; return 0 if each host has a TPU, 1 if a step failed or there is none, 3 if that is not known."""
-    from heartbeat_tui.commands.console import print_error
-
     codes = []
     for host, _, device, error in results:
         if error is not None:

@@ -8,11 +8,23 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import Any, TypeVar
 
-from heartbeat_core.errors import sanitize_line
-from heartbeat_core.vms.request import WORDS, keep_request
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.tpu import Node
+from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.vms.columns import first
+from heartbeat_core.vms.create import create
+from heartbeat_core.vms.inventory import fetch_inventory
+from heartbeat_core.vms.operation import PollPolicy, VmError
+from heartbeat_core.vms.pricing import Estimate, estimate, why_unpriced
+from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom
+from heartbeat_core.vms.request import WORDS, CreateRequest, ZoneOffers, fetch_offers, first_request, keep_request, last_request
+from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
+from heartbeat_core.vms.vocabulary import Resource
+from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
@@ -27,14 +39,6 @@ from heartbeat_tui.commands.vms_shared import (
     report_errors,
     try_rates,
 )
-
-if TYPE_CHECKING:
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.operation import PollPolicy
-    from heartbeat_core.vms.pricing import Estimate
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.vms.request import CreateRequest, ZoneOffers
-    from heartbeat_core.vms.vocabulary import Resource
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -109,8 +113,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check_usage(args: argparse.Namespace) -> None:
-    from heartbeat_core.errors import HeartbeatError
-
     if args.zones and not args.keep_trying:
         raise HeartbeatError("--zones is for --keep-trying", "Without it one zone is tried, once.", "Add --keep-trying, or give --zone.")
     if args.keep_trying and args.no_wait:
@@ -125,10 +127,6 @@ def check_usage(args: argparse.Namespace) -> None:
 
 def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     """Return the request that the flags describe; raise HeartbeatError for its first problem."""
-    from dataclasses import replace
-
-    from heartbeat_core.vms.request import first_request, last_request
-
     request = first_request(scope.target, last_request() if args.again else None)
     changes: dict[str, Any] = {
         name: value for name in ("network", "subnetwork", "labels", "startup_script") if (value := getattr(args, name))
@@ -162,17 +160,11 @@ def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
 
 
 def policy_of(args: argparse.Namespace, request: CreateRequest) -> PollPolicy:
-    from heartbeat_core.vms.operation import PollPolicy
-
     default = None if request.queued else PollPolicy().total_s
     return PollPolicy(total_s=args.timeout or default)
 
 
 def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
-    from heartbeat_core.vms.create import create
-    from heartbeat_core.vms.operation import VmError
-    from heartbeat_core.vms.zone_search import search_zones
-
     session, progress, policy = scope.session, Progress(), policy_of(args, request)
     made: Resource | None = None
     failure: VmError | None = None
@@ -196,8 +188,6 @@ def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, 
 
 def report(args: argparse.Namespace, scope: VmScope, made: Resource) -> None:
     """Print on stdout what was created, and on stderr the next commands; none in a demo, which ends here."""
-    from heartbeat_core.vms.columns import first
-
     where = f"--zone={made.zone} --project={scope.project}{f' --endpoint={args.endpoint}' if args.endpoint else ''}"
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
     print(sanitize_line("  ".join((made.id, made.zone, made.state or "?", addresses))))
@@ -209,12 +199,6 @@ def report(args: argparse.Namespace, scope: VmScope, made: Resource) -> None:
 def answer(
     scope: VmScope, request: CreateRequest, made: Resource | None, failure: HeartbeatError | None, progress: Progress
 ) -> dict[str, Any]:
-    from dataclasses import asdict
-    from datetime import datetime, timezone
-
-    from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
-
     now = datetime.now(timezone.utc)
     return {
         "schema": SCHEMA,
@@ -243,11 +227,6 @@ class Prepared:
 
 def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
     """Ask for everything in parallel; raise CloudError if that was cancelled, all other failures are notes."""
-    from heartbeat_core.vms.inventory import fetch_inventory
-    from heartbeat_core.vms.pricing import estimate, why_unpriced
-    from heartbeat_core.vms.quota_headroom import find_headroom
-    from heartbeat_core.vms.request import ZoneOffers, fetch_offers
-
     notes: list[str] = []
     requests = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
 
@@ -268,8 +247,6 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> P
 
 def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
     """Return the answer; if that fails, add a note and return None."""
-    from heartbeat_core.cloud.errors import CloudError
-
     try:
         return ask()
     except CloudError as error:

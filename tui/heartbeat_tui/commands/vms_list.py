@@ -6,14 +6,16 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from heartbeat_core.cloud.tpu import EVERYWHERE
 from heartbeat_core.columns import text_table
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.vms.columns import COLUMNS, vm_rows
-from heartbeat_core.vms.inventory import notes_on, notes_on_queued
-from heartbeat_core.vms.pricing import rate_of
+from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
+from heartbeat_core.vms.pricing import Rates, rate_of
+from heartbeat_core.vms.serialize import SCHEMA, as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
 from heartbeat_tui.commands.console import folded
 from heartbeat_tui.commands.vms_shared import (
@@ -26,10 +28,6 @@ from heartbeat_tui.commands.vms_shared import (
     report_errors,
     try_rates,
 )
-
-if TYPE_CHECKING:
-    from heartbeat_core.vms.inventory import Inventory
-    from heartbeat_core.vms.pricing import Rates
 
 
 def register(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -59,8 +57,6 @@ def run_list(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         inventory, rates, problem = interruptible(scope.session, lambda: ask(scope, prices=not args.no_prices))
     if args.json:
-        from heartbeat_core.vms.serialize import inventory_json
-
         print(json.dumps(inventory_json(inventory, rates, scope.label, problem), indent=1))
     else:
         print("\n".join(list_lines(inventory, rates, scope.label, problem, wide=args.wide)))
@@ -69,8 +65,6 @@ def run_list(args: argparse.Namespace) -> int:
 
 def ask(scope: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
     """Ask in parallel for the inventory and the prices; return both, and why there are no prices."""
-    from concurrent.futures import ThreadPoolExecutor
-
     if not prices:
         return read_inventory(scope), None, "not asked for"
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prices") as pool:
@@ -84,8 +78,6 @@ def ask(scope: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
 @report_errors
 def run_describe(args: argparse.Namespace) -> int:
     """Print Google's answer about one; return 0."""
-    from heartbeat_core.vms.serialize import SCHEMA, as_yaml
-
     with open_scope(args) as scope:
         resource = find_resource(scope, interruptible(scope.session, lambda: read_inventory(scope)), args.name, queued=args.queued)
     if args.json:

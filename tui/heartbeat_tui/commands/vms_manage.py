@@ -6,10 +6,20 @@ import argparse
 import json
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from heartbeat_core.errors import INTERRUPTED
-from heartbeat_core.vms.vocabulary import ACTIONS
+from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.tpu import Node
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError, sanitize_line
+from heartbeat_core.vms import power
+from heartbeat_core.vms.inventory import Inventory
+from heartbeat_core.vms.operation import PollPolicy, is_cancelled
+from heartbeat_core.vms.power import refuse
+from heartbeat_core.vms.serialize import SCHEMA
+from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
+from heartbeat_core.vms.watch import STATES, Watched, watch
 from heartbeat_tui.commands.console import check_tty, confirmed
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
@@ -26,14 +36,6 @@ from heartbeat_tui.commands.vms_shared import (
     read_inventory,
     report_errors,
 )
-
-if TYPE_CHECKING:
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.inventory import Inventory
-    from heartbeat_core.vms.operation import PollPolicy
-    from heartbeat_core.vms.vocabulary import Resource
-    from heartbeat_core.vms.watch import Watched
-
 
 AT_ONCE = 8
 CHANGES = ("start", "stop", "delete")
@@ -61,8 +63,6 @@ def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
 @report_errors
 def run_change(args: argparse.Namespace) -> int:
     """Find, ask, carry out; return the exit code. Raise HeartbeatError if one is missing, or its state does not allow it."""
-    from heartbeat_core.vms.power import refuse
-
     check_tty(args, ACTIONS[args.action].effect)
     with open_scope(args) as scope:
         inventory = interruptible(scope.session, lambda: read_inventory(scope))
@@ -83,10 +83,6 @@ def run_change(args: argparse.Namespace) -> int:
 
 def show(scope: VmScope, inventory: Inventory, resource: Resource, action: Any, shown: set[str]) -> None:
     """Print on stderr what will be done, and the gcloud command for it unless that was ``shown`` before."""
-    from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.errors import sanitize_line
-    from heartbeat_core.vms.vocabulary import command_of, queue_of
-
     queue = queue_of(resource)
     kinds = resource.accelerator_type if isinstance(resource, Node) else ", ".join(resource.accelerator_types)
     what = f"{'TPU VM' if isinstance(resource, Node) else 'queued resource'} {resource.id} ({kinds}, {resource.state})"
@@ -118,8 +114,6 @@ def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource
     """Change all of them in parallel; print the results and return the exit code."""
     failures = interruptible(scope.session, lambda: change_all(args, scope, resources))
     if args.json:
-        from heartbeat_core.vms.serialize import SCHEMA
-
         results = [
             {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
             for resource, failure in zip(resources, failures, strict=True)
@@ -135,11 +129,6 @@ def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource
 
 def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resource]) -> list[HeartbeatError | None]:
     """Change them in parallel, grouped by request; return for each why it failed."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms import power
-
     groups = list(power.by_request(resources, args.action).values())
 
     def one(group: list[Resource]) -> HeartbeatError | None:
@@ -156,8 +145,6 @@ def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resourc
 
 
 def policy_of(args: argparse.Namespace) -> PollPolicy:
-    from heartbeat_core.vms.operation import PollPolicy
-
     return PollPolicy(total_s=args.timeout) if args.timeout else PollPolicy()
 
 
@@ -181,11 +168,6 @@ def register_watch(verbs: argparse._SubParsersAction[Any]) -> None:
 @report_errors
 def run_watch(args: argparse.Namespace) -> int:
     """Wait, print how it ended and return 0, 1, 3 or 130; raise CloudError if Google refuses to answer."""
-    from heartbeat_core.cloud.cancellation import Cancelled
-    from heartbeat_core.cloud.errors import CloudError
-    from heartbeat_core.vms.operation import PollPolicy, is_cancelled
-    from heartbeat_core.vms.watch import watch
-
     check_state(args.until)
     policy = PollPolicy(total_s=args.timeout, absent_s=10.0)
     progress = Progress()
@@ -210,9 +192,6 @@ def check_state(until: str) -> None:
     """Raise HeartbeatError for what looks like a mistyped state; others pass, for Google may have new ones."""
     from difflib import get_close_matches
 
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.watch import STATES
-
     meant = [] if until in STATES else get_close_matches(until, sorted(STATES), n=1, cutoff=0.75)
     if meant:
         raise HeartbeatError(f"there is no state {until}", "It would never be reached.", f"Did you mean {meant[0]}?")
@@ -223,8 +202,6 @@ def zone_of(scope: VmScope, name: str) -> str:
 
     Raise HeartbeatError if it is in several zones, or may be in one that did not answer.
     """
-    from heartbeat_core.errors import HeartbeatError
-
     inventory = read_inventory(scope)
     zones = sorted({node.zone for node in inventory.named(name)} | {queued.zone for queued in inventory.queue_named(name)})
     if len(zones) > 1:
@@ -235,8 +212,6 @@ def zone_of(scope: VmScope, name: str) -> str:
 
 
 def sentence(name: str, zone: str, until: str, found: Watched) -> str:
-    from heartbeat_core.errors import sanitize_line
-
     words = {
         "reached": f"{name} in {zone} is {until}",
         "ended": f"{name} in {zone} is {found.state}, and will not become {until}",

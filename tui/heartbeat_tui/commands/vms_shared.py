@@ -6,23 +6,26 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import Thread
+from typing import Any, TypeVar
 
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.target import Target
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
+from heartbeat_core.vms.create import reason
+from heartbeat_core.vms.inventory import Inventory, fetch_inventory
+from heartbeat_core.vms.operation import OperationStep, VmError
+from heartbeat_core.vms.pricing import Rates, find_rates
+from heartbeat_core.vms.vocabulary import Resource, step_text
+from heartbeat_tui.commands.check import consequences
 from heartbeat_tui.commands.console import folded
 from heartbeat_tui.commands.options import add_where_flags, chosen_project, open_environment
-
-if TYPE_CHECKING:
-    from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.cloud.target import Target
-    from heartbeat_core.vms.inventory import Inventory
-    from heartbeat_core.vms.operation import OperationStep
-    from heartbeat_core.vms.pricing import Rates
-    from heartbeat_core.vms.vocabulary import Resource
-
 
 T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
@@ -36,9 +39,6 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
         try:
             return run(args)
         except HeartbeatError as error:
-            from heartbeat_core.cloud.errors import CloudError
-            from heartbeat_core.vms.operation import VmError
-
             if isinstance(error, VmError):
                 print_vm_error(error)
                 return error.exit_code
@@ -46,9 +46,6 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
                 raise
             if error.kind == "cancelled":  # only Ctrl-C does that here
                 raise KeyboardInterrupt from None
-            from heartbeat_core.diagnosis.diagnose import diagnose_exception
-            from heartbeat_core.vms.create import reason
-
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
             found = diagnose_exception(error, "call", known)
             print_vm_error(VmError(found.title, reason(found), "", outcome="unknown", exit_code=error.exit_code, diagnosis=found))
@@ -121,10 +118,6 @@ def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
         )
     if inventory.queued_problem is None:
         return None
-    from heartbeat_core.diagnosis.diagnose import diagnose_exception
-    from heartbeat_core.vms.create import reason
-    from heartbeat_core.vms.operation import VmError
-
     found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
     why = f"Queued resources could not be listed: {found.title}. {reason(found)}"
     return VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
@@ -132,16 +125,11 @@ def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
 
 def read_inventory(scope: VmScope) -> Inventory:
     """Return the inventory of the zone on the command line, or of all; raise CloudError."""
-    from heartbeat_core.vms.inventory import fetch_inventory
-
     return fetch_inventory(scope.session, scope.project, scope.chosen_zone or "-")
 
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
     """Return the prices, or None and why there are none."""
-    from heartbeat_core.cloud.errors import CloudError
-    from heartbeat_core.vms.pricing import find_rates
-
     try:
         return find_rates(session.child_session(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
     except CloudError as error:
@@ -155,9 +143,6 @@ def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
 
     A second Ctrl-C ends the program.
     """
-    from concurrent.futures import Future
-    from threading import Thread
-
     future: Future[T] = Future()
 
     def fulfil() -> None:
@@ -192,8 +177,6 @@ class Progress:
         self.steps: list[OperationStep] = []
 
     def __call__(self, step: OperationStep) -> None:
-        from heartbeat_core.vms.vocabulary import step_text
-
         self.steps.append(step)
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
         text, _ = step_text(step.what, short(step.detail))
@@ -218,9 +201,6 @@ def exit_code(failures: Iterable[HeartbeatError]) -> int:
 
 def print_vm_error(error: HeartbeatError, name: str = "") -> None:
     """Print on stderr what happened, why, what became of the TPU VM, and what to do next."""
-    from heartbeat_core.vms.operation import VmError
-    from heartbeat_tui.commands.check import consequences
-
     print(sanitize_line(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
     for part in (error.cause, error.remedy):
         for line in folded(part, "  ", "  "):
@@ -238,8 +218,6 @@ def print_vm_error(error: HeartbeatError, name: str = "") -> None:
 
 
 def error_json(error: HeartbeatError) -> dict[str, Any]:
-    from heartbeat_core.vms.operation import VmError
-
     known = {"title": error.title, "cause": error.cause or None, "remedy": error.remedy or None, "exit_code": error.exit_code}
     if not isinstance(error, VmError):
         return {**known, "fate": None, "diagnosis": None, "commands": [], "again": False}
