@@ -96,15 +96,19 @@ class Launcher:
         if host is None and self.destination is not None:
             host = self.destination.hosts()[0]
         from heartbeat_core.benchmark.run import Run
-        from heartbeat_core.recordings.recording import Recording
+        from heartbeat_core.recordings.recording import UNSAVED, Recording
 
-        kept, recording = self.settings.recordings, None
+        kept, recording, unsaved = self.settings.recordings, None, ""
         if kept.save if save is None else save:
-            recording = Recording.create(self.recordings(), config, kept.limit_mib * MIB, label)
-            sinks = (*sinks, recording)
+            try:
+                recording = Recording.create(self.recordings(), config, kept.limit_mib * MIB, label)
+                sinks = (*sinks, recording)
+            except OSError as error:  # the figures are worth more than their recording
+                unsaved = f"the run is not saved: {error}. {UNSAVED}"
         place, witness = self.place(config, host), self.witness(config, host)
         run = Run(config, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness, profile=profile)
         run.path = recording.path if recording else None
+        run.notes += [unsaved] if unsaved else []
         return run
 
     def place(self, config: BenchmarkConfig, host: Host | None) -> RunTarget:

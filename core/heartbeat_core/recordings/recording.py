@@ -21,6 +21,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.files import OURS, SUFFIX, remove, size_of, try_lock
 from heartbeat_core.recordings.labels import check_label, last_label
 
+UNSAVED = "Free the disk, or set recordings.folder; --no-save (recordings.save = false) runs without a recording."
 NAMED = 5  # of the labelled recordings that had to go, listed one by one
 
 
@@ -36,20 +37,15 @@ class Recording:
 
     @classmethod
     def create(cls, folder: Path, plan: BenchmarkConfig, limit_bytes: int, label: Label | None = None) -> Recording:
-        """Open a new file; raise HeartbeatError if the folder cannot be written, or the label is not valid."""
+        """Open a new file; raise OSError if the folder cannot be written, HeartbeatError if the label is not valid."""
         if label:
             check_label(label)
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         path = folder / f"{now}-{plan.backend}-{plan.method}-{secrets.token_hex(3)}{SUFFIX}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = path.open("xb", buffering=0)
-            try_lock(file, wait=True)  # a program that checks whether it is held lets go in a moment
-            return cls(path, file, limit_bytes, label)
-        except OSError as error:
-            raise HeartbeatError(
-                "the run cannot be recorded", str(error), "Free the disk, set recordings.folder, or set recordings.save = false."
-            ) from error
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("xb", buffering=0)
+        try_lock(file, wait=True)  # a program that checks whether it is held lets go in a moment
+        return cls(path, file, limit_bytes, label)
 
     def write(self, line: bytes) -> str | None:
         """Add a line; if the disk or the cap forbids it, end the recording at the last complete line and return a note."""
@@ -60,7 +56,7 @@ class Recording:
         try:
             written = self.file.write(line)
         except OSError as error:
-            return self.abandon(str(error))
+            return self.abandon(f"{error}. {UNSAVED}")
         self.written += written
         if written != len(line):
             return self.abandon(f"{written} of {len(line)} bytes were written")
@@ -75,7 +71,7 @@ class Recording:
             with contextlib.suppress(OSError):  # the note says already that this disk fails
                 self.file.close()
         self.file = None
-        return f"the recording ends early: {why}"
+        return f"{'the recording ends early' if self.written else 'the run is not saved'}: {why}"
 
     def close(self) -> list[str]:
         """Close the file, remove it if it is empty, and remove the oldest recordings while all together exceed the cap."""

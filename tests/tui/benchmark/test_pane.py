@@ -48,6 +48,19 @@ async def test_what_would_run_is_said_and_then_drawn_at_every_size(theatre: Open
         assert max(map(len, shown.splitlines())) <= size[0]
 
 
+async def test_a_run_that_was_not_saved_says_so_once_at_its_end(theatre: Open) -> None:
+    def unsaved(run: FakeRun) -> None:
+        run.notes.append("the run is not saved: No space left on device")
+        over(run)
+
+    async with theatre(unsaved) as stage:
+        await stage.press("space")
+        assert "the run is not saved" in stage.words()
+        await stage.press("r")
+        assert len(stage.stand.runs) == 2
+        assert len(stage.app._notifications) == 1
+
+
 async def test_too_small_a_terminal_is_told_what_is_needed_and_a_larger_one_is_filled(theatre: Open) -> None:
     async with theatre(live, size=(59, 17)) as stage:
         assert "heartbeat-tui needs 60 columns and 18 rows; this terminal has 59 and 17." in " ".join(stage.text().split())

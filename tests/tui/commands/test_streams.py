@@ -1,10 +1,13 @@
-"""Every command on every kind of stream: other encodings, readers that have gone, no terminal."""
+"""Every command on every kind of stream and disk: other encodings, readers that have gone, no terminal, nowhere to write."""
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +93,24 @@ def test_without_a_terminal_the_screen_names_the_command_that_does_the_same(line
         "  stdin and stderr are not a terminal.",
         f"  Without a screen: {instead}",
     ]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_run_that_cannot_be_saved_runs_with_a_warning(fake_worker: Any, home: Path, full: bool) -> None:
+    """On a disk that takes no byte, and in a folder that cannot be made."""
+    worker = fake_worker("start(); beat(0, *range(1, 40)); tell('ended', reason='done')")
+    if not full:
+        (home / "xdg_data_home").write_text("a file stands where the folder should")
+    done = subprocess.run(
+        [sys.executable, "-m", "heartbeat_tui", "bench", "--json", "--name", "kept", "--python", worker],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (0, 0)) if full else None,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["statistics"]
+    (note,) = done.stderr.splitlines()
+    assert note.startswith("note: the run is not saved: ")
+    assert "--no-save" in note
+    assert not list(home.rglob("*.jsonl"))

@@ -75,6 +75,7 @@ class BenchmarkController(Controller):
         self.replay_is_chosen = False  # in the Runs pane: the next clear ends it
         self.collected = False  # garbage, since the run began
         self.iteration_ns: float | None = None  # of the run that is shown
+        self.notes_shown: set[str] = set()
         self.on_snapshot: list[Callable[[Snapshot], object]] = []
         self.on_end: list[Callable[[], object]] = []
         self.on_started: list[Callable[[], object]] = []
@@ -96,6 +97,7 @@ class BenchmarkController(Controller):
     def look(self) -> None:
         """Show the pane what is new; rest when nothing more will come."""
         if self.session.over():
+            self.show_notes()
             for act in self.on_end:
                 act()
         if self.session.due:
@@ -116,6 +118,14 @@ class BenchmarkController(Controller):
         elif self.session.settled:
             self.timer.pause()
         self.session.rest(self.frame_s(thread_time() - cpu) - TICK_S / 2 - (monotonic() - started))
+
+    def show_notes(self) -> None:
+        """Show what went wrong beside the run that has ended, such as a full disk; once, however many runs follow one another."""
+        run = self.session.run
+        for note in dict.fromkeys(run.notes if run else ()):
+            if note not in self.notes_shown:
+                self.notes_shown.add(note)
+                self.app.notify(note, severity="warning", timeout=10, markup=False)
 
     def look_now(self) -> None:
         """Show what a key has changed, however early."""
