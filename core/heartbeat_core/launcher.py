@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from heartbeat_core.benchmark.backends import BACKENDS, host_backend, load, tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.process import ProcessLauncher
-from heartbeat_core.benchmark.tpu_chips import scan_tpus
+from heartbeat_core.benchmark.tpu_chips import hidden_tpus, scan_tpus
 from heartbeat_core.paths import cache_folder, data_folder
 from heartbeat_core.settings import Settings
 
@@ -41,11 +41,14 @@ class Launcher:
         self.destination: Destination | None = None  # where runs go, None for this machine
 
     def backend(self) -> str:
-        """Return the backend: the one that is set, else the TPU's on a TPU VM or with a TPU on the PCI bus, else the CPU."""
+        """Return the backend: the one that is set, else the TPU's on a TPU VM or with a TPU here, else the CPU.
+
+        Where a container hides the PCI bus it is the TPU's as well, which then says so.
+        """
         chosen = self.settings.beat.backend
         if chosen != "auto":
             return chosen
-        return (tpu_backend() if self.destination is not None or scan_tpus() else host_backend()).name
+        return (tpu_backend() if self.destination is not None or scan_tpus() or hidden_tpus() else host_backend()).name
 
     def config(self) -> BenchmarkConfig:
         """Return the config of the settings; raise HeartbeatError if it is not valid."""

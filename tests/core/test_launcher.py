@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from heartbeat_core import launcher as launch
+from heartbeat_core.benchmark.backends import xla
+from heartbeat_core.benchmark.backends.base import BackendUnavailable
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured
 from heartbeat_core.benchmark.roofline import ceiling_key
@@ -47,6 +49,14 @@ def test_a_tpu_on_the_bus_is_what_auto_means(launcher: Callable[..., Launcher], 
     monkeypatch.setattr(launch, "scan_tpus", lambda: ("a chip",))
     assert launcher().backend() == "xla"
     assert launcher(beat__backend="cpu").backend() == "cpu"
+
+
+def test_a_tpu_on_a_hidden_bus_is_no_reason_to_take_the_cpu(launcher: Callable[..., Launcher], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (launch, xla):
+        monkeypatch.setattr(module, "hidden_tpus", lambda: (Path("/dev/vfio/0"),))
+    assert launcher().backend() == "xla"
+    with pytest.raises(BackendUnavailable, match="the PCI bus is hidden"):
+        xla.XlaBackend()
 
 
 def test_the_settings_make_the_plan(launcher: Callable[..., Launcher]) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
@@ -14,7 +15,7 @@ from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import kill_worker, spawn_worker
 from heartbeat_core.benchmark.protocol import Environment, Failed, StreamError, decode
-from heartbeat_core.benchmark.tpu_chips import PciTpu, scan_tpus
+from heartbeat_core.benchmark.tpu_chips import PciTpu, hidden_tpus, scan_tpus
 
 LIMIT_S = 60.0
 
@@ -37,10 +38,11 @@ class Device:
 
 @dataclass(frozen=True)
 class DeviceInventory:
-    """All backends, and the TPU chips that the PCI bus shows."""
+    """All backends, and the TPU chips that the PCI bus shows; ``hidden`` are the devices of those on a bus that cannot be read."""
 
     devices: tuple[Device, ...]
     tpus: tuple[PciTpu, ...]
+    hidden: tuple[Path, ...] = ()
 
 
 def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
@@ -49,7 +51,7 @@ def take_inventory(interpreter: Callable[[str], str | None], own_python: str, li
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
         probes = [pool.submit(probe_device, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
         try:
-            return DeviceInventory(tuple(each.result() for each in probes), scan_tpus())
+            return DeviceInventory(tuple(each.result() for each in probes), scan_tpus(), hidden_tpus())
         except KeyboardInterrupt:
             for process in started:
                 kill_worker(process)

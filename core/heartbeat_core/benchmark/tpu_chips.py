@@ -33,6 +33,32 @@ def driver_files(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+BUS = Path("sys/bus/pci/devices")
+INITIAL_PIDS = "pid:[4026531836]"  # PROC_PID_INIT_INO, of the processes of the machine itself
+
+
+def hidden_tpus(root: Path = Path("/")) -> tuple[Path, ...]:
+    """List the chips' devices where the PCI bus cannot be read, as in a container; none where there is a bus."""
+    try:
+        return () if any((root / BUS).iterdir()) else driver_files(root)
+    except OSError:
+        return driver_files(root)
+
+
+def hidden_bus(files: Iterable[object]) -> tuple[str, str, str]:
+    """Return what is wrong where ``hidden_tpus`` found these: what, why, what to do."""
+    cause = f"{', '.join(map(str, files))} can be seen, but {'/' / BUS} is empty: a container hides it, and libtpu needs it."
+    return "the TPU chip is there, but the PCI bus is hidden", cause, "Run the container with --privileged."
+
+
+def sees_all_processes(root: Path = Path("/")) -> bool:
+    """Return whether /proc lists the processes of the whole machine; that of a container lists its own alone."""
+    try:
+        return str((root / "proc/self/ns/pid").readlink()) == INITIAL_PIDS
+    except OSError:
+        return True  # not Linux
+
+
 def users_of(root: Path, devices: Iterable[Path]) -> tuple[Holder, ...]:
     """Find the processes that hold one of ``devices`` open or libtpu's lock; those that may not be read are left out."""
     wanted = {f"/{device.relative_to(root)}" for device in devices}

@@ -8,7 +8,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, scan_tpus, unreadable, users_of
+from heartbeat_core.benchmark.tpu_chips import (
+    PciTpu,
+    driver_files,
+    hidden_bus,
+    hidden_tpus,
+    scan_tpus,
+    sees_all_processes,
+    unreadable,
+    users_of,
+)
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
@@ -26,7 +35,7 @@ LIBRARY_FOLDERS = ("usr/lib", "usr/lib64", "usr/local/lib", "lib", "lib64")
 
 def on_tpu_vm(context: Context) -> bool:
     metadata = context.environment.metadata
-    return bool(tpus(context)) or bool(metadata and metadata.is_tpu_vm)
+    return bool(tpus(context) or hidden_tpus(context.environment.root) or (metadata and metadata.is_tpu_vm))
 
 
 def tpus(context: Context) -> tuple[PciTpu, ...]:
@@ -169,6 +178,9 @@ def chips(context: Context) -> Finding:
     context.note("PCI devices of vendor 0x1ae0 that are TPUs", ", ".join(names) or "none")
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
+    if hidden := hidden_tpus(context.environment.root):
+        title, why, fix = hidden_bus("/" / file.relative_to(context.environment.root) for file in hidden)
+        return failed(title, why, Remedy(fix))
     promised = metadata.accelerator_type if metadata else None
     if not found:
         why = f"The metadata server describes this as a {promised or 'TPU VM'}, but no TPU is on the PCI bus."
@@ -222,6 +234,11 @@ def chip_free(context: Context) -> Finding:
     if hidden:
         why = f"The open files of {hidden} processes of other users cannot be seen; libtpu's lock is free."
         return warned("no process seen that uses it", why, do.holder({}))
+    if not sees_all_processes(root):
+        why = "A container sees its own processes alone: one of another container or of the machine may use the chip."
+        return warned(
+            "no process seen that uses it", why, Remedy("Check on the machine itself, outside the container.", do.holder({}).command)
+        )
     return passed("not in use")
 
 

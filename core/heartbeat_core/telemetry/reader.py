@@ -22,7 +22,16 @@ from time import monotonic, sleep
 from typing import Any
 
 from heartbeat_core.benchmark.control import exit_with_parent
-from heartbeat_core.benchmark.tpu_chips import PciTpu, driver_files, metrics_ports, scan_tpus, unreadable, users_of
+from heartbeat_core.benchmark.tpu_chips import (
+    PciTpu,
+    driver_files,
+    hidden_tpus,
+    metrics_ports,
+    scan_tpus,
+    sees_all_processes,
+    unreadable,
+    users_of,
+)
 
 PORT = 8431  # libtpu's own
 NICE = 10  # the benchmark comes first
@@ -76,6 +85,7 @@ def reading(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask:
         found["files"] = [f"/{file.relative_to(root)}" for file in files]
         found["holders"] = [asdict(holder) for holder in holders]
         found["unreadable"] = unreadable(root)
+        found["bus_hidden"], found["contained"] = bool(hidden_tpus(root)), not sees_all_processes(root)
         ports = ports or tuple(dict.fromkeys(port for holder in holders for port in metrics_ports(root, holder.pid)))
     if ask is not None:
         # 7x, v3 and v2 show two devices a chip, each with its memory, and one duty cycle for both

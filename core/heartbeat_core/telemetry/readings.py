@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heartbeat_core.benchmark.protocol import ChipReading
-from heartbeat_core.benchmark.tpu_chips import Holder, chip_by_name
+from heartbeat_core.benchmark.tpu_chips import Holder, chip_by_name, hidden_bus
 from heartbeat_core.errors import HeartbeatError
 
 # told: every value of every chip; partial: some; idle: no program uses the chip, so none serves its metrics; silent: a program
 # uses it and serves none; refused, timeout: a server that answers otherwise; the rest: there is nothing to ask, or to ask with.
-State = Literal["told", "partial", "idle", "silent", "refused", "timeout", "no tpu", "no library", "broken"]
+State = Literal["told", "partial", "idle", "silent", "refused", "timeout", "no tpu", "hidden", "no library", "broken"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Answer:
 class ChipReadings:
     """One reading. ``tpus`` are (address on the bus, generation or None); ``library`` is the release of tpu-info.
 
+    ``bus_hidden``: the chips' files are there and the PCI bus is not; ``contained``: other containers' processes are not seen.
     ``failure`` is why there is no reading at all. Times are UTC, ISO 8601, by the clock of that machine.
     """
 
@@ -38,6 +39,8 @@ class ChipReadings:
     files: tuple[str, ...] = ()
     holders: tuple[Holder, ...] = ()
     unreadable: int = 0
+    bus_hidden: bool = False
+    contained: bool = False
     library: str | None = None
     library_problem: str = ""
     answers: tuple[Answer, ...] = ()
@@ -54,7 +57,7 @@ class ChipReadings:
         if self.library_problem:
             return "no library"
         if not self.answers:
-            return "no tpu"
+            return "hidden" if self.bus_hidden else "no tpu"
         outcomes = {answer.outcome for answer in self.answers}
         if "told" in outcomes:
             whole = outcomes == {"told"} and not any(answer.detail for answer in self.answers) and all(map(complete, self.chips))
@@ -100,6 +103,8 @@ def explain(reading: ChipReadings) -> HeartbeatError | None:
             "Its PCI bus shows no TPU chip.",
             "Run this on a TPU VM. A metrics server elsewhere: --port.",
         )
+    if state == "hidden":
+        return problem(*hidden_bus(reading.files))
     if state == "no library":
         return problem(
             "the package tpu-info is missing",
@@ -109,7 +114,8 @@ def explain(reading: ChipReadings) -> HeartbeatError | None:
     if state == "idle":
         return problem(
             "no workload yet",
-            f"No server answers on {ports}: libtpu serves its metrics from within the program that uses the chip.",
+            f"No server answers on {ports}: libtpu serves its metrics from within the program that uses the chip."
+            + (" One in another container cannot be seen from this one." if reading.contained else ""),
             "Start one, such as heartbeat-tui bench --backend xla, and try again.",
             exit_code=1,
         )
@@ -142,6 +148,8 @@ def reading_from_json(line: bytes) -> ChipReadings:
             files=tuple(map(str, said.get("files", ()))),
             holders=tuple(Holder(**each) for each in said.get("holders", ())),
             unreadable=int(said.get("unreadable", 0)),
+            bus_hidden=bool(said.get("bus_hidden", False)),
+            contained=bool(said.get("contained", False)),
             library=said.get("library"),
             library_problem=str(said.get("library_problem", "")),
             answers=tuple(answers_from(said["answers"])),

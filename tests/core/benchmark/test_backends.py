@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
+from heartbeat_core.benchmark.backends import cpu
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
 
@@ -81,3 +83,14 @@ def test_a_tpu_that_is_not_there_is_refused_before_anything_is_imported(
     assert (run.ending.kind, run.ending.exit_code) == ("unavailable", 3)
     assert run.ending.title == "there is no TPU on this machine"
     assert "PJRT_DEVICE" in run.ending.remedy
+
+
+@pytest.mark.parametrize(("quota", "asked", "threads"), [(1.5, None, 1), (0.5, None, 1), (None, None, 8), (16.0, None, 8), (1.5, 4, 4)])
+def test_a_container_gets_as_many_threads_as_its_quota_grants(
+    small: Small, monkeypatch: pytest.MonkeyPatch, quota: float | None, asked: int | None, threads: int
+) -> None:
+    torch = MagicMock(__version__="2.9", **{"get_num_threads.return_value": 8})
+    torch.set_num_threads.side_effect = lambda number: setattr(torch.get_num_threads, "return_value", number)
+    monkeypatch.setattr(cpu, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(cpu, "import_torch", lambda: torch)
+    assert cpu.CpuBackend().open(small(threads=asked))["threads"] == threads

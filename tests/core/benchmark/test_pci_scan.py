@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.benchmark.tpu_chips import scan_tpus
+from heartbeat_core.benchmark.tpu_chips import hidden_tpus, scan_tpus, sees_all_processes
 
 
 def plug(root: Path, address: str, vendor: str, device: str, subsystem: str = "0x0000") -> None:
@@ -66,3 +66,20 @@ def test_a_device_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 
 def test_without_a_bus_there_is_no_tpu(tmp_path: Path) -> None:
     assert scan_tpus(tmp_path / "absent") == ()
+
+
+def test_a_chip_whose_bus_a_container_hides_is_seen_by_its_files(tmp_path: Path) -> None:
+    assert hidden_tpus(tmp_path) == ()
+    for name in ("vfio", "0"):
+        (tmp_path / "dev/vfio").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dev/vfio" / name).touch()
+    assert hidden_tpus(tmp_path) == (tmp_path / "dev/vfio/0",)
+    plug(tmp_path / "sys/bus/pci/devices", "0000:00:04.0", "0x8086", "0x1237")
+    assert hidden_tpus(tmp_path) == (), "where there is a bus, /dev/vfio is of another device"
+
+
+def test_a_container_sees_its_own_processes_alone(tmp_path: Path) -> None:
+    assert sees_all_processes(tmp_path)
+    (tmp_path / "proc/self/ns").mkdir(parents=True)
+    (tmp_path / "proc/self/ns/pid").symlink_to("pid:[4026532841]")
+    assert not sees_all_processes(tmp_path)

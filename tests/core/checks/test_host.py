@@ -68,6 +68,17 @@ def test_a_tpu_vm_with_all_it_needs_passes(look: Any, tmp_path: Path, monkeypatc
     assert found["host.libtpu"].summary == "libtpu 0.0.21"
 
 
+def test_in_a_container_the_bus_and_other_processes_may_be_hidden(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "unreadable", lambda _: 0)
+    hidden = look(DRIVER)["host.chips"]
+    assert (hidden.status, hidden.summary) == ("fail", "the TPU chip is there, but the PCI bus is hidden")
+    assert "--privileged" in hidden.remedies[0].text
+    monkeypatch.setattr(host, "sees_all_processes", lambda _: False)
+    busy = look({**V6E, **DRIVER}, metadata=VM)["host.chip-free"]
+    assert (busy.status, busy.summary) == ("warn", "no process seen that uses it")
+    assert "another container" in busy.why
+
+
 def test_a_bare_tpu_vm_names_all_that_is_missing(look: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
     narrow = replace(VM, scopes=("https://www.googleapis.com/auth/devstorage.read_only",), accelerator_type="v6e-1")

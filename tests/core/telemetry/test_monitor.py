@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,15 @@ def test_without_a_tpu_it_says_so_and_asks_nobody(machine: Callable[..., Path]) 
     look = take_look(Reader(root=machine(chips=0)))
     assert look.state == "no tpu"
     assert look.answers == ()
+
+
+def test_in_a_container_that_hides_the_bus_the_chip_is_found_all_the_same(machine: Callable[..., Path]) -> None:
+    root = machine()
+    shutil.rmtree(root / "sys")
+    look = take_look(Reader(root=root))
+    assert (look.state, look.files) == ("hidden", ("/dev/vfio/0",))
+    assert look.problem is not None
+    assert "--privileged" in look.problem.remedy
 
 
 def test_without_tpu_info_the_chips_and_their_holders_are_shown_all_the_same(machine: Callable[..., Path]) -> None:

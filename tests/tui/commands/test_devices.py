@@ -43,6 +43,13 @@ def test_the_json_lists_every_backend_with_what_was_found(fake_worker: Any) -> N
     assert (xla["usable"], xla["problem"], xla["cause"], xla["remedy"]) == (False, "no such device", "none is here", "plug one in")
 
 
+def test_a_chip_on_a_hidden_bus_is_named_with_what_to_do(fake_worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heartbeat_core.benchmark.devices.hidden_tpus", lambda: (Path("/dev/vfio/0"),))
+    first = devices("--python", fake_worker(WORKS)).stdout.splitlines()[0]
+    assert first.startswith("TPU chips on the PCI bus: the TPU chip is there, but the PCI bus is hidden. /dev/vfio/0 can be seen")
+    assert first.endswith("Run the container with --privileged.")
+
+
 def test_the_text_says_what_can_run_and_what_mends_the_rest(fake_worker: Any) -> None:
     done = devices("--python", fake_worker(WORKS))
     assert done.returncode == 0

@@ -76,7 +76,9 @@ def print_report(report: Report, recording: Path | None) -> None:
         Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend}{threads} · {config.method} · warm-up {config.warmup}")
     )
     torch = environment.get("torch")
-    about = [environment.get("hardware"), environment.get("cpu"), torch and f"torch {torch}", environment.get("precision")]
+    quota = environment.get("cpu_quota")
+    limit = quota and f"limited to {quota:g} processors by its control group (cpu.max)"
+    about = [environment.get("hardware"), environment.get("cpu"), torch and f"torch {torch}", environment.get("precision"), limit]
     console.print(Text(" · ".join(str(part) for part in about if part)))
     for label in report.labels:
         console.print(Text(label))

@@ -121,6 +121,8 @@ def reading_json(reading: ChipReadings, host: str = "") -> dict[str, Any]:
         "files": list(reading.files),
         "holders": [asdict(holder) for holder in reading.holders],
         "unreadable_processes": reading.unreadable,
+        "bus_hidden": reading.bus_hidden,
+        "contained": reading.contained,
         "tpu_info": reading.library,
         "ports": [answer.port for answer in reading.answers],
         "chips": [asdict(chip) for chip in reading.chips],
@@ -149,6 +151,7 @@ def lines(reading: ChipReadings, host: str = "") -> list[str]:
     shown += [f"held by {holder}" for holder in reading.holders]
     if reading.tpus and not reading.holders:
         hidden = f"; {reading.unreadable} processes of other users are unreadable" if reading.unreadable else ""
+        hidden += "; this container does not see those of others" if reading.contained else ""
         shown.append(f"no process was seen with the chip{hidden}")
     if reading.chips:
         shown += ["", *text_table(COLUMNS, reading.chips)]

@@ -23,7 +23,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         help="list the devices that runs can use here",
         description="Probe every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3.",
     )
-    parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, devices")
+    parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, hidden_tpus, devices")
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="probe with this Python")
     parser.set_defaults(run=run)
 
@@ -46,6 +46,7 @@ def inventory_json(inventory: DeviceInventory) -> dict[str, Any]:
     return {
         "schema": 1,
         "tpus": [{"address": tpu.address, "chip": tpu.chip.name if tpu.chip else None} for tpu in inventory.tpus],
+        "hidden_tpus": [str(file) for file in inventory.hidden],
         "devices": [
             {
                 "backend": device.backend,
@@ -62,8 +63,11 @@ def inventory_json(inventory: DeviceInventory) -> dict[str, Any]:
 
 
 def print_inventory(inventory: DeviceInventory) -> None:
+    from heartbeat_core.benchmark.tpu_chips import hidden_bus
+
     chips = ", ".join(tpu.chip.title if tpu.chip else f"unknown TPU at {tpu.address}" for tpu in inventory.tpus)
-    print(f"TPU chips on the PCI bus: {chips or 'none'}")
+    hidden = ". ".join(hidden_bus(inventory.hidden)) if inventory.hidden else ""
+    print(f"TPU chips on the PCI bus: {chips or hidden or 'none'}")
     for device in inventory.devices:
         print(f"\n{'✓' if device.usable else '✗'} {device.backend:<12} {headline(device)}")
         if device.usable:

@@ -8,7 +8,7 @@ from typing import Any
 
 from heartbeat_core.benchmark.backends.base import Backend, error_bound, import_torch, refuse_precision
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.host import cache_bytes
+from heartbeat_core.benchmark.host import cache_bytes, cpu_quota
 
 LARGEST_HEAP_BLOCK = 31 * 2**20  # bytes; glibc maps larger ones anew each time, whatever was freed before
 
@@ -25,6 +25,8 @@ class CpuBackend(Backend):
         refuse_precision(config, ("default",), "The CPU computes each dtype in full.")
         if config.threads is not None:
             self.torch.set_num_threads(config.threads)
+        elif (quota := cpu_quota()) is not None and quota < self.torch.get_num_threads():
+            self.torch.set_num_threads(max(1, int(quota)))  # more would be kept waiting by the control group
         steady_heap()
         self.error_bound = error_bound(config, exact=True)
         self.device = self.torch.device("cpu")

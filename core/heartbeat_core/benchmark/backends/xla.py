@@ -15,7 +15,7 @@ from typing import Any
 from heartbeat_core.benchmark.backends.base import HLO, Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import cache_bytes
-from heartbeat_core.benchmark.tpu_chips import scan_tpus
+from heartbeat_core.benchmark.tpu_chips import hidden_bus, hidden_tpus, scan_tpus
 
 INSTALL = "Install the pinned pair: heartbeat-tui backend install xla"
 PASSES = {"default": 1, "high": 3, "highest": 6}
@@ -30,6 +30,8 @@ class XlaBackend(Backend):
 
     def __init__(self) -> None:
         self.tpus = scan_tpus()
+        if not self.tpus and "PJRT_DEVICE" not in os.environ and (files := hidden_tpus()):
+            raise BackendUnavailable(*hidden_bus(files))  # without the bus torch_xla would take the CPU
         choose_device(bool(self.tpus))
         self.torch = import_torch()
         # checked before the import, which fails on a wrong pair with a symbol that says nothing
