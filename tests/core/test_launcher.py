@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from heartbeat_core import launcher as launch
 from heartbeat_core.benchmark.backends import xla
 from heartbeat_core.benchmark.backends.base import BackendUnavailable
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_core.benchmark.protocol import CeilingMeasured
-from heartbeat_core.benchmark.roofline import ceiling_key
+from heartbeat_core.benchmark.roofline import Ceiling, ceiling_key
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import Launcher
@@ -110,7 +108,7 @@ def test_a_ceiling_is_measured_where_there_is_none_yet(launcher: Callable[..., L
     made = launcher()
     plan = made.config()
     assert made.with_ceiling(plan) == replace(plan, calibrate=True)
-    made.ceilings().store(ceiling_key(plan, {"host": "h"}), CeilingMeasured(0, 1.0, 1.0), date(2026, 11, 22))
+    made.ceilings().store(ceiling_key(plan, {"host": "h"}), Ceiling(1.0, 1.0, "2026-11-22"))
     assert made.with_ceiling(plan) == plan
 
 

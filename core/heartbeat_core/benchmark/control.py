@@ -34,12 +34,16 @@ def exit_with_parent(parent: int | None) -> None:
 
 
 class ControlChannel:
-    """Reads orders from stdin, a line each: pause, resume, stop. The end of stdin is an order to stop within GRACE_S."""
+    """Reads orders from stdin, a line each: pause, resume, stop, and calibrate, to measure the peaks after the run.
+
+    The end of stdin is an order to stop within GRACE_S.
+    """
 
     def __init__(self, orders: BinaryIO) -> None:
         self.attention = False
         self.stopped = False
         self.paused = False
+        self.calibrate = False
         self.changed = threading.Condition()
         self.finished = threading.Event()
         self.orders = orders
@@ -51,6 +55,7 @@ class ControlChannel:
             with self.changed:
                 self.paused = order == b"pause"
                 self.stopped = self.stopped or order == b"stop"
+                self.calibrate = self.calibrate or order == b"calibrate"
                 self.attention = True
                 self.changed.notify_all()
         with self.changed:

@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -225,6 +225,24 @@ class HealthWatch:
         if before is None or now is None or now.total <= before.total:
             return None
         return 100 * (now.steal - before.steal) / (now.total - before.total)
+
+
+SWITCHES_PER_S = 100.0
+STEAL_PERCENT = 2.0
+THROTTLED = 0.02  # of the time
+LEAST_SWITCHES = 10  # fewer tell nothing of a rate
+
+
+def interruptions(health: Health, seconds: float) -> Iterator[str]:
+    """State what kept the process from its processors in so many seconds, where it was enough to show in its times."""
+    throttled = (health.throttled_ns or 0) / 1e9 / seconds
+    if throttled > THROTTLED:
+        yield f"the CPU quota of its control group held it off the processors {100 * throttled:.0f} % of the time"
+    if health.steal_percent is not None and health.steal_percent > STEAL_PERCENT:
+        yield f"the hypervisor took {health.steal_percent:.1f} % of the processor for others"
+    rate = health.switches / seconds
+    if rate > SWITCHES_PER_S and health.switches >= LEAST_SWITCHES:
+        yield f"{rate:.0f} involuntary context switches/s: other programs are busy"
 
 
 SHORTEST_STOP_NS = 200_000_000  # a shorter one may be an iteration

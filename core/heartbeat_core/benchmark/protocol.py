@@ -208,12 +208,13 @@ class Proof:
 
 @dataclass(frozen=True)
 class CeilingMeasured:
-    """The best this machine was seen to do, by the same backend."""
+    """The best this machine was seen to do, by the same backend; ``disturbed`` says what else it did at that time, if anything."""
 
     type: ClassVar[str] = "ceiling"
     at_ns: int
     flops_per_s: float
     bytes_per_s: float
+    disturbed: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError where it would hold nothing."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
+from heartbeat_core.benchmark.host import interruptions
 from heartbeat_core.benchmark.protocol import HandbookClock, Health, Profiled, Proof
 from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.benchmark.verdict import Quality, Verdict, judge, quality_of
+from heartbeat_core.benchmark.verdict import Quality, Verdict, faster_than_peak, judge, quality_of
 from heartbeat_core.units import format_ns, format_share, significant
 
 if TYPE_CHECKING:
@@ -26,11 +27,8 @@ State = Literal["starting", "beating", "paused", "stopping", "finishing", "ended
 
 SAMPLES_SHOWN = 100_000  # more are left out of the JSON, with a note
 LAST_STAGES = ("proof", "calibrate", "profile")
-SWITCHES_PER_S = 100.0
-STEAL_PERCENT = 2.0
-THROTTLED = 0.02  # of the time
 LONG_GAP_S, LONG_GAP = 1.0, 20.0  # an iteration of so many seconds and medians was held up
-LEAST_SWITCHES = 10  # fewer tell nothing of a rate
+LEAST_FOR_GAP = 10  # samples
 NOT_CHECKED = Verdict("unknown", "the run ended before its result was checked")
 
 
@@ -103,6 +101,13 @@ class Report:
         return self.floor.ns / self.mean_ns if self.floor and self.mean_ns else None
 
     @property
+    def refutes_peak(self) -> bool:
+        """Return whether it was faster than the peak that was measured on this machine, so that this must be measured again."""
+        if self.floor is None or self.statistics is None or self.handbook is not None:
+            return False
+        return faster_than_peak(self.config.workload, self.statistics.median_ns, self.floor)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """List what a reader should know before trusting the figures."""
         found = list(self.statistics.warnings) if self.statistics else []
@@ -138,8 +143,8 @@ def report_of(
         proof=series.proof,
         handbook=handbook,
     )
-    if ending is not None and not series.proof and verdict.kind == "plausible":
-        verdict = NOT_CHECKED
+    if not series.proof and verdict.kind == "plausible":
+        verdict = NOT_CHECKED if ending else Verdict("unknown", f"the result is not checked yet; {verdict.reason}")
     interruptions = disturbances(series, statistics)
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
@@ -212,11 +217,11 @@ def wanted(config: BenchmarkConfig) -> int | None:
     return config.samples_wanted - (-config.warmup // config.products_per_sample)
 
 
-def elapsed_s(series: Series) -> float:
-    """Return the seconds since the iterations began, pauses left out."""
+def elapsed_s(series: Series, until_ns: int | None = None) -> float:
+    """Return the seconds since the iterations began, up to a moment or the last record, pauses left out."""
     if series.first_beat_at_ns is None:
         return 0.0
-    return max(0, series.last_at_ns - series.first_beat_at_ns - series.paused_ns) / 1e9
+    return max(0, (series.last_at_ns if until_ns is None else until_ns) - series.first_beat_at_ns - series.paused_ns) / 1e9
 
 
 def steady_s(series: Series) -> float:
@@ -248,8 +253,7 @@ def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
         hard = hard_floor(series)
         return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
     cache = environment.get("cache_bytes")  # from the stream, so anything
-    roof = roof_of_ceiling(ceiling.flops_per_s, ceiling.bytes_per_s, ceiling.measured_on, cache if isinstance(cache, int) else None)
-    return floor(config.workload, roof)
+    return floor(config.workload, roof_of_ceiling(ceiling, cache if isinstance(cache, int) else None))
 
 
 def hard_floor(series: Series) -> Floor | None:
@@ -261,17 +265,11 @@ def hard_floor(series: Series) -> Floor | None:
 def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:
     """List what else the machine was doing, where it was enough to show in the figures."""
     found = [*stops(series.health, statistics)]
-    health, elapsed = series.health, elapsed_s(series)
-    if health is None or elapsed <= 0:
+    health = series.health
+    seconds = elapsed_s(series, health.at_ns) if health else 0.0  # what came after the last iteration is not in its counts
+    if health is None or seconds <= 0:
         return tuple(found)
-    throttled = (health.throttled_ns or 0) / 1e9 / elapsed
-    if throttled > THROTTLED:
-        found.append(f"the CPU quota of its control group held it off the processors {format_share(throttled)} of the time")
-    if health.steal_percent is not None and health.steal_percent > STEAL_PERCENT:
-        found.append(f"the hypervisor took {health.steal_percent:.1f} % of the processor for others")
-    rate = health.switches / elapsed
-    if rate > SWITCHES_PER_S and health.switches >= LEAST_SWITCHES:
-        found.append(f"{rate:.0f} involuntary context switches/s: other programs are busy")
+    found += interruptions(health, seconds)
     if series.clock_change is not None:
         before, after = series.clock_change
         found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
@@ -288,7 +286,7 @@ def stops(health: Health | None, statistics: Statistics | None) -> Iterator[str]
         yield f"the process was stopped{times} for {format_ns(stopped_ns)}"
     if statistics is None or stopped_ns or suspended_ns:
         return
-    if statistics.n >= LEAST_SWITCHES and statistics.max_ns > max(1e9 * LONG_GAP_S, LONG_GAP * statistics.median_ns):
+    if statistics.n >= LEAST_FOR_GAP and statistics.max_ns > max(1e9 * LONG_GAP_S, LONG_GAP * statistics.median_ns):
         times = significant(statistics.max_ns / statistics.median_ns, 2)
         yield f"one iteration took {format_ns(statistics.max_ns)}, {times} × the median: the process was held up"
 

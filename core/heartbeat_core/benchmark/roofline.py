@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +36,7 @@ class Roof:
     measured_on: str | None = None
     name: str = "machine"
     devices: int = 1
+    disturbed: bool = False  # something else was busy while it was measured, so it may be too low
 
 
 @dataclass(frozen=True)
@@ -80,23 +80,51 @@ def roof_of_chip(chip: Chip, dtype: Dtype, precision: Precision = "default") -> 
     )
 
 
-def roof_of_ceiling(flops_per_s: float, bytes_per_s: float, measured_on: str, cache_bytes: int | None = None) -> Roof:
-    """Return the soft roof of a ceiling measured on this machine on a date, "2026-11-22"; raise ValueError where it is 0.
-
-    The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster.
-    """
-    if not (flops_per_s > 0 and bytes_per_s > 0):
-        raise ValueError(f"a ceiling of {flops_per_s} FLOP/s and {bytes_per_s} bytes/s holds nothing")
-    return Roof(flops_per_s, bytes_per_s, cache_bytes, f"measured on this machine on {measured_on}", False, measured_on)
-
-
 @dataclass(frozen=True)
 class Ceiling:
-    """FLOP/s and bytes/s, and the day they were measured, "2026-11-22"."""
+    """FLOP/s and bytes/s, and the day they were measured, "2026-11-22".
+
+    ``disturbed`` says what else the machine did then, so that they may be too low; ``again`` that a faster run had refuted
+    what was known before.
+    """
 
     flops_per_s: float
     bytes_per_s: float
     measured_on: str
+    disturbed: str = ""
+    again: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where it would hold nothing."""
+        if not (0 < self.flops_per_s < math.inf and 0 < self.bytes_per_s < math.inf):
+            raise ValueError(f"a ceiling of {self.flops_per_s} FLOP/s and {self.bytes_per_s} bytes/s holds nothing")
+
+
+def ceiling_of(measured: CeilingMeasured, day: str, known: Ceiling | None = None) -> Ceiling:
+    """Return a ceiling measured on a day, "2026-11-22", with what was known before: a peak is the greatest rate that was seen."""
+    if known is None:
+        return Ceiling(measured.flops_per_s, measured.bytes_per_s, day, measured.disturbed)
+    return Ceiling(
+        max(measured.flops_per_s, known.flops_per_s),
+        max(measured.bytes_per_s, known.bytes_per_s),
+        day,
+        measured.disturbed and known.disturbed,
+    )
+
+
+def roof_of_ceiling(ceiling: Ceiling, cache_bytes: int | None = None) -> Roof:
+    """Return the soft roof of a ceiling. The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster."""
+    again = ", again after this run" if ceiling.again else ""
+    busy = f", while it was disturbed ({ceiling.disturbed})" if ceiling.disturbed else ""
+    return Roof(
+        ceiling.flops_per_s,
+        ceiling.bytes_per_s,
+        cache_bytes,
+        f"measured on this machine on {ceiling.measured_on}{again}{busy}",
+        hard=False,
+        measured_on=ceiling.measured_on,
+        disturbed=bool(ceiling.disturbed),
+    )
 
 
 KEY_PARTS = 9  # other keys are of an earlier version, which measured less
@@ -119,31 +147,32 @@ def ceiling_key(config: BenchmarkConfig, environment: dict[str, Any]) -> str:
 
 
 class CeilingCache:
-    """One JSON file; what cannot be read counts as not measured."""
+    """One JSON file; what cannot be read counts as not measured, and what was measured while disturbed is measured again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def knows(self, config: BenchmarkConfig) -> bool:
-        """Return whether a ceiling was ever measured for the config's backend, dtype and threads, on whatever device that was."""
+        """Return whether a ceiling was measured undisturbed for the config's backend, dtype and threads, on whatever device."""
         threads = "" if config.threads is None else f"|{config.threads}"
-        keys = (key for key in self.read() if key.count("|") == KEY_PARTS - 1)
+        keys = (key for key in self.read() if key.count("|") == KEY_PARTS - 1 and (kept := self.load(key)) and not kept.disturbed)
         return any(f"|{config.backend}|" in key and f"|{config.workload.dtype}|" in key and key.endswith(threads) for key in keys)
 
     def load(self, key: str) -> Ceiling | None:
+        """Return what was measured under a key, None where nothing was."""
         values = self.read().get(key)
+        if not isinstance(values, dict):
+            return None
         try:
-            kept = Ceiling(float(values["flops_per_s"]), float(values["bytes_per_s"]), str(values["measured_on"])) if values else None
+            rates = float(values["flops_per_s"]), float(values["bytes_per_s"])
+            return Ceiling(*rates, str(values["measured_on"]), str(values.get("disturbed", "")))
         except (TypeError, KeyError, ValueError):
             return None
-        return kept if kept and 0 < kept.flops_per_s < math.inf and 0 < kept.bytes_per_s < math.inf else None
 
-    def store(self, key: str, measured: CeilingMeasured, day: date) -> Ceiling:
+    def store(self, key: str, ceiling: Ceiling) -> None:
         """Keep a ceiling; raise OSError where the file cannot be written."""
-        ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, day.isoformat())
-        kept = {**self.read(), key: asdict(ceiling)}
-        write_whole(self.path, json.dumps(kept, indent=1))
-        return ceiling
+        values = {name: value for name, value in asdict(ceiling).items() if value and name != "again"}
+        write_whole(self.path, json.dumps({**self.read(), key: values}, indent=1))
 
     def read(self) -> dict[str, Any]:
         try:

@@ -9,7 +9,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic_ns
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import ensure_fits
 from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
-from heartbeat_core.benchmark.protocol import CeilingMeasured, ChipReading, Chips, Environment, Record, decode, encode, not_ours
+from heartbeat_core.benchmark.protocol import CeilingMeasured, ChipReading, Chips, Environment, Record, Stage, decode, encode, not_ours
 from heartbeat_core.benchmark.report import Report, get_ready, report_of
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key, ceiling_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
 from heartbeat_core.errors import HeartbeatError, sanitize_line
@@ -232,7 +232,7 @@ class Run(Source):
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
         self.beside = SideChannel(witness, self.take) if witness else None
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
-        self.timed_out = self.ended_by_us = False
+        self.timed_out = self.ended_by_us = self.refuted = False
         self.oom_kills = place.oom_kills()
         with contextlib.ExitStack() as failed:
             failed.callback(self.close_sinks)
@@ -299,6 +299,10 @@ class Run(Source):
                 self.beside.begin(record.values)
             if self.ceilings:
                 self.ceiling = self.ceilings.load(ceiling_key(self.config, record.values))
+        elif isinstance(record, Stage) and record.name == "proof" and record.ns is None:
+            self.refuted = self.report().refutes_peak
+            if self.refuted:
+                self.write(b"calibrate\n")
         elif isinstance(record, CeilingMeasured):
             self.store_ceiling(record)
 
@@ -349,11 +353,14 @@ class Run(Source):
         kill_worker(self.process)
 
     def store_ceiling(self, measured: CeilingMeasured) -> None:
-        today = datetime.now(timezone.utc).astimezone().date()
-        self.ceiling = Ceiling(measured.flops_per_s, measured.bytes_per_s, today.isoformat())
+        today = datetime.now(timezone.utc).astimezone().date().isoformat()
+        ceiling = ceiling_of(measured, today, self.ceiling)
+        if self.refuted:
+            ceiling = replace(ceiling, disturbed=measured.disturbed, again=True)
+        self.ceiling = ceiling
         if self.ceilings:
             try:
-                self.ceilings.store(ceiling_key(self.config, self.series.environment), measured, today)
+                self.ceilings.store(ceiling_key(self.config, self.series.environment), ceiling)
             except OSError as error:
                 self.notes.append(f"the measured peak could not be kept: {error}")
 

@@ -254,7 +254,7 @@ EACH_NS = 500_000_000
 LEAST_REPEATS = 3
 
 
-def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None, *, at_ns: int) -> CeilingMeasured:
+def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> CeilingMeasured:
     """Measure the peaks: FLOP/s of a square product, bytes/s of memory as the best of GEMV, sum and copy.
 
     Each is the best of what fits into half a second, with at least three tries.
@@ -273,7 +273,7 @@ def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None
     if backend.eager:  # a lazy device may alias a copy
         half = count // 2
         moved.append(size / best(backend, lambda source, target: target.copy_(source), stream[:half], stream[half : 2 * half]))
-    return CeilingMeasured(at_ns, flops, max(moved))
+    return CeilingMeasured(0, flops, max(moved))
 
 
 def stream_bytes(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> int:

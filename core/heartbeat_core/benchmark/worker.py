@@ -24,7 +24,7 @@ from heartbeat_core import __version__
 from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable, load_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig, config_from_json
 from heartbeat_core.benchmark.control import ControlChannel, exit_with_parent
-from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe_host, ensure_fits
+from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe_host, ensure_fits, interruptions
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.timing import Recorder, calibrate, measure, parts_of
@@ -151,10 +151,12 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
         if inspector.launched is not None and before is not None:
             proof = replace(proof, executed=inspector.launched - before, expected=expected_products(config, recorder.taken))
     output.send(replace(proof, at_ns=output.now()))
-    if config.calibrate and complete:
+    if complete and (config.calibrate or (control.calibrate and proof.passed)):
         with output.stage("calibrate"):
-            ceiling = calibrate(backend, config, found.get("cache_bytes"), at_ns=output.now())
-        output.send(replace(ceiling, at_ns=output.now()))
+            watch, start = HealthWatch(), output.now()
+            ceiling = calibrate(backend, config, found.get("cache_bytes"))
+            busy = "; ".join(interruptions(watch.read(output.now()), (output.now() - start) / 1e9))
+        output.send(replace(ceiling, at_ns=output.now(), disturbed=busy))
     if profile and complete:
         with output.stage("profile"):
             profiled = take_profile(backend, Path(profile), output.now())

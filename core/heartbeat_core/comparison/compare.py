@@ -321,7 +321,7 @@ def why(reference: RunGroup, candidate: RunGroup, *, rehearsed: bool) -> str:
     slow, fast = sorted((reference, candidate), key=lambda side: -side.ns)
     if slow.floor is None or fast.floor is None:
         unknown = slow if slow.floor is None else fast
-        return f"no limit of {unknown.where} is known to hold the time against: bench --calibrate measures one"
+        return f"no limit of {unknown.where} is known to hold the time against"
     limits = f"{limit(slow, slow.floor)}; {limit(fast, fast.floor)}"
     apart = significant(slow.floor.ns / fast.floor.ns)
     return f"{limits}: of the {significant(slow.ns / fast.ns)} × between the two, the machines themselves make {apart} ×"

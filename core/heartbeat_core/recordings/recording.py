@@ -14,7 +14,7 @@ from typing import BinaryIO
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
 from heartbeat_core.benchmark.report import Report, report_of
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, ceiling_of
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
@@ -155,12 +155,12 @@ class Loaded:
     cut_off: bool
 
     def report(self, ceilings: CeilingCache) -> Report:
-        """Return the report of the run, with the peak that it measured itself, or the one measured on this machine."""
+        """Return the report of the run, with the greater of the peak that it measured itself and the one known on this machine."""
         series = self.series
         day = series.started.time[:10] if series.started else ""
         ceiling = ceilings.load(ceiling_key(series.config, series.environment))
         if series.ceiling:
-            ceiling = Ceiling(series.ceiling.flops_per_s, series.ceiling.bytes_per_s, day)
+            ceiling = ceiling_of(series.ceiling, day, ceiling)
         cause = "The worker ended without finishing; what it recorded before is whole."
         ending = RunOutcome("lost", "the recording is incomplete", cause) if self.cut_off else None
         return report_of(series, ceiling=ceiling, ending=ending or explain(series, WorkerExit(None)), labels=(f"recorded on {day}",))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from heartbeat_core.benchmark.config import config_of_recording
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, ceiling_of
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
@@ -59,7 +59,7 @@ class Replay(Source):
         if isinstance(record, Environment) and self.ceilings:
             self.ceiling = self.ceilings.load(ceiling_key(self.config, record.values))
         elif isinstance(record, CeilingMeasured):
-            self.ceiling = Ceiling(record.flops_per_s, record.bytes_per_s, self.day)
+            self.ceiling = ceiling_of(record, self.day, self.ceiling)
 
     def pause(self) -> None:
         self.order(paused=True)

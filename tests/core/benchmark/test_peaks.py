@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,10 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import CeilingMeasured
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key, ceiling_of, roof_of_ceiling
 
 ENVIRONMENT = {"host": "h", "cpu": "EPYC", "device": "cpu", "precision": "float32 as it is", "threads": 2}
-MEASURED = CeilingMeasured(0, 1e12, 5e10)
-DAY = date(2026, 11, 22)
+MEASURED = Ceiling(1e12, 5e10, "2026-11-22")
 
 
 @pytest.fixture
@@ -22,9 +20,9 @@ def cache(tmp_path: Path) -> CeilingCache:
 
 def test_a_ceiling_is_kept_with_its_day(cache: CeilingCache) -> None:
     key = ceiling_key(BenchmarkConfig(), ENVIRONMENT)
-    cache.store(key, MEASURED, DAY)
-    cache.store("another", CeilingMeasured(0, 1.0, 1.0), DAY)
-    assert CeilingCache(cache.path).load(key) == Ceiling(1e12, 5e10, "2026-11-22")
+    cache.store(key, MEASURED)
+    cache.store("another", Ceiling(1.0, 1.0, "2026-11-22"))
+    assert CeilingCache(cache.path).load(key) == MEASURED
     assert [path.name for path in cache.path.parent.iterdir()] == ["ceilings.json"]  # nothing half written is left
 
 
@@ -42,19 +40,32 @@ def test_a_ceiling_is_kept_with_its_day(cache: CeilingCache) -> None:
     ],
 )
 def test_a_ceiling_holds_for_what_it_was_measured_on_alone(cache: CeilingCache, plan: BenchmarkConfig, environment: dict[str, Any]) -> None:
-    cache.store(ceiling_key(BenchmarkConfig(), ENVIRONMENT), MEASURED, DAY)
+    cache.store(ceiling_key(BenchmarkConfig(), ENVIRONMENT), MEASURED)
     assert cache.load(ceiling_key(plan, environment)) is None
 
 
 def test_it_knows_for_which_plans_something_was_measured(cache: CeilingCache) -> None:
     assert not cache.knows(BenchmarkConfig())
-    cache.store(ceiling_key(BenchmarkConfig(), ENVIRONMENT), MEASURED, DAY)
+    cache.store(ceiling_key(BenchmarkConfig(), ENVIRONMENT), MEASURED)
     assert cache.knows(BenchmarkConfig())
     assert cache.knows(BenchmarkConfig(MatMul(8, 8, 8)))  # the shape does not matter
     assert cache.knows(BenchmarkConfig(threads=2))
     assert not cache.knows(BenchmarkConfig(threads=1))
     assert not cache.knows(BenchmarkConfig(backend="xla"))
     assert not cache.knows(BenchmarkConfig(MatMul(dtype="bfloat16")))
+
+
+def test_a_peak_measured_while_disturbed_is_kept_as_such_and_measured_again(cache: CeilingCache) -> None:
+    key = ceiling_key(BenchmarkConfig(), ENVIRONMENT)
+    low = CeilingMeasured(0, 1e11, 1e10, disturbed="260 involuntary context switches/s")
+    cache.store(key, ceiling_of(low, "2026-11-22"))
+    busy = cache.load(key)
+    assert busy is not None
+    assert not cache.knows(BenchmarkConfig())
+    assert "disturbed (260 involuntary" in roof_of_ceiling(busy).source
+    cache.store(key, ceiling_of(CeilingMeasured(0, 1e12, 9e9), "2026-11-23", busy))
+    assert cache.load(key) == Ceiling(1e12, 1e10, "2026-11-23")  # the greater of each
+    assert cache.knows(BenchmarkConfig())
 
 
 @pytest.mark.parametrize(
@@ -76,8 +87,8 @@ def test_what_cannot_be_read_counts_as_not_measured_and_is_written_over(cache: C
     cache.path.parent.mkdir()
     cache.path.write_text(text)
     assert cache.load("key") is None
-    cache.store("key", MEASURED, DAY)
-    assert cache.load("key") == Ceiling(1e12, 5e10, "2026-11-22")
+    cache.store("key", MEASURED)
+    assert cache.load("key") == MEASURED
 
 
 def test_bytes_that_are_no_text_count_as_not_measured(cache: CeilingCache) -> None:

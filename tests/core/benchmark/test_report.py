@@ -82,9 +82,11 @@ def test_a_duration_counts_from_the_end_of_the_warm_up() -> None:
     assert report.remaining_s == pytest.approx(10 - sum(STEADY.columns["total"]) / S)
 
 
-def test_a_run_that_ended_before_its_proof_is_not_called_plausible() -> None:
+def test_a_run_whose_result_is_not_checked_is_not_called_plausible() -> None:
     ceiling = Ceiling(1e12, 1e12, "2026-11-22")
-    assert of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling).verdict.kind == "plausible"
+    live = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling).verdict
+    assert live.kind == "unknown"
+    assert live.reason.startswith("the result is not checked yet; ")
     cut = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling, ending=RunOutcome("crashed", "the worker crashed"))
     assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was checked")
 

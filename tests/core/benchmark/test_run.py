@@ -16,7 +16,7 @@ from heartbeat_core.benchmark import run as module
 from heartbeat_core.benchmark import target as place
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import decode
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import WorkerExit, explain
@@ -373,3 +373,36 @@ class TestRealWorkers:
     def test_this_interpreter_is_the_one_used_when_none_is_named(self, runs: Any) -> None:
         run, _ = runs["synchronized"]
         assert run.process.args[0] == sys.executable
+
+
+REFUTES = """
+start(); tell('environment', values={{'host': 'h'}}); beat(0, 9, phase='cold'); beat(1, *[1_000_000] * 30)
+tell('stage', name='proof', ns=None)
+ordered = sys.stdin.readline()
+tell('proof', row=0, error=1e-7, implies='float32', passed=True, rows=8)
+if ordered == 'calibrate\\n':
+    tell('ceiling', flops_per_s=1e12, bytes_per_s=1e12, disturbed={disturbed!r})
+tell('ended', reason='done')
+"""
+
+
+@pytest.mark.parametrize("disturbed", ["", "300 involuntary context switches/s"])
+def test_a_verified_run_that_is_faster_than_the_peak_has_it_measured_again(
+    fake_run: Callable[..., Run], small: Small, tmp_path: Path, disturbed: str
+) -> None:
+    cache, key = CeilingCache(tmp_path / "ceilings.json"), ceiling_key(small(), {"host": "h"})
+    cache.store(key, Ceiling(1e6, 1e12, "2026-11-22"))  # of a busy machine: this run does 65.5 times as much
+    run = fake_run(REFUTES.format(disturbed=disturbed), ceilings=cache)
+    kept = cache.load(key)
+    assert kept is not None
+    assert (kept.flops_per_s, kept.disturbed) == (1e12, disturbed)
+    assert run.report().verdict.kind == "plausible"
+    assert "again after this run" in run.report().verdict.reason
+
+
+def test_a_peak_that_holds_is_not_measured_again(fake_run: Callable[..., Run], small: Small, tmp_path: Path) -> None:
+    cache, key = CeilingCache(tmp_path / "ceilings.json"), ceiling_key(small(), {"host": "h"})
+    cache.store(key, Ceiling(1e9, 1e12, "2026-11-22"))
+    body = REFUTES.format(disturbed="").replace("ordered = sys.stdin.readline()", "ordered = ''")
+    assert fake_run(body, ceilings=cache).series.ceiling is None
+    assert not fake_run(body, ceilings=cache).refuted

@@ -121,14 +121,13 @@ def test_a_recording_being_written_is_running_until_its_program_is_gone(index: I
 
 
 def test_a_verdict_follows_the_ceiling_of_this_machine(index: Index, open_index: Open, write: Write, records: Records) -> None:
-    from datetime import date
 
-    from heartbeat_core.benchmark.roofline import ceiling_key
+    from heartbeat_core.benchmark.roofline import Ceiling, ceiling_key
 
     write(records())
     before = index.entries()[0]
     environment = records()[1]
-    index.ceilings.store(ceiling_key(BenchmarkConfig(), environment.values), CeilingMeasured(0, 1e9, 1e9), date(2026, 11, 23))  # type: ignore[union-attr]
+    index.ceilings.store(ceiling_key(BenchmarkConfig(), environment.values), Ceiling(1e9, 1e9, "2026-11-23"))  # type: ignore[union-attr]
     assert before.verdict == "plausible"
     assert index.entries()[0].verdict == "suspicious"
     assert open_index().entries()[0].verdict == "suspicious"

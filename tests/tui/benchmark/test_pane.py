@@ -91,6 +91,11 @@ async def test_the_life_of_a_run_by_keys(theatre: Open) -> None:
         assert {"Again", "Config", "Methods", "Clear"} <= stage.offered()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
+        assert not stage.run.config.calibrate
+        stage.run.finish(RunOutcome("stopped"))
+        await stage.settle()
+        await stage.press("k")
+        assert stage.run.config.calibrate
         stage.run.finish(RunOutcome("stopped"))
         await stage.settle()
         await stage.press("c")

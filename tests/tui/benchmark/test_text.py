@@ -8,6 +8,7 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import Samples, Stage
+from heartbeat_core.benchmark.roofline import Ceiling
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.benchmark.header import pace
 from heartbeat_tui.benchmark.text import clock, config_line, config_sentence, figures, figures_text, findings
@@ -46,6 +47,16 @@ def test_a_narrow_line_names_the_most_important() -> None:
     )
     assert config_line(BenchmarkConfig(), {"threads": 1}, 30) == "cpu, 1 thread · float32"
     assert config_line(BenchmarkConfig(), {}, 2) == "cp"
+
+
+def test_a_run_faster_than_the_peak_names_the_key_that_measures_it_again(fake_run: Make) -> None:
+    run = fake_run(BenchmarkConfig()).open().warm_up().beat(90)
+    assert figures(run.report()).badge == "… checking"
+    run.done().ceiling = Ceiling(1e9, 1e9, "2026-11-22")
+    (worst, style), *_ = findings(run.report())
+    assert worst.startswith("! Suspicious")
+    assert worst.endswith("faster than the peak measured on this machine on 2026-11-22. Press k to measure the peak again.")
+    assert style == "attention"
 
 
 def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:

@@ -374,6 +374,18 @@ class TestWithTorch:
             assert made["verdict"]["kind"] != "impossible"
         assert measured["floor"] == later["floor"]
 
+    def test_a_peak_that_a_verified_run_refutes_is_measured_again(self, home: Path) -> None:
+        bench(*SMALL, "--json", "--no-save", "--calibrate")
+        (cached,) = home.rglob("ceilings.json")
+        kept = json.loads(cached.read_text())
+        (key,) = kept
+        cached.write_text(json.dumps({key: {**kept[key], "flops_per_s": 1.0, "bytes_per_s": 1.0, "disturbed": ""}}))  # of a busy hour
+        made = json.loads(bench(*SMALL, "--json", "--no-save").stdout)
+        assert json.loads(cached.read_text())[key]["flops_per_s"] == made["floor"]["roof"]["flops_per_s"] > 1e6
+        assert "again after this run" in made["floor"]["roof"]["source"]
+        assert made["verdict"]["kind"] == "plausible"
+        assert "calibrate" in made["stages_ns"]
+
     def test_an_interrupt_keeps_the_samples_and_leaves_no_worker(
         self, home: Path, watch_process: Callable[[int], Callable[[], bool]], tmp_path: Path
     ) -> None:

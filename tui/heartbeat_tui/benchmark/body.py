@@ -11,11 +11,10 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import explain_gap
-from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
-from heartbeat_tui.benchmark.text import check_words, findings
+from heartbeat_tui.benchmark.text import badge_of, check_words, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
 from heartbeat_tui.widgets.text import Lines, LiveLines, styled
@@ -35,7 +34,7 @@ def box(report: Report | None, counted: str) -> list[Content]:
     if report.iteration_ns is None:
         return [styled((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
     rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
-    word, style = badge(report.quality.kind)
+    word, style = badge_of(report)
     return [
         Content.assemble(styled(format_ns(report.iteration_ns), "strong"), " per iteration"),
         styled(counted, "quiet"),
@@ -109,7 +108,7 @@ def host_line(host: HostLine, width: int) -> Content:
     """Write one host."""
     report = host.report
     stats, ending = report.statistics, report.ending
-    word, kind = badge(report.quality.kind)
+    word, kind = badge_of(report)
     judged = styled(word, kind)
     if ending is not None and not ending.clean:
         judged = styled(f"✗ {ending.kind}", "failed")

@@ -195,7 +195,7 @@ class RunPane(ChartPane):
 class HeartbeatPane(RunPane):
     """Starts, changes and ends runs through its controller."""
 
-    SPARE: ClassVar[tuple[str, ...]] = ("clear", "sweep", "versus", "tour", "linear", "log", "zoom", "unzoom")
+    SPARE: ClassVar[tuple[str, ...]] = ("calibrate", "clear", "sweep", "versus", "tour", "linear", "log", "zoom", "unzoom")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("space", "begin", "Start", "start a run of this config"),
         key("enter", "begin_too", "Start", "start a run of this config", show=False),
@@ -208,6 +208,7 @@ class HeartbeatPane(RunPane):
         key("m", "compare", "Methods", "the handbook's timing method beside synchronized timing, on the same work"),
         key("w", "sweep", "Sweep", "measure batch after batch, or another parameter, up to the knee and beyond"),
         *chart_keys("heartbeat"),
+        key("k", "calibrate", "Peak", "run this config, then measure the peaks of this machine, to which its figures are compared"),
         key("h", "next_host", "Host", "show the charts of the next host"),
         key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
@@ -257,12 +258,21 @@ class HeartbeatPane(RunPane):
             "edit": free,
             "compare": free,
             "sweep": free,
+            "calibrate": free and self.peak_measured_here and not self.clocks_shown and not self.sweep_shown,
             "next_host": self.hosts_shown,
             "here": bool(self.target) and state in ("idle", "ended"),
             "tour": state == "idle" and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
             "clear": state == "ended",
         }
+
+    @property
+    def peak_measured_here(self) -> bool:
+        """Return whether the figures of the run are compared to a peak of this machine, known or not: a chip's is published."""
+        if self.snapshot is None:
+            return False
+        floor = self.snapshot.report.floor
+        return floor is None or not floor.roof.hard
 
     # -- starting
 
@@ -289,6 +299,9 @@ class HeartbeatPane(RunPane):
 
     def action_again(self) -> None:
         self.again()
+
+    def action_calibrate(self) -> None:
+        self.ask(self.begin, lambda: self.controller.start(replace(self.config, calibrate=True)))
 
     def action_compare(self) -> None:
         self.compare()

@@ -30,6 +30,7 @@ ADVICE = {
     "disturbed": " Close other programs, then press r.",
     "drifting": " Press e for a longer warm-up, or let the machine cool.",
     "unknown": " Let the run end, and the result is checked.",
+    "suspicious": " Press k to measure the peak again.",
 }
 STAGES = {
     "import": "loading torch",
@@ -137,7 +138,7 @@ def figures(report: Report | None) -> Figures:
         return Figures()
     statistics, rate = report.statistics, report.iterations_per_s
     roof = report.floor.roof if report.floor else None
-    word, style = badge(report.quality.kind) if report.count or report.ending else (NOTHING, "quiet")
+    word, style = badge_of(report)
     return Figures(
         median=known(format_ns, report.iteration_ns),
         interval="" if report.handbook else interval_text(report),
@@ -157,6 +158,13 @@ def figures(report: Report | None) -> Figures:
         checked=check_words(report),
         median_name="reading" if report.handbook else "median",
     )
+
+
+def badge_of(report: Report) -> tuple[str, str]:
+    """Return the badge of a run and its style; a run that is under way is not certified before its result is checked."""
+    if report.ending is None and report.quality.kind == "unknown":
+        return ("… checking" if report.count else NOTHING), "quiet"
+    return badge(report.quality.kind)
 
 
 def check_words(report: Report) -> str:
@@ -203,9 +211,14 @@ def findings(report: Report) -> list[tuple[str, str]]:
 def judged(report: Report) -> list[tuple[str, str]]:
     """Return the reasons for the badge, the worst first, and what to do about the worst."""
     kind, (worst, *others) = report.quality.kind, report.quality.reasons or ("",)
-    word, style = badge(kind)
+    word, style = badge_of(report)
     glyph = word.partition(" ")[0]
-    lines = [(f"{glyph} {kind.capitalize()}: {worst.rstrip('.')}.{ADVICE.get(kind, '')}", style)]
+    if glyph == "…":
+        return [(f"… {sentence(worst)}", style)]
+    advice = ADVICE.get(kind, "") if kind != "suspicious" or report.refutes_peak else ""
+    if any(label.startswith("recorded") for label in report.labels):
+        advice = ""  # its keys act on a new run alone
+    lines = [(f"{glyph} {kind.capitalize()}: {worst.rstrip('.')}.{advice}", style)]
     return lines + [(f"{'!' if kind != 'plausible' else glyph} {sentence(reason)}", style) for reason in others]
 
 

@@ -141,7 +141,8 @@ def rows(report: Report) -> Iterator[Row]:
     yield from chip_rows(report.chips)
     if report.proof:
         yield "result check", "no number" if report.proof.error is None else f"{report.proof.error:.1e}", check_words(report.proof)
-    yield "verdict", "", f"{report.verdict.kind}: {report.verdict.reason}"
+    again = "; measure it again with --calibrate" if report.verdict.kind == "suspicious" and report.refutes_peak else ""
+    yield "verdict", "", f"{report.verdict.kind}: {report.verdict.reason}{again}"
     yield "quality", "", f"{report.quality.glyph} {report.quality.kind}: {'; '.join(report.quality.reasons)}"
 
 
