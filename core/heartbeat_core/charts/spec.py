@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from heartbeat_core.units import TIME, Units, significant
@@ -165,7 +165,7 @@ def value_axis(values: Iterable[float], rows: int, *, log: bool, units: Units = 
         margin = (room - 1) * (high - low)
         low, high = max(low - margin, low / 2), high + margin
         log = False
-        ticks = linear_ticks(low, high, most)
+        ticks = next(found for count in range(most, 4 * most) if len(found := linear_ticks(low, high, count)) >= 2)
     size, unit = unit_for(high, units)
     return Axis(low, high, log, tuple((tick, tick_label(tick / size)) for tick in ticks)), unit
 
@@ -179,3 +179,21 @@ def tick_label(value: float) -> str:
 def count_ticks(low: float, high: float, most: int) -> tuple[tuple[float, str], ...]:
     """Return ticks at whole numbers."""
     return tuple((tick, f"{round(tick):,}") for tick in linear_ticks(low, high, most) if tick >= 1 and abs(tick - round(tick)) < 1e-6)
+
+
+def interval_curves(spans: Iterable[tuple[float, float, float]], style: str) -> tuple[Curve, ...]:
+    """Return an upright line for each (x, low, high)."""
+    return tuple(Curve((x, x), (low, high), style, joined=True) for x, low, high in spans if high > low)
+
+
+def fitting(labels: Sequence[tuple[float, str]], axis: Axis, width: int) -> tuple[tuple[float, str], ...]:
+    """Return the labels that do not run into one another."""
+    span = axis.place(axis.high) - axis.place(axis.low)
+    found: list[tuple[float, str]] = []
+    free = 0.0
+    for value, text in labels:
+        at = (axis.place(value) - axis.place(axis.low)) / span * width
+        if at - len(text) / 2 >= free:
+            found.append((value, text))
+            free = at + len(text) / 2 + 2
+    return tuple(found)

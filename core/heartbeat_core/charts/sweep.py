@@ -8,7 +8,19 @@ from collections.abc import Callable, Sequence
 from heartbeat_core.benchmark.parameters import varied
 from heartbeat_core.benchmark.roofline import Roof, floor
 from heartbeat_core.charts.latency import LEAST
-from heartbeat_core.charts.spec import Axis, Caption, ChartSpec, Curve, RuleLine, curve_marker, curve_style, log_ticks, tick_label, unit_for
+from heartbeat_core.charts.spec import (
+    Axis,
+    Caption,
+    ChartSpec,
+    Curve,
+    RuleLine,
+    curve_marker,
+    curve_style,
+    fitting,
+    log_ticks,
+    tick_label,
+    unit_for,
+)
 from heartbeat_core.experiments.knee import Knee
 from heartbeat_core.experiments.sweep import SweepCurve, Swept
 from heartbeat_core.units import FLOP_RATE, TIME, Units, significant
@@ -154,16 +166,3 @@ def log_axis(values: Sequence[float], most: int, units: Units | None = None, *, 
 def rate_axis(rates: Sequence[float], height: int) -> tuple[Axis, str]:
     axis = log_axis(rates, max(2, height // 3), FLOP_RATE)
     return axis, unit_for(axis.high, FLOP_RATE)[1]
-
-
-def fitting(labels: Sequence[tuple[float, str]], axis: Axis, width: int) -> tuple[tuple[float, str], ...]:
-    """Return the labels that do not run into one another."""
-    span = axis.place(axis.high) - axis.place(axis.low)
-    found: list[tuple[float, str]] = []
-    free = 0.0
-    for value, text in labels:
-        at = (axis.place(value) - axis.place(axis.low)) / span * width
-        if at - len(text) / 2 >= free:
-            found.append((value, text))
-            free = at + len(text) / 2 + 2
-    return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,22 @@ def export_runs(groups: Sequence[tuple[RunEntry, ...]], format_: str, index: Ind
     exported = compare_for_export([runs for runs, _ in read], rates)
     made = figure_bytes(runs_figure(exported), format_) if picture else WRITERS[format_](exported).encode()
     return made, tuple(line for _, lines in read for line in lines)
+
+
+def export_trend(entries: Sequence[RunEntry], title: str, format_: str, index: Index) -> tuple[bytes, tuple[str, ...]]:
+    """Return runs as one benchmark over time, as a picture or JSON, and what was left out; raise HeartbeatError for another format."""
+    from heartbeat_core.comparison.trend import trend_of
+    from heartbeat_core.export.plots import check_matplotlib, figure_bytes, trend_figure
+
+    if format_ not in (*PICTURES, "json"):
+        made = f"It is written as {', '.join((*PICTURES, 'json'))}."
+        raise HeartbeatError(f"a trend is not written as {format_}", made, "runs trend prints it as a table.")
+    if format_ != "json":
+        check_matplotlib()
+    trend = trend_of(entries, index.ceilings, title)
+    if format_ == "json":
+        return json.dumps({"schema": 1, **trend.to_json()}, allow_nan=False, indent=1).encode() + b"\n", trend.left_out
+    return figure_bytes(trend_figure(trend), format_), trend.left_out
 
 
 def sweep_in(entries: tuple[RunEntry, ...], index: Index) -> Swept | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.charts.recorded import distribution_chart, run_chart, runs_overlay
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
+from heartbeat_core.charts.trend import trend_chart
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.knee import knee_serving, knee_summary
 from heartbeat_core.units import format_interval, format_ns
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from heartbeat_core.charts.spec import Axis, ChartSpec
     from heartbeat_core.comparison.groups import MeasuredRun
+    from heartbeat_core.comparison.trend import Trend
     from heartbeat_core.experiments.sweep import Swept
     from heartbeat_core.export.tables import Exported
 
@@ -44,7 +46,7 @@ COLOURS = {
     "series-2": "#5b4bb5",
     "series-3": "#66661a",
 }  # others are faint
-MARKERS = {"●": "o", "▲": "^", "■": "s", "◆": "D", "✚": "P", "○": "o", "△": "^", "□": "s", "◇": "D", "✕": "x", "↑": "^"}
+MARKERS = {"●": "o", "▲": "^", "■": "s", "◆": "D", "✚": "P", "○": "o", "△": "^", "▼": "v", "□": "s", "◇": "D", "✕": "x", "↑": "^"}
 HOLLOW = "○△□◇"
 
 
@@ -83,6 +85,12 @@ def sweep_figure(swept: Swept) -> Figure:
     reports = [point.report for point in swept.measured if point.report]
     labels = (label for report in reports for label in report.labels if "recorded on" not in label)
     return figure_of(f"Sweep of {' and '.join(axis.name for axis in swept.axes)}", charts, (*words, *labels))
+
+
+def trend_figure(trend: Trend) -> Figure:
+    """Draw the medians of one benchmark over time; below stands what changed when."""
+    words = [f"{point.started:%Y-%m-%d %H:%M} {point.figures.title}: {point.sentence}" for point in trend.points if point.change]
+    return figure_of(trend.title, (trend_chart(trend, *CELLS),), words)
 
 
 def run_line(run: MeasuredRun) -> str:

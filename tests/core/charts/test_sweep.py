@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from heartbeat_core.charts.spec import Axis
-from heartbeat_core.charts.sweep import fitting, log_axis
+from heartbeat_core.charts.spec import Axis, fitting
+from heartbeat_core.charts.sweep import log_axis
 
 
 def test_labels_never_run_into_one_another() -> None:

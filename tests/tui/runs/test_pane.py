@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.waiting import until
 from textual.widgets import Input, Select
 
 from heartbeat_core.benchmark.protocol import Label
@@ -317,3 +318,17 @@ async def test_runs_are_written_to_a_new_file_and_it_is_said_where(hall: OpenHal
         await stage.press("ctrl+s")
         assert "exists already" in stage.text()
         assert path.read_text() == written
+
+
+async def test_a_trend_shows_all_runs_like_this_one_with_where_they_changed(hall: OpenHall, folder: Folder) -> None:
+    for day, ns in enumerate((9_600_000, 9_600_000, 9_600_000, 19_000_000), 1):
+        folder.add(day=day, ns=ns)
+    folder.add(day=9, dtype="bfloat16")
+    async with hall() as stage:
+        await stage.press("down", "T")
+        await stage.open()
+        await until(lambda: "▲" in stage.text(), "the chart")
+        assert "in 4 runs" in stage.text()
+        assert "slower than the 3 runs before" in stage.text()
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, RunsPane)

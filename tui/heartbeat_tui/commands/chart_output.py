@@ -12,6 +12,7 @@ from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.charts.spec import ChartSpec
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
+from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.experiments.sweep import Swept
 from heartbeat_tui.plotting import render
 
@@ -36,6 +37,13 @@ def print_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGr
     from heartbeat_core.charts.recorded import runs_overlay
 
     print_chart(lambda width, height: runs_overlay(sides, groups, width, height))
+
+
+def print_trend(trend: Trend) -> None:
+    """Print the medians of one benchmark over time."""
+    from heartbeat_core.charts.trend import trend_chart
+
+    print_chart(lambda width, height: trend_chart(trend, width, height))
 
 
 def print_sweep_charts(swept: Swept) -> None:

@@ -16,6 +16,7 @@ from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.columns import cut, sort_rows, text_table, turned
 from heartbeat_core.comparison.compare import CheckVerdict, check, compare_all
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, check_turn, is_reference, measure, measure_each, price_notes, titles_of
+from heartbeat_core.comparison.trend import like_runs, named_runs, trend_of
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.entry import RunEntry
@@ -26,7 +27,7 @@ from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_error, print_status
-from heartbeat_tui.runs.compared import comparison_lines
+from heartbeat_tui.runs.compared import comparison_lines, trend_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, run_row
 
 SCHEMA = 1
@@ -80,6 +81,21 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--single-process", action="store_true", help="answer even by one process a side, or by runs that drifted, were disturbed or noisy"
     )
 
+    trending = add(
+        actions,
+        "trend",
+        show_trend,
+        "show one benchmark over time, and where it changed",
+        plot="print its medians in a chart below the table",
+    )
+    which = trending.add_mutually_exclusive_group(required=True)
+    which.add_argument("name", nargs="?", metavar="NAME", help="of its runs, their group or tag; or words such as tag:nightly")
+    which.add_argument("--config-of", metavar="RUN", help="all runs with the config, device and host of this one")
+    trending.add_argument(
+        "--max-change", type=share, default=0.05, metavar="SHARE", help="by how much runs may differ that did not change; default 5%%"
+    )
+    trending.add_argument("--limit", type=int, default=50, metavar="N", help="only the newest N runs; default 50")
+
     exporting = actions.add_parser(
         "export",
         help="write a run, a comparison or a sweep as CSV, JSON, Markdown or charts",
@@ -88,6 +104,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     exporting.add_argument("groups", nargs="+", metavar="RUN", help=GROUP)
     exporting.add_argument("--format", choices=EXPORT_FORMATS, help="default: as the file's name ends")
     exporting.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
+    exporting.add_argument("--trend", action="store_true", help="the runs named RUN as one benchmark over time: a chart, or JSON")
     exporting.add_argument("--force", action="store_true", help="overwrite FILE")
     add_rate(exporting)
     exporting.set_defaults(run=run_export)
@@ -334,17 +351,39 @@ def check_runs(args: argparse.Namespace) -> int:
     return checked.exit_code
 
 
+def show_trend(args: argparse.Namespace) -> int:
+    """Print the runs of one benchmark from the oldest to the newest, with the changes."""
+    index = open_index()
+    entries = index.entries(show_progress)
+    like = index.find(args.config_of) if args.config_of else None
+    found = like_runs(entries, like) if like else named_runs(entries, args.name)
+    title = f"runs like {like.title}" if like else args.name
+    trend = trend_of(found, index.ceilings, title, allowed=args.max_change, most=args.limit)
+    if args.json:
+        print_json(trend.to_json())
+        return 0
+    print("\n".join(line for line, _ in trend_lines(trend)))
+    if args.plot:
+        from heartbeat_tui.commands.chart_output import print_trend
+
+        print_trend(trend)
+    return 0
+
+
 def run_export(args: argparse.Namespace) -> int:
     """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.export.export import PICTURES, export_runs, write_export
+    from heartbeat_core.export.export import PICTURES, export_runs, export_trend, write_export
     from heartbeat_tui.runs.library import known_rates
 
     format_ = format_of(args)
     if args.output is None and format_ in PICTURES and sys.stdout.isatty():
         raise HeartbeatError("no file is given", "A picture cannot be shown in a terminal.", f"Add -o FILE.{format_}.")
     index = open_index()
-    groups = [index.find_all(text.split(",")) for text in args.groups]
-    content, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
+    if args.trend:
+        content, left_out = export_trend(named_runs(index.entries(), args.groups[0]), args.groups[0], format_, index)
+    else:
+        groups = [index.find_all(text.split(",")) for text in args.groups]
+        content, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
     for line in left_out:
         print_status(f"note: {line}")
     if args.output is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_core.comparison.compare import Comparison
     from heartbeat_core.comparison.cost import CostRates
     from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
+    from heartbeat_core.comparison.trend import Trend
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.session import Snapshot
 
@@ -147,3 +148,28 @@ def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] 
     yield from (f"warning: {line}" for line in left_out)
     if len(comparisons) > 3:
         yield f"\nOf {len(comparisons)} comparisons about one in twenty shows a difference by chance alone."
+
+
+def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
+    """Return the points of a trend as a table, the oldest first, each with the style of its line; then what was left out."""
+    from heartbeat_core.comparison.groups import interval_text
+    from heartbeat_core.units import format_ns
+
+    rows = [("STARTED", "RUN", "MEDIAN", "95 % CI", "RUNS", "CHANGE")]
+    for point in trend.points:
+        figures = point.figures
+        glyph = "" if not point.change else "?" if not point.certain else "✗" if point.change == "slower" else "✓"
+        started = f"{point.started:%Y-%m-%d %H:%M}" if point.started else "unknown"
+        title, processes = figures.title, str(figures.processes)
+        rows.append((started, title, format_ns(figures.ns), interval_text(figures), processes, f"{glyph} {point.sentence}".strip()))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    styles = {"": "plain", "?": "attention", "✗": "failed", "✓": "ok"}
+    for number, (started, title, median, interval, processes, said) in enumerate(rows):
+        figures_text = f"{median:>{widths[2]}}  {interval:>{widths[3]}}  {processes:>{widths[4]}}"
+        line = f"{started:<{widths[0]}}  {title:<{widths[1]}}  {figures_text}  {said}".rstrip()
+        yield line, styles.get(said[:1], "plain") if number else "quiet"
+    changes = sum(bool(point.change) for point in trend.points)
+    yield "", "plain"
+    share = f"{100 * trend.allowed:g} %"
+    yield f"{changes or 'No'} change{'' if changes == 1 else 's'} of more than {share} in {len(trend.points)} runs.", "strong"
+    yield from ((line, "attention") for line in trend.left_out)

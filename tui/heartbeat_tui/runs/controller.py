@@ -117,6 +117,16 @@ class RunsController(Controller):
         """Show the charts of a sweep over the list."""
         self.start_task(self.show_recorded(lambda: self.library.open_sweep(entries)), "open", exclusive=True)
 
+    def open_trend(self, entry: RunEntry) -> None:
+        """Show the runs like this one over time, over the list."""
+        self.start_task(self.show_trend(entry), "open", exclusive=True)
+
+    async def show_trend(self, entry: RunEntry) -> None:
+        from heartbeat_tui.runs.trend_pane import TrendPane
+
+        trend = await asyncio.to_thread(self.library.trend, entry)
+        await self.app.push_screen(TrendPane(self.context, trend))
+
     async def show_recorded(self, read: Callable[[], Snapshot]) -> None:
         from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 

@@ -25,6 +25,7 @@ from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import CeilingCache
     from heartbeat_core.benchmark.run import Source
+    from heartbeat_core.comparison.trend import Trend
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.recordings.index import Index
@@ -174,6 +175,12 @@ class RunLibrary:
     def compare(self, entries: Sequence[RunEntry]) -> Compared:
         """Compare runs, the first of which is the reference; raise HeartbeatError if they cannot be compared."""
         return compare_loaded([(entry, self.load(entry)) for entry in entries], known_rates())
+
+    def trend(self, entry: RunEntry) -> Trend:
+        """Read the runs like this one; raise HeartbeatError where none has figures."""
+        from heartbeat_core.comparison.trend import like_runs, trend_of
+
+        return trend_of(like_runs(self.entries or (), entry), self.ceilings(), f"runs like {entry.title}")
 
     def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
         """Return the snapshot of a sweep; raise HeartbeatError if the runs are not a sweep."""

@@ -57,6 +57,7 @@ class RunsPane(ListPane):
         key("space", "mark", "Mark", "mark this run, so that a key acts on all that are marked"),
         key("c", "compare", "Compare", "compare all marked runs with the reference, or this run with the last comparable one"),
         key("t", "devices", "CPU/TPU", "the latest run on a CPU against the latest on a TPU; where one is missing, offer to make it"),
+        key("T", "trend", "Trend", "all runs with the config, device and host of this one, over time", show=False),
         key("p", "replay", "Replay", "play this run again in the Heartbeat pane"),
         key("n", "name", "Name …", "give it a name, a note and tags"),
         key("d", "delete", "Delete …", "delete this recording, or all that are marked, once you have said so", show=False),
@@ -198,6 +199,7 @@ class RunsPane(ListPane):
             "back": self.seeking or bool(self.marks),
             "mark": row is not None,
             "compare": len(self.compared) > 1 or single,
+            "trend": single,
             "replay": single,
             "name": single,
             "delete": bool(self.meant),
@@ -251,6 +253,10 @@ class RunsPane(ListPane):
 
     def action_devices(self) -> None:
         self.controller.compare_devices()
+
+    def action_trend(self) -> None:
+        if self.row is not None:
+            self.controller.open_trend(self.row.entry)
 
     def action_replay(self) -> None:
         if self.row is not None:

@@ -1,0 +1,59 @@
+"""One benchmark over time, shown over the list of runs: a chart of its medians, and a line for each run."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+
+from heartbeat_core.charts.trend import trend_chart
+from heartbeat_tui.runs.compared import trend_lines
+from heartbeat_tui.widgets.chart import Chart
+from heartbeat_tui.widgets.pane import Pane, PaneContext, pane_key
+from heartbeat_tui.widgets.text import Lines, styled
+
+if TYPE_CHECKING:
+    from heartbeat_core.comparison.trend import Trend
+
+key = partial(pane_key, "trend")
+
+
+class TrendPane(Pane):
+    """Draws one trend; the newest run is at the right, and at the end of the list."""
+
+    DEFAULT_CSS = """
+    TrendPane Chart { height: 1fr; }
+    TrendPane #trend-runs { height: auto; max-height: 50%; }
+    TrendPane #trend-runs Lines { text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "leave", "Back", "back to the list of runs"),
+        key("y", "copy", "Copy", "copy the trend as text"),
+    ]
+
+    def __init__(self, context: PaneContext, trend: Trend) -> None:
+        super().__init__(context, "runs")
+        self.trend = trend
+
+    async def fill(self) -> None:
+        listed = Lines().with_text(*(styled(text, kind) for text, kind in trend_lines(self.trend)))
+        runs = VerticalScroll(listed, classes="panel", id="trend-runs")
+        runs.border_title = "the newest last"
+        await self.query_one("#pane").mount(Chart(classes="panel"), runs)
+        await self.mount_foot()
+        runs.focus()
+        runs.scroll_end(animate=False)
+        self.draw()
+        self.refresh_bindings()
+
+    def draw(self) -> None:
+        self.query_one(Chart).draw(partial(trend_chart, self.trend), empty="There is no room for the chart.")
+
+    async def action_leave(self) -> None:
+        await self.dismiss(None)
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard("\n".join(text for text, _ in trend_lines(self.trend)) + "\n")
+        self.notify("The trend is on the clipboard.", markup=False)
