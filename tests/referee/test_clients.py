@@ -11,6 +11,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import billing_v1, cloudquotas_v1, resourcemanager_v3, service_usage_v1, tpu_v2
 from tests.emulation import EmulatorThread, start_emulator
 
+from heartbeat_core.emulator.http import ENUMS
+
 PROJECT = "projects/demo-project"
 ZONE = f"{PROJECT}/locations/us-central1-b"
 LIMIT_S = 30
@@ -115,6 +117,17 @@ def test_cloud_quotas(emulator: EmulatorThread) -> None:
     asked = quotas.create_quota_preference(parent=parent, quota_preference=wish, quota_preference_id="mine", **ONCE)
     assert asked.quota_config.preferred_value == 4
     assert len(list(quotas.list_quota_preferences(parent=parent, **ONCE))) == 1
+
+
+def test_the_emulator_has_the_numbers_of_every_enum() -> None:
+    states, symptoms = tpu_v2.QueuedResourceState, tpu_v2.Symptom
+    kinds = {
+        "state": tpu_v2.Node.State, "queued state": states.State, "health": tpu_v2.Node.Health, "apiVersion": tpu_v2.Node.ApiVersion,
+        "stateInitiator": states.StateInitiator, "symptomType": symptoms.SymptomType, "mode": tpu_v2.AttachedDisk.DiskMode,
+        "type": tpu_v2.AcceleratorConfig.Type,
+    }  # fmt: skip
+    theirs = {field: {member.name: member.value for member in kind if member.value} for field, kind in kinds.items()}
+    assert theirs == ENUMS
 
 
 def test_odd_answers_do_not_upset_the_clients() -> None:

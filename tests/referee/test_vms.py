@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.cloud import tpu_v2
+from google.protobuf.json_format import ParseDict
 from tests.emulation import EmulatorThread
 
 from heartbeat_core.cloud.session import CloudSession, open_session
@@ -54,17 +56,19 @@ def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: Creat
     script.write_text("echo hello\n", encoding="utf-8")
     wish = replace(request_, startup_script=str(script)) if request_.labels else request_
     done = gcloud.run("", *wish.command()[1:], "--async", "--log-http")
-    assert bodies(done.stdout + done.stderr)[0] == wish.body()
+    kind = tpu_v2.QueuedResource if wish.queued else tpu_v2.Node
+    theirs = ParseDict(bodies(done.stdout + done.stderr)[0], kind.pb()())
+    assert theirs == kind.pb(kind(wish.body()))
 
 
 def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorThread, session: CloudSession) -> None:
     create(session, replace(RICH, network="", subnetwork=""), policy=QUICK)
     gcloud.run("", *replace(RICH, network="", subnetwork="", name="b").command()[1:])
-    ours, theirs = (gcloud(f"compute tpus tpu-vm describe {name}") for name in ("a", "b"))
-    differing = ("name", "id", "createTime", "networkEndpoints")
-    assert {key: value for key, value in ours.items() if key not in differing} == {
-        key: value for key, value in theirs.items() if key not in differing
-    }
+    ours, theirs = (ParseDict(gcloud(f"compute tpus tpu-vm describe {name}"), tpu_v2.Node.pb()()) for name in ("a", "b"))
+    for field in ("name", "id", "create_time", "network_endpoints"):
+        ours.ClearField(field)
+        theirs.ClearField(field)
+    assert ours == theirs
     seen = {node.id: node for node in fetch_inventory(session, PROJECT).nodes}
     assert {name: node.state for name, node in seen.items()} == {"a": "READY", "b": "READY"}
     assert [node["name"].rpartition("/")[2] for node in gcloud("compute tpus tpu-vm list")] == ["a", "b"]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
+Timeout = tuple[float, float]  # seconds to connect, and without a byte
 
 
 class Cancelled(Exception):

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import google.auth.exceptions
 import google.auth.transport.requests
@@ -17,11 +17,12 @@ import urllib3.exceptions
 
 from heartbeat_core import __version__
 from heartbeat_core.cloud.auth import SERVICES, Login, Principal, email_of
+from heartbeat_core.cloud.cancellation import Timeout
 from heartbeat_core.cloud.errors import CloudError, Kind, refusal
 
 CONNECTIONS = 32  # at most as many calls at the same time
 UNAUTHORIZED = 401
-Timeout = tuple[float, float]  # to connect, and without a byte
+Session = TypeVar("Session", bound=requests.Session)
 
 
 class HttpConnection:
@@ -31,20 +32,27 @@ class HttpConnection:
         self.login, self.endpoint = login, endpoint
         self.principal: Principal = login.principal
         self.lock = threading.Lock()
-        self.http = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
-        for scheme in ("https://", "http://"):
-            self.http.mount(scheme, adapter)
-        self.http.headers["User-Agent"] = f"heartbeat-tui/{__version__}"
-        self.http.auth = no_auth
-        if endpoint and endpoint.startswith("http:"):  # this machine's own loopback, where no proxy leads
-            self.http.trust_env = False
+        self.http = self.prepare(requests.Session())
+        self.tpu_client: Any = None  # that of google-cloud-tpu, from its first call on
 
     def __repr__(self) -> str:
         return f"<Connection as {self.principal}>"
 
+    def prepare(self, http: Session) -> Session:
+        """Set up a session of requests: as many connections as calls at the same time, our name, no proxy before an emulator."""
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        for scheme in ("https://", "http://"):
+            http.mount(scheme, adapter)
+        http.headers["User-Agent"] = f"heartbeat-tui/{__version__}"
+        http.auth = no_auth
+        if self.endpoint and self.endpoint.startswith("http:"):  # this machine's own loopback, where no proxy leads
+            http.trust_env = False
+        return http
+
     def close(self) -> None:
         self.http.close()
+        if self.tpu_client is not None:
+            self.tpu_client.transport.close()
 
     def send(
         self,

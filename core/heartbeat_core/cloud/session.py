@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Login, Principal, anonymous, check_endpoint, find_login
-from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline
+from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline, Timeout
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.json_fields import rows, text, texts
@@ -53,6 +53,17 @@ class ApiCall:
 
     def __str__(self) -> str:
         return f"{self.method} {self.service} {self.path}: {self.outcome}, {1e3 * self.seconds:.0f} ms, as {self.principal}"
+
+
+@dataclass
+class Exchange:
+    """What one call sends, how often, and what comes back: the HTTP ``status``, and in ``response`` the answer of requests."""
+
+    method: str = ""
+    path: str = ""
+    tries: int = 0
+    status: int | None = None
+    response: Any = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +153,8 @@ class CloudSession:
 
         Raise CloudError where there is no token.
         """
-        self.limited(lambda timeout: self.connection.authorize({}, timeout), "oauth2")
+        deadline = self.due()
+        self.limited(lambda: self.connection.authorize({}, self.timeout(deadline)), "oauth2", deadline)
         if self.principal.name is None:
             try:
                 answer = self.get("oauth2", "/v1/userinfo")
@@ -196,39 +208,58 @@ class CloudSession:
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Make one call, a read up to ``limits.tries`` times, and record it; raise CloudError."""
-        at, begun, deadline, tries = datetime.now(timezone.utc), time.monotonic(), self.due(), 0
-        status, outcome = None, "cancelled"
-        try:
-            while True:
-                tries += 1
-                try:
-                    status, answer = self.limited(
-                        lambda timeout: self.connection.send(method, service, path, params, body, timeout), service, deadline
-                    )
-                except CloudError as error:
-                    status, outcome = error.status, f"{error.status or ''} {error.reason or error.code or error.kind}".strip()
-                    wait_s = self.wait(error, tries)
-                    if not (reads and may_repeat(error) and tries < self.limits.tries and wait_s < deadline.left_s):
-                        raise
-                else:
-                    outcome = str(status)
-                    return answer
-                self.pause(wait_s, service)
-        finally:
-            took = time.monotonic() - begun
-            self.calls.append(ApiCall(method, service, path, str(self.principal), at, took, tries, status, outcome))
+        """Send one request and return the object; raise CloudError."""
+        exchange = Exchange(method, path)
 
-    def limited(self, work: Callable[[tuple[float, float]], T], service: str, deadline: Deadline | None = None) -> T:
-        """Run ``work``, which takes the times to connect and to read, within the time left and until cancelled."""
-        left_s = (deadline or self.due()).left_s
-        timeout = max(0.001, min(self.limits.connect_s, left_s)), max(0.001, min(self.limits.read_s, left_s))
+        def send(timeout: Timeout) -> dict[str, Any]:
+            exchange.status, answer = self.connection.send(method, service, path, params, body, timeout)
+            return answer
+
+        return self.carry_out(service, send, exchange, reads=reads)
+
+    def carry_out(self, service: str, send: Callable[[Timeout], T], exchange: Exchange, *, reads: bool) -> T:
+        """Call ``send`` with the times to connect and to read, for a read up to ``limits.tries`` times; record it, and raise CloudError."""
+        from google.api_core.retry import retry_target  # here: it imports requests
+
+        at, begun, deadline, outcome, waits = datetime.now(timezone.utc), time.monotonic(), self.due(), "cancelled", [0.0]
+
+        def once() -> T:
+            exchange.tries += 1
+            return send(self.timeout(deadline))
+
+        def again(error: Exception) -> bool:
+            if not (reads and isinstance(error, CloudError) and may_repeat(error)) or self.cancellation.cancelled:
+                return False
+            waits[0] = self.wait(error, exchange.tries)
+            return exchange.tries < self.limits.tries and waits[0] < deadline.left_s
+
         try:
-            return self.cancellation.run(lambda: work(timeout), left_s)
+            answer: T = self.limited(lambda: retry_target(once, again, iter(lambda: waits[0], None)), service, deadline)
+            outcome = str(exchange.status)
+        except CloudError as error:
+            exchange.status = error.status
+            outcome = f"{error.status or ''} {error.reason or error.code or error.kind}".strip()
+            raise
+        finally:
+            took, principal = time.monotonic() - begun, str(self.principal)
+            self.calls.append(
+                ApiCall(exchange.method, service, exchange.path, principal, at, took, exchange.tries, exchange.status, outcome)
+            )
+        return answer
+
+    def limited(self, work: Callable[[], T], service: str, deadline: Deadline) -> T:
+        """Run ``work`` in a thread of its own, within the time left and until cancelled; raise CloudError."""
+        try:
+            return self.cancellation.run(work, deadline.left_s)
         except Cancelled:
             raise CloudError("cancelled", "the call was cancelled before its answer came", service=service) from None
         except TimeoutError as error:
             raise CloudError("timed out", str(error), service=service) from None
+
+    def timeout(self, deadline: Deadline) -> Timeout:
+        """Return the seconds to connect and to wait for a byte from now on."""
+        left_s = max(0.001, deadline.left_s)
+        return min(self.limits.connect_s, left_s), min(self.limits.read_s, left_s)
 
     def due(self) -> Deadline:
         """Return the deadline of a call that begins now."""
@@ -240,12 +271,6 @@ class CloudSession:
         longest = self.limits.backoff_s * 2**tries
         own: float = longest * random.uniform(0.5, 1.0)
         return max(error.retry_after_s or 0.0, own)
-
-    def pause(self, seconds: float, service: str) -> None:
-        try:
-            self.cancellation.sleep(seconds)
-        except Cancelled:
-            raise CloudError("cancelled", "the call was cancelled before its answer came", service=service) from None
 
 
 def may_repeat(error: CloudError) -> bool:

@@ -1,20 +1,34 @@
-"""Cloud TPU: what the zones offer, nodes and queued resources (tpu.googleapis.com, v2)."""
+"""Cloud TPU: what the zones offer, nodes and queued resources (tpu.googleapis.com, v2), through google-cloud-tpu.
+
+The client takes a third of a second to import, so that happens at the first call. It asks for enums as numbers: a word that it does not
+know stays a number, and is shown as it. Messages are read as protocol buffers: their wrappers warn of each such number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, Scope, find_accelerator
-from heartbeat_core.cloud.errors import ERROR_INFO, redact
-from heartbeat_core.cloud.json_fields import flag, has, labels, last, rows, segment, table, text, texts, whole
-from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.cancellation import Timeout
+from heartbeat_core.cloud.errors import CloudError, redact, refusal
+from heartbeat_core.cloud.json_fields import flag, last, rows, segment, table, text, texts
+from heartbeat_core.cloud.session import MOST_PAGES, CloudSession, Exchange
 from heartbeat_core.errors import HeartbeatError
 
+if TYPE_CHECKING:
+    from heartbeat_core.cloud.connection import HttpConnection
+
+T = TypeVar("T")
+
 SERVICE = "tpu"
-PAGE = {"pageSize": "1000"}
+PAGE_SIZE = 1000
 EVERYWHERE = "-"
+UNAUTHORIZED = 401
 GONE = frozenset({"DELETING", "PREEMPTED", "TERMINATED"})
 # To nodes in these gcloud refuses to connect (googlecloudsdk/command_lib/compute/tpus/tpu_vm/ssh.py).
 CLOSED = frozenset({*GONE, "STOPPED", "STOPPING", "HIDDEN"})
@@ -101,40 +115,46 @@ class QuotaUsage:
 
 def list_zones(session: CloudSession, project: str) -> tuple[str, ...]:
     """List the zones that have TPUs of any kind."""
-    found = session.list(SERVICE, f"/v2/projects/{segment(project)}/locations", "locations", PAGE)
-    return tuple(sorted(zone for item in found.items if (zone := text(item, "locationId") or last(text(item, "name")))))
+    found, _ = read_list(session, "list_locations", "locations", lambda item, _: item.location_id or last(item.name), name=place(project))
+    return tuple(sorted(filter(None, found)))
 
 
 def list_accelerator_types(session: CloudSession, project: str, zone: str) -> tuple[str, ...]:
     """List the accelerator types that a zone offers."""
-    found = session.list(SERVICE, f"{place(project, zone)}/acceleratorTypes", "acceleratorTypes", PAGE)
-    return tuple(name for item in found.items if (name := text(item, "type") or last(text(item, "name"))))
+    parent = place(project, zone)
+    found, _ = read_list(
+        session, "list_accelerator_types", "accelerator_types", lambda item, _: item.type_ or last(item.name), parent=parent
+    )
+    return tuple(filter(None, found))
 
 
 def list_runtime_versions(session: CloudSession, project: str, zone: str) -> tuple[str, ...]:
     """List the runtime versions that a zone offers."""
-    found = session.list(SERVICE, f"{place(project, zone)}/runtimeVersions", "runtimeVersions", PAGE)
-    return tuple(name for item in found.items if (name := text(item, "version") or last(text(item, "name"))))
+    parent = place(project, zone)
+    found, _ = read_list(
+        session, "list_runtime_versions", "runtime_versions", lambda item, _: item.version or last(item.name), parent=parent
+    )
+    return tuple(filter(None, found))
 
 
 def list_nodes(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Nodes:
     """List the nodes of one zone, or of all."""
-    found = session.list(SERVICE, f"{place(project, zone)}/nodes", "nodes", PAGE)
-    return Nodes(nodes=tuple(node_of(item) for item in found.items), unreachable=found.unreachable)
+    nodes, unreachable = read_list(session, "list_nodes", "nodes", node_of, parent=place(project, zone))
+    return Nodes(nodes=nodes, unreachable=unreachable)
 
 
 def list_queued_resources(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Nodes:
     """List the queued resources of one zone, or of all."""
-    found = session.list(SERVICE, f"{place(project, zone)}/queuedResources", "queuedResources", PAGE)
-    return Nodes(queued=tuple(queued_of(item) for item in found.items), unreachable=found.unreachable)
+    queued, unreachable = read_list(session, "list_queued_resources", "queued_resources", queued_of, parent=place(project, zone))
+    return Nodes(queued=queued, unreachable=unreachable)
 
 
 def get_node(session: CloudSession, project: str, zone: str, node: str) -> Node:
-    return node_of(session.get(SERVICE, f"{place(project, zone)}/nodes/{segment(node)}"))
+    return node_of(*read_one(session, "get_node", name=f"{place(project, zone)}/nodes/{segment(node)}"))
 
 
 def get_queued_resource(session: CloudSession, project: str, zone: str, queued: str) -> QueuedResource:
-    return queued_of(session.get(SERVICE, f"{place(project, zone)}/queuedResources/{segment(queued)}"))
+    return queued_of(*read_one(session, "get_queued_resource", name=f"{place(project, zone)}/queuedResources/{segment(queued)}"))
 
 
 def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning, scope: Scope, where: str) -> QuotaUsage:
@@ -168,61 +188,212 @@ def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning
     return QuotaUsage(sure, maybe, tuple(by), tuple(doubts))
 
 
-def place(project: str, zone: str) -> str:
-    return f"/v2/projects/{segment(project)}/locations/{segment(zone)}"
+def place(project: str, zone: str | None = None) -> str:
+    return f"projects/{segment(project)}" + (f"/locations/{segment(zone)}" if zone else "")
 
 
-def node_of(answer: Any) -> Node:
-    name = text(answer, "name") or ""
+# -- calls of the client
+
+CALLS = threading.local()  # in the thread of a call, its exchange
+
+
+def client_of(connection: HttpConnection) -> Any:
+    """Return the client of a connection, which is made once."""
+    from google.api_core.client_options import ClientOptions
+    from google.cloud.tpu_v2 import TpuClient
+
+    with connection.lock:
+        if connection.tpu_client is None:
+            options = ClientOptions(api_endpoint=connection.endpoint) if connection.endpoint else None
+            client: Any = TpuClient(credentials=connection.login.credentials, transport="rest", client_options=options)
+            http = connection.prepare(client.transport._session)  # noqa: SLF001  # it has no other name
+            http.max_redirects = 0
+            http.auth = note_request
+            http.hooks["response"].append(note_answer)
+            connection.tpu_client = client
+        return connection.tpu_client
+
+
+def note_request(request: Any) -> Any:
+    """Note what is sent; as the session's authorization it also keeps a line in ~/.netrc from replacing the token."""
+    CALLS.exchange.method, CALLS.exchange.path = request.method, urlsplit(request.url).path
+    return request
+
+
+def note_answer(response: Any, **_: object) -> None:
+    """Note an answer; raise CloudError for a refusal, except for the first of a token, which the session then renews."""
+    exchange: Exchange = CALLS.exchange
+    renewed, exchange.status, exchange.response = exchange.status == UNAUTHORIZED, response.status_code, response
+    if response.status_code == UNAUTHORIZED and not renewed and "Authorization" in response.request.headers:
+        return
+    if not response.ok or response.is_redirect:
+        raise refusal(SERVICE, response.status_code, response.content, response.headers.get("Retry-After"))
+
+
+def call(session: CloudSession, method: str, /, *, reads: bool = True, **request: Any) -> tuple[Any, dict[str, Any]]:
+    """Call a method of the client; return its answer as a message, None if it does not fit, and as JSON. Raise CloudError."""
+    from google.protobuf.json_format import ParseError
+
+    from heartbeat_core.cloud.connection import failures, read_object
+
+    client, exchange = client_of(session.connection), Exchange()
+
+    def send(timeout: Timeout) -> tuple[Any, dict[str, Any]]:
+        CALLS.exchange, exchange.status = exchange, None
+        session.connection.authorize({}, timeout)
+        with failures(SERVICE):
+            try:
+                message = message_of(getattr(client, method)(request, retry=None, timeout=timeout[1]))
+            except ParseError:
+                message = None
+        return message, read_object(exchange.response.content, SERVICE)
+
+    return session.carry_out(SERVICE, send, exchange, reads=reads)
+
+
+def message_of(reply: Any) -> Any:
+    """Return the protocol buffer in a reply: of one page of a list, of an operation, or of a resource."""
+    reply = next(reply.pages) if hasattr(reply, "pages") else getattr(reply, "operation", reply)
+    return type(reply).pb(reply) if hasattr(type(reply), "pb") else reply
+
+
+def read_one(session: CloudSession, method: str, /, **request: Any) -> tuple[Any, dict[str, Any]]:
+    """Call a method that returns one resource; raise CloudError."""
+    message, answer = call(session, method, **request)
+    if message is None:
+        raise CloudError("garbled", "its fields are not those of google.cloud.tpu.v2", service=SERVICE)
+    return message, answer
+
+
+def read_list(
+    session: CloudSession, method: str, name: str, read: Callable[[Any, Mapping[str, Any]], T], /, **request: Any
+) -> tuple[tuple[T, ...], tuple[str, ...]]:
+    """Read every page of the list ``name``; return what ``read`` makes of its items, and the places that did not answer.
+
+    An item that does not fit is left out: it does not cost the others of its page.
+    """
+    found: list[T] = []
+    unreachable: list[str] = []
+    token = ""
+    for _ in range(MOST_PAGES):
+        page, answer = call(session, method, **request, page_size=PAGE_SIZE, page_token=token)
+        key = name.partition("_")[0] + name.partition("_")[2].title()
+        items = zip(getattr(page, name), rows(answer, key), strict=True) if page is not None else one_by_one(key, rows(answer, key))
+        found += [read(message, item) for message, item in items]
+        unreachable += texts(answer, "unreachable")
+        previous, token = token, text(answer, "nextPageToken") or ""
+        if not token:
+            return tuple(found), tuple(dict.fromkeys(unreachable))
+        if token == previous:
+            break
+    raise CloudError("garbled", f"the pages of {name} do not end", service=SERVICE)
+
+
+def one_by_one(key: str, items: tuple[Mapping[str, Any], ...]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """Yield each item of a list that can be read, as a message and as JSON."""
+    for item in items:
+        message = parsed(key, item)
+        if message is not None:
+            yield message, item
+
+
+def parsed(key: str, item: Mapping[str, Any]) -> Any:
+    """Read an item of the list called ``key`` as a message, None if it does not fit."""
+    from google.cloud import tpu_v2
+    from google.cloud.location.locations_pb2 import Location
+    from google.longrunning.operations_pb2 import Operation as OperationMessage
+    from google.protobuf.json_format import ParseDict, ParseError
+
+    kinds: dict[str, Any] = {
+        "locations": Location, "operations": OperationMessage, "nodes": tpu_v2.Node.pb(),
+        "queuedResources": tpu_v2.QueuedResource.pb(),
+        "acceleratorTypes": tpu_v2.AcceleratorType.pb(),
+        "runtimeVersions": tpu_v2.RuntimeVersion.pb(),
+    }  # fmt: skip
+    try:
+        return ParseDict(item, kinds[key](), ignore_unknown_fields=True)
+    except ParseError:
+        return None
+
+
+def words_of(resource: Node | QueuedResource) -> Any:
+    """Return all that Google said of a resource, with the names of the numbers that stand for them."""
+    from google.protobuf.json_format import MessageToDict
+
+    message = parsed("nodes" if isinstance(resource, Node) else "queuedResources", resource.answer)
+    return merged(resource.answer, MessageToDict(message) if message is not None else {})
+
+
+def merged(said: Any, words: Any) -> Any:
+    """Replace numbers in ``said`` by the words that stand in their place in ``words``."""
+    if isinstance(said, Mapping):
+        return {key: merged(value, words.get(key) if isinstance(words, Mapping) else None) for key, value in said.items()}
+    if isinstance(said, list):
+        return [merged(value, word) for value, word in zip(said, words if isinstance(words, list) else [None] * len(said), strict=True)]
+    return words if isinstance(said, int) and isinstance(words, str) else said
+
+
+# -- messages
+
+
+def word(message: Any, name: str) -> str | None:
+    """Return the word of an enum, None for the unspecified one, and the number for one that the client does not know."""
+    number = getattr(message, name)
+    known = message.DESCRIPTOR.fields_by_name[name].enum_type.values_by_number.get(number)
+    return (known.name if known else str(number)) if number else None
+
+
+def moment_of(message: Any, name: str) -> str | None:
+    return getattr(message, name).ToJsonString() if message.HasField(name) else None
+
+
+def node_of(message: Any, answer: Mapping[str, Any]) -> Node:
+    scheduling = message.scheduling_config
     return Node(
-        id=last(name),
-        zone=zone_of(name),
-        state=text(answer, "state"),
-        health=text(answer, "health"),
-        health_description=text(answer, "healthDescription"),
-        accelerator_type=text(answer, "acceleratorType"),
-        runtime_version=text(answer, "runtimeVersion"),
-        provisioning=provisioning_of(
-            spot=bool(flag(answer, "schedulingConfig", "spot") or flag(answer, "schedulingConfig", "preemptible")),
-            reserved=bool(flag(answer, "schedulingConfig", "reserved")),
-        ),
-        endpoints=tuple(
-            Endpoint(text(row, "ipAddress"), text(row, "accessConfig", "externalIp")) for row in rows(answer, "networkEndpoints")
-        ),
-        service_account=text(answer, "serviceAccount", "email"),
-        scopes=texts(answer, "serviceAccount", "scope"),
-        created=text(answer, "createTime"),
-        queued_resource=last(text(answer, "queuedResource")) or None,
+        id=last(message.name),
+        zone=zone_of(message.name),
+        state=word(message, "state"),
+        health=word(message, "health"),
+        health_description=message.health_description or None,
+        accelerator_type=message.accelerator_type or None,
+        runtime_version=message.runtime_version or None,
+        provisioning=provisioning_of(spot=scheduling.spot or scheduling.preemptible, reserved=scheduling.reserved),
+        endpoints=tuple(Endpoint(each.ip_address or None, each.access_config.external_ip or None) for each in message.network_endpoints),
+        service_account=message.service_account.email or None,
+        scopes=tuple(message.service_account.scope),
+        created=moment_of(message, "create_time"),
+        queued_resource=last(message.queued_resource) or None,
         symptoms=tuple(
-            Symptom(text(row, "symptomType"), text(row, "details"), text(row, "workerId"), text(row, "createTime"))
-            for row in rows(answer, "symptoms")
+            Symptom(word(each, "symptom_type"), each.details or None, each.worker_id or None, moment_of(each, "create_time"))
+            for each in message.symptoms
         ),
-        labels=labels(answer, "labels"),
-        topology=text(answer, "acceleratorConfig", "topology"),
-        answer=answer if isinstance(answer, dict) else {},
+        labels=dict(message.labels),
+        topology=message.accelerator_config.topology or None,
+        answer=answer,
     )
 
 
-def queued_of(answer: Any) -> QueuedResource:
-    name, specs = text(answer, "name") or "", rows(answer, "tpu", "nodeSpec")
-    reserved = bool(flag(answer, "guaranteed", "reserved") or text(answer, "reservationName"))
+def queued_of(message: Any, answer: Mapping[str, Any]) -> QueuedResource:
+    specs = message.tpu.node_spec
+    reserved = bool(flag(answer, "guaranteed", "reserved") or message.reservation_name)  # the first is of v2alpha1
     return QueuedResource(
-        id=last(name),
-        zone=zone_of(name),
-        state=text(answer, "state", "state"),
-        accelerator_types=tuple(kind for spec in specs if (kind := text(spec, "node", "acceleratorType")) for _ in range(copies(spec))),
-        nodes=tuple(node for spec in specs if (node := text(spec, "nodeId"))),
-        provisioning=provisioning_of(spot=has(answer, "spot"), reserved=reserved),
-        created=text(answer, "createTime"),
-        runtime_version=next((version for spec in specs if (version := text(spec, "node", "runtimeVersion"))), None),
-        problem=text(answer, "state", "failedData", "error", "message"),
-        answer=answer if isinstance(answer, dict) else {},
+        id=last(message.name),
+        zone=zone_of(message.name),
+        state=word(message.state, "state"),
+        accelerator_types=tuple(spec.node.accelerator_type for spec in specs if spec.node.accelerator_type for _ in range(copies(spec))),
+        nodes=tuple(spec.node_id for spec in specs if spec.node_id),
+        provisioning=provisioning_of(spot=message.HasField("spot"), reserved=reserved),
+        created=moment_of(message, "create_time"),
+        runtime_version=next((spec.node.runtime_version for spec in specs if spec.node.runtime_version), None),
+        problem=message.state.failed_data.error.message or None,
+        answer=answer,
     )
 
 
-def copies(spec: Mapping[str, Any]) -> int:
+def copies(spec: Any) -> int:
     """Read how many nodes one specification asks for."""
-    return min(max(1, whole(spec, "multisliceParams", "nodeCount") or 1), 1000)
+    count: int = spec.multislice_params.node_count
+    return min(max(1, count), 1000)
 
 
 def provisioning_of(*, spot: bool, reserved: bool) -> Provisioning:
@@ -262,56 +433,77 @@ class Operation:
 
 def get_operation(session: CloudSession, name: str) -> Operation:
     """Read one operation by its full name."""
-    path = "/".join(segment(part) for part in name.split("/"))
-    return operation_of(session.get(SERVICE, f"/v2/{path}"))
+    return operation_of(*call(session, "get_operation", name="/".join(segment(part) for part in name.split("/"))))
 
 
 def list_operations(session: CloudSession, project: str, zone: str) -> tuple[Operation, ...]:
     """List the operations of a zone, those that have ended included for as long as Google keeps them."""
-    found = session.list(SERVICE, f"{place(project, zone)}/operations", "operations", PAGE)
-    return tuple(operation_of(item) for item in found.items)
+    return read_list(session, "list_operations", "operations", operation_of, name=place(project, zone))[0]
 
 
-def operation_of(answer: Any) -> Operation:
+def operation_of(message: Any, answer: Mapping[str, Any]) -> Operation:
+    """Read an operation; one with a part of an unknown type, whose message is None, is read without the parts that have types."""
+    from google.cloud.tpu_v2 import OperationMetadata
+
+    if message is None:
+        error = {key: value for key, value in table(answer, "error").items() if key != "details"}
+        message = parsed(
+            "operations", {**{key: answer[key] for key in ("name", "done") if key in answer}, **({"error": error} if error else {})}
+        )
+    if message is None:
+        raise CloudError("garbled", "this is no operation", service=SERVICE)
+    metadata = OperationMetadata.pb()()
+    message.metadata.Unpack(metadata)
     return Operation(
-        name=text(answer, "name") or "",
-        done=flag(answer, "done") or False,
-        verb=text(answer, "metadata", "verb"),
-        target=text(answer, "metadata", "target"),
-        created=text(answer, "metadata", "createTime"),
-        ended=text(answer, "metadata", "endTime"),
-        detail=text(answer, "metadata", "statusDetail"),
-        error=error_of(answer.get("error")) if has(answer, "error") else None,
+        name=message.name,
+        done=message.done,
+        verb=metadata.verb or None,
+        target=metadata.target or None,
+        created=moment_of(metadata, "create_time"),
+        ended=moment_of(metadata, "end_time"),
+        detail=metadata.status_detail or None,
+        error=error_of(message.error) if message.HasField("error") else None,
     )
 
 
 def error_of(status: Any) -> OperationError:
     """Read a google.rpc.Status."""
-    info = next((detail for detail in rows(status, "details") if detail.get("@type") == ERROR_INFO), {})
-    metadata = {key: value for key, value in table(info, "metadata").items() if isinstance(value, str)}
+    from google.rpc.error_details_pb2 import ErrorInfo
+
+    info = ErrorInfo()
+    for detail in status.details:
+        if detail.Unpack(info):
+            break
     return OperationError(
-        text(status, "message") or "Google does not say why", whole(status, "code"), reason=text(info, "reason"), metadata=metadata
+        status.message or "Google does not say why", status.code or None, reason=info.reason or None, metadata=dict(info.metadata)
     )
 
 
 def create_node(session: CloudSession, project: str, zone: str, node: str, body: Mapping[str, Any]) -> Operation:
-    """Ask for a TPU VM; the node's id is all that tells one request from another: this API has no id of requests."""
-    return operation_of(session.post(SERVICE, f"{place(project, zone)}/nodes", body, {"nodeId": node}))
+    """Ask for a TPU VM; the node's id is all that tells one request from another: this method takes no id of requests."""
+    return change(session, "create_node", parent=place(project, zone), node_id=node, node=body)
 
 
 def create_queued_resource(session: CloudSession, project: str, zone: str, queued: str, body: Mapping[str, Any]) -> Operation:
     """Ask for a TPU VM as soon as there is one."""
-    return operation_of(session.post(SERVICE, f"{place(project, zone)}/queuedResources", body, {"queuedResourceId": queued}))
+    request = {"parent": place(project, zone), "queued_resource_id": queued, "queued_resource": body, "request_id": str(uuid.uuid4())}
+    return change(session, "create_queued_resource", **request)
 
 
 def change_node(session: CloudSession, project: str, zone: str, node: str, verb: Literal["start", "stop"]) -> Operation:
-    return operation_of(session.post(SERVICE, f"{place(project, zone)}/nodes/{segment(node)}:{verb}", {}))
+    return change(session, f"{verb}_node", name=f"{place(project, zone)}/nodes/{segment(node)}")
 
 
 def delete_node(session: CloudSession, project: str, zone: str, node: str) -> Operation:
-    return operation_of(session.delete(SERVICE, f"{place(project, zone)}/nodes/{segment(node)}"))
+    return change(session, "delete_node", name=f"{place(project, zone)}/nodes/{segment(node)}")
 
 
 def delete_queued_resource(session: CloudSession, project: str, zone: str, queued: str) -> Operation:
     """Delete a queued resource with its nodes: without ``force`` one that holds nodes is not deleted."""
-    return operation_of(session.delete(SERVICE, f"{place(project, zone)}/queuedResources/{segment(queued)}", {"force": "true"}))
+    name = f"{place(project, zone)}/queuedResources/{segment(queued)}"
+    return change(session, "delete_queued_resource", name=name, force=True, request_id=str(uuid.uuid4()))
+
+
+def change(session: CloudSession, method: str, /, **request: Any) -> Operation:
+    """Send a request that changes something, once, and return its operation; raise CloudError."""
+    return operation_of(*call(session, method, reads=False, **request))

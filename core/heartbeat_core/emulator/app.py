@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from heartbeat_core.emulator import billing, compute, iam, operations, quotas, resource_manager, service_usage, tpu, tpu_locations
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, numbered
 from heartbeat_core.emulator.router import Router, admit, routes_of
 from heartbeat_core.emulator.scenario import Edit, Faults, Mishap
 from heartbeat_core.emulator.state import Cloud, timestamp
@@ -100,7 +100,8 @@ class Emulator:
         for edit in self.cloud.scenario.edits:
             if re.fullmatch(edit.path, call.path):
                 answer = edited(answer, edit)
-        return 200, answer
+        by_number = route.service == tpu_locations.TPU and call.query.get("$alt", "").endswith("enum-encoding=int")
+        return 200, numbered(answer) if by_number else answer
 
     async def endpoint(self, request: Request) -> Response:
         """Answer over HTTP, or fail as the scenario wants it."""

@@ -164,7 +164,9 @@ class EmulatedNode:
 
     @property
     def external(self) -> bool:
-        return bool((self.body.get("networkConfig") or {}).get("enableExternalIps", True))
+        """Return whether it has external addresses: clients leave out a field that is false."""
+        config = self.body.get("networkConfig")
+        return True if config is None else bool(config.get("enableExternalIps"))
 
 
 @dataclass

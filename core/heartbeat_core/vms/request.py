@@ -179,28 +179,26 @@ class CreateRequest:
             yield "--labels=" + ",".join(f"{key}={self.labels[key]}" for key in sorted(self.labels))
 
     def body(self) -> dict[str, Any]:
-        """Return the body of the request, as gcloud sends it; raise HeartbeatError if the start-up script cannot be read."""
-        network = {"enableExternalIps": self.external_ip, "network": self.network or "default"}
+        """Return the node or queued resource to create, as gcloud asks for it; raise HeartbeatError if the script cannot be read."""
+        network = {"enable_external_ips": self.external_ip, "network": self.network or "default", "subnetwork": self.subnetwork}
         node: dict[str, Any] = {
-            "acceleratorType": self.accelerator_type,
-            "runtimeVersion": self.runtime_version,
-            "networkConfig": {**network, "subnetwork": self.subnetwork} if self.subnetwork else network,
+            "accelerator_type": self.accelerator_type,
+            "runtime_version": self.runtime_version,
+            "network_config": network,
             "metadata": {"startup-script": read_script(self.startup_script)} if self.startup_script else {},
+            "labels": dict(self.labels),
         }
-        if self.labels:
-            node["labels"] = dict(self.labels)
-        if self.service_account:
-            node["serviceAccount"] = {"email": self.service_account}
+        if self.service_account or self.queued:
+            node["service_account"] = {"email": self.service_account}
         if not self.queued:
-            scheduling = {"preemptible": False, "reserved": self.provisioning == "reserved", "spot": self.provisioning == "spot"}
-            return {**node, "schedulingConfig": scheduling, "shieldedInstanceConfig": {"enableSecureBoot": False}}
-        node.setdefault("serviceAccount", {})
+            scheduling = {"reserved": self.provisioning == "reserved", "spot": self.provisioning == "spot"}
+            return {**node, "scheduling_config": scheduling, "shielded_instance_config": {"enable_secure_boot": False}}
         place = f"projects/{self.project}/locations/{self.zone}"
-        queued: dict[str, Any] = {"tpu": {"nodeSpec": [{"parent": place, "nodeId": self.name, "node": node}]}}
+        queued: dict[str, Any] = {"tpu": {"node_spec": [{"parent": place, "node_id": self.name, "node": node}]}}
         if self.provisioning == "spot":
             queued["spot"] = {}
         if self.provisioning == "reserved":
-            queued["reservationName"] = f"{place}/reservations/-"
+            queued["reservation_name"] = f"{place}/reservations/-"
         return queued
 
     def words(self) -> dict[str, str]:

@@ -29,7 +29,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 READERS: tuple[Callable[[Any], object], ...] = (
     billing.billing_of, compute.region_of, iam.account_of, projects.policy_of, projects.project_of, quotas.quota_of,
-    services.api_of, tpu.node_of, tpu.queued_of,
+    services.api_of,
 )  # fmt: skip
 
 
@@ -152,21 +152,22 @@ def test_places_and_what_they_offer_are_listed(server: Any, session: CloudSessio
 
 def test_a_node_is_read_and_new_words_are_kept(server: Any, session: CloudSession, answer: Any) -> None:
     body = {
-        "name": "projects/p/locations/us-central1-b/nodes/llm", "state": "DREAMING", "health": "PONDEROUS", "acceleratorType": "v6e-1",
+        "name": "projects/p/locations/us-central1-b/nodes/llm", "state": 99, "health": 1, "acceleratorType": "v6e-1",
         "runtimeVersion": "v2-alpha-tpuv6e", "schedulingConfig": {"spot": True}, "serviceAccount": {"email": "a@b", "scope": ["s"]},
         "networkEndpoints": [{"ipAddress": "10.0.0.2", "accessConfig": {"externalIp": "203.0.113.5"}}, {}],
-        "symptoms": [{"symptomType": "LOW_MEMORY", "workerId": "0"}], "labels": {"a": "b", "c": 7},
+        "symptoms": [{"symptomType": 1, "workerId": "0"}], "labels": {"a": "b"}, "newField": {"x": 1},
         "queuedResource": "projects/p/locations/us-central1-b/queuedResources/q",
     }  # fmt: skip
     server.say(answer(body={"nodes": [body, {}], "unreachable": ["us-west1-c"]}))
     found = tpu.list_nodes(session, "p")
     node, bare = found.nodes
     assert found.unreachable == ("us-west1-c",)
-    assert (node.id, node.zone, node.state, node.health, node.provisioning) == ("llm", "us-central1-b", "DREAMING", "PONDEROUS", "spot")
+    assert (node.id, node.zone, node.state, node.health, node.provisioning) == ("llm", "us-central1-b", "99", "HEALTHY", "spot")
     assert node.endpoints == (tpu.Endpoint("10.0.0.2", "203.0.113.5"), tpu.Endpoint(None, None))
     assert (node.queued_resource, node.symptoms[0].kind, node.labels) == ("q", "LOW_MEMORY", {"a": "b"})
     assert (bare.id, bare.zone, bare.state, bare.provisioning) == ("", "", None, "on-demand")
-    assert server.asked[0].path == "/v2/projects/p/locations/-/nodes?pageSize=1000"
+    assert tpu.words_of(node) == {**body, "health": "HEALTHY", "symptoms": [{"symptomType": "LOW_MEMORY", "workerId": "0"}]}
+    assert server.asked[0].path.startswith("/v2/projects/p/locations/-/nodes?pageSize=1000")
 
 
 def test_a_queued_resource_is_read(server: Any, session: CloudSession, answer: Any) -> None:

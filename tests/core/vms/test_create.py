@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.cloud.tpu import create_node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import Creation, create
 from heartbeat_core.vms.operation import VmError
@@ -59,7 +60,7 @@ def test_a_zone_that_is_gone_for_a_while_ends_no_watch(opened: Any, befall: Any)
     assert cloud.create().state == "READY"  # by the node alone
     cloud = opened("ready", befall("GET", "/nodes/.+", "forbid", times=3))
     watched = Creation(cloud.session, replace(cloud.request, name="c"), cloud.steps.append, cloud.patience)
-    cloud.session.post("tpu", f"/v2/projects/demo-project/locations/{HERE[0]}/nodes", cloud.request.body(), {"nodeId": "c"})
+    create_node(cloud.session, "demo-project", HERE[0], "c", cloud.request.body())
     assert watched.watch().state == "READY"
     assert cloud.told[:2] == ["lost", "back"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.cloud.tpu import create_node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.zone_search import search_zones
@@ -81,9 +82,7 @@ def test_two_are_never_kept_quiet(opened: Any, befall: Any) -> None:
 
 def test_one_that_is_being_made_already_is_watched_instead(opened: Any) -> None:
     cloud = opened("ready")
-    path = f"/v2/projects/demo-project/locations/{FULL}/nodes"
-    body = replace(cloud.request, zone=FULL).body()
-    cloud.session.post("tpu", path, body, {"nodeId": "llm-tpu-vm"})
+    create_node(cloud.session, "demo-project", FULL, "llm-tpu-vm", replace(cloud.request, zone=FULL).body())
     made = go(cloud, EMPTY, FULL)
     assert (made.zone, made.state) == (FULL, "READY")
     assert "sent" not in cloud.told
@@ -122,8 +121,7 @@ def test_it_ends_when_its_time_is_over(opened: Any) -> None:
 
 def test_where_nothing_comes_of_one_that_was_there_it_goes_on(opened: Any) -> None:
     cloud = opened("stockout", speed=40.0)  # somebody, such as we before, has asked for one where there is none left
-    path = f"/v2/projects/demo-project/locations/{EMPTY}/nodes"
-    cloud.session.post("tpu", path, cloud.request.body(), {"nodeId": "llm-tpu-vm"})
+    create_node(cloud.session, "demo-project", EMPTY, "llm-tpu-vm", cloud.request.body())
     assert go(cloud, EMPTY, FULL).zone == FULL
     assert "there" in cloud.told
     assert cloud.names() == [(FULL, "llm-tpu-vm")]

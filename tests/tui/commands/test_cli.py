@@ -35,14 +35,14 @@ def imported(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["bench", "--help"], ["devices", "--help"], ["replay", "--help"]])
 def test_help_costs_next_to_nothing(arguments: list[str]) -> None:
-    assert not imported(*arguments) & {"textual", "rich", "torch", "numpy", "platformdirs", "asyncio"}
+    assert not imported(*arguments) & {"textual", "rich", "torch", "numpy", "platformdirs", "asyncio", "google"}
 
 
 def test_a_headless_run_has_neither_screen_nor_torch(fake_worker: Any) -> None:
     body = "start(); beat(0, *range(1, 40)); tell('ended', reason='done')"
     loaded = imported("bench", "--json", "--no-save", "--python", fake_worker(body))
     assert "numpy" in loaded  # it did come as far as the statistics
-    assert not loaded & {"textual", "torch", "rich"}
+    assert not loaded & {"textual", "torch", "rich", "google"}
 
 
 def test_help_names_every_command_and_the_exit_codes() -> None:

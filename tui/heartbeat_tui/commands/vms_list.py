@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from heartbeat_core.cloud.tpu import EVERYWHERE
+from heartbeat_core.cloud.tpu import EVERYWHERE, words_of
 from heartbeat_core.columns import text_table
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.vms.columns import COLUMNS, vm_rows
@@ -81,11 +81,11 @@ def run_describe(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         resource = find_resource(scope, interruptible(scope.session, lambda: read_inventory(scope)), args.name, queued=args.queued)
     if args.json:
-        print(json.dumps({"schema": SCHEMA, "emulated": scope.label or None, "answer": dict(resource.answer)}, indent=1))
+        print(json.dumps({"schema": SCHEMA, "emulated": scope.label or None, "answer": words_of(resource)}, indent=1))
     else:
         if scope.label:
             print(f"# {scope.label}")
-        print("\n".join(as_yaml(resource.answer)))
+        print("\n".join(as_yaml(words_of(resource))))
     return 0
 
 
