@@ -121,7 +121,7 @@ def test_cloud_quotas(emulator: EmulatorThread) -> None:
 
 def test_the_emulator_has_the_numbers_of_every_enum() -> None:
     states, symptoms = tpu_v2.QueuedResourceState, tpu_v2.Symptom
-    kinds = {
+    kinds: dict[str, Any] = {
         "state": tpu_v2.Node.State, "queued state": states.State, "health": tpu_v2.Node.Health, "apiVersion": tpu_v2.Node.ApiVersion,
         "stateInitiator": states.StateInitiator, "symptomType": symptoms.SymptomType, "mode": tpu_v2.AttachedDisk.DiskMode,
         "type": tpu_v2.AcceleratorConfig.Type,
