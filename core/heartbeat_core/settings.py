@@ -28,32 +28,32 @@ COMMAND_LINE = "the command line"
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
-def at_least(least: int, default: int | None, most: int) -> Any:
-    """Return a dataclass field for a whole number from ``least`` to ``most``."""
-    return field(default=default, metadata={"range": (least, most)})
+def setting(about: str, default: object, **limits: object) -> Any:
+    """Return the dataclass field of a setting; ``about`` says what it does, ``limits`` are its ``range`` or ``choices``."""
+    return field(default=default, metadata={"about": about, **limits})
 
 
 @dataclass(frozen=True)
 class BeatSettings:
     """The defaults of a run; "auto" is the TPU where the PCI bus shows one, else the CPU."""
 
-    backend: str = field(default="auto", metadata={"choices": ("auto", *BACKENDS)})
-    method: Method = "synchronized"
-    iterations: int = at_least(1, 100, LONGEST_RUN)
-    warmup: int = at_least(0, 5, LONGEST_RUN)
-    batch: int = at_least(1, 128, LARGEST_DIMENSION)
-    hidden: int = at_least(1, 4096, LARGEST_DIMENSION)
-    intermediate: int = at_least(1, 16384, LARGEST_DIMENSION)
-    dtype: Dtype = "float32"
-    precision: Precision = "default"
-    threads: int | None = at_least(1, None, 4096)
+    backend: str = setting("what computes the product", "auto", choices=("auto", *BACKENDS))
+    method: Method = setting("how an iteration is timed", "synchronized")
+    iterations: int = setting("timed iterations of a run", 100, range=(1, LONGEST_RUN))
+    warmup: int = setting("iterations before the timed ones", 5, range=(0, LONGEST_RUN))
+    batch: int = setting("rows of the input", 128, range=(1, LARGEST_DIMENSION))
+    hidden: int = setting("columns of the input, rows of the weights", 4096, range=(1, LARGEST_DIMENSION))
+    intermediate: int = setting("columns of the weights", 16384, range=(1, LARGEST_DIMENSION))
+    dtype: Dtype = setting("the type of the numbers", "float32")
+    precision: Precision = setting("of float32 products on a TPU", "default")
+    threads: int | None = setting("CPU threads; empty: as torch chooses", None, range=(1, 4096))
 
 
 @dataclass(frozen=True)
 class BackendSettings:
     """The interpreter a backend's worker runs under; empty for the one it finds by itself."""
 
-    python: str = ""
+    python: str = setting("the Python of the worker; empty: found by itself", "")
 
 
 if TYPE_CHECKING:
@@ -66,36 +66,36 @@ else:  # a section for each row of the table of backends
 class RecordingsSettings:
     """Whether and where runs are kept; ``folder`` is empty for the user's data folder, the limit is for all together."""
 
-    save: bool = True
-    limit_mib: int = at_least(0, 1024, 10**9)
-    folder: str = ""
+    save: bool = setting("whether runs are kept", True)  # the default, as in field()
+    limit_mib: int = setting("MiB of all recordings; then the oldest go", 1024, range=(0, 10**9))
+    folder: str = setting("where runs are kept; empty: the user's data folder", "")
 
 
 @dataclass(frozen=True)
 class TelemetrySettings:
     """Whether runs on a TPU ask the chip for memory and duty cycle; a ``port`` set here is asked beside every run of the xla backend."""
 
-    watch: bool = True
-    port: int | None = at_least(1, None, 65535)
+    watch: bool = setting("ask a TPU for memory and duty cycle during runs", True)
+    port: int | None = setting("where every run of xla asks; empty: libtpu's own", None, range=(1, 65535))
 
 
 @dataclass(frozen=True)
 class ScreenSettings:
-    theme: str = ""
-    reduced_motion: bool = False
+    theme: str = setting("the colours; ctrl+p, Theme lists them", "")
+    reduced_motion: bool = setting("whether nothing on the screen moves by itself", False)
 
 
 @dataclass(frozen=True)
 class CloudSettings:
     """The TPU VM to be ready for; what is empty is looked for where ``cloud.target`` says."""
 
-    project: str = ""
-    zone: str = ""
-    accelerator_type: str = ""
-    runtime_version: str = ""
-    provisioning: Literal["", "on-demand", "spot", "reserved"] = ""
-    tpu_name: str = ""
-    service_account: str = ""
+    project: str = setting("the project; empty: gcloud's", "")
+    zone: str = setting("the zone, such as us-central1-b", "")
+    accelerator_type: str = setting("the TPU, such as v6e-1", "")
+    runtime_version: str = setting("the software of the TPU VM", "")
+    provisioning: Literal["", "on-demand", "spot", "reserved"] = setting("how the TPU is paid", "")
+    tpu_name: str = setting("the name of the TPU VM", "")
+    service_account: str = setting("the e-mail address the TPU VM runs as", "")
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ class RemoteSettings:
     the interpreter in it.
     """
 
-    way: Literal["auto", "external", "internal", "iap"] = "auto"
-    ssh_flags: str = ""
-    folder: str = ".heartbeat-tui"
-    python: str = ""
+    way: Literal["auto", "external", "internal", "iap"] = setting("the address that ssh uses", "auto")
+    ssh_flags: str = setting("more flags of ssh", "")
+    folder: str = setting("the folder on the TPU VM, from the home", ".heartbeat-tui")
+    python: str = setting("the Python on the TPU VM; empty: from set-up", "")
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,7 @@ class Key:
     type: type[bool | int | str]
     choices: tuple[str, ...] = ()
     range: tuple[int, int] = (0, 0)
+    about: str = ""
 
     @property
     def expected(self) -> str:
@@ -193,7 +194,7 @@ def key_of(hint: Any, limits: Mapping[str, Any]) -> Key:
     parts = get_args(hint) if get_origin(hint) not in (Literal, None) else (hint,)
     choices = limits.get("choices") or tuple(choice for part in parts if get_origin(part) is Literal for choice in get_args(part))
     kinds = [part for part in parts if part in (bool, int, str)]
-    return Key(kinds[0] if kinds else str, choices, limits.get("range", (0, 0)))
+    return Key(kinds[0] if kinds else str, choices, limits.get("range", (0, 0)), limits.get("about", ""))
 
 
 KEYS: dict[str, Key] = keys_of(Settings)
@@ -325,14 +326,17 @@ class SettingRow:
     default: object
     source: str
     expected: str
+    about: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"key": self.key, "value": self.value, "default": self.default, "source": self.source, "expected": self.expected}
+        return vars(self)
 
 
 def list_settings(settings: Settings) -> tuple[SettingRow, ...]:
     """Return every setting in the order of the documentation."""
-    return tuple(SettingRow(key, settings[key], DEFAULTS[key], settings.source(key), kind.expected) for key, kind in KEYS.items())
+    return tuple(
+        SettingRow(key, settings[key], DEFAULTS[key], settings.source(key), kind.expected, kind.about) for key, kind in KEYS.items()
+    )
 
 
 def text_of(value: object) -> str:

@@ -72,7 +72,7 @@ async def test_what_the_environment_sets_says_that_the_file_will_not_hold(
     async with theatre() as stage:
         stage.app.settings = load_settings()
         await stage.press("comma")
-        assert "by HEARTBEAT_BEAT_BATCH, default 128" in stage.text()
+        assert "by HEARTBEAT_BEAT_BATCH · rows of the input · 1 to" in stage.text()
         stage.app.screen.query_one("#field-beat-batch", Input).value = "9"
         await stage.settle()
         assert "! HEARTBEAT_BEAT_BATCH overrides the file" in stage.text()

@@ -111,7 +111,7 @@ def test_ctrl_c_asks_and_then_leaves_no_worker_behind(beating: Terminal, watch_p
     gone = watch_process(beating.worker())
     beating.type(b"\x03")
     beating.read_until(rb"Stop and leave")
-    beating.type(b"y")
+    beating.type(b"\r")
     beating.drain()
     assert beating.program.wait(PATIENCE_S) == 0
     assert gone()

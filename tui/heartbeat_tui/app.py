@@ -287,5 +287,7 @@ class HeartbeatApp(App[None]):
             binding = active.binding
             if active.enabled and binding.id and binding.action not in seen:
                 seen.add(binding.action)
-                yield SystemCommand(binding.description, binding.tooltip, partial(self.run_action, binding.action, active.node))
+                key = self.get_key_display(binding)
+                act = partial(self.run_action, binding.action, active.node)
+                yield SystemCommand(f"{binding.description} ({key})", binding.tooltip, act)
         yield SystemCommand("Theme", "dark, light, and Textual's own", self.action_change_theme)

@@ -111,7 +111,7 @@ async def test_the_run_that_is_missing_is_offered_made_and_compared(hall: OpenHa
         asked = plain(stage.text())
         assert "There is no run on torch_xla's device to compare here with. Make it now?" in asked
         assert "rehearses on the CPU" in asked
-        await stage.press("y")
+        await stage.press("enter")
         await stage.open()
         assert stage.app.current_mode == "heartbeat"
         assert stage.run.config.backend == "xla"

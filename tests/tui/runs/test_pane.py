@@ -198,7 +198,7 @@ async def test_nothing_is_deleted_before_it_has_been_said(hall: OpenHall, folder
         assert "three, two:" in asked
         await stage.press("n")
         assert all(path.exists() for path in paths)
-        await stage.press("d", "y")
+        await stage.press("d", "enter")
         await stage.settle()
         assert [path.exists() for path in paths] == [True, False, False]
         assert "1 run " in stage.text()
@@ -214,7 +214,7 @@ async def test_a_file_that_cannot_be_deleted_is_said_and_the_pane_goes_on(
 
     async with hall() as stage:
         monkeypatch.setattr(Path, "unlink", refuse)
-        await stage.press("d", "y")
+        await stage.press("d", "enter")
         await stage.settle()
         assert "Permission denied" in stage.text()
         assert "stuck" in stage.line("➤")

@@ -326,7 +326,7 @@ async def test_leaving_says_what_is_under_way(vms: Open) -> None:
         await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape", "q")
         assert "under way: create llm-tpu-vm" in stage.words()
-        await stage.press("y")
+        await stage.press("enter")
         await until(lambda: not stage.app.is_running, "the end of the app")
         assert not stage.fleet.jobs.under_way()
 

@@ -83,7 +83,7 @@ async def test_leaving_says_that_a_set_up_is_under_way_and_ends_it(vms: Open) ->
         await stage.until(lambda: dialog.output, "what the command says")
         await stage.press("ctrl+q")
         assert "llm-tpu-vm is being set up" in stage.words()
-        await stage.press("y")
+        await stage.press("enter")
     assert dialog.command_run is not None
     assert dialog.command_run.process is not None
     assert dialog.command_run.process.wait(30)

@@ -17,7 +17,7 @@ from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
 
-COLUMNS = (("latency", 9), ("95 % CI", 14), ("computed", 14), ("moved", 10), ("of peak", 8))
+TITLES = ("latency", "95 % CI", "computed", "moved", "of peak")
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
 
 
@@ -89,29 +89,39 @@ class SweepBody(Container):
 def table(swept: Swept) -> list[Content]:
     """Write one line a point, under a header."""
     names = [axis.name for axis in swept.axes]
-    widths = [max(len(axis.name), *(len(written(value)) for value in axis.values)) + 2 for axis in swept.axes]
-    header = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
-    lines = [styled(header + "".join(f"{title:>{width}}" for title, width in COLUMNS), "quiet")]
-    for point in swept.points:
-        values = "".join(f"{written(point.values[name]):>{width}}" for name, width in zip(names, widths, strict=True))
-        lines.append(Content.assemble(styled(values, "strong"), *figures_of(point)))
+    rows = [([written(point.values[name]) for name in names], figures_of(point)) for point in swept.points]
+    columns = zip((*names, *TITLES), *((*values, *(figures or [""] * len(TITLES))) for values, figures in rows), strict=True)
+    widths = [max(map(len, column)) + 2 for column in columns]
+    lines = [styled(in_cells((*names, *TITLES), widths), "quiet")]
+    for point, (values, figures) in zip(swept.points, rows, strict=True):
+        start = styled(in_cells(values, widths), "strong")
+        lines.append(Content.assemble(start, styled(in_cells(figures, widths[len(names) :]), "plain"), judgement(point)))
     return lines
+
+
+def in_cells(texts: Sequence[str], widths: Sequence[int]) -> str:
+    return "".join(text.rjust(width) for text, width in zip(texts, widths, strict=False))
 
 
 def written(value: int | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def figures_of(point: SweepPoint) -> list[Content]:
+def figures_of(point: SweepPoint) -> tuple[str, ...]:
+    """Return the figures under TITLES; none where the point was not measured."""
     report = point.report
     if report is None or point.ns is None:
-        return [styled(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")]
-    cells = (format_ns(point.ns), interval_text(report), format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0))
+        return ()
     share = format_share(report.share) if report.share else NOTHING
-    text = "".join(f"{cell:>{width}}" for cell, (_, width) in zip((*cells, share), COLUMNS, strict=True))
-    word, kind = badge(report.quality.kind)
-    word = word[:1] if kind == "ok" else word
-    return [styled(text, "plain"), styled(f"  {word}", kind)]
+    rates = format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0)
+    return (format_ns(point.ns), interval_text(report), *rates, share)
+
+
+def judgement(point: SweepPoint) -> Content:
+    if point.report is None or point.ns is None:
+        return styled(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")
+    word, kind = badge(point.report.quality.kind)
+    return styled(f"  {word[:1] if kind == 'ok' else word}", kind)
 
 
 def meaning(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None]) -> list[Content]:

@@ -144,7 +144,7 @@ class Confirm(Modal[bool]):
     Confirm .keys { margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "answer(True)", "Yes"),
+        Binding("enter", "answer(True)", "Yes"),
         Binding("n,escape", "answer(False)", "No"),
     ]
 
@@ -156,7 +156,7 @@ class Confirm(Modal[bool]):
         with Vertical(classes="panel"):
             yield Lines(id="confirm-text").with_text(styled(self.question, "strong"), styled(self.detail, "quiet"))
             with Center(classes="keys"):
-                yield KeyButton("y", self.yes, "answer(True)")
+                yield KeyButton("enter", self.yes, "answer(True)")
                 yield KeyButton("n", self.no, "answer(False)")
 
     def action_answer(self, yes: bool) -> None:

@@ -98,10 +98,10 @@ class Help(Modal[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="panel") as box:
             box.border_title = "help"
-            yield Lines().with_text(styled("Keys that work now", "strong"))
-            yield from rows_of(self.keys)
-            yield Lines().with_text(Content(""), styled("Words", "strong"))
+            yield Lines().with_text(styled("Words", "strong"))
             yield from rows_of(self.words)
+            yield Lines().with_text(Content(""), styled("Keys that work now", "strong"))
+            yield from rows_of(self.keys)
             yield Lines().with_text(Content(""), styled("Esc closes. ctrl+p finds every command by name.", "quiet"))
 
 
