@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
 
 
@@ -26,3 +28,30 @@ class HeartbeatError(Exception):
 def sanitize_line(text: str) -> str:
     """Return foreign text as one line without control characters."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """Return the known word that is the fewest edits away, at most one for each three letters; empty where none is near.
+
+    A text without a dot may also mean the last part of a word: "batch" means "beat.batch".
+    """
+    wanted, most, found = text.lower(), max(1, len(text) // 3), ""
+    for word in known:
+        meant = word.lower() if "." in text else word.lower().rpartition(".")[2]
+        if abs(len(meant) - len(wanted)) <= most and (distance := edits(wanted, meant)) <= most:
+            found, most = word, distance - 1
+    return found
+
+
+def edits(one: str, other: str) -> int:
+    """Count the letters to insert, delete, replace or swap with the next (Damerau and Levenshtein's distance)."""
+    before, last = [0], list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        now = [row]
+        for column, wanted in enumerate(other, 1):
+            count = min(now[-1] + 1, last[column] + 1, last[column - 1] + (letter != wanted))
+            if row > 1 and column > 1 and (letter, one[row - 2]) == (other[column - 2], wanted):
+                count = min(count, before[column - 2] + 1)
+            now.append(count)
+        before, last = last, now
+    return last[-1]

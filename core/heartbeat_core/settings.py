@@ -5,7 +5,6 @@ A key is its section and its name, ``beat.iterations``; its variable is ``HEARTB
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin,
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import LARGEST_DIMENSION, LONGEST_RUN, Dtype, Method, Precision
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import APP, config_folder, write_whole
 
 PREFIX = "HEARTBEAT_"
@@ -282,22 +281,20 @@ def known(key: str, source: str = COMMAND_LINE) -> None:
     if key in KEYS:
         return
     below = sorted(name for name in KEYS if name.startswith(f"{key}."))
-    nearest = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
+    near = nearest(key, KEYS)
     cause = f"It is set by {source}."
     if below:
         raise HeartbeatError(f"{key} is a section, not a setting", cause, f"It holds {', '.join(below)}.")
-    raise HeartbeatError(
-        f"there is no setting {key}", cause, f"Did you mean {nearest[0]}?" if nearest else f"Settings are {', '.join(KEYS)}."
-    )
+    raise HeartbeatError(f"there is no setting {key}", cause, f"Did you mean {near}?" if near else f"Settings are {', '.join(KEYS)}.")
 
 
 def unknown_variable(variable: str) -> str:
     names = sorted(name.removeprefix(PREFIX) for name in {*VARIABLES, *OTHER_VARIABLES})
-    nearest = difflib.get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=0.5)
+    near = nearest(variable.removeprefix(PREFIX), names)
     raise HeartbeatError(
         f"there is no setting behind the variable {variable}",
         f"Variables that begin with {PREFIX} are settings of {APP}.",
-        f"Did you mean {PREFIX}{nearest[0]}?" if nearest else f"Unset it; after {PREFIX} may stand {', '.join(names)}.",
+        f"Did you mean {PREFIX}{near}?" if near else f"Unset it; after {PREFIX} may stand {', '.join(names)}.",
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, nearest
 
 FOLDER = Path(__file__).with_name("scenarios")
 DEFAULT = "ready"
@@ -173,10 +172,10 @@ def load_scenario(name: str) -> Scenario:
     """Read a scenario by its name or, where it ends in .toml, by its path; raise HeartbeatError where it is none."""
     path = Path(name).expanduser() if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in scenario_names():
-        nearest = difflib.get_close_matches(name, scenario_names(), n=1, cutoff=0.4)
+        near = nearest(name, scenario_names())
         raise HeartbeatError(
             f"there is no scenario {name}",
-            f"Did you mean {nearest[0]}?" if nearest else f"There are {', '.join(scenario_names())}.",
+            f"Did you mean {near}?" if near else f"There are {', '.join(scenario_names())}.",
             "heartbeat-tui emulator --list says what each is.",
         )
     table = read_table(path, seen=())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 
 from heartbeat_core.benchmark.config import MatMul
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.recordings.entry import RunEntry
 
 FIELDS: dict[str, Callable[[RunEntry], str]] = {
@@ -92,8 +91,8 @@ def find_entry(entries: Sequence[RunEntry], text: str) -> RunEntry:
     if text == LAST and entries:
         return entries[0]
     names = [word for entry in entries for word in (entry.id, entry.name) if word]
-    near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
-    cause = f"Did you mean {near[0]}?" if near else "No id, name, group or path of a recording matches."
+    near = nearest(text, names)
+    cause = f"Did you mean {near}?" if near else "No id, name, group or path of a recording matches."
     raise HeartbeatError(f"there is no run {text!r}", cause, "Run `heartbeat-tui runs list` to see what there is.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import re
@@ -19,7 +18,7 @@ from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import state_folder, write_whole
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
@@ -220,8 +219,8 @@ def offer_of(zone: str, names: Iterable[str]) -> str:
 
 
 def near(name: str, names: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, tuple(names), n=1, cutoff=0.5)
-    return f"Did you mean {found[0]}?" if found else "Choose one that the zone offers."
+    found = nearest(name, names)
+    return f"Did you mean {found}?" if found else "Choose one that the zone offers."
 
 
 def unreadable(path: str) -> HeartbeatError | None:

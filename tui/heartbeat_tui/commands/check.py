@@ -15,7 +15,7 @@ from heartbeat_core.checks.registry import CHECKS, checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.diagnosis.model import Remedy
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
 from heartbeat_tui.commands.console import WIDTH, folded
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
@@ -71,13 +71,11 @@ def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[C
 
 
 def refuse(name: str) -> None:
-    import difflib
-
     ids = [check.id for check in CHECKS]
     if name in (*ids, *GROUPS):
         return  # one that --only excludes
-    nearest = difflib.get_close_matches(name, [*ids, *GROUPS], n=1, cutoff=0.4)
-    cause = f"Did you mean {nearest[0]}?" if nearest else f"Groups are {', '.join(GROUPS)}."
+    near = nearest(name, [*ids, *GROUPS])
+    cause = f"Did you mean {near}?" if near else f"Groups are {', '.join(GROUPS)}."
     raise HeartbeatError(f"there is no check or group {name}", cause, f"Checks are {', '.join(ids)}.")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -140,8 +140,6 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the HeartbeatError of a message of argparse's."""
-        import difflib  # here, and below: only a mistake needs it
-
         title, cause, near = message, f"{self.prog} cannot be run like this.", ""
         for pattern, what, why in USAGE_ERRORS:
             if match := re.fullmatch(pattern, message, re.DOTALL):
@@ -151,7 +149,7 @@ class CommandParser(argparse.ArgumentParser):
                 title, cause = what.format(prog=self.prog, **parts), why.format(prog=self.prog, **parts)
                 known = parts["choices"].split(", ") if "choices" in parts else self._option_string_actions
                 if "choices" in parts or what.startswith("unrecognized"):
-                    near = next(iter(difflib.get_close_matches(parts["value"].split()[0], known, n=1)), "")
+                    near = nearest(parts["value"].split()[0], known)
                 break
         raise HeartbeatError(title, cause, f"{f'Did you mean {near}? ' if near else ''}See {self.prog} --help.")
 

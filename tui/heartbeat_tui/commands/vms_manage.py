@@ -12,7 +12,7 @@ from typing import Any
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.tpu import Node
-from heartbeat_core.errors import INTERRUPTED, HeartbeatError, sanitize_line
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError, nearest, sanitize_line
 from heartbeat_core.vms import power
 from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.operation import PollPolicy, is_cancelled
@@ -190,11 +190,9 @@ def run_watch(args: argparse.Namespace) -> int:
 
 def check_state(until: str) -> None:
     """Raise HeartbeatError for what looks like a mistyped state; others pass, for Google may have new ones."""
-    from difflib import get_close_matches
-
-    meant = [] if until in STATES else get_close_matches(until, sorted(STATES), n=1, cutoff=0.75)
+    meant = "" if until in STATES else nearest(until, sorted(STATES))
     if meant:
-        raise HeartbeatError(f"there is no state {until}", "It would never be reached.", f"Did you mean {meant[0]}?")
+        raise HeartbeatError(f"there is no state {until}", "It would never be reached.", f"Did you mean {meant}?")
 
 
 def zone_of(scope: VmScope, name: str) -> str:
