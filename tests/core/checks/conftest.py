@@ -5,19 +5,19 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import unquote
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+import requests
 
 from heartbeat_core.checks.check import Check
 from heartbeat_core.checks.context import CheckEnvironment, demo_environ, detect_environment
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
-from heartbeat_core.cloud.auth import Login, anonymous
+from heartbeat_core.cloud.auth import anonymous
 from heartbeat_core.cloud.connection import HttpConnection
-from heartbeat_core.cloud.errors import refusal
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession, Limits
 from heartbeat_core.emulator.app import Emulator
@@ -26,37 +26,51 @@ from heartbeat_core.emulator.scenario import load_scenario
 from heartbeat_core.emulator.seed import start_cloud
 from heartbeat_core.emulator.state import Clock
 
+Http = TypeVar("Http", bound=requests.Session)
 NOWHERE = "http://127.0.0.1:1"
 IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")
 
 
-class Direct:
-    """Stands where a connection does, and asks an emulator without a network."""
+class Wire(requests.adapters.BaseAdapter):
+    """Stands where the network does, and asks an emulator of the same process."""
 
     def __init__(self, emulator: Emulator) -> None:
+        super().__init__()
         self.emulator = emulator
-        self.login: Login = anonymous()
-        self.principal = self.login.principal
-        self.endpoint = NOWHERE
         self.asked: list[str] = []
 
-    def send(self, method: str, service: str, path: str, params: Any, body: Any, timeout: Any) -> tuple[int, dict[str, Any]]:
-        self.asked.append(f"{method} {path}")
-        many = {name: [value] if isinstance(value, str) else list(value) for name, value in (params or {}).items()}
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
+        url = urlsplit(str(request.url))
+        self.asked.append(f"{request.method} {url.path}")
+        many = parse_qs(url.query)
         query = {name: values[-1] for name, values in many.items()}
-        status, answer = self.emulator.answer(EmulatedCall(method, unquote(path), query, many, {}, dict(body or {})))
-        if status >= 400:
-            raise refusal(service, status, json.dumps(answer).encode())
-        return status, answer
-
-    def authorize(self, headers: dict[str, str], timeout: Any, refused: str | None = None) -> None:
-        return None
-
-    def learn(self, name: str | None) -> None:
-        self.principal = replace(self.principal, name=name) if name else self.principal
+        body = json.loads(request.body or "{}")
+        response = requests.Response()
+        response.request, response.url = request, str(request.url)
+        call = EmulatedCall(str(request.method), unquote(url.path), query, many, {}, body)
+        response.status_code, answer = self.emulator.answer(call)
+        response._content = json.dumps(answer).encode()
+        return response
 
     def close(self) -> None:
         pass
+
+
+class Direct(HttpConnection):
+    """A connection with an emulator of the same process."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.wire = Wire(emulator)
+        super().__init__(anonymous(), NOWHERE)
+
+    @property
+    def asked(self) -> list[str]:
+        return self.wire.asked
+
+    def prepare(self, http: Http) -> Http:
+        prepared = super().prepare(http)
+        prepared.mount("http://", self.wire)
+        return prepared
 
 
 def open_direct(name: str, **changes: Any) -> Direct:
@@ -65,7 +79,7 @@ def open_direct(name: str, **changes: Any) -> Direct:
 
 
 def session_over(direct: Direct, limits: Limits | None = None) -> CloudSession:
-    return CloudSession(cast("HttpConnection", direct), limits or Limits(backoff_s=0.001))
+    return CloudSession(direct, limits or Limits(backoff_s=0.001))
 
 
 @pytest.fixture
