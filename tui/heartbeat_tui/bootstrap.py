@@ -29,14 +29,18 @@ def open_screen(launcher: Launcher, config: BenchmarkConfig, *, instead: str, **
 
     Raise HeartbeatError without a terminal; it names the command ``instead`` that does the same without the screen.
     """
+    with make_app(launcher, config, **options) as app:
+        require_terminal(instead)
+        app.run()
+        return app.return_code or 0
+
+
+def require_terminal(instead: str) -> None:
     # Textual reads keys from the one and draws on the other
     missing = [name for name, stream in (("stdin", sys.__stdin__), ("stderr", sys.__stderr__)) if stream is None or not stream.isatty()]
     if missing or os.environ.get("TERM") == "dumb":
         cause = f"{' and '.join(missing)} {'are' if missing[1:] else 'is'} not a terminal." if missing else "TERM is dumb."
         raise HeartbeatError("the screen needs a terminal", cause, f"Without a screen: {instead}")
-    with make_app(launcher, config, **options) as app:
-        app.run()
-        return app.return_code or 0
 
 
 @contextmanager
