@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heartbeat_core.benchmark.effective_samples import effective_of, interval_ranks
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.steady_state import SteadyState, steady_state
+from heartbeat_core.benchmark.verdict import MODES_APART
 from heartbeat_core.comparison.ratio import Ratio, far_out, of_processes, of_rounds
 
 RUNS = 1000
@@ -28,6 +29,11 @@ Draw = Callable[[Chance], tuple[Floats, float]]  # the samples of a run, and the
 
 def lognormal(n: int, sigma: float) -> Draw:
     return lambda chance: (MEDIAN * chance.lognormal(0, sigma, n), MEDIAN)
+
+
+def coarse(n: int) -> Draw:
+    """Draw times of a product that takes about 50 steps of the clock, give or take half a step."""
+    return lambda chance: (MEDIAN / 50 * np.round(50 + 0.5 * chance.standard_normal(n)), MEDIAN)
 
 
 def resembling(n: int, rho: float) -> Draw:
@@ -117,6 +123,15 @@ def intervals(drawn: str, draw: Draw, *, most_shown: float = NEVER, runs: int = 
     return found if most_shown < NEVER else [*found, Row(drawn, "the intervals shown hold the median", holding, shown, least=0.9)]
 
 
+def noise(drawn: str, draw: Draw, *, least: float = 0.0, most: float = NEVER, runs: int = RUNS // 2) -> Row:
+    """Count the runs that are called noisy because they go to and fro between two modes."""
+    chance, found = np.random.default_rng(4), 0
+    for _ in range(runs):
+        worth = effective_of(draw(chance)[0])
+        found += worth.modes_apart >= MODES_APART and not worth.enough
+    return Row(drawn, "noisy: two modes", found, runs, least, most)
+
+
 def judged(values: Floats) -> SteadyState:
     store = SampleStore()
     store.extend(array("q", values.astype(np.int64).tobytes()))
@@ -180,6 +195,16 @@ def interval_rows() -> list[Row]:
     return [*rows, *intervals(f"{TWO_MODES} 100", dwelling(100, 50, 50, 0.1), most_shown=1.0)]
 
 
+def noise_rows() -> list[Row]:
+    rows = []
+    for n in (20, 100, 300):
+        rows.append(noise(f"independent, normal, n = {n}", resembling(n, 0.0), most=0.05))
+        rows.append(noise(f"independent, lognormal (σ 0.5), n = {n}", lognormal(n, 0.5), most=0.05))
+        rows.append(noise(f"independent, three steps of a coarse clock, n = {n}", coarse(n), most=0.05))
+    rows += [noise(f"AR(1) 0.9, n = {n}", resembling(n, 0.9), most=0.05) for n in (100, 300)]
+    return [*rows, noise(f"{TWO_MODES} 300", dwelling(300, 50, 50, 0.1), least=0.9)]
+
+
 def drift_rows() -> list[Row]:
     steps = [
         drifts(f"10 % slower from {at:.0%} of 300 samples on", stepping(300, at, 1.1), least=0.9) for at in (0.2, 0.35, 0.5, 0.65, 0.8)
@@ -206,7 +231,7 @@ def check_rows() -> list[Row]:
 
 
 def main() -> None:
-    rows = [*interval_rows(), *drift_rows(), *check_rows()]
+    rows = [*interval_rows(), *noise_rows(), *drift_rows(), *check_rows()]
     print("| drawn | counted | found | should be |\n|---|---|---:|---:|")
     for row in rows:
         print(row.text)

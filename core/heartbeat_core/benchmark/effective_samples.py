@@ -37,12 +37,12 @@ DWELL_TIMES = 10  # in one of two modes that are as frequent as each other, wort
 class EffectiveSamples:
     """What samples are worth: ``estimate`` is the best guess, ``low`` what they are surely worth (95 %, one-sided).
 
-    ``modes`` is True where the run stays in one of two modes for many samples on end.
+    ``modes_apart`` is the distance, relative, of two modes in each of which the run stays for many samples on end; 0 without modes.
     """
 
     estimate: float
     low: float
-    modes: bool = False
+    modes_apart: float = 0.0
 
     @property
     def enough(self) -> bool:
@@ -89,10 +89,10 @@ def effective_of_many(values: Values, medians: Values) -> EffectiveSamples:
     return limited_by_modes(n / tau, n / tau_high, worth_of_modes(medians, n))
 
 
-def limited_by_modes(estimate: float, low: float, worth: tuple[float, float] | None) -> EffectiveSamples:
-    if worth is None:
+def limited_by_modes(estimate: float, low: float, modes: EffectiveSamples | None) -> EffectiveSamples:
+    if modes is None:
         return EffectiveSamples(max(1.0, estimate), low)
-    return EffectiveSamples(max(1.0, min(estimate, worth[0])), min(low, worth[1]), modes=True)
+    return EffectiveSamples(max(1.0, min(estimate, modes.estimate)), min(low, modes.low), modes.modes_apart)
 
 
 def correlation_times(signs: Values) -> tuple[float, float]:
@@ -134,8 +134,8 @@ def rank_correlation(values: Values) -> float:
     return min(0.999, (rho * n + 1) / (n - 3)) if n > 3 else rho
 
 
-def worth_of_modes(values: Values, n: int) -> tuple[float, float] | None:
-    """Return what n samples are worth whose times stay in one of two modes, estimated and surely; None where they do not.
+def worth_of_modes(values: Values, n: int) -> EffectiveSamples | None:
+    """Return what n samples are worth whose times stay in one of two modes; None where they do not.
 
     Where one mode is surely rarer, the median lies in the other, and what is unsure is how rare: its share varies from run to run by
     2 p² q² / cycles. Where neither is surely rarer the median may lie in either, and it takes a hundred dwell times to tell.
@@ -146,19 +146,23 @@ def worth_of_modes(values: Values, n: int) -> tuple[float, float] | None:
     cycles = max(1, modes.dwells // 2)
     ratio = modes.rarer / (len(modes.slow) - modes.rarer) * dwell_ratio_bound(cycles)
     if ratio >= 1:
-        return float(modes.dwells), modes.dwells / DWELL_TIMES
+        return EffectiveSamples(float(modes.dwells), modes.dwells / DWELL_TIMES, modes.apart)
     share = ratio / (1 + ratio)
     worth = n / (1 + 2 * share * share * n / cycles)
-    return worth, worth
+    return EffectiveSamples(worth, worth, modes.apart)
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Which times lie in the slower of two modes, each the mean of ``scale`` samples; ``dwells`` counts the stays in either."""
+    """Which times lie in the slower of two modes, each the mean of ``scale`` samples; ``dwells`` counts the stays in either.
+
+    ``apart`` is by how much the slower one takes longer, relative.
+    """
 
     slow: Values
     scale: int
     dwells: int
+    apart: float
 
     @property
     def rarer(self) -> int:
@@ -203,7 +207,7 @@ def two_modes(times: Values, scale: int) -> Modes | None:
         return None
     slow[1:-1] = slow[:-2] + slow[1:-1] + slow[2:] >= 2  # a single sample is no dwell time
     count = int(slow.sum())
-    return Modes(slow, scale, 1 + int(np.count_nonzero(np.diff(slow)))) if 0 < count < n else None
+    return Modes(slow, scale, 1 + int(np.count_nonzero(np.diff(slow))), math.expm1(high[at] - low[at])) if 0 < count < n else None
 
 
 def z_of_runs(slow: Values) -> float:

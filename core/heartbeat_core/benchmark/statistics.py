@@ -33,9 +33,9 @@ class Statistics:
 
     ``exact`` is False where quantiles come from a histogram, within 0.1 %. ``median_low_ns``..``median_high_ns`` hold
     the true median with 95 % confidence; None where n samples, which resemble their neighbours, are not surely worth ten
-    independent ones. ``effective_n`` is what they are worth, ``effective_n_low`` what they are surely worth, and ``modes``
-    tells that the run goes to and fro between two. ``quantiles`` are (q, ns), only those that n allows. Outliers are
-    counted and left in every figure.
+    independent ones. ``effective_n`` is what they are worth, ``effective_n_low`` what they are surely worth. ``modes`` tells
+    that the run goes to and fro between two, which lie ``modes_apart`` from one another, relative. ``quantiles`` are (q, ns),
+    only those that n allows. Outliers are counted and left in every figure.
     """
 
     n: int
@@ -54,6 +54,7 @@ class Statistics:
     effective_n: float
     effective_n_low: float
     modes: bool
+    modes_apart: float
     warnings: tuple[str, ...]
 
 
@@ -85,7 +86,8 @@ def summarize(samples: SampleStore, products: int = 1) -> Statistics:
         autocorrelation=samples.autocorrelation(),
         effective_n=worth.estimate,
         effective_n_low=worth.low,
-        modes=worth.modes,
+        modes=worth.modes_apart > 0,
+        modes_apart=worth.modes_apart,
         warnings=warnings(median, relative_iqr),
     )
 

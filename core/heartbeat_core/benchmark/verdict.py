@@ -35,6 +35,7 @@ QUALITY_MARKS: dict[str, str] = {  # the glyph of each, the worst first
 NOT_COMPARABLE = ("drifting", "disturbed", "noisy")  # what keeps a run from being held against another
 BOUND_FROM = 0.5  # of the peak: from here on memory or arithmetic is said to set the limit
 NOISY = 0.10  # interquartile range over median
+MODES_APART = 0.05  # two modes nearer than this change the median by less than noise may
 
 ROUNDING = 0.01  # published peaks are rounded, v6e's to 918 or 920: nothing is refuted by less than this
 HEADROOM = 0.05  # a machine may beat its own measured peak by this much
@@ -86,8 +87,10 @@ def quality_of(
     found += [("disturbed", sentence) for sentence in disturbances]
     if statistics is not None and statistics.relative_iqr >= NOISY:
         found.append(("noisy", f"IQR {significant(100 * statistics.relative_iqr, 2)} % of the median"))
-    if statistics is not None and statistics.modes and statistics.median_low_ns is None:
-        found.append(("noisy", "the times go to and fro between two modes"))
+    if statistics is not None and statistics.modes_apart >= MODES_APART and statistics.median_low_ns is None:
+        factor = 1 + statistics.modes_apart
+        apart = format_share(statistics.modes_apart) if factor < 2 else f"{significant(factor, 2)} ×"
+        found.append(("noisy", f"the times go to and fro between two modes, {apart} apart"))
     if len(found) > 1 and verdict.kind in ("plausible", "unknown"):
         found.remove((verdict.kind, verdict.reason))  # it is no reason for what is worse
     order = list(QUALITY_MARKS)

@@ -172,11 +172,12 @@ def test_without_a_ceiling_the_proof_speaks() -> None:
     assert verdict(100 * MS, proof=HELD) == Verdict("plausible", reason)
 
 
-def statistics_of(relative_iqr: float = 0.01, *, modes: bool = False) -> Statistics:
+def statistics_of(relative_iqr: float = 0.01, *, modes_apart: float = 0.0) -> Statistics:
     values = (100_000_000, *(round(100_000_000 * (1 + relative_iqr * side)) for side in (-0.5, 0.5) for _ in range(30)))
     store = SampleStore()
     store.extend(array("q", values))
-    return replace(summarize(store), relative_iqr=relative_iqr, modes=modes)
+    found = replace(summarize(store), relative_iqr=relative_iqr, modes=modes_apart > 0, modes_apart=modes_apart)
+    return replace(found, median_low_ns=None, median_high_ns=None) if modes_apart else found
 
 
 SLOWDOWN = SteadyState("slowdown", 0, 0.1, "from sample 41 on the run is 10 % slower than before")
@@ -198,6 +199,18 @@ def test_the_quality_is_the_worst_of_what_was_found_with_all_reasons() -> None:
     assert worst.reasons[0] == "too fast"
     assert worst.reasons[2:] == (SLOWDOWN.sentence, "busy", "IQR 31 % of the median")
     assert worst.to_json() == {"kind": "impossible", "reasons": list(worst.reasons)}
+
+
+@pytest.mark.parametrize(
+    ("apart", "reasons"),
+    [
+        (0.02, ("67 % of the peak",)),
+        (0.08, ("the times go to and fro between two modes, 8.0 % apart",)),
+        (30.2, ("the times go to and fro between two modes, 31 × apart",)),
+    ],
+)
+def test_two_modes_are_noise_where_they_lie_far_enough_apart_to_matter(apart: float, reasons: tuple[str, ...]) -> None:
+    assert quality_of(Verdict("plausible", "67 % of the peak"), statistics=statistics_of(modes_apart=apart)).reasons == reasons
 
 
 def test_a_noisy_run_that_is_not_judged_yet_is_noisy_and_one_that_is_quiet_is_unknown() -> None:
