@@ -74,7 +74,7 @@ def test_a_rehearsal_has_the_peak_of_the_processor() -> None:
     ],
 )
 def test_a_gpu_peaks_at_its_data_sheet_and_a_little(name: str, dtype: Dtype, precision: Precision, tflops: float) -> None:
-    assert peak_of({"hardware": name}, dtype, "accelerator", precision) == pytest.approx(BOOST * tflops * 1e12)
+    assert peak_of({"hardware": name}, dtype, "accelerator", precision) == pytest.approx(BOOST * tflops * 1e12, rel=0.01)
 
 
 def test_every_row_is_found_by_its_own_name() -> None:
