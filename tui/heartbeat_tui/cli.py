@@ -29,6 +29,7 @@ COMMANDS = {  # each a module in heartbeat_tui.commands, imported when it is use
     "check": "check whether project, account and machine are ready for a TPU",
     "vms": "list, create, watch, connect to, set up, start, stop and delete TPU VMs",
     "settings": "list and change settings, each with its source",
+    "completion": "print the completion for bash, zsh or fish",
     "report": "print a report to attach to an issue, without personal data",
 }
 EPILOG = (
@@ -97,10 +98,10 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--demo", nargs="?", const="fresh", metavar="SCENARIO", help="open the screen on an emulated Google Cloud")
     parser.add_argument("--project", metavar="ID", help="the project to check")
     add_config_flags(parser)
-    parser.set_defaults(run=show_screen)
+    parser.set_defaults(run=show_screen, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, purpose in COMMANDS.items():
-        if name in arguments:
+        if name in arguments or "completion" in arguments:
             import_module(f"heartbeat_tui.commands.{name}").register(commands)
         else:
             commands.add_parser(name, help=purpose)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
 from heartbeat_tui.commands import options as plan_flags
+from heartbeat_tui.commands.examples import EXAMPLES
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
 SPY = """
@@ -104,6 +108,45 @@ def test_every_end_has_its_code_and_its_words(
     assert ends_with(monkeypatch, error, capsys) == (code, said)
 
 
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parser of each command and of each action."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in set(action.choices.values()):
+                yield from parsers(below)
+
+
+def test_the_help_of_every_command_shows_two_examples_that_parse() -> None:
+    shown: set[str] = set()
+    for parser in parsers(cli.make_parser([*cli.COMMANDS])):
+        _, _, examples = parser.format_help().partition("examples:\n")
+        lines = examples.splitlines()
+        assert len(lines) == 2, parser.prog
+        for line in lines:
+            words = shlex.split(line)
+            words = words[: next((at for at, word in enumerate(words) if word in (">", "|")), len(words))]
+            assert f"{' '.join(words)} ".startswith(f"{parser.prog} ")
+            assert cli.make_parser(words[1:]).parse_args(words[1:]).run
+        shown.add(parser.prog.partition(" ")[2])
+    assert shown == set(EXAMPLES)
+
+
+def test_runs_alone_lists_them() -> None:
+    assert run_program("runs").stdout == run_program("runs", "list").stdout != ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_flags_and_files(shell: str) -> None:
+    made = run_program("completion", shell)
+    assert made.returncode == 0
+    for word in (*cli.COMMANDS, "compare", "until-stopped"):
+        assert word in made.stdout, word
+    if shutil.which(shell):
+        checked = subprocess.run([shell, "-n"], input=made.stdout, capture_output=True, text=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "title", "remedy"),
     [
@@ -114,7 +157,7 @@ def test_every_end_has_its_code_and_its_words(
         (["bench", "--duration", "soon"], "--duration: soon is no duration", "See heartbeat-tui bench --help."),
         (["check", "--json", "--fix-plan"], "--fix-plan and --json exclude one another", "See heartbeat-tui check --help."),
         (["check", "--only"], "--only has no value", "See heartbeat-tui check --help."),
-        (["runs"], "missing: ACTION", "See heartbeat-tui runs --help."),
+        (["backend"], "missing: ACTION", "See heartbeat-tui backend --help."),
         (["settings", "set", "beat.iterations"], "missing: VALUE", "See heartbeat-tui settings set --help."),
     ],
 )

@@ -127,6 +127,12 @@ USAGE_ERRORS = (
 class CommandParser(argparse.ArgumentParser):
     """Parse a command line; raise HeartbeatError where it is wrong, instead of printing the whole usage."""
 
+    def format_help(self) -> str:
+        """Return the help with two examples at its end."""
+        from heartbeat_tui.commands.examples import examples_of
+
+        return f"{super().format_help()}\nexamples:\n{examples_of(self.prog)}"
+
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write the help or the version; argparse itself hides that the reader of a pipe has gone."""
         (file or sys.stdout).write(message)

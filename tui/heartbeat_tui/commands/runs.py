@@ -41,15 +41,17 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "runs",
         help="list, label, compare, check and export recorded runs",
-        description="Recordings are files: one copied here from another machine is listed too. Nothing is deleted without asking.",
+        description="Without an action: list. Recordings are files: one copied here from another machine is listed too. Nothing is deleted "
+        "without asking.",
     )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = parser.add_subparsers(metavar="ACTION")
     listing = add(actions, "list", list_runs, "list the recordings, the newest first")
     listing.add_argument("words", nargs="*", metavar="WORD", help="only runs that match every word; tag:slow looks at the tags alone")
     listing.add_argument("--sort", choices=SORTS, default="started")
     listing.add_argument("--reverse", action="store_true", help="reverse the order")
     listing.add_argument("--limit", type=int, metavar="N", help="only the first N")
     listing.add_argument("--wide", action="store_true", help="with rate, samples, host, group and size")
+    parser.set_defaults(run=lambda _args: list_runs(listing.parse_args([])))
     showing = add(actions, "show", show_run, "report on a run as bench does", plot="print its latencies below the table")
     showing.add_argument("which", metavar="RUN", help=RUN)
     register_labels(actions)
