@@ -165,7 +165,7 @@ def value_axis(values: Iterable[float], rows: int, *, log: bool, units: Units = 
         margin = (room - 1) * (high - low)
         low, high = max(low - margin, low / 2), high + margin
         log = False
-        ticks = next(found for count in range(most, 4 * most) if len(found := linear_ticks(low, high, count)) >= 2)
+        ticks = next(steps for count in range(most, 4 * most) if len(steps := linear_ticks(low, high, count)) >= 2)
     size, unit = unit_for(high, units)
     return Axis(low, high, log, tuple((tick, tick_label(tick / size)) for tick in ticks)), unit
 

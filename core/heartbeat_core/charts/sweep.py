@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from heartbeat_core.benchmark.parameters import varied
 from heartbeat_core.benchmark.roofline import Roof, floor
@@ -17,12 +17,13 @@ from heartbeat_core.charts.spec import (
     curve_marker,
     curve_style,
     fitting,
+    interval_curves,
     log_ticks,
     tick_label,
     unit_for,
 )
 from heartbeat_core.experiments.knee import Knee
-from heartbeat_core.experiments.sweep import SweepCurve, Swept
+from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import FLOP_RATE, TIME, Units, significant
 
 ROOF_STEPS = 60  # points of a roof or floor between the ends of the axis
@@ -55,7 +56,11 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
         x,
         y,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
-        curves=(*((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()), *point_curves(points)),
+        curves=(
+            *((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()),
+            *intervals_of(curves, lambda point: point.config.workload.intensity, rate=True),
+            *point_curves(points),
+        ),
         captions=knee_captions(at, len(knees), x, y),
         legend=legend_of(curves),
     )
@@ -89,7 +94,7 @@ def latency_sweep_chart(
         x,
         y,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
-        curves=(*below, *point_curves(points)),
+        curves=(*below, *intervals_of(curves, lambda point: places.get(point.values[axis.name])), *point_curves(points)),
         captions=knee_captions(at, len(knees), x, y),
         legend=legend_of(curves),
     )
@@ -134,6 +139,20 @@ def point_curves(points: Sequence[Sequence[tuple[float, float]]]) -> tuple[Curve
         for number, some in enumerate(points)
         if some
     )
+
+
+def intervals_of(curves: Sequence[SweepCurve], place: Callable[[SweepPoint], float | None], *, rate: bool = False) -> Iterator[Curve]:
+    """Return the 95 % interval of each point's median, or of its rate, in the colour of its curve."""
+    for number, curve in enumerate(curves):
+        spans: list[tuple[float, float, float]] = []
+        for point in curve.points:
+            found, x = point.report.statistics if point.report else None, place(point)
+            if x is None or found is None or found.median_low_ns is None or found.median_high_ns is None:
+                continue
+            ends = found.median_low_ns, found.median_high_ns
+            flops = point.report.flops_per_s * found.median_ns if rate and point.report and point.report.flops_per_s else 0.0
+            spans.append((x, flops / ends[1], flops / ends[0]) if rate else (x, *ends))
+        yield from interval_curves(spans, curve_style(number))
 
 
 def knee_captions(at: Sequence[tuple[float, int]], of: int, x: Axis, y: Axis) -> tuple[Caption, ...]:

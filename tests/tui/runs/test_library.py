@@ -92,13 +92,3 @@ def test_a_sweep_with_a_broken_point_says_what_is_broken(folder: Folder) -> None
     paths[1].write_bytes(paths[1].read_bytes().splitlines(keepends=True)[0] + b"rubbish\n")
     with pytest.raises(HeartbeatError, match=f"{paths[1].name}, line 2"):
         archive.open_sweep(entries)
-
-
-def test_what_is_marked_in_a_distribution_is_of_all_its_samples(folder: Folder) -> None:
-    for number, ns in enumerate((1_000_000, 3_000_000, 3_000_000)):
-        folder.add(ns=ns, label=Label(0, group="g", round=f"x-{number}", reference=True))
-        folder.add(ns=ns, dtype="bfloat16", label=Label(0, group="g", round=f"x-{number}"))
-    archive = folder.archive()
-    archive.read()
-    for number in (0, 1):
-        assert archive.compare(archive.entries or ()).quantiles(number)[0.5] == pytest.approx(3e6, rel=0.05)

@@ -11,7 +11,6 @@ from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.series import Series
-    from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.comparison.compare import Comparison
     from heartbeat_core.comparison.cost import CostRates
     from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
@@ -53,23 +52,6 @@ class Compared:
     @property
     def groups(self) -> tuple[RunGroup, ...]:
         return (self.comparisons[0].reference, *(comparison.candidate for comparison in self.comparisons))
-
-    def bins(self, number: int, most: int) -> tuple[Bin, ...]:
-        """Count the steady samples of a group; groups near enough to one another have the same bins."""
-        from heartbeat_core.charts.recorded import bins_of
-
-        return bins_of(self.runs, most)[number]
-
-    def quantiles(self, number: int) -> dict[float, float]:
-        """Return the quantiles of a group's samples for which there are samples enough."""
-        from heartbeat_core.benchmark.statistics import summarize
-        from heartbeat_core.comparison.groups import pooled
-
-        first, *others = self.runs[number]
-        found = first.report.statistics
-        if others:
-            found = summarize(pooled(self.runs[number]), first.report.config.products_per_sample)
-        return dict(found.quantiles) if found else {}
 
     def at(self, rates: Mapping[str, float]) -> Compared:
         """Return the comparison with costs at these rates, US dollars an hour by device; others are from the price list."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
@@ -16,19 +16,18 @@ from textual.widgets import Digits
 
 from heartbeat_core.benchmark.verdict import GLYPH_STYLES
 from heartbeat_core.charts.latency import OverlayCurve
-from heartbeat_core.charts.spec import curve_marker, curve_style, unit_for
+from heartbeat_core.charts.recorded import distribution_chart
+from heartbeat_core.charts.spec import curve_marker, curve_style
 from heartbeat_core.columns import StyledText, fitted
 from heartbeat_core.comparison.compare import between, change, p_words
 from heartbeat_core.comparison.groups import group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import comparison_lines
-from heartbeat_tui.widgets.chart import OverlayChart
-from heartbeat_tui.widgets.histogram import draw as draw_histogram
+from heartbeat_tui.widgets.chart import Chart, OverlayChart
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.comparison.compare import Comparison, Difference
     from heartbeat_core.comparison.groups import RunGroup
     from heartbeat_tui.runs.compared import Compared
@@ -217,10 +216,7 @@ def figures(compared: Compared) -> list[tuple[str, list[StyledText]]]:
     return table
 
 
-MARKED = (("median", 0.5), ("p95", 0.95))
-MOST_GROUPS, MOST_NARROW = 3, 2  # whose distributions are drawn on a very wide screen, and on others
 FEW = 3  # warnings that there is room for above the chart
-Counts = Callable[[int, int], tuple["Bin", ...]]  # group, bins
 
 
 def table_lines(rows: Sequence[tuple[str, list[StyledText]]], width: int) -> list[Content]:
@@ -251,22 +247,6 @@ class FiguresTable(Lines):
             self.set_lines([*rows, *([Content("")] if notes else []), *notes])
 
 
-class Distribution(Lines):
-    """The steady samples of one group; groups that lie near one another have the same bins."""
-
-    def __init__(self, number: int, group: RunGroup, bins: Counts, marks: dict[str, float]) -> None:
-        super().__init__(classes="panel distribution")
-        self.number, self.group, self.bins, self.marks = number, group, bins, marks
-
-    def on_resize(self) -> None:
-        width, height = self.size
-        if width and height:
-            bins = self.bins(self.number, height)
-            unit = f", {unit_for(bins[-1].low_ns)[1]}" if bins else ""
-            self.border_title = f"{curve_marker(self.number)} {self.group.title}{unit}"
-            self.set_lines(draw_histogram(bins, width, self.marks, curve_style(self.number)) or [styled("Too small to draw.", "quiet")])
-
-
 class ComparisonBody(Container):
     """Ratio and reason above, chart and distributions below; on a low screen one of the two."""
 
@@ -287,7 +267,7 @@ class ComparisonBody(Container):
     OverlayChart { height: 3fr; }
     #groups { width: 100%; height: 2fr; min-height: 12; }  /* 1fr would leave room for the margins of the others */
     #groups .panel { height: 1fr; }
-    .distribution { width: 2fr; text-wrap: nowrap; }
+    #distribution { width: 4fr; }
     #figures { width: 4fr; scrollbar-size-vertical: 1; }
     #figures Lines { text-wrap: nowrap; }
     .-narrow #groups { layout: vertical; height: 4fr; }
@@ -295,14 +275,11 @@ class ComparisonBody(Container):
     .-low #ratio, .-low #groups, .-low.-details OverlayChart { display: none; }
     .-low #ratio-summary { display: block; }
     .-low.-details #groups { display: block; height: 1fr; }
-    #distributions { width: 4fr; }
-    .-narrow #distributions { width: 100%; height: 2fr; }
-    .-many #distributions { display: none; }  /* there is room for two beside one another */
-    .-very-wide .-many #distributions { display: block; width: 7fr; }
+    .-narrow #distribution { width: 100%; height: 2fr; }
     """
 
     def __init__(self, compared: Compared) -> None:
-        super().__init__(classes="-many" if len(compared.groups) > MOST_NARROW else "")
+        super().__init__()
         self.compared = compared
 
     def take_keys(self) -> None:
@@ -321,9 +298,7 @@ class ComparisonBody(Container):
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
         yield OverlayChart(classes="panel")
         with Horizontal(id="groups"):
-            with Horizontal(id="distributions"):
-                for number, group in enumerate(self.compared.groups[:MOST_GROUPS]):
-                    yield Distribution(number, group, self.compared.bins, self.marks(number))
+            yield Chart(classes="panel", id="distribution")
             with VerticalScroll(id="figures", classes="panel") as box:
                 box.border_title = "side by side"
                 yield FiguresTable(self.compared)
@@ -342,15 +317,14 @@ class ComparisonBody(Container):
         more = f" ({len(found) - 1} more below the figures)" if len(found) > FEW else ""
         return [styled(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 
-    def marks(self, number: int) -> dict[str, float]:
-        quantiles = self.compared.quantiles(number)
-        return {name: quantiles[q] for name, q in MARKED if q in quantiles}
-
     def show(self, *, log: bool, steady_only: bool) -> None:
-        """Draw the chart."""
+        """Draw both charts."""
         curves = [
             OverlayCurve(number, f"{group.title} {format_ns(group.ns)}", snapshot.chart)
             for number, (group, snapshots) in enumerate(zip(self.compared.groups, self.compared.snapshots, strict=True))
             for snapshot in snapshots
         ]
         self.query_one(OverlayChart).show(curves, log=log, steady_only=steady_only)
+        self.query_one("#distribution", Chart).draw(
+            lambda _, height: distribution_chart(self.compared.runs, self.compared.groups, height), empty="Too small to draw."
+        )

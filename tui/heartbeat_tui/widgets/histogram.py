@@ -37,8 +37,8 @@ MARK_CELLS = 14
 FEW = 3  # the count is written beside bars this short
 
 
-def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "accent") -> list[Content]:
-    """Return one bar for each bin in this style; ``marks`` are named values in nanoseconds."""
+def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Content]:
+    """Return one bar for each bin; ``marks`` are named values in nanoseconds."""
     most = max((each.count for each in bins), default=0)
     if not most or width < 24:
         return []
@@ -58,7 +58,7 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float], kind: str = "
         mark = few + (f" ◂ {', '.join(found)}" if found else "")
         drawn = bar(each.count / most, room)
         lines.append(
-            Content.assemble(styled(f"{label:>{gutter}} ▏", "quiet"), styled(drawn, kind), styled(mark, "plain" if found else "quiet"))
+            Content.assemble(styled(f"{label:>{gutter}} ▏", "quiet"), styled(drawn, "accent"), styled(mark, "plain" if found else "quiet"))
         )
     return lines
 
