@@ -11,7 +11,7 @@ from heartbeat_core.diagnosis.diagnose import diagnose_exception
 EMULATED = "the emulator needs no credentials"
 ADC = "https://docs.cloud.google.com/docs/authentication/provide-credentials-adc"
 QUOTA_PROJECT = "https://docs.cloud.google.com/docs/authentication/adc-troubleshooting/user-creds"
-SIGNED_OUT = ("credentials-missing", "credentials-expired")
+SIGNED_OUT = ("credentials-missing", "credentials-expired", "credentials-reauthentication", "account-state")
 
 
 def gcloud(context: Context) -> Finding:
@@ -58,11 +58,13 @@ def match(context: Context) -> Finding:
     account = context.environment.gcloud.account or (metadata.email if metadata else None)
     context.note("gcloud's account and that of programs", f"{account} and {principal}")
     if principal.name is None or account is None:
-        return unknown(f"could not tell: gcloud acts as {account or 'no account'}, programs as {principal}", "", do.login_adc({}))
+        return unknown(
+            f"could not tell: gcloud acts as {account or 'no account'}, programs as {principal}", "", do.login_adc(context.words)
+        )
     if principal.name.casefold() == account.casefold():
         return passed(f"both act as {account}")
     why = "Their credentials are separate: a fix run by gcloud may change another account than the one checked here."
-    return warned(f"gcloud acts as {account}, programs as {principal.name}", why, do.login_adc({}), do.login({}))
+    return warned(f"gcloud acts as {account}, programs as {principal.name}", why, do.login_adc(context.words), do.login({}))
 
 
 def quota_project(context: Context) -> Finding:
@@ -77,8 +79,7 @@ def quota_project(context: Context) -> Finding:
     context.note("the quota project of the credentials", str(named))
     if not named:
         why = "Some APIs then count calls against a project of Google's where they are off, and report yours as off."
-        finding = failed if session.principal.sort == "user" else warned
-        return finding("the credentials name no quota project", why, remedy, link=QUOTA_PROJECT)
+        return warned("the credentials name no quota project", why, remedy, link=QUOTA_PROJECT)
     if project and named.value != project:
         why = f"It is set by {named.source}. Each API has to be enabled there too."
         return warned(f"calls count against {named.value}, not against {project}", why, remedy, link=QUOTA_PROJECT)
@@ -92,7 +93,7 @@ def emulated_quota_project(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if diagnosis.id == "quota-project-foreign":
-            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=QUOTA_PROJECT)
+            return warned(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=QUOTA_PROJECT)
     return not_applicable("the emulator needs no quota project")
 
 

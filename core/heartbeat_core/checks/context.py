@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from heartbeat_core.checks.result import Evidence
-from heartbeat_core.cloud import compute, iam, projects, tpu
+from heartbeat_core.cloud import compute, projects, tpu
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, check_endpoint
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.gcloud_config import SourcedValue, read_gcloud
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+DENIED = ("forbidden", "permission", "tpu-permission")  # diagnoses: the call itself was not allowed
 THIS_MACHINE = "this machine"
 
 
@@ -165,7 +166,10 @@ class Context:
     def words(self) -> dict[str, str]:
         """Return the known values for placeholders of fixes."""
         principal = self.shared.principal
-        return self.target.known() | ({"principal": principal.member} if principal and principal.member else {})
+        known = self.target.known()
+        if key_file := self.environment.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+            known["credentials_file"] = key_file
+        return known | ({"principal": principal.member} if principal and principal.member else {})
 
 
 def evidence_of(call: ApiCall) -> Evidence:
@@ -199,11 +203,6 @@ def fetch_permissions(context: Context) -> frozenset[str]:
 def fetch_policy(context: Context) -> projects.IamPolicy:
     name = context.project
     return context.fetch_once("policy", lambda session: projects.get_policy(session, name))
-
-
-def fetch_service_accounts(context: Context) -> tuple[iam.ServiceAccount, ...]:
-    name = context.project
-    return context.fetch_once("service accounts", lambda session: iam.list_service_accounts(session, name))
 
 
 def fetch_region(context: Context, region: str) -> compute.Region:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
@@ -14,10 +14,10 @@ from heartbeat_core.checks.context import (
     TPU_ADMIN,
     Blocked,
     Context,
+    fetch_apis,
     fetch_permissions,
     fetch_policy,
     fetch_project,
-    fetch_service_accounts,
 )
 from heartbeat_core.cloud import iam
 from heartbeat_core.cloud.errors import CloudError
@@ -26,43 +26,57 @@ from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
 EXPIRY = re.compile(r"""\s*request\.time\s*<=?\s*timestamp\(\s*["']([^"']+)["']\s*\)\s*""")
-# Basic roles that include all permissions of these.
-WIDER = {"roles/tpu.admin": ("roles/owner", "roles/editor"), "roles/storage.admin": ("roles/owner",)}
 MANY = ("group:", "domain:", "principalSet:", "allUsers", "allAuthenticatedUsers", "projectOwner:", "projectEditor:")
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Whether a member holds a role, None where that is unknown; ``reason`` may be empty."""
+    """Whether a member has a permission, None where that is unknown; ``reason`` may be empty."""
 
     holds: bool | None
     reason: str = ""
 
 
-def find_grant(policy: IamPolicy, member: str, role: str, *, inherits: bool, now: datetime | None = None) -> Grant:
-    """Return whether ``member`` holds ``role``; ``inherits`` is whether roles may also come from above the project."""
+def find_grant(
+    policy: IamPolicy,
+    member: str,
+    permission: str,
+    includes: Callable[[str], frozenset[str] | None],
+    *,
+    inherits: bool,
+    now: datetime | None = None,
+) -> Grant:
+    """Return whether a role gives ``member`` the permission; ``inherits`` is whether roles may also come from above the project.
+
+    ``includes`` returns the permissions of a role, None where they cannot be read.
+    """
     now = now or datetime.now(timezone.utc)
     reasons: list[str] = []
     uncertain = False
-    for name in (role, *WIDER.get(role, ())):
-        for binding in policy.holds(member, name):
-            if binding.condition is None:
-                return Grant(True)
+    for binding in policy.bindings:
+        by_name = member.casefold() in {known.casefold() for known in binding.members}
+        if not by_name and not any(who.startswith(MANY) for who in binding.members):
+            continue
+        permissions = includes(binding.role)
+        if permissions is None:
+            uncertain = True
+            reasons.append(f"the permissions of {binding.role} cannot be read")
+        elif permission not in permissions:
+            continue
+        elif not by_name:
+            uncertain = True
+            reasons.append(f"a group holds {binding.role}, and its members cannot be seen")
+        elif binding.condition is None:
+            return Grant(True)
+        else:
             until = expiry(binding.condition)
             if until and until > now:
                 return Grant(True, f"until {until:%Y-%m-%d}")
             uncertain = uncertain or until is None
             reasons.append(f"its grant ended {until:%Y-%m-%d}" if until else f"its grant depends on a condition{titled(binding.condition)}")
-    if not uncertain and any(binding.role == role and any(who.startswith(MANY) for who in binding.members) for binding in policy.bindings):
-        uncertain = True
-        reasons.append("a group holds it, and its members cannot be seen")
-    custom = [name for name in policy.roles(member) if not name.startswith("roles/")]
-    if custom:
-        uncertain = True
-        reasons.append(f"it holds {', '.join(custom)}, whose permissions are not read")
     if inherits:
         uncertain = True
-        reasons.append("the project is in an organization or folder and may inherit the role from there")
+        reasons.append("the project is in an organization or folder and may inherit a role from there")
     return Grant(None if uncertain else False, "; ".join(reasons) or "not granted")
 
 
@@ -85,8 +99,9 @@ def titled(condition: Condition) -> str:
 ROLES = "https://docs.cloud.google.com/iam/docs/roles-permissions"
 AGENTS = "https://docs.cloud.google.com/iam/docs/service-agents"
 ACT_AS = "https://docs.cloud.google.com/iam/docs/service-accounts-actas"
-SUGGESTED = "heartbeat-tpu"
-TPU_ROLE, STORAGE_ROLE = "roles/tpu.admin", "roles/storage.admin"
+HANDBOOK = "The handbook recommends a separate account with only the roles it needs, for example TPU Admin and Storage Admin."
+# What a program on a TPU VM may need, each with the smallest common role that includes it.
+USES = {"tpu.nodes.get": ("TPUs", "roles/tpu.viewer"), "storage.objects.get": ("buckets", "roles/storage.objectAdmin")}
 
 
 def tested_account(context: Context) -> str:
@@ -95,28 +110,30 @@ def tested_account(context: Context) -> str:
     return f"this VM's service account {principal.name}" if principal.sort == "metadata server" else str(principal)
 
 
-def check_permissions(context: Context, wanted: Iterable[str], role: str, title: str) -> Finding:
-    """Test the permissions of a role, whichever role grants them."""
+def check_permissions(context: Context, wanted: Iterable[str], role: str, title: str, missing_why: str = "") -> Finding:
+    """Test the permissions of a role, whichever role grants them; with ``missing_why`` a TPU VM can be made without them."""
     granted = fetch_permissions(context)
     missing = [permission for permission in wanted if permission not in granted]
     if not missing:
         return passed(f"{tested_account(context)} has all permissions of {title}", "Inherited, group and custom grants count.")
     why = f"{tested_account(context)} lacks {', '.join(missing)}. {title} ({role}) includes them, and so does Owner (roles/owner)."
-    return failed(
-        f"{len(missing)} permission{'s' * (len(missing) != 1)} of {title} missing", why, do.grant_role({**context.words, "role": role})
-    )
+    summary = f"{len(missing)} permission{'s' * (len(missing) != 1)} of {title} missing"
+    finding = warned if missing_why else failed
+    return finding(summary, f"{why} {missing_why}".strip(), do.grant_role({**context.words, "role": role}))
 
 
 def service_account_admin(context: Context) -> Finding:
-    return check_permissions(context, SERVICE_ACCOUNT_ADMIN, "roles/iam.serviceAccountAdmin", "Service Account Admin")
+    why = "A TPU VM needs it only where a service account has to be created first."
+    return check_permissions(context, SERVICE_ACCOUNT_ADMIN, "roles/iam.serviceAccountAdmin", "Service Account Admin", why)
 
 
 def project_iam_admin(context: Context) -> Finding:
-    return check_permissions(context, PROJECT_IAM_ADMIN, "roles/resourcemanager.projectIamAdmin", "Project IAM Admin")
+    why = "A TPU VM needs it only where a role has to be granted first."
+    return check_permissions(context, PROJECT_IAM_ADMIN, "roles/resourcemanager.projectIamAdmin", "Project IAM Admin", why)
 
 
 def tpu_admin(context: Context) -> Finding:
-    return check_permissions(context, TPU_ADMIN, TPU_ROLE, "TPU Admin")
+    return check_permissions(context, TPU_ADMIN, "roles/tpu.admin", "TPU Admin")
 
 
 def service_agent(context: Context) -> Finding:
@@ -131,90 +148,102 @@ def service_agent(context: Context) -> Finding:
             return passed(email)
     why = (
         f"Neither {agents[0][0]} nor {agents[1][0]} holds its role in the project. That does not prove that it is missing: "
-        "the role may be inherited. The first TPU VM also creates the agent."
+        "the role may be inherited. The first TPU VM creates the agent and grants its role."
     )
-    return unknown("not seen", why, do.create_service_agent(context.words), link=AGENTS)
+    email, role = agents[1]
+    grant = do.grant_role({**context.words, "principal": f"serviceAccount:{email}", "role": role})
+    grant = replace(grant, text="Then grant the agent its role.")
+    return unknown("not seen; the first TPU VM makes it", why, do.create_service_agent(context.words), grant, link=AGENTS)
 
 
-def choose_account(context: Context) -> iam.ServiceAccount | str:
-    """Return the service account of TPU VMs: the named one, or a user-managed one that holds TPU Admin.
+def vm_account(context: Context) -> str:
+    """Return the address of the account that the TPU VM will run as: the chosen one, else Compute Engine's default."""
+    if chosen := context.target.service_account.value:
+        return chosen
+    number = fetch_project(context).number
+    if not number:
+        raise Blocked("project.exists", "Google does not return the project's number, which is part of the default account's name")
+    return iam.default_account(number)
 
-    Return the reason as a text where there is none.
-    """
-    named = context.target.service_account.value
-    if not named:
-        policy = fetch_policy(context)
-        listed = [account for account in fetch_service_accounts(context) if account.user_managed]
-        # those with TPU Admin first, then those with "tpu" in the name
-        listed.sort(key=lambda account: (not policy.holds(account.member, TPU_ROLE), account.disabled, "tpu" not in account.email))
-        return listed[0] if listed else "the project has no user-managed service account"
-    project = context.project
-    try:
-        return context.fetch_once("the service account", lambda session: iam.get_service_account(session, project, named))
-    except CloudError as error:
-        if error.status == 404:
-            return f"{named} does not exist"
-        raise
+
+def account_project(context: Context, email: str) -> str:
+    """Return the project of an account's path: "-" for an account of another project."""
+    domain = email.partition("@")[2]
+    return context.project if domain in (f"{context.project}.iam.gserviceaccount.com", "developer.gserviceaccount.com") else "-"
 
 
 def tpu_service_account(context: Context) -> Finding:
-    found = choose_account(context)
+    email, chosen = vm_account(context), context.target.service_account
     words = context.words
-    if isinstance(found, str):
-        words.setdefault("service_account", SUGGESTED)
-        why = "A TPU VM runs as a service account. The handbook asks for a separate one with only the roles it needs."
-        return failed(found, why, do.create_service_account(words))
+    choose = replace(do.list_service_accounts(words), text="Choose one, with --service-account or cloud.service_account in the settings.")
+    try:
+        found = iam.get_service_account(context.session, account_project(context, email), email)
+    except CloudError as error:
+        if error.status != 404:
+            raise
+        if chosen:
+            return failed(f"{email} does not exist", f"It is set by {chosen.source}.", do.create_service_account(words), choose)
+        api = fetch_apis(context).get("compute.googleapis.com")
+        if api is not None and api.enabled is False:
+            raise Blocked("api.compute", "the default service account appears with Compute Engine") from error
+        why = "No service account is chosen, so the TPU VM would run as Compute Engine's default account, which was deleted."
+        return failed(f"{email} does not exist", why, choose)
     if found.disabled:
-        command = ("gcloud", "iam", "service-accounts", "enable", found.email, f"--project={context.project}")
-        return failed(f"{found.email} is disabled", "", Remedy("Enable it.", command, changes="enables the service account"))
-    return passed(found.email, f"It is set by {context.target.service_account.source}." if words.get("service_account") else "")
-
-
-def chosen_account(context: Context) -> iam.ServiceAccount:
-    found = choose_account(context)
-    if isinstance(found, str):
-        raise Blocked("iam.tpu-service-account", found)
-    return found
+        command = ("gcloud", "iam", "service-accounts", "enable", email, f"--project={context.project}")
+        return failed(f"{email} is disabled", "", Remedy("Enable it.", command, changes="enables the service account"), choose)
+    if chosen:
+        return passed(email, f"It is set by {chosen.source}.")
+    why = f"None is chosen. {HANDBOOK}"
+    create = do.create_service_account({**words, "service_account": "heartbeat-tpu"})
+    return warned(f"the TPU VM runs as {email}", why, choose, replace(create, text="Or create one, and choose it then."))
 
 
 def tpu_service_account_roles(context: Context) -> Finding:
-    account = chosen_account(context)
+    email = context.target.service_account.value
+    if not email:
+        return warned("no service account is chosen", f"The roles of Compute Engine's default account are not looked at. {HANDBOOK}")
     policy, project = fetch_policy(context), fetch_project(context)
-    grants = {role: find_grant(policy, account.member, role, inherits=project.parent is not None) for role in (TPU_ROLE, STORAGE_ROLE)}
-    words = {**context.words, "principal": account.member}
-    missing = [role for role, grant in grants.items() if not grant.holds]
-    remedies = [do.grant_role({**words, "role": role}) for role in missing]
-    why = " ".join(f"{role}: {grant.reason}." for role, grant in grants.items() if grant.reason)
-    summary = f"{account.email} may lack {' and '.join(missing)}"
-    return verdict(grants, account.email, summary, why, remedies)
+    member = f"serviceAccount:{email}"
 
+    def includes(role: str) -> frozenset[str] | None:
+        try:
+            return context.fetch_once(f"role {role}", lambda session: iam.role_permissions(session, role))
+        except CloudError:
+            return None
 
-def verdict(grants: dict[str, Grant], email: str, summary: str, why: str, remedies: list[Remedy]) -> Finding:
-    """Return the finding for all grants: a missing one outweighs an unknown one."""
-    answers = [grant.holds for grant in grants.values()]
-    if False in answers:
-        return failed(summary.replace("may lack", "lacks"), why, *remedies, link=ROLES)
-    if None in answers:
-        return unknown(summary, why, *remedies, link=ROLES)
+    grants = {use: find_grant(policy, member, use, includes, inherits=project.parent is not None) for use in USES}
+    why = " ".join(f"{USES[use][0]}: {grant.reason}." for use, grant in grants.items() if grant.reason)
+    missing = [use for use, grant in grants.items() if not grant.holds]
+    words = {**context.words, "principal": member}
+    remedies = [do.grant_role({**words, "role": USES[use][1]}) for use in missing]
+    what = " and ".join(USES[use][0] for use in missing)
+    if any(grants[use].holds is None for use in missing):
+        return unknown(f"could not tell whether {email} may use {what}", why, *remedies, link=ROLES)
+    if missing:
+        return warned(f"{email} may not use {what}", f"{why} Programs on the TPU VM act as it. {HANDBOOK}", *remedies, link=ROLES)
     if why:
-        return warned(f"{email} holds both until they expire", why, link=ROLES)
-    return passed(f"{email} holds TPU Admin and Storage Admin")
+        return warned(f"{email} may use both until its grants expire", why, link=ROLES)
+    return passed(f"{email} may read TPUs and buckets")
 
 
 def act_as(context: Context) -> Finding:
-    account = chosen_account(context)
-    if iam.ACT_AS in iam.granted_on_account(context.session, context.project, account.email):
-        return passed(f"{tested_account(context)} may act as {account.email}")
+    email = vm_account(context)
+    try:
+        granted = iam.granted_on_account(context.session, account_project(context, email), email)
+    except CloudError as error:
+        if error.status != 404:
+            raise
+        raise Blocked("iam.tpu-service-account", f"{email} does not exist") from error
+    if iam.ACT_AS in granted:
+        return passed(f"{tested_account(context)} may act as {email}")
     why = (
         f"{tested_account(context)} lacks {iam.ACT_AS} on it, which creating a TPU VM with it needs. "
         "The handbook's three roles do not include it."
     )
-    words = {**context.words, "service_account": account.email}
-    return failed(f"you may not act as {account.email}", why, do.grant_act_as(words), link=ACT_AS)
+    return failed(f"you may not act as {email}", why, do.grant_act_as({**context.words, "service_account": email}), link=ACT_AS)
 
 
 EXISTS = ("project.exists",)
-ACCOUNT = ("project.exists", "iam.tpu-service-account")
 SEE_POLICY = "resourcemanager.projects.getIamPolicy"
 CHECKS = (
     Check(
@@ -230,12 +259,12 @@ CHECKS = (
         link=AGENTS,
     ),
     Check(
-        "iam.tpu-service-account", "TPU service account", "Is there a service account for TPU VMs?", tpu_service_account, EXISTS,
+        "iam.tpu-service-account", "TPU service account", "Is there the service account that the VM runs as?", tpu_service_account, EXISTS,
         "iam.serviceAccounts.get",
     ),
     Check(
-        "iam.tpu-service-account-roles", "Service account roles", "Does it hold TPU Admin and Storage Admin?",
-        tpu_service_account_roles, ACCOUNT, SEE_POLICY, link=ROLES,
+        "iam.tpu-service-account-roles", "Service account roles", "May the chosen service account use TPUs and buckets?",
+        tpu_service_account_roles, EXISTS, SEE_POLICY, link=ROLES,
     ),
-    Check("iam.act-as", "Act-as permission", "May you create a TPU VM that runs as it?", act_as, ACCOUNT, link=ACT_AS),
+    Check("iam.act-as", "Act-as permission", "May you create a TPU VM that runs as its service account?", act_as, EXISTS, link=ACT_AS),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
+from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
 from heartbeat_core.checks.context import Context, fetch_apis, fetch_project
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.projects import get_billing
@@ -15,6 +15,7 @@ from heartbeat_core.diagnosis.model import Remedy
 OUT_OF_REACH = ("project-denied", "permission", "forbidden", "not-found")
 BILLING = "https://docs.cloud.google.com/billing/docs/how-to/modify-project"
 ENABLE = "https://docs.cloud.google.com/service-usage/docs/enable-disable"
+ONLY_CHECKED = ("serviceusage", "cloudresourcemanager", "cloudbilling", "cloudquotas")  # creating a TPU VM needs none of these
 # In the order in which to enable them: those that the other checks need come first.
 APIS = {
     "serviceusage": "Service Usage",
@@ -35,7 +36,10 @@ def exists(context: Context) -> Finding:
     try:
         project = fetch_project(context)
     except CloudError as error:
-        if error.kind == "refused" and diagnose_exception(error, "call", words).id in OUT_OF_REACH:
+        diagnosis = diagnose_exception(error, "call", words)
+        if diagnosis.id == "project-suspended":
+            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, do.suspended_page(words))
+        if error.kind == "refused" and diagnosis.id in OUT_OF_REACH:
             why = f"Google gives the same answer for a missing project and for one you cannot see. It is set by {chosen.source}."
             fixes = (do.list_projects(words), do.list_accounts(words), do.create_project(words))
             return failed(f"{chosen.value} is missing or out of reach", why, *fixes)
@@ -52,14 +56,22 @@ def exists(context: Context) -> Finding:
 
 def billing(context: Context) -> Finding:
     words = context.words
-    found = get_billing(context.session, context.project)
+    link = (do.list_billing_accounts(words), do.link_billing(words), do.billing_page(words))
+    try:
+        found = get_billing(context.session, context.project)
+    except CloudError as error:
+        diagnosis = diagnose_exception(error, "call", words)
+        if diagnosis.id != "api-disabled":
+            raise
+        # gcloud can link an account all the same: it calls the API for another project
+        return unknown("could not tell: the Cloud Billing API is off", diagnosis.evidence, *link)
     if found.enabled:
         return passed(f"billing account {found.account}" if found.account else "enabled")
     if found.enabled is None:
         return unknown("could not tell: Google does not say whether billing is enabled", "", do.billing_page(words))
     summary = f"the billing account {found.account} is closed" if found.account else "no billing account is linked"
     why = "Without billing the APIs of TPUs and VMs refuse every call. Linking an account costs nothing; running TPU VMs do."
-    return failed(summary, why, do.list_billing_accounts(words), do.link_billing(words), do.billing_page(words))
+    return failed(summary, why, *link)
 
 
 def api(context: Context, name: str) -> Finding:
@@ -79,6 +91,9 @@ def api(context: Context, name: str) -> Finding:
 
 
 def off(name: str, why: str, words: dict[str, str]) -> Finding:
+    if name in ONLY_CHECKED:
+        why = f"A TPU VM can be made without it, but some checks cannot be made. {why}".strip()
+        return warned(f"{APIS[name]} API is off", why, do.enable_api(words))
     return failed(f"{APIS[name]} API is off", why or "A project can use an API only after it is enabled there.", do.enable_api(words))
 
 

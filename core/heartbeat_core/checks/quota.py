@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context, fetch_nodes, fetch_region
 from heartbeat_core.cloud import quotas
-from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, Accelerator, Family, Provisioning, Scope
+from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
@@ -34,8 +34,9 @@ def alternative_quota(context: Context, kind: Accelerator) -> Remedy | None:
     named = [*here[:MOST], *there[:MOST]]
     if not named:
         return None
-    spot = " spot" if model == "spot" else ""
-    return Remedy(f"Use{spot} quota that exists, by Cloud Quotas: {', '.join(named)}. The limit is in brackets; its usage is not read.")
+    preemptible = " preemptible" if model in PREEMPTIBLE else ""
+    text = f"Use{preemptible} quota that exists, by Cloud Quotas: {', '.join(named)}."
+    return Remedy(f"{text} The limit is in brackets; its usage is not read.")
 
 
 def generations(listed: Mapping[str, Quota], kind: Accelerator, model: Provisioning, zone: str) -> Iterator[tuple[Accelerator, Limit]]:
@@ -110,12 +111,13 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
     if kind is None:
         return unknown(f"could not tell: {context.target.accelerator_type} is not a known accelerator type")
+    if model == "reserved":
+        return reserved(context, kind)
     quota_id = kind.quota_id(model, scope)
     if quota_id is None:
         return unknown(f"could not tell: the name of {kind.family.name}'s quota is unknown", "", do.quota_page(context.words))
-    need = Need(
-        quotas.TPU, quota_id, scope, place, kind.size, f"{kind.family.name} {units(kind.family, kind.size)}{', spot' * (model == 'spot')}"
-    )
+    what = f"{kind.family.name} {units(kind.family, kind.size)}{', preemptible' * (model in PREEMPTIBLE)}"
+    need = Need(quotas.TPU, quota_id, scope, place, kind.size, what)
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:
         return no_such_quota(context, need)
@@ -132,6 +134,13 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
     return with_usage(context, need, quota, limit, use)
 
 
+def reserved(context: Context, kind: Accelerator) -> Finding:
+    command = ("gcloud", "compute", "reservations", "list", f"--project={context.project}")
+    why = "A TPU VM of a reservation is limited by the reservation. What is left of it cannot be read here."
+    remedy = Remedy("List the reservations of the project.", command)
+    return unknown(f"could not tell: is there a reservation for {kind.type}?", why, remedy, link=LINK)
+
+
 def units(family: Family, number: int) -> str:
     """Return the unit of a family's quotas, singular for 1."""
     return family.unit.removesuffix("s") if number == 1 else family.unit
@@ -145,7 +154,7 @@ def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: Qu
     if use.doubts:
         return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
     if not limit.covers(need.amount, use.sure + use.maybe):
-        why = f"Stopped TPU VMs may use {use.maybe} more: {', '.join(use.by)}."
+        why = f"Up to {use.maybe} more may be in use by what is stopped, queued or reserved: {', '.join(use.by)}."
         return unknown(f"could not tell: {line}", why, do.quota_page(context.words), link=LINK)
     return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
 

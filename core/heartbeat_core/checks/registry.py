@@ -19,9 +19,9 @@ def checks_for(names: Iterable[str] = ()) -> tuple[Check, ...]:
     names = tuple(names)
     if names and all(group_of(name) == "host" for name in names):
         return host.CHECKS
-    from heartbeat_core.checks import account, iam, project, quota, zone
+    from heartbeat_core.checks import account, iam, network, project, quota, zone
 
-    return (*host.CHECKS, *account.CHECKS, *project.CHECKS, *iam.CHECKS, *quota.CHECKS, *zone.CHECKS)
+    return (*host.CHECKS, *account.CHECKS, *project.CHECKS, *iam.CHECKS, *network.CHECKS, *quota.CHECKS, *zone.CHECKS)
 
 
 def __getattr__(name: str) -> object:

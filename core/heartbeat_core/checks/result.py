@@ -22,6 +22,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("account", ("account",)),
     ("project and APIs", ("project", "api")),
     ("permissions", ("iam",)),
+    ("network and policies", ("network", "policy")),
     ("quota", ("quota",)),
     ("zone", ("zone",)),
 )

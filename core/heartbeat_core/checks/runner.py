@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heartbeat_core.checks.check import LIMIT_S, Check, Finding, unknown
-from heartbeat_core.checks.context import Blocked, CheckEnvironment, Context, SharedQueries
+from heartbeat_core.checks.context import DENIED, Blocked, CheckEnvironment, Context, SharedQueries
 from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.cloud.cancellation import Cancellation
 
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 # Diagnoses that name the check to fix first.
 BLOCKERS = {
     "billing-disabled": "project.billing",
-    "credentials-expired": "account.adc",
-    "credentials-file": "account.adc",
-    "credentials-missing": "account.adc",
+    **dict.fromkeys(
+        (
+            "account-state", "credentials-clock", "credentials-expired", "credentials-file", "credentials-impersonation",
+            "credentials-key", "credentials-missing", "credentials-reauthentication", "credentials-workforce",
+            "credentials-workload-identity",
+        ),
+        "account.adc",
+    ),
     "project-denied": "project.exists",
     "project-suspended": "project.exists",
     "quota-project-denied": "account.quota-project",
     "quota-project-foreign": "account.quota-project",
     "quota-project-unset": "account.quota-project",
     "scopes": "host.scopes",
-}
-DENIED = ("forbidden", "permission", "tpu-permission")
+}  # fmt: skip
 # The smallest role with read access, by the first part of the permission.
 VIEWER_ROLES = {
     "billing": "roles/billing.viewer",

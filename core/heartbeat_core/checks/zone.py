@@ -102,7 +102,7 @@ def runtime(context: Context) -> Finding:
         return unknown(f"could not tell: {zone} lists no runtime versions")
     kind = context.target.accelerator
     fitting = f" {kind.family.runtime} is the runtime for {kind.type}." if kind else ""
-    command = ("gcloud", "compute", "tpus", "versions", "list", f"--project={context.project}", f"--zone={zone}")
+    command = ("gcloud", "compute", "tpus", "tpu-vm", "versions", "list", f"--project={context.project}", f"--zone={zone}")
     why = f"A TPU VM cannot be created with it.{fitting}"
     return failed(f"{zone} has no runtime {wanted}", why, Remedy("List the runtime versions of the zone.", command), link=RUNTIMES_SOURCE)
 

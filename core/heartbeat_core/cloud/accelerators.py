@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ NAME = re.compile(r"(v\d+\w*?)-(\d+)")
 OLDEST_RUNTIME = "tpu-ubuntu2204-base"
 RUNTIMES_SOURCE = "https://docs.cloud.google.com/tpu/docs/runtimes"
 BOOT_DISK_GB = 100
+PREEMPTIBLE = ("spot", "flex-start")  # both count against the quotas of preemptible TPUs
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Machine:
 FAMILIES = (
     Family("v2", "v2", "cores", 2, OLDEST_RUNTIME),
     Family("v3", "v3", "cores", 2, OLDEST_RUNTIME),
-    Family("v4", "v4", "cores", 2, OLDEST_RUNTIME),
+    Family("v4", "v4", "cores", 2, OLDEST_RUNTIME, "TPUV4sPod", "TPUV4sPreemptiblePod"),
     Family("v5e", "v5litepod", "chips", 1, "v2-alpha-tpuv5-lite", "TPUV5sLitepod", "TPUV5sPreemptibleLitepod"),
     Family("v5p", "v5p", "cores", 2, "v2-alpha-tpuv5", "TPUV5P", "TPUV5PPreemptible"),
     Family("v6e", "v6e", "chips", 1, "v2-alpha-tpuv6e", "TPUV6E", "TPUV6EPreemptible", hyperdisk=True),
@@ -78,7 +80,7 @@ class Accelerator:
 
     def quota_id(self, provisioning: Provisioning, scope: Scope) -> str | None:
         """Name the quota of the Cloud TPU API it counts against, None where that is not known."""
-        stem = self.family.spot_quota if provisioning == "spot" else self.family.quota
+        stem = self.family.spot_quota if provisioning in PREEMPTIBLE else self.family.quota
         if not stem:
             return None
         serving = "Serving" if self.family.name == "v5e" and self.size in SERVING_SIZES else ""
@@ -87,6 +89,20 @@ class Accelerator:
     def same_quota(self, other: Accelerator) -> bool:
         """Return whether both count against the same quota."""
         return self.quota_id("on-demand", "zone") == other.quota_id("on-demand", "zone") and self.family == other.family
+
+
+# How acceleratorConfig names the families.
+CONFIG_TYPES = {"V2": "v2", "V3": "v3", "V4": "v4", "V5LITE_POD": "v5litepod", "V5P": "v5p", "V6E": "v6e"}
+
+
+def type_of_config(kind: str | None, topology: str | None) -> str | None:
+    """Return the accelerator type of an acceleratorConfig: V6E 2x2 → v6e-4, V5P 2x2x1 → v5p-8; None where it is not known."""
+    family = next((family for family in FAMILIES if family.prefix == CONFIG_TYPES.get(kind or "")), None)
+    sides = (topology or "").split("x")
+    if family is None or not all(side.isdecimal() for side in sides):
+        return None
+    chips = math.prod(int(side) for side in sides)
+    return f"{family.prefix}-{chips * (1 if family.unit == 'chips' else family.cores_per_chip)}"
 
 
 @lru_cache(maxsize=1000)  # a list of a thousand TPU VMs asks for the type in every cell

@@ -147,6 +147,7 @@ SERVICES = {
     "compute": "https://compute.googleapis.com",
     "iam": "https://iam.googleapis.com",
     "oauth2": "https://openidconnect.googleapis.com",
+    "orgpolicy": "https://orgpolicy.googleapis.com",
     "serviceusage": "https://serviceusage.googleapis.com",
     "tpu": "https://tpu.googleapis.com",
 }

@@ -1,4 +1,4 @@
-"""Compute Engine: what a region has left, and the zones there are (compute.googleapis.com, v1).
+"""Compute Engine: regions and their quotas, networks and firewall rules (compute.googleapis.com, v1).
 
 One GET replaces all that is needed of google-cloud-compute, which takes a second to import.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.json_fields import last, real, rows, segment, text
+from heartbeat_core.cloud.json_fields import flag, last, real, rows, segment, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "compute"
@@ -36,6 +36,83 @@ class Region:
 def get_region(session: CloudSession, project: str, region: str) -> Region:
     """Read one region as the project sees it."""
     return region_of(session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/regions/{segment(region)}"), region)
+
+
+@dataclass(frozen=True)
+class Network:
+    """``regions`` are those with a subnet."""
+
+    name: str
+    regions: frozenset[str]
+
+
+@dataclass(frozen=True)
+class FirewallRule:
+    """A rule for incoming traffic that applies to every VM of the network, or only to those with ``targets`` (tags or accounts).
+
+    ``ranges`` are the sources it names, empty where it names tags or accounts instead.
+    """
+
+    name: str
+    priority: int
+    allows: bool
+    ports: tuple[tuple[str, str], ...]  # protocol and "22", "0-65535", or "" for all
+    ranges: tuple[str, ...]
+    targets: tuple[str, ...]
+
+    def covers(self, port: int) -> bool:
+        """Return whether the rule is about this port of TCP."""
+        for protocol, wanted in self.ports:
+            first, _, last_port = wanted.partition("-")
+            if protocol in ("tcp", "6", "all") and (not wanted or int(first) <= port <= int(last_port or first)):
+                return True
+        return False
+
+
+def get_network(session: CloudSession, project: str, network: str) -> Network:
+    """Read a network by its name, or by a path such as projects/p/global/networks/n, which may be of another project."""
+    where, name = network_path(project, network)
+    answer = session.get(SERVICE, f"/compute/v1/projects/{segment(where)}/global/networks/{segment(name)}")
+    regions = (link.split("/regions/")[-1].partition("/")[0] for link in texts(answer, "subnetworks"))
+    return Network(text(answer, "name") or name, frozenset(regions))
+
+
+def network_path(project: str, network: str) -> tuple[str, str]:
+    """Return the project and the name of a network."""
+    parts = network.split("/")
+    return parts[parts.index("projects") + 1] if "projects" in parts[:-1] else project, parts[-1]
+
+
+def list_firewall_rules(session: CloudSession, project: str, network: str) -> tuple[FirewallRule, ...]:
+    """List the enabled rules for incoming IPv4 traffic of one network, in the order in which they apply."""
+    where, name = network_path(project, network)
+    found = session.list(SERVICE, f"/compute/v1/projects/{segment(where)}/global/firewalls", "items", {"maxResults": "500"})
+    rules = [
+        firewall_rule_of(row)
+        for row in found.items
+        if last(text(row, "network")) == name and text(row, "direction") in (None, "INGRESS") and not flag(row, "disabled")
+    ]
+    return tuple(sorted(rules, key=lambda rule: (rule.priority, rule.allows)))  # at one priority a denial wins
+
+
+def firewall_rule_of(row: Mapping[str, Any]) -> FirewallRule:
+    allowed, denied = rows(row, "allowed"), rows(row, "denied")
+    named = texts(row, "sourceTags") or texts(row, "sourceServiceAccounts")
+    return FirewallRule(
+        name=text(row, "name") or "",
+        priority=1000 if (priority := whole(row, "priority")) is None else priority,
+        allows=bool(allowed),
+        ports=tuple((text(part, "IPProtocol") or "", port) for part in (allowed or denied) for port in (texts(part, "ports") or ("",))),
+        ranges=texts(row, "sourceRanges") or (() if named else ("0.0.0.0/0",)),
+        targets=texts(row, "targetTags") + texts(row, "targetServiceAccounts"),
+    )
+
+
+def has_nat(session: CloudSession, project: str, region: str, network: str) -> bool:
+    """Return whether a router of the region gives the network Cloud NAT."""
+    where, name = network_path(project, network)
+    found = session.list(SERVICE, f"/compute/v1/projects/{segment(where)}/regions/{segment(region)}/routers", "items")
+    return any(last(text(router, "network")) == name and rows(router, "nats") for router in found.items)
 
 
 def region_of(answer: Any, asked: str = "") -> Region:

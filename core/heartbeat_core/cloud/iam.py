@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.json_fields import flag, segment, text
+from heartbeat_core.cloud.json_fields import flag, segment, text, texts
 from heartbeat_core.cloud.projects import ask_permissions
 from heartbeat_core.cloud.session import CloudSession
 
@@ -24,10 +24,10 @@ class ServiceAccount:
     def member(self) -> str:
         return f"serviceAccount:{self.email}"
 
-    @property
-    def user_managed(self) -> bool:
-        """Return whether a user created it, unlike Google's default accounts: PROJECT@appspot, N-compute@developer."""
-        return self.email.endswith(".iam.gserviceaccount.com")
+
+def default_account(number: str) -> str:
+    """Return Compute Engine's default service account, as which a TPU VM runs where none is given."""
+    return f"{number}-compute@developer.gserviceaccount.com"
 
 
 def service_agents(number: str) -> tuple[tuple[str, str], ...]:
@@ -43,10 +43,9 @@ def get_service_account(session: CloudSession, project: str, email: str) -> Serv
     return account_of(session.get(SERVICE, account_path(project, email)), email)
 
 
-def list_service_accounts(session: CloudSession, project: str) -> tuple[ServiceAccount, ...]:
-    """List the service accounts of the project."""
-    found = session.list(SERVICE, f"/v1/projects/{segment(project)}/serviceAccounts", "accounts", {"pageSize": "100"})
-    return tuple(account_of(item) for item in found.items)
+def role_permissions(session: CloudSession, role: str) -> frozenset[str]:
+    """Read what a role includes: "roles/tpu.viewer", or a custom role "projects/p/roles/r"."""
+    return frozenset(texts(session.get(SERVICE, "/v1/" + "/".join(segment(part) for part in role.split("/"))), "includedPermissions"))
 
 
 def granted_on_account(session: CloudSession, project: str, email: str, permissions: Iterable[str] = (ACT_AS,)) -> frozenset[str]:

@@ -57,16 +57,6 @@ class IamPolicy:
             binding for binding in self.bindings if binding.role == role and wanted in {known.casefold() for known in binding.members}
         )
 
-    def roles(self, member: str) -> tuple[str, ...]:
-        """List the roles ``member`` holds by name, those under a condition left out."""
-        wanted = member.casefold()
-        found = [
-            binding.role
-            for binding in self.bindings
-            if binding.condition is None and wanted in {known.casefold() for known in binding.members}
-        ]
-        return tuple(dict.fromkeys(found))
-
 
 def get_project(session: CloudSession, project: str) -> Project:
     """Read a project; a 403 means that it is missing or out of reach, which Google does not tell apart."""
@@ -88,6 +78,29 @@ def get_policy(session: CloudSession, project: str) -> IamPolicy:
     """Read who holds which role on the project itself."""
     body = {"options": {"requestedPolicyVersion": 3}}
     return policy_of(session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body))
+
+
+@dataclass(frozen=True)
+class OrganizationPolicy:
+    """The effective policy of one constraint in a project: ``restricts`` is None where that depends on a condition.
+
+    ``allowed`` are the values that a list still allows, empty for none and for constraints without values.
+    """
+
+    restricts: bool | None
+    allowed: tuple[str, ...] = ()
+
+
+def get_organization_policy(session: CloudSession, project: str, constraint: str) -> OrganizationPolicy:
+    """Read what the policies of organization, folders and project come to, for one constraint."""
+    answer = session.get("orgpolicy", f"/v2/projects/{segment(project)}/policies/{segment(constraint)}:getEffectivePolicy")
+    found = rows(answer, "spec", "rules")
+    if any(has(rule, "condition") for rule in found):
+        return OrganizationPolicy(None)
+    allowed = tuple(value for rule in found for value in texts(rule, "values", "allowedValues"))
+    denied = any(texts(rule, "values", "deniedValues") for rule in found)
+    restricts = any(flag(rule, "enforce") or flag(rule, "denyAll") for rule in found)
+    return OrganizationPolicy(restricts or denied or bool(allowed), allowed)
 
 
 def ask_permissions(session: CloudSession, service: str, resource: str, permissions: Iterable[str]) -> frozenset[str]:

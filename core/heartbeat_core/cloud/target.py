@@ -31,6 +31,7 @@ class Part:
     variables: tuple[str, ...] = ()
     gcloud: str = ""
     default: str | None = None
+    setting: bool = True  # whether the settings have it too
 
 
 PARTS = (
@@ -41,6 +42,8 @@ PARTS = (
     Part("provisioning", "--spot", (), "", "on-demand"),
     Part("tpu_name", "--tpu-name", ("TPU_NAME",), "", "llm-tpu-vm"),
     Part("service_account", "--service-account"),
+    Part("network", "--network", default="default", setting=False),
+    Part("external_ip", "--internal-ips", default="yes", setting=False),
 )
 
 
@@ -55,6 +58,13 @@ class Target:
     provisioning: SourcedValue = NOT_SET
     tpu_name: SourcedValue = NOT_SET
     service_account: SourcedValue = NOT_SET
+    network: SourcedValue = NOT_SET
+    external_ip: SourcedValue = NOT_SET
+
+    @property
+    def external(self) -> bool:
+        """Return whether the TPU VM gets an external address."""
+        return self.external_ip.value != "no"
 
     @property
     def region(self) -> str | None:
@@ -125,7 +135,7 @@ def candidates(
 ) -> Iterator[SourcedValue]:
     yield SourcedValue(flags.get(part.name), part.flag)
     key = f"cloud.{part.name}"
-    setting = SourcedValue(settings[key] or None, settings.source(key))
+    setting = SourcedValue(settings[key] or None, settings.source(key)) if part.setting else NOT_SET
     if setting.source.startswith(PREFIX):
         yield setting
     for variable in part.variables:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, Scope, find_accelerator
+from heartbeat_core.cloud.accelerators import PREEMPTIBLE, Accelerator, Provisioning, Scope, find_accelerator
 from heartbeat_core.cloud.cancellation import Timeout
 from heartbeat_core.cloud.errors import CloudError, redact, refusal
 from heartbeat_core.cloud.json_fields import flag, last, rows, segment, table, text, texts
@@ -33,6 +33,7 @@ GONE = frozenset({"DELETING", "PREEMPTED", "TERMINATED"})
 # To nodes in these gcloud refuses to connect (googlecloudsdk/command_lib/compute/tpus/tpu_vm/ssh.py).
 CLOSED = frozenset({*GONE, "STOPPED", "STOPPING", "HIDDEN"})
 HOLDING = frozenset({"SUSPENDED", "FAILED"})  # queued resources that have no node and keep its quota
+WAITING = frozenset({"CREATING", "ACCEPTED", "WAITING_FOR_RESOURCES", "PROVISIONING", "SUSPENDING"})  # those that may hold it
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Nodes:
 
 @dataclass(frozen=True)
 class QuotaUsage:
-    """How much of a quota is in use: ``sure`` by nodes that run, ``maybe`` by those stopped; ``by`` says whose.
+    """How much of a quota is in use: ``sure`` by nodes that run, ``maybe`` by those stopped or queued; ``by`` says whose.
 
     ``doubts`` says why there may be more.
     """
@@ -166,7 +167,8 @@ def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning
     doubts = [f"{place} did not answer" for place in everything.unreachable]
 
     def counted(zone: str, other: Provisioning) -> bool:
-        return (zone if scope == "zone" else zone.rpartition("-")[0]) == where and (other == "spot") == (provisioning == "spot")
+        here = (zone if scope == "zone" else zone.rpartition("-")[0]) == where
+        return here and (other in PREEMPTIBLE) == (provisioning in PREEMPTIBLE)
 
     for node in everything.nodes:
         kind = find_accelerator(node.accelerator_type)
@@ -174,16 +176,19 @@ def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning
             continue
         if kind is None:
             doubts.append(f"{node.id} is of an unknown type, {node.accelerator_type or 'which is not said'}")
-        elif node.state == "STOPPED":
+        elif node.state == "STOPPED" or node.provisioning == "reserved":  # no source says whether a reservation counts
             maybe += kind.size
-            by.append(f"{node.id} ({node.accelerator_type}, STOPPED)")
+            by.append(f"{node.id} ({node.accelerator_type}, {'STOPPED' if node.state == 'STOPPED' else 'reserved'})")
         else:
             sure += kind.size
             by.append(f"{node.id} ({node.accelerator_type})")
     for queued in everything.queued:
         kinds = [kind for name in queued.accelerator_types if (kind := find_accelerator(name)) and accelerator.same_quota(kind)]
-        if kinds and queued.state in HOLDING and counted(queued.zone, queued.provisioning):
-            sure += sum(kind.size for kind in kinds)
+        if kinds and queued.state in HOLDING | WAITING and counted(queued.zone, queued.provisioning):
+            if queued.state in HOLDING:
+                sure += sum(kind.size for kind in kinds)
+            else:
+                maybe += sum(kind.size for kind in kinds)
             by.append(f"queued resource {queued.id} ({queued.state})")
     return QuotaUsage(sure, maybe, tuple(by), tuple(doubts))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from heartbeat_core.cloud.errors import CloudError, redact
 from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy, Words
+from heartbeat_core.diagnosis.rules_access import ACCESS_RULES
 from heartbeat_core.diagnosis.rules_capacity import CAPACITY_RULES
 from heartbeat_core.diagnosis.rules_connection import NETWORK_RULES, SSH_RULES
 from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
@@ -18,7 +19,7 @@ from heartbeat_core.errors import HeartbeatError, sanitize_line
 
 # In the order in which they are tried, the most specific first.
 CATALOGUE: tuple[DiagnosisRule, ...] = (
-    *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *PROJECT_RULES, *CAPACITY_RULES, *NETWORK_RULES,
+    *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *ACCESS_RULES, *PROJECT_RULES, *CAPACITY_RULES, *NETWORK_RULES,
 )  # fmt: skip
 BY_ID = {rule.id: rule for rule in CATALOGUE}
 BY_REASON = {reason: rule for rule in CATALOGUE for reason in rule.reasons}
@@ -86,7 +87,7 @@ def diagnose_exception(error: BaseException, origin: Origin = "call", known: Wor
     known = known or {}
     message, reason = message_of(error), attribute(error, "reason", str)
     metadata = {str(key): str(value) for key, value in (attribute(error, "metadata", Mapping) or {}).items()}
-    facts = {name: value for name in ("service", "permission") if (value := metadata.get(name))}
+    facts = {name: value for name in ("service", "permission", "uid") if (value := metadata.get(name))}
     if reason == "SERVICE_DISABLED" and foreign(metadata.get("consumer", ""), known):
         return make(BY_ID["quota-project-foreign"], known, facts, f"{reason}, {metadata.get('consumer')}: {message}")
     by_text, by_reason = search(message), BY_REASON.get(reason or "")

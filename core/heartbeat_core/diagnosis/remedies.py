@@ -36,7 +36,9 @@ def login(words: Words) -> Remedy:
 
 
 def login_adc(words: Words) -> Remedy:
-    del words
+    if file := words.get("credentials_file"):
+        text = f"GOOGLE_APPLICATION_CREDENTIALS names {file}: correct that file, or unset the variable and sign in. Signing in alone does"
+        return Remedy(f"{text} not help: gcloud auth application-default login")
     command = ("gcloud", "auth", "application-default", "login")
     return Remedy(
         "Sign in for programs: they use separate credentials.", command, changes="the credentials of programs here", interactive=True
@@ -59,7 +61,11 @@ def set_zone(words: Words) -> Remedy:
 
 
 def set_quota_project(words: Words) -> Remedy:
-    command = ("gcloud", "auth", "application-default", "set-quota-project", word(words, "project"))
+    """Set the project as quota project, unless Google has just denied its use (``denied``)."""
+    project = word(words, "project") if words.get("project") != words.get("denied") else "<QUOTA_PROJECT>"
+    if words.get("credentials_file"):
+        return Remedy(f"While GOOGLE_APPLICATION_CREDENTIALS is set: export GOOGLE_CLOUD_QUOTA_PROJECT={project}")
+    command = ("gcloud", "auth", "application-default", "set-quota-project", project)
     return Remedy("Set your own project as the quota project.", command, changes="the credentials of programs here")
 
 
@@ -81,6 +87,10 @@ def link_billing(words: Words) -> Remedy:
 def billing_page(words: Words) -> Remedy:
     page = f"{CONSOLE}/billing/linkedaccount?project={word(words, 'project')}"
     return Remedy("Or link one in the console.", page=page, changes="who pays for the project", costs=None)
+
+
+def suspended_page(words: Words) -> Remedy:
+    return Remedy("Appeal in the console.", page=f"{CONSOLE}/home/dashboard?project={word(words, 'project')}")
 
 
 def list_billing_accounts(words: Words) -> Remedy:
@@ -119,12 +129,57 @@ def enable(service: str) -> MakeRemedy:
     return lambda words: enable_api({**words, "service": service})
 
 
+def grant_use_of_project(words: Words) -> Remedy:
+    return grant_role({**words, "project": word(words, "denied"), "role": "roles/serviceusage.serviceUsageConsumer"})
+
+
+def grant_token_creator(words: Words) -> Remedy:
+    command = (
+        "gcloud", "iam", "service-accounts", "add-iam-policy-binding", word(words, "impersonated_account"),
+        f"--member={word(words, 'principal')}", "--role=roles/iam.serviceAccountTokenCreator", UNCONDITIONAL,
+    )  # fmt: skip
+    return Remedy("Grant the permission to impersonate it.", command, changes="who may act as the service account")
+
+
+def list_keys(words: Words) -> Remedy:
+    command = ("gcloud", "iam", "service-accounts", "keys", "list", f"--iam-account={word(words, 'key_account')}")
+    return Remedy("List the keys of the account in the file (client_email).", command)
+
+
+def show_clock(words: Words) -> Remedy:
+    del words
+    return Remedy("Compare the clock with the time elsewhere, and set it.", ("date", "-u"))
+
+
+def describe_provider(words: Words) -> Remedy:
+    command = (
+        "gcloud", "iam", "workload-identity-pools", "providers", "describe", word(words, "provider"), "--location=global",
+        f"--workload-identity-pool={word(words, 'pool')}",
+    )  # fmt: skip
+    return Remedy("Compare the provider's condition with the token; both names are in the credentials file (audience).", command)
+
+
+def login_workforce(words: Words) -> Remedy:
+    command = ("gcloud", "auth", "application-default", "login", f"--login-config={word(words, 'login_config')}")
+    return Remedy("Sign in through the organization.", command, changes="the credentials of programs here", interactive=True)
+
+
+def perimeter(words: Words) -> Remedy:
+    uid = words.get("uid")
+    what = f"this identifier: {uid}" if uid else "the whole answer"
+    return Remedy(f"Give an administrator of the organization {what}. It leads to the refusal in the audit log.")
+
+
 def grant_act_as(words: Words) -> Remedy:
     command = (
         "gcloud", "iam", "service-accounts", "add-iam-policy-binding", word(words, "service_account"), project_flag(words),
         f"--member={word(words, 'principal')}", "--role=roles/iam.serviceAccountUser", UNCONDITIONAL,
     )  # fmt: skip
     return Remedy("Grant the permission to act as that service account.", command, changes="who may act as the service account")
+
+
+def list_service_accounts(words: Words) -> Remedy:
+    return Remedy("List the service accounts of the project.", ("gcloud", "iam", "service-accounts", "list", project_flag(words)))
 
 
 def create_service_account(words: Words) -> Remedy:
@@ -156,6 +211,43 @@ def request_quota(words: Words) -> Remedy:
 def quota_page(words: Words) -> Remedy:
     page = f"{CONSOLE}/iam-admin/quotas?project={word(words, 'project')}"
     return Remedy("See the quotas of the zone and of its region; both apply.", page=page)
+
+
+def create_network(words: Words, name: str) -> tuple[Remedy, ...]:
+    """Return the creation of an auto-mode network with a subnet in every region, and of its rule for ssh through IAP."""
+    command = ("gcloud", "compute", "networks", "create", name.rpartition("/")[2], project_flag(words), "--subnet-mode=auto")
+    made = Remedy("Create the network, with a subnet in every region.", command, changes="creates a network")
+    rule = allow_ssh(words, name, "35.235.240.0/20", "allow-ssh-from-iap", "Then allow ssh through IAP's tunnel.")
+    return made, rule
+
+
+def create_subnet(words: Words, name: str) -> Remedy:
+    command = (
+        "gcloud", "compute", "networks", "subnets", "create", word(words, "subnet_name"), project_flag(words),
+        f"--network={name.rpartition('/')[2]}", f"--region={word(words, 'region')}", f"--range={word(words, 'subnet_range')}",
+    )  # fmt: skip
+    return Remedy("Create a subnet in the region, or choose another zone or network.", command, changes="creates a subnet")
+
+
+def allow_ssh(words: Words, network: str, source: str, rule: str, text: str) -> Remedy:
+    command = (
+        "gcloud", "compute", "firewall-rules", "create", rule, project_flag(words), f"--network={network.rpartition('/')[2]}",
+        "--direction=INGRESS", "--allow=tcp:22", f"--source-ranges={source}",
+    )  # fmt: skip
+    return Remedy(text, command, changes="who may reach the VMs of the network by ssh")
+
+
+def create_nat(words: Words, network: str) -> tuple[Remedy, ...]:
+    where = (project_flag(words), f"--region={word(words, 'region')}")
+    router = ("gcloud", "compute", "routers", "create", "heartbeat-router", *where, f"--network={network.rpartition('/')[2]}")
+    nat = (
+        "gcloud", "compute", "routers", "nats", "create", "heartbeat-nat", *where, "--router=heartbeat-router",
+        "--auto-allocate-nat-external-ips", "--nat-all-subnet-ip-ranges",
+    )  # fmt: skip
+    return (
+        Remedy("Create a router for Cloud NAT.", router, changes="creates a router"),
+        Remedy("Then give it Cloud NAT.", nat, changes="creates Cloud NAT", costs=True),
+    )
 
 
 def list_queued(words: Words) -> Remedy:

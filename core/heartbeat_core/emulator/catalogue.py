@@ -14,6 +14,7 @@ SERVICES: dict[str, str] = {
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "logging.googleapis.com": "Cloud Logging API",
     "monitoring.googleapis.com": "Cloud Monitoring API",
+    "orgpolicy.googleapis.com": "Organization Policy API",
     "serviceusage.googleapis.com": "Service Usage API",
     "storage.googleapis.com": "Cloud Storage API",
     "tpu.googleapis.com": "Cloud TPU API",

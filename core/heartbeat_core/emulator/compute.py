@@ -6,6 +6,7 @@ from heartbeat_core.emulator.catalogue import REGION_METRICS, REGIONS, ZONES
 from heartbeat_core.emulator.http import ComputeError, EmulatedCall, Json, page
 from heartbeat_core.emulator.quotas import BY_ID, limit, region_usage
 from heartbeat_core.emulator.router import routes_of
+from heartbeat_core.emulator.scenario import FirewallStart
 from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 SELF = "https://www.googleapis.com/compute/v1/"
@@ -61,12 +62,90 @@ def list_zones(cloud: Cloud, call: EmulatedCall) -> Json:
     return {"kind": "compute#zoneList", **page([zone_json(project, zone) for zone in ZONES], "items", call, default=500)}
 
 
+def get_network(cloud: Cloud, call: EmulatedCall) -> Json:
+    project, name = cloud.project(call.args["project"]), call.args["network"]
+    if name not in project.networks:
+        raise not_found(call.resource.removeprefix("v1/"))
+    link = f"{SELF}projects/{project.id}"
+    subnets = [f"{link}/regions/{region}/subnetworks/{name}" for region in REGIONS]
+    about = {"kind": "compute#network", "name": name, "selfLink": f"{link}/global/networks/{name}"}
+    return {**about, "autoCreateSubnetworks": True, "subnetworks": subnets}
+
+
+def create_network(cloud: Cloud, call: EmulatedCall) -> Json:
+    project = cloud.project(call.args["project"])
+    project.networks.append(str(call.body["name"]))
+    return done(project, f"networks/{call.body['name']}")
+
+
+def list_firewalls(cloud: Cloud, call: EmulatedCall) -> Json:
+    """List the rules; of a filter nothing is understood."""
+    project = cloud.project(call.args["project"])
+    rules = [firewall_json(project, name, rule) for name, rule in project.firewalls.items() if rule.network in project.networks]
+    return {"kind": "compute#firewallList", **page(rules, "items", call, default=500)}
+
+
+def get_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
+    project, name = cloud.project(call.args["project"]), call.args["firewall"]
+    if name not in project.firewalls:
+        raise not_found(call.resource.removeprefix("v1/"))
+    return firewall_json(project, name, project.firewalls[name])
+
+
+def create_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
+    project, body = cloud.project(call.args["project"]), call.body
+    allow = tuple(":".join([row["IPProtocol"], *row.get("ports", [])]) for row in body.get("allowed", []))
+    network = str(body.get("network") or "default").rpartition("/")[2]
+    project.firewalls[str(body["name"])] = FirewallStart(network, tuple(body.get("sourceRanges") or ["0.0.0.0/0"]), allow, priority=1000)
+    return done(project, f"firewalls/{body['name']}")
+
+
+def firewall_json(project: EmulatedProject, name: str, rule: FirewallStart) -> Json:
+    link = f"{SELF}projects/{project.id}/global"
+
+    def traffic(words: tuple[str, ...]) -> list[Json]:
+        pairs = [word.partition(":") for word in words]
+        return [{"IPProtocol": protocol, **({"ports": [ports]} if ports else {})} for protocol, _, ports in pairs]
+
+    about = {"kind": "compute#firewall", "name": name, "selfLink": f"{link}/firewalls/{name}", "network": f"{link}/networks/{rule.network}"}
+    what = {"allowed": traffic(rule.allow), "denied": traffic(rule.deny), "targetTags": list(rule.target_tags)}
+    given = {key: value for key, value in what.items() if value}
+    scope = {"direction": "INGRESS", "priority": rule.priority, "sourceRanges": list(rule.ranges), "disabled": rule.disabled}
+    return {**about, **given, **scope}
+
+
+def list_routers(cloud: Cloud, call: EmulatedCall) -> Json:
+    region = call.args["region"]
+    nats = [{"name": "nat", "sourceSubnetworkIpRangesToNat": "ALL_SUBNETWORKS_ALL_IP_RANGES"}]
+    network = f"{SELF}projects/{call.args['project']}/global/networks/default"
+    return {"items": [{"name": f"router-{region}", "network": network, "nats": nats}] if region in cloud.scenario.nat else []}
+
+
+def done(project: EmulatedProject, target: str) -> Json:
+    """Return a finished operation of Compute Engine."""
+    link = f"{SELF}projects/{project.id}/global"
+    about = {"kind": "compute#operation", "id": "1", "name": "operation-done", "status": "DONE", "operationType": "insert"}
+    return {**about, "selfLink": f"{link}/operations/operation-done", "targetLink": f"{link}/{target}"}
+
+
+def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
+    return done(cloud.project(call.args["project"]), "networks/default")
+
+
 PROJECT = "/compute/v1/projects/{project}"
 ROUTES = routes_of(
     "compute.googleapis.com",
     ("GET", PROJECT, get_project, "compute.projects.get"),
     ("GET", PROJECT + "/regions", list_regions, "compute.regions.list"),
     ("GET", PROJECT + "/regions/{region}", get_region, "compute.regions.get"),
+    ("GET", PROJECT + "/regions/{region}/routers", list_routers, "compute.routers.list"),
+    ("POST", PROJECT + "/global/networks", create_network, "compute.networks.create"),
+    ("GET", PROJECT + "/global/networks/{network}", get_network, "compute.networks.get"),
+    ("GET", PROJECT + "/global/firewalls", list_firewalls, "compute.firewalls.list"),
+    ("GET", PROJECT + "/global/firewalls/{firewall}", get_firewall, "compute.firewalls.get"),
+    ("POST", PROJECT + "/global/firewalls", create_firewall, "compute.firewalls.create"),
+    ("GET", PROJECT + "/global/operations/{operation}", get_operation, ""),
+    ("POST", PROJECT + "/global/operations/{operation}/wait", get_operation, ""),
     ("GET", PROJECT + "/zones", list_zones, "compute.zones.list"),
     ("GET", PROJECT + "/zones/{zone}", get_zone, "compute.zones.get"),
 )

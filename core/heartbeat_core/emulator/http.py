@@ -158,6 +158,23 @@ def token_expired(service: str, method: str) -> ApiError:
     return ApiError(401, message, error_info("ACCESS_TOKEN_EXPIRED", service=service, method=method))
 
 
+REFUSALS = {
+    "SECURITY_POLICY_VIOLATED": "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: emulated-Vx3_k9Q",
+    "GCP_SUSPENDED": "The project has been suspended. Please contact your administrator.",
+    "CONSUMER_SUSPENDED": "Permission denied: Consumer has been suspended.",
+    "LOCATION_POLICY_VIOLATED": "The location is not allowed by the organization's policy constraints/gcp.resourceLocations.",
+    "USER_BLOCKED_BY_ADMIN": "The user's access to this service was blocked by the administrator.",
+    "ACCOUNT_STATE_INVALID": "The account is in an invalid state, such as disabled or deleted.",
+}
+
+
+def refused_for(reason: str, service: str) -> ApiError:
+    """Return Google's refusal for ``reason``; one of VPC Service Controls carries the identifier that an administrator needs."""
+    message = REFUSALS.get(reason, f"Refused: {reason}.")
+    uid = {"uid": message.rpartition(" ")[2]} if reason == "SECURITY_POLICY_VIOLATED" else {}
+    return ApiError(401 if reason == "ACCOUNT_STATE_INVALID" else 403, message, error_info(reason, service=service, **uid))
+
+
 def permission_denied(service: str, permission: str, resource: str) -> ApiError:
     """Refuse for want of ``permission``; each API has words of its own."""
     if service == "compute.googleapis.com":

@@ -15,7 +15,7 @@ NEW_PROJECT_SERVICES = ("bigquery", "cloudapis", "logging", "monitoring", "servi
 ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
-def project_v3(project: EmulatedProject) -> Json:
+def project_v3(cloud: Cloud, project: EmulatedProject) -> Json:
     return {
         "name": f"projects/{project.number}",
         "projectId": project.id,
@@ -24,7 +24,7 @@ def project_v3(project: EmulatedProject) -> Json:
         "createTime": project.created,
         "updateTime": project.created,
         "etag": 'W/"emulated"',
-        **({"parent": ORGANIZATION} if project.inherited.bindings else {}),
+        **({"parent": ORGANIZATION} if project.inherited.bindings or cloud.scenario.constraints else {}),
     }
 
 
@@ -39,7 +39,7 @@ def project_v1(project: EmulatedProject) -> Json:
 
 
 def get_v3(cloud: Cloud, call: EmulatedCall) -> Json:
-    return project_v3(cloud.project(call.args["project"]))
+    return project_v3(cloud, cloud.project(call.args["project"]))
 
 
 def get_v1(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -59,7 +59,7 @@ def visible(cloud: Cloud, call: EmulatedCall) -> list[EmulatedProject]:
 
 
 def search_v3(cloud: Cloud, call: EmulatedCall) -> Json:
-    return page([project_v3(project) for project in visible(cloud, call)], "projects", call)
+    return page([project_v3(cloud, project) for project in visible(cloud, call)], "projects", call)
 
 
 def list_v1(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -85,7 +85,7 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
         cloud.projects[name] = project
         if v1:
             return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}
-        return {"@type": PREFIX + "Project", **project_v3(project)}
+        return {"@type": PREFIX + "Project", **project_v3(cloud, project)}
 
     operation = EmulatedOperation(
         f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}
@@ -134,7 +134,24 @@ def ancestry(cloud: Cloud, call: EmulatedCall) -> Json:
     return {"ancestor": [{"resourceId": {"type": "project", "id": cloud.project(call.args["project"]).id}}]}
 
 
+LISTS = ("compute.vmExternalIpAccess", "iam.allowedPolicyMemberDomains")  # constraints with values; the others are on or off
+
+
+def effective_policy(cloud: Cloud, call: EmulatedCall) -> Json:
+    """Answer what the organization's policies come to in the project, for one constraint."""
+    name = call.args["constraint"]
+    values = cloud.scenario.constraints.get(name)
+    if name in LISTS:
+        rule: Json = {"allowAll": True} if values is None else {"values": {"allowedValues": list(values)}} if values else {"denyAll": True}
+    else:
+        rule = {"enforce": values is not None}
+    return {"name": f"projects/{cloud.project(call.args['project']).number}/policies/{name}", "spec": {"rules": [rule]}}
+
+
 ROUTES = routes_of(
+    "orgpolicy.googleapis.com",
+    ("GET", "/v2/projects/{project}/policies/{constraint}:getEffectivePolicy", effective_policy, "orgpolicy.policy.get"),
+) + routes_of(
     "cloudresourcemanager.googleapis.com",
     ("GET", "/v3/projects:search", search_v3, ""),
     ("GET", "/v3/projects", search_v3, ""),

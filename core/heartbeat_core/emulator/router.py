@@ -15,6 +15,7 @@ from heartbeat_core.emulator.http import (
     billing_disabled,
     consumer_invalid,
     permission_denied,
+    refused_for,
     service_disabled,
     token_expired,
     user_project_denied,
@@ -72,6 +73,8 @@ def admit(cloud: Cloud, route: Route, call: EmulatedCall) -> None:
         return  # the emulator's own
     if cloud.scenario.credentials == "expired":
         raise token_expired(route.service, route.handler.__name__)
+    if reason := cloud.scenario.refusals.get(route.service, cloud.scenario.refusals.get("*")):
+        raise refused_for(reason, route.service)
     named = call.args.get("project", "")
     project = cloud.find(named) if named else None
     check_consumer(cloud, route, call, project)

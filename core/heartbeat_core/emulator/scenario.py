@@ -37,6 +37,25 @@ class AccountStart:
 
 
 @dataclass(frozen=True)
+class FirewallStart:
+    """A firewall rule for incoming traffic; ``allow`` and ``deny`` are such as "tcp:22", "tcp" or "all"."""
+
+    network: str = "default"
+    ranges: tuple[str, ...] = ("0.0.0.0/0",)
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    priority: int = 65534
+    target_tags: tuple[str, ...] = ()
+    disabled: bool = False
+
+
+DEFAULT_FIREWALLS = {
+    "default-allow-ssh": FirewallStart(allow=("tcp:22",)),
+    "default-allow-internal": FirewallStart(ranges=("10.128.0.0/9",), allow=("tcp:0-65535", "udp:0-65535", "icmp")),
+}
+
+
+@dataclass(frozen=True)
 class ConditionalStart:
     """A binding that holds under a condition, in IAM's expression language."""
 
@@ -147,6 +166,12 @@ class Scenario:
     inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from the organisation: counts, is not shown
     conditional: tuple[ConditionalStart, ...] = ()
     accounts: Mapping[str, AccountStart] = field(default_factory=dict)
+    networks: tuple[str, ...] = ("default",)  # with a subnet in every region
+    firewalls: Mapping[str, FirewallStart] = field(default_factory=lambda: DEFAULT_FIREWALLS)
+    nat: tuple[str, ...] = ()  # regions with Cloud NAT
+    # Of the organization the project is in, if any: constraint -> values that are allowed; empty: enforced, or nothing is allowed.
+    constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)  # API, or "*" for all -> the reason with which Google refuses
     default_account: bool = True  # Compute Engine's own service account, where its API is on
     agents: tuple[str, ...] = ()  # "gcp-sa-tpu", "cloud-tpu"
     quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # id -> zone, region or "default" -> limit
@@ -271,8 +296,15 @@ ACCOUNT_READ = {"iam.serviceAccounts.get", "iam.serviceAccounts.list", "iam.serv
 ACCOUNT_WRITE = {f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "disable", "enable", "update")}
 ACCOUNT_GRANT = {"iam.serviceAccounts.setIamPolicy"}
 ACT_AS = {"iam.serviceAccounts.actAs"}
-COMPUTE_READ = {"compute.projects.get", "compute.regions.get", "compute.regions.list", "compute.zones.get", "compute.zones.list"}
-COMPUTE_WRITE = {"compute.projects.setCommonInstanceMetadata", "compute.instances.create", "compute.disks.create"}
+COMPUTE_READ = {
+    "compute.projects.get",
+    *(f"compute.{kind}.{verb}" for kind in ("firewalls", "networks", "regions", "routers", "zones") for verb in ("get", "list")),
+}
+COMPUTE_WRITE = {
+    "compute.projects.setCommonInstanceMetadata", "compute.instances.create", "compute.disks.create", "compute.networks.create",
+    "compute.firewalls.create",
+}  # fmt: skip
+ORG_POLICY_READ = {"orgpolicy.policy.get"}
 TPU_READ = {
     f"tpu.{kind}.{verb}"
     for kind in ("acceleratortypes", "locations", "nodes", "operations", "runtimeversions", "tensorflowversions")
@@ -283,7 +315,7 @@ STORAGE = {"storage.buckets.create", "storage.buckets.get", "storage.objects.cre
 
 READ = PROJECT_READ | BILLING_READ | SERVICE_READ | QUOTA_READ | ACCOUNT_READ | COMPUTE_READ | TPU_READ
 EDIT = READ | SERVICE_USE | SERVICE_WRITE | QUOTA_WRITE | ACCOUNT_WRITE | ACT_AS | COMPUTE_WRITE | TPU_WRITE | PROJECT_WRITE
-OWN = EDIT | PROJECT_GRANT | ACCOUNT_GRANT | BILLING_WRITE | STORAGE
+OWN = EDIT | ORG_POLICY_READ | PROJECT_GRANT | ACCOUNT_GRANT | BILLING_WRITE | STORAGE
 
 ROLES: dict[str, tuple[str, frozenset[str]]] = {
     name: (title, frozenset(permissions))
@@ -308,10 +340,12 @@ ROLES: dict[str, tuple[str, frozenset[str]]] = {
         ),
         ("roles/iam.serviceAccountViewer", "View Service Accounts", ACCOUNT_READ | {"resourcemanager.projects.get"}),
         ("roles/logging.logWriter", "Logs Writer", set()),
+        ("roles/orgpolicy.policyViewer", "Organization Policy Viewer", ORG_POLICY_READ),
         ("roles/resourcemanager.projectIamAdmin", "Project IAM Admin", PROJECT_READ | PROJECT_GRANT),
         ("roles/serviceusage.serviceUsageAdmin", "Service Usage Admin", SERVICE_READ | SERVICE_USE | SERVICE_WRITE),
         ("roles/serviceusage.serviceUsageConsumer", "Service Usage Consumer", SERVICE_READ | SERVICE_USE),
         ("roles/storage.admin", "Storage Admin", STORAGE | {"resourcemanager.projects.get"}),
+        ("roles/storage.objectAdmin", "Storage Object Admin", {name for name in STORAGE if ".objects." in name}),
         ("roles/storage.objectViewer", "Storage Object Viewer", {"storage.objects.get", "storage.objects.list"}),
         ("roles/tpu.admin", "TPU Admin", TPU_READ | TPU_WRITE | {"resourcemanager.projects.get"}),
         ("roles/tpu.serviceAgent", "Cloud TPU API Service Agent", TPU_READ | COMPUTE_READ | COMPUTE_WRITE),

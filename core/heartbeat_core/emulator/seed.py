@@ -57,6 +57,7 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
         added.disabled = account.disabled
         for member in account.act_as:
             added.policy.grant("roles/iam.serviceAccountUser", member)
+    project.networks, project.firewalls = list(scenario.networks), dict(scenario.firewalls)
     project.limits = {name: dict(limits) for name, limits in scenario.quotas.items()}
     for node in scenario.nodes:
         add_node(cloud, project, node)
@@ -69,11 +70,9 @@ def policy_of(roles: Mapping[str, tuple[str, ...]]) -> EmulatedPolicy:
     return EmulatedPolicy([EmulatedBinding(role, list(members)) for role, members in roles.items() if members])
 
 
-def add_agent(project: EmulatedProject, kind: str) -> str:
-    """Create a TPU service agent with its role unless it is there; return its address."""
-    email = agent_email(project, kind)
-    project.policy.grant(AGENTS[kind], f"serviceAccount:{email}")
-    return email
+def add_agent(project: EmulatedProject, kind: str) -> None:
+    """Give a TPU service agent its role, as the first TPU VM does; an agent made on request has none."""
+    project.policy.grant(AGENTS[kind], f"serviceAccount:{agent_email(project, kind)}")
 
 
 def agent_email(project: EmulatedProject, kind: str) -> str:

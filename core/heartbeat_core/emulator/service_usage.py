@@ -6,7 +6,7 @@ from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
 from heartbeat_core.emulator.http import TYPE, ApiError, EmulatedCall, Json, error_info, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.seed import add_agent, add_default_account
+from heartbeat_core.emulator.seed import add_default_account, agent_email
 from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
 
 DOMAIN = "serviceusage.googleapis.com"
@@ -132,11 +132,11 @@ def disable(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Create the service agent of the TPU API; asked again it answers the same. Other APIs have none here."""
+    """Create the service agent of the TPU API, without its role; asked again it answers the same. Other APIs have none here."""
     project, name = cloud.project(call.args["project"]), named(call)
     if not project.service(name).enabled:
         raise ApiError(400, f"Service {name} is not enabled for consumer 'project:{project.number}'.", status="FAILED_PRECONDITION")
-    email = add_agent(project, "gcp-sa-tpu") if name == "tpu.googleapis.com" else f"service-{project.number}@{name.split('.')[0]}.emulated"
+    email = agent_email(project, "gcp-sa-tpu" if name == "tpu.googleapis.com" else name.partition(".")[0])
     operation = EmulatedOperation(
         f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
         {"@type": PREFIX + "v1beta1.OperationMetadata"},

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from heartbeat_core.emulator.catalogue import Slice
 from heartbeat_core.emulator.http import ApiError, Json
-from heartbeat_core.emulator.scenario import ROLES, Scenario
+from heartbeat_core.emulator.scenario import ROLES, FirewallStart, Scenario
 
 
 class Clock:
@@ -229,6 +229,8 @@ class EmulatedProject:
     nodes: dict[str, EmulatedNode] = field(default_factory=dict)
     queued: dict[str, Queued] = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
+    networks: list[str] = field(default_factory=list)
+    firewalls: dict[str, FirewallStart] = field(default_factory=dict)
 
     def service(self, name: str) -> Service:
         return self.services.setdefault(name, Service())

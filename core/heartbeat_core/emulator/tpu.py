@@ -131,8 +131,26 @@ def check_spec(cloud: Cloud, project: EmulatedProject, zone: str, body: Json) ->
     runtime = body.get("runtimeVersion")
     if runtime not in RUNTIMES:
         raise bad_request(f'The runtime version "{runtime}" was not found in zone {zone}')
+    check_network(cloud, project, body)
     check_account(cloud, project, str((body.get("serviceAccount") or {}).get("email") or project.default_account))
     return slice_
+
+
+def check_network(cloud: Cloud, project: EmulatedProject, body: Json) -> None:
+    """Refuse a network that is not there, and what the organization's policies forbid."""
+    config = body.get("networkConfig") or {}
+    network = str(config.get("network") or "default").rpartition("/")[2]
+    if network not in project.networks:
+        raise bad_request(f"The network projects/{project.id}/global/networks/{network} was not found.")
+    constraints = cloud.scenario.constraints
+    if "compute.requireShieldedVm" in constraints and not (body.get("shieldedInstanceConfig") or {}).get("enableSecureBoot"):
+        raise ApiError(
+            412, f"Constraint constraints/compute.requireShieldedVm violated for project {project.id}.", status="FAILED_PRECONDITION"
+        )
+    if "compute.vmExternalIpAccess" in constraints and config.get("enableExternalIps", True):
+        raise ApiError(
+            412, f"Constraint constraints/compute.vmExternalIpAccess violated for project {project.id}.", status="FAILED_PRECONDITION"
+        )
 
 
 def check_account(cloud: Cloud, project: EmulatedProject, email: str) -> None:

@@ -9,7 +9,7 @@ from heartbeat_core.emulator.catalogue import RUNTIMES, TENSORFLOW_VERSIONS, ZON
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin, find_operation
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.seed import add_agent
+from heartbeat_core.emulator.seed import agent_email
 from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
 
 TPU = "tpu.googleapis.com"
@@ -142,7 +142,7 @@ def delete_operation(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
     zone_of(call)
-    return {"identity": {"email": add_agent(cloud.project(call.args["project"]), "gcp-sa-tpu")}}
+    return {"identity": {"email": agent_email(cloud.project(call.args["project"]), "gcp-sa-tpu")}}
 
 
 ROUTES = routes_of(

@@ -6,6 +6,7 @@ import pytest
 
 from heartbeat_core.checks.iam import find_grant
 from heartbeat_core.cloud.projects import Condition, IamBinding, IamPolicy
+from heartbeat_core.emulator.scenario import ROLES
 
 ROBOT, ROLE = "serviceAccount:robot@llm.iam.gserviceaccount.com", "roles/tpu.admin"
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -13,6 +14,10 @@ NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 
 def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) -> IamBinding:
     return IamBinding(role, (member,), Condition("a title", expression) if expression is not None else None)
+
+
+def included(role: str) -> frozenset[str] | None:
+    return ROLES[role][1] if role in ROLES else None
 
 
 @pytest.mark.parametrize(
@@ -23,9 +28,11 @@ def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) 
         ((bound(member=ROBOT.upper().replace("SERVICEACCOUNT", "serviceAccount")),), False, True, ""),
         ((bound("roles/owner"),), False, True, ""),
         ((bound("roles/editor"),), False, True, ""),
+        ((bound("roles/tpu.viewer"),), False, True, ""),
         ((), False, False, "not granted"),
         ((), True, None, "inherit"),
-        ((bound("roles/tpu.viewer"),), False, False, "not granted"),
+        ((bound("roles/storage.admin"),), False, False, "not granted"),
+        ((bound("roles/storage.admin", "group:robots@example.com"),), False, False, "not granted"),
         ((bound(member="serviceAccount:other@llm.iam.gserviceaccount.com"),), False, False, "not granted"),
         ((bound(member="deleted:serviceAccount:robot@llm.iam.gserviceaccount.com?uid=1"),), False, False, "not granted"),
         ((bound(member="group:robots@example.com"),), False, None, "group"),
@@ -42,11 +49,13 @@ def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) 
     ],
 )
 def test_a_grant_holds_only_where_that_is_sure(bindings: tuple[IamBinding, ...], inherits: bool, holds: bool | None, reason: str) -> None:
-    found = find_grant(IamPolicy(bindings), ROBOT, ROLE, inherits=inherits, now=NOW)
+    found = find_grant(IamPolicy(bindings), ROBOT, "tpu.nodes.get", included, inherits=inherits, now=NOW)
     assert found.holds is holds
     assert reason in found.reason
 
 
-def test_an_editor_does_not_administer_storage() -> None:
-    assert find_grant(IamPolicy((bound("roles/editor"),)), ROBOT, "roles/storage.admin", inherits=False).holds is False
-    assert find_grant(IamPolicy((bound("roles/owner"),)), ROBOT, "roles/storage.admin", inherits=False).holds is True
+@pytest.mark.parametrize(
+    ("role", "holds"), [("roles/editor", False), ("roles/owner", True), ("roles/storage.objectAdmin", True), ("roles/tpu.admin", False)]
+)
+def test_a_role_counts_by_its_permissions(role: str, holds: bool) -> None:
+    assert find_grant(IamPolicy((bound(role),)), ROBOT, "storage.objects.get", included, inherits=False).holds is holds

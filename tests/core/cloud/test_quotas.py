@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
+from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits, type_of_config
 from heartbeat_core.cloud.quotas import TPU, Limit, Quota, QuotaRow, choose_row, get_quota, limit_of, list_quotas, quota_of
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, Nodes, QueuedResource, QuotaUsage, held
@@ -106,7 +107,7 @@ def test_quotas_are_listed(server: Any, session: CloudSession, answer: Any) -> N
         ("v5litepod-16", 16, 16, "TPUV5sLitepodPerProjectPerZoneForTPUAPI"),
         ("v5e-1", 1, 1, "TPUV5sLitepodServingPerProjectPerZoneForTPUAPI"),
         ("v5p-8", 4, 8, "TPUV5PPerProjectPerZoneForTPUAPI"),
-        ("v4-8", 4, 8, None),
+        ("v4-8", 4, 8, "TPUV4sPodPerProjectPerZoneForTPUAPI"),
         ("v2-8", 4, 8, None),
     ],
 )
@@ -182,9 +183,24 @@ def test_other_quotas_and_places_do_not_count() -> None:
     assert use(*others, scope="region", where="us-central1").sure == 4
 
 
-def test_suspended_and_failed_queued_resources_hold_theirs() -> None:
-    waiting = [queued(state.lower(), "v6e-4", state) for state in ("SUSPENDED", "FAILED", "ACTIVE", "WAITING_FOR_RESOURCES", "NEW")]
-    assert use(*waiting) == QuotaUsage(8, 0, ("queued resource suspended (SUSPENDED)", "queued resource failed (FAILED)"))
+def test_suspended_and_failed_queued_resources_hold_theirs_and_waiting_ones_may() -> None:
+    states = ("SUSPENDED", "FAILED", "ACTIVE", "WAITING_FOR_RESOURCES", "PROVISIONING", "NEW")
+    found = use(*(queued(state.lower(), "v6e-4", state) for state in states))
+    assert (found.sure, found.maybe) == (8, 8)
+    assert [name.rpartition("(")[2] for name in found.by] == ["SUSPENDED)", "FAILED)", "WAITING_FOR_RESOURCES)", "PROVISIONING)"]
+
+
+def test_a_reserved_node_may_count() -> None:
+    assert use(replace(node("a", "v6e-4"), provisioning="reserved")).maybe == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "topology", "name"),
+    [("V6E", "2x2", "v6e-4"), ("V5LITE_POD", "1x1", "v5litepod-1"), ("V5P", "2x2x1", "v5p-8"), ("V2", "2x2", "v2-8"), ("V9", "2x2", None),
+     ("V6E", "", None), (None, None, None)],
+)  # fmt: skip
+def test_a_type_is_read_from_its_topology(kind: str | None, topology: str | None, name: str | None) -> None:
+    assert type_of_config(kind, topology) == name
 
 
 def test_doubts_are_told() -> None:

@@ -70,7 +70,8 @@ def test_the_handbooks_variables_are_read() -> None:
     target = choose_target({}, environ=environ, gcloud=gcloud(core_project="x", compute_zone="y"))
     assert target.known() == {
         "project": "llm", "zone": "us-east5-a", "accelerator_type": "v5litepod-1", "runtime_version": "v2-alpha-tpuv5-lite",
-        "provisioning": "on-demand", "tpu_name": "mine", "region": "us-east5",
+        "provisioning": "on-demand", "tpu_name": "mine", "region": "us-east5", "network": "default",
+        "external_ip": "yes",
     }  # fmt: skip
     assert {target.project.source, target.zone.source, target.tpu_name.source} == {"PROJECT_ID", "ZONE", "TPU_NAME"}
 

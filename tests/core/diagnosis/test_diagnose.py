@@ -266,7 +266,7 @@ def test_an_entry_is_whole(entry: DiagnosisRule) -> None:
     assert [other.id for other in CATALOGUE].count(entry.id) == 1
     assert entry.remedies
     assert not entry.title.endswith(".")
-    assert entry.title[0].islower() or entry.title.startswith(("-{flag}", "Google", "OpenBLAS", "Python"))
+    assert entry.title[0].islower() or entry.title.startswith(("-{flag}", "Google", "OpenBLAS", "Python", "VPC"))
     assert entry.cause.endswith(".")
     assert entry.link is None or entry.link.startswith("https://")
     for pattern in entry.patterns:

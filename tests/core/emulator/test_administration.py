@@ -180,8 +180,7 @@ def test_a_service_agent_is_made_once_by_either_call(opened: Any) -> None:
     agent = "service-123456789012@gcp-sa-tpu.iam.gserviceaccount.com"
     assert made["response"]["email"] == agent
     assert client.post(f"{NODES.removesuffix('/nodes')}:generateServiceIdentity") == {"identity": {"email": agent}}
-    bindings = client.post(f"{PROJECT}:getIamPolicy")["bindings"]
-    assert [binding["members"] for binding in bindings if binding["role"] == "roles/cloudtpu.serviceAgent"] == [[f"serviceAccount:{agent}"]]
+    assert "cloudtpu.serviceAgent" not in str(client.post(f"{PROJECT}:getIamPolicy"))  # the first TPU VM grants its role
 
 
 def test_a_role_lists_its_permissions(ready: Any) -> None:

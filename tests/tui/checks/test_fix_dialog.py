@@ -178,7 +178,7 @@ async def test_a_demo_of_a_fresh_project_says_where_to_begin(readiness: Open) ->
     with closing(RunnerFactory(Settings(), {}, demo="fresh")) as surveyor:
         async with readiness(surveyor) as stage:
             assert "steps left" in stage.text()
-            assert "gcloud services enable cloudresourcemanager.googleapis.com" in stage.details()
+            assert "gcloud services enable iam.googleapis.com" in stage.details()
 
 
 async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open) -> None:

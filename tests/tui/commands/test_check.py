@@ -134,11 +134,14 @@ def test_the_plan_is_a_script_of_what_is_safe_with_the_rest_as_comments() -> Non
     done = check("--demo", "fresh", "--fix-plan", *IN_THE_CLOUD)
     assert done.returncode == 1
     assert done.stdout.startswith("#!/bin/sh\n")
-    services = ["cloudresourcemanager", "cloudbilling", "iam", "cloudquotas", "compute", "tpu"]
+    services = [f"{name}.googleapis.com" for name in ("cloudresourcemanager", "cloudbilling", "iam", "cloudquotas", "compute", "tpu")]
     assert commands_of(done.stdout) == [
-        ["gcloud", "services", "enable", f"{name}.googleapis.com", "--project=demo-project"] for name in services
+        ["gcloud", "billing", "accounts", "list"],
+        ["gcloud", "services", "enable", *services, "--project=demo-project"],
     ]
-    assert "project.billing: waits for api.cloudresourcemanager" in done.stdout
+    link = "#? gcloud billing projects link demo-project"
+    assert done.stdout.index(link) < done.stdout.index("gcloud services enable")
+    assert "network.default: waits for api.compute" in done.stdout
     assert subprocess.run(["sh", "-n"], input=done.stdout, text=True, check=False).returncode == 0
 
 
@@ -153,9 +156,13 @@ def test_no_project_is_created_by_the_plan_unasked() -> None:
 
 
 def test_every_role_that_lacks_is_granted_by_the_plan() -> None:
-    done = check("--demo", "expired-grant", "--fix-plan", "--only", "iam")
+    account = "heartbeat-tpu@demo-project.iam.gserviceaccount.com"
+    done = check("--demo", "expired-grant", "--fix-plan", "--only", "iam", "--service-account", account)
     grants = [command for command in commands_of(done.stdout) if "add-iam-policy-binding" in command]
-    assert [command[-2:] for command in grants] == [[f"--role=roles/{role}.admin", "--condition=None"] for role in ("tpu", "storage")]
+    roles = ("tpu.viewer", "storage.objectAdmin")
+    assert [command[-3:] for command in grants] == [
+        [f"--member=serviceAccount:{account}", f"--role=roles/{role}", "--condition=None"] for role in roles
+    ]
 
 
 def test_what_costs_deletes_or_lacks_a_word_is_never_run_by_the_plan() -> None:

@@ -11,6 +11,7 @@ from textwrap import wrap
 from typing import Any
 
 from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.fix_plan import OPEN, follows, is_safe, open_results
 from heartbeat_core.checks.registry import CHECKS, checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
@@ -110,7 +111,6 @@ def shown(runner: Runner, only: list[str]) -> CheckReport:
 
 
 INDENT = " " * 10
-OPEN = ("fail", "warn", "unknown")
 MOST_FIXES = 4
 HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.googleapis\.com")  # the same failure at another API is the same
 
@@ -189,14 +189,14 @@ def plan_lines(report: CheckReport, label: str = "") -> Iterator[str]:
         )
     yield "set -eu"
     done: set[tuple[str, ...]] = set()
-    for result in report.results:
-        if result.status in OPEN and result.remedies:
-            yield ""
-            yield from step(result, done)
-    waiting = [result for result in report.results if result.status == "blocked"]
+    for result in open_results(report):
+        yield ""
+        yield from step(result, done)
+    planned = {result.id for result in open_results(report)}
+    waiting = [result for result in report.results if result.status in ("blocked", "unknown") and result.id not in planned]
     if waiting:
         yield ""
-        yield from comment("Not checked yet, because something blocks it. Check again afterwards:")
+        yield from comment("Not checked yet, or not possible to tell. Check again afterwards:")
         yield from (f"#   {result.id}: {sanitize_line(result.summary)}" for result in waiting)
 
 
@@ -213,19 +213,12 @@ def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
         if fix.command in done:
             yield from comment("  Done above.")
             fixed = fixed or bool(fix.changes)
-        elif safe(fix) and (not fixed or "add-iam-policy-binding" in fix.command):  # a further role is no alternative
+        elif is_safe(fix) and not fix.missing and (not fixed or follows(fix)):
             yield sanitize_line(fix.shell)
             done.add(fix.command)
             fixed = bool(fix.changes)
         else:
             yield f"#? {sanitize_line(fix.shell)}"
-
-
-def safe(fix: Remedy) -> bool:
-    """Return whether a command may be in the script uncommented."""
-    # a project that cannot be seen may be another user's, or misspelt: creating it is the user's decision
-    decision = "delete" in fix.changes or fix.changes == "creates a project" or fix.text.startswith("Or ")
-    return fix.costs is not True and not fix.missing and not decision
 
 
 def comment(text: str) -> Iterator[str]:

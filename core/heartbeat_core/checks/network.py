@@ -1,0 +1,191 @@
+"""Checks of the network that the TPU VM joins, and of the organization's policies for it."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.context import DENIED, Context, fetch_project
+from heartbeat_core.cloud import compute
+from heartbeat_core.cloud.compute import FirewallRule
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.projects import OrganizationPolicy, get_organization_policy
+from heartbeat_core.diagnosis import remedies as do
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+from heartbeat_core.diagnosis.model import Remedy
+
+SSH = 22
+ANYWHERE, IAP = ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("35.235.240.0/20")
+FIREWALLS = "https://docs.cloud.google.com/firewall/docs/using-firewalls"
+NETWORKS = "https://docs.cloud.google.com/vpc/docs/create-modify-vpc-networks"
+NAT = "https://docs.cloud.google.com/nat/docs/overview"
+POLICIES = "https://docs.cloud.google.com/resource-manager/docs/organization-policy/org-policy-constraints"
+
+
+def network(context: Context) -> Finding:
+    chosen, region = context.target.network, context.target.region
+    name = chosen.value or "default"
+    try:
+        found = compute.get_network(context.session, context.project, name)
+    except CloudError as error:
+        if error.status != 404:
+            raise
+        why = f"A TPU VM joins the network {name}, set by {chosen.source}. Without it the VM cannot be created."
+        return failed(f"there is no network {name}", why, *do.create_network(context.words, name), link=NETWORKS)
+    if not region:
+        return unknown("could not tell: no zone is chosen, or its name contains no region")
+    if region not in found.regions:
+        why = f"The network {name} has subnets in {', '.join(sorted(found.regions)) or 'no region'} only."
+        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name), link=NETWORKS)
+    return passed(f"{name}, with a subnet in {region}")
+
+
+def ssh(context: Context) -> Finding:
+    """Find out whether the firewall lets ssh in, from anywhere or from IAP's tunnel."""
+    name = context.target.network.value or "default"
+    rules = [rule for rule in compute.list_firewall_rules(context.session, context.project, name) if rule.covers(SSH)]
+    account = context.target.service_account.value or ""
+    rules = [rule for rule in rules if not rule.targets or account in rule.targets]
+    note = "Firewall policies of the organization are not read."
+    tunnel = let_in(rules, IAP)
+    iap_rule = do.allow_ssh(context.words, name, str(IAP), "allow-ssh-from-iap", "Allow ssh through IAP's tunnel.")
+    if not context.target.external:
+        if tunnel:
+            return passed(f"{tunnel.name} lets IAP's tunnel in", note)
+        why = f"A TPU VM without an external address is reached through IAP's tunnel, from {IAP}."
+        return failed("no rule lets IAP's tunnel in", why, iap_rule, link=FIREWALLS)
+    if rule := let_in(rules, ANYWHERE):
+        return passed(f"{rule.name} lets tcp:22 in from anywhere", note)
+    own = do.allow_ssh(context.words, name, "<SOURCE_RANGE>", "allow-ssh", "Allow ssh from your own address, such as 203.0.113.7/32.")
+    if tunnel:
+        why = "gcloud reaches the TPU VM with --tunnel-through-iap, heartbeat-tui with --way iap."
+        return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own, link=FIREWALLS)
+    sources = dict.fromkeys(source for rule in rules if rule.allows for source in rule.ranges)
+    if some := [source for source in sources if is_public(source) and let_in(rules, ipaddress.ip_network(source, strict=False))]:
+        why = f"Whether your own address is among these is not known here. {note}"
+        return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule, link=FIREWALLS)
+    why = f"No rule of the network {name} that applies to the TPU VM lets tcp:22 in."
+    return failed("the firewall lets no ssh in", why, own, iap_rule, link=FIREWALLS)
+
+
+def let_in(rules: Iterable[FirewallRule], source: ipaddress.IPv4Network | ipaddress.IPv6Network) -> FirewallRule | None:
+    """Return the rule that lets all of ``source`` in, None where none does or an earlier rule denies some of it."""
+    for rule in rules:
+        for text in rule.ranges:
+            named = ipaddress.ip_network(text, strict=False)
+            if named.version != source.version or not named.overlaps(source):
+                continue
+            if not rule.allows:
+                return None
+            if source.subnet_of(named):  # type: ignore[arg-type]  # of one version, as seen above
+                return rule
+    return None
+
+
+def is_public(text: str) -> bool:
+    return not ipaddress.ip_network(text, strict=False).is_private
+
+
+def internet(context: Context) -> Finding:
+    """Look for Cloud NAT where the TPU VM has no external address."""
+    if context.target.external:
+        return not_applicable("the TPU VM has an external address")
+    region, name = context.target.region or "", context.target.network.value or "default"
+    if compute.has_nat(context.session, context.project, region, name):
+        return passed(f"Cloud NAT in {region}")
+    why = "Without an external address and without Cloud NAT it cannot download packages from PyPI or Ubuntu."
+    return warned("the TPU VM will not reach the internet", why, *do.create_nat(context.words, name), link=NAT)
+
+
+# -- the organization's policies
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One constraint of Organization Policy: ``restricted`` returns the finding where it holds."""
+
+    id: str
+    name: str
+    title: str
+    question: str
+    restricted: Callable[[Context, OrganizationPolicy], Finding]
+
+
+def policy(context: Context, constraint: Constraint) -> Finding:
+    if fetch_project(context).parent is None:
+        return passed("the project is in no organization")
+    describe = ("gcloud", "org-policies", "describe", constraint.name, "--effective", f"--project={context.project}")
+    ask = Remedy("Ask an administrator of the organization (roles/orgpolicy.policyViewer), who can run this.", describe)
+    try:
+        found = get_organization_policy(context.session, context.project, constraint.name)
+    except CloudError as error:
+        if diagnose_exception(error, "call", context.words).id in DENIED:
+            return unknown("could not tell: you may not see the organization's policies", error.message, ask, link=POLICIES)
+        raise
+    if found.restricts is None:
+        return unknown(f"could not tell: {constraint.name} depends on a condition", "", ask, link=POLICIES)
+    return constraint.restricted(context, found) if found.restricts else passed(f"{constraint.name} does not restrict the project")
+
+
+def shielded(context: Context, found: OrganizationPolicy) -> Finding:
+    del found
+    create = do.create_vm(context.words, "Create the TPU VM with secure boot.", "--shielded-secure-boot")
+    return failed("only shielded VMs are allowed", "A TPU VM without secure boot is refused.", create, link=POLICIES)
+
+
+def external_address(context: Context, found: OrganizationPolicy) -> Finding:
+    if not context.target.external:
+        return passed("external addresses are restricted, and the TPU VM has none")
+    why = f"Only these VMs may have one: {', '.join(found.allowed)}." if found.allowed else "No VM may have one."
+    create = do.create_vm(context.words, "Create the TPU VM without an external address.", "--internal-ips")
+    return failed("external addresses are forbidden", why, create, link=POLICIES)
+
+
+def members(context: Context, found: OrganizationPolicy) -> Finding:
+    del context
+    return warned(f"roles may be granted to members of {', '.join(found.allowed) or 'no customer'} only", "Other grants are refused.")
+
+
+def account_creation(context: Context, found: OrganizationPolicy) -> Finding:
+    del found
+    why = "Choose an existing one with --service-account, or ask an administrator of the organization to create one."
+    return warned("service accounts may not be created", why, do.list_service_accounts(context.words))
+
+
+CONSTRAINTS = (
+    Constraint("shielded-vm", "compute.requireShieldedVm", "Shielded VMs", "May a TPU VM be created without secure boot?", shielded),
+    Constraint(
+        "external-ip", "compute.vmExternalIpAccess", "External address allowed", "May the TPU VM have an external address?",
+        external_address,
+    ),
+    Constraint("members", "iam.allowedPolicyMemberDomains", "Allowed members", "May roles be granted to any member?", members),
+    Constraint(
+        "service-accounts", "iam.disableServiceAccountCreation", "Service account creation", "May service accounts be created?",
+        account_creation,
+    ),
+)  # fmt: skip
+EXISTS = ("project.exists",)
+CHECKS = (
+    Check(
+        "network.default", "Network", "Is there the network that the TPU VM joins?", network, EXISTS, "compute.networks.get",
+        link=NETWORKS,
+    ),
+    Check(
+        "network.ssh", "ssh allowed", "Does the firewall let ssh in?", ssh, ("network.default",), "compute.firewalls.list",
+        link=FIREWALLS,
+    ),
+    Check(
+        "network.external-ip", "Internet access", "Does the TPU VM reach the internet?", internet, ("network.default",),
+        "compute.routers.list", link=NAT,
+    ),
+    *(
+        Check(
+            f"policy.{each.id}", each.title, each.question, functools.partial(policy, constraint=each), EXISTS, "orgpolicy.policy.get",
+            link=POLICIES,
+        )
+        for each in CONSTRAINTS
+    ),
+)  # fmt: skip
