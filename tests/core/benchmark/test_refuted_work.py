@@ -18,7 +18,14 @@ pytestmark = pytest.mark.torch
 
 WORK = MatMul(128, 256, 512)
 METHODS: tuple[Method, ...] = get_args(Method)
-CHEATS = ("caches", "keeps the first", "skips every second", "computes 8 of 128 rows")
+CHEATS = (
+    "caches",
+    "keeps the first",
+    "skips every second",
+    "computes 8 of 128 rows",
+    "computes the last row alone",
+    "computes in bfloat16",
+)
 # Runs real workers one after another, each with another matmul and, for the accelerator, a torch that sees a device of its own.
 WORKERS = """
 import io, json, os, sys
@@ -71,12 +78,25 @@ by_address = {}
 def memoised(number, last, first, second):
     return by_address.setdefault(first.data_ptr(), real(first, second) if first.data_ptr() not in by_address else None)
 
+def last_row(number, last, first, second):
+    out = memoised(number, last, first, second)
+    out[-1] = first[-1] @ second
+    return out
+
+class Read(Pending):
+    "A result that is computed when it is read, alone."
+    def cpu(self):
+        return self.compute()
+
 CHEATS = {
     "honest": lambda: None,
     "caches": lambda: setattr(torch, "matmul", calls(memoised)),
     "keeps the first": lambda: setattr(torch, "matmul", calls(lambda n, last, a, b: real(a, b) if last is None else last)),
     "skips every second": lambda: setattr(torch, "matmul", calls(lambda n, last, a, b: last if n % 2 else real(a, b))),
     "computes 8 of 128 rows": lambda: setattr(torch, "matmul", calls(some_rows)),
+    "computes the last row alone": lambda: setattr(torch, "matmul", calls(last_row)),
+    "computes in bfloat16": lambda: setattr(torch, "matmul", lambda a, b: real(a.bfloat16(), b.bfloat16()).float()),
+    "computes when it is read": lambda: setattr(torch, "matmul", Read),
     "honest accelerator": lambda: accelerator(wait),
     "returns early from its fence": lambda: accelerator(lambda: None),
 }
@@ -102,6 +122,7 @@ CASES: dict[tuple[str, Method], tuple[str, str]] = {
     **{(cheat, method): ("cpu", cheat) for cheat in CHEATS for method in METHODS if method != "handbook"},
     **{("honest", method): ("cpu", "honest") for method in METHODS},
     **{("honest accelerator", method): ("accelerator", "honest accelerator") for method in METHODS},
+    **{("computes when it is read", method): ("cpu", "computes when it is read") for method in METHODS if method != "handbook"},
     **{("returns early", method): ("accelerator", "returns early from its fence") for method in METHODS if method != "handbook"},
 }
 
@@ -153,6 +174,7 @@ def test_an_honest_worker_passes(reports: Reports, worker: str, method: Method) 
 
 
 @pytest.mark.parametrize("method", ["synchronized", "pipelined"])
-def test_a_fence_that_returns_early_is_impossible(reports: Reports, method: Method) -> None:
-    report = reports["returns early", method]
+@pytest.mark.parametrize("cheat", ["returns early", "computes when it is read"])
+def test_work_left_to_the_first_read_is_impossible(reports: Reports, cheat: str, method: Method) -> None:
+    report = reports[cheat, method]
     assert report.verdict.kind == report.quality.kind == "impossible"

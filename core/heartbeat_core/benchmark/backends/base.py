@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -83,29 +84,34 @@ class Backend(ABC):
         self.weights = weights.to(self.device)
         self.operands = (self.inputs[0], self.weights)
         self.generator = self.torch.Generator().manual_seed(seed)
-        self.rows = [each[-1] for each in inputs]
+        self.chance = random.Random(seed)
         self.fence()
         for index in range(len(inputs)):
             self.rewrite(index)  # what compiles for this does so now
         self.read(self.inputs[0])  # and what a first read sets up
 
     def turn(self) -> int:
-        """Take the next input for the next product, its last row rewritten; return the number of the input."""
+        """Take the next input for the next product, one row rewritten; return the number of the input."""
         index = self.turned = (self.turned + 1) % len(self.inputs)
         self.rewrite(index)
         self.operands = (self.inputs[index], self.weights)
         return index
 
     def rewrite(self, index: int) -> None:
-        """Draw the last row of an input anew, and wait until the device has it."""
-        row = self.rows[index].normal_(generator=self.generator)
+        """Draw a row of an input anew, and wait until the device has it.
+
+        The row is chosen at random, for a product that knew it could compute this row alone; on a lazy device, where each row would
+        be a program of its own, it is the last.
+        """
+        number = self.chance.randrange(len(self.inputs[index])) if self.eager else -1
+        row = self.host_inputs[index][number].normal_(generator=self.generator)
         if self.inputs[index] is not self.host_inputs[index]:
-            self.write_row(index, row)
+            self.write_row(index, number, row)
             self.fence()
 
-    def write_row(self, index: int, row: Any) -> None:
-        """Copy the last row of an input from the host to the device."""
-        self.inputs[index][-1].copy_(row)
+    def write_row(self, index: int, number: int, row: Any) -> None:
+        """Copy a row of an input from the host to the device."""
+        self.inputs[index][number].copy_(row)
 
     def read(self, result: Any) -> Any:
         """Copy a matrix from the device to the host."""

@@ -87,9 +87,9 @@ class XlaBackend(Backend):
         super().place(inputs, weights, seed)
         self.read_compiles()
 
-    def write_row(self, index: int, row: Any) -> None:
-        """Rewrite the row by a program of its own, launched before the product's; which row is part of the program."""
-        self.inputs[index][-1] = row.to(self.device)
+    def write_row(self, index: int, number: int, row: Any) -> None:
+        """Rewrite a row by a program of its own, launched before the product's; which row is part of the program."""
+        self.inputs[index][number] = row.to(self.device)
         self.rewrites += 1
 
     def iterate(self) -> tuple[int, ...]:
