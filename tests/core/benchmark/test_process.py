@@ -1,4 +1,4 @@
-"""Workers beat at the priority the program began with, whoever gives way. In programs of their own: priority is not given back."""
+"""Workers run at the priority that the program began with. In programs of their own, for a priority cannot be raised again."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ try:
     lower_priority()
 except PermissionError:
     may_take_back = False
-told = []
+found = []
 for _ in range(2):
     with Run(BenchmarkConfig(), spawner) as run:
         run.wait(60)
-        told.append(run.report().environment.get("nice"))
+        found.append(run.report().environment.get("nice"))
 spawner.close()
-print(json.dumps({"workers": told, "own": os.getpriority(os.PRIO_PROCESS, 0), "may_take_back": may_take_back}))
+print(json.dumps({"workers": found, "own": os.getpriority(os.PRIO_PROCESS, 0), "may_take_back": may_take_back}))
 """
 # Just enough of torch for the worker to say what it is, and then to fail.
 LITTLE_TORCH = """
@@ -53,7 +53,7 @@ def matmul(first, second): raise AssertionError
 
 
 @pytest.mark.parametrize("privileged", [True, False])
-def test_every_worker_beats_at_the_first_niceness_also_the_second_runs(fake_torch: Callable[..., None], privileged: bool) -> None:
+def test_every_worker_runs_at_the_first_niceness_also_that_of_the_second_run(fake_torch: Callable[..., None], privileged: bool) -> None:
     if privileged and os.geteuid() != 0:
         pytest.skip("not privileged")
     fake_torch(torch=LITTLE_TORCH)
@@ -61,8 +61,9 @@ def test_every_worker_beats_at_the_first_niceness_also_the_second_runs(fake_torc
     command = [sys.executable, "-c", *([] if privileged else [UNPRIVILEGED]), TWO_RUNS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    told: dict[str, Any] = json.loads(done.stdout)
-    assert told == {"workers": [first, first], "own": max(first, LOWERED_NICENESS), "may_take_back": privileged}
+    own = LOWERED_NICENESS if privileged else max(first, LOWERED_NICENESS)  # it goes back to 0 first where it may
+    reported: dict[str, Any] = json.loads(done.stdout)
+    assert reported == {"workers": [first, first], "own": own, "may_take_back": privileged}
 
 
 def test_all_calls_are_made_by_one_thread_that_lives_on() -> None:

@@ -17,7 +17,7 @@ from heartbeat_core.cloud.session import Limits
 
 IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")
 QUICK = Limits(tries=3, backoff_s=0.001)
-FLAKY_ROUNDS = 20
+FLAKY_ROUNDS = 10
 
 
 def world_at(url: str, limits: Limits = QUICK) -> CheckEnvironment:

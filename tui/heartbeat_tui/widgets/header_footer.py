@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Footer, Input
 
 from heartbeat_tui.widgets.text import Lines, styled
@@ -77,10 +79,21 @@ class Foot(Footer):
         super().__init__(show_command_palette=False, compact=True)
         self.spare = tuple(spare)
         self.room = 0
+        self.composed: list[tuple[Binding, bool, str]] = []  # what it was composed of
+
+    def shown(self) -> list[tuple[Binding, bool, str]]:
+        """Return the bindings that have a place here, with whether each is enabled and its tooltip."""
+        return [each[1:] for each in self.screen.active_bindings.values() if each.binding.show]
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Compose anew only where other keys are to be shown: every move of the focus comes here, and each key is a widget."""
+        if not self._bindings_ready or self.shown() != self.composed:
+            super().bindings_changed(screen)
 
     def compose(self) -> ComposeResult:
         self.room = self.app.size.width
-        shown = {each.binding.action: each.binding for each in self.screen.active_bindings.values() if each.binding.show}
+        self.composed = self.shown()
+        shown = {binding.action: binding for binding, _, _ in self.composed}
         widths = {action: len(self.app.get_key_display(one)) + len(one.description) + 2 for action, one in shown.items()}
         left_out = set()
         for action in (*self.spare, *(each for each in reversed(shown) if each not in STAYING)):
@@ -88,6 +101,8 @@ class Foot(Footer):
                 left_out.add(action)
         keys = [key for key in super().compose() if getattr(key, "action", "") not in left_out]
         self.styles.grid_size_columns = max(1, len(keys))
+        for key in keys:
+            key.set_class(True, "-compact", update=False)  # before its binding sets it, and computes all of its styles again
         yield from keys
 
     def on_resize(self, event: Resize) -> None:
