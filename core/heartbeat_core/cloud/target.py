@@ -14,11 +14,12 @@ from typing import Any, get_args
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, find_accelerator
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue
 from heartbeat_core.cloud.metadata import Metadata
+from heartbeat_core.cloud.tpu import EVERYWHERE
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import PREFIX, Settings
 
 NOT_SET = SourcedValue(None, "not set anywhere")
-ZONE = re.compile(r"[a-z][a-z0-9-]*|-")  # "-" stands for all
+ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z0-9]+")  # us-central1-b, and the AI zones, such as us-south1-ai1b
 PROVISIONING: tuple[Provisioning, ...] = get_args(Provisioning)
 
 
@@ -118,9 +119,9 @@ def choose_target(
     if not chosen["runtime_version"] and (accelerator := find_accelerator(chosen["accelerator_type"].value)):
         chosen["runtime_version"] = SourcedValue(accelerator.family.runtime, f"goes with {accelerator.type}")
     zone = chosen["zone"]
-    if zone.value and zone.source == "--zone" and not ZONE.fullmatch(zone.value):
+    if zone.value and zone.source == "--zone" and zone.value != EVERYWHERE and not ZONE.fullmatch(zone.value):
         raise HeartbeatError(
-            f"{zone.value!r} is no zone", "A zone has lower-case letters, digits and hyphens.", "Try --zone us-central1-b."
+            f"{zone.value!r} is no zone", "A zone is named like us-central1-b or us-south1-ai1b.", "Try --zone us-central1-b."
         )
     model = chosen["provisioning"]
     if model.value not in PROVISIONING:

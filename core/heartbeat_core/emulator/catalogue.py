@@ -64,6 +64,7 @@ ZONES: dict[str, tuple[str, ...]] = {
     "us-east1-d": ("v6e",),
     "us-east5-a": ("v5p", "v6e"),
     "us-east5-b": ("v6e",),
+    "us-south1-ai1b": ("v6e",),
     "us-west1-c": ("v5e",),
     "us-west4-a": ("v5e",),
 }

@@ -43,7 +43,11 @@ def start_operation(
 
 
 def location_json(project: EmulatedProject, zone: str) -> Json:
-    return {"name": f"projects/{project.id}/locations/{zone}", "locationId": zone, "labels": {"cloud.googleapis.com/region": zone[:-2]}}
+    return {
+        "name": f"projects/{project.id}/locations/{zone}",
+        "locationId": zone,
+        "labels": {"cloud.googleapis.com/region": zone.rpartition("-")[0]},
+    }
 
 
 def list_locations(cloud: Cloud, call: EmulatedCall) -> Json:

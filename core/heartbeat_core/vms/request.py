@@ -16,13 +16,12 @@ from typing import Any
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.target import Target
+from heartbeat_core.cloud.target import ZONE, Target
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import state_folder, write_whole
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
-ZONE = re.compile(r"[a-z]+(?:-[a-z]+)+\d+-[a-z]")
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 NETWORK = re.compile(r"[-\w./:]+")
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
@@ -101,7 +100,10 @@ class CreateRequest:
             why = "It begins with a small letter, goes on in small letters, digits and hyphens, and ends in none of these; 62 at most."
             yield "name", HeartbeatError(f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")
         if not ZONE.fullmatch(self.zone):
-            yield "zone", HeartbeatError(f"{self.zone!r} is no zone", "A zone is a region and a letter.", "Give one such as us-central1-b.")
+            yield (
+                "zone",
+                HeartbeatError(f"{self.zone!r} is no zone", "It is a region and an ending.", "Give one such as us-central1-b."),
+            )
 
     def wrong_kind(self, offers: ZoneOffers) -> Iterator[tuple[str, HeartbeatError]]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions

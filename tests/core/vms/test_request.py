@@ -50,6 +50,11 @@ def test_what_is_wrong_is_told_by_the_field(changes: dict[str, Any], field: str,
     assert said in str(problems[field])
 
 
+@pytest.mark.parametrize("zone", ["us-central1-b", "us-south1-ai1b", "northamerica-northeast1-c"])
+def test_a_zone_is_one_by_its_name(zone: str) -> None:
+    assert "zone" not in replace(GOOD, zone=zone).problems()
+
+
 def test_what_the_zone_did_not_say_is_held_against_nobody() -> None:
     assert replace(GOOD, accelerator_type="v9x-1", runtime_version="v9").problems() == {}
 

@@ -96,7 +96,7 @@ class VmsStage(Driven):
 
     async def begin(self) -> None:
         """Accept the form and the question after it, and let the job begin."""
-        await self.press("enter", "enter")
+        await self.press("enter", "c")
         await self.until(self.fleet.jobs.all, "a job")
 
     async def idle(self) -> None:

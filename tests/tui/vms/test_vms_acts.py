@@ -141,7 +141,7 @@ async def test_the_form_is_filled_and_shows_cost_quota_and_command(vms: Open, si
         words = stage.words()
         assert "llm-tpu-vm" in words
         assert "v2-alpha-tpuv6e" in words
-        assert "About $2.00/h once it runs" in words
+        assert "about $2.00 an hour, $48.00 a day" in words
         assert "quota, zone us-central1-b: 8 chips left of 8" in words
         assert "gcloud compute tpus tpu-vm create llm-tpu-vm --project=demo-project --zone=us-central1-b" in words
         assert "--accelerator-type=v6e-1 --version=v2-alpha-tpuv6e" in words
@@ -192,8 +192,11 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
         await stage.press("enter")
         assert "Create first?" in stage.text()
         assert "--labels=team=llm" in stage.words()
+        assert "$2.00 an hour, $48.00 a day" in stage.words()
         before = stage.ask("GET", NODE)["nodes"]
-        await stage.press("enter")
+        await stage.press("enter", "enter")
+        assert "Create first?" in stage.text()  # enter alone creates nothing
+        await stage.press("c")
         await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         assert isinstance(stage.app.screen, JobScreen)
         await stage.ended()
@@ -209,7 +212,7 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
 async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()
-        await stage.press("enter", "enter")
+        await stage.press("enter", "c")
         await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape")
         await stage.until(lambda: "creating, " in stage.row("llm-tpu-vm"), "the job on the row")
@@ -247,7 +250,7 @@ async def test_it_goes_round_the_zones_with_a_log_until_it_is_stopped(vms: Open,
         await stage.settle()
         await stage.press("enter")
         assert "Tries us-central1-b, us-east5-b in turn until one has capacity" in stage.words()
-        await stage.press("enter")
+        await stage.press("c")
 
         def round_over() -> bool:
             stage.advance(5)
@@ -270,7 +273,7 @@ async def test_what_a_further_zone_has_is_pointed_at(vms: Open, scenario: Scenar
         await stage.open_form()
         stage.fill(zones="us-east5-b")
         await stage.settle()
-        await stage.press("enter", "enter")
+        await stage.press("enter", "c")
         await stage.ended()
         await stage.press("escape")
         assert stage.pane.pointed_key == "node/us-east5-b/llm-tpu-vm"
@@ -322,7 +325,7 @@ async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None
 async def test_leaving_says_what_is_under_way(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()
-        await stage.press("enter", "enter")
+        await stage.press("enter", "c")
         await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape", "q")
         assert "under way: create llm-tpu-vm" in stage.words()

@@ -61,7 +61,7 @@ async def test_one_that_goes_round_zones_is_shown_where_it_has_got_to(vms: Open,
         await stage.open_form()
         stage.fill(zones="us-east5-b")
         await stage.settle()
-        await stage.press("enter", "enter")
+        await stage.press("enter", "c")
 
         def there() -> bool:
             stage.advance(5)
@@ -170,7 +170,7 @@ async def test_many_jobs_keep_neither_the_list_nor_the_leaving_waiting(vms: Open
         await stage.until(lambda: all(node["state"] == "DELETING" for node in stage.ask("GET", NODE)["nodes"]), "all to be deleted")
         await stage.press("r")
         assert stage.text().count("DELETING") >= count
-        await stage.press("q", "y")
+        await stage.press("q", "enter")
         await until(lambda: not stage.app.is_running, "the end of the app")
 
 

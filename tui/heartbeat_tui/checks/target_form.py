@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.cloud.accelerators import FAMILIES, find_accelerator, runtime_fits, runtime_for
-from heartbeat_core.cloud.target import PROVISIONING, Target, TargetOffers
+from heartbeat_core.cloud.target import PROVISIONING, ZONE, Target, TargetOffers
 from heartbeat_tui.checks.text import came_from
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
 from heartbeat_tui.widgets.text import styled
@@ -26,7 +26,6 @@ FIELDS = (
 )
 OPTIONAL = ("service_account",)
 PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
-ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
 RUNTIME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
@@ -53,7 +52,7 @@ def note_of(name: str, texts: Mapping[str, str], offers: TargetOffers | None) ->
         return None if name in OPTIONAL else Note("Required.", "failed")
     malformed = {
         "project": (PROJECT, "6 to 30 small letters, digits and hyphens, a letter first: llm-dev-42."),
-        "zone": (ZONE, "A zone is written like us-central1-b."),
+        "zone": (ZONE, "A zone is written like us-central1-b or us-south1-ai1b."),
         "runtime_version": (RUNTIME, "A runtime is written like v2-alpha-tpuv6e."),
         "service_account": (ADDRESS, "It is an e-mail address."),
     }

@@ -294,7 +294,7 @@ def cost(price: Estimate | str) -> str:
     if isinstance(price, str):
         return f"not known: {price}. A TPU VM costs as long as it is READY."
     return (
-        f"about ${price.per_hour:,.2f} an hour, ${24 * price.per_hour:,.2f} a day, while it runs "
+        f"about ${price.per_hour:,.2f} an hour, ${24 * price.per_hour:,.2f} a day, in US dollars, while it runs "
         f"(estimate by {price.rates}: ${price.per_chip:,.4g} a chip; without discounts, disk and traffic)"
     )
 

@@ -182,8 +182,7 @@ class VmsController(Controller):
         if isinstance(self.app.screen, Ask):  # the key that asks came twice before the question was seen
             return False
         emulated = self.monitor.view().endpoint is not None
-        screen: Ask = Ask(question.title, question.said, question.commands, yes=question.yes, typed=question.typed, emulated=emulated)
-        return await self.app.push_screen_wait(screen) is True
+        return await self.app.push_screen_wait(Ask(question, emulated=emulated)) is True
 
     # -- jobs
 

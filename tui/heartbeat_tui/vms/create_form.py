@@ -12,9 +12,10 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator, runtime_for
+from heartbeat_core.cloud.target import ZONE
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.pricing import estimate, money, unit_price, why_unpriced
-from heartbeat_core.vms.request import ZONE, CreateRequest, ZoneOffers
+from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
@@ -298,7 +299,9 @@ class VmForm(Form):
             if self.rates is None and request.provisioning != "reserved":
                 why = self.unpriced
             return f"What it costs is not known: {why}." if why else "Asking for prices …"
-        return f"About ${money(found.per_hour)}/h once it runs ({found.chips} × ${unit_price(found.per_chip)}; {rated(found.rates)})."
+        day = f"${money(found.per_hour)} an hour, ${money(24 * found.per_hour)} a day"
+        chips = f"{found.chips} × ${unit_price(found.per_chip)}"
+        return f"Costs about {day} once it runs, in US dollars ({chips}; {rated(found.rates)})."
 
     def sentences(self) -> Sequence[Content]:
         request = self.request

@@ -200,8 +200,23 @@ class SetUp(CommandScreen):
         self.copy(self.shown)
 
 
+@dataclass(frozen=True)
+class Question:
+    """A question: ``said`` is what follows, ``commands`` the same in gcloud; ``typed`` must be typed to say yes, if it is not empty.
+
+    ``key`` says yes: for what costs another one than enter, so that no row of enters does.
+    """
+
+    title: str
+    said: tuple[Line, ...]
+    commands: tuple[str, ...]
+    yes: str
+    typed: str = ""
+    key: str = "enter"
+
+
 class Ask(Modal[bool]):
-    """Asks before something costs or deletes: ``said`` is what follows, ``commands`` the same in gcloud, ``typed`` must be typed first."""
+    """Asks before something costs or deletes."""
 
     DEFAULT_CSS = """
     Ask .scroll { max-height: 74vh; }
@@ -211,44 +226,47 @@ class Ask(Modal[bool]):
     Ask Input { width: 1fr; background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "yes", "Yes", tooltip="do it", id="ask.yes"),
+        Binding("enter", "press('enter')", "Yes", tooltip="do it", id="ask.yes"),
+        Binding("c", "press('c')", "Create", tooltip="create it", id="ask.create"),
         Binding("y", "copy", "Copy", tooltip="copy the commands", id="ask.copy"),
         Binding("escape", "no", "No", tooltip="cancel", id="ask.no"),
         *(Binding(key, f"scroll({by})", "Scroll", show=False) for key, by in (("up", -1), ("down", 1), ("pageup", -8), ("pagedown", 8))),
     ]
 
-    def __init__(  # keywords, each a part of the question
-        self, title: str, said: Sequence[Line], commands: Sequence[str], *, yes: str, typed: str = "", emulated: bool = False
-    ) -> None:
+    def __init__(self, question: Question, *, emulated: bool = False) -> None:
         super().__init__()
-        self.question, self.said, self.commands, self.yes, self.typed, self.emulated = title, said, commands, yes, typed, emulated
+        self.question, self.emulated = question, emulated
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel") as box:
-            box.border_title = self.question
+            box.border_title = self.question.title
             box.border_subtitle = "DEMO" if self.emulated else ""
             with VerticalScroll(id="ask-scroll", classes="scroll", can_focus=False):
-                yield Lines(id="ask-said").with_text(*(styled_line(line) for line in self.said))
-                yield Lines(classes="command").with_text(*(styled(command, "command") for command in self.commands))
-                if self.typed:
+                yield Lines(id="ask-said").with_text(*(styled_line(line) for line in self.question.said))
+                yield Lines(classes="command").with_text(*(styled(command, "command") for command in self.question.commands))
+                if self.question.typed:
                     with Horizontal(id="ask-row"):
-                        yield Lines(id="ask-label").with_text(styled(f"type {self.typed} to confirm:", "strong"))
+                        yield Lines(id="ask-label").with_text(styled(f"type {self.question.typed} to confirm:", "strong"))
                         yield Input(compact=True, id="ask-typed")
             with Horizontal(classes="keys"):
-                yield KeyButton("enter", self.yes, "yes")
-                if not self.typed:
+                yield KeyButton(self.question.key, self.question.yes, f"press('{self.question.key}')")
+                if not self.question.typed:
                     yield KeyButton("y", "Copy", "copy")
                 yield KeyButton("escape", "Cancel", "no")
 
     def on_mount(self) -> None:
-        if self.typed:
+        if self.question.typed:
             self.query_one(Input).focus()
 
-    def action_yes(self) -> None:
-        """Confirm, unless the name is not typed yet."""
-        if self.typed and self.query_one(Input).value.strip() != self.typed:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "press" or parameters == (self.question.key,)
+
+    def action_press(self, key: str) -> None:
+        """Confirm, unless the name is not typed yet; ``check_action`` allows one key."""
+        del key
+        if self.question.typed and self.query_one(Input).value.strip() != self.question.typed:
             self.app.bell()
-            self.query_one("#ask-label", Lines).set_lines([styled(f"type {self.typed} first:", "attention")])
+            self.query_one("#ask-label", Lines).set_lines([styled(f"type {self.question.typed} first:", "attention")])
             return
         self.answer(True)
 
@@ -260,11 +278,11 @@ class Ask(Modal[bool]):
         self.answer(False)
 
     def action_copy(self) -> None:
-        self.copy("\n".join(self.commands))
+        self.copy("\n".join(self.question.commands))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_yes()
+        self.action_press("enter")
 
 
 class Describe(Modal[None]):
@@ -314,17 +332,6 @@ class Describe(Modal[None]):
 
     def action_copy(self) -> None:
         self.copy(self.text, f"{self.key.rpartition('/')[2]} as YAML")
-
-
-@dataclass(frozen=True)
-class Question:
-    """``typed`` must be typed to say yes, if it is not empty."""
-
-    title: str
-    said: tuple[Line, ...]
-    commands: tuple[str, ...]
-    yes: str
-    typed: str = ""
 
 
 def change_question(what: Change, chosen: Sequence[Resource], view: InventoryView) -> Question:
@@ -378,7 +385,7 @@ def create_question(request: CreateRequest, zones: Sequence[str], headrooms: Seq
         said += [(), ((f"Tries {request.zone}, {', '.join(zones)} in turn until one has capacity or you stop it.", "plain"),)]
     if request.queued:
         said += [(), (("Queued: it is charged as soon as there is capacity, whenever that is.", "plain"),)]
-    return Question(f"Create {request.name}?", tuple(said), (shlex.join(request.command()),), "Create it")
+    return Question(f"Create {request.name}?", tuple(said), (shlex.join(request.command()),), "Create it", key="c")
 
 
 def headroom_line(headroom: QuotaHeadroom) -> Line:
