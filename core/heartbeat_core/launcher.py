@@ -5,8 +5,10 @@ What only a run needs is imported when one starts, so that the first frame of th
 
 from __future__ import annotations
 
+import socket
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,27 @@ if TYPE_CHECKING:
     from heartbeat_core.telemetry.monitor import Reader
 
 MIB = 2**20
+SETUP_S = 2.0  # of a run on a CPU: the import of torch, the operands, the result check
+
+
+@dataclass(frozen=True)
+class MachineLimits:
+    """What a config is checked against before it starts: by backend its memory and what it lacks here.
+
+    ``rates`` are the greatest FLOP/s and bytes/s of the runs recorded on this machine, by backend and dtype.
+    """
+
+    available: Mapping[str, int | None] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    rates: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+
+    def seconds(self, config: BenchmarkConfig) -> float | None:
+        """Return about how long a run takes, its setup included; None where nothing like it was measured, or it has no end."""
+        flops_per_s, bytes_per_s = self.rates.get((config.backend, config.workload.dtype), (0.0, 0.0))
+        each = max(config.workload.flops / flops_per_s, config.workload.bytes / bytes_per_s) if flops_per_s and bytes_per_s else None
+        if config.duration_s is not None:
+            return SETUP_S + config.duration_s + config.warmup * (each or 0.0)
+        return SETUP_S + (config.warmup + config.iterations) * each if config.iterations and each else None
 
 
 class Launcher:
@@ -173,6 +196,23 @@ class Launcher:
             return config
         on_tpu = BACKENDS[config.backend].needs_tpu and any(tpu.chip for tpu in scan_tpus())
         return config if on_tpu or self.ceilings().knows(config) else replace(config, calibrate=True)
+
+    def limits(self) -> MachineLimits:
+        """Return what is known of this machine; nothing where runs go to another one. Reads the list of recordings."""
+        from heartbeat_core.benchmark.host import available_bytes
+
+        if self.destination is not None:
+            return MachineLimits()
+        free, chips = available_bytes(), [tpu.chip for tpu in scan_tpus() if tpu.chip]
+        hbm = min((chip.hbm_bytes // chip.devices_per_chip for chip in chips), default=free)
+        rates: dict[tuple[str, str], tuple[float, float]] = {}
+        for entry in self.index().entries():
+            if entry.workload and entry.median_ns and entry.host == socket.gethostname() and entry.verdict != "impossible":
+                key, work = (entry.backend, entry.workload.dtype), entry.workload
+                before = rates.get(key, (0.0, 0.0))
+                rates[key] = max(before[0], 1e9 * work.flops / entry.median_ns), max(before[1], 1e9 * work.bytes / entry.median_ns)
+        memory = {name: hbm if info.needs_tpu else free if info.host_only else None for name, info in BACKENDS.items()}
+        return MachineLimits(memory, {name: self.lacks(name) for name in BACKENDS}, rates)
 
     def index(self) -> Index:
         """Return the list of all recordings."""

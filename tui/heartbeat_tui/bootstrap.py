@@ -121,6 +121,7 @@ def make_app(
     )
     app.settings, app.remote = launcher.settings, launcher.settings.remote
     app.backend_problem, app.play, app.begins_with_tour = launcher.lacks, play, tour
+    app.benchmark.limits = launcher.limits
     app.benchmark.choose_target, app.benchmark.session.give_up = choose_target, launcher.give_up
     app.heartbeat_pane.newcomer = not (aimed or launcher.settings.sources or any(launcher.recordings().glob("*.jsonl")))
     if launcher.destination is not None:

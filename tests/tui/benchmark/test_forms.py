@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_tui.benchmark.forms import config_of, texts_of
+from heartbeat_core.launcher import MachineLimits
+from heartbeat_tui.benchmark.forms import ConfigForm, config_of, texts_of
 
 PLAN = BenchmarkConfig()
 
@@ -68,3 +69,15 @@ def test_fields_that_do_not_go_together_are_told_at_the_length() -> None:
     plan, errors = config_of({**texts_of(PLAN), "method": "handbook", "length": ""}, PLAN)
     assert plan is None
     assert "number of iterations" in errors["length"].title
+
+
+def test_a_config_is_held_against_the_memory_and_the_backends_of_the_machine() -> None:
+    limits = MachineLimits({"cpu": 2**30}, {"xla": "torch_xla is not installed here."}, {("cpu", "float32"): (1e12, 1e12)})
+    large = ConfigForm(replace(PLAN, workload=MatMul(128, 65536, 65536)), limits).notes()
+    assert "needs 16.7 GiB of 1.0 GiB free" in large["intermediate"].text
+    assert ConfigForm(replace(PLAN, backend="xla"), limits).notes()["backend"].wrong
+    small = ConfigForm(replace(PLAN, workload=MatMul(8, 512, 512)), limits)
+    assert not small.notes()
+    assert "of 1.0 GiB free. The run takes about 0:02." in small.sentences()[1].plain
+    assert limits.seconds(replace(PLAN, iterations=None, duration_s=30.0)) == pytest.approx(32, abs=1)
+    assert limits.seconds(replace(PLAN, workload=MatMul(dtype="bfloat16"))) is None

@@ -188,7 +188,21 @@ async def test_letters_in_the_form_are_no_commands(theatre: Open) -> None:
     async with theatre() as stage:
         await stage.press("e", "q", "space", "m")
         assert stage.app.heartbeat_pane.query_one("#field-batch", Input).value == "q m"
+        stage.app.heartbeat_pane.query_one("#field-dtype").focus()
+        await stage.press("q", "4")  # no keys of the app either
+        assert stage.app.heartbeat_pane.query("ConfigForm")
+        assert stage.app.current_mode == "heartbeat"
         assert not stage.stand.runs
+
+
+async def test_a_config_that_is_refused_leaves_the_old_one_in_force(theatre: Open) -> None:
+    def refuse(run: FakeRun) -> None:
+        raise HeartbeatError("there is no such backend", "It is not installed.", "Install it.")
+
+    async with theatre(refuse) as stage:
+        await stage.press("e", "9", "enter")
+        assert stage.app.heartbeat_pane.config == BenchmarkConfig()
+        assert "[128×4096]" in stage.text()
 
 
 async def test_keys_can_be_clicked(theatre: Open) -> None:

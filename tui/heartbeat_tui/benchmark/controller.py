@@ -10,6 +10,7 @@ from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.launcher import MachineLimits
 from heartbeat_tui.benchmark.session import BenchmarkSession
 from heartbeat_tui.benchmark.text import how_far
 from heartbeat_tui.controller import Controller, Unfinished
@@ -65,6 +66,7 @@ class BenchmarkController(Controller):
     timer: Timer
     # Has runs go to a TPU VM from now on, or stay here where there is none; returns the label of the target and its backend.
     choose_target: Callable[[BenchmarkOn | None], tuple[str, str]] | None = None
+    limits: Callable[[], MachineLimits] = MachineLimits  # of the machine that runs go to
 
     def __init__(
         self, app: App[None], context: PaneContext, begin: Callable[..., Source], replay: Callable[[], Source] | None = None

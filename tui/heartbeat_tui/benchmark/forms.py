@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -11,11 +12,13 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.host import gib, needed_bytes
 from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.launcher import MachineLimits
 from heartbeat_core.units import parse_duration
 from heartbeat_tui.benchmark.header import work_in_words
-from heartbeat_tui.benchmark.text import config_sentence, device_here
+from heartbeat_tui.benchmark.text import clock, config_sentence, device_here
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
@@ -149,10 +152,10 @@ class SweepForm(Form):
     BUTTONS = (("enter", "Sweep", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")]
 
-    def __init__(self, config: BenchmarkConfig, texts: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: BenchmarkConfig, limits: MachineLimits, texts: Mapping[str, str] | None = None) -> None:
         first = {"axis": "batch", "values": values_for("batch", config), "second": NONE, "more": ""}
         super().__init__(texts or first, "sweep", id="sweep-form")
-        self.config = config
+        self.config, self.limits = config, limits
         self.axes: tuple[Parameter, ...] = ()
 
     def first(self) -> str:
@@ -184,14 +187,18 @@ class SweepForm(Form):
             raise HeartbeatError("the config has no end", "Each point would go on until stopped.", "Give it a length first: e.")
 
     def sentences(self) -> Sequence[Content]:
-        count = len(grid(self.axes))
+        points = grid(self.axes)
+        count = len(points)
         config, work = self.config, self.config.workload
         names = {axis.name for axis in self.axes}
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
         length = f"{config.duration_s:g} s" if config.duration_s is not None else "about a second"
+        each = replace(config, duration_s=config.duration_s or 1.0, iterations=None)
+        about = sum(self.limits.seconds(varied(each, values)) or 0.0 for values in points)
         return [
             styled(f"{count} point{'' if count == 1 else 's'} on {device_here(config.backend)}, {rest}.", "strong"),
             styled(f"Each is a process of its own that runs for {length}, at least 12 iterations; too large ones are skipped.", "quiet"),
+            styled(f"All take about {clock(about)}.", "quiet"),
         ]
 
 
@@ -205,15 +212,25 @@ class ConfigForm(Form):
     BUTTONS = (("enter", "Start", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("plan", "Start", "start with this config", "keep the config as it was")]
 
-    def __init__(self, config: BenchmarkConfig) -> None:
+    def __init__(self, config: BenchmarkConfig, limits: MachineLimits) -> None:
         super().__init__(texts_of(config), "config", id="config-form")
-        self.base = config
+        self.base, self.limits = config, limits
         self.config: BenchmarkConfig | None = config
 
     def notes(self) -> Mapping[str, Note]:
         self.config, errors = config_of(self.texts, self.base)
+        if self.config is not None:
+            free, needed = self.limits.available.get(self.config.backend), needed_bytes(self.config)
+            if lacking := self.limits.lacking.get(self.config.backend):
+                return {"backend": Note(lacking, "failed")}
+            if free is not None and needed > free:
+                return {"intermediate": Note(f"needs {gib(needed)} of {gib(free)} free: make the shape smaller", "failed")}
         return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
 
     def sentences(self) -> Sequence[Content]:
         assert self.config is not None  # nothing is wrong
-        return [styled(config_sentence(self.config), "strong"), styled(work_in_words(self.config), "quiet")]
+        free = self.limits.available.get(self.config.backend)
+        needed = f" It needs {gib(needed_bytes(self.config))} of {gib(free)} free." if free is not None else ""
+        seconds = self.limits.seconds(self.config)
+        about = f" The run takes about {clock(seconds)}." if seconds is not None else ""
+        return [styled(config_sentence(self.config), "strong"), styled(f"{work_in_words(self.config)}{needed}{about}", "quiet")]

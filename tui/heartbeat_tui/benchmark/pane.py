@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
+    from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.body import RunBody
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.header import Front
@@ -226,11 +228,27 @@ class HeartbeatPane(RunPane):
         self.swept_before: dict[str, str] | None = None  # what the form of a sweep last said
         self.guide: Widget | None = None
         self.impatient = False  # it was to stop some time ago
+        self.fallback: tuple[BenchmarkConfig, Source | None] | None = None  # config and run before the config just entered
 
     def wait_for_run(self, waiting: bool) -> None:
         self.waiting, self.impatient = waiting, False
+        if self.fallback is not None and not waiting and self.controller.session.run is self.fallback[1]:
+            self.refuse_config()  # no run has begun
         self.asked_sweep = self.asked_sweep and waiting
         self.refresh_state()
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        if self.fallback is not None and snapshot is not None and snapshot.report.state == "ended":
+            if snapshot.report.count:
+                self.fallback = None
+            else:
+                self.refuse_config()
+        super().show(snapshot)
+
+    def refuse_config(self) -> None:
+        """Return to the config before the one with which no run could start."""
+        if self.fallback is not None:
+            (self.config, _), self.fallback = self.fallback, None
 
     def show_target(self, label: str, backend: str) -> None:
         """Show where runs go from now on, empty for this machine; the config takes the backend of there."""
@@ -309,13 +327,13 @@ class HeartbeatPane(RunPane):
     async def action_sweep(self) -> None:
         from heartbeat_tui.benchmark.forms import SweepForm
 
-        await self.open_form(SweepForm(self.config, self.swept_before))
+        await self.open_form(SweepForm(self.config, await asyncio.to_thread(self.controller.limits), self.swept_before))
 
     async def action_edit(self) -> None:
         # Input and Select cost 40 ms to import; the first frame does without
         from heartbeat_tui.benchmark.forms import ConfigForm
 
-        await self.open_form(ConfigForm(self.config))
+        await self.open_form(ConfigForm(self.config, await asyncio.to_thread(self.controller.limits)))
 
     async def on_form_accepted(self, event: Form.Accepted) -> None:
         from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
@@ -327,7 +345,7 @@ class HeartbeatPane(RunPane):
             self.swept_before = form.texts
             self.sweep_over(form.axes)
         elif isinstance(form, ConfigForm) and form.config is not None:
-            self.config = form.config
+            self.fallback, self.config = (self.config, self.controller.session.run), form.config
             self.begin()
 
     # -- what the other keys do

@@ -15,6 +15,7 @@ from heartbeat_tui.widgets.header_footer import KeyButton, Tab, TopLine
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
+    from textual.events import Key
     from textual.widgets import Input
 
     from heartbeat_tui.widgets.form import Form
@@ -112,6 +113,11 @@ class Pane(Screen[None]):
 
     def refocus(self) -> None:
         """Focus what had the focus before the form."""
+
+    def on_key(self, event: Key) -> None:
+        """Keep letters and digits from the keys of the app while a form is open, whatever has the focus."""
+        if self.form is not None and event.is_printable and event.key != "space":
+            event.stop()
 
     async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
