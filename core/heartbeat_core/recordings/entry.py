@@ -64,6 +64,11 @@ class RunEntry:
         return self.status not in ("newer", "broken", "empty")
 
     @property
+    def is_attempt(self) -> bool:
+        """Return whether it is a run that ended before its first sample, so that there is nothing to see or compare."""
+        return not self.n and self.median_ns is None and self.status in ("failed", "empty", "cut off", "stopped")
+
+    @property
     def title(self) -> str:
         """Return its name, else its id."""
         return self.name or self.id

@@ -92,6 +92,11 @@ class VmRow:
         """Return the most it can have cost since it was created, in US dollars."""
         return cost_so_far(self.price.rates, self.node, self.now) if self.price and self.node else None
 
+    @property
+    def has_problem(self) -> bool:
+        """Return whether it is gone, failed or not healthy."""
+        return "failed" in (state_of(self.resource).style, health_cell(self)[1]) or health_cell(self)[1] == "attention"
+
     def contains(self, words: Sequence[str]) -> bool:
         """Return whether all words occur in what is known of it."""
         node = self.node
@@ -149,7 +154,7 @@ def age_cell(row: VmRow) -> StyledText:
 def so_far_cell(row: VmRow) -> StyledText:
     if row.so_far is None or row.per_hour is None:
         return NO_CELL
-    return f"≤ {money(math.ceil(100 * row.so_far) / 100)}", "plain"  # rounded up: it is an upper bound
+    return f"≤ ${money(math.ceil(100 * row.so_far) / 100)}", "plain"  # rounded up: it is an upper bound
 
 
 def addresses(row: VmRow, *, external: bool) -> list[str | None]:
@@ -166,28 +171,29 @@ def service_account(row: VmRow) -> str | None:
     return row.node.service_account if row.node else None
 
 
+PROBLEMS_FIRST: Order = ("state", False)
 COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ColumnSpec(
-        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=16, worth=10,
+        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=12, worth=10,
         sort=lambda row: row.id, json=lambda row: row.id,
     ),
     ColumnSpec(
-        "zone", "ZONE", lambda row: row.zone or NO_VALUE, least=13, most=20, worth=4, sort=lambda row: row.zone, json=lambda row: row.zone
+        "zone", "ZONE", lambda row: row.zone or NO_VALUE, least=13, most=20, worth=8, sort=lambda row: row.zone, json=lambda row: row.zone
     ),
     ColumnSpec(
         "type", "TYPE", lambda row: row.type or NO_VALUE, least=6, most=16, worth=8, whole=True,
         sort=type_key, json=lambda row: row.type or None, json_key="accelerator_type",
     ),
     ColumnSpec(
-        "state", "STATE", lambda row: state_of(row.resource).label, least=16, most=26, worth=9,
-        sort=lambda row: row.resource.state, json=lambda row: row.resource.state,
+        "state", "STATE", lambda row: state_of(row.resource).label, whole=True, most=26, worth=9,
+        sort=lambda row: (not row.has_problem, row.resource.state), json=lambda row: row.resource.state,
     ),
     ColumnSpec(
-        "health", "HEALTH", health_cell, least=13, most=22, worth=6,
+        "health", "HEALTH", health_cell, least=10, most=22, worth=6,
         sort=lambda row: row.node and row.node.health, json=lambda row: row.node and row.node.health,
     ),
     ColumnSpec(
-        "age", "AGE", age_cell, least=7, most=9, worth=7, align="right",
+        "age", "AGE", age_cell, least=7, most=9, worth=5, align="right",
         sort=lambda row: row.age_s, json=lambda row: None if row.age_s is None else round(row.age_s, 1), json_key="age_s",
     ),
     ColumnSpec(
@@ -201,11 +207,12 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         json=lambda row: addresses(row, external=True), json_key="external_ips",
     ),
     ColumnSpec(
-        "per_hour", "$/H", lambda row: NO_CELL if row.per_hour is None else money(row.per_hour), least=5, most=8, worth=5, align="right",
+        "per_hour", "$/H", lambda row: NO_CELL if row.per_hour is None else f"${money(row.per_hour)}", least=6, most=9, worth=4,
+        align="right",
         sort=lambda row: row.per_hour, json=lambda row: round(row.price.per_hour, 6) if row.price else None, json_key="per_hour_usd",
     ),
     ColumnSpec(
-        "so_far", "SINCE START", so_far_cell, least=11, most=11, worth=3, align="right",
+        "so_far", "SINCE START", so_far_cell, least=14, most=14, worth=3, align="right",
         sort=lambda row: None if row.per_hour is None else row.so_far,
         json=lambda row: None if row.so_far is None else round(row.so_far, 4), json_key="cost_at_most_usd",
     ),
@@ -214,7 +221,7 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         json=lambda row: row.accelerator.chips if row.accelerator else None,
     ),
     ColumnSpec(
-        "runtime", "RUNTIME", lambda row: row.resource.runtime_version or NO_VALUE, least=7, wide=True,
+        "runtime", "RUNTIME", lambda row: row.resource.runtime_version or NO_VALUE, least=7, worth=2, wide=True,
         json=lambda row: row.resource.runtime_version, json_key="runtime_version",
     ),
     ColumnSpec(
@@ -226,7 +233,7 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         json=lambda row: addresses(row, external=False), json_key="internal_ips",
     ),
     ColumnSpec(
-        "account", "SERVICE ACCOUNT", lambda row: service_account(row) or NO_VALUE, least=15, most=60, wide=True,
+        "account", "SERVICE ACCOUNT", lambda row: service_account(row) or NO_VALUE, least=15, most=60, worth=1, wide=True,
         json=service_account, json_key="service_account",
     ),
     ColumnSpec(

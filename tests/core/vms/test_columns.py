@@ -47,7 +47,7 @@ def hosts_of(row: VmRow) -> int:
 def test_cells_are_short_and_json_is_whole() -> None:
     text = list(text_table(COLUMNS, ROWS))
     assert "203.0.113.5 +1" in text[1]
-    assert "≤ 64.00" in text[1]
+    assert "≤ $64.00" in text[1]
     assert "32.00" in text[1]
     assert "$" not in text[2]
     assert "(queued) big" in text[3]

@@ -60,6 +60,9 @@ async def test_what_is_wrong_with_a_recording_is_said_in_words(hall: OpenHall, f
     (folder.path / "broken.jsonl").write_bytes(b"no recording\n")
     (folder.path / "newer.jsonl").write_bytes(whole.replace(b'"schema":1', b'"schema":7'))
     async with hall() as stage:
+        assert "1 attempt without a sample" in stage.text()
+        assert "000002" not in stage.text()
+        await stage.press("a")
         assert "! incomplete" in stage.line("000002")
         assert stage.line("broken").startswith("broken")
         assert "✗ broken:" in stage.line("broken")

@@ -27,10 +27,12 @@ async def test_every_tpu_vm_is_shown_with_its_state_in_words(vms: Open, size: tu
         assert "● READY" in stage.row("llm-tpu-vm")
         assert "○ STOPPED" in stage.row("stopped")
         assert "✗ PREEMPTED" in stage.row("preempted")
-        assert "! maintenance" in stage.row("maintained")
-        assert "✗ no driver" in stage.row("wrong-runtime")
-        assert "… WAITING_FOR_R" in stage.row("(queued) waiting")
-        assert "6 nodes · 2 queued" in stage.text()
+        assert "! mainten" in stage.row("maintained")
+        assert "✗ no driv" in stage.row("wrong-runtime")
+        assert "… WAITING_FOR_RESOURCES" in stage.row("(queued) wa")
+        assert "us-central1-b" in stage.row("stopped")
+        assert "6 nodes: 3 READY, 1 STOPPED, 1 PREEMPT" in stage.text()
+        assert set(stage.names()[:4]) == {"preempted", "maintained", "wrong-runtime", "forgotten"}  # what has a problem comes first
 
 
 async def test_what_they_cost_is_an_estimate_with_its_source(vms: Open) -> None:
@@ -45,7 +47,7 @@ async def test_what_they_cost_is_an_estimate_with_its_source(vms: Open) -> None:
 async def test_a_state_that_the_client_does_not_know_is_shown_as_its_number(vms: Open) -> None:
     async with vms("odd", size=(160, 50)) as stage:
         assert "? 99" in stage.row("llm-tpu-vm")
-        assert "? 99" in stage.row("(queued) waiting")
+        assert "? 99" in stage.row("(queued) wa")
 
 
 async def test_names_with_markup_are_text(vms: Open, scenario: Scenario) -> None:
@@ -74,9 +76,16 @@ async def test_the_filter_narrows_as_one_types_and_escape_widens(vms: Open) -> N
 
 async def test_one_key_cycles_through_columns_and_directions(vms: Open) -> None:
     async with vms("running") as stage:
-        assert "NAME ▲" in stage.text()
+        assert "STATE ▲" in stage.text()
+        await stage.press("o")
+        assert "STATE ▼" in stage.text()
+        await stage.press("o")
+        assert "HEALTH ▲" in stage.text()
+        stage.pane.order = ("name", False)
+        stage.pane.draw()
         first = stage.names()
         assert first == sorted(first)
+        assert "NAME ▲" in stage.text()
         await stage.press("o")
         assert "NAME ▼" in stage.text()
         assert stage.names() == first[::-1]
@@ -87,11 +96,11 @@ async def test_one_key_cycles_through_columns_and_directions(vms: Open) -> None:
 
 async def test_a_click_on_a_title_sorts_by_it(vms: Open) -> None:
     async with vms("running") as stage:
-        at = stage.line("STATE").index("STATE")
+        at = stage.line("STATE").index("ZONE")
         await stage.pilot.click("#vm-list", offset=(at, 0))
         await stage.settle()
-        assert "STATE ▲" in stage.text()
-        assert stage.names()[0] == "preempted"
+        assert "ZONE ▲" in stage.text()
+        assert stage.names()[-1] == "elsewhere"
 
 
 async def test_the_pointer_stays_on_its_row_while_others_come(vms: Open) -> None:

@@ -28,7 +28,7 @@ from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_error, print_status
 from heartbeat_tui.runs.compared import comparison_lines, trend_lines
-from heartbeat_tui.runs.rows import COLUMNS, RunRow, run_row
+from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row
 
 SCHEMA = 1
 SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
@@ -50,6 +50,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     listing.add_argument("--sort", choices=SORTS, default="started")
     listing.add_argument("--reverse", action="store_true", help="reverse the order")
     listing.add_argument("--limit", type=int, metavar="N", help="only the first N")
+    listing.add_argument("--all", action="store_true", help="also attempts that ended before their first sample (JSON always has them)")
     listing.add_argument("--wide", action="store_true", help="with rate, samples, host, group and size")
     parser.set_defaults(run=lambda _args: list_runs(listing.parse_args([])))
     showing = add(actions, "show", show_run, "report on a run as bench does", plot="print its latencies below the table")
@@ -208,7 +209,8 @@ def list_runs(args: argparse.Namespace) -> int:
     every = index.entries(show_progress)
     now = datetime.now(timezone.utc)
     _, descending = turned(COLUMNS, ("", False), args.sort)
-    found = [run_row(entry, now) for entry in query_runs(every, " ".join(args.words))]
+    matching = query_runs(every, " ".join(args.words))
+    found = [run_row(entry, now) for entry in matching if args.all or args.json or not entry.is_attempt]
     rows = sort_rows(COLUMNS, found, (args.sort, descending != args.reverse))
     shown = rows if args.limit is None else rows[: max(0, args.limit)]
     if args.json:
@@ -222,6 +224,8 @@ def list_runs(args: argparse.Namespace) -> int:
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not args.wide else None
     print("\n".join(list_lines(shown, len(every), index.folder, wide=args.wide, width=width)))
+    if hidden := len(matching) - len(found):
+        print_status(f"note: {attempts(hidden)} not listed; --all lists {'it' if hidden == 1 else 'them'}")
     print_notes(index)
     return 0
 

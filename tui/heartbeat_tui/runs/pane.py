@@ -64,6 +64,7 @@ class RunsPane(ListPane):
         key("x", "export", "Export …", "export this run, or all marked runs, as CSV, JSON, Markdown or a chart", show=False),
         key("slash", "seek", "Filter", "show only the runs with these words: of name, tags, note, device, shape, method, verdict"),
         key("o", "sort", "Sort", "reverse the order, then sort by the next column", show=False),
+        key("a", "attempts", "All", "show also the attempts that ended before their first sample, or hide them", show=False),
         key("f", "reference", "Reference", "compare others with this run", show=False),
         key("y", "copy", "Copy", "copy what is known of it, or of all that are marked, as text", show=False),
         key("r", "read", "Refresh", "look for runs that another program has made", show=False),
@@ -76,6 +77,7 @@ class RunsPane(ListPane):
         self.runs = RunListing()
         self.order: Order = ("started", True)
         self.misread = ""
+        self.all = False  # also attempts without a sample
         self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
         self.unfolded: frozenset[str] = frozenset()
@@ -116,18 +118,19 @@ class RunsPane(ListPane):
         from heartbeat_tui.runs.text import count_text, empty_text, notices
         from heartbeat_tui.widgets.text import Lines, styled
 
-        entries = self.runs.entries or ()
+        entries = [entry for entry in self.runs.entries or () if self.all or not entry.is_attempt]
+        hidden = len(self.runs.entries or ()) - len(entries)
         found = self.sifted(entries)
         rows = rows_of(found, self.order, self.unfolded, datetime.now(timezone.utc))
         self.list.show(rows, row_marks(self.marks, self.reference), self.order)
         self.set_class(not rows, "-empty")
         self.query_one("#runs-empty", Lines).set_lines(
-            [styled(text, kind) for text, kind in empty_text(self.runs, self.sought, self.misread)]
+            [styled(text, kind) for text, kind in empty_text(self.runs, self.sought, self.misread, hidden)]
         )
         said = notices(self.runs)
         self.set_class(bool(said), "-news")
         self.query_one("#runs-news", Lines).set_lines([styled(text, kind) for text, kind in said])
-        self.query_one("#runs-panel").border_title = count_text(self.runs, len(found), self.sought)
+        self.query_one("#runs-panel").border_title = count_text(self.runs, len(found), self.sought, hidden)
         self.draw_marks()
         self.draw_details()
 
@@ -208,6 +211,7 @@ class RunsPane(ListPane):
             "copy": bool(self.meant),
             "seek": bool(self.runs.entries) and (self.seeker is None or not self.seeker.has_focus),
             "sort": bool(self.runs.entries),
+            "attempts": any(entry.is_attempt for entry in self.runs.entries or ()),
         }
 
     # -- what the keys do
@@ -264,6 +268,10 @@ class RunsPane(ListPane):
 
     def action_delete(self) -> None:
         self.controller.delete(self.meant)
+
+    def action_attempts(self) -> None:
+        self.all = not self.all
+        self.draw()
 
     def action_read(self) -> None:
         self.controller.read()

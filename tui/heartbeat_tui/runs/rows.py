@@ -153,6 +153,10 @@ def dtype_text(entry: RunEntry) -> str:
     return entry.workload.dtype if entry.workload else ""
 
 
+def attempts(hidden: int) -> str:
+    return f"{hidden:,} attempt{'' if hidden == 1 else 's'} without a sample"
+
+
 def number(value: float | None, form: Callable[[float], str]) -> str:
     return NOTHING if value is None else form(value)
 

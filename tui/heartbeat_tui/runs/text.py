@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import StyledText, text_table
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate, format_share
-from heartbeat_tui.runs.rows import COLUMNS, RunRow, interval_text, run_row, time_text
+from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, interval_text, run_row, time_text
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
@@ -68,13 +68,14 @@ def runs_text(entries: Sequence[RunEntry], now: datetime) -> str:
     return "\n".join(text_table(COLUMNS, [run_row(entry, now) for entry in entries])) + "\n"
 
 
-def count_text(runs: RunListing, shown: int, query: str) -> str:
-    """Return how much is listed: "5 of 23 runs with 'xla'"."""
+def count_text(runs: RunListing, shown: int, query: str, hidden: int = 0) -> str:
+    """Return how much is listed: "5 of 23 runs with 'xla'", and how many attempts are not."""
     entries = runs.entries
     if entries is None:
         return "runs"
-    count = f"{len(entries):,} run{'' if len(entries) == 1 else 's'}"
-    return f"{shown:,} of {count} with {query!r}" if query else f"{count} · {format_bytes(sum(entry.bytes for entry in entries))}"
+    count = f"{len(entries) - hidden:,} run{'' if len(entries) - hidden == 1 else 's'}"
+    size = format_bytes(sum(entry.bytes for entry in entries))
+    return (f"{shown:,} of {count} with {query!r}" if query else f"{count} · {size}") + (f" · a: {attempts(hidden)}" if hidden else "")
 
 
 def notices(runs: RunListing) -> list[StyledText]:
@@ -89,12 +90,14 @@ def notices(runs: RunListing) -> list[StyledText]:
     return off + [(f"! {note}", "attention") for note in runs.notes]
 
 
-def empty_text(runs: RunListing, query: str, misread: str = "") -> list[StyledText]:
+def empty_text(runs: RunListing, query: str, misread: str = "", hidden: int = 0) -> list[StyledText]:
     """Return why the list is empty, and which key fills it."""
     if runs.entries is None or runs.problem is not None:
         return []
     if misread:
         return [(sentence(misread), "attention"), ("esc shows all again.", "quiet")]
+    if hidden == len(runs.entries) > 0:
+        return [(f"There is nothing but {attempts(hidden)}.", "strong"), ("a shows them.", "quiet")]
     if query and runs.entries:
         return [(f"No run matches {query!r}.", "strong"), ("esc shows all again.", "quiet")]
     if not runs.saving:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from heartbeat_core.vms.columns import COLUMNS, VmRow
+from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow
 from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.text import head_line, log_lines, notices
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
@@ -72,6 +73,7 @@ class VmsPane(ListPane):
         key("D", "delete", "Delete…", "delete it, or all that are marked"),
         key("p", "progress", "Progress", "show what is being done from here, step by step"),
         key("slash", "seek", "Filter", "show only what holds these words: of name, zone, type, state, labels"),
+        key("y", "copy", "Copy", "copy gcloud's command that describes it", show=False),
         key("o", "sort", "Sort", "turn the order round, then sort by the next column", show=False),
         key("z", "one_zone", "One zone", "list only the zone of what is pointed at", show=False),
         key("z", "all_zones", "All zones", "list all zones", show=False),
@@ -84,7 +86,7 @@ class VmsPane(ListPane):
         controller.view = self
         self.now = controller.monitor.now
         self.view = InventoryView()
-        self.order: Order = ("name", False)
+        self.order: Order = PROBLEMS_FIRST
         self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
         self.head: VmHead | None = None
@@ -216,6 +218,7 @@ class VmsPane(ListPane):
             "delete": bool(self.targets("delete")),
             "progress": bool(self.view.jobs),
             "seek": self.seeker is None and bool(self.count),
+            "copy": self.row is not None,
             "sort": self.count > 1,
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
@@ -252,6 +255,14 @@ class VmsPane(ListPane):
 
     def action_connect(self) -> None:
         self.controller.connect(self.pointed_key)
+
+    def action_copy(self) -> None:
+        from heartbeat_core.vms.power import describe_command
+
+        if self.row is not None:
+            text = shlex.join(describe_command(self.row.resource, self.view.project))
+            self.app.copy_to_clipboard(text)
+            self.notify(text, title="On the clipboard", markup=False)
 
     def action_benchmark(self) -> None:
         self.controller.run_benchmark_on(self.pointed_key)
@@ -426,7 +437,7 @@ class VmList(Table[VmRow]):
     ]
 
     def __init__(self) -> None:
-        super().__init__(COLUMNS, ("name", False), id="vm-list")
+        super().__init__(COLUMNS, PROBLEMS_FIRST, id="vm-list")
 
     def over(self, row: VmRow) -> tuple[str, str, str] | None:
         """Return what is being done to it, or what changed a moment ago."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -34,11 +35,13 @@ def plural(count: int, word: str) -> str:
 
 
 def counts(view: InventoryView, rows: Sequence[VmRow], shown: int) -> str:
-    """Return how many there are, and in which zones."""
-    nodes = sum(row.kind == "node" for row in rows)
-    parts = [plural(nodes, "node")]
-    if len(rows) > nodes:
-        parts.append(f"{len(rows) - nodes} queued")
+    """Return how many there are, in which states and zones."""
+    nodes = [row for row in rows if row.kind == "node"]
+    states = Counter(row.resource.state for row in nodes)
+    by_state = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    parts = [plural(len(nodes), "node") + (f": {by_state}" if by_state else "")]
+    if len(rows) > len(nodes):
+        parts.append(f"{len(rows) - len(nodes)} queued")
     if shown != len(rows):
         parts.append(f"{shown} shown")
     if view.zone != EVERYWHERE:

@@ -52,7 +52,7 @@ class TopLine(Horizontal):
         for key, title, mode in self.tabs:
             yield Tab(key, title, mode, current=mode == self.current)
         yield Lines(id="progress")
-        yield Lines(id="labels").with_text(line_of(self.labels))
+        yield Lines(id="labels")
 
     def show_progress(self, text: str) -> None:
         """Show the progress of a run that another pane shows."""
@@ -60,13 +60,25 @@ class TopLine(Horizontal):
         self.query_one("#progress", Lines).set_lines([styled(text, "accent")])
 
     def show(self, labels: Sequence[str]) -> None:
+        self.labels = labels
         self.set_class(bool(labels), "-labelled")
-        self.query_one("#labels", Lines).set_lines([line_of(labels)])
+        self.call_after_refresh(self.draw_labels)
+
+    def draw_labels(self) -> None:
+        line = self.query_one("#labels", Lines)
+        line.set_lines([line_of(self.labels, line.content_size.width)])
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw_labels)
 
 
-def line_of(labels: Sequence[str]) -> Content:
-    """Return the labels in a line, the loud ones first."""
-    return styled(" · ".join(sorted(labels, key=lambda label: not label.startswith(LOUD))) + " " if labels else "", "attention")
+def line_of(labels: Sequence[str], width: int) -> Content:
+    """Return the labels in a line, the loud ones first; where there is no room, those are one word each."""
+    ordered = sorted(labels, key=lambda label: not label.startswith(LOUD))
+    text = " · ".join(ordered)
+    if len(text) >= width:
+        text = " · ".join(label.split()[0].rstrip(":") if label.startswith(LOUD) else label for label in ordered)
+    return styled(f"{text} " if text else "", "attention")
 
 
 STAYING = ("help", "quit")

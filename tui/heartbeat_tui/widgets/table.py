@@ -63,6 +63,7 @@ class LinesList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.keys: Sequence[str] = ()
         self.cursor = 0
+        self.last_key: str | None = None  # of the row at the cursor, also while there are no rows
 
     def draw_row(self, index: int, width: int) -> Content:
         """Return row ``index`` as one line, of which at most ``width`` cells are visible."""
@@ -85,7 +86,7 @@ class LinesList(ScrollView, can_focus=True):
 
     def show_keys(self, keys: Sequence[str]) -> None:
         """Draw these rows; the cursor stays on the same row, else on the one that took its place."""
-        before = self.key
+        before = self.last_key = self.key or self.last_key
         self.keys = keys
         if before is not None and (self.cursor >= len(keys) or keys[self.cursor] != before):
             self.cursor = next((index for index, key in enumerate(keys) if key == before), self.cursor)
