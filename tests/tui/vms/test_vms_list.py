@@ -29,7 +29,7 @@ async def test_every_tpu_vm_is_shown_with_its_state_in_words(vms: Open, size: tu
         assert "✗ PREEMPTED" in stage.row("preempted")
         assert "! mainten" in stage.row("maintained")
         assert "✗ no driv" in stage.row("wrong-runtime")
-        assert "… WAITING_FOR_RESOURCES" in stage.row("(queued) wa")
+        assert "… WAITING_FOR_RESOURCES" in stage.line("WAITING_FOR")
         assert "us-central1-b" in stage.row("stopped")
         assert "6 nodes: 3 READY, 1 STOPPED, 1 PREEMPT" in stage.text()
         assert set(stage.names()[:4]) == {"preempted", "maintained", "wrong-runtime", "forgotten"}  # what has a problem comes first
@@ -47,7 +47,7 @@ async def test_what_they_cost_is_an_estimate_with_its_source(vms: Open) -> None:
 async def test_a_state_that_the_client_does_not_know_is_shown_as_its_number(vms: Open) -> None:
     async with vms("odd", size=(160, 50)) as stage:
         assert "? 99" in stage.row("llm-tpu-vm")
-        assert "? 99" in stage.row("(queued) wa")
+        assert "? 99" in stage.row("(queued) waiting")
 
 
 async def test_names_with_markup_are_text(vms: Open, scenario: Scenario) -> None:
