@@ -223,6 +223,16 @@ class CeilingMeasured:
 
 
 @dataclass(frozen=True)
+class Elapsed:
+    """Where the worker's clock ran too slowly: how long the run took by it, and by the clock of the program that read the stream."""
+
+    type: ClassVar[str] = "elapsed"
+    at_ns: int
+    worker_ns: int
+    here_ns: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """The worker could not go on. ``kind``: plan, backend, memory, error."""
 
@@ -292,6 +302,7 @@ Record: TypeAlias = (
     | Pause
     | Proof
     | CeilingMeasured
+    | Elapsed
     | Profiled
     | Failed
     | Ended

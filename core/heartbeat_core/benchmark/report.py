@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import interruptions
-from heartbeat_core.benchmark.protocol import HandbookClock, Health, Profiled, Proof
+from heartbeat_core.benchmark.protocol import Elapsed, HandbookClock, Health, Profiled, Proof
 from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_ceiling, roof_of_chip
 from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
@@ -142,6 +142,7 @@ def report_of(
         hard=hard_floor(series),
         proof=series.proof,
         handbook=handbook,
+        elapsed=series.elapsed,
     )
     if not series.proof and verdict.kind == "plausible":
         verdict = NOT_CHECKED if ending else Verdict("unknown", f"the result is not checked yet; {verdict.reason}")
@@ -316,6 +317,7 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
         "proof": values(report.proof),
         "handbook": [values(clock) for clock in series.clocks] or None,
         "health": values(report.health),
+        "elapsed": values(series.elapsed),
         "profile": profile_json(report.profiled),
         "chips": asdict(report.chips) if report.chips else None,
         "warnings": list(report.warnings),
@@ -345,7 +347,7 @@ def profile_json(profiled: Profiled | None) -> dict[str, Any] | None:
     return {"folder": profiled.folder, "files": files, "problem": profiled.problem or None}
 
 
-def values(record: Proof | HandbookClock | Health | None) -> dict[str, Any] | None:
+def values(record: Proof | HandbookClock | Health | Elapsed | None) -> dict[str, Any] | None:
     if record is None:
         return None
     return {name: value for name, value in vars(record).items() if name != "at_ns"}

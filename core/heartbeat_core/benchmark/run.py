@@ -19,7 +19,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import ensure_fits
 from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
-from heartbeat_core.benchmark.protocol import CeilingMeasured, ChipReading, Chips, Environment, Record, Stage, decode, encode, not_ours
+from heartbeat_core.benchmark.protocol import (
+    CeilingMeasured,
+    ChipReading,
+    Chips,
+    Elapsed,
+    Ended,
+    Environment,
+    Record,
+    Stage,
+    decode,
+    encode,
+    not_ours,
+)
 from heartbeat_core.benchmark.report import Report, get_ready, report_of
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key, ceiling_of
 from heartbeat_core.benchmark.series import ChartData, Series
@@ -190,6 +202,31 @@ class SideChannel:
             self.thread.join()
 
 
+CLOCK_SLACK_NS, CLOCK_SLACK = 1_000_000_000, 0.1  # by which a clock may seem too slow, for lines may come late
+
+
+class ClockWatch:
+    """Compares the worker's clock, by which all times are taken, with ours. Of the last few records the one that came soonest counts."""
+
+    def __init__(self) -> None:
+        self.first: tuple[int, int] | None = None  # ours and the worker's, when the device was open
+        self.lags: deque[int] = deque(maxlen=3)
+
+    def heard(self, record: Record) -> None:
+        now = monotonic_ns()
+        if isinstance(record, Environment):
+            self.first = now, record.at_ns
+        self.lags.append(now - record.at_ns)
+
+    def disagreement(self, at_ns: int) -> Elapsed | None:
+        """Return what passed by either clock until the worker's said ``at_ns``, None where its is not too slow."""
+        if self.first is None or at_ns <= self.first[1]:
+            return None
+        worker_ns = at_ns - self.first[1]
+        here_ns = worker_ns + min(self.lags) - (self.first[0] - self.first[1])
+        return Elapsed(at_ns, worker_ns, here_ns) if here_ns - worker_ns > max(CLOCK_SLACK_NS, CLOCK_SLACK * here_ns) else None
+
+
 EXIT_LIMIT_S = 10.0
 GRACE_S = 3.0  # for a stopped run to finish its iteration and its result check
 STDERR_LINES = 40
@@ -231,6 +268,7 @@ class Run(Source):
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
         self.beside = SideChannel(witness, self.take) if witness else None
+        self.clocks = ClockWatch()
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = self.refuted = False
         self.oom_kills = place.oom_kills()
@@ -275,7 +313,11 @@ class Run(Source):
                     raise not_ours(line, f"It is longer than {LONGEST_LINE:,} bytes.")
                 if not line.endswith(b"\n"):
                     break  # the worker died in the middle of it
-                self.take(decode(line), line)
+                record = decode(line)
+                self.clocks.heard(record)
+                if isinstance(record, Ended) and (found := self.clocks.disagreement(record.at_ns)):
+                    self.take(found, encode(found))
+                self.take(record, line)
         except HeartbeatError as error:
             rubbish = error
             kill_worker(self.process)

@@ -14,6 +14,7 @@ from heartbeat_core.benchmark.protocol import (
     CeilingMeasured,
     ChipReading,
     Chips,
+    Elapsed,
     Ended,
     Environment,
     Failed,
@@ -183,6 +184,7 @@ KEPT: dict[type[Record], str] = {
     Health: "health",
     Proof: "proof",
     CeilingMeasured: "ceiling",
+    Elapsed: "elapsed",
     Profiled: "profiled",
     Failed: "failed",
     Ended: "ended",
@@ -235,6 +237,7 @@ class Series:
     gauges: Gauges = field(default_factory=Gauges)
     proof: Proof | None = None
     ceiling: CeilingMeasured | None = None
+    elapsed: Elapsed | None = None
     profiled: Profiled | None = None
     failed: Failed | None = None
     ended: Ended | None = None

@@ -12,7 +12,7 @@ from decimal import ROUND_DOWN, Context
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_core.benchmark.config import MatMul
-from heartbeat_core.benchmark.protocol import HandbookClock, Proof
+from heartbeat_core.benchmark.protocol import Elapsed, HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor
 from heartbeat_core.units import format_bytes, format_ns, format_share, significant
 
@@ -107,6 +107,7 @@ def judge(
     handbook: HandbookClock | None,
     mean_ns: float | None = None,
     hard: Floor | None = None,
+    elapsed: Elapsed | None = None,
 ) -> Verdict:
     """Judge the time of one product by everything known; what refutes comes first, then what casts doubt.
 
@@ -118,6 +119,7 @@ def judge(
         or refuted_by_fence(median_ns, proof, handbook)
         or refuted_by_physics(workload, median_ns, hard)
         or refuted_by_physics(workload, median_ns, floor)
+        or doubted_by_clock(elapsed)
         or doubted(workload, median_ns, floor, proof, handbook)
     )
     if found:
@@ -186,6 +188,13 @@ def refuted_by_physics(workload: MatMul, median_ns: float | None, floor: Floor |
             return Verdict("impossible", f"would need {needed} GB/s {stayed}, the memory of a {roof.name} gives {peak}")
         return Verdict("suspicious", f"{reason}; only data kept on the chip could be that fast")
     return None
+
+
+def doubted_by_clock(elapsed: Elapsed | None) -> Verdict | None:
+    """Find a clock that is too slow, by which every time is too short."""
+    if elapsed is None:
+        return None
+    return Verdict("suspicious", f"{format_ns(elapsed.here_ns)} passed here, and {format_ns(elapsed.worker_ns)} by the worker's clock")
 
 
 def doubted(

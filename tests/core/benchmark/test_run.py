@@ -406,3 +406,13 @@ def test_a_peak_that_holds_is_not_measured_again(fake_run: Callable[..., Run], s
     body = REFUTES.format(disturbed="").replace("ordered = sys.stdin.readline()", "ordered = ''")
     assert fake_run(body, ceilings=cache).series.ceiling is None
     assert not fake_run(body, ceilings=cache).refuted
+
+
+def test_a_worker_whose_clock_is_slow_is_suspicious(fake_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, ours = Kept(), iter(range(0, 10**12, 2 * 10**9))  # two seconds pass here from record to record
+    monkeypatch.setattr(module, "monotonic_ns", lambda: next(ours))
+    rest = "beat(0, 9, phase='cold'); beat(1, *[9] * 30); tell('ended', at_ns=10**8, reason='done')"
+    run = fake_run(f"start(); tell('environment', at_ns=1, values={{}}); {rest}", sinks=(kept,))
+    assert run.report().verdict.kind == run.report().quality.kind == "suspicious"
+    assert "2.10 s passed here, and 100 ms by the worker's clock" in run.report().verdict.reason
+    assert [decode(line).type for line in kept.lines[-2:]] == ["elapsed", "ended"]
