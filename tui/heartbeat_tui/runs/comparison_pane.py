@@ -134,16 +134,16 @@ def group_name(group: RunGroup, number: int) -> StyledText:
 def headline(comparison: Comparison, number: int = 1) -> Headline:
     """Return by how much the candidate, group ``number``, is faster or slower than the reference."""
     this, that = group_name(comparison.candidate, number), group_name(comparison.reference, 0)
-    style = KIND_STYLES[comparison.kind]
+    style, other = KIND_STYLES[comparison.kind], other_work(comparison)
+    first = (((f"! The work differs: {other}.", "attention"),),) if other else ()
     if comparison.kind == "cannot tell":
-        return Headline("", ((("? ", style), *names(this, "and", that)), ((f"{comparison.sentence}.", style),)))
-    sure = sureness(comparison)
-    took = times(comparison, number)
-    if comparison.kind == "same":
-        return Headline("", ((("= no difference that these runs can show: ", style), *names(this, "and", that)), took, sure))
-    figure, _, rest = change(comparison.ratio.value).partition(" ")  # "7.9 % more", "3.21 × slower"
-    words = rest if "×" in rest else f"{rest} time"
-    return Headline(figure, (((f"{words}: ", style), *names(this, "than", that)), took, sure))
+        return Headline("", (*first, (("? ", style), *names(this, "and", that)), ((f"{comparison.sentence}.", style),)))
+    figure = ""
+    said: tuple[StyledText, ...] = ("= no difference that these runs can show: ", style), *names(this, "and", that)
+    if comparison.kind != "same":
+        figure, _, rest = change(comparison.ratio.value).partition(" ")  # "7.9 % more", "3.21 × slower"
+        said = (f"{rest if '×' in rest else f'{rest} time'}: ", style), *names(this, "than", that)
+    return Headline(figure, (*first, said, times(comparison, number), *(() if other else (sureness(comparison),))))
 
 
 def times(comparison: Comparison, number: int) -> tuple[StyledText, ...]:
@@ -183,19 +183,30 @@ def summary_line(comparison: Comparison, number: int = 1) -> tuple[StyledText, .
     figure = change(ratio.value)
     verb = "is" if "×" in figure else "takes"
     words = f" {figure} than " if "×" in figure else f" {figure} time than "
-    return this, (f" {verb}", "plain"), (words, style), that, (range_, "quiet")
+    other = other_work(comparison)
+    return ((f"! The work differs: {other}. ", "attention"),) * bool(other) + (
+        this,
+        (f" {verb}", "plain"),
+        (words, style),
+        that,
+        (range_, "quiet"),
+    )
 
 
 def why(comparison: Comparison) -> str:
     """Return what the difference comes from, in one sentence, as far as it is known."""
     if comparison.why:
         return sentence(comparison.why)
-    other = spelled(difference for difference in comparison.differences if difference.work)
-    if other:
-        return sentence(f"the work differs: {other}")
+    if other_work(comparison):  # said first
+        return sentence("".join(text for text, _ in sureness(comparison)))
     differ = spelled(comparison.differences)
     same = "the same work"
     return sentence(f"{same}; what differs: {differ}" if differ else f"{same} on the same device, and nothing else is known to differ")
+
+
+def other_work(comparison: Comparison) -> str:
+    """Return what makes the two other work, empty where they did the same."""
+    return spelled(difference for difference in comparison.differences if difference.work)
 
 
 def spelled(differences: Iterable[Difference]) -> str:

@@ -179,8 +179,9 @@ class RunsController(Controller):
         chosen = next((each for each in entries if each.path.name == reference and each.path != path), None)
         other = chosen or latest_comparable(entry, entries)
         if other is None:
-            cause = "It is the only run that has figures."
-            self.report(HeartbeatError("there is nothing to compare with", cause, "Make another run: 3, then space."))
+            cause = "No other run with figures has the same shape, dtype, method and precision."
+            remedy = "Make another run of this config, or mark two runs in the Runs pane to see what differs."
+            self.report(HeartbeatError("there is nothing to compare with", cause, remedy))
             return
         older, newer = (other, entry) if chosen or (other.started and entry.started and other.started <= entry.started) else (entry, other)
         await self.show_comparison((older, newer))

@@ -260,10 +260,9 @@ def same_work(one: RunEntry, other: RunEntry) -> bool:
 
 
 def latest_comparable(entry: RunEntry, entries: Iterable[RunEntry]) -> RunEntry | None:
-    """Return the newest other run of the same work on the same device, else of the same work, else any; ``entries`` are newest first."""
-    others = [each for each in entries if each.path != entry.path and each.readable and each.median_ns]
-    alike = [each for each in others if same_work(each, entry)]
-    return next((some[0] for some in ([each for each in alike if each.where == entry.where], alike, others) if some), None)
+    """Return the newest other run of the same work, on the same device where there is one; ``entries`` are newest first."""
+    alike = [each for each in entries if each.path != entry.path and each.readable and each.median_ns and same_work(each, entry)]
+    return next((each for each in alike if each.where == entry.where), alike[0] if alike else None)
 
 
 @dataclass(frozen=True)
