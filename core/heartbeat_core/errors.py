@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
 
@@ -15,10 +16,8 @@ class HeartbeatError(Exception):
     """
 
     def __init__(self, title: str, cause: str, remedy: str, *, exit_code: int = 2) -> None:
-        super().__init__(title)
-        self.title = title
-        self.cause = cause
-        self.remedy = remedy
+        self.title, self.cause, self.remedy = map(without_controls, (title, cause, remedy))  # they may name foreign texts
+        super().__init__(self.title)
         self.exit_code = exit_code
 
     def __str__(self) -> str:
@@ -28,6 +27,15 @@ class HeartbeatError(Exception):
 def sanitize_line(text: str) -> str:
     """Return foreign text as one line without control characters."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def without_controls(value: Any) -> Any:
+    """Return a value out of JSON with no control characters in its texts but line feeds: others would command the terminal."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "\n".join(map(sanitize_line, value.split("\n")))
+    if isinstance(value, dict):
+        return {without_controls(key): without_controls(part) for key, part in value.items()}
+    return [without_controls(part) for part in value] if isinstance(value, list) else value
 
 
 def nearest(text: str, known: Iterable[str]) -> str:

@@ -101,7 +101,8 @@ def describe(root: Path, pid: int, held: str) -> Holder:
     with contextlib.suppress(OSError):
         owner = user_name(folder.stat().st_uid)
         line = (folder / "cmdline").read_bytes()
-        words = line.replace(b"\0", b" ").decode("utf-8", "replace").split()
+        shown = line.replace(b"\0", b" ").decode("utf-8", "replace")
+        words = "".join(letter if letter.isprintable() else " " for letter in shown).split()
         command = "a benchmark of heartbeat-tui" if OUR_WORKER in line else " ".join(words)[:LONGEST_COMMAND] or command
     return Holder(pid, owner, command, held)
 

@@ -19,6 +19,7 @@ from heartbeat_core import __version__
 from heartbeat_core.cloud.auth import SERVICES, Login, Principal, email_of
 from heartbeat_core.cloud.cancellation import Timeout
 from heartbeat_core.cloud.errors import CloudError, Kind, refusal
+from heartbeat_core.errors import without_controls
 
 CONNECTIONS = 32  # at most as many calls at the same time
 UNAUTHORIZED = 401
@@ -144,7 +145,7 @@ def read_object(body: bytes, service: str) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        answer = json.loads(body)
+        answer = without_controls(json.loads(body))
     except (ValueError, RecursionError) as error:
         raise CloudError("garbled", f"not JSON: {error}", service=service) from None
     if not isinstance(answer, dict):

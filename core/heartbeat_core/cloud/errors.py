@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from heartbeat_core.cloud.json_fields import rows, table, text
-from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
+from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError, without_controls
 
 Kind = Literal["refused", "unreachable", "cut", "timed out", "garbled", "no credentials", "cancelled"]
 
@@ -89,9 +89,9 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
     Google's own reader (google.api_core.exceptions.from_http_response) raises AttributeError where "error" is a text, as
     OAuth and proxies send it, and takes 100 ms to import.
     """
-    words = body.decode("utf-8", "replace")
+    words = without_controls(body.decode("utf-8", "replace"))
     try:
-        answer = json.loads(words)
+        answer = without_controls(json.loads(words))
     except (ValueError, RecursionError):
         answer = None
     if isinstance(answer, list):  # some APIs wrap the object

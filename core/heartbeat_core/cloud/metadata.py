@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heartbeat_core.cloud.json_fields import last
+from heartbeat_core.errors import without_controls
 
 HOST = "metadata.google.internal"
 ADDRESS = "169.254.169.254"  # not its name: without such a server resolving that can take long
@@ -94,6 +95,7 @@ def ask(host: str, path: str, timeout_s: float) -> str | None:
         raise OSError(str(error)) from error
     if answer.getheader(FLAVOR[0]) != FLAVOR[1]:
         raise OSError(f"{host} is no metadata server")
+    body = without_controls(body)
     return body if answer.status == http.HTTPStatus.OK and body else None
 
 

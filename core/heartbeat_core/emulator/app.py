@@ -170,10 +170,14 @@ class CutResponse(Response):
 
 
 async def read(request: Request) -> EmulatedCall | None:
-    """Take in a request; None where its body is no JSON object."""
-    raw = await request.body()
+    """Take in a request; None where its body is no JSON object, or too long to be read to its end."""
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > MOST_BYTES:
+            return None
     try:
-        body: Any = json.loads(raw[:MOST_BYTES]) if raw else {}
+        body: Any = json.loads(raw) if raw else {}
     except ValueError:
         return None
     if not isinstance(body, dict):

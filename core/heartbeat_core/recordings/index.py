@@ -17,7 +17,7 @@ from typing import Any
 
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.roofline import CeilingCache
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.paths import write_whole
 from heartbeat_core.recordings.entry import RunEntry, entry_of_row
 from heartbeat_core.recordings.files import OURS, SUFFIX, remove
@@ -260,4 +260,4 @@ def short_ids(names: Iterable[str]) -> dict[str, str]:
     """Return the id of each file: the six digits at the end of a name that we gave, else, or if several share them, the whole name."""
     ends = {name: name[-len("xxxxxx.jsonl") : -len(SUFFIX)] if OURS.fullmatch(name) else name.removesuffix(SUFFIX) for name in names}
     counts = Counter(ends.values())
-    return {name: end if counts[end] == 1 else name.removesuffix(SUFFIX) for name, end in ends.items()}
+    return {name: sanitize_line(end if counts[end] == 1 else name.removesuffix(SUFFIX)) for name, end in ends.items()}

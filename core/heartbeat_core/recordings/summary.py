@@ -11,7 +11,7 @@ from typing import Any
 from heartbeat_core.benchmark.protocol import Failed, Label, NewerSchema, Samples
 from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.recordings.entry import RunEntry, Status
 from heartbeat_core.recordings.files import OURS, is_locked
 from heartbeat_core.recordings.recording import Loaded, read_records
@@ -85,13 +85,13 @@ def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, stat
     """Return the entry of what could be read; the figures are those of the run's report."""
     started = series.started
     if started is None:
-        return RunEntry(path, path.stem, size, status, problem, started=time_in_name(path))
+        return RunEntry(path, sanitize_line(path.stem), size, status, problem, started=time_in_name(path))
     plan, environment, label = series.config, series.environment, series.label or Label(0)
     report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(ceilings)
     statistics = report.statistics
     return RunEntry(
         path=path,
-        id=path.stem,
+        id=sanitize_line(path.stem),
         bytes=size,
         status=status,
         problem=problem or newer_plan(series),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.tpu_chips import Holder, chip_by_name, hidden_bus
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, without_controls
 
 # told: every value of every chip; partial: some; idle: no program uses the chip, so none serves its metrics; silent: a program
 # uses it and serves none; refused, timeout: a server that answers otherwise; the rest: there is nothing to ask, or to ask with.
@@ -141,7 +141,7 @@ def problem(title: str, cause: str, remedy: str, *, exit_code: int = 3) -> Heart
 def reading_from_json(line: bytes) -> ChipReadings:
     """Return the reading in a line of the reader; raise HeartbeatError if it is none."""
     try:
-        said = json.loads(line)
+        said = without_controls(json.loads(line))
         return ChipReadings(
             time=str(said["time"]),
             tpus=tuple((str(tpu["address"]), tpu["chip"]) for tpu in said["tpus"]),

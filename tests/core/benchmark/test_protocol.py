@@ -35,16 +35,18 @@ from heartbeat_core.benchmark.protocol import (
     decode,
     encode,
 )
+from heartbeat_core.errors import without_controls
 
 whole = st.integers(-(2**63), 2**63 - 1)
 real = st.floats(allow_nan=False, allow_infinity=False) | whole
 above = st.floats(min_value=1e-300, allow_infinity=False)
+texts = st.text().map(without_controls)  # others are never read back as they were
 json_values = st.recursive(
-    st.none() | st.booleans() | whole | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | whole | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-json_objects = st.dictionaries(st.text(), json_values, max_size=4)
+json_objects = st.dictionaries(texts, json_values, max_size=4)
 
 
 def columns(rows: list[tuple[int, int]], split: bool) -> dict[str, array[int]]:
@@ -53,8 +55,8 @@ def columns(rows: list[tuple[int, int]], split: bool) -> dict[str, array[int]]:
 
 
 every_record = st.one_of(
-    st.builds(Started, whole, st.integers(0, SCHEMA), st.text(), whole, st.text(), json_objects),
-    st.builds(Stage, whole, st.text(), st.none() | whole),
+    st.builds(Started, whole, st.integers(0, SCHEMA), texts, whole, texts, json_objects),
+    st.builds(Stage, whole, texts, st.none() | whole),
     st.builds(Environment, whole, json_objects),
     st.builds(Samples, whole, st.sampled_from(PHASES), whole, st.builds(columns, st.lists(st.tuples(whole, whole)), st.booleans())),
     st.builds(HandbookClock, whole, st.integers(1, 2**63 - 1), whole, whole, whole, whole),
@@ -62,18 +64,18 @@ every_record = st.one_of(
     st.builds(
         Chips,
         whole,
-        st.text(),
+        texts,
         st.lists(st.builds(ChipReading, whole, st.none() | whole, st.none() | whole, st.none() | real)).map(tuple),
-        st.none() | st.text(),
+        st.none() | texts,
     ),
     st.builds(Pause, whole, whole, whole),
-    st.builds(Proof, whole, whole, st.none() | real, st.text(), st.booleans(), st.none() | whole, st.none() | whole),
-    st.builds(CeilingMeasured, whole, above, above, st.text()),
+    st.builds(Proof, whole, whole, st.none() | real, texts, st.booleans(), st.none() | whole, st.none() | whole),
+    st.builds(CeilingMeasured, whole, above, above, texts),
     st.builds(Elapsed, whole, whole, whole),
-    st.builds(Profiled, whole, st.text(), json_objects, st.text()),
-    st.builds(Failed, whole, st.text(), st.text(), st.text(), st.text()),
-    st.builds(Ended, whole, st.text()),
-    st.builds(Label, whole, st.text(), st.text(), st.lists(st.text()).map(tuple), st.text()),
+    st.builds(Profiled, whole, texts, json_objects, texts),
+    st.builds(Failed, whole, texts, texts, texts, texts),
+    st.builds(Ended, whole, texts),
+    st.builds(Label, whole, texts, texts, st.lists(texts).map(tuple), texts),
     st.builds(lambda at, more: Unknown(at, {**more, "type": "telegram", "at_ns": at}), whole, json_objects),
 )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heartbeat_core.emulator.app import Emulator
+from heartbeat_core.emulator.app import MOST_BYTES, Emulator
 from heartbeat_core.emulator.http import EmulatedCall
 from heartbeat_core.emulator.scenario import Faults, Mishap, load_scenario, scenario_names
 from heartbeat_core.emulator.seed import start_cloud
@@ -48,6 +48,12 @@ def test_another_host_is_refused(ready: Any, host: str) -> None:
 def test_a_body_that_is_no_object_is_refused(ready: Any, body: bytes) -> None:
     wire = ready.http("POST", f"{PROJECT}:testIamPermissions", body)
     assert (wire.status, wire.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_a_body_is_read_up_to_a_limit(ready: Any) -> None:
+    body = json.dumps({"permissions": ["tpu.nodes.create"], "filler": "x" * MOST_BYTES}).encode()
+    assert ready.http("POST", f"{PROJECT}:testIamPermissions", body).status == 400
+    assert ready.http("GET", PROJECT).status == 200
 
 
 def test_every_answer_waits_for_the_latency_of_its_api(opened: Any) -> None:

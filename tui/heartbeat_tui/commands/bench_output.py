@@ -19,6 +19,7 @@ from heartbeat_core.benchmark.report import Report, steady_s, wanted
 from heartbeat_core.benchmark.run import HostLine, Run
 from heartbeat_core.benchmark.statistics import TOO_FEW, Statistics
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
+from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
@@ -93,7 +94,7 @@ def print_report(report: Report, recording: Path | None) -> None:
     if report.profiled:
         print_profile(console, report.profiled)
     if recording:
-        console.print(Text(f"recording: {recording}"), soft_wrap=True)
+        console.print(Text(sanitize_line(f"recording: {recording}")), soft_wrap=True)
 
 
 def print_profile(console: Console, profiled: Profiled) -> None:
@@ -222,7 +223,7 @@ def print_hosts(config: BenchmarkConfig, runs: MultiHostRun) -> None:
         console.print(Text(runs.spread()))
     for run in runs.runs:
         if run.path:
-            console.print(Text(f"recording: {run.path}"), soft_wrap=True)
+            console.print(Text(sanitize_line(f"recording: {run.path}")), soft_wrap=True)
 
 
 def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import StyledText, text_table
+from heartbeat_core.errors import sanitize_line
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate, format_share
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, interval_text, run_row, time_text
 from heartbeat_tui.widgets.text import sentence
@@ -46,7 +47,9 @@ def run_facts(entry: RunEntry, now: datetime) -> list[Fact]:
     if entry.quality:
         text, style = badge(entry.quality)
         rows.append(("quality", (f"{text}: {'; '.join(entry.findings)}", style)))
-    rows.append(("recorded", (f"{time_text(entry.started, now)} · {format_bytes(entry.bytes)} · {entry.path.name}", "quiet")))
+    rows.append(
+        ("recorded", (f"{time_text(entry.started, now)} · {format_bytes(entry.bytes)} · {sanitize_line(entry.path.name)}", "quiet"))
+    )
     return rows
 
 
