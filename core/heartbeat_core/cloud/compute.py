@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.json_fields import flag, last, real, rows, segment, text, texts, whole
-from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.json_fields import flag, last, real, rows, segment, table, text, texts, whole
+from heartbeat_core.cloud.session import MOST_PAGES, CloudSession
 
 SERVICE = "compute"
 
@@ -132,3 +132,26 @@ def region_of(answer: Any, asked: str = "") -> Region:
 def usage_of(row: Mapping[str, Any]) -> float | None:
     """Read the usage, which JSON leaves out where it is 0 beside a limit."""
     return real(row, "usage") if "usage" in row or "limit" not in row else 0.0
+
+
+TPU_MACHINES = ("ct4p", "ct5l", "ct5p", "ct6e", "tpu7x")  # the beginnings of machine types with TPUs
+
+
+def list_tpu_zones(session: CloudSession, project: str) -> tuple[str, ...]:
+    """List the zone of each VM with TPUs that was made in Compute Engine or by GKE, which the Cloud TPU API does not show."""
+    asked = {
+        "filter": " OR ".join(f"machineType:{machine}" for machine in TPU_MACHINES),
+        "fields": "items/*/instances(machineType,zone),nextPageToken",
+        "returnPartialSuccess": "true",
+    }
+    zones: list[str] = []
+    token = ""
+    for _ in range(MOST_PAGES):
+        params = asked | ({"pageToken": token} if token else {})
+        page = session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/aggregated/instances", params)
+        found = (instance for scope in table(page, "items").values() for instance in rows(scope, "instances"))
+        zones += [last(text(each, "zone")) for each in found if last(text(each, "machineType")).startswith(TPU_MACHINES)]
+        token = text(page, "nextPageToken") or ""
+        if not token:
+            break
+    return tuple(zones)

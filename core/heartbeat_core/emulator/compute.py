@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from heartbeat_core.emulator.catalogue import REGION_METRICS, REGIONS, ZONES
 from heartbeat_core.emulator.http import ComputeError, EmulatedCall, Json, page
 from heartbeat_core.emulator.quotas import BY_ID, limit, region_usage
@@ -133,6 +135,21 @@ def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 PROJECT = "/compute/v1/projects/{project}"
+
+
+def aggregate_instances(cloud: Cloud, call: EmulatedCall) -> Json:
+    """List Compute Engine's own VMs by zone; of filters only "machineType:TEXT OR …" is read."""
+    link = f"{SELF}projects/{cloud.project(call.args['project']).id}/zones"
+    wanted = re.findall(r"machineType:([\w-]+)", call.query.get("filter", ""))
+    items: Json = {}
+    for name, place in cloud.scenario.instances.items():
+        zone, _, machine = place.partition("/")
+        if not wanted or any(word in machine for word in wanted):
+            about = {"name": name, "status": "RUNNING", "zone": f"{link}/{zone}", "machineType": f"{link}/{zone}/machineTypes/{machine}"}
+            items.setdefault(f"zones/{zone}", {"instances": []})["instances"].append({"kind": "compute#instance", **about})
+    return {"kind": "compute#instanceAggregatedList", "items": items}
+
+
 ROUTES = routes_of(
     "compute.googleapis.com",
     ("GET", PROJECT, get_project, "compute.projects.get"),
@@ -146,6 +163,7 @@ ROUTES = routes_of(
     ("POST", PROJECT + "/global/firewalls", create_firewall, "compute.firewalls.create"),
     ("GET", PROJECT + "/global/operations/{operation}", get_operation, ""),
     ("POST", PROJECT + "/global/operations/{operation}/wait", get_operation, ""),
+    ("GET", PROJECT + "/aggregated/instances", aggregate_instances, "compute.instances.list"),
     ("GET", PROJECT + "/zones", list_zones, "compute.zones.list"),
     ("GET", PROJECT + "/zones/{zone}", get_zone, "compute.zones.get"),
 )

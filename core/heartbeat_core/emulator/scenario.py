@@ -166,6 +166,7 @@ class Scenario:
     inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # from the organisation: counts, is not shown
     conditional: tuple[ConditionalStart, ...] = ()
     accounts: Mapping[str, AccountStart] = field(default_factory=dict)
+    instances: Mapping[str, str] = field(default_factory=dict)  # of Compute Engine: name -> "zone/machine type"
     networks: tuple[str, ...] = ("default",)  # with a subnet in every region
     firewalls: Mapping[str, FirewallStart] = field(default_factory=lambda: DEFAULT_FIREWALLS)
     nat: tuple[str, ...] = ()  # regions with Cloud NAT
@@ -298,7 +299,11 @@ ACCOUNT_GRANT = {"iam.serviceAccounts.setIamPolicy"}
 ACT_AS = {"iam.serviceAccounts.actAs"}
 COMPUTE_READ = {
     "compute.projects.get",
-    *(f"compute.{kind}.{verb}" for kind in ("firewalls", "networks", "regions", "routers", "zones") for verb in ("get", "list")),
+    *(
+        f"compute.{kind}.{verb}"
+        for kind in ("firewalls", "instances", "networks", "regions", "routers", "zones")
+        for verb in ("get", "list")
+    ),
 }
 COMPUTE_WRITE = {
     "compute.projects.setCommonInstanceMetadata", "compute.instances.create", "compute.disks.create", "compute.networks.create",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
+from heartbeat_core.cloud.compute import list_tpu_zones
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.session import CloudSession
@@ -30,6 +31,7 @@ class Inventory:
     """What there is at one moment; ``unreachable`` names the zones that did not answer and may hold more.
 
     ``queued_problem`` says why queued resources could not be listed, though the nodes could; ``queued`` is empty then.
+    ``compute_engine`` is how many VMs with TPUs Compute Engine has, which the Cloud TPU API does not show; None if that is not known.
     """
 
     at: datetime
@@ -39,6 +41,7 @@ class Inventory:
     queued: tuple[QueuedResource, ...] = ()
     unreachable: tuple[str, ...] = ()
     queued_problem: CloudError | None = None
+    compute_engine: int | None = None
 
     def named(self, name: str, zone: str | None = None) -> tuple[Node, ...]:
         """Return the nodes of that name: each zone may have one."""
@@ -51,6 +54,10 @@ class Inventory:
     def is_silent(self, kind: Kind, zone: str) -> bool:
         """Return whether there may be more of that kind in that zone than is known."""
         return zone in self.unreachable or (kind == "queued" and self.queued_problem is not None)
+
+    def more(self) -> str:
+        """Return what there is that the list does not show, empty for nothing."""
+        return f"{self.compute_engine} more in Compute Engine, which the Cloud TPU API does not show" if self.compute_engine else ""
 
     def why_empty(self) -> str:
         """Return why the list may be empty though there are TPUs."""
@@ -76,9 +83,10 @@ class Transition:
 
 
 def fetch_inventory(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Inventory:
-    """Ask for nodes and queued resources side by side; raise CloudError if the nodes cannot be listed."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="queued") as pool:
+    """Ask for nodes, queued resources and Compute Engine's VMs side by side; raise CloudError if the nodes cannot be listed."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="queued") as pool:
         asked = pool.submit(list_queued_resources, session, project, zone)
+        counted = pool.submit(count_in_compute_engine, session, project, zone)
         nodes = list_nodes(session, project, zone)
         problem: CloudError | None = None
         try:
@@ -86,7 +94,16 @@ def fetch_inventory(session: CloudSession, project: str, zone: str = EVERYWHERE)
         except CloudError as error:
             waiting, problem = Nodes(), error
     silent = tuple(dict.fromkeys(last(name) for name in (*nodes.unreachable, *waiting.unreachable)))
-    return Inventory(datetime.now(timezone.utc), project, zone, nodes.nodes, waiting.queued, silent, problem)
+    return Inventory(datetime.now(timezone.utc), project, zone, nodes.nodes, waiting.queued, silent, problem, counted.result())
+
+
+def count_in_compute_engine(session: CloudSession, project: str, zone: str) -> int | None:
+    """Count the VMs with TPUs in Compute Engine, None where the caller may not see them or the API is off."""
+    try:
+        zones = list_tpu_zones(session, project)
+    except CloudError:
+        return None
+    return sum(zone in (EVERYWHERE, each) for each in zones)
 
 
 def states(inventory: Inventory) -> dict[Key, str]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import state_folder, write_whole
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
+IN_COMPUTE_ENGINE = re.compile(r"tpu\d|v?7x|ct\d", re.IGNORECASE)
+COMPUTE_ENGINE_SOURCE = "https://docs.cloud.google.com/compute/docs/tpus/create-tpu-vm-instance"
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 NETWORK = re.compile(r"[-\w./:]+")
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
@@ -107,6 +110,9 @@ class CreateRequest:
 
     def wrong_kind(self, offers: ZoneOffers) -> Iterator[tuple[str, HeartbeatError]]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
+        if IN_COMPUTE_ENGINE.match(self.accelerator_type):
+            yield "accelerator_type", self.made_elsewhere()
+            return
         if not self.accelerator_type or (types and self.accelerator_type not in types):
             title = f"{self.zone} does not offer {self.accelerator_type}" if self.accelerator_type else "no accelerator type is chosen"
             yield "accelerator_type", HeartbeatError(title, offer_of(self.zone, types), near(self.accelerator_type, types))
@@ -123,6 +129,17 @@ class CreateRequest:
                     f"Take {kind.family.runtime}, which goes with {kind.type}.",
                 ),
             )
+
+    def made_elsewhere(self) -> HeartbeatError:
+        """Return why the Cloud TPU API cannot create it, and the command of Compute Engine that can."""
+        machine = self.accelerator_type if "-standard-" in self.accelerator_type else "tpu7x-standard-4t"
+        where = (f"--project={self.project}", f"--zone={self.zone}")
+        command = shlex.join(("gcloud", "compute", "instances", "create", self.name, *where, f"--machine-type={machine}"))
+        return HeartbeatError(
+            f"{self.accelerator_type} is made in Compute Engine or GKE",
+            "The Cloud TPU API has no TPU7x and later, and knows no machine types.",
+            f"{command} (for its image and network see {COMPUTE_ENGINE_SOURCE}).",
+        )
 
     def wrong_rest(self) -> Iterator[tuple[str, HeartbeatError]]:
         if self.provisioning not in WORDS:

@@ -29,6 +29,7 @@ def inventory_json(inventory: Inventory, rates: Rates | None, emulated: str = ""
         "queued_resources": [queued_json(queued, inventory.at) for queued in inventory.queued],
         "unreachable": list(inventory.unreachable),
         "queued_problem": str(inventory.queued_problem) if inventory.queued_problem else None,
+        "compute_engine": inventory.compute_engine,
         "prices": prices_json(rates, prices_problem),
     }
 

@@ -17,6 +17,7 @@ from heartbeat_core.vms.inventory import (
     Inventory,
     age_s,
     age_words,
+    fetch_inventory,
     is_long_ready,
     moment,
     notes_on,
@@ -154,6 +155,14 @@ def test_queued_resources_that_cannot_be_listed_hide_no_node(opened: Any, befall
     assert seen.nodes
     assert seen.queued_problem is not None
     assert inventory_json(seen, None)["queued_problem"]
+
+
+def test_vms_of_compute_engine_are_counted(opened: Any) -> None:
+    cloud = opened("compute-engine")
+    assert cloud.look().more() == "2 more in Compute Engine, which the Cloud TPU API does not show"
+    assert inventory_json(cloud.look(), None)["compute_engine"] == 2
+    assert fetch_inventory(cloud.session, "demo-project", "us-central1-b").compute_engine == 1
+    assert opened("no-compute-api").look().compute_engine is None
 
 
 def test_an_empty_list_says_why_that_may_be(opened: Any) -> None:

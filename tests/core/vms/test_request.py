@@ -50,6 +50,14 @@ def test_what_is_wrong_is_told_by_the_field(changes: dict[str, Any], field: str,
     assert said in str(problems[field])
 
 
+@pytest.mark.parametrize("kind", ["tpu7x-8", "tpu7x-standard-4t", "7x-4"])
+def test_what_the_cloud_tpu_api_does_not_have_is_made_in_compute_engine(kind: str) -> None:
+    problem = replace(GOOD, accelerator_type=kind, runtime_version="").problems()["accelerator_type"]
+    assert "Compute Engine or GKE" in problem.title
+    assert "gcloud compute instances create" in problem.remedy
+    assert "--machine-type=tpu7x-standard-4t" in problem.remedy
+
+
 @pytest.mark.parametrize("zone", ["us-central1-b", "us-south1-ai1b", "northamerica-northeast1-c"])
 def test_a_zone_is_one_by_its_name(zone: str) -> None:
     assert "zone" not in replace(GOOD, zone=zone).problems()

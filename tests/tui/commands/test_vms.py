@@ -113,9 +113,9 @@ def test_prices_that_cannot_be_had_are_said_not_to_be_known(tmp_path: Path) -> N
 def test_foreign_words_cannot_move_the_terminal(tmp_path: Path) -> None:
     file = tmp_path / "odd.toml"
     nodes = 'id = "a"\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
-    fields = 'fields = { state = "\\u001b[2J[red]GONE", healthDescription = "\\u009b31m", health = "ODD" }\n'
+    fields = 'fields = { runtimeVersion = "\\u001b[2J[red]GONE", healthDescription = "\\u009b31m", health = "ODD" }\n'
     file.write_text(f'description = "t"\nextends = "ready"\n[[nodes]]\n{nodes}{fields}', encoding="utf-8")
-    done = vms("list", "--demo", str(file))
+    done = vms("list", "--wide", "--demo", str(file))
     assert "[red]GONE" in done.stdout
     assert "\x1b" not in done.stdout
     assert "\x9b" not in done.stdout

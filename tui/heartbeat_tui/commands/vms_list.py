@@ -99,6 +99,8 @@ def list_lines(inventory: Inventory, rates: Rates | None, label: str, problem: s
         yield ""
         yield from map(sanitize_line, text_table(COLUMNS, rows, wide=wide))
     yield from note_lines(inventory)
+    if inventory.more():
+        yield f"\n! {inventory.more()}."
     if inventory.unreachable:
         yield f"\n! {sanitize_line(', '.join(inventory.unreachable))} did not answer: there may be more."
     if inventory.queued_problem:

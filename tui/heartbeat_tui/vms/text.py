@@ -109,6 +109,8 @@ def notices(view: InventoryView, rows: Sequence[VmRow]) -> list[Line]:
     if inventory.unreachable:
         zones = ", ".join(inventory.unreachable)
         lines.append(((f"! {zones} did not answer: there may be more there that is not shown", "attention"),))
+    if inventory.more():
+        lines.append(((f"! {inventory.more()}", "attention"),))
     forgotten = [row for row in rows if row.long_ready]
     if forgotten:
         lines.append(((forgotten_text(forgotten), "attention"),))
