@@ -104,12 +104,9 @@ def ceiling_of(measured: CeilingMeasured, day: str, known: Ceiling | None = None
     """Return a ceiling measured on a day, "2026-11-22", with what was known before: a peak is the greatest rate that was seen."""
     if known is None:
         return Ceiling(measured.flops_per_s, measured.bytes_per_s, day, measured.disturbed)
-    return Ceiling(
-        max(measured.flops_per_s, known.flops_per_s),
-        max(measured.bytes_per_s, known.bytes_per_s),
-        day,
-        measured.disturbed and known.disturbed,
-    )
+    flops_per_s, bytes_per_s = max(measured.flops_per_s, known.flops_per_s), max(measured.bytes_per_s, known.bytes_per_s)
+    raised = (flops_per_s, bytes_per_s) != (known.flops_per_s, known.bytes_per_s)
+    return Ceiling(flops_per_s, bytes_per_s, day if raised else known.measured_on, measured.disturbed and known.disturbed)
 
 
 def roof_of_ceiling(ceiling: Ceiling, cache_bytes: int | None = None) -> Roof:

@@ -396,7 +396,11 @@ class Run(Source):
 
     def store_ceiling(self, measured: CeilingMeasured) -> None:
         today = datetime.now(timezone.utc).astimezone().date().isoformat()
-        ceiling = ceiling_of(measured, today, self.ceiling)
+        if self.clocks.disagreement(measured.at_ns):
+            self.notes.append("the measured peak is not kept: the worker's clock runs behind ours")
+            return
+        # measured undisturbed it replaces what was known, which may be of another time; else it can only raise that
+        ceiling = ceiling_of(measured, today, self.ceiling if self.refuted or measured.disturbed else None)
         if self.refuted:
             ceiling = replace(ceiling, disturbed=measured.disturbed, again=True)
         self.ceiling = ceiling

@@ -228,6 +228,9 @@ def test_a_ceiling_measured_is_kept_with_its_day(fake_run: Callable[..., Run], t
     assert list(cache.read().values()) == [{"flops_per_s": 2e9, "bytes_per_s": 1e9, "measured_on": run.ceiling.measured_on}]
     again = fake_run("start(); tell('environment', values={'host': 'h'}); tell('ended', reason='done')", ceilings=cache)
     assert again.ceiling == run.ceiling
+    for more, peak in ((", disturbed='busy'", 2e9), ("", 1.5e9)):  # measured while disturbed it can be too low
+        fake_run(f"{body.replace('2e9', '1.5e9')[:-1]}{more}); tell('ended', reason='done')", ceilings=cache)
+        assert [kept["flops_per_s"] for kept in cache.read().values()] == [peak]
     other = fake_run("start(); tell('environment', values={'host': 'other'}); tell('ended', reason='done')", ceilings=cache)
     assert other.ceiling is None
 
