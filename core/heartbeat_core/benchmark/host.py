@@ -22,7 +22,6 @@ from heartbeat_core.benchmark.protocol import Health
 from heartbeat_core.errors import HeartbeatError
 
 CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 CPUS = Path("/sys/devices/system/cpu")
 CGROUPS = Path("/sys/fs/cgroup")
 # Environment variables that change how fast a product is; a star stands for any end of the name.
@@ -152,10 +151,15 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def cache_bytes(caches: Path = CACHES) -> int | None:
-    """Read the size of the largest cache that a core sees, None where the kernel does not tell."""
-    sizes = [found for each in caches.glob("index*/size") if (found := re.fullmatch(r"(\d+)K", each.read_text().strip()))]
-    return max((int(size[1]) * 1024 for size in sizes), default=None)
+def cache_bytes(cpus: Path = CPUS) -> int | None:
+    """Read the size of all last-level caches together, each shared by some cores; None where the kernel does not tell."""
+    caches: dict[tuple[int, str], int] = {}
+    for each in cpus.glob("cpu[0-9]*/cache/index*"):
+        with contextlib.suppress(OSError, ValueError):
+            level, shared, size = ((each / name).read_text().strip() for name in ("level", "shared_cpu_list", "size"))
+            caches[int(level), shared] = int(size.removesuffix("K")) * 1024
+    last = max((level for level, _ in caches), default=0)
+    return sum(size for (level, _), size in caches.items() if level == last) or None
 
 
 def clock_mhz() -> float | None:

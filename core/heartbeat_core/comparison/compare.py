@@ -66,6 +66,7 @@ LOOKED_AT: tuple[tuple[str, bool, Callable[[MeasuredRun], Any]], ...] = (
     ("Python", False, in_environment("python")),
     ("warm-up", False, in_plan("warmup")),
     ("variables", False, lambda run: spell_variables(run.report.environment.get("variables"))),
+    ("priority", False, in_environment("nice")),
     ("CPU quota", False, in_environment("cpu_quota")),
     ("CPUs allowed", False, in_environment("allowed_cpus")),
 )

@@ -14,12 +14,15 @@ from heartbeat_core.benchmark import host
 from heartbeat_core.benchmark.host import HealthWatch, Throttling, cache_bytes, cpu_flags, cpu_quota, speed_variables, throttling
 
 
-def test_the_largest_cache_counts(tmp_path: Path) -> None:
+def test_all_last_level_caches_count_once_each(tmp_path: Path) -> None:
     assert cache_bytes(tmp_path) is None
-    for index, size in enumerate(("32K", "1024K", "32768K")):
-        (tmp_path / f"index{index}").mkdir()
-        (tmp_path / f"index{index}" / "size").write_text(f"{size}\n")
-    assert cache_bytes(tmp_path) == 32 * 2**20
+    for cpu in range(4):
+        for level, size, shared in ((1, "32K", f"{cpu}"), (2, "1024K", f"{cpu}"), (3, "32768K", "0-1" if cpu < 2 else "2-3")):
+            folder = tmp_path / f"cpu{cpu}" / "cache" / f"index{level}"
+            folder.mkdir(parents=True)
+            for name, text in (("level", f"{level}"), ("size", size), ("shared_cpu_list", shared)):
+                (folder / name).write_text(f"{text}\n")
+    assert cache_bytes(tmp_path) == 2 * 32 * 2**20
 
 
 def test_the_variables_that_change_speed_are_recorded_and_no_others() -> None:

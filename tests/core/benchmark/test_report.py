@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Environment, HandbookClock, Health, Pause, Phase, Proof, Record, Samples, Stage
-from heartbeat_core.benchmark.report import SAMPLES_SHOWN, Report, report_json, report_of
+from heartbeat_core.benchmark.report import SAMPLES_SHOWN, Report, hard_floor, report_json, report_of
 from heartbeat_core.benchmark.roofline import Ceiling
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
@@ -89,6 +89,17 @@ def test_a_run_whose_result_is_not_checked_is_not_called_plausible() -> None:
     assert live.reason.startswith("the result is not checked yet; ")
     cut = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling, ending=RunOutcome("crashed", "the worker crashed"))
     assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was checked")
+
+
+def test_the_unknown_memory_of_a_processor_never_reaches_json() -> None:
+    environment = Environment(S, {"backend": "cpu", "cores": 2, "cpu_flags": ["avx2"], "clock_max_mhz": 3e3})
+    series = Series(config=BenchmarkConfig())
+    for record in (environment, COLD, STEADY):
+        series.apply(record)
+    report = report_of(series)
+    assert hard_floor(series) is not None
+    assert report.floor is None
+    json.dumps(report_json(report, series), allow_nan=False)
 
 
 def test_times_are_per_product() -> None:

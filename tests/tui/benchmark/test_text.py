@@ -49,6 +49,11 @@ def test_a_narrow_line_names_the_most_important() -> None:
     assert config_line(BenchmarkConfig(), {}, 2) == "cp"
 
 
+def test_a_run_without_an_interval_says_why(fake_run: Make) -> None:
+    run = fake_run(BenchmarkConfig()).open().warm_up().beat(9).done()
+    assert "Too few independent samples for an interval." in [text for text, _ in findings(run.report())]
+
+
 def test_a_run_faster_than_the_peak_names_the_key_that_measures_it_again(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open().warm_up().beat(90)
     assert figures(run.report()).badge == "… checking"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.statistics import TOO_FEW
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
@@ -200,6 +201,8 @@ def findings(report: Report) -> list[tuple[str, str]]:
     lines += [(f"! {name} is set: float32 is computed in bfloat16.", "attention") for name in report.environment if name.startswith("XLA_")]
     if steady is not None and steady.kind in ("steady", "undetermined"):
         lines.append((sentence(steady.sentence), "plain"))
+    if ending is not None and ending.clean and report.statistics and not report.handbook and not interval_text(report):
+        lines.append((sentence(TOO_FEW), "plain"))
     lines += [(text, "plain") for text in (cold_sentence(report), precision_sentence(report)) if text]
     if report.chips and report.chips.problem:
         lines.append((f"! Chip metrics: {report.chips.problem.rstrip('.')}.", "attention"))
