@@ -449,5 +449,5 @@ def texts(values: Iterable[Any]) -> tuple[str, ...]:
 
 def not_ours(line: bytes, why: object) -> StreamError:
     shown = line[:80].decode("utf-8", "backslashreplace").strip()
-    detail = "not base64" if isinstance(why, binascii.Error) else str(why)
+    detail = "not base64" if isinstance(why, binascii.Error) else f"{why.args[0]} is missing" if isinstance(why, KeyError) else str(why)
     return StreamError(f"the stream holds a line that is no record: {shown!r}", detail, "Something else writes to the worker's output.")

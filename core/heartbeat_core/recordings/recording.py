@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
+from heartbeat_core.benchmark.protocol import Label, NewerSchema, Record, Started, StreamError, decode, encode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, ceiling_of
 from heartbeat_core.benchmark.series import Series
@@ -22,6 +22,8 @@ from heartbeat_core.recordings.files import OURS, SUFFIX, remove, size_of, try_l
 from heartbeat_core.recordings.labels import check_label, last_label
 
 UNSAVED = "Free the disk, or set recordings.folder; --no-save (recordings.save = false) runs without a recording."
+INCOMPLETE = "the recording is incomplete", "The worker ended without finishing; what it recorded before is whole."
+DAMAGED = "The file is damaged from there on: copy it again, or choose another one."
 NAMED = 5  # of the labelled recordings that had to go, listed one by one
 
 
@@ -161,9 +163,13 @@ class Loaded:
         ceiling = ceilings.load(ceiling_key(series.config, series.environment))
         if series.ceiling:
             ceiling = ceiling_of(series.ceiling, day, ceiling)
-        cause = "The worker ended without finishing; what it recorded before is whole."
-        ending = RunOutcome("lost", "the recording is incomplete", cause) if self.cut_off else None
-        return report_of(series, ceiling=ceiling, ending=ending or explain(series, WorkerExit(None)), labels=(f"recorded on {day}",))
+        return report_of(series, ceiling=ceiling, ending=ending_of(series), labels=(f"recorded on {day}",))
+
+
+def ending_of(series: Series) -> RunOutcome:
+    """Return how a recorded run ended."""
+    cut_off = series.ended is None and series.failed is None
+    return RunOutcome("lost", *INCOMPLETE) if cut_off else explain(series, WorkerExit(None))
 
 
 def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
@@ -179,7 +185,8 @@ def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
                 try:
                     record = decode(line)
                 except StreamError as error:
-                    raise HeartbeatError(f"{path.name}, line {number}: {error.title}", error.cause, error.remedy) from error
+                    remedy = error.remedy if isinstance(error, NewerSchema) else DAMAGED
+                    raise HeartbeatError(f"{path.name}, line {number}: {error.title}", error.cause, remedy) from error
                 if number == 1 and not isinstance(record, Started):
                     raise HeartbeatError(f"{path.name} is not a recording", "It does not begin as a run does.", "Choose another file.")
                 yield record, line

@@ -9,9 +9,9 @@ from heartbeat_core.benchmark.config import config_of_recording
 from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
 from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, ceiling_of
 from heartbeat_core.benchmark.run import Source
-from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
+from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.recording import read_records
+from heartbeat_core.recordings.recording import ending_of, read_records
 
 LONGEST_GAP_S = 1.0  # what a replay waits at most for the next record
 
@@ -53,7 +53,7 @@ class Replay(Source):
             except HeartbeatError as error:
                 self.finish(RunOutcome("rubbish", error.title, error.cause, error.remedy))
                 return
-        self.finish(RunOutcome("stopped") if self.stopped else explain(self.series, WorkerExit(None)))
+        self.finish(RunOutcome("stopped") if self.stopped else ending_of(self.series))
 
     def on_record(self, record: Record) -> None:
         if isinstance(record, Environment) and self.ceilings:

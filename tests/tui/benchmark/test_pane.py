@@ -48,14 +48,17 @@ async def test_what_would_run_is_said_and_then_drawn_at_every_size(theatre: Open
         assert max(map(len, shown.splitlines())) <= size[0]
 
 
-async def test_a_run_that_was_not_saved_says_so_once_at_its_end(theatre: Open) -> None:
+async def test_a_run_that_is_not_saved_says_so_at_once_and_goes_on(theatre: Open) -> None:
     def unsaved(run: FakeRun) -> None:
         run.notes.append("the run is not saved: No space left on device")
-        over(run)
+        live(run)
 
     async with theatre(unsaved) as stage:
         await stage.press("space")
         assert "the run is not saved" in stage.words()
+        assert "68/105" in stage.text()
+        stage.run.beat(37).done()
+        await stage.settle()
         await stage.press("r")
         assert len(stage.stand.runs) == 2
         assert len(stage.app._notifications) == 1

@@ -98,8 +98,8 @@ class BenchmarkController(Controller):
 
     def look(self) -> None:
         """Show the pane what is new; rest when nothing more will come."""
+        self.show_notes()
         if self.session.over():
-            self.show_notes()
             for act in self.on_end:
                 act()
         if self.session.due:
@@ -122,7 +122,7 @@ class BenchmarkController(Controller):
         self.session.rest(self.frame_s(thread_time() - cpu) - TICK_S / 2 - (monotonic() - started))
 
     def show_notes(self) -> None:
-        """Show what went wrong beside the run that has ended, such as a full disk; once, however many runs follow one another."""
+        """Show at once what goes wrong beside the run, such as a full disk; once, however many runs follow one another."""
         run = self.session.run
         for note in dict.fromkeys(run.notes if run else ()):
             if note not in self.notes_shown:
