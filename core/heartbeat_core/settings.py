@@ -92,7 +92,7 @@ class CloudSettings:
     zone: str = setting("the zone, such as us-central1-b", "")
     accelerator_type: str = setting("the TPU, such as v6e-1", "")
     runtime_version: str = setting("the software of the TPU VM", "")
-    provisioning: Literal["", "on-demand", "spot", "reserved"] = setting("how the TPU is paid", "")
+    provisioning: Literal["", "on-demand", "spot", "reserved", "flex-start"] = setting("how the TPU is paid", "")
     tpu_name: str = setting("the name of the TPU VM", "")
     service_account: str = setting("the e-mail address the TPU VM runs as", "")
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from google.cloud import tpu_v2
 from google.protobuf.json_format import ParseDict
-from tests.emulation import EmulatorThread
+from tests.emulation import EmulatorThread, start_emulator
 
 from heartbeat_core.cloud.session import CloudSession, open_session
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.create import create
 from heartbeat_core.vms.inventory import fetch_inventory
-from heartbeat_core.vms.operation import PollPolicy
+from heartbeat_core.vms.operation import PollPolicy, VmError
 from heartbeat_core.vms.power import carry_out
 from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.vocabulary import command_of
@@ -59,6 +59,17 @@ def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: Creat
     kind = tpu_v2.QueuedResource if wish.queued else tpu_v2.Node
     theirs = ParseDict(bodies(done.stdout + done.stderr)[0], kind.pb()())
     assert theirs == kind.pb(kind(wish.body()))
+
+
+def test_flex_start_is_asked_for_through_gcloud(gcloud: Any, session: CloudSession, home: Path) -> None:
+    wish = replace(PLAIN, provisioning="flex-start", queued=True, max_run_time="90m")
+    assert create(session, wish, policy=QUICK).state == "ACTIVE"
+    seen = fetch_inventory(session, PROJECT)
+    assert (seen.nodes[0].provisioning, seen.queued[0].provisioning) == ("flex-start", "flex-start")
+    assert gcloud("alpha compute tpus queued-resources describe a")["runDuration"] == {"maxRunDuration": "5400s"}
+    with start_emulator("no-tpu-admin") as refusing, pytest.raises(VmError, match="a permission is missing") as caught:
+        create(open_session(endpoint=refusing.url, environ={}), wish, policy=QUICK)
+    assert caught.value.outcome == "nothing"
 
 
 def test_gcloud_sees_what_we_make_and_we_see_what_gcloud_makes(gcloud: Any, emulator: EmulatorThread, session: CloudSession) -> None:

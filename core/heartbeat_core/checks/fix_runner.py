@@ -13,12 +13,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader
-from pathlib import Path
 from typing import Literal, cast
 
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.paths import emulated_gcloud_folder
 
 END_LIMIT_S = 5.0  # from SIGTERM to SIGKILL
 # Colours, titles and cursor movements, then what is left of controls: none of them may reach the screen.
@@ -122,23 +120,6 @@ def run_in_terminal(command: Sequence[str], environ: Mapping[str, str] | None = 
         raise cannot_start(command, error) from error
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def fix_environ(endpoint: str | None, folder: Path | None = None) -> dict[str, str]:
-    """Return the environment of a fix: our own, or one that points gcloud only at the emulator at ``endpoint``.
-
-    ``folder`` is then gcloud's configuration folder, separate from the user's.
-    """
-    if endpoint is None:
-        return dict(os.environ)
-    from heartbeat_core.emulator.process import gcloud_environment
-
-    folder = folder or emulated_gcloud_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")},
-        **gcloud_environment(endpoint, folder),
-    }
 
 
 def find_program(program: str, environ: Mapping[str, str]) -> str:

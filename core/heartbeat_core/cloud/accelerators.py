@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-Provisioning = Literal["on-demand", "spot", "reserved"]
+Provisioning = Literal["on-demand", "spot", "reserved", "flex-start"]
 Scope = Literal["zone", "region"]
 Unit = Literal["chips", "cores"]
 

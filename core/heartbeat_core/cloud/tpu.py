@@ -380,6 +380,7 @@ def node_of(message: Any, answer: Mapping[str, Any]) -> Node:
 
 def queued_of(message: Any, answer: Mapping[str, Any]) -> QueuedResource:
     specs = message.tpu.node_spec
+    flexible = text(answer, "provisioningModel") == "FLEX_START"  # as reserved, not in the client's v2
     reserved = bool(flag(answer, "guaranteed", "reserved") or message.reservation_name)  # the first is of v2alpha1
     return QueuedResource(
         id=last(message.name),
@@ -387,7 +388,7 @@ def queued_of(message: Any, answer: Mapping[str, Any]) -> QueuedResource:
         state=word(message.state, "state"),
         accelerator_types=tuple(spec.node.accelerator_type for spec in specs if spec.node.accelerator_type for _ in range(copies(spec))),
         nodes=tuple(spec.node_id for spec in specs if spec.node_id),
-        provisioning=provisioning_of(spot=message.HasField("spot"), reserved=reserved),
+        provisioning="flex-start" if flexible else provisioning_of(spot=message.HasField("spot"), reserved=reserved),
         created=moment_of(message, "create_time"),
         runtime_version=next((spec.node.runtime_version for spec in specs if spec.node.runtime_version), None),
         problem=message.state.failed_data.error.message or None,

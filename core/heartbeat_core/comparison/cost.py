@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from heartbeat_core.cloud.accelerators import Provisioning
 
 if TYPE_CHECKING:
-    from heartbeat_core.cloud.accelerators import Provisioning
     from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_core.vms.pricing import Rates
 
@@ -52,7 +53,7 @@ class CostRates:
             return None
         region = str(environment.get("tpu_zone") or "").rpartition("-")[0] or self.region()
         kind = environment.get("tpu_provisioning")
-        provisioning: Provisioning = "spot" if kind == "spot" else "reserved" if kind == "reserved" else "on-demand"
+        provisioning: Provisioning = next((model for model in get_args(Provisioning) if model == kind), "on-demand")
         usd = self.kept.find(chip, region, provisioning)
         words = f"one chip of {chip}, {provisioning.replace('-', ' ')} in {region}, by {self.kept}"
         return None if usd is None else Price(usd, words)

@@ -63,24 +63,28 @@ def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def list_skus(cloud: Cloud, call: EmulatedCall) -> Json:
     skus = [
-        sku(family, region, spot=spot, moment=cloud.stamp())
+        sku(family, region, model, moment=cloud.stamp())
         for family in FAMILIES
         if (family.name in NAMES) == (call.args["service"] == COMPUTE)
         for region in sorted({zone.rpartition("-")[0] for zone, offered in ZONES.items() if family.name in offered})
-        for spot in (False, True)
+        for model in ("OnDemand", "Preemptible", "DWS")
     ]
     if call.args["service"] not in (COMPUTE, TPU):
         raise ApiError(404, "Requested entity was not found.")
     return page(skus, "skus", call, default=5000)
 
 
-def sku(family: TpuGeneration, region: str, *, spot: bool, moment: str) -> Json:
-    """Describe one price as the real list does; the invented rate is whole dollars, spot a half."""
+def sku(family: TpuGeneration, region: str, model: str, *, moment: str) -> Json:
+    """Describe one price as the real list does; the invented rate is whole dollars, spot and Flex-start (DWS) a half."""
     rate = INVENTED_RATES[family.name]
-    units, nanos = (str(rate // 2), 500_000_000 * (rate % 2)) if spot else (str(rate), 0)
+    units, nanos = (str(rate), 0) if model == "OnDemand" else (str(rate // 2), 500_000_000 * (rate % 2))
     name = NAMES.get(family.name, f"Tpu-{family.name}")
-    description = f"{name} attached to Spot Preemptible VMs running in {region}" if spot else f"{name} running in {region}"
-    number = f"EMULATED-{family.name}-{region}{'-spot' * spot}"
+    description = {
+        "OnDemand": f"{name} running in {region}",
+        "Preemptible": f"{name} attached to Spot Preemptible VMs running in {region}",
+        "DWS": f"DWS Defined Duration {name.removeprefix('Tpu')} running in {region}",
+    }[model]
+    number = f"EMULATED-{family.name}-{region}-{model}"
     expression = {
         "usageUnit": "h", "usageUnitDescription": "hour", "baseUnit": "s", "baseUnitConversionFactor": 3600, "displayQuantity": 1,
         "tieredRates": [{"startUsageAmount": 0, "unitPrice": {"currencyCode": "USD", "units": units, "nanos": nanos}}],
@@ -93,7 +97,7 @@ def sku(family: TpuGeneration, region: str, *, spot: bool, moment: str) -> Json:
             "serviceDisplayName": "Compute Engine" if family.name in NAMES else "Cloud TPU",
             "resourceFamily": "Compute",
             "resourceGroup": "TPU",
-            "usageType": "Preemptible" if spot else "OnDemand",
+            "usageType": "Preemptible" if model == "Preemptible" else "OnDemand",
         },
         "serviceRegions": [region],
         "pricingInfo": [{"summary": "an invented price of the emulator", "pricingExpression": expression, "effectiveTime": moment}],

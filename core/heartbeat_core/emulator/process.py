@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.paths import emulated_gcloud_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,6 +63,21 @@ class EmulatorProcess:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def command_environ(endpoint: str | None, folder: Path | None = None) -> dict[str, str]:
+    """Return the environment of a gcloud command: our own, or one that points gcloud only at the emulator at ``endpoint``.
+
+    ``folder`` is then gcloud's configuration folder, separate from the user's.
+    """
+    if endpoint is None:
+        return dict(os.environ)
+    folder = folder or emulated_gcloud_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")},
+        **gcloud_environment(endpoint, folder),
+    }
 
 
 def require_server() -> None:

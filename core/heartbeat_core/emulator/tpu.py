@@ -321,7 +321,8 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     name = f"projects/{project.id}/locations/{zone}/queuedResources/{call.query.get('queuedResourceId')}"
     if name in project.queued:
         raise ApiError(409, f"Resource '{name}' already exists")
-    queued = Queued(name, slice_, "spot" in call.body, call.body, "CREATING", cloud.stamp())
+    flexible = call.body.get("provisioningModel") == "FLEX_START"  # against the quotas of preemptible TPUs as well
+    queued = Queued(name, slice_, "spot" in call.body or flexible, call.body, "CREATING", cloud.stamp())
     project.queued[name] = queued
 
     def accepted() -> Json:
@@ -354,7 +355,7 @@ def activate(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
     if queued.state != "PROVISIONING":
         return
     spec = queued.body["tpu"]["nodeSpec"][0]
-    body = {**spec["node"], "schedulingConfig": {"spot": True} if queued.spot else {}}
+    body = {**spec["node"], "schedulingConfig": {"spot": True} if "spot" in queued.body else {}}
     name = f"projects/{project.id}/locations/{queued.zone}/nodes/{spec['nodeId']}"
     node = new_node(cloud, project, name, queued.slice, body, spot=queued.spot)
     node.body["queuedResource"] = queued.name

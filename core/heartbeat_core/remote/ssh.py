@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from heartbeat_core.benchmark.process import kill_worker
-from heartbeat_core.checks.fix_runner import fix_environ
 from heartbeat_core.cloud.auth import is_loopback
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled
 from heartbeat_core.cloud.tpu import CLOSED, Endpoint, Node
 from heartbeat_core.diagnosis.diagnose import diagnose_text
+from heartbeat_core.emulator.process import command_environ
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 
 Route = Literal["external", "internal", "iap"]
@@ -199,7 +199,7 @@ def refuse_fictitious(node: Node, where: Endpoint, endpoint: str | None) -> None
 
 def gcloud_environ(endpoint: str | None) -> dict[str, str]:
     """Return the environment of gcloud and ssh; for an emulator with keys of its own."""
-    environ = fix_environ(endpoint)
+    environ = command_environ(endpoint)
     if endpoint is not None:
         home = Path(environ["CLOUDSDK_CONFIG"]) / "home"
         home.mkdir(parents=True, exist_ok=True)

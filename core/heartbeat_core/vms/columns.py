@@ -198,7 +198,7 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ),
     ColumnSpec(
         "spot", "SPOT", lambda row: NO_CELL if row.resource.provisioning == "on-demand" else row.resource.provisioning,
-        least=6, most=8, worth=2, sort=lambda row: row.resource.provisioning,
+        least=6, most=10, worth=2, sort=lambda row: row.resource.provisioning,
         json=lambda row: row.resource.provisioning, json_key="provisioning",
     ),
     ColumnSpec(

@@ -6,10 +6,13 @@ after every answer that was lost.
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
-from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.cancellation import Cancelled, Deadline
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import (
@@ -25,6 +28,7 @@ from heartbeat_core.cloud.tpu import (
 )
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis, Origin, Remedy
+from heartbeat_core.emulator.process import command_environ
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED
 from heartbeat_core.vms.operation import (
     UNNAMED,
@@ -46,6 +50,7 @@ from heartbeat_core.vms.vocabulary import Resource, command_of
 PASSING = frozenset({
     "stockout", "capacity-or-quota", "create-rate", "rate-limit", "too-many", "google-failed", "unreachable", "timed-out", "cut", "garbled",
 })  # fmt: skip
+GCLOUD_LIMIT_S = 60.0
 OUT_OF_STOCK = ("stockout", "capacity-or-quota")
 PASSING_CODES = (4, 10, 13, 14)  # gRPC's numbers for out of time, aborted, internal, unavailable
 
@@ -83,6 +88,8 @@ class CreateSpec:
         return resource_name(self.project, self.zone, self.request.name, queued=self.request.queued)
 
     def send(self, session: CloudSession) -> Operation:
+        if self.request.provisioning == "flex-start":
+            return ask_gcloud(session, self.request.command())
         send = create_queued_resource if self.request.queued else create_node
         return send(session, self.project, self.zone, self.request.name, self.request.body())
 
@@ -100,6 +107,27 @@ class CreateSpec:
     def arrived(self, found: FoundResource) -> bool:
         del found  # there was none before
         return True
+
+
+STATUSES = {
+    "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409, "RESOURCE_EXHAUSTED": 429,
+}  # fmt: skip
+
+
+def ask_gcloud(session: CloudSession, command: tuple[str, ...]) -> Operation:
+    """Send a request through gcloud, for Flex-start, which google-cloud-tpu lacks; raise CloudError."""
+    environ = {**command_environ(session.endpoint), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+    run = partial(subprocess.run, [*command, "--async"], env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done: subprocess.CompletedProcess[str] = session.limited(run, "gcloud", Deadline(GCLOUD_LIMIT_S))
+    if done.returncode:
+        said = done.stderr.strip()
+        words = re.search(r"^ERROR: \(gcloud[\w.-]*\) (?:([A-Z_]+): )?(.*)", said, re.MULTILINE | re.DOTALL)
+        code, message = words.groups() if words else (None, said)
+        status = 400 if done.returncode == 2 else STATUSES.get(code or "")  # 2: gcloud did not understand the command
+        raise CloudError("refused" if status else "cut", message or said, service="tpu", status=status, code=code)
+    named = re.search(r"projects/[^\s\]]+/operations/[\w-]+", done.stderr)
+    return replace(UNNAMED, name=named[0] if named else "")
 
 
 class Creation:

@@ -93,8 +93,10 @@ def fetch_inventory(session: CloudSession, project: str, zone: str = EVERYWHERE)
             waiting = asked.result()
         except CloudError as error:
             waiting, problem = Nodes(), error
+    flexible = {(each.zone, each.id) for each in waiting.queued if each.provisioning == "flex-start"}
+    found = (replace(each, provisioning="flex-start") if (each.zone, each.queued_resource) in flexible else each for each in nodes.nodes)
     silent = tuple(dict.fromkeys(last(name) for name in (*nodes.unreachable, *waiting.unreachable)))
-    return Inventory(datetime.now(timezone.utc), project, zone, nodes.nodes, waiting.queued, silent, problem, counted.result())
+    return Inventory(datetime.now(timezone.utc), project, zone, tuple(found), waiting.queued, silent, problem, counted.result())
 
 
 def count_in_compute_engine(session: CloudSession, project: str, zone: str) -> int | None:

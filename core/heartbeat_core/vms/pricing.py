@@ -29,8 +29,12 @@ COMPUTE = "6F81-5844-456A"  # Compute Engine's list: it has v5e, v5p and v6e; ho
 CURRENCY = "USD"
 FIELDS = "skus(description,category,serviceRegions,pricingInfo),nextPageToken"
 FRESH = timedelta(days=7)
-ON_DEMAND = re.compile(r"Tpu(V\d+\w*) running in ", re.IGNORECASE)
-SPOT = re.compile(r"Tpu(V\d+\w*) attached to Spot Preemptible VMs", re.IGNORECASE)
+# How the list calls them, with the usage type it must have: other prices begin with the same words.
+SKUS: tuple[tuple[Provisioning, str, re.Pattern[str]], ...] = (
+    ("on-demand", "OnDemand", re.compile(r"Tpu(V\d+\w*) running in ", re.IGNORECASE)),
+    ("spot", "Preemptible", re.compile(r"Tpu(V\d+\w*) attached to Spot Preemptible VMs", re.IGNORECASE)),
+    ("flex-start", "", re.compile(r"DWS Defined Duration (?:Tpu)?(V\d+\w*)", re.IGNORECASE)),
+)
 
 PerChip = Mapping[str, float]  # "v6e us-central1 spot" -> US dollars per chip and hour
 
@@ -155,15 +159,13 @@ def read_skus(skus: tuple[Mapping[str, Any], ...]) -> PerChip:
     """Return the prices of TPUs among those of everything."""
     found: dict[str, float] = {}
     for sku in skus:
-        if text(sku, "category", "resourceGroup") != "TPU":
+        description, usage = text(sku, "description") or "", text(sku, "category", "usageType")
+        price = price_of(sku) if description.startswith("DWS") or text(sku, "category", "resourceGroup") == "TPU" else None
+        if price is None:
             continue
-        spot = text(sku, "category", "usageType") == "Preemptible"
-        match = (SPOT if spot else ON_DEMAND).match(text(sku, "description") or "")
-        price = price_of(sku)
-        if match is None or price is None or text(sku, "category", "usageType") not in ("OnDemand", "Preemptible"):
-            continue
-        for region in texts(sku, "serviceRegions"):
-            found[key(match[1].lower(), region, "spot" if spot else "on-demand")] = price
+        for model, wanted, pattern in SKUS:
+            if (match := pattern.match(description)) and wanted in ("", usage):
+                found |= {key(match[1].lower(), region, model): price for region in texts(sku, "serviceRegions")}
     return found
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +29,10 @@ COMPUTE_ENGINE_SOURCE = "https://docs.cloud.google.com/compute/docs/tpus/create-
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 NETWORK = re.compile(r"[-\w./:]+")
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
+FLEX_START = "--provisioning-model=flex-start"
 MOST_SCRIPT_BYTES = 256 * 1024  # that one value of metadata holds
-WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "reserved": "reserved"}
+WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "reserved": "reserved", "flex-start": "Flex-start"}
+RUN_TIME, LONGEST_RUN_S, DEFAULT_RUN_TIME = re.compile(r"([1-9]\d{0,6})([smhd])"), 7 * 86400, "4h"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class CreateRequest:
     """One TPU VM to create; with ``queued`` as a queued resource of the same name.
 
     Empty fields are left to Google: its default network, its default service account. ``startup_script`` is the path of a file.
+    ``max_run_time``, such as 4h, is when a Flex-start TPU VM is deleted.
     """
 
     project: str
@@ -69,6 +73,7 @@ class CreateRequest:
     service_account: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     startup_script: str = ""
+    max_run_time: str = ""
 
     @property
     def accelerator(self) -> Accelerator | None:
@@ -77,7 +82,8 @@ class CreateRequest:
 
     def summary(self) -> str:
         """Return it in one line."""
-        model = f"{WORDS[self.provisioning]}{', queued' * self.queued}"
+        until = f" for {self.max_run_time or DEFAULT_RUN_TIME}" if self.provisioning == "flex-start" else ""
+        model = f"{WORDS[self.provisioning]}{until}{', queued' * self.queued}"
         address = "external address" if self.external_ip else "no external address"
         return f"{self.name}: {self.accelerator_type} in {self.zone}, {model}, {self.runtime_version}, {address}"
 
@@ -149,6 +155,8 @@ class CreateRequest:
                     f"{self.provisioning!r} is no provisioning model", f"It is one of {', '.join(WORDS)}.", "Choose one of them."
                 ),
             )
+        if self.provisioning == "flex-start":
+            yield from self.wrong_flex_start()
         if self.service_account and not EMAIL.fullmatch(self.service_account):
             why = "A service account is named by its e-mail address."
             yield (
@@ -166,6 +174,17 @@ class CreateRequest:
         if self.startup_script and (problem := unreadable(self.startup_script)):
             yield "startup_script", problem
 
+    def wrong_flex_start(self) -> Iterator[tuple[str, HeartbeatError]]:
+        if not self.queued:
+            yield "queued", HeartbeatError("Flex-start waits for capacity", "It is a queued resource.", "Set queued to yes.")
+        if shutil.which("gcloud") is None:
+            why = "Only gcloud's alpha commands request it: google-cloud-tpu does not."
+            yield "provisioning", HeartbeatError("Flex-start needs gcloud", why, "Install it: https://cloud.google.com/sdk/docs/install")
+        time = RUN_TIME.fullmatch(self.max_run_time or DEFAULT_RUN_TIME)
+        if time is None or int(time[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[time[2]] > LONGEST_RUN_S:
+            why = "Flex-start runs at most 7 days."
+            yield "max_run_time", HeartbeatError(f"{self.max_run_time!r} is no run time", why, "Give one such as 90m, 4h or 2d.")
+
     def command(self) -> tuple[str, ...]:
         """Return the gcloud command that requests exactly this."""
         where = (f"--project={self.project}", f"--zone={self.zone}")
@@ -176,17 +195,21 @@ class CreateRequest:
             start = ("tpu-vm", "create", self.name)
             kind = (f"--accelerator-type={self.accelerator_type}", f"--version={self.runtime_version}")
         script = (f"--metadata-from-file=startup-script={expanded(self.startup_script)}",) if self.startup_script else ()
-        return ("gcloud", "compute", "tpus", *start, *where, *kind, *self.options(), *script)
+        alpha = ("alpha",) if self.provisioning == "flex-start" else ()
+        return ("gcloud", *alpha, "compute", "tpus", *start, *where, *kind, *self.options(), *script)
 
     def own_command(self) -> tuple[str, ...]:
         """Return our own command that requests this, without its zone and how it is waited for."""
         kind = (f"--accelerator-type={self.accelerator_type}", f"--runtime-version={self.runtime_version}")
         script = (f"--startup-script={expanded(self.startup_script)}",) if self.startup_script else ()
-        return ("heartbeat-tui", "vms", "create", self.name, f"--project={self.project}", *kind, *self.options(), *script)
+        options = ("--flex-start" if option == FLEX_START else option for option in self.options())
+        return ("heartbeat-tui", "vms", "create", self.name, f"--project={self.project}", *kind, *options, *script)
 
     def options(self) -> Iterator[str]:
         """Yield the flags that gcloud and we have in common."""
-        if self.provisioning != "on-demand":
+        if self.provisioning == "flex-start":
+            yield from (FLEX_START, f"--max-run-duration={self.max_run_time or DEFAULT_RUN_TIME}")
+        elif self.provisioning != "on-demand":
             yield f"--{self.provisioning}"
         if not self.external_ip:
             yield "--internal-ips"
@@ -300,7 +323,7 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
         return request
     return replace(
         request, queued=last.queued, external_ip=last.external_ip, network=last.network, subnetwork=last.subnetwork,
-        labels=last.labels, startup_script=last.startup_script,
+        labels=last.labels, startup_script=last.startup_script, max_run_time=last.max_run_time,
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from heartbeat_core.checks.fix_runner import FixRun, clean, fill_in, fix_environ, fix_mode, run_in_terminal
+from heartbeat_core.checks.fix_runner import FixRun, clean, fill_in, fix_mode, run_in_terminal
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.emulator.process import command_environ
 from heartbeat_core.errors import HeartbeatError
 
 WORDS = {"project": "llm-dev", "service": "tpu.googleapis.com"}
@@ -114,9 +115,9 @@ def test_what_is_filled_in_stays_within_its_argument() -> None:
 
 def test_towards_an_emulator_gcloud_leaves_the_users_things_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CORE_ACCOUNT", "me@example.com")
-    environ = fix_environ("http://127.0.0.1:8080", tmp_path / "gcloud")
+    environ = command_environ("http://127.0.0.1:8080", tmp_path / "gcloud")
     assert environ["CLOUDSDK_CONFIG"] == str(tmp_path / "gcloud")
     assert environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_TPU"] == "http://127.0.0.1:8080/"
     assert environ["CLOUDSDK_AUTH_DISABLE_CREDENTIALS"] == "True"
     assert "CLOUDSDK_CORE_ACCOUNT" not in environ
-    assert fix_environ(None) == dict(os.environ)
+    assert command_environ(None) == dict(os.environ)

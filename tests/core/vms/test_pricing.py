@@ -43,11 +43,17 @@ def test_only_prices_of_tpus_by_the_hour_are_read() -> None:
             sku("Reserved TpuV6e running in Columbus", ("1", 0)),
             sku("TpuV6e running in Columbus", ("9", 0), usage="Commit1Yr"),
             sku("TpuV5e running in Columbus", ("9", 0), group="GPU"),
+            sku("DWS Defined Duration V6e running in Columbus", ("1", 350_000_000)),
             sku("TpuV5e running in Columbus", ("9", 0), unit="mo"),
             {},
         )
     )
-    assert found == {"v6e us-east5 on-demand": 2.7, "v6e us-east5 spot": pytest.approx(1.4033), "v5p us-east5 on-demand": 4.2}
+    assert found == {
+        "v6e us-east5 on-demand": 2.7,
+        "v6e us-east5 spot": pytest.approx(1.4033),
+        "v5p us-east5 on-demand": 4.2,
+        "v6e us-east5 flex-start": 1.35,
+    }
 
 
 def test_an_estimate_counts_the_chips_and_says_what_is_not_known() -> None:

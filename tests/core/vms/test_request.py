@@ -50,6 +50,18 @@ def test_what_is_wrong_is_told_by_the_field(changes: dict[str, Any], field: str,
     assert said in str(problems[field])
 
 
+def test_flex_start_is_a_queued_resource_for_seven_days_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    flexible = replace(GOOD, provisioning="flex-start")
+    assert set(flexible.problems()) - {"provisioning"} == {"queued"}
+    for time, wrong in (("", False), ("7d", False), ("8d", True), ("0h", True), ("soon", True)):
+        assert ("max_run_time" in replace(flexible, queued=True, max_run_time=time).problems()) is wrong
+    command = replace(flexible, queued=True, max_run_time="2d").command()
+    assert command[:6] == ("gcloud", "alpha", "compute", "tpus", "queued-resources", "create")
+    assert command[-2:] == ("--provisioning-model=flex-start", "--max-run-duration=2d")
+    monkeypatch.setenv("PATH", "")
+    assert "gcloud" in replace(flexible, queued=True).problems()["provisioning"].title
+
+
 @pytest.mark.parametrize("kind", ["tpu7x-8", "tpu7x-standard-4t", "7x-4"])
 def test_what_the_cloud_tpu_api_does_not_have_is_made_in_compute_engine(kind: str) -> None:
     problem = replace(GOOD, accelerator_type=kind, runtime_version="").problems()["accelerator_type"]

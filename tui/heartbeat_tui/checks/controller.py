@@ -87,14 +87,14 @@ class ChecksController(Controller):
 
     async def show_fix(self, result: Result) -> None:
         """Show the fix of a check, which is run where that is confirmed."""
-        from heartbeat_core.checks.fix_runner import fix_environ
+        from heartbeat_core.emulator.process import command_environ
         from heartbeat_tui.checks.fix_dialog import FixDialog
 
         checklist = self.monitor.checklist()
         endpoint = checklist.endpoint if checklist else None
         self.fix_dialog = FixDialog(
             result,
-            fix_environ(endpoint),
+            command_environ(endpoint),
             run_in_terminal=self.run_fix_in_terminal,
             on_end=self.fix_ended,
             emulated=endpoint is not None,

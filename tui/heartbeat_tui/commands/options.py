@@ -136,9 +136,10 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
     """Return the environment that the flags select, and a label, empty unless it is emulated; raise HeartbeatError."""
     from heartbeat_core.checks.context import demo_environ, detect_environment
+    from heartbeat_core.cloud.target import PROVISIONING
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
-    flags["provisioning"] = next((model for model in ("spot", "reserved") if getattr(args, model, False)), None)
+    flags["provisioning"] = next((model for model in PROVISIONING if getattr(args, model.replace("-", "_"), False)), None)
     demo: str | None = getattr(args, "demo", None)
     if demo is None:
         from heartbeat_core.settings import load_settings

@@ -56,6 +56,8 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     model = what.add_mutually_exclusive_group()
     model.add_argument("--spot", action="store_true", help="cheaper, from another quota, and may be preempted")
     model.add_argument("--reserved", action="store_true", help="from a reservation of the project")
+    model.add_argument("--flex-start", action="store_true", help="queued, cheaper, and deleted after --max-run-duration")
+    what.add_argument("--max-run-duration", default="", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
     what.add_argument("--queued", action="store_true", help="as a queued resource, which waits for capacity")
     what.add_argument("--internal-ips", action="store_true", help="without an external address")
     what.add_argument("--network", metavar="NAME")
@@ -131,7 +133,8 @@ def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     changes: dict[str, Any] = {
         name: value for name in ("network", "subnetwork", "labels", "startup_script") if (value := getattr(args, name))
     }
-    changes |= {"queued": True} if args.queued else {}
+    changes |= {"queued": True} if args.queued or request.provisioning == "flex-start" else {}
+    changes |= {"max_run_time": args.max_run_duration} if args.max_run_duration else {}
     changes |= {"external_ip": False} if args.internal_ips else {}
     changes |= {"zone": args.zones[0]} if args.zones and not args.zone else {}
     request = replace(request, project=scope.project, **changes)

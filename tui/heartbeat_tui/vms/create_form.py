@@ -34,7 +34,8 @@ FIELDS = (
     Field("zone", "zone", "such as us-central1-b"),
     Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
     Field("runtime_version", "runtime", "the image it starts from"),
-    Field("provisioning", "provisioning", "spot: cheaper, may be preempted", get_args(Provisioning)),
+    Field("provisioning", "provisioning", "spot, flex-start: cheaper", get_args(Provisioning)),
+    Field("max_run_time", "run at most", "of flex-start: 4h, at most 7d"),
     Field("queued", "queued", "yes: wait until there is capacity", (NO, YES)),
     Field("zones", "fallback zones", "more zones to try in turn"),
     Field("external_ip", "external IP", "no: reached through a tunnel", (YES, NO)),
@@ -90,6 +91,7 @@ def texts_of(request: CreateRequest) -> dict[str, str]:
         "accelerator_type": request.accelerator_type,
         "runtime_version": request.runtime_version,
         "provisioning": request.provisioning,
+        "max_run_time": request.max_run_time,
         "queued": YES if request.queued else NO,
         "zones": "",
         "external_ip": YES if request.external_ip else NO,
@@ -104,7 +106,7 @@ def texts_of(request: CreateRequest) -> dict[str, str]:
 def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
     """Return the request that the fields describe, which may have problems."""
     text = {name: value.strip() for name, value in texts.items()}
-    rest: dict[str, Any] = {name: text[name] for name in ("service_account", "network", "subnetwork", "startup_script")}
+    rest: dict[str, Any] = {name: text[name] for name in ("service_account", "network", "subnetwork", "startup_script", "max_run_time")}
     return CreateRequest(
         project,
         text["zone"],
@@ -180,7 +182,7 @@ Counted = tuple[str, str, str]  # zone, type, provisioning: what a quota is for
 
 
 class VmForm(Form):
-    """Thirteen fields; below them the cost, the quota headroom, and the gcloud command."""
+    """Fourteen fields; below them the cost, the quota headroom, and the gcloud command."""
 
     DEFAULT_CSS = """
     VmForm .field-name { width: 16; }
@@ -239,6 +241,8 @@ class VmForm(Form):
             self.follows = self.texts[name] == goes_with
         if name == "accelerator_type" and self.follows and goes_with:
             self.put("runtime_version", goes_with)
+        if name == "provisioning" and self.texts[name] == "flex-start":
+            self.put("queued", YES)
         self.want()
 
     def want(self) -> None:
