@@ -153,6 +153,7 @@ WORK = MatMul()  # the handbook's
 class TourStep:
     """One step: ``section`` is the handbook's; ``config`` is None if nothing runs.
 
+    ``{key}`` in ``look`` stands for the key that shows it where the screen has no room for it.
     ``conclude`` returns in sentences what the reports so far show, once the run of the step has ended.
     """
 
@@ -218,7 +219,7 @@ STEPS: tuple[TourStep, ...] = (
         "synchronized timing",
         "1.6",
         "The same work with synchronized timing: one step per iteration, then a call that returns when the device is done.",
-        "Time per iteration: the handbook's method sees only trace and dispatch; wait is the product itself.",
+        "Time per iteration ({key}): the handbook's method sees only trace and dispatch; wait is the product itself.",
         after_honest,
         BenchmarkConfig(WORK, "xla", "synchronized", warmup=5, iterations=50),
     ),

@@ -54,6 +54,17 @@ async def test_the_tour_can_be_left_at_any_time_and_the_config_is_as_before(thea
         await stage.press("s")
 
 
+async def test_the_tour_opens_after_a_run_and_shows_what_its_steps_point_at(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(50).done(), size=(80, 24)) as stage:
+        await stage.press("space", "z")
+        assert "◆" not in stage.text()
+        await stage.press("g", "n")
+        assert "◆" in stage.text()  # the cold iteration
+        await stage.press("n")
+        await stage.press("n")
+        assert "GB/s" in stage.line("it/s")  # of one row
+
+
 async def test_a_step_is_not_left_while_it_runs(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(3)) as stage:
         await stage.press("g", "n", "n")

@@ -74,13 +74,13 @@ def figure(value: str, width: int) -> Content:
 
 def line(shown: Figures, width: int) -> Content:
     """Return the most important figures in one line."""
+    rates = [(figure(shown.computed, 14), 14), (figure(shown.moved, 12), 12)]
     parts = [
         (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "accent"), 8),
         (figure(shown.rate, 13), 13),
         (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
         (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
-        (figure(shown.computed, 14), 14),
-        (figure(shown.moved, 12), 12),
+        *(rates[::-1] if shown.by_memory else rates),
         (styled("  max ", "quiet") + figure(shown.max, 7), 13),
         (styled("  last ", "quiet") + figure(shown.last, 7), 14),
     ]

@@ -279,7 +279,7 @@ class HeartbeatPane(RunPane):
             "calibrate": free and self.peak_measured_here and not self.clocks_shown and not self.sweep_shown,
             "next_host": self.hosts_shown,
             "here": bool(self.target) and state in ("idle", "ended"),
-            "tour": state == "idle" and not self.replaying and self.guide is None,
+            "tour": state in ("idle", "ended") and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
             "clear": state == "ended",
         }

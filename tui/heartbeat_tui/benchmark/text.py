@@ -110,6 +110,9 @@ def interval_text(report: Report) -> str:
     return low if low == high else f"{low}–{high}"
 
 
+FEW_FLOPS = 4.0  # a byte, under which memory sets the time on every machine
+
+
 @dataclass(frozen=True)
 class Figures:
     """The figures of the header as text; NOTHING where there is none yet."""
@@ -131,6 +134,7 @@ class Figures:
     badge_style: str = "quiet"
     checked: str = ""
     median_name: str = "median"
+    by_memory: bool = False  # memory sets the time: bytes/s say more than FLOP/s
 
 
 def figures(report: Report | None) -> Figures:
@@ -158,6 +162,7 @@ def figures(report: Report | None) -> Figures:
         badge_style=style,
         checked=check_words(report),
         median_name="reading" if report.handbook else "median",
+        by_memory=report.floor.bound == "memory" if report.floor else report.config.workload.intensity < FEW_FLOPS,
     )
 
 

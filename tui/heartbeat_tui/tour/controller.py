@@ -63,6 +63,7 @@ class TourController(Controller):
         config = self.tour.step.config
         self.benchmark.session.stop()
         self.tour.lacks = self.backend_problem(config.backend) if config is not None else ""
+        self.benchmark.view.reset_view()
         if config is not None:
             self.benchmark.view.show_config(config)
         self.benchmark.clear()

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from heartbeat_tui.widgets.header_footer import KeyButton
+from heartbeat_tui.widgets.pane import LOW
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Guide(Vertical):
         self.border_title = f"the tour, {tour.at + 1} of {len(tour.steps)} · {tour.step.title} · handbook {tour.step.section}"
         self.set_class(tour.step.name == "one-row" and tour.phase == "before", "-array")
         self.query_one(Systolic).turn(self.has_class("-array"))
-        self.query_one("#guide-lines", Lines).set_lines(guide_lines(tour))
+        self.query_one("#guide-lines", Lines).set_lines(guide_lines(tour, low=self.app.size.height < LOW))
         keys = self.query_one("#guide-keys", Horizontal)
         wanted = guide_keys(tour)
         if [button.said for button in keys.query(GuideKey)] != wanted:
@@ -154,7 +155,12 @@ class GuideKey(KeyButton):
         self.said = key, label, action
 
 
-def guide_lines(tour: Tour) -> list[Content]:
+def looked_at(look: str, *, low: bool) -> str:
+    """Return what to look at; on a low screen with the key that shows it."""
+    return look.replace("{key}", "d shows it") if low else look.replace(" ({key})", "")
+
+
+def guide_lines(tour: Tour, *, low: bool = False) -> list[Content]:
     """Return what the guide says in this phase of the step."""
     step, phase = tour.step, tour.phase
     lines = [styled(step.words, "plain")]
@@ -162,7 +168,7 @@ def guide_lines(tour: Tour) -> list[Content]:
         stands_in = " A recording from another machine can be replayed instead; it is labelled." if step.recording else ""
         return [*lines, Content(""), styled(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
     if phase == "running":
-        return [*lines, Content(""), Content.assemble(styled("look at  ", "accent"), step.look)]
+        return [*lines, Content(""), Content.assemble(styled("look at  ", "accent"), looked_at(step.look, low=low))]
     if phase == "after":
         return [*lines, Content(""), *(styled(sentence, "strong") for sentence in tour.conclusions())]
     return lines

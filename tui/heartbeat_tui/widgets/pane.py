@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LEAST = (60, 18)  # columns and rows
 
+LOW = 34  # rows under which there is no room for chart and details together
 PROGRESS_S = 1.0  # from one look at a run on its way to the next
 
 
@@ -216,6 +217,11 @@ class ChartPane(Pane):
 
     steady_only, log_scale = False, True
 
+    def reset_view(self) -> None:
+        """Show the whole run on a logarithmic scale, the chart first."""
+        self.steady_only, self.log_scale = False, True
+        self.remove_class("-details")
+
     def draw_anew(self) -> None:
         """Draw again after a key."""
         self.draw()
@@ -234,7 +240,7 @@ class ChartPane(Pane):
     @property
     def low(self) -> bool:
         """Return whether the screen has no room for chart and details together."""
-        return self.app.size.height < 34
+        return self.app.size.height < LOW
 
     def action_zoom(self) -> None:
         self.steady_only = True
