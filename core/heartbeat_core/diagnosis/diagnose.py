@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from heartbeat_core.cloud.accelerators import runtime_for
 from heartbeat_core.cloud.errors import CloudError, redact
-from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy, Words
+from heartbeat_core.diagnosis.model import UNKNOWN, Alternative, Diagnosis, DiagnosisRule, Origin, Remedy, Words
+from heartbeat_core.diagnosis.pasted import REACH, find, one_line, readings, words_in
 from heartbeat_core.diagnosis.rules_access import ACCESS_RULES
 from heartbeat_core.diagnosis.rules_capacity import CAPACITY_RULES
 from heartbeat_core.diagnosis.rules_connection import NETWORK_RULES, SSH_RULES
+from heartbeat_core.diagnosis.rules_packages import PACKAGE_RULES, VAGUE_RULES
 from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
 from heartbeat_core.diagnosis.rules_tpu_vm import HANDBOOK_RULES, TPU_VM_RULES
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError
 
 # In the order in which they are tried, the most specific first.
 CATALOGUE: tuple[DiagnosisRule, ...] = (
-    *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *ACCESS_RULES, *PROJECT_RULES, *CAPACITY_RULES, *NETWORK_RULES,
+    *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *PACKAGE_RULES, *ACCESS_RULES, *PROJECT_RULES, *CAPACITY_RULES, *VAGUE_RULES,
+    *NETWORK_RULES,
 )  # fmt: skip
 BY_ID = {rule.id: rule for rule in CATALOGUE}
 BY_REASON = {reason: rule for rule in CATALOGUE for reason in rule.reasons}
@@ -42,12 +46,17 @@ APIS = {
     "service usage api": "serviceusage.googleapis.com",
 }
 VAGUE = ("permission", "quota-exhausted")  # their reasons are less specific than a text that is known
-GENERIC = ("too-many", "forbidden", "not-found", "exists")  # their texts are only the names of statuses
-LONGEST = 200_000
 LONGEST_EVIDENCE = 300
 BEFORE, AFTER = 100, 160  # characters of evidence around what was found
-COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-QUOTES = str.maketrans("\u2018\u2019\u201c\u201d`", "''\"\"'")
+GOOGLE = re.compile(  # the wheels' addresses show nothing: each command of pip has them
+    r"(?<!storage\.)googleapis\.com|storage\.googleapis\.com/(?!libtpu|jax|pytorch|tpu-pytorch)|googleapi\b|googleapiclient|\bgcloud\b"
+    r"|google\.(?:rpc|api_core|auth|cloud)"
+    r"|\bgoogle_(?:tpu|compute)|waiting to create Vm|Google Cloud|Cloud TPU|Compute Engine|cloud\.google\.com|\[EID",
+    re.IGNORECASE,
+)
+STATUS_NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)+")  # as a Google RPC names it, PERMISSION_DENIED; XLA's programs use the same names
+LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
+PROGRAMS = re.compile(r"jax|xla|tensorflow|torch|vllm|grpc\.aio", re.IGNORECASE)
 NAME = re.compile(r"\{(\w+)\}")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
@@ -55,28 +64,50 @@ OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 def diagnose_text(text: str, known: Words | None = None) -> Diagnosis | None:
     """Return the diagnosis of a text, None where the catalogue does not know it.
 
-    ``known`` holds words for the remedies: the parts of a target, a principal.
+    ``known`` holds words for the remedies: the parts of a target, a principal. What the text names comes before them.
     """
     found = search(text)
-    return make(found.rule, known or {}, found.words, found.evidence) if found else None
+    return make(found.rule, known or {}, {**found.names, **found.words}, found.evidence) if found else None
 
 
 @dataclass(frozen=True)
 class RuleMatch:
-    """A rule, the words its pattern found, and the sentence around them."""
+    """A rule, the words its pattern found, the names around them, and the sentence that holds them."""
 
     rule: DiagnosisRule
     words: Words
+    names: Words
     evidence: str
 
 
-def search(text: str) -> RuleMatch | None:
-    cleaned = clean(text)
+def search(text: str, googles: bool = False) -> RuleMatch | None:
+    """Return the most specific rule that a text matches; ``googles`` says that the text is certainly Google's."""
+    vague = None
+    for reading in readings(text):
+        found = search_line(reading, googles)
+        if found and not found.rule.vague:
+            return found
+        vague = vague or found
+    return vague
+
+
+def search_line(line: str, googles: bool) -> RuleMatch | None:
+    lowered = line.lower()
+    if len(lowered) != len(line):  # some letters become two
+        lowered = line.translate(LOWER)
     for rule in CATALOGUE:
         for pattern in rule.patterns:
-            if match := compiled(pattern).search(cleaned):
-                return RuleMatch(rule, {name: value for name, value in match.groupdict().items() if value}, evidence_of(cleaned, match))
+            for match in find(pattern, line, lowered):
+                if googles or not rule.googles or shows_google(line, match):
+                    words = {name: value for name, value in match.groupdict().items() if value}
+                    return RuleMatch(rule, words, words_in(line, match.start()), evidence_of(line, match))
     return None
+
+
+def shows_google(line: str, match: re.Match[str]) -> bool:
+    """Return whether the text around generic words shows that they are Google's."""
+    around = line[max(0, match.start() - REACH) : match.end() + REACH]
+    return bool(GOOGLE.search(around) or (STATUS_NAME.fullmatch(match[0]) and not PROGRAMS.search(around)))
 
 
 def diagnose_exception(error: BaseException, origin: Origin = "call", known: Words | None = None) -> Diagnosis:
@@ -90,11 +121,12 @@ def diagnose_exception(error: BaseException, origin: Origin = "call", known: Wor
     facts = {name: value for name in ("service", "permission", "uid") if (value := metadata.get(name))}
     if reason == "SERVICE_DISABLED" and foreign(metadata.get("consumer", ""), known):
         return make(BY_ID["quota-project-foreign"], known, facts, f"{reason}, {metadata.get('consumer')}: {message}")
-    by_text, by_reason = search(message), BY_REASON.get(reason or "")
+    googles = isinstance(error, CloudError) or type(error).__module__.startswith("google.")
+    by_text, by_reason = search(message, googles), BY_REASON.get(reason or "")
     if by_reason and not (by_text and (by_text.rule is by_reason or by_reason.id in VAGUE)):
         return make(by_reason, known, facts, f"{reason}: {message}")
     # "RESOURCE_EXHAUSTED" and the like are less specific than where they came from
-    if by_text and by_text.rule.id not in GENERIC:
+    if by_text and not by_text.rule.vague:
         return make(by_text.rule, known, {**by_text.words, **facts}, by_text.evidence)
     if found := by_circumstances(error, origin):
         return make(BY_ID[found], known, facts, message)
@@ -171,7 +203,7 @@ def make(rule: DiagnosisRule, known: Words, found: Words, evidence: str) -> Diag
     own = dict(found)
     if service := own.get("service_too") or APIS.get(own.get("api", "").lower()):
         own.setdefault("service", service)
-    words = {**known, **own}
+    words = {**fitting(known, own), **own}
     if zone := words.get("zone"):
         words.setdefault("region", zone.rpartition("-")[0])
     return Diagnosis(
@@ -181,7 +213,26 @@ def make(rule: DiagnosisRule, known: Words, found: Words, evidence: str) -> Diag
         shortened(evidence),
         rule.remedies_for(words),
         rule.link,
+        tuple(Alternative(other, fill(BY_ID[other].title, own)) for other in rule.instead),
+        rule.tell_apart,
     )
+
+
+def fitting(known: Words, found: Words) -> Words:
+    """Return those of the known words that what was found does not contradict."""
+    words = {name: value for name, value in known.items() if name not in found}
+    if "zone" in found:
+        words.pop("region", None)
+    elif "region" in found and words.get("zone", "").rpartition("-")[0] != found["region"]:
+        words.pop("zone", None)
+    if accelerator := found.get("accelerator_type"):
+        words.pop("runtime_version", None)
+        if runtime := runtime_for(accelerator):
+            words["runtime_version"] = runtime
+    if found.get("project", known.get("project")) != known.get("project"):
+        for name in ("project_number", "service_account"):
+            words.pop(name, None)
+    return words
 
 
 def fill(text: str, words: Words) -> str:
@@ -193,18 +244,12 @@ def fill(text: str, words: Words) -> str:
     return NAME.sub(lambda match: words.get(match[1], ""), OPTIONAL.sub(optional, text))
 
 
-def clean(text: str) -> str:
-    """Return a text as one line, a very long one as its two ends: no control characters, plain quotes, single blanks."""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
-    return " ".join(sanitize_line(COLOURS.sub("", text).translate(QUOTES)).split())
-
-
 def evidence_of(text: str, match: re.Match[str]) -> str:
     """Return the sentence around a match, shortened to the nearest words."""
     found_at, found_to = match.span()
-    before = text[text.rfind(". ", 0, found_at) + 2 if ". " in text[:found_at] else 0 : found_at]
-    after = text[found_to : text.find(". ", found_to) + 1 or len(text)]
+    before = text[max(0, found_at - 2 * BEFORE) : found_at].rpartition(". ")[2]
+    after, end, _ = text[found_to : found_to + 2 * AFTER].partition(". ")
+    after += end.rstrip()
     if len(before) > BEFORE:
         before = f"…{before[-BEFORE:].partition(' ')[2]}"
     if len(after) > AFTER:
@@ -213,10 +258,5 @@ def evidence_of(text: str, match: re.Match[str]) -> str:
 
 
 def shortened(text: str) -> str:
-    text = clean(text)
+    text = one_line(text)
     return text if len(text) <= LONGEST_EVIDENCE else text[: LONGEST_EVIDENCE - 1] + "…"
-
-
-@functools.cache
-def compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)

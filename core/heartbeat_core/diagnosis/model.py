@@ -54,8 +54,19 @@ class Remedy:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Another cause that the same text can have."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
 class Diagnosis:
-    """A failure that was recognized. ``id`` is stable; ``evidence`` is the part of the text or answer it rests on; ``link`` is a page."""
+    """A failure that was recognized. ``id`` is stable; ``evidence`` is the part of the text or answer it rests on; ``link`` is a page.
+
+    Where the text alone does not decide, ``alternatives`` are less likely causes and ``tell_apart`` says what decides.
+    """
 
     id: str
     title: str
@@ -63,6 +74,8 @@ class Diagnosis:
     evidence: str
     remedies: tuple[Remedy, ...]
     link: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    tell_apart: str = ""
 
     @property
     def known(self) -> bool:
@@ -82,6 +95,8 @@ class Diagnosis:
             "evidence": self.evidence,
             "remedies": [remedy.to_json() for remedy in self.remedies],
             "link": self.link,
+            "alternatives": [{"id": other.id, "title": other.title} for other in self.alternatives],
+            "tell_apart": self.tell_apart or None,
         }
 
 
@@ -98,6 +113,9 @@ class DiagnosisRule:
 
     ``patterns`` are searched in the text, ignoring case, with every run of blanks as one; their named groups fill title, cause and
     remedies. A part in [brackets] is left out where a {word} in it is not known. ``reasons`` are those of google.rpc.ErrorInfo.
+    ``googles`` marks generic words, such as "forbidden": they count only where the text around them shows Google.
+    ``vague`` rules count only where no other matches.
+    ``instead`` names at most two other rules that the same words can stand for, ``tell_apart`` what decides between them.
     """
 
     id: str
@@ -107,6 +125,10 @@ class DiagnosisRule:
     patterns: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     link: str | None = None
+    googles: bool = False
+    vague: bool = False
+    instead: tuple[str, ...] = ()
+    tell_apart: str = ""
 
     def remedies_for(self, words: Words) -> tuple[Remedy, ...]:
         """Return the remedies with these words filled in."""

@@ -84,6 +84,11 @@ def link_billing(words: Words) -> Remedy:
     return Remedy("Link a billing account to the project.", command, changes="who pays for the project", costs=None)
 
 
+def upgrade_billing(words: Words) -> Remedy:
+    del words
+    return Remedy("Upgrade the billing account to a paid one.", page=f"{CONSOLE}/billing", changes="who pays for the project", costs=None)
+
+
 def billing_page(words: Words) -> Remedy:
     page = f"{CONSOLE}/billing/linkedaccount?project={word(words, 'project')}"
     return Remedy("Or link one in the console.", page=page, changes="who pays for the project", costs=None)
@@ -307,6 +312,97 @@ def delete_vm(words: Words) -> Remedy:
     return Remedy("Delete the TPU VM with all data on it.", command, changes="deletes the TPU VM", interactive=True)
 
 
+def describe_vm(words: Words) -> Remedy:
+    command = (
+        "gcloud",
+        "compute",
+        "tpus",
+        "tpu-vm",
+        "describe",
+        word(words, "tpu_name"),
+        project_flag(words),
+        f"--zone={word(words, 'zone')}",
+    )
+    return Remedy("See the VM's state, health, type and runtime.", command)
+
+
+def start_vm(words: Words) -> Remedy:
+    command = (
+        "gcloud",
+        "compute",
+        "tpus",
+        "tpu-vm",
+        "start",
+        word(words, "tpu_name"),
+        project_flag(words),
+        f"--zone={word(words, 'zone')}",
+    )
+    return Remedy("Start it, if it is stopped.", command, changes="starts the TPU VM", costs=True)
+
+
+def ssh_verbose(words: Words) -> Remedy:
+    command = (
+        "gcloud", "compute", "tpus", "tpu-vm", "ssh", word(words, "tpu_name"), project_flag(words), f"--zone={word(words, 'zone')}",
+        "--ssh-flag=-vvv",
+    )  # fmt: skip
+    return Remedy("Connect by hand and let ssh say what it does.", command, changes="may add your key to the VM", interactive=True)
+
+
+def run_on_all(words: Words) -> Remedy:
+    command = (
+        "gcloud", "compute", "tpus", "tpu-vm", "ssh", word(words, "tpu_name"), project_flag(words), f"--zone={word(words, 'zone')}",
+        "--worker=all", f"--command={word(words, 'command')}",
+    )  # fmt: skip
+    return Remedy("Start the program on every host at the same time.", command, changes="runs the command on all hosts", interactive=True)
+
+
+def list_versions(words: Words) -> Remedy:
+    command = ("gcloud", "compute", "tpus", "versions", "list", project_flag(words), f"--zone={word(words, 'zone')}")
+    return Remedy("List the runtimes of the zone.", command)
+
+
+def open_ssh(words: Words) -> Remedy:
+    """Let the hosts of a network reach one another; 10.128.0.0/9 is what a network with automatic subnets uses."""
+    return allow_ssh(words, "default", "10.128.0.0/9", "allow-ssh-between-hosts", "Allow ssh between the hosts of the network.")
+
+
+def create_default_network(words: Words) -> Remedy:
+    return create_network(words, "default")[0]
+
+
+def show_policy(words: Words) -> Remedy:
+    constraint = word(words, "constraint").removeprefix("constraints/")
+    command = ("gcloud", "org-policies", "describe", constraint, project_flag(words), "--effective")
+    return Remedy("See the policy that holds here; only an administrator of the organization changes it.", command)
+
+
+def create_within_policy(words: Words) -> Remedy:
+    """Create the VM as the policy allows: without an external address, or as a shielded VM."""
+    if "vmExternalIpAccess" in words.get("constraint", ""):
+        return create_vm(words, "Create the TPU VM without an external address.", "--internal-ips")
+    return create_vm(words, "Create the TPU VM with secure boot.", "--shielded-secure-boot")
+
+
+def grant_bucket(words: Words) -> Remedy:
+    account = words.get("account")
+    member = f"serviceAccount:{account}" if account else word(words, "principal")
+    command = (
+        "gcloud", "storage", "buckets", "add-iam-policy-binding", f"gs://{word(words, 'bucket')}", f"--member={member}",
+        "--role=roles/storage.objectAdmin",
+    )  # fmt: skip
+    return Remedy("Let the account read and write objects of the bucket.", command, changes="who may use the bucket")
+
+
+def configure_docker(words: Words) -> Remedy:
+    command = ("gcloud", "auth", "configure-docker", word(words, "registry"))
+    return Remedy("Let Docker use gcloud's credentials.", command, changes="~/.docker/config.json", interactive=True)
+
+
+def gcloud_help(words: Words) -> Remedy:
+    command = words.get("gcloud", "gcloud.compute.tpus.tpu-vm").replace(".", " ")
+    return Remedy(f"See what the command takes: {command} --help.")
+
+
 def wait(words: Words) -> Remedy:
     del words
     return Remedy("Wait a minute and try again.")
@@ -345,6 +441,55 @@ def install_pair(words: Words) -> Remedy:
     del words
     command = ("pip", "install", "torch==2.9.*", "torch_xla[tpu]==2.9.*")
     return Remedy("Install versions that match.", command, changes="replaces torch and torch_xla in this Python")
+
+
+def pip(text: str, *packages: str) -> MakeRemedy:
+    """Make the remedy that installs packages into this Python."""
+    remedy = Remedy(text, ("python3", "-m", "pip", "install", *packages), changes="packages in this Python")
+    return lambda words: remedy  # noqa: ARG005  # each remedy is made from words
+
+
+install_jax = pip("Install JAX for TPUs, with the libtpu that it needs.", "-U", "jax[tpu]")
+install_cpu_torch = pip(
+    "Install torch for the CPU; torch_xla brings the TPU.", "torch==2.9.*", "--index-url", "https://download.pytorch.org/whl/cpu"
+)
+install_numpy = pip("Install the older NumPy.", "numpy<2")
+install_vllm = pip("Install vLLM for TPUs in a new virtual environment.", "vllm-tpu")
+upgrade_pip = pip("Bring pip up to date; an old one does not see new wheels.", "-U", "pip")
+
+
+def install_quoted(words: Words) -> Remedy:
+    return pip("Put quotes around it.", words.get("package", "<PACKAGE>"))(words)
+
+
+def show_python(words: Words) -> Remedy:
+    del words
+    return Remedy("See which Python and pip these are.", ("python3", "-m", "pip", "--version"))
+
+
+def install_pip(words: Words) -> Remedy:
+    del words
+    command = ("sudo", "apt-get", "install", "-y", "python3-pip", "python3-venv")
+    return Remedy("Install pip and venv.", command, changes="installs packages")
+
+
+def make_venv(words: Words) -> Remedy:
+    del words
+    return Remedy("Make a virtual environment.", ("python3", "-m", "venv", "tpu"), changes="creates a folder")
+
+
+def shorter_model_len(words: Words) -> Remedy:
+    return Remedy(f"Start the server with --max-model-len={words.get('length') or '4096, or less'}.")
+
+
+def listeners(words: Words) -> Remedy:
+    del words
+    return Remedy("List the programs that listen.", ("sudo", "ss", "-ltnp"))
+
+
+def run_privileged(words: Words) -> Remedy:
+    command = ("docker", "run", "--rm", "--privileged", "--net=host", word(words, "image"))
+    return Remedy("Run the container with the host's devices and network.", command, changes="starts a container")
 
 
 def built_for_you(words: Words) -> Remedy:

@@ -10,6 +10,31 @@ IAP = "https://docs.cloud.google.com/iap/docs/using-tcp-forwarding"
 
 SSH_RULES = (
     DiagnosisRule(
+        "hosts-ssh",
+        "the hosts cannot keep ssh to one another",
+        "The program starts itself on the other hosts over ssh, and their network refuses or drops it[ at {address}]. Usually no firewall "
+        "rule lets port 22 in, or a policy forbids one.",
+        (do.open_ssh, do.run_on_all),
+        (
+            r"\[\d+\] Connection to (?P<address>\S+) closed by remote host",
+            r"\[\d+\] ssh: connect to host",
+            r"packet_write_wait: Connection to (?P<address>\S+) port 22: Broken pipe",
+            r"xla_dist.{0,300}(?:exited with return code \[255\]|port 22: Connection)",
+            r"mpirun.{0,200}ssh: connect to host",
+        ),
+        link=CONNECT,
+        instead=("ssh-lost",),
+        tell_apart="`ssh ADDRESS` from one host to another: if it holds, the other host was busy or has restarted.",
+    ),
+    DiagnosisRule(
+        "ssh-agent",
+        "the ssh agent does not hold gcloud's key",
+        "For several workers gcloud asks the ssh agent for the key; it cannot ask you for a passphrase on each.",
+        ("Start an agent and give it the key: eval $(ssh-agent); ssh-add ~/.ssh/google_compute_engine.",),
+        (r"not added your SSH key to your ssh-agent", r"Could not open a connection to your authentication agent"),
+        link=CONNECT,
+    ),
+    DiagnosisRule(
         "ssh-host-key",
         "the host key has changed",
         "Another machine answers at that address: a TPU VM that was created again, or a man in the middle.",
@@ -46,7 +71,10 @@ SSH_RULES = (
             "Allow ssh: gcloud compute firewall-rules create allow-ssh --allow=tcp:22 --direction=INGRESS (for the VM's network).",
             "Without an external address, use IAP's tunnel: --way iap.",
         ),
-        (r"connect to (?:host|address) (?P<address>\S+) port (?P<port>\d+): (?:Connection|Operation) timed out",),
+        (
+            r"connect to (?:host|address) (?P<address>\S+) port (?P<port>\d+): (?:Connection|Operation) timed out",
+            r"dial tcp (?P<address>[\d.]+):(?P<port>22): i/o timeout",
+        ),
         link=CONNECT,
     ),
     DiagnosisRule(
@@ -60,7 +88,7 @@ SSH_RULES = (
         "ssh-tunnel",
         "the IAP tunnel did not open",
         "The tunnel needs roles/iap.tunnelResourceAccessor and a firewall rule that allows 35.235.240.0/20 on port 22.",
-        ("Find the reason: gcloud compute start-iap-tunnel with --troubleshoot.",),
+        ("Check both with an administrator of the project, then connect again: `heartbeat-tui vms ssh NAME --way iap`.",),
         (r"Error while connecting \[40\d\d:", r"Failed to connect to TPU\.", r"IAP.{0,40}(?:denied|not authorized)"),
         link=IAP,
     ),
@@ -124,7 +152,7 @@ NETWORK_RULES = (
     DiagnosisRule(
         "certificate",
         "the certificate is not trusted",
-        "A proxy between this machine and Google, most likely a company's, presents its own certificate.",
+        "A proxy between this machine and the server, most likely a company's, presents its own certificate.",
         ("Name the company's certificate authority: export REQUESTS_CA_BUNDLE=/path/to/it.pem (gcloud: core/custom_ca_certs_file).",),
         (r"CERTIFICATE_VERIFY_FAILED", r"certificate verify failed", r"invalid path: \S+\.pem", r"TLS CA certificate bundle"),
     ),
@@ -149,6 +177,8 @@ NETWORK_RULES = (
             r"No route to host",
             r"Failed to establish a new connection",
         ),
+        googles=True,
+        vague=True,
     ),
     DiagnosisRule(
         "timed-out",
@@ -156,6 +186,8 @@ NETWORK_RULES = (
         "The service is slow or overloaded, or the connection was lost.",
         (do.wait,),
         (r"Read timed out", r"\bDEADLINE_EXCEEDED\b"),
+        googles=True,
+        vague=True,
     ),
     DiagnosisRule(
         "cut",
@@ -163,6 +195,8 @@ NETWORK_RULES = (
         "The connection ended before the answer was complete.",
         (do.wait,),
         (r"Connection aborted", r"RemoteDisconnected", r"Connection reset by peer", r"IncompleteRead"),
+        googles=True,
+        vague=True,
     ),
     DiagnosisRule("garbled", "the answer is not valid JSON", "A proxy answers in Google's place, or the answer was cut short.", (do.wait,)),
     DiagnosisRule(
@@ -171,6 +205,10 @@ NETWORK_RULES = (
         "Google gives no reason: a missing role, a wrong account or project, or an API that is off.",
         (do.list_accounts, do.list_projects),
         (r"\bPERMISSION_DENIED\b", r"\b403 Forbidden\b"),
+        googles=True,
+        vague=True,
+        instead=("project-denied", "api-disabled"),
+        tell_apart="`gcloud projects describe PROJECT` works with the right account and project; then it is a role or an API.",
     ),
     DiagnosisRule(
         "not-found",
@@ -178,6 +216,8 @@ NETWORK_RULES = (
         "No resource of that name is in that location, or you cannot see it. A new one can take a moment to appear.",
         (do.wait, "Check name, zone and project."),
         (r"\bNOT_FOUND\b", r"\b404 Not Found\b"),
+        googles=True,
+        vague=True,
     ),
     DiagnosisRule(
         "exists",
@@ -185,6 +225,8 @@ NETWORK_RULES = (
         "A resource of that name exists in that location.",
         ("Choose another name, or use the existing one.",),
         (r"\bALREADY_EXISTS\b", r"\b409 Conflict\b"),
+        googles=True,
+        vague=True,
     ),
     DiagnosisRule(
         "google-failed",
@@ -192,8 +234,15 @@ NETWORK_RULES = (
         "The fault is on Google's side and is usually temporary.",
         (do.wait, "Check Google's status page: https://status.cloud.google.com"),
         (
-            r"\b50[0234] (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out)\b",
+            r"\b500 Internal Server Error\b",
+            r"\b502 Bad Gateway\b",
+            r"\b503 Service Unavailable\b",
+            r"\b504 Gateway Time-?out\b",
             r"\bStatusCode\.(?:INTERNAL|UNAVAILABLE)\b",
+            r"Cloud TPU was unable to complete the operation",
+            r"\binternal error (?:has occurred|encountered)",
         ),
+        googles=True,
+        vague=True,
     ),
 )

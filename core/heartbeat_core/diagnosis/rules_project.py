@@ -11,6 +11,67 @@ SETUP = f"{DOCS}/setup-gcp-account"
 
 PROJECT_RULES = (
     DiagnosisRule(
+        "free-trial",
+        "a free trial cannot use Cloud TPU",
+        "The project's billing account is a free trial, which has no TPUs and whose quotas cannot be raised. Credit that is left stays "
+        "after the upgrade.",
+        (do.upgrade_billing, do.list_billing_accounts),
+        (
+            r"free[- ]trial (?:billing )?account",
+            r"free[- ]trial.{0,80}(?:quota|not (?:allowed|available|support)|cannot|can't)",
+            r"(?:cannot|can't|not (?:allowed|available|support)).{0,80}free[- ]trial",
+        ),
+        link="https://docs.cloud.google.com/free/docs/free-cloud-features",
+    ),
+    DiagnosisRule(
+        "org-policy",
+        "an organization policy forbids it[: {constraint}]",
+        "The project belongs to an organization whose policy does not allow what was asked.",
+        (do.show_policy, do.create_within_policy),
+        (
+            r"Constraint '?(?P<constraint>constraints/(?!gcp\.resourceLocations)[\w.]+)'? violated",
+            r"(?:violates|violated|denied by).{0,60}(?P<constraint>constraints/(?!gcp\.resourceLocations)[\w.]+)",
+            r"Operation denied by org policy.{0,80}(?P<constraint>constraints/[\w.]+)?",
+            r"not allowed by organization policy",
+        ),
+        link="https://docs.cloud.google.com/resource-manager/docs/organization-policy/org-policy-constraints",
+    ),
+    DiagnosisRule(
+        "storage-access",
+        "the account may not use the bucket[ {bucket}][: {permission}]",
+        "A TPU VM reads and writes buckets as its service account[, {account}], not as you.",
+        (do.grant_bucket, "The VM's access scopes must cover storage, too: create it with --scopes=cloud-platform."),
+        (
+            r"does not have (?P<permission>storage\.\w+\.\w+) access",
+            r"Permission '?(?P<permission>storage\.\w+\.\w+)'? denied",
+            r"Anonymous caller does not have storage",
+            r"HTTP response code 40[13].{0,240}gs://",
+            r"Permission ?Denied.{0,240}gs://",
+            r"gs://.{0,160}(?:\b403\b|Access ?Denied|Permission denied)",
+        ),
+        link="https://docs.cloud.google.com/tpu/docs/storage-buckets",
+    ),
+    DiagnosisRule(
+        "gcloud-arguments",
+        "gcloud does not know this[: {argument}]",
+        "The command has no such flag, value or subcommand, or lacks one that it needs; older and newer releases differ.",
+        (
+            do.gcloud_help,
+            "To choose from a list, use --filter, such as --filter=zone:us-central1-a.",
+            "Bring gcloud up to date: gcloud components update.",
+        ),
+        (
+            r"\(gcloud[\w.-]*\) unrecognized arguments?: (?P<argument>\S+)",
+            r"\(gcloud[\w.-]*\) Invalid choice: '?(?P<argument>[\w-]+)",
+            r"\(gcloud[\w.-]*\) argument (?P<argument>.{1,60}?): (?:Must be specified|expected|Bad |Invalid|At most|Exactly|not allowed)",
+            r"\(gcloud[\w.-]*\) .{0,60}(?:flag|argument)s? .{0,60}(?:required|not allowed|must be|is not)",
+            r"\(gcloud[\w.-]*\) Missing required argument",
+            r"Invalid value for \[(?P<argument>[\w-]+)\]",
+            r"do not currently have this command group installed",
+        ),
+        vague=True,
+    ),
+    DiagnosisRule(
         "billing-disabled",
         "billing is not enabled for the project",
         "No open billing account is linked to the project, so Google refuses everything that can cost money.",
@@ -18,6 +79,7 @@ PROJECT_RULES = (
         (
             r"requires billing to be enabled(?: on project #?(?P<project>[\w:.-]*\w))?",
             r"billing (?:account )?(?:for project .{1,80} )?(?:is|has been|must be) (?:disabled|closed|not (?:found|open|enabled)|enabled)",
+            r"billing account.{0,60} (?:disabled|closed|delinquent)",
             r"\bBILLING_DISABLED\b",
             r"\bUREQ_PROJECT_BILLING_NOT_FOUND\b",
         ),
@@ -32,6 +94,7 @@ PROJECT_RULES = (
         (
             r"in project (?:764086051850|32555940559) before or it is disabled",
             r"\bprojects/(?:764086051850|32555940559)\b",
+            r"does not match the quota project in your local",
         ),
         link=QUOTA_PROJECT,
     ),
@@ -96,7 +159,7 @@ PROJECT_RULES = (
         (do.grant_act_as,),
         (
             r"does not have access to service account '(?P<service_account>[^' ]+)'",
-            r"(?:iam\.serviceAccounts\.actAs|actAs).{0,120}(?:denied|missing|required)",
+            r"iam\.serviceAccounts\.actAs.{0,120}(?:denied|missing|required)",
             r"(?:denied|missing|required).{0,120}iam\.serviceAccounts\.actAs",
         ),
         (),
@@ -142,6 +205,8 @@ PROJECT_RULES = (
         "Google does not say which. The error is known to be intermittent.",
         (do.wait, do.list_locations),
         (r"Location (?P<zone>[\w-]+) is not found or access is unauthorized",),
+        instead=("project-denied", "api-disabled"),
+        tell_apart="The list of zones: if it has the zone, wait; if it fails itself, its error names the project or the API.",
     ),
     DiagnosisRule(
         "location-policy",
@@ -212,7 +277,7 @@ PROJECT_RULES = (
             r"\bACCESS_TOKEN_TYPE_UNSUPPORTED\b",
             r"problem refreshing (?:your )?(?:the )?(?:current )?auth tokens?",
             r"invalid authentication credentials",
-            r"\bUNAUTHENTICATED\b",
+            r"(?-i:\bUNAUTHENTICATED\b)",
         ),
         ("ACCESS_TOKEN_EXPIRED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
         ADC,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.cloud.errors import CloudError, refusal
-from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_REASON, BY_STATUS, CATALOGUE, compiled, diagnose_exception, diagnose_text
+from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_REASON, BY_STATUS, CATALOGUE, diagnose_exception, diagnose_text
 from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy
+from heartbeat_core.diagnosis.pasted import compiled, needle
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import read_toml
 
 TEXTS: list[tuple[str, str]] = [
     (row["said"], row["id"]) for row in read_toml(Path(__file__).with_name("texts.toml"), must_exist=True)["text"]
 ]
+# What users published, with its source. ``held`` marks the third that was measured after the rules were written for the others.
+PASTED: list[dict[str, Any]] = [json.loads(line) for line in Path(__file__).with_name("pasted.jsonl").read_text("utf-8").splitlines()]
 
 
 def found(text: str, known: Mapping[str, str] | None = None) -> Diagnosis:
@@ -50,6 +54,12 @@ def test_a_known_text_is_explained(text: str, id_: str) -> None:
 def test_colours_line_ends_and_a_log_around_it_do_not_matter(text: str, id_: str) -> None:
     broken = "\x1b[31mERROR:\x1b[0m " + text.replace(" ", "\r\n   ", 3)
     assert found(f"14:03 starting\nall well so far\n{broken}\nTraceback (most recent call last)").id == id_
+
+
+@pytest.mark.parametrize("row", PASTED, ids=lambda row: row["source"])
+def test_what_users_published_is_explained(row: dict[str, Any]) -> None:
+    diagnosis = diagnose_text(row["text"])
+    assert (diagnosis.id if diagnosis else None) == row["id"]
 
 
 @pytest.mark.parametrize(
@@ -107,9 +117,10 @@ def test_what_is_known_from_elsewhere_fills_remedies_but_tells_no_tales() -> Non
 )
 def test_a_vm_without_a_driver_is_made_again_with_the_runtime_that_fits(kind: str, runtime: str) -> None:
     known = {"accelerator_type": kind, "runtime_version": "tpu-ubuntu2204-base"}
-    command = found("No GPU/TPU found, falling back to CPU.", known).remedies[-1].command
-    assert command
-    assert command[-1] == f"--version={runtime}"
+    assert any(
+        command.endswith(shlex.join([f"--version={runtime}"]))
+        for command in commands(found("No GPU/TPU found, falling back to CPU.", known))
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,27 +272,31 @@ def test_no_secret_is_repeated() -> None:
     assert "abcdefghij" not in diagnosis.evidence
 
 
+PROPER = ("-{flag}", "Cloud TPU", "Docker", "Google", "Hugging Face", "OpenBLAS", "Python", "TPU", "VPC")
+
+
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.id)
 def test_an_entry_is_whole(entry: DiagnosisRule) -> None:
     assert [other.id for other in CATALOGUE].count(entry.id) == 1
     assert entry.remedies
     assert not entry.title.endswith(".")
-    assert entry.title[0].islower() or entry.title.startswith(("-{flag}", "Google", "OpenBLAS", "Python", "VPC"))
-    assert entry.cause.endswith(".")
+    assert entry.title[0].islower() or entry.title.startswith(PROPER)
+    assert entry.cause.rstrip("]").endswith(".")
+    assert not entry.tell_apart or (entry.instead and entry.tell_apart.endswith("."))
+    assert len(entry.instead) <= 2
+    assert "delete" not in (entry.remedies_for({})[0].command or ())
     assert entry.link is None or entry.link.startswith("https://")
     for pattern in entry.patterns:
         compiled(pattern)
+        assert len(needle(pattern)) > 2, "the pattern is searched in the whole text"
     for remedy in entry.remedies_for({}):
         assert remedy.text.endswith((".", ":", ']"', "com", "install", "stopped"))
         assert remedy.command is None or all(remedy.command)
 
 
 def test_every_entry_with_a_text_is_tried() -> None:
-    tried = {id_ for _, id_ in TEXTS}
-    assert {entry.id for entry in CATALOGUE} - tried <= {
-        "capacity-or-quota", "cut", "exists", "forbidden", "garbled", "google-failed", "location-policy", "not-found", "project-suspended",
-        "proxy", "reservation", "timed-out", "unreachable",
-    }  # fmt: skip
+    tried = {id_ for _, id_ in TEXTS} | {row["id"] for row in PASTED}
+    assert {entry.id for entry in CATALOGUE if entry.patterns} - tried == set()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,10 @@ WORDS = {
     "billing_account": "0X0X0X-0X0X0X-0X0X0X", "queued_resource": "q", "pid": "1", "denied": "other-project",
     "impersonated_account": "x@llm-dev.iam.gserviceaccount.com",
     "key_account": "x@llm-dev.iam.gserviceaccount.com", "provider": "github", "pool": "ci", "login_config": "login.json",
+    "command": "python3 train.py", "constraint": "constraints/compute.vmExternalIpAccess",
+    "account": "robot@llm-dev.iam.gserviceaccount.com",
+    "bucket": "llm-dev-data", "registry": "us-docker.pkg.dev", "package": "jax[tpu]",
+    "image": "ubuntu:22.04", "length": "5632",
 }  # fmt: skip
 OTHERS = (do.create_project, do.create_service_agent, do.create_service_account, do.link_billing, do.grant_role, do.request_quota)
 

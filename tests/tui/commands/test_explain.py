@@ -59,14 +59,41 @@ def test_a_log_may_come_on_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "\x1b" not in out
 
 
-def test_the_end_of_a_very_long_log_is_looked_at(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_anywhere_in_a_long_log_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    much = b"step 12: all well\n" * 100_000
+    give_stdin(monkeypatch, much + STOCKOUT.encode() + b"\n" + much)
+    assert dispatch(["explain"]) == 0
+    assert "us-east5-a" in capsys.readouterr().out
+
+
+def test_of_a_log_that_is_too_long_the_ends_are_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("heartbeat_core.diagnosis.pasted.LONGEST", 20_000)
     much = b"step 12: all well\n" * 200_000
-    give_stdin(monkeypatch, much + STOCKOUT.encode() + b"\n" + much[:20_000])
+    give_stdin(monkeypatch, much + STOCKOUT.encode() + b"\n" + much[:9_000])
     assert dispatch(["explain"]) == 0
     assert "us-east5-a" in capsys.readouterr().out
     give_stdin(monkeypatch, much)
     assert dispatch(["explain"]) == 3
-    assert "Only its first and last 100,000 characters were read" in capsys.readouterr().out
+    assert "Only its first and last 10,000 characters were read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_what_powershell_writes_is_read(encoding: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    give_stdin(monkeypatch, f"creating…\r\n{STOCKOUT}\r\n".encode(encoding))
+    assert dispatch(["explain"]) == 0
+    assert "us-east5-a" in capsys.readouterr().out
+
+
+def test_an_ambiguous_text_has_alternatives(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "ERROR: (gcloud.compute.tpus.tpu-vm.ssh) [/usr/bin/ssh] exited with return code [255]."
+    assert dispatch(["explain", "--json", text]) == 0
+    diagnosis = json.loads(capsys.readouterr().out)["diagnosis"]
+    assert [set(other) for other in diagnosis["alternatives"]] == [{"id", "title"}] * 2
+    assert diagnosis["tell_apart"]
+    dispatch(["explain", text])
+    out = capsys.readouterr().out
+    assert f"perhaps   {diagnosis['alternatives'][0]['title']}" in out
+    assert "which     " in out
 
 
 @pytest.mark.parametrize("arguments", [["--json", STOCKOUT], [*STOCKOUT.split(), "--json"]])
@@ -74,7 +101,7 @@ def test_json_carries_it_all(arguments: list[str], capsys: pytest.CaptureFixture
     assert dispatch(["explain", *arguments]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["schema"], answer["known"], answer["diagnosis"]["id"]) == (1, True, "stockout")
-    assert set(answer["diagnosis"]) == {"id", "title", "cause", "evidence", "remedies", "link"}
+    assert set(answer["diagnosis"]) == {"id", "title", "cause", "evidence", "remedies", "link", "alternatives", "tell_apart"}
     assert answer["diagnosis"]["remedies"][0]["command"][0] == "gcloud"
 
 

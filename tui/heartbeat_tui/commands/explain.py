@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
 
 SCHEMA = 1
-CHUNK = 1_000_000  # bytes
+CHUNK = 1 << 20  # bytes; even, so that UTF-16 is not cut within a character
 WIDTH = 100
 INDENT = " " * 10
 
@@ -24,8 +24,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "explain",
         help="explain an error message and what fixes it",
-        description="Find an error message of gcloud, Google Cloud, libtpu, torch_xla or JAX in the catalogue. Nothing is sent anywhere. "
-        "Exit 0 where it is known, else 3.",
+        description="Find an error message of gcloud, Google Cloud, ssh, pip, Docker, libtpu, torch_xla, JAX or vLLM in the catalogue. "
+        "Nothing is sent anywhere. Exit 0 where it is known, else 3.",
     )
     parser.add_argument("--json", action="store_true", help="print one object: schema, known, diagnosis")
     parser.add_argument("text", nargs=argparse.REMAINDER, metavar="TEXT", help="the message, or a command; without it: what comes on stdin")
@@ -34,7 +34,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain one text; return 0 where the catalogue knows it, 3 otherwise. Raise HeartbeatError where there is none."""
-    from heartbeat_core.diagnosis.diagnose import LONGEST, diagnose_text
+    from heartbeat_core.diagnosis.diagnose import diagnose_text
+    from heartbeat_core.diagnosis.pasted import LONGEST
 
     words: list[str] = args.text
     as_json = args.json or words[-1:] == ["--json"]  # the rest of the line is the text, but that one is meant for us
@@ -63,13 +64,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_stdin() -> str:
-    """Read stdin; of a very long log keep the two ends, with the command and the error."""
+    """Read stdin; of a log that is too long keep the two ends, with the command and the error."""
+    from heartbeat_core.diagnosis.pasted import LONGEST, decode
+
     if sys.stdin.isatty():
         print("Paste the text, then press Ctrl-D on a line of its own.", file=sys.stderr)
-    first, last = sys.stdin.buffer.read(CHUNK), b""
+    first, last = sys.stdin.buffer.read(LONGEST), b""
     while more := sys.stdin.buffer.read(CHUNK):
-        last = (last + more)[-CHUNK:]
-    return (first + last).decode("utf-8", "replace")
+        last = (last + more)[-LONGEST:]
+    return decode(first + last)
 
 
 def known_words() -> dict[str, str]:
@@ -99,6 +102,10 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         notes += [f"fill in {', '.join(fix.missing)}"] if fix.missing else []
         if notes:
             print(f"{INDENT}({'; '.join(notes)})")
+    for number, other in enumerate(diagnosis.alternatives):
+        show("perhaps" if number == 0 else "", f"{other.title} ({other.id})")
+    if diagnosis.tell_apart:
+        show("which", diagnosis.tell_apart)
     if diagnosis.link:
         show("more", diagnosis.link)
 
