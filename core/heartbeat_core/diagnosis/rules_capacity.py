@@ -55,6 +55,7 @@ CAPACITY_RULES = (
             rf"Quota '(?P<quota_id>[\w-]+)' exhausted\.? Limit:? (?P<limit>[\d.]+)(?: in {PLACE})?",
             rf"Quota limit '(?P<quota_id>[\w-]+)(?:,[\w-]+)*' has been exceeded\.?(?: Limit: (?P<limit>[\d.]+)[\d.,]*)?(?: in {PLACE})?",
             r"Quota '(?P<quota_id>[\w-]+)' exceeded",
+            r"Quota (?:exceeded|exhausted) for '?(?P<quota_id>TPU\w+)",
             r"Insufficient (?:project|regional)? ?quota to satisfy (?:the )?request",
         ),
         ("RESOURCE_QUOTA_EXCEEDED",),
@@ -100,6 +101,13 @@ CAPACITY_RULES = (
             r"The requested zone \"(?P<zone>[\w-]+)\" is not supported",
         ),
         link=ZONES,
+    ),
+    DiagnosisRule(
+        "reservation",
+        "there is no such reservation",
+        "A reserved TPU needs a reservation of the project in that zone and of that type.",
+        ("Omit --reserved, or ask Google for a reservation.",),
+        (r"reservation .{0,120}(?:not found|does not exist)",),
     ),
     DiagnosisRule(
         "tpu-node",
@@ -190,12 +198,5 @@ CAPACITY_RULES = (
         vague=True,
         instead=("hbm-full", "capacity-or-quota"),
         tell_apart="From a program on the TPU it means the TPU's memory; from gcloud or an API, a quota or capacity.",
-    ),
-    DiagnosisRule(
-        "reservation",
-        "there is no such reservation",
-        "A reserved TPU needs a reservation of the project in that zone and of that type.",
-        ("Omit --reserved, or ask Google for a reservation.",),
-        (r"reservation .{0,120}(?:not found|does not exist)",),
     ),
 )

@@ -264,6 +264,16 @@ PACKAGE_RULES = (
 
 VAGUE_RULES = (
     DiagnosisRule(
+        "tpu-not-initialized",
+        "the TPU could not be initialized",
+        "The reason follows in the same line or above it, and the catalogue does not know it.",
+        ("See whether the VM has chips, and which process has them: heartbeat-tui chips.", do.describe_vm),
+        (r"Unable to initialize backend 'tpu'", r"TPU initialization failed", r"Failed to initialize TPU system"),
+        vague=True,
+        instead=("no-driver", "chip-busy"),
+        tell_apart="No device in /dev/accel* and /dev/vfio means the runtime; with devices, another process or another libtpu.",
+    ),
+    DiagnosisRule(
         "engine-failed",
         "the model server did not start",
         "This line is only the end. The reason stands above it, in the first traceback of EngineCore.",
