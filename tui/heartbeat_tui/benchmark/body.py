@@ -14,10 +14,10 @@ from heartbeat_core.benchmark.report import explain_gap
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
-from heartbeat_tui.benchmark.text import badge_of, check_words, findings
+from heartbeat_tui.benchmark.text import badge_of, check_words, doing, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, styled
+from heartbeat_tui.widgets.text import Lines, LiveLines, sentence, styled
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
@@ -32,7 +32,7 @@ def box(report: Report | None, counted: str) -> list[Content]:
     if report is None:
         return [styled("not measured yet", "quiet")]
     if report.iteration_ns is None:
-        return [styled((report.ending.title or "no reading") if report.ending else "measuring …", "quiet")]
+        return [styled((report.ending.title or "no reading") if report.ending else waiting_words(report), "quiet")]
     rate = format_rate(report.flops_per_s) if report.flops_per_s else ""
     word, style = badge_of(report)
     return [
@@ -40,6 +40,11 @@ def box(report: Report | None, counted: str) -> list[Content]:
         styled(counted, "quiet"),
         Content.assemble(f"{'would need ' if report.verdict.kind == 'impossible' else ''}{rate}   ", styled(word, style)),
     ]
+
+
+def waiting_words(report: Report) -> str:
+    """Return what a run does while it has no figure."""
+    return f"{sentence(doing(report))[:-1]} …"
 
 
 def handbook_counted(report: Report | None) -> str:
@@ -76,7 +81,8 @@ class MethodsView(Container):
         left.border_title, right.border_title = "handbook's method", "synchronized"
         left.set_lines(box(clocks.handbook, handbook_counted(clocks.handbook)))
         right.set_lines(box(clocks.synchronized, synchronized_counted(clocks.synchronized)))
-        why = explain_gap(clocks.handbook, clocks.synchronized) if clocks.handbook else BEFORE
+        read = clocks.handbook is not None and clocks.handbook.handbook is not None
+        why = explain_gap(clocks.handbook, clocks.synchronized) if clocks.handbook and read else BEFORE
         self.query_one("#clocks-why", Lines).set_lines([styled(why, "plain")])
 
 
@@ -269,6 +275,7 @@ class RunBody(Container):
             median_ns=report.statistics.median_ns if report.statistics else None,
             p95_ns=dict(report.statistics.quantiles).get(0.95) if report.statistics else None,
             chips=chip_line(report),
+            empty=waiting_words(report) if report.ending is None else "Nothing was measured.",
         )
 
 

@@ -108,13 +108,14 @@ class LatencyChart(Chart):
         median_ns: float | None,
         p95_ns: float | None = None,
         chips: str = "",
+        empty: str = "",
     ) -> None:
         """Draw the run; ``chips`` is what they measure now, in a line."""
 
         def make(width: int, height: int) -> ChartSpec | None:
             return latency_of(chart, width, height, steady_only=steady_only, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
 
-        self.draw(make, title=TITLE, subtitle=chips)
+        self.draw(make, title=TITLE, subtitle=chips, empty=empty)
 
 
 class OverlayChart(Chart):
