@@ -21,7 +21,6 @@ from heartbeat_core.errors import HeartbeatError
 END_LIMIT_S = 5.0  # from SIGTERM to SIGKILL
 # Colours, titles and cursor movements, then what is left of controls: none of them may reach the screen.
 CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-BILLING = ("gcloud", "billing")
 SIGN_IN = (("gcloud", "init"), ("gcloud", "auth"))
 
 Way = Literal["run", "terminal", "copy"]
@@ -36,12 +35,10 @@ class FixMode:
 
 
 def fix_mode(remedy: Remedy, *, emulated: bool = False) -> FixMode:
-    """Return how a fix is run. Linking billing is left to the user; against an emulator only gcloud runs, without signing in."""
+    """Return how a fix is run; against an emulator only gcloud runs, without signing in."""
     command = remedy.command
     if command is None:
         return FixMode("copy", "There is no command to run.")
-    if command[:2] == BILLING and remedy.changes:
-        return FixMode("copy", "It changes who pays: copy the command and run it yourself.")
     if emulated and command[0] != "gcloud":
         return FixMode("copy", "The demo changes nothing on this machine.")
     if emulated and command[:2] in SIGN_IN:

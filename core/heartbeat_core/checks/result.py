@@ -138,7 +138,8 @@ class CheckReport:
             return "ready"
         if self.ready is None:
             return "could not tell"
-        return f"{self.steps_left} step{'s' * (self.steps_left != 1)} left"
+        least = "at least " if any(result.status == "blocked" for result in self.results) else ""
+        return f"{least}{self.steps_left} step{'s' * (self.steps_left != 1)} left"
 
     def to_json(self) -> dict[str, Any]:
         return {

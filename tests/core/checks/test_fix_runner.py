@@ -88,7 +88,7 @@ def test_a_command_on_the_terminal_gives_its_code() -> None:
         (do.enable_api(WORDS), "run", "run"),
         (do.login({}), "terminal", "copy"),
         (do.init({}), "terminal", "copy"),
-        (do.link_billing(WORDS), "copy", "copy"),
+        (do.link_billing(WORDS), "run", "run"),
         (do.list_billing_accounts({}), "run", "run"),
         (do.billing_page(WORDS), "copy", "copy"),
         (do.wait({}), "copy", "copy"),

@@ -32,8 +32,8 @@ def test_ready_is_said_only_where_nothing_failed_and_nothing_is_open(statuses: l
     ("statuses", "following", "headline"),
     [
         (("pass", "warn", "not_applicable"), None, "ready"),
-        (("unknown", "blocked", "fail", "fail"), "quota.2", "2 steps left"),
-        (("blocked", "fail"), "quota.1", "1 step left"),
+        (("unknown", "blocked", "fail", "fail"), "quota.2", "at least 2 steps left"),
+        (("blocked", "fail"), "quota.1", "at least 1 step left"),
         (("pass", "blocked", "unknown"), "quota.2", "could not tell"),
         (("blocked",), None, "could not tell"),
     ],

@@ -69,7 +69,7 @@ async def test_it_runs_as_shown_and_the_check_is_watched_until_it_turns(
         assert "✓ done. The check passes: Cloud Quotas API is on" in words
         assert fake.runner.rounds == [None, ("api.cloudquotas",), ("api.cloudquotas",)]
         await stage.press("escape")
-        assert "● 2 steps left" in stage.text()
+        assert "● at least 2 steps left" in stage.text()
 
 
 async def test_a_remedy_that_fails_says_so_and_nothing_is_watched(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
@@ -99,23 +99,25 @@ async def test_it_can_be_cancelled(readiness: Open, survey: Survey, answers: tup
         assert "checks" in stage.text()
 
 
-async def test_billing_is_only_ever_copied(readiness: Open) -> None:
-    async with readiness() as stage:
-        await stage.press("f")
+async def test_one_step_leads_to_the_next_with_what_was_found(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    listing = (
+        "print('ACCOUNT_ID            NAME  OPEN'); print('0X0X0X-0X0X0X-0X0X0X  Old   False'); print('0123AB-4567CD-89EF01  Mine  True')"
+    )
+    listed = Remedy("List them.", (sys.executable, "-c", listing))
+    link = Remedy("Link one.", (sys.executable, "-c", OWN, "<BILLING_ACCOUNT>", "0"), changes="who pays for the project", costs=None)
+    async with readiness(survey(mended_by(answers, listed, link))) as stage:
+        await stage.press("down", "f", "enter")
         words = stage.words()
-        assert "It changes who pays" in words
-        assert "Run it" not in words
-        await stage.press("enter", "y")
-        assert "Do it" not in stage.words()
-        assert stage.app.clipboard == "gcloud billing projects link llm-dev '--billing-account=<BILLING_ACCOUNT>'"
-        await stage.press("tab")
-        assert "2 of 2" in stage.text()
-        assert "console.cloud.google.com/billing" in stage.words()
+        assert "2 of 2 Link one." in words
+        assert "0123AB-4567CD-89EF01 Mine True" in words  # what was listed stays, to choose from
+        assert stage.app.screen.query_one(Input).value == "0123AB-4567CD-89EF01"
+        await stage.press("enter")
+        assert "argument: 0123AB-4567CD-89EF01" in stage.words()
 
 
 async def test_quota_is_asked_for_with_an_address_and_a_reason(readiness: Open) -> None:
     async with readiness() as stage:
-        await stage.press("down", "down", "down", "down", "down", "f")
+        await stage.press(*["down"] * 7, "f")
         assert "1 of 2 Request the quota" in stage.words()
         assert len(stage.app.screen.query(Input)) == 2
         await stage.press("enter")
@@ -201,7 +203,7 @@ async def test_in_a_demo_gcloud_really_turns_a_check(readiness: Open, tmp_path: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with closing(RunnerFactory(Settings(), {}, demo="no-tpu-api", speed=20.0)) as surveyor:
         async with readiness(surveyor, delays=(0.2,) * 50) as stage:
-            assert "● 1 step left" in stage.text()
+            assert "● at least 1 step left" in stage.text()
             assert "gcloud services enable tpu.googleapis.com" in stage.details()
             await stage.press("f")
             assert "against the emulator" in stage.words()

@@ -28,34 +28,42 @@ def all_pass(answers: tuple[Result, ...]) -> tuple[Result, ...]:
 async def test_one_glance_says_what_is_missing_and_what_is_next(readiness: Open, size: tuple[int, int]) -> None:
     async with readiness(size=size) as stage:
         shown = stage.text()
-        assert "● 3 steps left for v6e-1 in us-central1-b, on demand" in shown
+        assert "● at least 3 steps left for v6e-1 in us-central1-b, on demand · 1 check waits" in shown
         assert "as you@example.com" in shown
         assert "project llm-dev (from gcloud configuration default)" in shown
-        assert "▸ ✓ this machine" in shown
-        assert "Python 3.11.7" not in shown
         line = next(line for line in shown.splitlines() if "✗ billing" in line)
         assert "➤ ✗ billing" in line
         assert "next" in line
         assert max(map(len, shown.splitlines())) <= size[0]
 
 
-async def test_what_is_in_order_is_folded_and_can_be_unfolded(readiness: Open) -> None:
+async def test_groups_are_open_as_far_as_they_fit_the_worst_first(readiness: Open) -> None:
+    async with readiness(size=(120, 40)) as stage:
+        assert "▸" not in stage.text()  # there is room for all
+    async with readiness(size=(120, 22)) as stage:
+        shown = stage.text()
+        assert "▾ ✗ project and APIs" in shown
+        assert "✓ exists" in shown  # the group with failures is open as a whole
+        assert "▸ ✓ this machine" in shown
+
+
+async def test_a_group_can_be_folded_and_unfolded(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("home")
         assert "host.python" in stage.text()  # in the details of the section
-        await stage.press("right")
-        assert "▾ ✓ this machine" in stage.text()
         assert "– chips" in stage.text()
         await stage.press("left")
         assert "▸ ✓ this machine" in stage.text()
+        await stage.press("right")
+        assert "▾ ✓ this machine" in stage.text()
         await stage.press("enter", "enter")
-        assert "▸ ✓ this machine" in stage.text()
+        assert "▾ ✓ this machine" in stage.text()
 
 
-async def test_ready_says_so(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+async def test_ready_says_so_and_leads_to_the_creation(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     async with readiness(survey(all_pass(answers))) as stage:
-        assert "✓ ready for v6e-1 in us-central1-b, on demand" in stage.text()
-        assert "▾" not in stage.text()
+        assert "✓ ready for v6e-1 in us-central1-b, on demand · n creates the TPU VM" in stage.text()
+        assert "Next" in stage.offered()
 
 
 async def test_what_cannot_be_told_is_no_yes(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
@@ -79,7 +87,7 @@ async def test_answers_stream_in_as_they_come(readiness: Open, survey: Survey) -
         assert "2 pending" in shown
         fake.runner.gate.set()
         await stage.settle()
-        assert "● 3 steps left" in stage.text()
+        assert "● at least 3 steps left" in stage.text()
 
 
 async def test_details_say_what_was_asked_as_whom_when_and_what_mends_it(readiness: Open) -> None:
@@ -135,13 +143,22 @@ async def test_the_row_pointed_at_stays_while_others_come_and_go(readiness: Open
         assert "✗ billing" not in stage.text()
         assert stage.pane.row is not None
         assert stage.pane.row.key == before.key
-        assert "● 2 steps left" in stage.text()
+        assert "● at least 2 steps left" in stage.text()
 
 
 async def test_the_command_is_copied_as_it_would_be_typed(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("down", "y")
         assert stage.app.clipboard == "gcloud services enable cloudquotas.googleapis.com --project=llm-dev"
+
+
+async def test_all_fixes_are_gone_through_in_an_order_that_works(readiness: Open) -> None:
+    async with readiness() as stage:
+        await stage.press("F")
+        assert "1 of 4 Link a billing account" in stage.words()
+        await stage.press("tab")
+        assert "2 of 4" in stage.words()
+        assert "gcloud services enable cloudquotas.googleapis.com" in stage.words()
 
 
 async def test_the_filter_finds_words_of_checks_and_statuses(readiness: Open) -> None:
@@ -184,7 +201,7 @@ async def test_another_pane_does_not_stop_the_checks(readiness: Open, survey: Su
         await stage.settle()
         assert not fake.runner.cancelled
         await stage.press("1")
-        assert "● 3 steps left" in stage.text()
+        assert "● at least 3 steps left" in stage.text()
 
 
 async def test_leaving_ends_the_checks_under_way(readiness: Open, survey: Survey) -> None:
@@ -268,7 +285,7 @@ async def test_a_target_that_makes_no_sense_is_not_taken(readiness: Open, survey
     async with readiness(fake) as stage:
         await stage.press("t")
         await stage.type("nowhere")
-        assert "A zone is written like us-central1-b." in stage.text()
+        assert "A zone is written like us-central1-b or us-south1-ai1b." in stage.words()
         assert "Correct 1 field first." in stage.text()
         await stage.press("enter")
         assert len(fake.runners) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from heartbeat_tui.controller import Controller
 if TYPE_CHECKING:
     from textual.app import App
 
+    from heartbeat_core.checks.fix_plan import FixStep
     from heartbeat_core.checks.result import Result
     from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.checks.fix_dialog import FixDialog
@@ -86,14 +87,20 @@ class ChecksController(Controller):
     # -- fixes
 
     async def show_fix(self, result: Result) -> None:
-        """Show the fix of a check, which is run where that is confirmed."""
+        """Show the fixes of a check, one of which is run where that is confirmed."""
+        from heartbeat_core.checks.fix_plan import FixStep
+
+        await self.show_fixes(tuple(FixStep(result, remedy) for remedy in result.remedies))
+
+    async def show_fixes(self, steps: Sequence[FixStep]) -> None:
+        """Show fixes one after the other; each is run where that is confirmed."""
         from heartbeat_core.emulator.process import command_environ
         from heartbeat_tui.checks.fix_dialog import FixDialog
 
         checklist = self.monitor.checklist()
         endpoint = checklist.endpoint if checklist else None
         self.fix_dialog = FixDialog(
-            result,
+            steps,
             command_environ(endpoint),
             run_in_terminal=self.run_fix_in_terminal,
             on_end=self.fix_ended,
@@ -116,7 +123,7 @@ class ChecksController(Controller):
 
     def fix_ended(self, check_id: str, code: int) -> None:
         """Watch the check until it passes, which may take minutes."""
-        if code == 0:
+        if code == 0 and check_id:
             self.start_check(partial(self.monitor.watch, check_id))
 
     # -- leaving

@@ -1,8 +1,9 @@
-"""The dialog of a fix: the exact command, what it changes and costs, and its output once it is confirmed."""
+"""The dialog of fixes: each exact command, what it changes and costs, and its output once it is confirmed; then the next step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
+from heartbeat_core.checks.fix_plan import follows
 from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
 from heartbeat_tui.checks.text import STATUS_STYLES, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
@@ -19,6 +21,7 @@ from heartbeat_tui.widgets.text import Lines, styled, styled_line
 if TYPE_CHECKING:
     from textual.content import Content
 
+    from heartbeat_core.checks.fix_plan import FixStep
     from heartbeat_core.checks.result import Result
     from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_tui.checks.monitor import Checklist
@@ -30,6 +33,13 @@ EXAMPLES = {
     "<BILLING_ACCOUNT>": "0123AB-4567CD-89EF01",
     "<PROJECT>": "the id of the project",
     "<VALUE>": "how much",
+    "<SOURCE_RANGE>": "203.0.113.7/32",
+    "<QUEUED_RESOURCE>": "its name",
+}
+# What the output of a step may hold for the next one.
+CARRIED = {
+    "<BILLING_ACCOUNT>": re.compile(r"\b([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})\b.*\bTrue\b"),  # an open account
+    "<QUEUED_RESOURCE>": re.compile(r"^(\S+)\s.*\b(?:SUSPENDED|FAILED)\b"),
 }
 MakeRun = Callable[..., FixRun]
 RunInTerminal = Callable[[tuple[str, ...], dict[str, str], str], object]  # command, environment, id of the check
@@ -37,7 +47,7 @@ OnEnd = Callable[[str, int], object]  # id of the check, exit code
 
 
 class FixDialog(CommandScreen):
-    """Shows a command, and runs exactly that once it is confirmed."""
+    """Shows a command, and runs exactly that once it is confirmed; then shows the next one, with what the output says for it."""
 
     DEFAULT_CSS = """
     FixDialog .fix-row { height: auto; }
@@ -48,6 +58,7 @@ class FixDialog(CommandScreen):
     FixDialog #fix-blanks { height: auto; margin-top: 1; }
     FixDialog .fix-label-wide { width: 16; }
     FixDialog.-running #fix-blanks, FixDialog.-running #fix-how { display: none; }
+    FixDialog.-listed #output { display: block; max-height: 8; }
     FixDialog #fix-state { margin-top: 1; }
     """
     DONE = "done"
@@ -62,7 +73,7 @@ class FixDialog(CommandScreen):
 
     def __init__(
         self,
-        result: Result,
+        steps: Sequence[FixStep],
         environ: dict[str, str],
         *,
         run_in_terminal: RunInTerminal,
@@ -71,12 +82,12 @@ class FixDialog(CommandScreen):
         make_run: MakeRun = FixRun,
     ) -> None:
         super().__init__()
-        self.result, self.environ, self.emulated, self.make_run = result, environ, emulated, make_run
+        self.steps, self.environ, self.emulated, self.make_run = tuple(steps), environ, emulated, make_run
         self.run_in_terminal, self.on_end = run_in_terminal, on_end
         self.number = 0
         self.values: dict[str, str] = {}
         self.code: int | None = None
-        self.status: str = result.status
+        self.status: str = self.result.status
         self.status_line: Content = styled("", "plain")
 
     def compose(self) -> ComposeResult:
@@ -103,8 +114,12 @@ class FixDialog(CommandScreen):
     # -- what is shown
 
     @property
+    def result(self) -> Result:
+        return self.steps[self.number].result
+
+    @property
     def fix(self) -> Remedy:
-        return self.result.remedies[self.number]
+        return self.steps[self.number].remedy
 
     @property
     def ready(self) -> Remedy:
@@ -132,7 +147,7 @@ class FixDialog(CommandScreen):
         await self.draw_keys()
 
     def draw(self) -> None:
-        fix, many = self.ready, len(self.result.remedies)
+        fix, many = self.ready, len(self.steps)
         counted = f"{self.number + 1} of {many}  " if many > 1 else ""
         show = self.query_one
         show("#fix-text", Lines).set_lines(
@@ -164,8 +179,8 @@ class FixDialog(CommandScreen):
             if self.way != "copy":
                 wanted.append(("enter", "Run it", "run"))
             wanted.append(("y", "Copy", "copy"))
-            if len(self.result.remedies) > 1:
-                wanted.append(("tab", "Another way", "another(1)"))
+            if len(self.steps) > 1:
+                wanted.append(("tab", "Next fix", "another(1)"))
         wanted.append(("escape", "Cancel" if self.state == "running" else "Close", "close"))
         await keys.remove_children()
         await keys.mount(*(KeyButton(*each) for each in wanted))
@@ -204,11 +219,11 @@ class FixDialog(CommandScreen):
         """Go to the next field, from the last one to the next fix."""
         fields = list(self.query(Input))
         index = fields.index(self.focused) + by if isinstance(self.focused, Input) else len(fields)
-        if 0 <= index < len(fields) or len(self.result.remedies) == 1:
+        if 0 <= index < len(fields) or len(self.steps) == 1:
             if fields:
                 fields[index % len(fields)].focus()
             return
-        self.number = (self.number + by) % len(self.result.remedies)
+        self.number = (self.number + by) % len(self.steps)
         self.say("", "plain")
         await self.show_fix()
 
@@ -230,13 +245,35 @@ class FixDialog(CommandScreen):
             self.run_in_terminal(command, self.environ, self.result.id)
             return
         self.set_focus(None)
+        self.output.clear()
         await self.begin(self.make_run(command, self.line, self.environ))
 
     async def on_command_screen_over(self, event: CommandScreen.Over) -> None:
-        """Post the end of the command, so that the check is watched."""
+        """Post the end of the command, so that the check is watched; show the next step, if one follows."""
         self.code = event.code
-        if event.code is not None:
+        if event.code is not None and self.fix.changes:
             self.on_end(self.result.id, event.code)
+        if event.code == 0 and self.goes_on():
+            await self.go_on()
+
+    def goes_on(self) -> bool:
+        """Return whether the next fix is a further step, not another way to fix the same check."""
+        if self.number + 1 >= len(self.steps):
+            return False
+        following = self.steps[self.number + 1]
+        return not self.fix.changes or following.result is not self.result or follows(following.remedy)
+
+    async def go_on(self) -> None:
+        listed = not self.fix.changes
+        for place, pattern in CARRIED.items():
+            found = next((match[1] for line in self.output if (match := pattern.search(line))), None)
+            if found:
+                self.values.setdefault(place, found)
+        self.number, self.state, self.code = self.number + 1, "shown", None
+        self.remove_class("-running")
+        self.set_class(listed, "-listed")  # what was listed is there to choose from
+        await self.show_fix()
+        self.say("✓ done. The next step:", "ok")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -142,6 +142,7 @@ class CheckMonitor:
                 due = self.due(check_id, waited) if tries else (check_id,)
                 after += due != (check_id,)
                 if not due or after > MOST_AFTER:
+                    self.check_other_apis(check_id)
                     return
                 self.watched = Watch(check_id, tries, delay_s)
                 self.news()
@@ -162,6 +163,12 @@ class CheckMonitor:
             return (check_id,)
         found = runner.report().results
         return tuple(result.id for result in found if result.id in waited and result.status == "unknown")
+
+    def check_other_apis(self, check_id: str) -> None:
+        """Check the other APIs once: one command may have enabled them too."""
+        apis = [result for result in self.runner.report().results if result.group == "api"] if self.runner else []
+        if check_id.startswith("api.") and any(result.status in ("fail", "warn") for result in apis):
+            self.ask(tuple(result.id for result in apis))
 
     # -- options of the target
 

@@ -48,16 +48,17 @@ class ReadinessPane(ListPane):
     """
     PANEL = "#checks-panel"
     MAY_BE_SOUGHT = "words of a check, or fail"
-    SPARE: ClassVar[tuple[str, ...]] = ("seek", "ask_all", "ask_group", "copy")
+    SPARE: ClassVar[tuple[str, ...]] = ("seek", "next", "ask_group", "ask_all", "copy", "ask")
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "back", "Back", "back to the checks"),
         key("f", "fix", "Fix …", "show the fix of this check, and run it once you confirm"),
+        key("F", "fix_all", "Fix all …", "go through all fixes in an order that works, and run each that you confirm"),
         key("y", "copy", "Copy", "copy the command of the fix"),
         key("r", "ask", "Re-check", "run this check again"),
         key("ctrl+r", "ask_group", "Group", "run all checks of this group again"),
         key("R", "ask_all", "All", "run all checks again"),
         key("s", "stop", "Stop", "stop the checks", show=False),
-        key("n", "next", "Next", "go to the next step", show=False),
+        key("n", "next", "Next", "go to the next step; once all is ready, create the TPU VM"),
         key("t", "target", "Target …", "choose project, zone, accelerator, runtime and provisioning model"),
         key("slash", "seek", "Filter", "show only the checks with these words"),
     ]
@@ -112,7 +113,7 @@ class ReadinessPane(ListPane):
             self.remove_class("-details")  # of a check that is no more
             self.query_one("#checks-problem", Lines).set_lines([styled_line(line) for line in problem_lines(self.problem)])
         if self.checklist is not None and self.checklist.checks:
-            self.list.show(rows_of(self.checklist, self.folds, self.sought))
+            self.list.show(rows_of(self.checklist, self.folds, self.sought, self.list.size.height))
             self.draw_details()
 
     def draw_details(self) -> None:
@@ -152,6 +153,7 @@ class ReadinessPane(ListPane):
     def offered(self) -> dict[str, bool]:
         if self.checklist is None:  # there is nothing yet to act on
             return {**dict.fromkeys(self.OWN, False), "ask_all": self.list is not None}
+        from heartbeat_core.checks.fix_plan import all_steps
         from heartbeat_tui.checks.text import command_of
 
         row, result = self.row, self.result
@@ -163,7 +165,8 @@ class ReadinessPane(ListPane):
             "ask": bool(row and row.check),
             "ask_group": row is not None,
             "stop": self.checklist.busy or self.checklist.watch is not None,
-            "next": self.checklist.report.next is not None,
+            "fix_all": bool(all_steps(self.checklist.report)),
+            "next": self.checklist.report.next is not None or bool(self.checklist.report.ready),
             "seek": self.seeker is None and not opened,
         }
 
@@ -193,6 +196,12 @@ class ReadinessPane(ListPane):
         if self.result is not None:
             await self.controller.show_fix(self.result)
 
+    async def action_fix_all(self) -> None:
+        from heartbeat_core.checks.fix_plan import all_steps
+
+        if self.checklist is not None:
+            await self.controller.show_fixes(all_steps(self.checklist.report))
+
     def action_copy(self) -> None:
         from heartbeat_tui.checks.text import command_of
 
@@ -217,7 +226,11 @@ class ReadinessPane(ListPane):
     def action_stop(self) -> None:
         self.controller.stop()
 
-    def action_next(self) -> None:
+    async def action_next(self) -> None:
+        if self.checklist is not None and self.checklist.report.ready and not self.checklist.busy:
+            await self.app.switch_mode("vms")
+            self.app.call_later(self.app.run_action, "screen.new")
+            return
         following = self.checklist.report.next if self.checklist else None
         if self.list is not None and following is not None:
             self.list.point_at_key(following.id)

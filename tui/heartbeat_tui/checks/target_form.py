@@ -22,9 +22,11 @@ FIELDS = (
     Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
     Field("runtime_version", "runtime", "the image of the TPU VM"),
     Field("provisioning", "provisioning", "on demand, spot (preemptible) or reserved", PROVISIONING),
-    Field("service_account", "service account", "empty: one that holds TPU Admin"),
+    Field("service_account", "service account", "empty: Compute Engine's default"),
+    Field("external_ip", "external IP", "no: reached through a tunnel", ("yes", "no")),
+    Field("network", "network", "the network that the TPU VM joins"),
 )
-OPTIONAL = ("service_account",)
+OPTIONAL = ("service_account", "network")
 PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 RUNTIME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -33,7 +35,7 @@ LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerat
 
 def texts_of(target: Target) -> dict[str, str]:
     """Return the texts of the fields for a target."""
-    return {field.name: getattr(target, field.name).value or "" for field in FIELDS}
+    return {field.name: getattr(target, field.name).value or next(iter(field.choices), "") for field in FIELDS}
 
 
 def options(name: str, offers: TargetOffers | None) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ def changed(texts: Mapping[str, str], before: Mapping[str, str]) -> dict[str, st
 
 
 class TargetForm(Form):
-    """Edits the target in six fields."""
+    """Edits the target in eight fields."""
 
     DEFAULT_CSS = """
     TargetForm .field { margin-bottom: 1; }

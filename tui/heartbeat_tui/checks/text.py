@@ -13,7 +13,7 @@ from heartbeat_core.units import scaled
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.result import Evidence
+    from heartbeat_core.checks.result import CheckReport, Evidence
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_core.errors import HeartbeatError
@@ -64,10 +64,14 @@ class CheckRow:
 # -- the checklist
 
 
-def rows_of(checklist: Checklist, folds: Mapping[str, Fold], query: str = "") -> tuple[CheckRow, ...]:
-    """Return the rows: each section, and below it its open checks; all where it is unfolded, or what matches ``query``."""
+def rows_of(checklist: Checklist, folds: Mapping[str, Fold], query: str = "", height: int = 0) -> tuple[CheckRow, ...]:
+    """Return the rows: each section, and below it its open checks; all where it is unfolded, or what matches ``query``.
+
+    Once every check has a result, whole sections are open as far as ``height`` lines allow, the worst first.
+    """
     found = {result.id: result for result in checklist.report.results}
     after = checklist.report.next
+    folds = {**fitting(checklist, found, folds, height), **folds}
     rows: list[CheckRow] = []
     for title, groups in SECTIONS:
         checks = tuple(check for check in checklist.checks if check.group in groups)
@@ -92,6 +96,21 @@ def rows_of(checklist: Checklist, folds: Mapping[str, Fold], query: str = "") ->
             for check in below
         ]
     return tuple(rows)
+
+
+def fitting(checklist: Checklist, found: Mapping[str, Result], folds: Mapping[str, Fold], height: int) -> dict[str, Fold]:
+    """Return the sections to unfold because there is room for all of their checks."""
+    if len(found) < len(checklist.checks):
+        return {}
+    sections = {title: [check for check in checklist.checks if check.group in groups] for title, groups in SECTIONS}
+    below = {title: sum(shown(check, found[check.id], folds.get(title), "") for check in checks) for title, checks in sections.items()}
+    room = height - sum(map(bool, sections.values())) - sum(below.values())
+    unfolded: dict[str, Fold] = {}
+    for title in sorted(sections, key=lambda title: min((WORST.index(found[check.id].status) for check in sections[title]), default=9)):
+        more = len(sections[title]) - below[title]
+        if title not in folds and more <= room:
+            unfolded[title], room = "open", room - more
+    return unfolded
 
 
 def shown(check: Check, result: Result | None, fold: Fold | None, query: str) -> bool:
@@ -131,7 +150,7 @@ def spaced(pieces: list[StyledText]) -> list[StyledText]:
 def check_line(row: CheckRow, width: int, names: int) -> Line:
     result = row.result
     glyph, kind = (GLYPHS[result.status], STATUS_STYLES[result.status]) if result and not row.asking else (PENDING, "quiet")
-    summary = result.summary if result else "checking …" if row.asking else "not checked yet"
+    summary = result.summary.removeprefix("could not tell: ") if result else "checking …" if row.asking else "not checked yet"
     head: list[StyledText] = [
         (" ➤ " if row.next else "   ", "accent"),
         (f"{glyph} ", kind),
@@ -181,7 +200,14 @@ def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
         doing = "checking" if checklist.busy else "checked"
         return ((f"{PENDING} {doing} {answered} of {total}", "accent"), goal, *so_far(report.steps_left))
     glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[report.ready]
-    return ((f"{glyph} {report.headline()}", kind), goal)
+    following = (" · n creates the TPU VM", "accent") if report.ready else (waiting_text(report), "attention")
+    return ((f"{glyph} {report.headline()}", kind), goal, following)
+
+
+def waiting_text(report: CheckReport) -> str:
+    """Return how many checks wait for the steps: " · 23 checks wait"."""
+    waiting = count(report.results).get("blocked", 0)
+    return "" if not waiting else " · 1 check waits" if waiting == 1 else f" · {waiting} checks wait"
 
 
 def so_far(steps: int) -> Line:

@@ -100,7 +100,7 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
 
 
 DEFAULT_SCENARIO = "ready"
-PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account")
+PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network")
 
 
 def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +110,14 @@ def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--zone", metavar="ZONE", help="also ZONE; default us-central1-b")
     what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
     what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
-    what.add_argument("--spot", action="store_true", help="a spot VM, which has quotas of its own")
+    model = what.add_mutually_exclusive_group()
+    model.add_argument("--spot", action="store_true", help="a spot VM, which has quotas of its own")
+    model.add_argument("--reserved", action="store_true", help="from a reservation of the project")
+    model.add_argument("--flex-start", action="store_true", help="for up to 7 days; counts against the quota of spot VMs")
     what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
-    what.add_argument("--service-account", metavar="EMAIL", help="default: a user-managed one that holds TPU Admin")
+    what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
+    what.add_argument("--network", metavar="NAME", help="default: default")
+    what.add_argument("--internal-ips", action="store_true", help="without an external address")
     where = add_where_flags(parser)
     where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
 
@@ -140,6 +145,7 @@ def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironmen
 
     flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
     flags["provisioning"] = next((model for model in PROVISIONING if getattr(args, model.replace("-", "_"), False)), None)
+    flags["external_ip"] = "no" if getattr(args, "internal_ips", False) else None
     demo: str | None = getattr(args, "demo", None)
     if demo is None:
         from heartbeat_core.settings import load_settings
