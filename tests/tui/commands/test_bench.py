@@ -365,7 +365,7 @@ class TestWithTorch:
         (path,) = recordings(home)
         assert json.loads(bench("--from", str(path), "--json").stdout)["statistics"] == made["statistics"]
 
-    def test_a_ceiling_is_measured_kept_and_used(self) -> None:
+    def test_a_ceiling_is_kept_and_used_and_measured_again_where_a_verified_run_refutes_it(self, home: Path) -> None:
         measured = json.loads(bench(*SMALL, "--json", "--no-save", "--calibrate").stdout)
         later = json.loads(bench(*SMALL, "--json", "--no-save").stdout)
         for made in (measured, later):
@@ -373,9 +373,6 @@ class TestWithTorch:
             assert made["floor"]["roof"]["flops_per_s"] > 0
             assert made["verdict"]["kind"] != "impossible"
         assert measured["floor"] == later["floor"]
-
-    def test_a_peak_that_a_verified_run_refutes_is_measured_again(self, home: Path) -> None:
-        bench(*SMALL, "--json", "--no-save", "--calibrate")
         (cached,) = home.rglob("ceilings.json")
         kept = json.loads(cached.read_text())
         (key,) = kept

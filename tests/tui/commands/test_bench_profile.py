@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.program import Done, run_program
 
-SMALL = ["--batch", "8", "--hidden", "64", "--intermediate", "64", "--threads", "1", "--backend", "cpu"]
-
 
 def bench(*arguments: str) -> Done:
     return run_program("bench", *arguments)
 
 
-@pytest.mark.torch
-def test_it_says_how_to_open_what_it_kept(tmp_path: Path) -> None:
+def test_it_says_how_to_open_what_it_kept(fake_worker: Callable[[str], str], tmp_path: Path) -> None:
     folder = tmp_path / "profile"
-    done = bench(*SMALL, "--profile", str(folder))
+    python = fake_worker(
+        "start(); beat(1, *[1000] * 30); tell('proof', row=3, error=1e-7, implies='float32', passed=True)\n"
+        "for name in ('trace.json', 'operators.txt'): open(f\"{order['profile']}/{name}\", 'w').write('{}')\n"
+        "tell('profile', folder=order['profile'], files={'trace.json': 2, 'operators.txt': 2}, problem=''); tell('ended', reason='done')"
+    )
+    done = bench("--python", python, "--profile", str(folder))
     assert done.returncode == 0, done.stderr
     assert f"drop {folder}/trace.json on https://ui.perfetto.dev" in done.stdout
     assert f"less {folder}/operators.txt" in done.stdout
-    json.loads((folder / "trace.json").read_text())
-    again = bench(*SMALL, "--profile", str(folder))
+    again = bench("--python", python, "--profile", str(folder))
     assert again.returncode == 2
     assert "is not empty" in again.stderr
     assert again.stdout == ""

@@ -14,6 +14,7 @@ import pytest
 ROW = """
 from heartbeat_core.benchmark.backends import BACKENDS, BackendInfo
 BACKENDS["torchtpu"] = BackendInfo("torchtpu", "fake_torchtpu:FakeBackend", label="TorchTPU's device", short="tpu")
+del BACKENDS["accelerator"], BACKENDS["xla"]  # to probe them takes seconds
 """
 BACKEND = """
 from heartbeat_core.benchmark.backends.cpu import CpuBackend

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
@@ -121,6 +122,7 @@ async def test_the_mouse_points_and_chooses() -> None:
         assert app.told == ["pointed at 96", "chose 96", "heading 5"]
 
 
+@pytest.mark.frames
 async def test_no_more_rows_are_drawn_than_are_seen() -> None:
     app = Host()
     async with app.run_test(size=(20, 10)) as pilot:
