@@ -21,7 +21,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Health
 from heartbeat_core.errors import HeartbeatError
 
-CPUINFO, STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
+CPUINFO, STAT, SCHEDSTAT = Path("/proc/cpuinfo"), Path("/proc/stat"), Path("/proc/self/schedstat")
 CPUS = Path("/sys/devices/system/cpu")
 CGROUPS = Path("/sys/fs/cgroup")
 # Environment variables that change how fast a product is; a star stands for any end of the name.
@@ -143,6 +143,14 @@ def suspended_ns() -> int | None:
     return None
 
 
+def waited_ns(schedstat: Path = SCHEDSTAT) -> int | None:
+    """Read how long the main thread, which takes the times, was ready to run while others had the processors; None where none tells."""
+    try:
+        return int(schedstat.read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def cpu_model() -> str:
     if CPUINFO.exists():
         found = re.search(r"^model name\s*:\s*(.+)$", CPUINFO.read_text(), re.MULTILINE)
@@ -186,7 +194,7 @@ def cpu_time() -> CpuTime | None:
 
 
 class HealthWatch:
-    """Counts, from when the iterations began, what disturbs them: switches, stops, sleep, stolen and throttled time.
+    """Counts, from when the iterations began, what disturbs them: switches, waits, stops, sleep, stolen and throttled time.
 
     ``seen`` returns when the worker last showed progress, in nanoseconds of the performance counter. A process that is
     stopped (SIGSTOP, Ctrl-Z) gets SIGCONT before it goes on: the time since then is how long it stood, and an iteration.
@@ -195,7 +203,7 @@ class HealthWatch:
     def __init__(self, seen: Callable[[], int] = time.perf_counter_ns) -> None:
         self.switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         self.cpu_time = cpu_time()
-        self.suspended, self.throttling = suspended_ns(), throttling()
+        self.suspended, self.throttling, self.waited = suspended_ns(), throttling(), waited_ns()
         self.seen, self.stops, self.stopped_ns = seen, 0, 0
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGCONT, self.continued)
@@ -209,7 +217,7 @@ class HealthWatch:
 
     def read(self, at_ns: int) -> Health:
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self.switches
-        slept, throttled = suspended_ns(), throttling()
+        slept, throttled, waited = suspended_ns(), throttling(), waited_ns()
         return Health(
             at_ns,
             switches,
@@ -222,6 +230,7 @@ class HealthWatch:
             suspended_ns=None if slept is None or self.suspended is None else max(0, slept - self.suspended) // 10**6 * 10**6,
             throttles=None if throttled is None or self.throttling is None else throttled.periods - self.throttling.periods,
             throttled_ns=None if throttled is None or self.throttling is None else throttled.ns - self.throttling.ns,
+            waited_ns=None if waited is None or self.waited is None else waited - self.waited,
         )
 
     def steal_percent(self) -> float | None:
@@ -231,6 +240,7 @@ class HealthWatch:
         return 100 * (now.steal - before.steal) / (now.total - before.total)
 
 
+WAITED = 0.1  # of the time
 SWITCHES_PER_S = 100.0
 STEAL_PERCENT = 2.0
 THROTTLED = 0.02  # of the time
@@ -244,6 +254,10 @@ def interruptions(health: Health, seconds: float) -> Iterator[str]:
         yield f"the CPU quota of its control group held it off the processors {100 * throttled:.0f} % of the time"
     if health.steal_percent is not None and health.steal_percent > STEAL_PERCENT:
         yield f"the hypervisor took {health.steal_percent:.1f} % of the processor for others"
+    waited = (health.waited_ns or 0) / 1e9 / seconds
+    if waited > WAITED:
+        yield f"it waited {100 * min(1.0, waited):.0f} % of the time for a processor: other programs are busy"
+        return
     rate = health.switches / seconds
     if rate > SWITCHES_PER_S and health.switches >= LEAST_SWITCHES:
         yield f"{rate:.0f} involuntary context switches/s: other programs are busy"

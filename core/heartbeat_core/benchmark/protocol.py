@@ -118,7 +118,8 @@ class Health:
 
     ``stops`` counts how often the process was stopped and continued (SIGSTOP), for about ``stopped_ns`` in all.
     ``suspended_ns`` is how long the whole machine slept (a closed laptop). ``throttled_ns`` is how long the control group
-    was kept off the processors by its quota, in ``throttles`` periods. None where the system does not tell.
+    was kept off the processors by its quota, in ``throttles`` periods. ``waited_ns`` is how long the thread that takes the
+    times was ready to run while others had the processors. None where the system does not tell.
     """
 
     type: ClassVar[str] = "health"
@@ -132,6 +133,7 @@ class Health:
     suspended_ns: int | None = None
     throttles: int | None = None
     throttled_ns: int | None = None
+    waited_ns: int | None = None
 
 
 @dataclass(frozen=True)

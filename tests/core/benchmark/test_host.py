@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -116,11 +117,15 @@ def test_a_process_that_was_running_was_not_stopped() -> None:
 
 
 @pytest.mark.usefixtures("_sigcont")
-def test_sleep_of_the_machine_and_throttling_count_from_the_start_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept, throttled = [5 * 10**9], [Throttling(10, 2 * 10**9)]
+def test_sleep_of_the_machine_and_throttling_count_from_the_start_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, throttled, schedstat = [5 * 10**9], [Throttling(10, 2 * 10**9)], tmp_path / "schedstat"
+    schedstat.write_text("900 3000000000 12\n")
+    monkeypatch.setattr(host, "waited_ns", partial(host.waited_ns, schedstat))
     monkeypatch.setattr(host, "suspended_ns", lambda: slept[0])
     monkeypatch.setattr(host, "throttling", lambda: throttled[0])
     watch = HealthWatch()
     slept[0], throttled[0] = 35 * 10**9 + 99, Throttling(14, 3 * 10**9)
+    schedstat.write_text("950 7500000000 20\n")
     health = watch.read(0)
     assert (health.suspended_ns, health.throttles, health.throttled_ns) == (30 * 10**9, 4, 10**9)
+    assert health.waited_ns == 4_500_000_000

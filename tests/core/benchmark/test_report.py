@@ -153,6 +153,7 @@ def test_without_a_ceiling_there_is_no_floor() -> None:
     ("health", "says"),
     [
         (Health(3900 * MS, 10_000, 1.0, 0.0, None), "involuntary context switches/s"),
+        (Health(3900 * MS, 60, 9.0, 0.0, None, waited_ns=3000 * MS), "it waited 77 % of the time for a processor"),
         (Health(3900 * MS, 0, 1.0, 0.0, None, throttles=9, throttled_ns=400 * MS), "held it off the processors 10 % of the time"),
         (Health(3900 * MS, 0, 1.0, 0.0, None, stops=1, stopped_ns=6 * S), "the process was stopped for 6.00 s"),
         (Health(3900 * MS, 0, 1.0, 0.0, None, suspended_ns=60 * S), "the machine was suspended for 60"),
