@@ -12,7 +12,7 @@ PIP := -m pip --disable-pip-version-check install -q
 # their order, so that what a file or a folder shares is made about once, and one that has none left takes some from the end of another's.
 # The tests start our program often: without its bytecode kept, each start compiles all of it again.
 WORKERS ?= $(shell "$(PYTHON)" -c 'import os; print(len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else os.cpu_count())')
-PYTEST := -m pytest -n $(WORKERS) --dist worksteal
+PYTEST = -m pytest -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 # By the chips' own numbers: Google's network cards and disks share the vendor's.
@@ -28,6 +28,9 @@ PINS := constraints.txt
 NEWEST := 13
 WHAT := torch 2.13 (about 0.2 GB to download for a CPU build and on macOS, 2.8 GB for PyPI's build on Linux)
 endif
+WHOLE := .[$(EXTRA),demo,plots]
+DEVELOPED := .[$(EXTRA),demo,plots,dev]
+WITHOUT_TORCH := .[demo,plots,dev]
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -79,18 +82,18 @@ clean: ## delete what make and the tests have made here
 $(VENV)/installed: pyproject.toml $(PINS)
 	$(call environment,$(PYTHON),$(VENV))
 	@echo "Installing heartbeat-tui with $(WHAT) into $(VENV) …"
-	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo,plots]" -c $(PINS)
+	$(call install,$(VENV),$(WHOLE),$(PINS))
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the tools of development into $(VENV) (about 33 MB) …"
-	@$(BIN)/python $(PIP) -e ".[$(EXTRA),demo,plots,dev]" -c $(PINS)
+	$(call install,$(VENV),$(DEVELOPED),$(PINS))
 	@touch $@
 
 .venv-py%/installed: pyproject.toml constraints.txt
 	$(call environment,$(call python,$*),.venv-py$*)
 	@echo "Installing heartbeat-tui without torch into .venv-py$* (about 73 MB) …"
-	@.venv-py$*/bin/python $(PIP) -e ".[demo,plots,dev]" -c constraints.txt
+	$(call install,.venv-py$*,$(WITHOUT_TORCH),constraints.txt)
 	@touch $@
 
 # Make the virtual environment $(2) from the Python $(1) unless it is there, or say what is missing.
@@ -101,4 +104,12 @@ define environment
 	@"$(1)" -c 'import ensurepip, venv' 2> /dev/null || { \
 		echo "$(1) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; } >&2
 	@$(2)/bin/python -m pip --version > /dev/null 2>&1 || "$(1)" -m venv --clear $(2)
+endef
+
+# Install $(2) into $(1), pinned by $(3); without a network one line says so.
+define install
+	@$(1)/bin/python $(PIP) -e "$(2)" -c $(3) 2> $(1)/pip.log || { \
+		if grep -qE "NewConnectionError|NameResolutionError|ConnectTimeoutError|Network is unreachable" $(1)/pip.log; then \
+			echo "The package index cannot be reached: connect to a network, or name a proxy in HTTPS_PROXY, and run make again."; \
+		else cat $(1)/pip.log; fi; exit 1; } >&2
 endef

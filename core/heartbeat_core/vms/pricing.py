@@ -119,7 +119,7 @@ def find_rates(session: CloudSession, cache: Path | None = None, *, fresh: timed
         return fetch_rates(session)
     path = cache or cache_file()
     kept = load_prices(path)
-    if kept and datetime.now(timezone.utc) - kept.at < fresh:
+    if kept and abs(datetime.now(timezone.utc) - kept.at) < fresh:  # a date to come was written by another clock
         return kept
     try:
         rates = fetch_rates(session)

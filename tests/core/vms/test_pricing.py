@@ -113,6 +113,8 @@ def test_prices_are_fetched_once_and_kept_with_their_date(opened: Any, tmp_path:
     assert json.loads(cache.read_text())["currency"] == "USD"
     assert find_rates(google, cache, fresh=timedelta(0)).source == "Google's public price list"  # type: ignore[arg-type]
     assert google.asked == 2
+    save(cache, replace(rates, at=rates.at + timedelta(days=400)))  # by a clock that was wrong
+    assert find_rates(google, cache).at < rates.at + timedelta(days=1)  # type: ignore[arg-type]
 
 
 def test_old_prices_have_to_do_where_new_ones_cannot_be_had(opened: Any, tmp_path: Path) -> None:
