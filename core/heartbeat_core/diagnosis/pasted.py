@@ -16,7 +16,7 @@ REACH = 1000  # characters before and after its needle that a pattern may need
 
 COLOURS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 QUOTES = str.maketrans("\u2018\u2019\u201c\u201d`", "''\"\"'")
-ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|([nrt])|([\"'/]))")  # as JSON writes them, also within JSON
+ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|([nrt\s])|([\"'/]))")  # as JSON writes them, also within JSON
 UNPRINTABLE = re.compile(r"[^\s!-~]+")
 LEFT, RIGHT = " \t│┃║┆|>❱", " \t│┃║┆|"  # quotes and frames around each line
 PREFIX = re.compile(  # what programs that write logs put before each line

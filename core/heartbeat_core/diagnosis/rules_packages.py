@@ -345,7 +345,7 @@ VAGUE_RULES = (
         "this Python has no module {module}",
         "The package is not installed in the Python that runs the program; it may be in another one, or in a virtual environment.",
         (do.show_python, "Install it there: python3 -m pip install, with that same Python."),
-        (r"No module named '?\"?(?P<module>\w[\w.]*)",),
+        (r"No module named '?\"?(?!vllm\._C)(?P<module>\w[\w.]*)",),
         vague=True,
     ),
     DiagnosisRule(
