@@ -9,7 +9,10 @@ from typing import Any
 
 from heartbeat_core.cloud.errors import redact
 
-SHORTEST = 6  # from this length on a secret is replaced within longer words too: project ids are no shorter
+SHORTEST = 6  # from this length on a secret may stand beside a hyphen or an underscore: project ids are no shorter
+# A secret is a whole token: no letter or digit stands beside it, except those of an escape such as %2F.
+START, END = r"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f]{2}))", r"(?![^\W_])"
+SHORT_START, SHORT_END = r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{2}))", r"(?![\w-])"
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 BILLING = re.compile(r"\b[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}\b", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])\d{9,}(?![\w.])")  # of projects, organizations and accounts
@@ -23,7 +26,10 @@ PLACES = re.compile(
 )
 FLAG = re.compile(r"--(?P<kind>project|account|billing-account|service-account|impersonate-service-account)[= ](?P<name>[^\s\"']+)")
 HOME = re.compile(r"(?:/home|/Users)/(?P<name>[^/\s\"':]+)")
-KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (("email", EMAIL), ("billing account", BILLING), ("number", NUMBER), ("key", KEY))
+TEMPORARY = re.compile(r"(?<![\w.-])(?:/private)?(?:/tmp|/var/tmp|/var/folders|/run/user|/dev/shm)/[^\s\"':,;<>()\[\]]+")
+KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("email", EMAIL), ("billing account", BILLING), ("number", NUMBER), ("key", KEY), ("temporary path", TEMPORARY),
+)  # fmt: skip
 # Values in the place of a name that are none.
 NO_NAMES = frozenset({"-", "global", "default", "none", "null", "locations", "true", "false"})
 
@@ -60,7 +66,9 @@ class Redactor:
             name = f"[{kind} {counts[kind]}]"
             self.names[secret] = f"[{len(self.names) + 1}]" if any(other in name for other in self.kinds) else name
         longest_first = sorted(self.kinds, key=len, reverse=True)
-        parts = [re.escape(secret) if len(secret) >= SHORTEST else rf"(?<![\w-]){re.escape(secret)}(?![\w-])" for secret in longest_first]
+        long = "|".join(re.escape(secret) for secret in longest_first if len(secret) >= SHORTEST)
+        short = "|".join(re.escape(secret) for secret in longest_first if len(secret) < SHORTEST)
+        parts = [f"{START}(?:{long}){END}"] * bool(long) + [f"{SHORT_START}(?:{short}){SHORT_END}"] * bool(short)
         self.pattern = re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
     def replaced(self, tree: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,13 +31,19 @@ IN_TEXTS = {
     "billing": ("paid by the billing account {}", "--billing-account={}"),
     "token": ("Bearer {}", "token {} refused"),
     "address": ("connection to {} refused", "[{}]"),
+    "temporary path": ("python {}: no such file", "TMPDIR={}", "file://{}", "(see {})"),
 }
+TEMPORARY = st.builds("/{}/{}/{}".format, st.sampled_from(("tmp", "var/tmp", "var/folders/zz", "private/var/folders")), WORD, WORD)
 
 
 @settings(deadline=None)
 @given(st.data(), PROJECT, EMAIL, NUMBER, BILLING, TOKEN, V4, V6)
 def test_no_secret_survives(data: st.DataObject, project: str, email: str, number: str, billing: str, token: str, v4: str, v6: str) -> None:
-    secrets = {"project": [project], "email": [email], "number": [number], "billing": [billing], "token": [token], "address": [v4, v6]}
+    path = data.draw(TEMPORARY)
+    secrets = {
+        "project": [project], "email": [email], "number": [number], "billing": [billing], "token": [token], "address": [v4, v6],
+        "temporary path": [path],
+    }  # fmt: skip
     tree = {
         kind: [data.draw(st.sampled_from(forms)).format(secret) for secret in values for _ in range(2)]
         for (kind, forms), values in zip(IN_TEXTS.items(), secrets.values(), strict=True)
@@ -45,7 +52,27 @@ def test_no_secret_survives(data: st.DataObject, project: str, email: str, numbe
     left = "\n".join(texts(made)).casefold()
     for values in secrets.values():
         for secret in values:
-            assert secret.casefold() not in left
+            assert not holds(left, secret)
+
+
+def holds(text: str, secret: str) -> bool:
+    """Return whether a text holds a secret as a token of its own; within another word it gives nothing away."""
+    return bool(re.search(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", text, re.IGNORECASE))
+
+
+SIDES = st.sampled_from(("", " ", "/", "-", "_", ".", "=", ":", '"', "'", "(", "@", ",", "\n", "%2F", "é", "x", "7", "S"))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(SIDES, st.sampled_from(("user", "home", "project", "host")), SIDES), min_size=1, max_size=20), WORD, PROJECT)
+def test_a_text_full_of_secrets_keeps_none_and_its_other_words(pieces: list[tuple[str, str, str]], user: str, project: str) -> None:
+    known = {"user": [user], "home": [f"/data/people/{user}"], "project": [project], "host": [f"{user}-laptop"]}
+    text = "|".join(f"{before}{known[kind][0]}{after}" for before, kind, after in pieces)
+    made = Redactor(known).apply(f"{text}|{user}urations|x{project}")
+    for (value,) in known.values():
+        hyphens = r"\w-" if len(value) < 6 else r"^\W_"  # a short word within others is no secret
+        assert not re.search(rf"(?<![{hyphens}]){re.escape(value)}(?![{hyphens}])", made, re.IGNORECASE)
+    assert made.endswith(f"|{user}urations|x{project}")
 
 
 def test_the_same_thing_has_the_same_name_wherever_it_stands() -> None:
@@ -85,6 +112,13 @@ def test_no_pseudonym_gives_away_what_it_stands_for() -> None:
     made = Redactor({"project": ["project"], "email": ["e-mail-1"]}).apply(["projects/project", "x e-mail-1"])
     assert "project" not in made[0].removeprefix("projects/")
     assert json.dumps(made)
+
+
+def test_home_and_temporary_paths_are_replaced_whole() -> None:
+    texts_ = ["/srv/ada/.config/gcloud and /srv/adam", "/tmp/pytest-of-ada/pytest-0/x.json", "/tmp is full", "/tmpfiles", "%2Fsrv%2Fada"]
+    assert Redactor({"home": ["/srv/ada"], "user": ["ada"]}).apply(texts_) == [
+        "[home 1]/.config/gcloud and /srv/adam", "[temporary path 1]", "/tmp is full", "/tmpfiles", "%2Fsrv%2F[user 1]",
+    ]  # fmt: skip
 
 
 def test_a_users_folder_is_not_told() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from heartbeat_tui.commands.devices import inventory_json
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 SCHEMA = 1
+OPEN_FOLDERS = ("/tmp", "/var/tmp", "/")  # noqa: S108  # of everyone; what is below them is replaced by its pattern
 MOST_RUNS = 5  # the last ones are searched for errors
 PACKAGES = (
     "torch", "torch_xla", "libtpu", "tpu-info", "jax", "numpy", "textual", "rich", "google-auth", "requests", "starlette", "uvicorn",
@@ -37,8 +39,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "report",
         help="print a report to attach to an issue, without personal data",
-        description="Print one object of JSON: versions, checks, devices and the last errors. Projects, addresses, accounts, tokens and "
-        "billing ids are replaced by pseudonyms, the same value by the same one everywhere. Read it before you send it.",
+        description="Print one object of JSON: versions, checks, devices and the last errors. Projects, addresses, accounts, tokens, "
+        "billing ids, the home folder and temporary paths are replaced by pseudonyms, the same value by the same one everywhere. Read it "
+        "before you send it.",
     )
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="detect the devices with this Python")
     parser.add_argument("--no-devices", action="store_true", help="do not start a process for each backend to detect its device")
@@ -119,6 +122,7 @@ def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, lis
     """Return the values that are known to be personal."""
     target, principal, gcloud, metadata = environment.target, report.principal, environment.gcloud, environment.metadata
     account, _, domain = (target.service_account.value or "").partition("@")
+    home = Path.home()
     own_names = [target.tpu_name.value if target.tpu_name.source != "default" else None]
     return {
         "email": [
@@ -137,5 +141,7 @@ def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, lis
         "tpu": own_names,
         "configuration": [gcloud.name if gcloud.name not in ("default", "NONE") else None],
         "host": [platform.node()],
+        "home": [str(home), str(home.resolve()), os.environ.get("HOME")] if home != Path(home.anchor) else [],
+        "temporary folder": [folder for folder in (tempfile.gettempdir(), os.environ.get("TMPDIR")) if folder not in OPEN_FOLDERS],
         "user": [name for name in (os.environ.get("USER"), os.environ.get("LOGNAME"), Path.home().name) if name != "root"],
     }
