@@ -22,7 +22,7 @@ RECORDING = "core/heartbeat_core/tour/recordings/cold.jsonl"
 LINES = (
     *("--help", "--version", f"bench --from {RECORDING} --plot", "bench --help", "tour --help", "devices", "chips", "runs list"),
     *(f"runs show {RECORDING}", "replay --help", "backend list", "emulator --list", "explain RESOURCE_EXHAUSTED", "check --demo"),
-    *("vms list --demo", "settings", "report"),
+    *("vms list --demo", "settings", "report", "completion bash"),
 )
 
 
@@ -93,6 +93,17 @@ def test_without_a_terminal_the_screen_names_the_command_that_does_the_same(line
         "  stdin and stderr are not a terminal.",
         f"  Without a screen: {instead}",
     ]
+
+
+def test_a_dumb_terminal_gets_no_escape_codes() -> None:
+    terminal, inner = os.openpty()
+    command, environ = [sys.executable, "-m", "heartbeat_tui"], {**os.environ, "TERM": "dumb"}
+    done = subprocess.run(command, stdin=inner, stderr=inner, env=environ, timeout=30, check=False)
+    said = os.read(terminal, 4096).decode().splitlines()
+    os.close(terminal)
+    os.close(inner)
+    assert done.returncode == 2
+    assert said == ["heartbeat-tui: the screen needs a terminal", "  TERM is dumb.", "  Without a screen: heartbeat-tui bench"]
 
 
 @pytest.mark.parametrize("full", [False, True])
