@@ -112,7 +112,7 @@ def ceiling_of(measured: CeilingMeasured, day: str, known: Ceiling | None = None
 def roof_of_ceiling(ceiling: Ceiling, cache_bytes: int | None = None) -> Roof:
     """Return the soft roof of a ceiling. The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster."""
     again = ", again after this run" if ceiling.again else ""
-    busy = f", while it was disturbed ({ceiling.disturbed})" if ceiling.disturbed else ""
+    busy = " while it was disturbed" if ceiling.disturbed else ""
     return Roof(
         ceiling.flops_per_s,
         ceiling.bytes_per_s,

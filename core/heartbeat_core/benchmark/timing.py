@@ -246,7 +246,8 @@ def handbook(
     return True
 
 
-SQUARE = 2048
+SQUARES = (2048, 4096, 8192)  # a small product does not fill a large machine: the next where this one takes less than
+LONG_ENOUGH_S = 0.01
 LEAST_STREAM_BYTES = 2**30  # caches of 300 MiB exist: less would measure the cache
 STREAM_CACHES = 4  # times the last-level cache
 WIDE = 4096  # columns of the matrix of the GEMV
@@ -255,13 +256,18 @@ LEAST_REPEATS = 3
 
 
 def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> CeilingMeasured:
-    """Measure the peaks: FLOP/s of a square product, bytes/s of memory as the best of GEMV, sum and copy.
+    """Measure the peaks: FLOP/s as the best of square products, bytes/s of memory as the best of GEMV, sum and copy.
 
     Each is the best of what fits into half a second, with at least three tries.
     """
     torch, dtype = backend.torch, getattr(backend.torch, config.workload.dtype)
-    square = torch.randn(SQUARE, SQUARE).to(dtype).to(backend.device)
-    flops = 2 * SQUARE**3 / best(backend, torch.matmul, square, square)
+    flops = 0.0
+    for side in SQUARES:
+        square = torch.randn(side, side).to(dtype).to(backend.device)
+        seconds = best(backend, torch.matmul, square, square)
+        flops = max(flops, 2 * side**3 / seconds)
+        if seconds > LONG_ENOUGH_S:
+            break
     count = stream_bytes(backend, config, cache_bytes) // ITEM_BYTES[config.workload.dtype] // WIDE * WIDE
     size = count * ITEM_BYTES[config.workload.dtype]
     stream = torch.ones(count, dtype=dtype).to(backend.device)

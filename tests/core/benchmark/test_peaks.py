@@ -62,7 +62,7 @@ def test_a_peak_measured_while_disturbed_is_kept_as_such_and_measured_again(cach
     busy = cache.load(key)
     assert busy is not None
     assert not cache.knows(BenchmarkConfig())
-    assert "disturbed (260 involuntary" in roof_of_ceiling(busy).source
+    assert "while it was disturbed" in roof_of_ceiling(busy).source
     cache.store(key, ceiling_of(CeilingMeasured(0, 1e12, 9e9), "2026-11-23", busy))
     assert cache.load(key) == Ceiling(1e12, 1e10, "2026-11-23")  # the greater of each
     assert cache.knows(BenchmarkConfig())
