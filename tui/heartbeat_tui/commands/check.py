@@ -15,9 +15,8 @@ from heartbeat_core.checks.fix_plan import OPEN, follows, is_safe, open_results
 from heartbeat_core.checks.registry import CHECKS, checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
-from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
-from heartbeat_tui.commands.console import WIDTH, folded
+from heartbeat_tui.commands.console import WIDTH, consequences, folded
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 EXIT = {True: 0, False: 1, None: 3}
@@ -167,15 +166,6 @@ def details(result: Result) -> Iterator[str]:
 
 def lines(label: str, text: str) -> Iterator[str]:
     return folded(text, f"    {label:<{len(INDENT)}}", f"    {INDENT}")
-
-
-def consequences(fix: Remedy) -> str:
-    """Return what a fix changes, costs and needs."""
-    notes = [f"changes: {fix.changes}" if fix.changes else "changes nothing"]
-    notes.append({True: "costs money", False: "costs nothing", None: "may cost money"}[fix.costs])
-    notes += ["interactive"] if fix.interactive else []
-    notes += [f"fill in {', '.join(fix.missing)}"] if fix.missing else []
-    return sanitize_line(f"({' · '.join(notes)})")
 
 
 def plan_lines(report: CheckReport, label: str = "") -> Iterator[str]:

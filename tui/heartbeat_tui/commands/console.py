@@ -18,6 +18,8 @@ from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from heartbeat_core.diagnosis.model import Remedy
+
 
 WIDTH = 110
 
@@ -168,3 +170,12 @@ def print_error(error: HeartbeatError) -> None:
 
         remedy = diagnose_exception(error).advice
     print_status("\n  ".join(part for part in (f"heartbeat-tui: {error.title}", error.cause, remedy) if part))
+
+
+def consequences(fix: Remedy) -> str:
+    """Return what a fix changes, costs and needs."""
+    notes = [f"changes: {fix.changes}" if fix.changes else "changes nothing"]
+    notes.append({True: "costs money", False: "costs nothing", None: "may cost money"}[fix.costs])
+    notes += ["interactive"] if fix.interactive else []
+    notes += [f"fill in {', '.join(fix.missing)}"] if fix.missing else []
+    return sanitize_line(f"({' · '.join(notes)})")

@@ -12,19 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.benchmark.devices import Device
 from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.hosts import Host, bring_engine, find_node, hosts_of, parse_on, reach
-from heartbeat_core.remote.install import InstallResult, InstallStep, probe_device, set_up, tpu_steps
-from heartbeat_core.remote.ssh import connect, split_flags
 from heartbeat_core.settings import load_settings
 from heartbeat_tui.commands.console import print_error
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope, report_errors
 
 WAYS = ("auto", "external", "internal", "iap")
+
+if TYPE_CHECKING:  # the engine on other machines is imported by what uses it: vms list, which does not, is to answer soon
+    from heartbeat_core.benchmark.devices import Device
+    from heartbeat_core.remote.hosts import Host
+    from heartbeat_core.remote.install import InstallResult, InstallStep
 
 
 def register_ssh(verbs: argparse._SubParsersAction[Any]) -> None:
@@ -48,6 +49,9 @@ def add_way_flags(parser: argparse.ArgumentParser) -> None:
 
 def run_ssh(args: argparse.Namespace) -> int:
     """Run ssh in this terminal; return its exit code."""
+    from heartbeat_core.remote.hosts import find_node, parse_on
+    from heartbeat_core.remote.ssh import connect, split_flags
+
     on, remote = parse_on(args.name), load_settings().remote
     if on.all:
         raise HeartbeatError("a shell is opened on one host", f"{args.name} names several.", f"Name one: {on.name}:0.")
@@ -87,6 +91,9 @@ def register_setup(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def run_setup(args: argparse.Namespace) -> int:
     """Set up every host; return 0 if each has a TPU."""
+    from heartbeat_core.remote.hosts import bring_engine, find_node, hosts_of, parse_on, reach
+    from heartbeat_core.remote.install import tpu_steps
+
     remote = load_settings().remote
     remote = replace(remote, way=args.way or remote.way, ssh_flags=flags_text(args.ssh_flag) or remote.ssh_flags)
     steps = tpu_steps(remote.folder.removeprefix("~/"))
@@ -124,6 +131,8 @@ Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError |
 
 def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
     """Set up one host, with live output; its failure does not stop the others."""
+    from heartbeat_core.remote.install import probe_device, set_up
+
     taken: list[InstallResult] = []
 
     def on_done(done: InstallResult) -> None:

@@ -23,8 +23,7 @@ from heartbeat_core.vms.inventory import Inventory, fetch_inventory
 from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.pricing import Rates, find_rates
 from heartbeat_core.vms.vocabulary import Resource, step_text
-from heartbeat_tui.commands.check import consequences
-from heartbeat_tui.commands.console import folded
+from heartbeat_tui.commands.console import consequences, folded
 from heartbeat_tui.commands.options import add_where_flags, chosen_project, open_environment
 
 T = TypeVar("T")
