@@ -15,7 +15,7 @@ from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import RemoteSettings
+from heartbeat_core.settings import RemoteSettings, Settings
 from heartbeat_tui.benchmark.controller import BenchmarkController
 from heartbeat_tui.benchmark.pane import HeartbeatPane
 from heartbeat_tui.controller import BenchmarkOn, Controller, StateChanged, TakeTour, Unfinished, report_error
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.settings import Settings
     from heartbeat_tui.checks.controller import ChecksController
     from heartbeat_tui.checks.monitor import CheckMonitor
     from heartbeat_tui.runs.controller import RunsController

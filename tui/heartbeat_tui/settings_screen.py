@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 
@@ -16,6 +16,7 @@ from heartbeat_core.settings import (
     COMMAND_LINE,
     KEYS,
     SettingRow,
+    Settings,
     list_settings,
     load_settings,
     settings_file,
@@ -30,9 +31,6 @@ from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
 if TYPE_CHECKING:
-    from textual.app import App
-
-    from heartbeat_core.settings import Settings
     from heartbeat_tui.widgets.pane import PaneContext
 
 

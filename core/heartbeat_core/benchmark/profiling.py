@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from heartbeat_core.benchmark.backends.base import HLO, OPERATORS, TRACE
+from heartbeat_core.benchmark.backends.base import HLO, OPERATORS, TRACE, Backend
 from heartbeat_core.benchmark.protocol import Profiled
 from heartbeat_core.errors import HeartbeatError
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.backends.base import Backend
 
 ITERATIONS = 5
 # the end of a file's name -> what it is, and what opens it; {path} is the file, {folder} where all of them lie

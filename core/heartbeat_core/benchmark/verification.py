@@ -19,14 +19,12 @@ from itertools import pairwise
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.benchmark.backends.base import IMPLIES
+from heartbeat_core.benchmark.backends.base import IMPLIES, Backend
 from heartbeat_core.benchmark.config import CHECK_CHUNK_BYTES, BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from heartbeat_core.benchmark.backends.base import Backend
 
 
 SINGLE = 2  # iterations after the run, each on the next input: of three in a row no two can be the same product

@@ -13,19 +13,16 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from heartbeat_core.checks.result import Evidence
 from heartbeat_core.cloud import compute, projects, tpu
-from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, check_endpoint
+from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoint
 from heartbeat_core.cloud.cancellation import Cancellation
-from heartbeat_core.cloud.gcloud_config import SourcedValue, read_gcloud
-from heartbeat_core.cloud.metadata import on_google, read_metadata
+from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
+from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
 from heartbeat_core.cloud.target import Target, choose_target
 from heartbeat_core.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from heartbeat_core.cloud.auth import Principal
-    from heartbeat_core.cloud.gcloud_config import GcloudConfig
-    from heartbeat_core.cloud.metadata import Metadata
     from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import SUPERVISOR, module_command
@@ -40,12 +40,6 @@ from heartbeat_core.remote.ssh import (
     split_flags,
 )
 from heartbeat_core.settings import RemoteSettings
-
-if TYPE_CHECKING:
-    from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.settings import RemoteSettings
-
 
 ON = re.compile(r"(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)(?::(?P<worker>\d{1,4}|all))?")
 LOST = 255  # ssh's own exit code; a command's is passed on

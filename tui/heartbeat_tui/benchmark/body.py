@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.report import explain_gap
+from heartbeat_core.benchmark.report import Report, explain_gap
+from heartbeat_core.benchmark.run import HostLine
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import NOTHING, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
@@ -18,11 +18,6 @@ from heartbeat_tui.benchmark.text import badge_of, check_words, doing, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
 from heartbeat_tui.widgets.text import Lines, LiveLines, sentence, styled
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.report import Report
-    from heartbeat_core.benchmark.run import HostLine
-
 
 BEFORE = "The handbook's method runs first, then the same work with every iteration synchronized."
 

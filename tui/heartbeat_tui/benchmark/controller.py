@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
-from heartbeat_tui.benchmark.session import BenchmarkSession
+from heartbeat_tui.benchmark.session import BenchmarkSession, Snapshot
 from heartbeat_tui.benchmark.text import how_far
-from heartbeat_tui.controller import Controller, Unfinished
+from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.benchmark.session import Snapshot
-    from heartbeat_tui.controller import BenchmarkOn
     from heartbeat_tui.widgets.pane import PaneContext
 
 STOPPED = "It is stopped; what it has measured is kept."

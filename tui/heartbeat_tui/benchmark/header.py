@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Center, Container, Horizontal, Vertical
@@ -12,16 +11,12 @@ from textual.widget import Widget
 from textual.widgets import Digits
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.report import Report
 from heartbeat_core.units import NOTHING, format_bytes, scaled
 from heartbeat_tui.benchmark.text import Figures, config_line, config_sentence, figures, how_far, split_unit
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.histogram import progress
 from heartbeat_tui.widgets.text import Lines, LiveLines, styled
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.benchmark.report import Report
-
 
 Cell = tuple[str, str]  # text, style
 GAP = 2  # cells between two columns

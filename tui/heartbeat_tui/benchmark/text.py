@@ -15,7 +15,6 @@ from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count,
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.report import Report
     from heartbeat_tui.benchmark.session import Snapshot
 

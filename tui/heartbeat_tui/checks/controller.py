@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from textual.app import SuspendNotSupported
+from textual.app import App, SuspendNotSupported
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.controller import Controller
 
 if TYPE_CHECKING:
-    from textual.app import App
-
     from heartbeat_core.checks.fix_plan import FixStep
     from heartbeat_core.checks.result import Result
     from heartbeat_core.cloud.target import TargetOffers

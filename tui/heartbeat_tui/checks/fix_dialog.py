@@ -11,8 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
-from heartbeat_core.checks.fix_plan import follows
+from heartbeat_core.checks.fix_plan import FixStep, follows
 from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
+from heartbeat_core.checks.result import Result
+from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_tui.checks.text import STATUS_STYLES, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
 from heartbeat_tui.widgets.header_footer import KeyButton
@@ -21,9 +23,6 @@ from heartbeat_tui.widgets.text import Lines, styled, styled_line
 if TYPE_CHECKING:
     from textual.content import Content
 
-    from heartbeat_core.checks.fix_plan import FixStep
-    from heartbeat_core.checks.result import Result
-    from heartbeat_core.diagnosis.model import Remedy
     from heartbeat_tui.checks.monitor import Checklist
 
 EXAMPLES = {

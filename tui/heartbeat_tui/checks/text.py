@@ -8,15 +8,14 @@ from datetime import datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
-from heartbeat_core.checks.result import GLYPHS, SECTIONS, Result, Status, count, group_of
+from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.result import GLYPHS, SECTIONS, CheckReport, Evidence, Result, Status, count, group_of
+from heartbeat_core.cloud.target import Target
+from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import scaled
 
 if TYPE_CHECKING:
-    from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.result import CheckReport, Evidence
-    from heartbeat_core.cloud.target import Target
-    from heartbeat_core.diagnosis.model import Remedy
-    from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.monitor import Checklist, Watch
 
 StyledText = tuple[str, str]  # text, style

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.series import Series
+from heartbeat_core.comparison.compare import Comparison, compare_all
+from heartbeat_core.comparison.cost import CostRates
+from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, interval_text, left_out, measured, plan_key
+from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.units import format_ns
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.series import Series
-    from heartbeat_core.comparison.compare import Comparison
-    from heartbeat_core.comparison.cost import CostRates
-    from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
-    from heartbeat_core.comparison.trend import Trend
-    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.session import Snapshot
 
 
@@ -67,8 +68,6 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
 
     A run without figures is left out if it is one of a group. Raises HeartbeatError if nothing can be compared.
     """
-    from heartbeat_core.comparison.groups import check_turn, left_out, measured, plan_key
-
     runs: dict[object, list[MeasuredRun]] = {}
     snapshots: dict[object, list[Snapshot]] = {}
     errors: list[HeartbeatError] = []
@@ -104,15 +103,11 @@ def compare_groups(
     rates: CostRates,
     left_out: tuple[str, ...],
 ) -> Compared:
-    from heartbeat_core.comparison.compare import compare_all
-
     return Compared(compare_all(runs, rates), runs, snapshots, rates, left_out)
 
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:
     """Return all groups column by column, then each comparison in words; for the commands and the clipboard."""
-    from heartbeat_core.comparison.groups import group_table
-
     rows = group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -134,9 +129,6 @@ def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] 
 
 def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
     """Return the points of a trend as a table, the oldest first, each with the style of its line; then what was left out."""
-    from heartbeat_core.comparison.groups import interval_text
-    from heartbeat_core.units import format_ns
-
     rows = [("STARTED", "RUN", "MEDIAN", "95 % CI", "RUNS", "CHANGE")]
     for point in trend.points:
         figures = point.figures

@@ -19,18 +19,16 @@ from heartbeat_core.charts.latency import OverlayCurve
 from heartbeat_core.charts.recorded import distribution_chart
 from heartbeat_core.charts.spec import curve_marker, curve_style
 from heartbeat_core.columns import StyledText, fitted
-from heartbeat_core.comparison.compare import between, change, p_words
-from heartbeat_core.comparison.groups import group_table, price_notes
+from heartbeat_core.comparison.compare import Comparison, Difference, between, change, p_words
+from heartbeat_core.comparison.groups import RunGroup, group_table, price_notes
 from heartbeat_core.units import format_ns
-from heartbeat_tui.runs.compared import comparison_lines
+from heartbeat_tui.runs.compared import Compared, comparison_lines
+from heartbeat_tui.runs.forms import RateForm
 from heartbeat_tui.widgets.chart import Chart, OverlayChart
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
 if TYPE_CHECKING:
-    from heartbeat_core.comparison.compare import Comparison, Difference
-    from heartbeat_core.comparison.groups import RunGroup
-    from heartbeat_tui.runs.compared import Compared
     from heartbeat_tui.widgets.form import Form
 
 
@@ -85,14 +83,10 @@ class ComparisonPane(ChartPane):
         await self.replace_body(self.compared.swapped())
 
     async def action_rates(self) -> None:
-        from heartbeat_tui.runs.forms import RateForm
-
         devices = dict.fromkeys(group.device for group in self.compared.groups)
         await self.open_form(RateForm(tuple(devices), self.compared.rates.given), before=0)
 
     async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.runs.forms import RateForm
-
         event.stop()
         await self.close_form()
         if isinstance(event.form, RateForm):

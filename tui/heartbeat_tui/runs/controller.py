@@ -6,23 +6,29 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.experiments.experiment import kept_at
+from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.recordings.labels import Relabel
+from heartbeat_core.units import format_bytes
+from heartbeat_tui.benchmark.text import config_sentence
 from heartbeat_tui.controller import Controller
+from heartbeat_tui.runs.comparison_pane import ComparisonPane
+from heartbeat_tui.runs.library import DevicePair, RunLibrary, RunListing, find_pair, latest_comparable
+from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
+from heartbeat_tui.runs.trend_pane import TrendPane
+from heartbeat_tui.widgets.dialogs import Confirm
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from textual.app import App
 
-    from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_core.recordings.labels import Relabel
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.session import Snapshot
-    from heartbeat_tui.runs.library import DevicePair, RunLibrary, RunListing
     from heartbeat_tui.widgets.pane import PaneContext
 
 
@@ -98,9 +104,6 @@ class RunsController(Controller):
             self.start_task(self.confirm_delete(entries), "delete", exclusive=True)
 
     async def confirm_delete(self, entries: tuple[RunEntry, ...]) -> None:
-        from heartbeat_core.units import format_bytes
-        from heartbeat_tui.widgets.dialogs import Confirm
-
         names = [entry.title for entry in entries[:NAMED]] + ([f"{len(entries) - NAMED} more"] if len(entries) > NAMED else [])
         question = "Delete this recording for good?" if len(entries) == 1 else f"Delete {len(entries)} recordings for good?"
         detail = f"{', '.join(names)}: {format_bytes(sum(entry.bytes for entry in entries))}. There is no way back."
@@ -122,14 +125,10 @@ class RunsController(Controller):
         self.start_task(self.show_trend(entry), "open", exclusive=True)
 
     async def show_trend(self, entry: RunEntry) -> None:
-        from heartbeat_tui.runs.trend_pane import TrendPane
-
         trend = await asyncio.to_thread(self.library.trend, entry)
         await self.app.push_screen(TrendPane(self.context, trend))
 
     async def show_recorded(self, read: Callable[[], Snapshot]) -> None:
-        from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
-
         snapshot = await asyncio.to_thread(read)
         await self.app.push_screen(RecordedRunPane(self.context, snapshot))
 
@@ -138,8 +137,6 @@ class RunsController(Controller):
         self.start_task(self.play(entry.path), "open", exclusive=True)
 
     async def play(self, path: Path) -> None:
-        from heartbeat_tui.widgets.dialogs import Confirm
-
         if self.benchmark.session.active:
             question = "End the run on its way?"
             ended = Confirm(question, "The replay takes its place; what it has measured is kept.", "End it", "Cancel")
@@ -159,8 +156,6 @@ class RunsController(Controller):
 
     def compare_run_made(self) -> None:
         """Compare the run in the Heartbeat pane with the reference chosen in the Runs pane, else with the latest comparable one."""
-        from heartbeat_core.experiments.experiment import kept_at
-
         run = self.benchmark.session.run
         path = kept_at(run) if run is not None else None
         if path is None:
@@ -169,8 +164,6 @@ class RunsController(Controller):
             self.compare_with_latest(path, self.view.reference if self.view is not None else None)
 
     async def show_with_latest(self, path: Path, reference: str | None) -> None:
-        from heartbeat_tui.runs.library import latest_comparable
-
         entries = await self.latest()
         entry = next((each for each in entries if each.path == path), None)
         if entry is None:
@@ -188,8 +181,6 @@ class RunsController(Controller):
 
     async def show_comparison(self, entries: tuple[RunEntry, ...]) -> None:
         """Read the runs and show the comparison over the pane that is shown."""
-        from heartbeat_tui.runs.comparison_pane import ComparisonPane
-
         compared = await asyncio.to_thread(self.library.compare, entries)
         await self.app.push_screen(ComparisonPane(self.context, self.app.current_mode, compared))
 
@@ -205,8 +196,6 @@ class RunsController(Controller):
         self.start_task(self.show_devices(offer=offer), "open", exclusive=True)
 
     async def show_devices(self, *, offer: bool) -> None:
-        from heartbeat_tui.runs.library import find_pair
-
         pair = find_pair(await self.latest())
         if pair.cpu is not None and pair.xla is not None:
             await self.show_comparison((pair.cpu, pair.xla))
@@ -219,9 +208,6 @@ class RunsController(Controller):
 
     async def offer_run(self, pair: DevicePair) -> None:
         """Offer to make the run that is missing in the Heartbeat pane; the comparison comes when it has ended."""
-        from heartbeat_tui.benchmark.text import config_sentence
-        from heartbeat_tui.widgets.dialogs import Confirm
-
         backend = pair.lacking
         config = await asyncio.to_thread(self.config_for, pair)
         problem = self.backend_problem(backend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
@@ -13,13 +13,10 @@ from textual.content import Content
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.export.export import FORMATS
+from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.labels import Relabel, check_label
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
-
-if TYPE_CHECKING:
-    from heartbeat_core.recordings.entry import RunEntry
-
 
 FORMAT_HINTS = {
     "csv": "for spreadsheets",

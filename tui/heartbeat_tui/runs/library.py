@@ -14,24 +14,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
+from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.statistics import histogram
+from heartbeat_core.cloud.gcloud_config import read_gcloud
+from heartbeat_core.cloud.target import choose_target
 from heartbeat_core.comparison.cost import CostRates
+from heartbeat_core.comparison.trend import Trend, like_runs, trend_of
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.recordings.index import Index
+from heartbeat_core.recordings.labels import Relabel
+from heartbeat_core.recordings.recording import Loaded, load
+from heartbeat_core.settings import load_settings
+from heartbeat_core.vms.pricing import cache_file, load_prices
 from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare_loaded
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.roofline import CeilingCache
-    from heartbeat_core.benchmark.run import Source
-    from heartbeat_core.comparison.trend import Trend
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_core.recordings.index import Index
-    from heartbeat_core.recordings.labels import Relabel
-    from heartbeat_core.recordings.recording import Loaded
-
 
 REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
 
@@ -149,8 +150,6 @@ class RunLibrary:
 
     def load(self, entry: RunEntry) -> LoadResult:
         """Read a run, if it was not read before."""
-        from heartbeat_core.recordings.recording import load
-
         key = entry.path, entry.bytes
         found = self.loaded_runs.get(key)
         if found is None:
@@ -178,8 +177,6 @@ class RunLibrary:
 
     def trend(self, entry: RunEntry) -> Trend:
         """Read the runs like this one; raise HeartbeatError where none has figures."""
-        from heartbeat_core.comparison.trend import like_runs, trend_of
-
         return trend_of(like_runs(self.entries or (), entry), self.ceilings(), f"runs like {entry.title}")
 
     def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
@@ -235,8 +232,6 @@ class RunLibrary:
 
 def loaded_run(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:
     """Return a recording with the snapshot that a live run is shown by."""
-    from heartbeat_core.benchmark.statistics import histogram
-
     report, series = loaded.report(ceilings), loaded.series
     statistics = report.statistics
     snapshot = Snapshot(
@@ -308,17 +303,11 @@ def to_compare(chosen: Iterable[RunEntry], reference: str | None, entries: Itera
 
 def known_rates(given: Mapping[str, float] | None = None) -> CostRates:
     """Return what is known of prices; ``given`` rates go before the price list."""
-    from heartbeat_core.vms.pricing import cache_file, load_prices
-
     return CostRates(given or {}, load_prices(cache_file()), cache(target_region))
 
 
 def target_region() -> str:
     """Return the region of the target, empty if there is none."""
-    from heartbeat_core.cloud.gcloud_config import read_gcloud
-    from heartbeat_core.cloud.target import choose_target
-    from heartbeat_core.settings import load_settings
-
     return choose_target({}, environ=os.environ, gcloud=read_gcloud(), settings=load_settings()).region or ""
 
 

@@ -13,23 +13,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
-from heartbeat_core.columns import StyledText
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.columns import Order, StyledText, following, turned
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.recordings.query import query_runs
 from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
-from heartbeat_tui.runs.library import RunListing
-from heartbeat_tui.runs.rows import NEWEST, SCREEN_COLUMNS, RunRow, quality_text
+from heartbeat_tui.runs.forms import ExportForm, LabelForm
+from heartbeat_tui.runs.library import RunListing, to_compare
+from heartbeat_tui.runs.rows import GROUP, NEWEST, SCREEN_COLUMNS, RunRow, quality_text, row_marks, rows_of
+from heartbeat_tui.runs.text import count_text, empty_text, facts_text, group_facts, notices, run_facts, runs_text
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
-    from heartbeat_core.benchmark.report import Report
-    from heartbeat_core.columns import Order
-    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.runs.controller import RunsController
-    from heartbeat_tui.runs.rows import RunRow
     from heartbeat_tui.widgets.form import Form
 
 
@@ -86,8 +88,6 @@ class RunsPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then read."""
-        from heartbeat_tui.widgets.text import Lines
-
         runs, details = RunList(), RunDetails()
         panel = Vertical(runs, Lines(id="runs-empty"), classes="panel", id="runs-panel")
         with self.app.batch_update():
@@ -114,10 +114,6 @@ class RunsPane(ListPane):
         """Show the state in every widget that is mounted."""
         if self.list is None:
             return
-        from heartbeat_tui.runs.rows import row_marks, rows_of
-        from heartbeat_tui.runs.text import count_text, empty_text, notices
-        from heartbeat_tui.widgets.text import Lines, styled
-
         entries = [entry for entry in self.runs.entries or () if self.all or not entry.is_attempt]
         hidden = len(self.runs.entries or ()) - len(entries)
         found = self.sifted(entries)
@@ -135,8 +131,6 @@ class RunsPane(ListPane):
         self.draw_details()
 
     def draw_marks(self) -> None:
-        from heartbeat_tui.runs.rows import row_marks
-
         if self.list is not None:
             self.list.show_marks(row_marks(self.marks, self.reference))
         self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
@@ -144,9 +138,6 @@ class RunsPane(ListPane):
 
     def sifted(self, entries: Sequence[RunEntry]) -> Sequence[RunEntry]:
         """Keep what is sought; a word for a field that there is not keeps nothing, and why is said."""
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.recordings.query import query_runs
-
         self.misread = ""
         try:
             return query_runs(entries, self.sought)
@@ -159,9 +150,6 @@ class RunsPane(ListPane):
         row = self.row
         if self.details is None or row is None:
             return
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_tui.runs.text import group_facts, run_facts
-
         now = datetime.now(timezone.utc)
         entry = row.entry
         if row.is_head:
@@ -244,8 +232,6 @@ class RunsPane(ListPane):
     @property
     def compared(self) -> tuple[RunEntry, ...]:
         """Return the runs to be compared, the reference first; empty for the one pointed at."""
-        from heartbeat_tui.runs.library import to_compare
-
         return to_compare(self.meant, self.reference, self.runs.entries or ())
 
     def action_compare(self) -> None:
@@ -277,28 +263,20 @@ class RunsPane(ListPane):
         self.controller.read()
 
     def action_copy(self) -> None:
-        from heartbeat_tui.runs.text import facts_text, run_facts, runs_text
-
         now, entries = datetime.now(timezone.utc), self.meant
         self.app.copy_to_clipboard(facts_text(run_facts(entries[0], now)) if len(entries) == 1 else runs_text(entries, now))
         self.notify(f"{'The run is' if len(entries) == 1 else f'{len(entries)} runs are'} on the clipboard.", markup=False)
 
     def action_sort(self) -> None:
-        from heartbeat_core.columns import following
-
         if self.list is not None:
             self.order = following([column for column, _ in self.list.shown], self.order)
             self.draw()
 
     async def action_name(self) -> None:
-        from heartbeat_tui.runs.forms import LabelForm
-
         if self.row is not None:
             await self.open_form(LabelForm(self.row.entry))
 
     async def action_export(self) -> None:
-        from heartbeat_tui.runs.forms import ExportForm
-
         await self.open_form(ExportForm(self.compared or self.meant))
 
     # -- news from the widgets
@@ -324,20 +302,14 @@ class RunsPane(ListPane):
         self.unfolded = self.unfolded | {group} if open_ else self.unfolded - {group}
         self.draw()
         if not open_ and self.list is not None:
-            from heartbeat_tui.runs.rows import GROUP
-
             self.list.point_at_key(GROUP + group)
 
     def on_lines_list_sorted(self, event: RunList.Sorted) -> None:
-        from heartbeat_core.columns import turned
-
         if self.list is not None:
             self.order = turned(self.list.columns, self.order, event.column)
             self.draw()
 
     async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.runs.forms import ExportForm, LabelForm
-
         event.stop()
         await self.close_form()
         form = event.form

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from heartbeat_tui.benchmark.pane import COPY, RunPane
-from heartbeat_tui.widgets.pane import chart_keys
+from heartbeat_tui.widgets.pane import PaneContext, chart_keys
 
 if TYPE_CHECKING:
     from heartbeat_tui.benchmark.session import Snapshot
-    from heartbeat_tui.widgets.pane import PaneContext
 
 
 class RecordedRunPane(RunPane):

@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, badge
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.config import MatMul
 
 NEWEST: Order = ("started", True)
 GROUP = "group: "

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import StyledText, text_table
 from heartbeat_core.errors import sanitize_line
+from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate, format_share
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, interval_text, run_row, time_text
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
-    from heartbeat_core.recordings.entry import RunEntry
     from heartbeat_tui.runs.library import RunListing
 
 Fact = tuple[str, StyledText]  # label, text

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 
 from heartbeat_core.charts.trend import trend_chart
+from heartbeat_core.comparison.trend import Trend
 from heartbeat_tui.runs.compared import trend_lines
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import Pane, PaneContext, pane_key
 from heartbeat_tui.widgets.text import Lines, styled
-
-if TYPE_CHECKING:
-    from heartbeat_core.comparison.trend import Trend
 
 key = partial(pane_key, "trend")
 

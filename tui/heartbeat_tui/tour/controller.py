@@ -5,23 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import SuspendNotSupported
+from textual.app import App, SuspendNotSupported
 
 from heartbeat_core.benchmark.backends import tpu_backend
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.run import Source
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.tour.tour import Tour
 from heartbeat_tui.controller import Controller
 from heartbeat_tui.tour.guide import Guide
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from textual.app import App
-
-    from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.widgets.pane import PaneContext

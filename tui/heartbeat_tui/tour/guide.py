@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,13 +12,10 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
 
+from heartbeat_core.tour.tour import Tour
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import LOW
 from heartbeat_tui.widgets.text import Lines, styled
-
-if TYPE_CHECKING:
-    from heartbeat_core.tour.tour import Tour
-
 
 ROWS, COLUMNS = 5, 8
 TICK_S = 0.25

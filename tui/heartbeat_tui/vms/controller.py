@@ -5,24 +5,25 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from textual.app import SuspendNotSupported
+from textual.app import App, SuspendNotSupported
 
+from heartbeat_core.cloud.target import TargetOffers
+from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.remote.ssh import SshConnection, connect, split_flags
+from heartbeat_core.settings import RemoteSettings
+from heartbeat_core.vms.power import by_request
+from heartbeat_core.vms.quota_headroom import QuotaHeadroom
+from heartbeat_core.vms.request import CreateRequest, keep_request, last_request
+from heartbeat_core.vms.vocabulary import Change, state_of
 from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
+from heartbeat_tui.vms.create_form import Start, start_of
+from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp, change_question, create_question
+from heartbeat_tui.vms.text import left_behind
 
 if TYPE_CHECKING:
-    from textual.app import App
     from textual.timer import Timer
 
-    from heartbeat_core.cloud.target import TargetOffers
-    from heartbeat_core.cloud.tpu import Node
-    from heartbeat_core.remote.ssh import SshConnection
-    from heartbeat_core.settings import RemoteSettings
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.vocabulary import Change
-    from heartbeat_tui.vms.create_form import Start
-    from heartbeat_tui.vms.dialogs import Describe, JobScreen, Question, SetUp
     from heartbeat_tui.vms.model import InventoryView, Job
     from heartbeat_tui.vms.monitor import InventoryMonitor
     from heartbeat_tui.widgets.pane import PaneContext
@@ -107,8 +108,6 @@ class VmsController(Controller):
 
     async def describe(self, key: str) -> None:
         """Show all that is known of a row."""
-        from heartbeat_tui.vms.dialogs import Describe
-
         self.describing = Describe(key, self.monitor.view(), self.monitor.now)
         await self.app.push_screen(self.describing)
 
@@ -116,9 +115,6 @@ class VmsController(Controller):
 
     async def open_create_form(self) -> None:
         """Open the form, filled from the target and the last use."""
-        from heartbeat_core.vms.request import last_request
-        from heartbeat_tui.vms.create_form import start_of
-
         environment = self.monitor.environment
         if environment is None or not environment.target.project.value:
             self.report(HeartbeatError("no project is chosen", "A TPU VM belongs to one.", "Press 1 for Readiness, then t to choose one."))
@@ -142,9 +138,6 @@ class VmsController(Controller):
     async def confirm_create(
         self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str
     ) -> None:
-        from heartbeat_core.vms.request import keep_request
-        from heartbeat_tui.vms.dialogs import create_question
-
         if not await self.confirmed(create_question(request, zones, rooms, cost)):
             return
         await self.view.close_form()
@@ -163,10 +156,6 @@ class VmsController(Controller):
         self.start_task(self.confirm_change(what, keys), "questions")
 
     async def confirm_change(self, what: Change, keys: tuple[str, ...]) -> None:
-        from heartbeat_core.vms.power import by_request
-        from heartbeat_core.vms.vocabulary import state_of
-        from heartbeat_tui.vms.dialogs import change_question
-
         view = self.monitor.view()
         found = (view.find(key) for key in keys)
         chosen = [each for each in found if each is not None and what in state_of(each).actions]
@@ -177,8 +166,6 @@ class VmsController(Controller):
         self.view.unmark()
 
     async def confirmed(self, question: Question) -> bool:
-        from heartbeat_tui.vms.dialogs import Ask
-
         if isinstance(self.app.screen, Ask):  # the key that asks came twice before the question was seen
             return False
         emulated = self.monitor.view().endpoint is not None
@@ -192,8 +179,6 @@ class VmsController(Controller):
             self.start_thread(partial(self.monitor.jobs.run, job, self.monitor.environment), "jobs")
 
     async def show_job(self, number: int) -> None:
-        from heartbeat_tui.vms.dialogs import JobScreen
-
         self.job_screen = JobScreen(number, self.monitor.view(), self.monitor.now, self.monitor.jobs.stop)
         await self.app.push_screen(self.job_screen)
 
@@ -201,8 +186,6 @@ class VmsController(Controller):
 
     def connection(self, key: str) -> tuple[Node, SshConnection]:
         """Return a node and gcloud's command that connects to it; raise HeartbeatError where nothing can answer."""
-        from heartbeat_core.remote.ssh import connect, split_flags
-
         view = self.monitor.view()
         node = view.nodes.get(key)
         if node is None:
@@ -235,8 +218,6 @@ class VmsController(Controller):
 
     async def set_up(self, key: str) -> None:
         """Show our own command that sets it up, and run that once it is confirmed."""
-        from heartbeat_tui.vms.dialogs import SetUp
-
         try:
             node, _ = self.connection(key)
         except HeartbeatError as error:
@@ -252,8 +233,6 @@ class VmsController(Controller):
 
     def unfinished(self) -> tuple[Unfinished, ...]:
         """Name what is under way, and what still runs and costs."""
-        from heartbeat_tui.vms.text import left_behind
-
         found = [Unfinished(what, then) for what, then in left_behind(self.monitor.view(), self.monitor.now())]
         if self.set_up_dialog is not None and self.set_up_dialog.state == "running":
             found.insert(0, Unfinished(f"{self.set_up_dialog.vm} is being set up", "It is ended; the next setup goes on from there."))

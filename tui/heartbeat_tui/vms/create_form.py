@@ -12,9 +12,10 @@ from textual.content import Content
 from textual.message import Message
 
 from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator, runtime_for
-from heartbeat_core.cloud.target import ZONE
+from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.vms.pricing import estimate, money, unit_price, why_unpriced
+from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
+from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
@@ -22,9 +23,6 @@ from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
 from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
-    from heartbeat_core.cloud.target import Target, TargetOffers
-    from heartbeat_core.vms.pricing import Rates
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
     from heartbeat_tui.vms.model import InventoryView
 
 

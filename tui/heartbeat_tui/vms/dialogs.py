@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,19 +16,16 @@ from textual.widgets import Input
 
 from heartbeat_core.checks.fix_runner import FixRun
 from heartbeat_core.cloud.tpu import Node, QueuedResource
-from heartbeat_core.vms.pricing import money, rate_of
+from heartbeat_core.columns import StyledText
+from heartbeat_core.vms.pricing import Rates, money, rate_of
+from heartbeat_core.vms.quota_headroom import QuotaHeadroom
+from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of
 from heartbeat_tui.vms.model import InventoryView, Job
 from heartbeat_tui.vms.text import Line, job_head, meaning, outcome_lines, rated, step_lines, yaml_line, yaml_text
 from heartbeat_tui.widgets.dialogs import CommandScreen, Modal
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
-
-if TYPE_CHECKING:
-    from heartbeat_core.columns import StyledText
-    from heartbeat_core.vms.pricing import Rates
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.vms.request import CreateRequest
 
 
 class JobScreen(Modal[None]):

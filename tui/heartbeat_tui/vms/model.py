@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from heartbeat_core.cloud.tpu import EVERYWHERE
-from heartbeat_core.vms.vocabulary import key_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from heartbeat_core.cloud.tpu import Node, QueuedResource
-    from heartbeat_core.diagnosis.model import Diagnosis, Remedy
-    from heartbeat_core.vms.inventory import Inventory, Transition
-    from heartbeat_core.vms.operation import OperationStep
-    from heartbeat_core.vms.pricing import Rates
-    from heartbeat_core.vms.vocabulary import Resource
+from heartbeat_core.cloud.tpu import EVERYWHERE, Node, QueuedResource
+from heartbeat_core.diagnosis.model import Diagnosis, Remedy
+from heartbeat_core.vms.inventory import Inventory, Transition
+from heartbeat_core.vms.operation import OperationStep
+from heartbeat_core.vms.pricing import Rates
+from heartbeat_core.vms.vocabulary import Resource, key_of
 
 
 @dataclass(frozen=True)

@@ -12,24 +12,24 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
-from heartbeat_core.cloud.tpu import EVERYWHERE
-from heartbeat_core.vms.vocabulary import Kind, key_of
+from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.cloud.cancellation import Cancellation
+from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.target import TargetOffers
+from heartbeat_core.cloud.tpu import EVERYWHERE, Node
+from heartbeat_core.diagnosis.diagnose import diagnose_exception
+from heartbeat_core.errors import INTERRUPTED, HeartbeatError
+from heartbeat_core.vms.create import create
+from heartbeat_core.vms.inventory import History, Inventory, Transition, fetch_inventory
+from heartbeat_core.vms.operation import OnStep, OperationStep, PollPolicy, VmError, is_cancelled
+from heartbeat_core.vms.power import carry_out
+from heartbeat_core.vms.pricing import find_rates
+from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom, unknown_headroom
+from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.vocabulary import Change, Kind, Resource, command_of, key_of
+from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.vms.model import InventoryView, Job, JobOutcome
-
-if TYPE_CHECKING:
-    from heartbeat_core.checks.context import CheckEnvironment
-    from heartbeat_core.cloud.cancellation import Cancellation
-    from heartbeat_core.cloud.session import CloudSession
-    from heartbeat_core.cloud.target import TargetOffers
-    from heartbeat_core.errors import HeartbeatError
-    from heartbeat_core.vms.inventory import History, Inventory, Transition
-    from heartbeat_core.vms.operation import OnStep, OperationStep, PollPolicy
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.vocabulary import Change, Resource
-
 
 Work = Callable[["CloudSession", "OnStep"], object]
 EVERY_S = 5.0
@@ -58,8 +58,6 @@ class Jobs:
 
     def create(self, request: CreateRequest, zones: tuple[str, ...] = ()) -> Job:
         """Prepare to create one; with ``zones`` to try them in turn until there is capacity."""
-        from heartbeat_core.vms.create import create
-        from heartbeat_core.vms.zone_search import search_zones
 
         def work(session: CloudSession, on_step: OnStep) -> object:
             if zones:
@@ -71,8 +69,6 @@ class Jobs:
 
     def change(self, action: Change, resource: Resource, project: str) -> Job:
         """Prepare to start, stop or delete one."""
-        from heartbeat_core.vms.power import carry_out
-        from heartbeat_core.vms.vocabulary import command_of
 
         def work(session: CloudSession, on_step: OnStep) -> None:
             carry_out(session, project, resource, action, on_step, self.policy)
@@ -82,8 +78,6 @@ class Jobs:
         return self.add(Job(0, action, key, resource.id, summary, command_of(action, resource, project), self.now()), work)
 
     def add(self, job: Job, work: Work) -> Job:
-        from heartbeat_core.cloud.cancellation import Cancellation
-
         with self.lock:
             job = replace(job, id=next(self.numbers))
             self.jobs[job.id], self.work[job.id], self.cancellations[job.id] = job, work, Cancellation()
@@ -143,17 +137,11 @@ class Jobs:
 
 
 def kind_of(resource: Resource) -> Kind:
-    from heartbeat_core.cloud.tpu import Node
-
     return "node" if isinstance(resource, Node) else "queued"
 
 
 def outcome_of(error: Exception) -> JobOutcome:
     """Return the outcome of a job that failed."""
-    from heartbeat_core.diagnosis.diagnose import diagnose_exception
-    from heartbeat_core.errors import INTERRUPTED, HeartbeatError
-    from heartbeat_core.vms.operation import VmError
-
     if isinstance(error, VmError):
         remedies = error.diagnosis.remedies if error.diagnosis else ()
         interrupted, goes_on = error.exit_code == INTERRUPTED, error.outcome in ("going on", "unknown")
@@ -207,9 +195,6 @@ class InventoryMonitor:
 
     def look(self) -> float:
         """Ask Google once; a problem is in the view. Return the seconds to wait before the next time."""
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.operation import is_cancelled
-
         with self.lock:
             if self.waiting:  # the call that waits will see whatever this one would
                 return self.every_s
@@ -234,8 +219,6 @@ class InventoryMonitor:
 
     def open(self) -> tuple[CloudSession, str]:
         """Return the session and the project to ask about, both new if the target was changed."""
-        from heartbeat_core.errors import HeartbeatError
-
         environment = self.open_environment()
         if environment is not self.environment:
             self.change_target(environment)
@@ -250,8 +233,6 @@ class InventoryMonitor:
         return self.session, environment.target.project.value
 
     def fetch(self, session: CloudSession, project: str, zone: str) -> Inventory:
-        from heartbeat_core.vms.inventory import fetch_inventory
-
         return fetch_inventory(session, project, zone)
 
     def change_target(self, environment: CheckEnvironment) -> None:
@@ -268,8 +249,6 @@ class InventoryMonitor:
 
     def keep(self, inventory: Inventory) -> None:
         """Keep a new inventory, and what has changed."""
-        from heartbeat_core.vms.inventory import History
-
         self.failures = 0
         history = self.history = self.history or History()
         self.add_events(*history.add(inventory))
@@ -282,8 +261,6 @@ class InventoryMonitor:
 
     def keep_problem(self, error: HeartbeatError) -> None:
         """Keep why Google did not answer, and wait longer each time; the inventory stays as it was."""
-        from heartbeat_core.diagnosis.diagnose import diagnose_exception
-
         self.failures += 1
         wait_s = min(LONGEST_S, self.every_s * 2.0 ** min(self.failures, 10)) * random.uniform(0.9, 1.0)
         known = self.environment.target.known() if self.environment is not None else {}
@@ -311,10 +288,6 @@ class InventoryMonitor:
 
     def price(self, *, again: bool = False) -> None:
         """Fetch prices once; why there are none is in the view, and they are asked for ``again`` only on demand."""
-        from heartbeat_core.diagnosis.diagnose import diagnose_exception
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.pricing import find_rates
-
         with self.pricing:
             if again:
                 self.put(unpriced="")
@@ -328,11 +301,6 @@ class InventoryMonitor:
 
     def room(self, request: CreateRequest) -> tuple[QuotaHeadroom, ...]:
         """Return the quota headroom for a request, or why it is not known; nothing if no quota of it is known."""
-        from heartbeat_core.diagnosis.diagnose import diagnose_exception
-        from heartbeat_core.errors import HeartbeatError
-        from heartbeat_core.vms.inventory import fetch_inventory
-        from heartbeat_core.vms.quota_headroom import find_headroom, unknown_headroom
-
         session = self.session
         if session is None:
             return unknown_headroom(request, "Google has not been asked yet")

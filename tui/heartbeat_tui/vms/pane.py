@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow
+from heartbeat_core.cloud.target import TargetOffers
+from heartbeat_core.columns import Order, following, turned
+from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
+from heartbeat_core.vms.power import describe_command
+from heartbeat_core.vms.quota_headroom import QuotaHeadroom
+from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.vocabulary import Action
+from heartbeat_tui.vms.create_form import Start, VmForm
 from heartbeat_tui.vms.model import InventoryView
-from heartbeat_tui.vms.text import head_line, log_lines, notices
+from heartbeat_tui.vms.rows import is_changeable, job_rows, rows_of
+from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from textual.timer import Timer
 
-    from heartbeat_core.cloud.target import TargetOffers
-    from heartbeat_core.columns import Order
-    from heartbeat_core.vms.columns import VmRow
-    from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-    from heartbeat_core.vms.request import CreateRequest
-    from heartbeat_core.vms.vocabulary import Action
     from heartbeat_tui.vms.controller import VmsController
-    from heartbeat_tui.vms.create_form import Start, VmForm
     from heartbeat_tui.widgets.form import Form
 
 
@@ -98,8 +97,6 @@ class VmsPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        from heartbeat_tui.widgets.text import Lines
-
         head, notices, rows, log = VmHead(self.now), VmNotices(), VmList(), VmLog()
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
@@ -126,10 +123,6 @@ class VmsPane(ListPane):
         self.show_labels(*self.emulated)
         if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
             return
-        from heartbeat_core.vms.columns import arranged
-        from heartbeat_tui.vms.rows import rows_of
-        from heartbeat_tui.vms.text import price_source
-
         known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in known)
@@ -146,9 +139,6 @@ class VmsPane(ListPane):
         self.draw_empty(rows)
 
     def draw_empty(self, rows: Sequence[VmRow]) -> None:
-        from heartbeat_tui.vms.text import empty_lines
-        from heartbeat_tui.widgets.text import Lines, styled_line
-
         self.set_class(not rows, "-empty")
         if not rows:
             self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
@@ -180,8 +170,6 @@ class VmsPane(ListPane):
         self.draw()
 
     def point_at_coming(self) -> None:
-        from heartbeat_tui.vms.rows import job_rows
-
         job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
         if job is None or self.coming is None or self.list is None:
             return
@@ -234,8 +222,6 @@ class VmsPane(ListPane):
         return self.changeable(what, marked or [self.pointed_key])
 
     def changeable(self, what: Action, keys: Iterable[str] | None = None) -> tuple[str, ...]:
-        from heartbeat_tui.vms.rows import is_changeable
-
         chosen = [self.pointed_key] if keys is None else keys
         return tuple(key for key in chosen if is_changeable(self.view, key, what))
 
@@ -257,8 +243,6 @@ class VmsPane(ListPane):
         self.controller.connect(self.pointed_key)
 
     def action_copy(self) -> None:
-        from heartbeat_core.vms.power import describe_command
-
         if self.row is not None:
             text = shlex.join(describe_command(self.row.resource, self.view.project))
             self.app.copy_to_clipboard(text)
@@ -281,8 +265,6 @@ class VmsPane(ListPane):
 
     async def action_progress(self) -> None:
         """Show the newest job of the row pointed at, else the newest of all."""
-        from heartbeat_tui.vms.rows import job_rows
-
         of_row = [job for job in self.view.jobs if self.pointed_key in job_rows(job, self.view)]
         await self.controller.show_job((of_row or self.view.jobs)[-1].id)
 
@@ -294,8 +276,6 @@ class VmsPane(ListPane):
     # -- the form
 
     async def show_create_form(self, start: Start) -> None:
-        from heartbeat_tui.vms.create_form import VmForm
-
         await self.open_form(VmForm(start, self.view))
 
     def offer(self, zone: str, offers: TargetOffers) -> None:
@@ -329,8 +309,6 @@ class VmsPane(ListPane):
             self.refresh_bindings()
 
     def action_sort(self) -> None:
-        from heartbeat_core.columns import following
-
         if self.list is not None:
             self.order = following([column for column, _ in self.list.shown], self.order)
             self.draw()
@@ -354,8 +332,6 @@ class VmsPane(ListPane):
         self.refresh_bindings()
 
     def on_lines_list_sorted(self, event: VmList.Sorted) -> None:
-        from heartbeat_core.columns import turned
-
         if self.list is not None:
             self.order = turned(self.list.columns, self.order, event.column)
             self.draw()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from heartbeat_core.benchmark.series import ChartData
 from heartbeat_core.charts.latency import TITLE, OverlayCurve, latency_of, overlay_chart
-from heartbeat_core.charts.spec import COLOURS
+from heartbeat_core.charts.spec import COLOURS, ChartSpec
+from heartbeat_tui.plotting import Lines, render
 from heartbeat_tui.widgets.text import refresh_rows, retitle
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.series import ChartData
-    from heartbeat_core.charts.spec import ChartSpec
-    from heartbeat_tui.plotting import Lines
 
 STYLES = (
     "axis", "steady", "cold", "warm", "compile", "median", "boundary", "band", "greatest", "caption", "levels", "roof", "knee",
@@ -65,8 +62,6 @@ class Chart(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
-        from heartbeat_tui.plotting import render
-
         width, height = self.size
         if self.make is None or not width or not height:
             return

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
-from heartbeat_tui.widgets.header_footer import KeyButton, Tab, TopLine
+from heartbeat_tui.widgets.header_footer import KeyButton, Sought, Tab, Tabs, TopLine
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from heartbeat_tui.widgets.form import Form
-    from heartbeat_tui.widgets.header_footer import Sought, Tabs
     from heartbeat_tui.widgets.table import LinesList
 
 
