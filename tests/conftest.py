@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import select
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -46,6 +49,12 @@ def die(number):
 """
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start: a shell has it ignored in its background jobs, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Allow the tests that start real ssh connections or torch_xla more time than the others."""
     here = Path(__file__).parent
@@ -76,6 +85,23 @@ def xla_python() -> str:
 def _no_trace_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         leave_no_trace(patch, tmp_path_factory.mktemp("session"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_after_a_failure() -> Iterator[None]:
+    """End a program whose test fails or times out within ``with Popen(…)``, which else waits for the program without a limit."""
+    leave = subprocess.Popen.__exit__
+
+    def kill_and_leave(
+        program: subprocess.Popen[Any], kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, (AssertionError, pytest.fail.Exception)):
+            program.kill()
+        leave(program, kind, error, trace)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__exit__", kill_and_leave)
         yield
 
 

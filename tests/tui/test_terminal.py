@@ -35,7 +35,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            preexec_fn=self.take_over,  # noqa: PLW1509 - nothing runs in it but the two calls
+            preexec_fn=self.take_over,  # noqa: PLW1509 - nothing runs in it but the three calls
             env={**os.environ, "TERM": "xterm-256color"},
         )
         os.close(slave)
@@ -45,6 +45,7 @@ class Terminal:
     @staticmethod
     def take_over() -> None:
         os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def read_until(self, pattern: bytes) -> None:

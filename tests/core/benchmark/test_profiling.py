@@ -106,15 +106,3 @@ def test_torchs_trace_shows_the_products_and_the_run_is_as_without(
     made = report_json(run.report(), run.series)["profile"]
     assert made["problem"] is None
     assert {Path(file["path"]).name for file in made["files"]} == {"trace.json", "operators.txt"}
-
-
-@pytest.mark.torch
-def test_a_profile_that_fails_leaves_the_run_whole(begin: Begin, small: Callable[..., BenchmarkConfig], tmp_path: Path) -> None:
-    run = begin(small(), profile=tmp_path / "gone" / "away")
-    assert run.wait(LONG_S)
-    report = run.report()
-    assert report.ending is not None
-    assert report.ending.kind == "done"
-    assert report.verdict.kind == "plausible"
-    assert report.profiled is not None
-    assert report.profiled.problem

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from heartbeat_core.benchmark import run as module
 from heartbeat_core.benchmark import target as place
-from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
 from heartbeat_core.benchmark.run import Run
@@ -347,13 +347,32 @@ class TestRealWorkers:
         assert report.proof.passed
         assert report.count == run.series.count > 0
 
-    def test_a_duration_ends_a_run(self, begin: Begin, small: Small) -> None:
-        run = begin(small(iterations=None, duration_s=0.05))
-        assert run.wait(LONG_S)
-        assert run.ending is not None
-        assert run.ending.kind == "done"
-        assert run.report().wanted is None
-        assert run.series.health is not None
+    @pytest.fixture(scope="class")
+    def brief(self, spawner: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+        """A run in bfloat16 that a duration ends, and whose profile cannot be written; over."""
+        config = BenchmarkConfig(MatMul(8, 64, 64, "bfloat16"), threads=1, iterations=None, duration_s=0.05)
+        with Run(config, spawner, profile=tmp_path_factory.mktemp("profile") / "gone" / "away") as run:
+            assert run.wait(LONG_S)
+            yield run
+
+    def test_a_duration_ends_a_run(self, brief: Run) -> None:
+        assert brief.ending is not None
+        assert brief.ending.kind == "done"
+        assert brief.report().wanted is None
+        assert brief.series.health is not None
+
+    def test_bfloat16_shows_in_the_proof(self, brief: Run) -> None:
+        report = brief.report()
+        assert report.proof is not None
+        assert report.proof.passed
+        assert report.proof.implies != "float32"
+        assert report.environment["precision"] == "bfloat16"
+
+    def test_a_profile_that_fails_leaves_the_run_whole(self, brief: Run) -> None:
+        report = brief.report()
+        assert report.verdict.kind == "plausible"
+        assert report.profiled is not None
+        assert report.profiled.problem
 
     def test_a_plan_its_backend_cannot_meet_is_refused(self, begin: Begin, small: Small) -> None:
         run = begin(small(precision="highest"))
@@ -361,17 +380,6 @@ class TestRealWorkers:
         assert run.ending is not None
         assert (run.ending.kind, run.ending.exit_code) == ("refused", 2)
         assert run.process.returncode == 0  # and not an abort of the interpreter on its way out
-
-    def test_bfloat16_shows_in_the_proof(self, begin: Begin) -> None:
-        from heartbeat_core.benchmark.config import MatMul
-
-        run = begin(BenchmarkConfig(MatMul(8, 64, 64, "bfloat16"), threads=1, iterations=5))
-        assert run.wait(LONG_S)
-        report = run.report()
-        assert report.proof is not None
-        assert report.proof.passed
-        assert report.proof.implies != "float32"
-        assert report.environment["precision"] == "bfloat16"
 
     def test_this_interpreter_is_the_one_used_when_none_is_named(self, runs: Any) -> None:
         run, _ = runs["synchronized"]

@@ -68,9 +68,10 @@ def tell(order: bytes) -> tuple[list[Record], subprocess.CompletedProcess[bytes]
 
 
 @contextmanager
-def worker(order: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a worker with its order, stdin left open, in a group of its own."""
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+def worker(order: dict[str, Any], script: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """Start a worker with its order, or a script that starts one; stdin is left open, and it has a group of its own."""
+    command = [sys.executable, "-c", script] if script else COMMAND
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     assert process.stdin
     try:
         process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -214,10 +215,28 @@ def test_an_unknown_order_changes_nothing_but_is_no_pause(orders: Orders) -> Non
 @pytest.mark.torch
 class TestWithTorch:
     @pytest.fixture(scope="class")
-    def told(self, small: Small) -> list[Record]:
-        """Return all records of one short run; its stdin has ended already, which must not matter."""
-        with worker({"plan": small(warmup=3, iterations=10).to_json()}) as process:
-            return list(records(process))
+    def short(self, small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Record], bytes]:
+        """Return the records and the stderr of one short run, beside a library that writes to stdout, from C and as it is imported."""
+        folder = tmp_path_factory.mktemp("library")
+        (folder / "chatter.py").write_text("import os\nimport torch\nos.write(1, b'libtpu says hello')\nprint('and again')\n")
+        script = (
+            f"import sys; sys.path[:0] = {[str(folder), *sys.path]!r}\n"
+            "from heartbeat_core.benchmark import worker\n"
+            "load = worker.load_backend\n"
+            "worker.load_backend = lambda name: (__import__('chatter'), load(name))[1]\n"
+            "worker.main()"
+        )
+        with worker({"plan": small(warmup=3, iterations=10).to_json()}, script) as process:
+            assert process.stderr
+            return list(records(process)), process.stderr.read()
+
+    @pytest.fixture(scope="class")
+    def told(self, short: tuple[list[Record], bytes]) -> list[Record]:
+        return short[0]
+
+    def test_what_libraries_print_does_not_reach_the_stream(self, short: tuple[list[Record], bytes]) -> None:
+        assert b"libtpu says hello" in short[1]
+        assert b"and again" in short[1]
 
     def test_it_begins_with_the_plan_and_ends_with_how_it_went(self, told: list[Record], small: Small) -> None:
         started, ended = told[0], told[-1]
@@ -247,10 +266,12 @@ class TestWithTorch:
         dates = [record.at_ns for record in told]
         assert dates == sorted(dates)
 
-    def test_the_end_of_its_orders_stops_it_with_a_proof(self, small: Small) -> None:
+    def test_an_interrupt_meant_for_the_parent_is_survived_and_the_end_of_orders_stops_it_with_a_proof(self, small: Small) -> None:
         with worker({"plan": small(iterations=None).to_json()}) as process:
             assert process.stdin
             said = records(process)
+            next(record for record in said if isinstance(record, Samples))
+            os.killpg(process.pid, signal.SIGINT)
             next(record for record in said if isinstance(record, Samples))
             process.stdin.close()
             rest = list(said)
@@ -259,19 +280,6 @@ class TestWithTorch:
         assert isinstance(rest[-1], Ended)
         assert rest[-1].reason == "stopped"
         assert any(isinstance(record, Proof) and record.passed for record in rest)
-
-    def test_an_interrupt_meant_for_the_parent_is_survived(self, small: Small) -> None:
-        with worker({"plan": small(iterations=None).to_json()}) as process:
-            assert process.stdin
-            said = records(process)
-            next(record for record in said if isinstance(record, Samples))
-            os.killpg(process.pid, signal.SIGINT)
-            next(record for record in said if isinstance(record, Samples))
-            process.stdin.write(b"stop\n")
-            process.stdin.flush()
-            *_, last = said
-        assert isinstance(last, Ended)
-        assert last.reason == "stopped"
 
     @linux
     def test_it_dies_with_its_parent_while_it_beats(self, watch_process: Watch) -> None:
@@ -300,28 +308,6 @@ run.wait()
             process.stdout.close()
             assert process.wait(LONG_S) == 1
             process.stdout = None
-
-    def test_what_libraries_print_does_not_reach_the_stream(self, small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        # a sitecustomize of ours stands in for a library that writes to stdout from C, at import and at the end
-        (tmp_path / "chatter.py").write_text("import os\nimport torch\nos.write(1, b'libtpu says hello')\nprint('and again')\n")
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), *sys.path)))
-        script = (
-            "import os, sys; from heartbeat_core.benchmark import worker; from heartbeat_core.benchmark.backends import base\n"
-            "load = base.load_backend\n"
-            "worker.load_backend = lambda name: (__import__('chatter'), load(name))[1]\n"
-            "worker.main()"
-        )
-        order = json.dumps({"plan": small(iterations=3).to_json()}).encode() + b"\n"
-        with subprocess.Popen(
-            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            assert process.stdin
-            assert process.stderr
-            process.stdin.write(order)
-            process.stdin.flush()
-            told = list(records(process))
-            assert b"libtpu says hello" in process.stderr.read()
-        assert isinstance(told[-1], Ended)
 
     def test_the_same_seed_multiplies_the_same_numbers(self, small: Small) -> None:
         made = []

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.emulation import start_emulator
 from tests.waiting import until
 from textual.app import App
 from textual.widgets import Input
 
 from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.emulator import process
 from heartbeat_core.settings import Settings
 from heartbeat_tui.checks.monitor import RunnerFactory
 
@@ -167,49 +169,55 @@ class _Nothing:
         pass
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_demo_of_a_ready_project_is_ready(readiness: Open, size: tuple[int, int]) -> None:
-    with closing(RunnerFactory(Settings(), {}, demo="ready")) as surveyor:
-        async with readiness(surveyor, size=size, banner=("DEMO: emulated, scenario ready",)) as stage:
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RunnerFactory]]:
+    """Make what checks an emulated project, which is served from this process."""
+    monkeypatch.setattr(process, "start_emulator", start_emulator)
+    with ExitStack() as stack:
+        yield lambda scenario, **options: stack.enter_context(closing(RunnerFactory(Settings(), {}, demo=scenario, **options)))
+
+
+async def test_a_demo_of_a_ready_project_is_ready(readiness: Open) -> None:
+    with closing(RunnerFactory(Settings(), {}, demo="ready")) as surveyor:  # in a process of its own, as users have it
+        async with readiness(surveyor, banner=("DEMO: emulated, scenario ready",)) as stage:
             assert "✓ ready for v6e-1" in stage.text()
             assert "DEMO" in stage.text().splitlines()[0]
             assert "as ada@example.com (emulated)" in stage.text()
 
 
-async def test_a_demo_of_a_fresh_project_says_where_to_begin(readiness: Open) -> None:
-    with closing(RunnerFactory(Settings(), {}, demo="fresh")) as surveyor:
-        async with readiness(surveyor) as stage:
-            assert "steps left" in stage.text()
-            assert "gcloud services enable iam.googleapis.com" in stage.details()
+async def test_a_demo_of_a_fresh_project_says_where_to_begin(readiness: Open, demo: Callable[..., RunnerFactory]) -> None:
+    async with readiness(demo("fresh")) as stage:
+        assert "steps left" in stage.text()
+        assert "gcloud services enable iam.googleapis.com" in stage.details()
 
 
-async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open) -> None:
-    with closing(RunnerFactory(Settings(), {}, demo="ready")) as surveyor:
-        async with readiness(surveyor) as stage:
-            await stage.press("t")
-            await stage.type("us-east5-")
-            assert "us-east5-b" in stage.words()
-            await stage.press("right")
-            form = stage.pane.form
-            assert form is not None
-            assert form.query_one("#field-zone", Input).value.startswith("us-east5-")
-            await stage.press("tab")
-            await stage.type("v9x-1")
-            assert "Not offered in" in stage.words()
+async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open, demo: Callable[..., RunnerFactory]) -> None:
+    async with readiness(demo("ready")) as stage:
+        await stage.press("t")
+        await stage.type("us-east5-")
+        assert "us-east5-b" in stage.words()
+        await stage.press("right")
+        form = stage.pane.form
+        assert form is not None
+        assert form.query_one("#field-zone", Input).value.startswith("us-east5-")
+        await stage.press("tab")
+        await stage.type("v9x-1")
+        assert "Not offered in" in stage.words()
 
 
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
-async def test_in_a_demo_gcloud_really_turns_a_check(readiness: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_in_a_demo_gcloud_really_turns_a_check(
+    readiness: Open, demo: Callable[..., RunnerFactory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with closing(RunnerFactory(Settings(), {}, demo="no-tpu-api", speed=20.0)) as surveyor:
-        async with readiness(surveyor, delays=(0.2,) * 50) as stage:
-            assert "● at least 1 step left" in stage.text()
-            assert "gcloud services enable tpu.googleapis.com" in stage.details()
-            await stage.press("f")
-            assert "against the emulator" in stage.words()
-            assert "DEMO" in stage.text()
-            await stage.press("enter")
-            assert "finished successfully" in stage.text()
-            assert "✓ done. The check passes" in stage.text()
-            await stage.press("escape")
-            assert "✓ ready for v6e-1" in stage.text()
+    async with readiness(demo("no-tpu-api", speed=20.0), delays=(0.2,) * 50) as stage:
+        assert "● at least 1 step left" in stage.text()
+        assert "gcloud services enable tpu.googleapis.com" in stage.details()
+        await stage.press("f")
+        assert "against the emulator" in stage.words()
+        assert "DEMO" in stage.text()
+        await stage.press("enter")
+        assert "finished successfully" in stage.text()
+        assert "✓ done. The check passes" in stage.text()
+        await stage.press("escape")
+        assert "✓ ready for v6e-1" in stage.text()
