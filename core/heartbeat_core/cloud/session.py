@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,13 +57,13 @@ class ApiCall:
 
 @dataclass
 class Exchange:
-    """What one call sends, how often, and what comes back: the HTTP ``status``, and in ``response`` the answer of requests."""
+    """What one call sends, how often, and what comes back: the HTTP status and the object."""
 
     method: str = ""
     path: str = ""
     tries: int = 0
     status: int | None = None
-    response: Any = None
+    answer: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

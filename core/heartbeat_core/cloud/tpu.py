@@ -6,6 +6,7 @@ know stays a number, and is shown as it. Messages are read as protocol buffers: 
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -226,20 +227,27 @@ def note_request(request: Any) -> Any:
 
 
 def note_answer(response: Any, **_: object) -> None:
-    """Note an answer; raise CloudError for a refusal, except for the first of a token, which the session then renews."""
+    """Note an answer, and pass it on without control characters; raise CloudError for one that is no object, and for a refusal.
+
+    The first refusal of a token is passed on, for the session then renews it.
+    """
+    from heartbeat_core.cloud.connection import read_object
+
     exchange: Exchange = CALLS.exchange
-    renewed, exchange.status, exchange.response = exchange.status == UNAUTHORIZED, response.status_code, response
+    renewed, exchange.status = exchange.status == UNAUTHORIZED, response.status_code
     if response.status_code == UNAUTHORIZED and not renewed and "Authorization" in response.request.headers:
         return
     if not response.ok or response.is_redirect:
         raise refusal(SERVICE, response.status_code, response.content, response.headers.get("Retry-After"))
+    exchange.answer = read_object(response.content, SERVICE)
+    response._content = json.dumps(exchange.answer).encode()  # noqa: SLF001  # requests has no other way
 
 
 def call(session: CloudSession, method: str, /, *, reads: bool = True, **request: Any) -> tuple[Any, dict[str, Any]]:
     """Call a method of the client; return its answer as a message, None if it does not fit, and as JSON. Raise CloudError."""
     from google.protobuf.json_format import ParseError
 
-    from heartbeat_core.cloud.connection import failures, read_object
+    from heartbeat_core.cloud.connection import failures
 
     client, exchange = client_of(session.connection), Exchange()
 
@@ -251,7 +259,7 @@ def call(session: CloudSession, method: str, /, *, reads: bool = True, **request
                 message = message_of(getattr(client, method)(request, retry=None, timeout=timeout[1]))
             except ParseError:
                 message = None
-        return message, read_object(exchange.response.content, SERVICE)
+        return message, exchange.answer
 
     return session.carry_out(SERVICE, send, exchange, reads=reads)
 

@@ -58,6 +58,12 @@ def test_a_node_that_does_not_fit_costs_itself_only(server: Any, session: CloudS
     assert "pageToken=2" in server.asked[1].path
 
 
+def test_no_control_character_comes_in(server: Any, session: CloudSession, answer: Any) -> None:
+    server.say(answer(body={"name": NODE + "n", "healthDescription": "\x1b[2Jgone", "labels": {"a": "\x9b1m"}}))
+    node = tpu.get_node(session, "p", "z", "n")
+    assert (node.health_description, node.labels, node.answer["healthDescription"]) == (" [2Jgone", {"a": " 1m"}, " [2Jgone")
+
+
 def test_a_list_without_an_end_is_given_up(server: Any, session: CloudSession, answer: Any) -> None:
     server.say(answer(body={"nextPageToken": "2"}))
     with pytest.raises(CloudError, match="invalid answer"):
@@ -65,7 +71,7 @@ def test_a_list_without_an_end_is_given_up(server: Any, session: CloudSession, a
     assert len(server.asked) == 2
 
 
-@pytest.mark.parametrize("body", [b'{"state": "ACT', b"[]", b"", b"null", pytest.param(b"[" * 100_000, id="deep"), {"schedulingConfig": 7}])
+@pytest.mark.parametrize("body", [b'{"state": "ACT', b"[]", b"null", pytest.param(b"[" * 100_000, id="deep"), {"schedulingConfig": 7}])
 def test_an_answer_that_makes_no_sense_is_garbled(server: Any, session: CloudSession, answer: Any, body: Any) -> None:
     server.say(answer(body=body))
     assert refused(session).kind == "garbled"
