@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from heartbeat_core.cloud.accelerators import PREEMPTIBLE, Accelerator, Provisioning, Scope, find_accelerator
+from heartbeat_core.cloud.accelerators import PREEMPTIBLE, Accelerator, Provisioning, Scope, find_accelerator, type_of_config
 from heartbeat_core.cloud.cancellation import Timeout
 from heartbeat_core.cloud.errors import CloudError, redact, refusal
 from heartbeat_core.cloud.json_fields import flag, last, rows, segment, table, text, texts
@@ -368,7 +368,7 @@ def node_of(message: Any, answer: Mapping[str, Any]) -> Node:
         state=word(message, "state"),
         health=word(message, "health"),
         health_description=message.health_description or None,
-        accelerator_type=message.accelerator_type or None,
+        accelerator_type=type_of(message),
         runtime_version=message.runtime_version or None,
         provisioning=provisioning_of(spot=scheduling.spot or scheduling.preemptible, reserved=scheduling.reserved),
         endpoints=tuple(Endpoint(each.ip_address or None, each.access_config.external_ip or None) for each in message.network_endpoints),
@@ -386,6 +386,12 @@ def node_of(message: Any, answer: Mapping[str, Any]) -> Node:
     )
 
 
+def type_of(node: Any) -> str | None:
+    """Return the accelerator type of a node; one that was asked for by generation and topology has no other."""
+    named: str = node.accelerator_type
+    return named or type_of_config(word(node.accelerator_config, "type_"), node.accelerator_config.topology)
+
+
 def queued_of(message: Any, answer: Mapping[str, Any]) -> QueuedResource:
     specs = message.tpu.node_spec
     flexible = text(answer, "provisioningModel") == "FLEX_START"  # as reserved, not in the client's v2
@@ -394,7 +400,7 @@ def queued_of(message: Any, answer: Mapping[str, Any]) -> QueuedResource:
         id=last(message.name),
         zone=zone_of(message.name),
         state=word(message.state, "state"),
-        accelerator_types=tuple(spec.node.accelerator_type for spec in specs if spec.node.accelerator_type for _ in range(copies(spec))),
+        accelerator_types=tuple(kind for spec in specs if (kind := type_of(spec.node)) for _ in range(copies(spec))),
         nodes=tuple(spec.node_id for spec in specs if spec.node_id),
         provisioning="flex-start" if flexible else provisioning_of(spot=message.HasField("spot"), reserved=reserved),
         created=moment_of(message, "create_time"),

@@ -170,12 +170,17 @@ def test_a_node_is_read_and_new_words_are_kept(server: Any, session: CloudSessio
 
 def test_a_queued_resource_is_read(server: Any, session: CloudSession, answer: Any) -> None:
     spec = {"nodeId": "n", "node": {"acceleratorType": "v6e-8"}}
+    by_shape = {"node": {"acceleratorConfig": {"type": 11, "topology": "4x4"}}}
     many = {"node": {"acceleratorType": "v6e-4"}, "multisliceParams": {"nodeCount": 2}}
-    body = {"name": "projects/p/locations/z/queuedResources/q", "state": {"state": "SUSPENDED"}, "tpu": {"nodeSpec": [spec, many, {}]}}
+    body = {
+        "name": "projects/p/locations/z/queuedResources/q",
+        "state": {"state": "SUSPENDED"},
+        "tpu": {"nodeSpec": [spec, many, by_shape, {}]},
+    }
     server.say(answer(body={"queuedResources": [{**body, "spot": {}}, {**body, "guaranteed": {"reserved": True}}, body]}))
     found = tpu.list_queued_resources(session, "p").queued
     assert [queued.provisioning for queued in found] == ["spot", "reserved", "on-demand"]
-    assert found[0].accelerator_types == ("v6e-8", "v6e-4", "v6e-4")
+    assert found[0].accelerator_types == ("v6e-8", "v6e-4", "v6e-4", "v6e-16")
     assert (found[0].id, found[0].zone, found[0].state, found[0].nodes) == ("q", "z", "SUSPENDED", ("n",))
 
 
