@@ -32,7 +32,7 @@ QUALITY_MARKS: dict[str, str] = {  # the glyph of each, the worst first
     "unknown": "?",
     "plausible": "✓",
 }
-NOT_COMPARABLE = ("drifting", "disturbed", "noisy")  # what keeps a run from being held against another
+PASSING = ("drifting", "disturbed", "noisy")  # what may happen to one process in five
 BOUND_FROM = 0.5  # of the peak: from here on memory or arithmetic is said to set the limit
 NOISY = 0.10  # interquartile range over median
 MODES_APART = 0.05  # two modes nearer than this change the median by less than noise may
@@ -62,8 +62,8 @@ class Quality:
 
     @property
     def comparable(self) -> bool:
-        """Return whether the run kept its speed and was left alone, so that its time may be held against another's."""
-        return self.kind not in NOT_COMPARABLE
+        """Return whether nothing speaks against holding the run's time against another's."""
+        return self.kind in ("plausible", "unknown")
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "reasons": list(self.reasons)}

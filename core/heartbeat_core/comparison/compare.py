@@ -108,6 +108,7 @@ def doubts(runs: Sequence[MeasuredRun]) -> tuple[str, ...]:
 
 
 Kind = Literal["faster", "slower", "same", "cannot tell"]
+REFUTED = {"impossible": "the time of {} is impossible", "wrong result": "the result of {} is wrong"}  # such a time makes no ratio
 NOTHING_TO_COMPARE = "there is nothing to compare with", "Both sides hold at least one run.", "Name two runs."
 ONE_PROCESS = "one process on each side: what varies from process to process is not in the interval; bench --repeat 5 brings it in"
 TIMES_FROM = 1.95  # the factor from which on times are said rather than percent
@@ -253,9 +254,9 @@ def far_out_words(groups: Sequence[RunGroup]) -> tuple[str, ...]:
 def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, str]:
     """Put the result into one sentence."""
     here, there = candidate.title, reference.title
-    impossible = [side.title for side in (reference, candidate) if side.verdict == "impossible"]
-    if impossible:
-        return "cannot tell", f"the time of {' and of '.join(impossible)} is impossible, so the ratio of {times(ratio.value)} means nothing"
+    refuted = [REFUTED[side.quality.kind].format(side.title) for side in (reference, candidate) if side.quality.kind in REFUTED]
+    if refuted:
+        return "cannot tell", f"{' and '.join(refuted)}, so the ratio of {times(ratio.value)} means nothing"
     if ratio.low is None or ratio.high is None:
         return "cannot tell", f"these runs cannot tell: {ratio.lacking}; {here} {took(ratio.value)} than {there} here"
     sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
@@ -367,7 +368,7 @@ def check(
     """Compare, and answer whether the candidate is slower by more than ``allowed``, surely.
 
     A regression is where the whole 95 % interval lies above that; none is where the whole interval lies within it. Between the two, and
-    where the work differs, no answer is sure. Nor is one where a side is a single process, or drifted, was disturbed or noisy:
+    where the work differs, no answer is sure. Nor is one where a side is a single process, or its quality is not plausible:
     ``single_process`` takes that risk.
     """
     if not (math.isfinite(allowed) and allowed >= 0):
@@ -382,6 +383,8 @@ def judge(comparison: Comparison, allowed: float, *, single_process: bool) -> tu
     other = [difference.sentence for difference in comparison.differences if difference.work]
     if other:
         return "cannot tell", f"the two did not do the same work: {'; '.join(other)}"
+    if any(group.quality.kind in REFUTED for group in (comparison.reference, comparison.candidate)):
+        return "cannot tell", comparison.sentence
     risk = risks(comparison)
     if risk and not single_process:
         return "cannot tell", f"{'; '.join(risk)}. Repeat both sides in turn with bench --repeat 5, or take the risk with --single-process"
@@ -405,7 +408,7 @@ def surely_above(ratio: Ratio, limit: float) -> bool:
 
 
 def risks(comparison: Comparison) -> list[str]:
-    """List why a side is not to be relied on: a single process, or one that drifted, was disturbed or noisy."""
+    """List why a side is not to be relied on: a single process, a wrong or suspicious one, or one that drifted, was disturbed or noisy."""
     found = []
     for group in (comparison.reference, comparison.candidate):
         if group.processes < LEAST:

@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import CeilingCache, Floor
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.verdict import NOT_COMPARABLE, QUALITY_MARKS, Quality
+from heartbeat_core.benchmark.verdict import PASSING, QUALITY_MARKS, Quality
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
@@ -231,7 +231,7 @@ def quality_of_group(qualities: Sequence[Quality]) -> Quality:
     allowed = len(qualities) // MOST_LEFT_OUT
     for kind in QUALITY_MARKS:
         like = [quality for quality in qualities if quality.kind == kind]
-        if like and (kind not in NOT_COMPARABLE or len(like) > allowed):
+        if like and (kind not in PASSING or len(like) > allowed):
             return like[0]
     return qualities[0]
 

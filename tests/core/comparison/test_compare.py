@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Label, Record, Stage
+from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Label, Proof, Record, Stage
 from heartbeat_core.comparison.compare import between, change, check, compare
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, costs, measure, measure_each, price_notes, titles_of
@@ -212,14 +212,17 @@ def test_a_check_of_single_processes_is_a_risk_that_somebody_must_take(make: Mak
     assert "At your risk: a is one process" in risked.sentence
 
 
-def test_a_side_that_is_noisy_or_drifts_cannot_tell(make: Make) -> None:
+def test_a_side_that_is_noisy_drifts_or_has_a_wrong_result_cannot_tell(make: Make) -> None:
     quiet = [make("", steady(1e6, seed=i)) for i in range(5)]
     noisy = [make("", steady(2e6, seed=i, spread=0.5)) for i in range(5)]
     drifting = [make("", [*steady(1e6, n=60, seed=i), *steady(2e6, n=60, seed=i)]) for i in range(5)]
-    for side, word in ((noisy, "noisy: IQR"), (drifting, "drifting: from sample")):
+    proof = Proof(8, row=3, error=0.3, implies="no known precision", passed=False, rows=128, results=8)
+    wrong = [make("", steady(0.5e6, seed=i), proof) for i in range(5)]
+    for side, word in ((noisy, "noisy: IQR"), (drifting, "drifting: from sample"), (wrong, "is wrong, so the ratio")):
         checked = check(quiet, side, 0.05)
         assert checked.answer == "cannot tell"
         assert word in checked.sentence
+    assert check(quiet[:1], wrong[:1], 0.05, single_process=True).answer == "cannot tell"
 
 
 def test_a_process_far_out_is_named_and_left_out(make: Make) -> None:

@@ -81,7 +81,9 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--max-slowdown", type=share, default=0.05, metavar="SHARE", help="exit 1 where it is slower by more than this, surely; default 5%%"
     )
     checking.add_argument(
-        "--single-process", action="store_true", help="answer even by one process a side, or by runs that drifted, were disturbed or noisy"
+        "--single-process",
+        action="store_true",
+        help="answer even by one process a side, or by runs that are not plausible",
     )
 
     trending = add(
