@@ -44,10 +44,7 @@ def emulated_gcloud_folder() -> Path:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file atomically, through another one beside it; a link stays a link, and permissions stay.
-
-    Raises OSError.
-    """
+    """Write a file atomically, through another one beside it; a link stays a link, and permissions stay. Raises OSError."""
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

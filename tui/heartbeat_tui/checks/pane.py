@@ -77,8 +77,6 @@ class ReadinessPane(ListPane):
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then run the checks."""
-        from heartbeat_tui.widgets.text import Lines
-
         head, checks, details = ReadinessHead(), ChecklistView(), CheckDetails()
         panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
         panel.border_title = "checks"
@@ -101,11 +99,10 @@ class ReadinessPane(ListPane):
 
     def draw(self) -> None:
         """Show the state in every widget that is mounted."""
-        self.show_labels(*self.emulated)
+        self.show_emulator(self.checklist.endpoint if self.checklist else None)
         if self.head is None or self.list is None:
             return
         from heartbeat_tui.checks.text import problem_lines, rows_of
-        from heartbeat_tui.widgets.text import Lines, styled_line
 
         self.head.show(self.checklist, failed=self.problem is not None)
         self.set_class(self.problem is not None, "-failed")
@@ -119,12 +116,6 @@ class ReadinessPane(ListPane):
     def draw_details(self) -> None:
         if self.list is not None and self.details is not None and self.checklist is not None:
             self.details.show(self.list.row, self.checklist)
-
-    @property
-    def emulated(self) -> tuple[str, ...]:
-        """Name the emulator that is asked, unless the banner does."""
-        endpoint = self.checklist.endpoint if self.checklist else None
-        return (f"EMULATED at {endpoint}",) if endpoint and not self.context.banner else ()
 
     def on_screen_resume(self) -> None:
         self.awake = True
@@ -246,7 +237,6 @@ class ReadinessPane(ListPane):
 
     def on_lines_list_pointed(self) -> None:
         self.draw_details()
-        self.refresh_bindings()
 
     def on_lines_list_chosen(self) -> None:
         self.open_details()

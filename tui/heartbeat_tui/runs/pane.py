@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_core.benchmark.report import Report
-from heartbeat_core.columns import Order, StyledText, following, turned
+from heartbeat_core.columns import Order, StyledText
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.query import query_runs
@@ -25,7 +25,7 @@ from heartbeat_tui.runs.library import RunListing, to_compare
 from heartbeat_tui.runs.rows import GROUP, NEWEST, SCREEN_COLUMNS, RunRow, quality_text, row_marks, rows_of
 from heartbeat_tui.runs.text import count_text, empty_text, facts_text, group_facts, notices, run_facts, runs_text
 from heartbeat_tui.widgets.chart import LatencyChart
-from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
+from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled
 
@@ -40,7 +40,7 @@ key = partial(pane_key, "runs")
 OPEN = "show the whole run or sweep, or unfold the group; right and left unfold and fold any"
 
 
-class RunsPane(ListPane):
+class RunsPane(TablePane[RunRow]):
     """Draws the runs it is shown, and has its controller read and change them."""
 
     DEFAULT_CSS = """
@@ -172,10 +172,6 @@ class RunsPane(ListPane):
     # -- what is meant
 
     @property
-    def row(self) -> RunRow | None:
-        return self.list.row if self.list is not None else None
-
-    @property
     def meant(self) -> tuple[RunEntry, ...]:
         """Return the runs a key acts on: those marked, in the order they were, else the one or the group pointed at."""
         if self.marks:
@@ -204,13 +200,8 @@ class RunsPane(ListPane):
 
     # -- what the keys do
 
-    async def action_back(self) -> None:
-        """Show all runs again; where all are shown, take the marks away."""
-        if self.seeking:
-            await self.stop_seeking()
-        else:
-            self.marks = {}
-        self.refocus()
+    def unmark(self) -> None:
+        self.marks = {}
         self.draw()
 
     def action_mark(self) -> None:
@@ -267,11 +258,6 @@ class RunsPane(ListPane):
         self.app.copy_to_clipboard(facts_text(run_facts(entries[0], now)) if len(entries) == 1 else runs_text(entries, now))
         self.notify(f"{'The run is' if len(entries) == 1 else f'{len(entries)} runs are'} on the clipboard.", markup=False)
 
-    def action_sort(self) -> None:
-        if self.list is not None:
-            self.order = following([column for column, _ in self.list.shown], self.order)
-            self.draw()
-
     async def action_name(self) -> None:
         if self.row is not None:
             await self.open_form(LabelForm(self.row.entry))
@@ -283,7 +269,6 @@ class RunsPane(ListPane):
 
     def on_lines_list_pointed(self) -> None:
         self.draw_details()
-        self.refresh_bindings()
 
     def on_lines_list_chosen(self) -> None:
         """Open a run or a sweep, or unfold another group."""
@@ -303,11 +288,6 @@ class RunsPane(ListPane):
         self.draw()
         if not open_ and self.list is not None:
             self.list.point_at_key(GROUP + group)
-
-    def on_lines_list_sorted(self, event: RunList.Sorted) -> None:
-        if self.list is not None:
-            self.order = turned(self.list.columns, self.order, event.column)
-            self.draw()
 
     async def on_form_accepted(self, event: Form.Accepted) -> None:
         event.stop()

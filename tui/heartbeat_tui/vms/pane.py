@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from heartbeat_core.cloud.target import TargetOffers
-from heartbeat_core.columns import Order, following, turned
+from heartbeat_core.columns import Order
 from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
 from heartbeat_core.vms.power import describe_command
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
@@ -22,7 +22,7 @@ from heartbeat_tui.vms.create_form import Start, VmForm
 from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.rows import is_changeable, job_rows, rows_of
 from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
-from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
+from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
@@ -38,7 +38,7 @@ TICK_S = 1.0
 key = partial(pane_key, "vms")
 
 
-class VmsPane(ListPane):
+class VmsPane(TablePane[VmRow]):
     """Draws the view it is shown, and has its controller act."""
 
     DEFAULT_CSS = """
@@ -120,7 +120,7 @@ class VmsPane(ListPane):
 
     def draw(self) -> None:
         """Show the state in every widget that is mounted."""
-        self.show_labels(*self.emulated)
+        self.show_emulator(self.view.endpoint)
         if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
             return
         known = rows_of(self.view, self.now())
@@ -149,11 +149,6 @@ class VmsPane(ListPane):
             self.draw()
             self.list.refresh()
 
-    @property
-    def emulated(self) -> tuple[str, ...]:
-        """Name the emulator that is asked, unless the banner does."""
-        return (f"EMULATED at {self.view.endpoint}",) if self.view.endpoint and not self.context.banner else ()
-
     def on_screen_resume(self) -> None:
         self.awake = True
         if self.list is not None:
@@ -181,10 +176,6 @@ class VmsPane(ListPane):
             self.coming = None
 
     # -- what can be done now
-
-    @property
-    def row(self) -> VmRow | None:
-        return self.list.row if self.list is not None else None
 
     @property
     def pointed_key(self) -> str:
@@ -226,15 +217,6 @@ class VmsPane(ListPane):
         return tuple(key for key in chosen if is_changeable(self.view, key, what))
 
     # -- what the keys do
-
-    async def action_back(self) -> None:
-        if self.seeking:
-            await self.stop_seeking()
-            self.refocus()
-        else:
-            self.marks = frozenset()
-        self.draw()
-        self.refresh_bindings()
 
     async def action_new(self) -> None:
         await self.controller.open_create_form()
@@ -308,11 +290,6 @@ class VmsPane(ListPane):
             self.list.action_move(1)
             self.refresh_bindings()
 
-    def action_sort(self) -> None:
-        if self.list is not None:
-            self.order = following([column for column, _ in self.list.shown], self.order)
-            self.draw()
-
     def action_one_zone(self) -> None:
         if self.row is not None:
             self.controller.show_zone(self.row.zone)
@@ -327,14 +304,6 @@ class VmsPane(ListPane):
 
     async def on_lines_list_chosen(self) -> None:
         await self.controller.describe(self.pointed_key)
-
-    def on_lines_list_pointed(self) -> None:
-        self.refresh_bindings()
-
-    def on_lines_list_sorted(self, event: VmList.Sorted) -> None:
-        if self.list is not None:
-            self.order = turned(self.list.columns, self.order, event.column)
-            self.draw()
 
 
 class VmHead(Lines):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from textual.events import Key
     from textual.widgets import Input
 
+    from heartbeat_core.columns import Order
     from heartbeat_tui.widgets.form import Form
-    from heartbeat_tui.widgets.table import LinesList
+    from heartbeat_tui.widgets.table import LinesList, Row, Table
 
 
 LEAST = (60, 18)  # columns and rows
@@ -131,6 +132,10 @@ class Pane(Screen[None]):
         if self.is_mounted:
             self.query_one(TopLine).show((*self.context.banner, *labels))
 
+    def show_emulator(self, endpoint: str | None) -> None:
+        """Name the emulator that is asked, unless the banner does."""
+        self.show_labels(*([f"EMULATED at {endpoint}"] if endpoint and not self.context.banner else ()))
+
     def on_resize(self) -> None:
         width, height = self.app.size
         least = f"heartbeat-tui needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
@@ -194,6 +199,50 @@ class ListPane(Pane):
 
     def on_descendant_focus(self) -> None:
         self.refresh_bindings()
+
+    def on_lines_list_pointed(self) -> None:
+        self.refresh_bindings()
+
+
+R = TypeVar("R", bound="Row")
+
+
+class TablePane(ListPane, Generic[R]):
+    """A list in columns: a key, or a click on a title, changes the order; a key acts on the row at the cursor, or on all marked."""
+
+    list: Table[R] | None
+    order: Order
+
+    @property
+    def row(self) -> R | None:
+        return self.list.row if self.list is not None else None
+
+    def unmark(self) -> None:
+        raise NotImplementedError
+
+    async def action_back(self) -> None:
+        """Show all rows again; where all are shown, take the marks away."""
+        if self.seeking:
+            await self.stop_seeking()
+            self.refocus()
+            self.draw()
+            self.refresh_bindings()
+        else:
+            self.unmark()
+
+    def action_sort(self) -> None:
+        from heartbeat_core.columns import following
+
+        if self.list is not None:
+            self.order = following([column for column, _ in self.list.shown], self.order)
+            self.draw()
+
+    def on_lines_list_sorted(self, event: LinesList.Sorted) -> None:
+        from heartbeat_core.columns import turned
+
+        if self.list is not None:
+            self.order = turned(self.list.columns, self.order, event.column)
+            self.draw()
 
 
 def chart_keys(pane: str) -> tuple[Binding, ...]:
