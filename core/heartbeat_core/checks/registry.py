@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heartbeat_core.checks import host
@@ -10,6 +11,8 @@ from heartbeat_core.checks.result import group_of
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
+    from heartbeat_core.checks.context import CheckEnvironment
+    from heartbeat_core.checks.result import CheckReport
 
     CHECKS: tuple[Check, ...]
 
@@ -22,6 +25,16 @@ def checks_for(names: Iterable[str] = ()) -> tuple[Check, ...]:
     from heartbeat_core.checks import account, iam, network, project, quota, zone
 
     return (*host.CHECKS, *account.CHECKS, *project.CHECKS, *iam.CHECKS, *network.CHECKS, *quota.CHECKS, *zone.CHECKS)
+
+
+def check_create(environment: CheckEnvironment, parts: Mapping[str, str], source: str) -> CheckReport:
+    """Run the checks of all that creating a TPU VM uses; ``parts`` are those of its target, set by ``source``."""
+    from heartbeat_core.checks.runner import Runner
+    from heartbeat_core.cloud.gcloud_config import SourcedValue
+
+    target = replace(environment.target, **{name: SourcedValue(value or None, source) for name, value in parts.items()})
+    chosen = tuple(check for check in checks_for() if check.group != "host" and check.id not in ("account.gcloud", "account.match"))
+    return Runner(chosen, replace(environment, target=target)).run()
 
 
 def __getattr__(name: str) -> object:

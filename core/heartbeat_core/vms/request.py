@@ -80,6 +80,17 @@ class CreateRequest:
         """Return what is known of the type, None if it is not known here."""
         return find_accelerator(self.accelerator_type)
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """Return the parts of the target that it is, for the checks."""
+        return {
+            **{name: getattr(self, name) for name in ("project", "zone", "accelerator_type", "runtime_version", "provisioning")},
+            "tpu_name": self.name,
+            "service_account": self.service_account,
+            "network": self.network or "default",
+            "external_ip": "yes" if self.external_ip else "no",
+        }
+
     def summary(self) -> str:
         """Return it in one line."""
         until = f" for {self.max_run_time or DEFAULT_RUN_TIME}" if self.provisioning == "flex-start" else ""

@@ -347,3 +347,11 @@ async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
         assert isinstance(stage.app.focused, Input)
         assert "xdsn" in stage.app.focused.value
         assert stage.pane.form is not None
+
+
+async def test_the_checks_of_what_it_will_use_are_made_before_it_asks(vms: Open) -> None:
+    async with vms("no-network") as stage:
+        await stage.press("n", "enter")
+        words = stage.words()
+        assert "✗ Network: there is no network default" in words
+        assert "Create it" in words

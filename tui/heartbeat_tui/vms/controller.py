@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App, SuspendNotSupported
 
+from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError
@@ -54,6 +55,7 @@ class VmsController(Controller):
     describing: Describe | None = None
     job_screen: JobScreen | None = None
     set_up_dialog: SetUp | None = None
+    checking = False  # what a creation will use, before it asks
 
     def __init__(self, app: App[None], context: PaneContext, monitor: InventoryMonitor, remote: RemoteSettings) -> None:
         super().__init__(app, context)
@@ -132,13 +134,30 @@ class VmsController(Controller):
         self.start_thread(lambda: self.app.call_later(self.view.show_room, request, self.monitor.room(request)), "offers")
 
     def create(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
-        """Ask once more, with the exact command; then begin, and show the progress."""
-        self.start_task(self.confirm_create(request, zones, rooms, cost), "questions")
+        """Check what it will use, ask once more, with the exact command; then begin, and show the progress."""
+        if self.checking:
+            return
+        self.checking = True
+        self.app.notify("Checking what the TPU VM will use …", timeout=1)
+
+        def check() -> None:
+            try:
+                checked = self.monitor.check(request)
+            finally:
+                self.checking = False
+            self.app.call_later(self.start_task, self.confirm_create(request, zones, rooms, cost, checked), "questions")
+
+        self.start_thread(check, "offers")
 
     async def confirm_create(
-        self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str
+        self,
+        request: CreateRequest,
+        zones: tuple[str, ...],
+        rooms: tuple[QuotaHeadroom, ...] | None,
+        cost: str,
+        checked: CheckReport | None,
     ) -> None:
-        if not await self.confirmed(create_question(request, zones, rooms, cost)):
+        if not await self.confirmed(create_question(request, zones, rooms, cost, checked)):
             return
         await self.view.close_form()
         if self.monitor.view().endpoint is None:

@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Input
 
 from heartbeat_core.checks.fix_runner import FixRun
+from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.cloud.tpu import Node, QueuedResource
 from heartbeat_core.columns import StyledText
 from heartbeat_core.vms.pricing import Rates, money, rate_of
@@ -26,6 +27,8 @@ from heartbeat_tui.vms.text import Line, job_head, meaning, outcome_lines, rated
 from heartbeat_tui.widgets.dialogs import CommandScreen, Modal
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
+
+MOST_CHECKS = 5  # named before a TPU VM is created
 
 
 class JobScreen(Modal[None]):
@@ -370,9 +373,12 @@ def cost_of(resource: Resource, what: Change, rates: Rates | None) -> StyledText
     return (f"  saves about ${money(price.per_hour)}/h", "quiet") if price.charged else ("", "plain")
 
 
-def create_question(request: CreateRequest, zones: Sequence[str], headrooms: Sequence[QuotaHeadroom] | None, cost: str) -> Question:
-    """Return the question before a TPU VM is created."""
+def create_question(
+    request: CreateRequest, zones: Sequence[str], headrooms: Sequence[QuotaHeadroom] | None, cost: str, checked: CheckReport | None = None
+) -> Question:
+    """Return the question before a TPU VM is created, with what the readiness checks found."""
     said: list[Line] = [((request.summary(), "strong"),), ((cost, "attention"),), ((request.reach(), "plain"),), ()]
+    said += check_lines(checked)
     said += [headroom_line(headroom) for headroom in headrooms or ()]
     if not headrooms:
         why = "no answer from Google yet" if headrooms is None else f"the quota of {request.accelerator_type} is not known here"
@@ -383,6 +389,18 @@ def create_question(request: CreateRequest, zones: Sequence[str], headrooms: Seq
     if request.queued:
         said += [(), (("Queued: it is charged as soon as there is capacity, whenever that is.", "plain"),)]
     return Question(f"Create {request.name}?", tuple(said), (shlex.join(request.command()),), "Create it", key="c")
+
+
+def check_lines(checked: CheckReport | None) -> list[Line]:
+    """Return the failures of the checks and what they could not tell, but of the TPU quotas, which have lines of their own."""
+    results = [result for result in (checked.results if checked else ()) if result.id not in ("quota.tpu-zone", "quota.tpu-region")]
+    lines: list[Line] = [((f"✗ {result.title}: {result.summary}", "failed"),) for result in results if result.status == "fail"]
+    lines += [((f"? {result.title}: {result.summary}", "attention"),) for result in results if result.status == "unknown"]
+    if len(lines) > MOST_CHECKS:
+        lines[MOST_CHECKS:] = [((f"and {len(lines) - MOST_CHECKS} more: press 1 for Readiness", "quiet"),)]
+    if not lines:
+        lines = [(("✓ The readiness checks pass.", "ok") if checked else ("The readiness checks were not made.", "quiet"),)]
+    return [*lines, ()]
 
 
 def headroom_line(headroom: QuotaHeadroom) -> Line:

@@ -14,6 +14,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.checks.registry import check_create
+from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import TargetOffers
@@ -298,6 +300,10 @@ class InventoryMonitor:
                 self.put(rates=find_rates(self.session.child_session()))
             except HeartbeatError as error:
                 self.put(unpriced=diagnose_exception(error, "call").title)
+
+    def check(self, request: CreateRequest) -> CheckReport | None:
+        """Run the readiness checks of what the request uses; None before Google was asked anything."""
+        return check_create(self.environment, request.parts, "the form") if self.environment is not None else None
 
     def room(self, request: CreateRequest) -> tuple[QuotaHeadroom, ...]:
         """Return the quota headroom for a request, or why it is not known; nothing if no quota of it is known."""
