@@ -250,8 +250,8 @@ def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
     if chip is not None:
         in_bfloat16 = any(name.startswith("XLA_") for name in environment)
         return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
-    if ceiling is None:
-        hard = hard_floor(series)
+    hard = hard_floor(series)
+    if ceiling is None or (hard is not None and ceiling.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none
         return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
     cache = environment.get("cache_bytes")  # from the stream, so anything
     return floor(config.workload, roof_of_ceiling(ceiling, cache if isinstance(cache, int) else None))

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import ensure_fits
 from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
 from heartbeat_core.benchmark.protocol import (
@@ -396,8 +397,12 @@ class Run(Source):
 
     def store_ceiling(self, measured: CeilingMeasured) -> None:
         today = datetime.now(timezone.utc).astimezone().date().isoformat()
-        if self.clocks.disagreement(measured.at_ns):
-            self.notes.append("the measured peak is not kept: the worker's clock runs behind ours")
+        hard = hard_peak(self.series.environment, self.config)
+        too_fast = hard is not None and measured.flops_per_s > hard.flops_per_s
+        if too_fast or self.clocks.disagreement(measured.at_ns):
+            self.notes.append(
+                f"the measured peak is not kept: {'it is impossible' if too_fast else 'the clock of the worker runs behind ours'}"
+            )
             return
         # measured undisturbed it replaces what was known, which may be of another time; else it can only raise that
         ceiling = ceiling_of(measured, today, self.ceiling if self.refuted or measured.disturbed else None)

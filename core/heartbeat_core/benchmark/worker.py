@@ -151,7 +151,7 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
         if inspector.launched is not None and before is not None:
             proof = replace(proof, executed=inspector.launched - before, expected=expected_products(config, recorder.taken))
     output.send(replace(proof, at_ns=output.now()))
-    if complete and (config.calibrate or (control.calibrate and proof.passed)):
+    if complete and proof.passed and (config.calibrate or control.calibrate):
         with output.stage("calibrate"):
             watch, start = HealthWatch(), output.now()
             ceiling = calibrate(backend, config, found.get("cache_bytes"))

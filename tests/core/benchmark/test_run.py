@@ -411,6 +411,14 @@ def test_a_verified_run_that_is_faster_than_the_peak_has_it_measured_again(
     assert "again after this run" in run.report().verdict.reason
 
 
+def test_a_peak_above_what_the_processor_can_do_is_not_kept(fake_run: Callable[..., Run], tmp_path: Path) -> None:
+    cache, known = CeilingCache(tmp_path / "ceilings.json"), "{'host': 'h', 'cores': 2, 'cpu_flags': ['avx2']}"
+    body = f"start(); tell('environment', values={known}); beat(0, 9, phase='cold'); beat(1, *[10**6] * 30)"
+    run = fake_run(f"{body}; tell('ceiling', flops_per_s=1e15, bytes_per_s=1e10); tell('ended', reason='done')", ceilings=cache)
+    assert cache.read() == {}
+    assert run.notes == ["the measured peak is not kept: it is impossible"]
+
+
 def test_a_peak_that_holds_is_not_measured_again(fake_run: Callable[..., Run], small: Small, tmp_path: Path) -> None:
     cache, key = CeilingCache(tmp_path / "ceilings.json"), ceiling_key(small(), {"host": "h"})
     cache.store(key, Ceiling(1e9, 1e12, "2026-11-22"))
