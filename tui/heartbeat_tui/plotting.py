@@ -131,7 +131,7 @@ def band_dots(spec: ChartSpec, gutter: int, columns: int, rows: int) -> dict[int
             for row in range(top // 4, bottom // 4 + 1):
                 dots = FROM[max(0, top - 4 * row)] & UNTIL[min(3, bottom - 4 * row)]
                 cells, shown = found.setdefault(row, {}), (chr(BLANK + dots), band.style)
-                for column in range(gutter + first, gutter + max(after, first + 1)):
+                for column in range(gutter + first, gutter + max(after, first + 1)) if dots else ():
                     cells[column] = shown
     return found
 

@@ -13,6 +13,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading, Chips
 from heartbeat_core.telemetry.readings import Answer, ChipReadings
 from heartbeat_core.telemetry.text import chip_line, chip_rows
+from heartbeat_tui.benchmark.body import chip_bars
 from heartbeat_tui.benchmark.text import figures_text, findings
 from heartbeat_tui.commands import chips as command
 
@@ -119,3 +120,10 @@ def test_ports_and_times_that_cannot_be_are_refused(arguments: list[str]) -> Non
     with pytest.raises(SystemExit) as refused:
         parser.parse_args(["chips", *arguments])
     assert refused.value.code == 2
+
+
+def test_the_box_of_the_chip_shows_duty_cycle_and_memory_as_bars(told: Callable[..., Any]) -> None:
+    duty, memory = (line.plain.split() for line in chip_bars(told(reading()).report(), 41))
+    assert duty[:3] == ["duty", "88", "%"]
+    assert memory[:3] == ["HBM", "3.00", "GiB"]
+    assert len(duty[3]) > 8 * len(memory[3])

@@ -11,13 +11,13 @@ from textual.content import Content
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.run import HostLine
-from heartbeat_core.telemetry.text import chip_line
-from heartbeat_core.units import NOTHING, format_ns, format_rate
+from heartbeat_core.telemetry.text import chip_line, memory_of, share
+from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import badge_of, check_words, doing, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, sentence, styled
+from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled
 
 BEFORE = "The handbook's method runs first, then the same work with every iteration synchronized."
 
@@ -159,20 +159,39 @@ def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: in
     return [*lines, styled(f"then     {' · '.join(after)}", "quiet")] if after else lines
 
 
+def chip_bars(report: Report, width: int) -> list[Content]:
+    """Return the duty cycle and the memory of the busiest device as bars; none where no chip was read."""
+    device = report.chips.busiest if report.chips else None
+    if report.chips is None or device is None:
+        return []
+    over = report.state == "ended"
+    duty = device.median_duty_percent if over else device.duty_percent
+    used = device.peak_bytes if over else device.used_bytes
+    rows = [("duty", share(duty), duty / 100)] if duty is not None else []
+    if used is not None and device.total_bytes:
+        rows.append((memory_of(report.chips), format_bytes(used), used / device.total_bytes))
+    return [
+        Content.assemble(styled(f"{name[:8]:<9}", "quiet"), styled(f"{text:>9}", "plain"), "  ", styled(bar(full, width - 21), "accent"))
+        for name, text, full in rows
+    ]
+
+
 class TimeParts(LiveLines):
-    """The parts of an iteration where the backend tells them apart, and the setup time."""
+    """The chip where one is read, the parts of an iteration where the backend tells them apart, and the setup time."""
 
     BORDER_TITLE = "time per iteration"
-    parts: Mapping[str, float] = {}
-    stages: Mapping[str, int | None] = {}
+    report: Report | None = None
 
-    def show(self, parts: Mapping[str, float], stages: Mapping[str, int | None]) -> None:
-        self.parts, self.stages = parts, stages
-        self.border_title = "time per iteration" if parts else "setup time"
+    def show(self, report: Report) -> None:
+        self.report = report
+        named = ("the chip",) * bool(report.chips and report.chips.busiest) + ("time per iteration" if report.split else "setup time",)
+        retitle(self, " · ".join(named))
         self.on_resize()
 
     def on_resize(self) -> None:
-        self.set_lines(draw(self.parts, self.stages, self.size.width) or [styled("No iteration yet.", "quiet")])
+        width, report = self.size.width, self.report
+        lines = [*chip_bars(report, width), *draw(report.split, report.stages, width)] if report else []
+        self.set_lines(lines or [styled("No iteration yet.", "quiet")])
 
 
 class Findings(LiveLines):
@@ -198,7 +217,7 @@ class RunBody(Container):
     #charts .panel { height: 1fr; }
     #charts Histogram { text-wrap: nowrap; }
     #charts #findings { height: 10; scrollbar-size-vertical: 1; }
-    #charts TimeParts { height: 8; }
+    #charts TimeParts.panel { height: 10; }  /* as high as the findings beside it */
     #findings Findings { min-height: 100%; }  /* so that it is seldom laid out anew */
     #worst { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     #hosts { display: none; margin-bottom: 1; }
@@ -251,7 +270,7 @@ class RunBody(Container):
         self.show_chart(snapshot, log=log, steady_only=steady_only)
         quantiles = dict(statistics.quantiles) if statistics else {}
         self.query_one(Histogram).show(snapshot.histogram, {name: quantiles[q] for name, q in MARKED if q in quantiles})
-        self.query_one(TimeParts).show(report.split, report.stages)
+        self.query_one(TimeParts).show(report)
         for shown in self.query(Findings):
             shown.show(report)
         self.query_one(HostTable).show(snapshot.hosts, snapshot.spread)

@@ -21,7 +21,7 @@ from heartbeat_tui.widgets.text import Lines, LiveLines, styled
 Cell = tuple[str, str]  # text, style
 GAP = 2  # cells between two columns
 # the columns beside the large median: width, and how long each stays when the screen is narrow
-COLUMNS = ((8, 9), (18, 4), (13, 8), (14, 7), (14, 5), (18, 10))
+COLUMNS = ((8, 9), (19, 4), (13, 8), (14, 7), (14, 5), (18, 10))
 
 
 def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
