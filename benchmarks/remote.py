@@ -81,8 +81,8 @@ def server() -> Iterator[Host]:
             process.wait()
 
 
-def median(place: RunTarget, plan: BenchmarkConfig, spawner: ProcessLauncher) -> float:
-    with Run(plan, spawner, place=place) as run:
+def median(place: RunTarget, plan: BenchmarkConfig, process_launcher: ProcessLauncher) -> float:
+    with Run(plan, process_launcher, place=place) as run:
         run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending
@@ -93,13 +93,13 @@ def median(place: RunTarget, plan: BenchmarkConfig, spawner: ProcessLauncher) ->
 
 def main() -> list[Figure]:
     figures = []
-    with server() as host, ProcessLauncher() as spawner:
+    with server() as host, ProcessLauncher() as process_launcher:
         for name, plan in PLANS.items():
             taken = interleave(
                 ROUNDS,
                 {
-                    "here": lambda plan=plan: median(LocalTarget(), plan, spawner),  # type: ignore[misc]
-                    "there": lambda plan=plan: median(RemoteTarget(host), plan, spawner),  # type: ignore[misc]
+                    "here": lambda plan=plan: median(LocalTarget(), plan, process_launcher),  # type: ignore[misc]
+                    "there": lambda plan=plan: median(RemoteTarget(host), plan, process_launcher),  # type: ignore[misc]
                 },
             )
             figures.append(ratio(f"median over ssh, {name}", taken["there"], taken["here"], 1.03, 0.97))

@@ -45,12 +45,12 @@ def carry(spacing_ns: int) -> list[Figure]:
     """Send a million samples of five columns, so far apart, through the worker's recorder, the pipe and the run's reader."""
     config = BenchmarkConfig(workload=MatMul(8, 64, 64), warmup=WARMUP, iterations=STEADY)
     kept = Kept()
-    with tempfile.TemporaryDirectory() as folder, ProcessLauncher() as spawner:
+    with tempfile.TemporaryDirectory() as folder, ProcessLauncher() as process_launcher:
         python = Path(folder, "python")
         paced = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'benchmarks/paced.py'))}"
         python.write_text(f'#!/bin/sh\n{SPACING_NS}={spacing_ns} exec {paced} "$@"\n')
         python.chmod(0o755)
-        with Run(config, spawner, place=LocalTarget(str(python)), sinks=(kept,)) as run:
+        with Run(config, process_launcher, place=LocalTarget(str(python)), sinks=(kept,)) as run:
             run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending

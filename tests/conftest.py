@@ -122,7 +122,7 @@ def home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def spawner() -> Iterator[ProcessLauncher]:
+def process_launcher() -> Iterator[ProcessLauncher]:
     with ProcessLauncher() as made:
         yield made
 
@@ -138,10 +138,12 @@ def small() -> Callable[..., BenchmarkConfig]:
 
 
 @pytest.fixture
-def begin(spawner: ProcessLauncher) -> Iterator[Callable[..., Run]]:
+def begin(process_launcher: ProcessLauncher) -> Iterator[Callable[..., Run]]:
     """Start runs that are over when the test is."""
     with ExitStack() as stack:
-        yield lambda plan, *, python=None, **options: stack.enter_context(Run(plan, spawner, **{"place": LocalTarget(python), **options}))
+        yield lambda plan, *, python=None, **options: stack.enter_context(
+            Run(plan, process_launcher, **{"place": LocalTarget(python), **options})
+        )
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Launcher:
     def __init__(self, settings: Settings, *, python: str = "") -> None:
         self.settings = settings
         self.python = python
-        self.spawner = ProcessLauncher()
+        self.process_launcher = ProcessLauncher()
         self.destination: Destination | None = None  # where runs go, None for this machine
 
     def backend(self) -> str:
@@ -131,8 +131,8 @@ class Launcher:
                 sinks = (*sinks, recording)
             except OSError as error:  # the figures are worth more than their recording
                 unsaved = f"the run is not saved: {error}. {UNSAVED}"
-        place, witness = self.place(config, host), self.witness(config, host)
-        run = Run(config, self.spawner, place=place, sinks=sinks, ceilings=self.ceilings(), witness=witness, profile=profile)
+        place, monitor = self.place(config, host), self.chip_monitor(config, host)
+        run = Run(config, self.process_launcher, place=place, sinks=sinks, ceilings=self.ceilings(), chip_monitor=monitor, profile=profile)
         run.path = recording.path if recording else None
         run.notes += [unsaved] if unsaved else []
         return run
@@ -170,7 +170,7 @@ class Launcher:
             return Reader(self.interpreter(tpu_backend().name) or sys.executable, ports)
         return Reader(host.python, ports, on_host=host.command, environ=host.environ, limit_s=REMOTE_READING_S)
 
-    def witness(self, config: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
+    def chip_monitor(self, config: BenchmarkConfig, host: Host | None = None) -> ChipMonitor | None:
         """Return the monitor of the chips during this run, None without chips; on a host the worker reports them."""
         telemetry = self.settings.telemetry
         info = BACKENDS[config.backend]
@@ -238,4 +238,4 @@ class Launcher:
             self.destination.give_up()
 
     def close(self) -> None:
-        self.spawner.close()
+        self.process_launcher.close()

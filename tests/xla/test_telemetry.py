@@ -214,8 +214,8 @@ def test_a_run_goes_on_when_the_server_dies_and_keeps_what_was_told(
 ) -> None:
     plan, server = small(backend="xla", iterations=None), serve()
     recording = Recording.create(tmp_path / "recordings", plan, 64 * MIB)
-    witness = TpuChipMonitor(Reader(python=xla_python, ports=(server.port,), holders=False), always=True, every_s=0.05)
-    run = begin(plan, python=xla_python, witness=witness, sinks=(recording,))
+    chip_monitor = TpuChipMonitor(Reader(python=xla_python, ports=(server.port,), holders=False), always=True, every_s=0.05)
+    run = begin(plan, python=xla_python, chip_monitor=chip_monitor, sinks=(recording,))
     with run.changed:
         assert run.changed.wait_for(lambda: bool(run.series.gauges.columns()), LONG_S)
     server.end()
@@ -229,8 +229,8 @@ def test_a_run_goes_on_when_the_server_dies_and_keeps_what_was_told(
     assert (run.ending.kind, figures.peak_bytes, figures.busiest.median_duty_percent) == ("stopped", 3 * GIB, 87.5)
     assert figures.problem == f"no server answers on localhost:{server.port}"
     assert load(recording.path).series.gauges.figures() == figures
-    assert witness.watcher.process is not None
-    assert witness.watcher.process.returncode is not None
+    assert chip_monitor.watcher.process is not None
+    assert chip_monitor.watcher.process.returncode is not None
 
 
 def test_the_commands_show_it(xla_python: str, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:

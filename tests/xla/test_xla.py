@@ -29,7 +29,7 @@ Small = Callable[..., BenchmarkConfig]
 
 
 @pytest.fixture(scope="module")
-def runs(xla_python: str, spawner: ProcessLauncher, small: Small) -> Iterator[dict[str, Run]]:
+def runs(xla_python: str, process_launcher: ProcessLauncher, small: Small) -> Iterator[dict[str, Run]]:
     """One run of each method, one after the other."""
     plans = (
         small(backend="xla", warmup=3, iterations=20),
@@ -38,7 +38,7 @@ def runs(xla_python: str, spawner: ProcessLauncher, small: Small) -> Iterator[di
     )
     begun: dict[str, Run] = {}
     for plan in plans:
-        run = begun[plan.method] = Run(plan, spawner, place=LocalTarget(xla_python))
+        run = begun[plan.method] = Run(plan, process_launcher, place=LocalTarget(xla_python))
         assert run.wait(LONG_S)
         assert run.ending is not None
         assert run.ending.kind == "done", run.ending
@@ -197,9 +197,9 @@ def test_a_run_is_stopped_and_leaves_nothing(xla_python: str, begin: Any, small:
 
 
 def test_a_profile_holds_the_hlo_of_one_beat_and_a_timeline(
-    xla_python: str, spawner: ProcessLauncher, small: Small, tmp_path: Path
+    xla_python: str, process_launcher: ProcessLauncher, small: Small, tmp_path: Path
 ) -> None:
-    run = Run(small(backend="xla", warmup=3), spawner, place=LocalTarget(xla_python), profile=tmp_path)
+    run = Run(small(backend="xla", warmup=3), process_launcher, place=LocalTarget(xla_python), profile=tmp_path)
     try:
         assert run.wait(LONG_S)
         report = run.report()

@@ -65,7 +65,7 @@ class ProcessLauncher:
     """Runs calls in one thread of its own; make it before the program lowers its priority."""
 
     def __init__(self) -> None:
-        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-launcher")
         self.call(lambda: None)  # the thread starts with its first call, and takes over the niceness of that moment
 
     def call(self, work: Callable[[], T]) -> T:

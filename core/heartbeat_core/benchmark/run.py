@@ -122,7 +122,7 @@ class Source(ABC):
         return ""
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end; tell whether it came."""
+        """Wait for the end; return whether it came."""
         with self.changed:
             return self.changed.wait_for(lambda: self.ending is not None, timeout_s)
 
@@ -151,7 +151,7 @@ class Source(ABC):
         """End it if it goes on, and return when it is over."""
 
 
-Told = tuple[tuple[ChipReading, ...], str | None]  # the readings, and what is missing
+ChipReport = tuple[tuple[ChipReading, ...], str | None]  # the readings, and what is missing
 
 
 class ChipMonitor(Protocol):
@@ -162,18 +162,18 @@ class ChipMonitor(Protocol):
     def concerns(self, environment: Mapping[str, Any]) -> bool:
         """Return whether there is anything to see where the run takes place."""
 
-    def tell(self) -> Iterator[Told]:
+    def reports(self) -> Iterator[ChipReport]:
         """Look, time and again, until ``stop``; the thread that calls this is the one that the looking depends on."""
 
     def stop(self) -> None:
-        """See to it that ``tell`` ends now."""
+        """See to it that ``reports`` ends now."""
 
 
 class SideChannel:
-    """Listens to a witness in a thread of its own, from when the run knows where it takes place to its end."""
+    """Listens to a monitor of chips in a thread of its own, from when the run knows where it takes place to its end."""
 
-    def __init__(self, witness: ChipMonitor, take: Callable[[Chips, bytes], None]) -> None:
-        self.witness, self.take = witness, take
+    def __init__(self, chip_monitor: ChipMonitor, take: Callable[[Chips, bytes], None]) -> None:
+        self.chip_monitor, self.take = chip_monitor, take
         self.lag_ns: int | None = None  # our clock less the worker's: the least seen, for lines may come late and never early
         self.thread: threading.Thread | None = None
 
@@ -183,23 +183,23 @@ class SideChannel:
         self.lag_ns = lag_ns if self.lag_ns is None else min(lag_ns, self.lag_ns)
 
     def begin(self, environment: Mapping[str, Any]) -> None:
-        if self.thread is None and self.witness.concerns(environment):
+        if self.thread is None and self.chip_monitor.concerns(environment):
             self.thread = threading.Thread(target=self.listen, name="chips", daemon=True)
             self.thread.start()
 
     def listen(self) -> None:
         """Pass on the readings, and each problem once: one that lasts would fill the recording."""
         before: str | None = None
-        for readings, problem in self.witness.tell():
+        for readings, problem in self.chip_monitor.reports():
             if readings or problem != before:
-                record = Chips(monotonic_ns() - (self.lag_ns or 0), self.witness.source, readings, problem)
+                record = Chips(monotonic_ns() - (self.lag_ns or 0), self.chip_monitor.source, readings, problem)
                 self.take(record, encode(record))
             before = problem
 
     def end(self) -> None:
         """End the looking, and return when nothing more will be taken."""
         if self.thread is not None:
-            self.witness.stop()
+            self.chip_monitor.stop()
             self.thread.join()
 
 
@@ -251,12 +251,12 @@ class Run(Source):
     def __init__(
         self,
         config: BenchmarkConfig,
-        spawner: ProcessLauncher,
+        process_launcher: ProcessLauncher,
         *,
         place: RunTarget = HERE,
         sinks: tuple[Sink, ...] = (),
         ceilings: CeilingCache | None = None,
-        witness: ChipMonitor | None = None,
+        chip_monitor: ChipMonitor | None = None,
         profile: Path | None = None,
         start_limit_s: float | None = None,
     ) -> None:
@@ -268,7 +268,7 @@ class Run(Source):
         self.place, self.sinks, self.ceilings, self.profile = place, sinks, ceilings, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
-        self.beside = SideChannel(witness, self.take) if witness else None
+        self.beside = SideChannel(chip_monitor, self.take) if chip_monitor else None
         self.clocks = ClockWatch()
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = self.refuted = False
@@ -277,13 +277,13 @@ class Run(Source):
             failed.callback(self.close_sinks)
             ensure_fits(config, place.available_bytes())
             try:
-                self.process = spawner.call(self.spawn)
+                self.process = process_launcher.call(self.spawn)
             except OSError as error:
                 raise place.cannot_start(config, error) from error
             failed.pop_all()
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        """Start worker and readers; the threads made here have the spawner's priority, so the stream is never kept waiting."""
+        """Start worker and readers; the threads made here have the launcher's priority, so the stream is never kept waiting."""
         process = self.place.spawn()
         self.process = process
         profile = {"profile": str(self.profile)} if self.profile else {}
@@ -427,7 +427,7 @@ class Run(Source):
         self.order(b"stop", paused=False)
 
     def kill(self) -> None:
-        """End the worker at once; what has come stays."""
+        """End the worker immediately; what has come stays."""
         self.ended_by_us = True
         if self.ending is None:
             kill_worker(self.process)

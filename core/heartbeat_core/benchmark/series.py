@@ -122,11 +122,11 @@ class Gauges:
             self.stretch(samples, greatest(reading.duty_percent for reading in record.readings))
 
     def stretch(self, samples: int, percent: float | None) -> None:
-        told = Stretch(samples, 0 if percent is None else 1, percent or 0.0)
+        reported = Stretch(samples, 0 if percent is None else 1, percent or 0.0)
         if self.stretches and self.stretches[-1].end == samples:  # a sample that takes long
-            self.stretches[-1] = merged(self.stretches[-1], told)
+            self.stretches[-1] = merged(self.stretches[-1], reported)
         else:
-            self.stretches.append(told)
+            self.stretches.append(reported)
         if len(self.stretches) > MOST_STRETCHES:
             pairs = zip(self.stretches[::2], self.stretches[1::2], strict=False)
             self.stretches = [merged(*pair) for pair in pairs] + self.stretches[len(self.stretches) & ~1 :]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.benchmark.process import kill_worker
-from heartbeat_core.benchmark.run import Told
+from heartbeat_core.benchmark.run import ChipReport
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.telemetry.readings import ChipReadings, reading_from_json
 
@@ -190,15 +190,15 @@ def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
 
 def readings_of(readers: Mapping[str, Reader], every_s: float | None = None) -> Generator[tuple[str, ChipReadings], None, None]:
     """Read several machines in parallel, each in a thread of its own; yield each reading with the name of its machine."""
-    told: queue.SimpleQueue[tuple[str, ChipReadings | None]] = queue.SimpleQueue()
+    readings: queue.SimpleQueue[tuple[str, ChipReadings | None]] = queue.SimpleQueue()
     watchers = {name: ChipReader(reader, every_s) for name, reader in readers.items()}
 
     def listen(name: str) -> None:
         try:
             for reading in watchers[name].readings():
-                told.put((name, reading))
+                readings.put((name, reading))
         finally:
-            told.put((name, None))
+            readings.put((name, None))
 
     threads = [threading.Thread(target=listen, args=(name,), name=f"chips of {name}", daemon=True) for name in watchers]
     for thread in threads:
@@ -206,7 +206,7 @@ def readings_of(readers: Mapping[str, Reader], every_s: float | None = None) -> 
     left = len(threads)
     try:
         while left:
-            name, reading = told.get()
+            name, reading = readings.get()
             if reading is None:
                 left -= 1
             else:
@@ -240,7 +240,7 @@ class TpuChipMonitor:
     def concerns(self, environment: Mapping[str, Any]) -> bool:
         return self.always or environment.get("hardware") == "TPU" or bool(environment.get("chip"))
 
-    def tell(self) -> Iterator[Told]:
+    def reports(self) -> Iterator[ChipReport]:
         for reading in self.watcher.readings():
             yield reading.chips, what_lacks(reading)
 

@@ -26,7 +26,7 @@ import json, os
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.process import ProcessLauncher, lower_priority
-spawner = ProcessLauncher()
+process_launcher = ProcessLauncher()
 lower_priority()
 try:
     os.setpriority(os.PRIO_PROCESS, 0, 0)
@@ -36,10 +36,10 @@ except PermissionError:
     may_take_back = False
 found = []
 for _ in range(2):
-    with Run(BenchmarkConfig(), spawner) as run:
+    with Run(BenchmarkConfig(), process_launcher) as run:
         run.wait(60)
         found.append(run.report().environment.get("nice"))
-spawner.close()
+process_launcher.close()
 print(json.dumps({"workers": found, "own": os.getpriority(os.PRIO_PROCESS, 0), "may_take_back": may_take_back}))
 """
 # Just enough of torch for the worker to say what it is, and then to fail.
@@ -69,8 +69,8 @@ def test_every_worker_runs_at_the_first_niceness_also_that_of_the_second_run(fak
 def test_all_calls_are_made_by_one_thread_that_lives_on() -> None:
     import threading
 
-    with ProcessLauncher() as spawner:
-        threads = {spawner.call(threading.get_ident) for _ in range(5)}
+    with ProcessLauncher() as process_launcher:
+        threads = {process_launcher.call(threading.get_ident) for _ in range(5)}
         assert len(threads) == 1
         assert threading.get_ident() not in threads
 
@@ -79,5 +79,5 @@ def test_what_goes_wrong_in_a_call_reaches_the_caller() -> None:
     def fail() -> None:
         raise OSError("no such file")
 
-    with ProcessLauncher() as spawner, pytest.raises(OSError, match="no such file"):
-        spawner.call(fail)
+    with ProcessLauncher() as process_launcher, pytest.raises(OSError, match="no such file"):
+        process_launcher.call(fail)

@@ -272,7 +272,7 @@ class TestRealWorkers:
     pytestmark = pytest.mark.torch
 
     @pytest.fixture(scope="class")
-    def runs(self, spawner: Any, small: Small) -> Any:
+    def runs(self, process_launcher: Any, small: Small) -> Any:
         """One run of each method, at the same time, over."""
         plans = (
             small(warmup=5, iterations=200),
@@ -280,7 +280,7 @@ class TestRealWorkers:
             small(method="handbook", warmup=5, iterations=100, repeats=3),
         )
         kept = {plan.method: Kept() for plan in plans}
-        begun = {plan.method: Run(plan, spawner, sinks=(kept[plan.method],)) for plan in plans}
+        begun = {plan.method: Run(plan, process_launcher, sinks=(kept[plan.method],)) for plan in plans}
         yield {method: (run, kept[method]) for method, run in begun.items() if run.wait(LONG_S)}
         for run in begun.values():
             run.close()
@@ -348,10 +348,10 @@ class TestRealWorkers:
         assert report.count == run.series.count > 0
 
     @pytest.fixture(scope="class")
-    def brief(self, spawner: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    def brief(self, process_launcher: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         """A run in bfloat16 that a duration ends, and whose profile cannot be written; over."""
         config = BenchmarkConfig(MatMul(8, 64, 64, "bfloat16"), threads=1, iterations=None, duration_s=0.05)
-        with Run(config, spawner, profile=tmp_path_factory.mktemp("profile") / "gone" / "away") as run:
+        with Run(config, process_launcher, profile=tmp_path_factory.mktemp("profile") / "gone" / "away") as run:
             assert run.wait(LONG_S)
             yield run
 

@@ -11,7 +11,7 @@ from typing import Any
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading, Chips, Ended, Started, decode
 from heartbeat_core.benchmark.report import report_json
-from heartbeat_core.benchmark.run import Told
+from heartbeat_core.benchmark.run import ChipReport
 from heartbeat_core.recordings.recording import Recording, load
 from heartbeat_core.recordings.replay import Replay
 
@@ -30,8 +30,8 @@ tell('ended', reason='done')
 """
 
 
-class Teller(queue.Queue[Told | None]):
-    """A witness that tells what the test puts into it."""
+class Teller(queue.Queue[ChipReport | None]):
+    """A chip_monitor that tells what the test puts into it."""
 
     source = "tpu-info"
 
@@ -43,7 +43,7 @@ class Teller(queue.Queue[Told | None]):
         self.environment = dict(environment)
         return self.concerned
 
-    def tell(self) -> Iterator[Told]:
+    def reports(self) -> Iterator[ChipReport]:
         while told := self.get():
             yield told
 
@@ -60,17 +60,17 @@ def wait_for(run: Any, so: Callable[[Any], bool]) -> None:
 def test_what_is_told_is_merged_recorded_and_played_again(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str], tmp_path: Path
 ) -> None:
-    plan, witness = small(backend="xla"), Teller()
+    plan, chip_monitor = small(backend="xla"), Teller()
     recording = Recording.create(tmp_path / "recordings", plan, MIB)
-    run = begin(plan, python=fake_worker(WORKER), witness=witness, sinks=(recording,))
+    run = begin(plan, python=fake_worker(WORKER), chip_monitor=chip_monitor, sinks=(recording,))
     wait_for(run, lambda series: series.count == 2)
-    witness.put((HALF, None))
+    chip_monitor.put((HALF, None))
     wait_for(run, lambda series: series.gauges.readings == 1)
     assert run.report().chips.devices[0].used_bytes == 4 * GIB
     run.write(b"go on\n")
     assert run.wait(LONG_S)
-    assert witness.environment == {"hardware": "TPU", "chip": "v6e"}
-    assert witness.stopped
+    assert chip_monitor.environment == {"hardware": "TPU", "chip": "v6e"}
+    assert chip_monitor.stopped
     records = [decode(line) for line in recording.path.read_bytes().splitlines(keepends=True)]
     assert isinstance(records[0], Started)
     assert isinstance(records[-1], Ended)
@@ -89,7 +89,7 @@ def test_what_is_told_is_merged_recorded_and_played_again(
 def test_a_problem_is_told_once_and_readings_go_on_after_it(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
 ) -> None:
-    witness = Teller()
+    chip_monitor = Teller()
     lines: list[bytes] = []
 
     class Kept:
@@ -100,9 +100,9 @@ def test_a_problem_is_told_once_and_readings_go_on_after_it(
         def close(self) -> list[str]:
             return []
 
-    run = begin(small(backend="xla"), python=fake_worker(WORKER), witness=witness, sinks=(Kept(),))
+    run = begin(small(backend="xla"), python=fake_worker(WORKER), chip_monitor=chip_monitor, sinks=(Kept(),))
     for told in (((), "gone"), ((), "gone"), (HALF, None), ((), "gone")):
-        witness.put(told)
+        chip_monitor.put(told)
     wait_for(run, lambda series: series.gauges.readings == 1 and series.gauges.problem == "gone")
     run.write(b"go on\n")
     assert run.wait(LONG_S)
@@ -114,30 +114,30 @@ def test_a_problem_is_told_once_and_readings_go_on_after_it(
 def test_where_there_is_nothing_to_see_nobody_looks(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
 ) -> None:
-    witness = Teller(concerned=False)
-    witness.put((HALF, None))
-    run = begin(small(), python=fake_worker(WORKER), witness=witness)
+    chip_monitor = Teller(concerned=False)
+    chip_monitor.put((HALF, None))
+    run = begin(small(), python=fake_worker(WORKER), chip_monitor=chip_monitor)
     run.write(b"go on\n")
     assert run.wait(LONG_S)
     assert run.report().chips is None
     assert report_json(run.report(), run.series)["chips"] is None
 
 
-def test_a_worker_that_dies_takes_the_witness_along(
+def test_a_worker_that_dies_ends_the_chip_monitor(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
 ) -> None:
-    witness = Teller()
-    run = begin(small(backend="xla"), python=fake_worker(WORKER.replace("sys.stdin.readline()", "die(signal.SIGKILL)")), witness=witness)
+    teller, worker = Teller(), WORKER.replace("sys.stdin.readline()", "die(signal.SIGKILL)")
+    run = begin(small(backend="xla"), python=fake_worker(worker), chip_monitor=teller)
     assert run.wait(LONG_S)
-    assert witness.stopped
+    assert teller.stopped
     assert run.ending.kind == "killed"
 
 
 def test_times_are_brought_near_the_workers_clock(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
 ) -> None:
-    witness = Teller()
-    run = begin(small(backend="xla"), python=fake_worker(WORKER), witness=witness)
+    teller = Teller()
+    run = begin(small(backend="xla"), python=fake_worker(WORKER), chip_monitor=teller)
     wait_for(run, lambda series: series.count == 2)
     taken: list[Chips] = []
     take = run.beside.take
@@ -147,7 +147,7 @@ def test_times_are_brought_near_the_workers_clock(
         take(record, line)
 
     run.beside.take = keep
-    witness.put((HALF, None))
+    teller.put((HALF, None))
     wait_for(run, lambda series: series.gauges.readings == 1)
     assert 0 <= taken[0].at_ns < LONG_S * 1e9  # the fake worker dates everything 0, so this is the time since
     run.write(b"go on\n")

@@ -297,7 +297,7 @@ class CheckDetails(Vertical):
     CheckDetails #details-question { padding: 0 0 1 0; }
     CheckDetails VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
     CheckDetails #details-keys { display: none; height: 1; margin-top: 1; }
-    CheckDetails.-mendable #details-keys { display: block; }
+    CheckDetails.-fixable #details-keys { display: block; }
     CheckDetails KeyButton { margin: 0 2 0 0; }
     """
 
@@ -318,8 +318,8 @@ class CheckDetails(Vertical):
         self.shown = row, checklist
         question = row.check.question if row and row.check else row.text.capitalize() if row else ""
         self.query_one("#details-question", Lines).set_lines([styled(question, "strong")])
-        mendable = bool(row and row.result and row.result.remedies)
-        self.set_class(mendable, "-mendable")
+        fixable = bool(row and row.result and row.result.remedies)
+        self.set_class(fixable, "-fixable")
         self.draw()
         key = row.key if row else ""
         if key != self.key:

@@ -187,7 +187,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
 
 
 def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig, label: Label | None) -> tuple[Run, bool]:
-    """Run to the end, with progress on a terminal's stderr; tell whether Ctrl-C cut it short.
+    """Run to the end, with progress on a terminal's stderr; return whether Ctrl-C cut it short.
 
     Raises OSError where the stream could not be printed.
     """
@@ -315,7 +315,7 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
 def follow(
     args: argparse.Namespace, experiment: Experiment, prepare: Callable[[BenchmarkConfig], BenchmarkConfig], launcher: Launcher
 ) -> bool:
-    """Run the course to its end, telling on stderr how far it is; tell whether Ctrl-C cut it short."""
+    """Run the course to its end, printing on stderr how far it is; return whether Ctrl-C cut it short."""
     label_of(args)  # which may refuse it, before anything runs
 
     def begin(config: BenchmarkConfig, label: Label) -> Run:
@@ -332,10 +332,10 @@ def follow(
                 for note in news.source.notes:
                     print(f"note: {note}", file=sys.stderr)
             elif news.report is not None and not interrupt.came:
-                tell(experiment, news.trial, in_short(news.report))
+                print_trial(experiment, news.trial, in_short(news.report))
                 complain_of(news.report)
             elif news.error is not None:
-                tell(experiment, news.trial, f"not measured: {news.error.title}. {news.error.cause}".strip())
+                print_trial(experiment, news.trial, f"not measured: {news.error.title}. {news.error.cause}".strip())
             if interrupt.came:
                 experiment.stop()
     if interrupt.came:
@@ -343,7 +343,7 @@ def follow(
     return interrupt.came
 
 
-def tell(experiment: Experiment, trial: Trial, text: str) -> None:
+def print_trial(experiment: Experiment, trial: Trial, text: str) -> None:
     width = len(str(experiment.total))
     print(f"{trial.number:>{width}}/{max(experiment.total, trial.number)}  {trial.name}: {text}", file=sys.stderr)
 
