@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label
@@ -21,7 +22,7 @@ from heartbeat_core.errors import HeartbeatError
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of a course, a process of its own. ``number`` counts from 1; ``name`` says what is particular to it."""
+    """One run of an experiment, a process of its own. ``number`` counts from 1; ``name`` says what is particular to it."""
 
     number: int
     name: str
@@ -46,36 +47,46 @@ class TrialFinished:
 
 
 class Experiment(ABC):
-    """Its owner asks for ``next``, starts that run and tells ``ended`` or ``refused``, one after the other."""
+    """Its owner asks for ``next``, starts that run and calls ``ended`` or ``refused``, one after the other."""
 
     kind: str
     total: int  # trials, if none is given up
+    coming: list[Any]  # what is left, the next one first
 
     def __init__(self, group: str = "") -> None:
         self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
         self.stopped = False
 
     def label_of(self, trial: Trial) -> Label:
-        """Return what the recording of a leg is labelled with."""
+        """Return what the recording of a trial is labelled with."""
         del trial
         return Label(0, group=self.group)
 
     @property
-    @abstractmethod
     def more(self) -> bool:
-        """Return whether a leg is to come after the one on its way."""
+        """Return whether a trial is to come after the one on its way."""
+        return bool(self.coming) and not self.stopped
+
+    def needs_end(self, config: BenchmarkConfig) -> None:
+        """Raise HeartbeatError where a trial would go on until it is stopped."""
+        if config.iterations is None and config.duration_s is None:
+            raise HeartbeatError(f"a {self.kind} needs an end", "Each run goes on until stopped.", "Give --iterations or --duration.")
+
+    def cut_short(self, report: Report) -> bool:
+        """Return whether a trial was stopped with the experiment: its recording stays, the figures do without."""
+        return self.stopped and report.ending is not None and report.ending.kind == "stopped"
 
     @abstractmethod
     def next(self) -> Trial | None:
-        """Return the leg that comes next; None where there is none, or the course was stopped."""
+        """Return the next trial; None where there is none, or the experiment was stopped."""
 
     @abstractmethod
     def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
-        """Take the report of a leg that is over, and where it was recorded."""
+        """Take the report of a trial that is over, and where it was recorded."""
 
     @abstractmethod
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
-        """Take note of a leg that could not begin."""
+        """Take note of a trial that could not begin."""
 
     def stop(self) -> None:
         """Begin no further trial; the one under way still counts."""
@@ -85,7 +96,7 @@ class Experiment(ABC):
 def carry_out(experiment: Experiment, begin: Callable[[BenchmarkConfig, Label], Source]) -> Iterator[TrialStarted | TrialFinished]:
     """Run an experiment to its end, one trial at a time, in the thread that asks for more.
 
-    ``begin`` is given the label that holds the recordings of a experiment together. It may raise HeartbeatError: then that trial
+    ``begin`` is given the label that holds the recordings of an experiment together. It may raise HeartbeatError: then that trial
     is refused. To end early, stop the experiment, and the source of the trial on its way.
     """
     while (trial := experiment.next()) is not None:
@@ -119,7 +130,7 @@ def ending_error(report: Report) -> HeartbeatError | None:
 
 
 class BothMethods(Experiment):
-    """Two legs; the second one only where the first has ended well. ``handbook`` is its report, None until then."""
+    """Two trials; the second one only where the first has ended well. ``handbook`` is its report, None until then."""
 
     kind = "methods"
     total = 2
@@ -130,10 +141,6 @@ class BothMethods(Experiment):
         first, second = replace(same, method="handbook"), replace(same, method="synchronized")
         self.coming = [Trial(1, first.method, first), Trial(2, second.method, second)]
         self.handbook: Report | None = None
-
-    @property
-    def more(self) -> bool:
-        return bool(self.coming) and not self.stopped
 
     def next(self) -> Trial | None:
         return self.coming.pop(0) if self.more else None

@@ -15,7 +15,7 @@ import math
 import random
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median, stdev
 from typing import Any
@@ -161,8 +161,7 @@ class Repeat(Experiment):
         super().__init__(group)
         if not LEAST <= repeat <= MOST:
             raise HeartbeatError(f"repeat is {repeat}", f"It is a whole number from {LEAST} to {MOST}.", "Try --repeat 5.")
-        if config.iterations is None and config.duration_s is None:
-            raise HeartbeatError("a repeat needs an end", "Each process goes on until stopped.", "Give --iterations or --duration.")
+        self.needs_end(config)
         self.repeat = repeat
         self.seed = secrets.randbelow(10**9) if seed is None else seed
         self.token = secrets.token_hex(4)  # a group may be added to by another repeat
@@ -178,10 +177,6 @@ class Repeat(Experiment):
         self.order = tuple(self.candidates[index].name for _, index in self.coming)
         self.begun, self.total = 0, len(self.coming)
 
-    @property
-    def more(self) -> bool:
-        return bool(self.coming) and not self.stopped
-
     def next(self) -> Trial | None:
         if not self.more:
             return None
@@ -192,15 +187,15 @@ class Repeat(Experiment):
         return Trial(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.config)
 
     def label_of(self, trial: Trial) -> Label:
-        """State which round the leg that was asked for last belongs to, and whether it has the config given first."""
+        """State which round the trial that was asked for last belongs to, and whether it has the config given first."""
         round_, index = self.turn
         return replace(super().label_of(trial), round=f"{self.token}-{round_}", reference=index == 0)
 
     def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
         del trial
-        if self.stopped and report.ending and report.ending.kind == "stopped":
-            return  # cut short: its recording stays, the figures do without
+        if self.cut_short(report):
+            return
         error = ending_error(report)
         self.keep(RepeatedProcess(self.turn[0], None if error else report, error, path))
 
@@ -261,7 +256,7 @@ def repeat_json(repeated: Repeated) -> dict[str, Any]:
             {
                 "reference": ratio.reference,
                 "candidate": ratio.candidate,
-                "ratio": interval_json(ratio.interval),
+                "ratio": asdict(ratio.interval),
                 "pairs": ratio.pairs,
                 "same_work": ratio.same_work,
                 "sentence": ratio.sentence,
@@ -277,7 +272,7 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
         "name": candidate.name,
         "plan": candidate.config.to_json(),
         "labels": list(dict.fromkeys(label for p in candidate.measured if p.report for label in p.report.labels)),
-        "typical_ns": interval_json(candidate.typical),
+        "typical_ns": candidate.typical and asdict(candidate.typical),
         "between_processes": candidate.between,
         "within_a_process": candidate.within,
         "too_narrow": candidate.too_narrow,
@@ -295,7 +290,3 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
             for process in candidate.processes
         ],
     }
-
-
-def interval_json(interval: Interval | None) -> dict[str, float] | None:
-    return {"value": interval.value, "low": interval.low, "high": interval.high} if interval else None

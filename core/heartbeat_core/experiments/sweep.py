@@ -135,17 +135,12 @@ class Sweep(Experiment):
     def __init__(self, config: BenchmarkConfig, axes: tuple[Parameter, ...], *, exact: bool = False, group: str = "") -> None:
         """Lay out the points; raise HeartbeatError where one of them makes no sense, or the config has no end."""
         super().__init__(group)
-        if config.iterations is None and config.duration_s is None:
-            raise HeartbeatError("a sweep needs an end", "Each point goes on until stopped.", "Give --iterations or --duration.")
+        self.needs_end(config)
         self.axes, self.exact = axes, exact
         self.coming = [(values, varied(config, values)) for values in grid(axes)]
         self.total = len(self.coming)
         self.points: tuple[SweepPoint, ...] = ()
         self.values: Mapping[str, Value] = {}
-
-    @property
-    def more(self) -> bool:
-        return bool(self.coming) and not self.stopped
 
     def next(self) -> Trial | None:
         if not self.more:
@@ -166,8 +161,8 @@ class Sweep(Experiment):
 
     def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
-        if self.stopped and report.ending and report.ending.kind == "stopped":
-            return  # cut short: its recording stays, the sweep does without
+        if self.cut_short(report):
+            return
         error = ending_error(report)
         self.keep(SweepPoint(self.values, trial.config, None if error else report, error, path))
         if error and error.exit_code == 3 and not any(point.ns for point in self.points):
@@ -274,16 +269,9 @@ def curve_json(curve: SweepCurve) -> dict[str, Any]:
 
 
 def knee_json(knee: Knee) -> dict[str, Any]:
+    names = ("kind", "batch", "low", "high", "bytes_per_s", "flops_per_s", "misfit", "roof_batch", "call_ns")
     return {
-        "kind": knee.kind,
-        "batch": knee.batch,
-        "low": knee.low,
-        "high": knee.high,
-        "bytes_per_s": knee.bytes_per_s,
-        "flops_per_s": knee.flops_per_s,
-        "misfit": knee.misfit,
-        "roof_batch": knee.roof_batch,
-        "call_ns": knee.call_ns,
+        **{name: getattr(knee, name) for name in names},
         "meaning": [knee_summary(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
     }
 
