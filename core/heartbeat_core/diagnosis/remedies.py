@@ -357,7 +357,7 @@ def run_on_all(words: Words) -> Remedy:
 
 
 def list_versions(words: Words) -> Remedy:
-    command = ("gcloud", "compute", "tpus", "versions", "list", project_flag(words), f"--zone={word(words, 'zone')}")
+    command = ("gcloud", "compute", "tpus", "tpu-vm", "versions", "list", project_flag(words), f"--zone={word(words, 'zone')}")
     return Remedy("List the runtimes of the zone.", command)
 
 

@@ -68,7 +68,10 @@ SSH_RULES = (
         "[{address}, ]port {port} does not answer. The usual cause is a firewall that blocks ssh, or an address that is not reachable "
         "from here.",
         (
-            "Allow ssh: gcloud compute firewall-rules create allow-ssh --allow=tcp:22 --direction=INGRESS (for the VM's network).",
+            (
+                "Allow ssh from your own address: gcloud compute firewall-rules create allow-ssh --allow=tcp:22 --direction=INGRESS "
+                "--source-ranges=ADDRESS/32 (for the VM's network)."
+            ),
             "Without an external address, use IAP's tunnel: --way iap.",
         ),
         (
