@@ -12,6 +12,7 @@ from typing import get_args
 
 import pytest
 from tests.core.checks.conftest import IN_THE_CLOUD, NOWHERE, open_direct, session_over
+from tests.core.diagnosis.test_remedies import all_remedies
 from tests.gcloud_parser import refused_by_gcloud, unknown_flags
 
 from heartbeat_core.checks.context import demo_environ, detect_environment
@@ -89,7 +90,7 @@ def creations() -> Iterator[tuple[str, ...]]:
 
 
 def test_gcloud_understands_every_fix_and_every_creation_and_knows_each_flag_in_the_source() -> None:
-    whole, parts = {*fixes(), *creations()}, set(tuples())
+    whole, parts = {*all_remedies(), *fixes(), *creations()}, set(tuples())
     assert len(whole) > 40
     refused = refused_by_gcloud(whole | parts)
     assert {command: problem for command, problem in refused.items() if command in map(" ".join, whole)} == {}
