@@ -168,19 +168,11 @@ class CloudSession:
 
     def get(self, service: str, path: str, params: Params | None = None) -> dict[str, Any]:
         """Read; raise CloudError."""
-        return self.call("GET", service, path, params=params, reads=True)
+        return self.call("GET", service, path, params)
 
     def ask(self, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Read by a POST that changes nothing, such as testIamPermissions; raise CloudError."""
-        return self.call("POST", service, path, body=body, reads=True)
-
-    def post(self, service: str, path: str, body: Mapping[str, Any], params: Params | None = None) -> dict[str, Any]:
-        """Change something; never tried twice. Raise CloudError."""
-        return self.call("POST", service, path, params=params, body=body, reads=False)
-
-    def delete(self, service: str, path: str, params: Params | None = None) -> dict[str, Any]:
-        """Delete something; never tried twice. Raise CloudError."""
-        return self.call("DELETE", service, path, params=params, reads=False)
+        return self.call("POST", service, path, body=body)
 
     def list(self, service: str, path: str, key: str, params: Params | None = None) -> Listing:
         """Read every page of the list called ``key``; raise CloudError."""
@@ -199,23 +191,16 @@ class CloudSession:
         raise CloudError("garbled", f"the pages of {key} do not end", service=service)
 
     def call(
-        self,
-        method: str,
-        service: str,
-        path: str,
-        *,
-        reads: bool,
-        params: Params | None = None,
-        body: Mapping[str, Any] | None = None,
+        self, method: str, service: str, path: str, params: Params | None = None, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Send one request and return the object; raise CloudError."""
+        """Read: send a request, and return the object; raise CloudError."""
         exchange = Exchange(method, path)
 
         def send(timeout: Timeout) -> dict[str, Any]:
             exchange.status, answer = self.connection.send(method, service, path, params, body, timeout)
             return answer
 
-        return self.carry_out(service, send, exchange, reads=reads)
+        return self.carry_out(service, send, exchange, reads=True)
 
     def carry_out(self, service: str, send: Callable[[Timeout], T], exchange: Exchange, *, reads: bool) -> T:
         """Call ``send`` with the times to connect and to read, for a read up to ``limits.tries`` times; record it, and raise CloudError."""

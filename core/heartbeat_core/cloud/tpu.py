@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -281,9 +281,9 @@ def read_one(session: CloudSession, method: str, /, **request: Any) -> tuple[Any
 def read_list(
     session: CloudSession, method: str, name: str, read: Callable[[Any, Mapping[str, Any]], T], /, **request: Any
 ) -> tuple[tuple[T, ...], tuple[str, ...]]:
-    """Read every page of the list ``name``; return what ``read`` makes of its items, and the places that did not answer.
+    """Read every page of the list ``name``; return what ``read`` makes of its items, and the places that may hold more.
 
-    An item that does not fit is left out: it does not cost the others of its page.
+    An item that does not fit does not cost the others of its page: its place is one that may hold more.
     """
     found: list[T] = []
     unreachable: list[str] = []
@@ -291,23 +291,20 @@ def read_list(
     for _ in range(MOST_PAGES):
         page, answer = call(session, method, **request, page_size=PAGE_SIZE, page_token=token)
         key = name.partition("_")[0] + name.partition("_")[2].title()
-        items = zip(getattr(page, name), rows(answer, key), strict=True) if page is not None else one_by_one(key, rows(answer, key))
-        found += [read(message, item) for message, item in items]
+        items = rows(answer, key)
+        messages = getattr(page, name) if page is not None else [parsed(key, item) for item in items]
         unreachable += texts(answer, "unreachable")
+        for message, item in zip(messages, items, strict=False):
+            if message is None:
+                unreachable.append(zone_of(text(item, "name") or "") or "a place")
+            else:
+                found.append(read(message, item))
         previous, token = token, text(answer, "nextPageToken") or ""
         if not token:
             return tuple(found), tuple(dict.fromkeys(unreachable))
         if token == previous:
             break
     raise CloudError("garbled", f"the pages of {name} do not end", service=SERVICE)
-
-
-def one_by_one(key: str, items: tuple[Mapping[str, Any], ...]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
-    """Yield each item of a list that can be read, as a message and as JSON."""
-    for item in items:
-        message = parsed(key, item)
-        if message is not None:
-            yield message, item
 
 
 def parsed(key: str, item: Mapping[str, Any]) -> Any:

@@ -116,7 +116,7 @@ def test_an_expired_token_is_replaced_once(google: Any, answer: Any, tmp_path: P
 def test_a_token_refused_twice_is_a_refusal(google: Any, answer: Any, tmp_path: Path) -> None:
     google.say(answering(answer, status=401))
     with pytest.raises(CloudError) as caught:
-        open_as_user(tmp_path).post("tpu", "/v2/x", {})
+        open_as_user(tmp_path).get("tpu", "/v2/x")
     assert caught.value.status == 401
     assert [asked.path for asked in google.asked] == ["/token", "/v2/x"] * 2
 

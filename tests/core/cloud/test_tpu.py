@@ -54,7 +54,7 @@ def test_a_node_that_does_not_fit_costs_itself_only(server: Any, session: CloudS
     first = {"nodes": [{"name": NODE + "a"}, {"name": NODE + "b", "schedulingConfig": 7}], "nextPageToken": "2", "unreachable": ["y"]}
     server.say(answer(body=first), answer(body={"nodes": [{"name": NODE + "c", "labels": None}, {"name": NODE + "d", "symptoms": [None]}]}))
     found = tpu.list_nodes(session, "p")
-    assert ([node.id for node in found.nodes], found.unreachable) == (["a", "c"], ("y",))
+    assert ([node.id for node in found.nodes], found.unreachable) == (["a", "c"], ("y", "z"))
     assert "pageToken=2" in server.asked[1].path
 
 
@@ -125,8 +125,9 @@ def test_a_token_that_is_refused_is_renewed_once(server: Any, answer: Any, tmp_p
     assert len(server.asked) == 4
 
 
-def test_a_change_is_sent_once_with_its_id(server: Any, session: CloudSession, answer: Any) -> None:
-    server.say(answer(503))
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 429}, {"raw": b""}])
+def test_a_change_is_sent_once_with_its_id(server: Any, session: CloudSession, answer: Any, fault: dict[str, Any]) -> None:
+    server.say(answer(**fault))
     with pytest.raises(CloudError):
         tpu.create_queued_resource(session, "p", "z", "q", {"spot": {}})
     (asked,) = server.asked

@@ -64,7 +64,7 @@ class Cloud:
         def hear(step: OperationStep) -> None:
             self.steps.append(step)
             if seconds := moments.pop(step.what, None):
-                self.session.post("tpu", "/emulator:advance", {"seconds": seconds})
+                self.session.ask("tpu", "/emulator:advance", {"seconds": seconds})
 
         return hear
 
