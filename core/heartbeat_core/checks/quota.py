@@ -201,6 +201,8 @@ def hosts(kind: Accelerator) -> int:
 
 
 def addresses(context: Context) -> Finding:
+    if not context.target.external:
+        return not_applicable("the TPU VM has no external address")
     kind = context.target.accelerator
     number = hosts(kind) if kind else 1
     return regional(context, quotas.ADDRESSES, number, f"external address{'es' * (number != 1)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -25,12 +25,12 @@ NOT_SET = SourcedValue(None, "the credentials")
 class SignedIn:
     """A connection that has a token, and never asks anybody."""
 
-    def __init__(self, login: Login, *, works: bool = True) -> None:
-        self.login, self.principal, self.endpoint, self.works = login, login.principal, None, works
+    def __init__(self, login: Login, *, problem: str = "") -> None:
+        self.login, self.principal, self.endpoint, self.problem = login, login.principal, None, problem
 
     def authorize(self, headers: dict[str, str], timeout: Any, refused: str | None = None) -> str:
-        if not self.works:
-            raise CloudError("no credentials", "invalid_grant: Token has been expired or revoked.", service="oauth2")
+        if self.problem:
+            raise CloudError("no credentials", self.problem, service="oauth2")
         return "token"
 
     def send(self, *arguments: Any) -> Any:
@@ -43,20 +43,23 @@ class SignedIn:
 @pytest.fixture
 def asked(world: Any) -> Callable[..., dict[str, Result]]:
     def ask(
+        *,
         account: str | None = ADA,
         accounts: tuple[str, ...] | None = (ADA,),
         name: str | None = ADA,
         sort: Sort = "user",
         quota: SourcedValue = NOT_SET,
         works: bool = True,
+        refused: str = "invalid_grant: Token has been expired or revoked.",
+        environ: Mapping[str, str] | None = None,
         metadata: Metadata | None = None,
         problem: str = "",
     ) -> dict[str, Result]:
         properties = {"core/account": SourcedValue(account, "gcloud configuration default")} if account else {}
         config = GcloudConfig(Path("/nowhere"), "default", properties, accounts, problem)
         login = Login(None, Principal(name, sort, "a file"), quota)
-        session = CloudSession(cast("Any", SignedIn(login, works=works)), Limits(tries=1))
-        found = replace(world(), gcloud=config, metadata=metadata, endpoint=None, open_session=lambda: session)
+        session = CloudSession(cast("Any", SignedIn(login, problem="" if works else refused)), Limits(tries=1))
+        found = replace(world(), gcloud=config, metadata=metadata, endpoint=None, environ=environ or {}, open_session=lambda: session)
         return {result.id: result for result in Runner(CHECKS, found).run().results}
 
     return ask
@@ -125,3 +128,44 @@ def test_without_credentials_the_rest_is_blocked_by_that(world: Any) -> None:
 
     found = Runner(CHECKS, replace(world(), open_session=none, endpoint=None)).run(["account.adc"])
     assert [(result.id, result.status) for result in found.results] == [("account.adc", "fail")]
+
+
+KEY = {"GOOGLE_APPLICATION_CREDENTIALS": "/home/ada/key.json"}
+
+
+@pytest.mark.parametrize(
+    ("sort", "refused", "title", "fix"),
+    [
+        ("service account", "invalid_grant: Invalid JWT Signature.", "key is not accepted", "keys list"),
+        (
+            "service account", "invalid_grant: Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.",
+            "clock of this machine", "date -u",
+        ),
+        (
+            "external account", "unauthorized_client: The given credential is rejected by the attribute condition.",
+            "workload identity pool", "workload-identity-pools providers describe",
+        ),
+        (
+            "service account", "Unable to acquire impersonated credentials: iam.serviceAccounts.getAccessToken denied",
+            "may not impersonate", "roles/iam.serviceAccountTokenCreator",
+        ),
+        ("external account", "the workforce session has expired", "sign-in through your organization", "--login-config"),
+        ("user", "invalid_grant: Bad Request, invalid_rapt", "sign in again", "correct that file"),
+        ("user", "invalid_grant: Token has been expired or revoked.", "no longer valid", "correct that file"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_credentials_has_its_cause_and_its_fix(asked: Any, sort: Sort, refused: str, title: str, fix: str) -> None:
+    found = asked(works=False, sort=sort, refused=refused, environ=KEY)["account.adc"]
+    assert found.status == "fail"
+    assert title in found.summary
+    assert refused[:40] in found.why  # as Google gave it
+    first = found.remedies[0]
+    assert fix in (first.shell or first.text)
+    # signing in alone changes nothing while the variable is set
+    assert ("gcloud", "auth", "application-default", "login") not in [remedy.command for remedy in found.remedies]
+
+
+def test_while_a_key_is_named_the_quota_project_is_set_by_a_variable(asked: Any) -> None:
+    found = asked(environ=KEY)["account.quota-project"]
+    assert found.status == "warn"
+    assert "export GOOGLE_CLOUD_QUOTA_PROJECT=demo-project" in found.remedies[0].text
