@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from heartbeat_core.benchmark.envelope import EnvelopeColumn
+from heartbeat_core.benchmark.series import ChartData
 from heartbeat_core.charts.spec import (
     Axis,
     Band,
@@ -21,10 +22,6 @@ from heartbeat_core.charts.spec import (
     value_axis,
 )
 from heartbeat_core.units import TIME, significant
-
-if TYPE_CHECKING:
-    from heartbeat_core.benchmark.envelope import EnvelopeColumn
-    from heartbeat_core.benchmark.series import ChartData
 
 WARM_CELLS = 12  # room for the warm-up and its marks, however long the run
 GUTTER = 8  # cells that the vertical axis takes

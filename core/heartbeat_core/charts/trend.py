@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from heartbeat_core.charts.latency import GUTTER, LEAST
 from heartbeat_core.charts.spec import Axis, Caption, ChartSpec, Curve, fitting, interval_curves, value_axis
 from heartbeat_core.comparison.compare import change
-
-if TYPE_CHECKING:
-    from heartbeat_core.comparison.trend import Trend
+from heartbeat_core.comparison.trend import Trend
 
 FAR = 4.0  # the ratio from which times stand on a logarithmic axis
 

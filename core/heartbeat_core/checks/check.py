@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from heartbeat_core.checks.context import Context
 from heartbeat_core.checks.result import Status, group_of
 from heartbeat_core.diagnosis.model import Remedy
-
-if TYPE_CHECKING:
-    from heartbeat_core.checks.context import Context
 
 LIMIT_S = 10.0
 

@@ -6,10 +6,11 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from heartbeat_core.checks.result import Evidence
 from heartbeat_core.cloud import compute, projects, tpu
@@ -17,14 +18,9 @@ from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoi
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
+from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits
 from heartbeat_core.cloud.target import Target, choose_target
 from heartbeat_core.settings import Settings
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits
-
 
 T = TypeVar("T")
 DENIED = ("forbidden", "permission", "tpu-permission")  # diagnoses: the call itself was not allowed

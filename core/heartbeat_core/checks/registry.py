@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from heartbeat_core.checks import host
-from heartbeat_core.checks.result import group_of
+from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.context import CheckEnvironment
+from heartbeat_core.checks.result import CheckReport, group_of
 
 if TYPE_CHECKING:
-    from heartbeat_core.checks.check import Check
-    from heartbeat_core.checks.context import CheckEnvironment
-    from heartbeat_core.checks.result import CheckReport
-
     CHECKS: tuple[Check, ...]
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from heartbeat_core.cloud.auth import Principal
+from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis.model import Remedy
-
-if TYPE_CHECKING:
-    from heartbeat_core.cloud.auth import Principal
-    from heartbeat_core.cloud.target import Target
 
 SCHEMA = 1
 Status = Literal["pass", "warn", "fail", "unknown", "blocked", "not_applicable"]

@@ -7,17 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from heartbeat_core.checks.check import LIMIT_S, Check, Finding, unknown
 from heartbeat_core.checks.context import DENIED, Blocked, CheckEnvironment, Context, SharedQueries
 from heartbeat_core.checks.result import CheckReport, Result
+from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.cancellation import Cancellation
-
-if TYPE_CHECKING:
-    from heartbeat_core.cloud.auth import Principal
-    from heartbeat_core.diagnosis.model import Diagnosis
-
+from heartbeat_core.diagnosis.model import Diagnosis
 
 # Diagnoses that name the check to fix first.
 BLOCKERS = {

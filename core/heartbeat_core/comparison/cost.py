@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from heartbeat_core.cloud.accelerators import Provisioning
-
-if TYPE_CHECKING:
-    from heartbeat_core.recordings.entry import RunEntry
-    from heartbeat_core.vms.pricing import Rates
+from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.vms.pricing import Rates
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,21 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.charts.recorded import distribution_chart, run_chart, runs_overlay
+from heartbeat_core.charts.spec import Axis, ChartSpec
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.charts.trend import trend_chart
+from heartbeat_core.comparison.groups import MeasuredRun
+from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.knee import knee_serving, knee_summary
+from heartbeat_core.experiments.sweep import Swept
+from heartbeat_core.export.tables import Exported
 from heartbeat_core.units import format_interval, format_ns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from heartbeat_core.charts.spec import Axis, ChartSpec
-    from heartbeat_core.comparison.groups import MeasuredRun
-    from heartbeat_core.comparison.trend import Trend
-    from heartbeat_core.experiments.sweep import Swept
-    from heartbeat_core.export.tables import Exported
 
 CELLS = (120, 30)  # the detail of a chart: as on a large screen
 INCHES, DPI = (13.0, 5.2), 150

@@ -11,18 +11,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Operation, OperationError, get_operation, list_operations
+from heartbeat_core.diagnosis.model import Diagnosis
 from heartbeat_core.errors import NO, HeartbeatError
 from heartbeat_core.vms.vocabulary import Resource, Step
-
-if TYPE_CHECKING:
-    from heartbeat_core.diagnosis.model import Diagnosis
-
 
 # What is there of the TPU VM after an operation.
 Outcome = Literal["nothing", "there", "going on", "unknown"]
