@@ -34,7 +34,7 @@ WITHOUT_TORCH := .[demo,plots,dev]
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 test-wheel bench pictures clean
+.PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 test-wheel fuzz bench pictures clean
 .SECONDARY:
 
 help: ## show this
@@ -67,6 +67,9 @@ test-wheel: $(VENV)/installed-dev ## whether the wheel, installed outside of thi
 	"$(PYTHON)" -m venv .venv-wheel
 	.venv-wheel/bin/python $(PIP) "$$(echo $(WHEEL)/*.whl)[demo]" -c constraints.txt
 	$(BIN)/python tests/wheel/check.py $(CURDIR)/.venv-wheel/bin/heartbeat-tui
+
+fuzz: $(VENV)/installed-dev ## the readers of recordings, settings, error texts and Google's answers, with 10,000 random inputs each
+	$(BIN)/python $(PYTEST) -m fuzz --hypothesis-profile=fuzz -o timeout=3600 tests/core $(PYTEST_ARGS)
 
 bench: $(VENV)/installed-dev ## the figures of benchmarks/README.md
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)

@@ -31,6 +31,8 @@ OF_LIBRARIES = ("PJRT_DEVICE", "XLA_USE_BF16", "XLA_DOWNCAST_BF16", "TPU_SKIP_MD
 # No test may fail because the machine was busy: examples have no deadline.
 settings.register_profile("unhurried", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+# ``make fuzz`` selects this one, with --hypothesis-profile; ``within_a_second`` is its deadline.
+settings.register_profile("fuzz", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # What stands before the body of a fake worker: it has read its order and can tell records.
 PRELUDE = """

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import within_a_second
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.settings import COMMAND_LINE, KEYS, OTHER_VARIABLES, SECTIONS, VARIABLES, Key, Settings, load_settings
+from heartbeat_core.settings import COMMAND_LINE, KEYS, OTHER_VARIABLES, SECTIONS, VARIABLES, Key, Settings, list_settings, load_settings
 
 
 def load(text: str = "", environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None) -> Settings:
@@ -54,6 +56,36 @@ def test_flags_beat_the_environment_beats_the_file_beats_the_defaults(
         values, source = next((values, source) for values, source in layers if key in values)
         assert settings[key] == values[key]
         assert Path(settings.source(key)).name == source
+
+
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+TABLES = st.dictionaries(
+    st.sampled_from(sorted({key.partition(".")[0] for key in KEYS} | set(KEYS))) | st.text(min_size=1),
+    VALUES | st.dictionaries(st.sampled_from(sorted({key.rpartition(".")[2] for key in KEYS})) | st.text(min_size=1), VALUES, max_size=3),
+    max_size=4,
+)
+
+
+@pytest.mark.fuzz
+@given(
+    TABLES.map(lambda table: tomlkit.dumps(table).encode("utf-8", "surrogatepass")) | st.binary() | st.text().map(str.encode),
+    st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.text().filter(lambda text: "\0" not in text), max_size=2),
+)
+@within_a_second
+def test_no_settings_are_too_strange(content: bytes, environ: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "settings.toml"
+        file.write_bytes(content)
+        try:
+            settings = load_settings(environ=environ, file=file)
+        except HeartbeatError as error:
+            assert all((error.title, error.remedy))  # noqa: PT017
+        else:
+            assert list_settings(settings)
 
 
 def test_a_flag_not_given_changes_nothing() -> None:

@@ -18,7 +18,7 @@ BILLING = re.compile(r"\b[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}\b", re.IGNORECASE)
 NUMBER = re.compile(r"(?<![\w.])\d{9,}(?![\w.])")  # of projects, organizations and accounts
 V4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 V6 = re.compile(r"(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:%\w+)?(?![\w:])", re.IGNORECASE)
-KEY = re.compile(r"\bAIza[\w-]{30,}|\bGOOG[\w]{10,}|\b[0-9a-f]{40,}\b")
+KEY = re.compile(r"\bAIza[\w-]{30,}|\bGOOG1?[A-Z0-9]{20,}\b|\b[0-9a-f]{40,}\b")
 PLACES = re.compile(
     r"\b(?P<kind>project|node|queuedResource|serviceAccount|billingAccount|organization|folder|user|reservation)s?[/=]"
     r"(?P<name>[^/\s:\"'?&,;<>()\[\]]+)",
@@ -31,7 +31,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("email", EMAIL), ("billing account", BILLING), ("number", NUMBER), ("key", KEY), ("temporary path", TEMPORARY),
 )  # fmt: skip
 # Values in the place of a name that are none.
-NO_NAMES = frozenset({"-", "global", "default", "none", "null", "locations", "true", "false"})
+NO_NAMES = frozenset({"-", "global", "default", "none", "null", "locations", "localhost", "true", "false", "vm"})
 
 
 class Redactor:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import within_a_second
 
 from heartbeat_core.cloud import compute, iam, projects, quotas, tpu
 from heartbeat_core.cloud import json_fields as fields
@@ -33,13 +34,30 @@ READERS: tuple[Callable[[Any], object], ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.fuzz
 @given(JSON)
+@within_a_second
 def test_no_answer_is_too_strange(answer: Any) -> None:
     for read in READERS:
         repr(read(answer))
 
 
+@pytest.mark.fuzz
+@given(JSON.filter(lambda answer: isinstance(answer, dict)))
+@within_a_second
+def test_no_item_of_a_list_is_too_strange(answer: dict[str, Any]) -> None:
+    readers: tuple[tuple[str, Callable[[Any, Any], object]], ...] = (
+        ("nodes", tpu.node_of), ("queuedResources", tpu.queued_of), ("operations", tpu.operation_of),
+    )  # fmt: skip
+    for key, read in readers:
+        message = tpu.parsed(key, answer)
+        if message is not None:
+            repr(read(message, answer))
+
+
+@pytest.mark.fuzz
 @given(st.binary() | JSON.map(lambda answer: repr(answer).replace("'", '"').encode("utf-8", "replace")), st.integers(100, 599))
+@within_a_second
 def test_no_refusal_is_too_strange(body: bytes, status: int) -> None:
     error = refusal("tpu", status, body)
     assert error.title

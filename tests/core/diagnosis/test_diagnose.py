@@ -14,11 +14,12 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import within_a_second
 
 from heartbeat_core.cloud.errors import CloudError, refusal
 from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_REASON, BY_STATUS, CATALOGUE, diagnose_exception, diagnose_text
 from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy
-from heartbeat_core.diagnosis.pasted import compiled, needle
+from heartbeat_core.diagnosis.pasted import compiled, decode, needle
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import read_toml
 
@@ -232,19 +233,26 @@ def test_an_exception_that_raises_is_diagnosed() -> None:
     assert diagnose_exception(Spiteful()).evidence == "Spiteful"
 
 
-PIECES = [word for text, _ in TEXTS for word in re.findall(r"\S+", text)]
-LIKELY = st.lists(st.sampled_from(PIECES) | st.text(max_size=5)).map(" ".join)
+PIECES = [word for text in (*(text for text, _ in TEXTS), *(row["text"] for row in PASTED)) for word in re.findall(r"\S+", text)]
+GLUE = st.sampled_from((" ", "\n", "\r\n", "", "\n> ", " │\n│ ", "\\n", "\x1b[31m", "\0", "\n2026-01-26T17:51:44Z ", ". "))
+LIKELY = st.lists(st.tuples(st.sampled_from(PIECES) | st.text(max_size=5), GLUE)).map(lambda parts: "".join(map("".join, parts)))
 
 
-@given(st.text() | LIKELY, st.dictionaries(st.sampled_from(("project", "zone", "service", "principal")), st.text()))
+@pytest.mark.fuzz
+@given(
+    st.text() | LIKELY | st.binary().map(decode), st.dictionaries(st.sampled_from(("project", "zone", "service", "principal")), st.text())
+)
+@within_a_second
 def test_no_text_is_too_strange(text: str, known: dict[str, str]) -> None:
     diagnosis = diagnose_text(text, known)
     assert diagnosis is None or (diagnosis.known and diagnosis.title and diagnosis.to_json())
 
 
+@pytest.mark.fuzz
 @given(
     st.text() | LIKELY, st.sampled_from(("call", "operation")), st.integers() | st.none(), st.text() | st.sampled_from(sorted(BY_REASON))
 )
+@within_a_second
 def test_no_exception_is_too_strange(text: str, origin: Any, status: int | None, reason: str) -> None:
     for error in (ValueError(text), CloudError("refused", text, status=status, reason=reason, metadata={"consumer": text})):
         diagnosis = diagnose_exception(error, origin)

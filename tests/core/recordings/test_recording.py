@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from array import array
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.waiting import within_a_second
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import (
@@ -109,6 +114,43 @@ def test_a_broken_line_in_the_middle_is_named_with_its_number(tmp_path: Path, br
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(HeartbeatError, match="not a recording"):
         load(written(tmp_path, content))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary().map(lambda data: b64encode(data).decode()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def strange(draw: st.DrawFn) -> bytes:
+    """Draw a recording of which some lines are missing, twice there, cut, or have other values."""
+    lines = []
+    for line in draw(st.lists(st.sampled_from(LINES), max_size=8).map(lambda some: [LINES[0], *some])):
+        record = json.loads(line)
+        for key in draw(st.lists(st.sampled_from(sorted(record)), max_size=2)):
+            record[key] = draw(VALUES)
+        if isinstance(plan := record.get("plan"), dict) and draw(st.booleans()):
+            plan[draw(st.sampled_from(sorted(plan)))] = draw(VALUES)
+        lines.append(draw(st.sampled_from((json.dumps(record).encode(), line.strip()))))
+    text = b"\n".join(lines) + draw(st.sampled_from((b"\n", b"")))
+    cut = draw(st.integers(0, len(text)))
+    return draw(st.sampled_from((text, text[:cut], text[:cut] + draw(st.binary(max_size=9)) + text[cut:])))
+
+
+@pytest.mark.fuzz
+@given(strange() | st.binary())
+@within_a_second
+def test_no_recording_is_too_strange(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), content)
+        try:
+            loaded = load(path)
+        except HeartbeatError as error:
+            assert all((error.title, error.remedy))  # noqa: PT017
+        else:
+            json.dumps(report_json(loaded.report(CeilingCache(Path(folder) / "ceilings.json")), loaded.series))
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:
