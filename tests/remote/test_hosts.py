@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 
@@ -99,17 +100,19 @@ def test_a_stopped_vm_is_refused_with_what_starts_it(cluster: Any) -> None:
     assert "vms start stopping --zone us-central1-b" in refused.stderr
 
 
-def test_engines_nobody_comes_with_any_more_are_removed_but_never_one_in_use(cluster: Any) -> None:
+def test_old_engines_are_removed_but_never_one_in_use(cluster: Any) -> None:
     (host,) = cluster.destination("vm").hosts()
-    engines = {name: cluster.folder / f"engine-{name}" for name in ("forgotten", "part-abandoned", "used", "fresh", pack().digest)}
-    for name, folder in engines.items():
+    names = {kind: uuid4().hex for kind in ("old", "used", "fresh")}  # what stands in no other command on this machine
+    names |= {"part": f"part-{uuid4().hex}", "own": pack().digest}
+    engines = {kind: cluster.folder / f"engine-{name}" for kind, name in names.items()}
+    for kind, folder in engines.items():
         folder.mkdir(exist_ok=True)
-        if name != "fresh":
+        if kind != "fresh":
             os.utime(folder, (0, 0))
     program = [sys.executable, "-c", "import sys; sys.stdin.read()", str(engines["used"])]  # as a worker's command names its own
     with subprocess.Popen(program, stdin=subprocess.PIPE) as user:
         bring_engine(host, SshCalls())
-        assert {name for name, folder in engines.items() if folder.exists()} == {"used", "fresh", pack().digest}
+        assert {kind for kind, folder in engines.items() if folder.exists()} == {"used", "fresh", "own"}
         user.communicate()
     bring_engine(host, SshCalls())
     assert not engines["used"].exists()
