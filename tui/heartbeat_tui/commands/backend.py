@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, Installed, XlaEnvironment, describe_python, in_gb
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import agreed, print_status
+from heartbeat_tui.commands.console import agreed, print_json, print_status
 
 SCHEMA = 1
 SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)")
@@ -87,7 +86,7 @@ def install_backend(args: argparse.Namespace) -> int:
 def report(args: argparse.Namespace, installed: Installed, what: str) -> int:
     if args.json:
         answer = {"backend": args.backend, "python": str(installed.python), "torch": installed.torch, "torch_xla": installed.torch_xla}
-        print(json.dumps({"schema": SCHEMA, **answer}, indent=1))
+        print_json({"schema": SCHEMA, **answer})
     else:
         print_status(
             f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend {args.backend}"
@@ -106,7 +105,7 @@ def remove_backend(args: argparse.Namespace) -> int:
         return 1
     removed = [str(folder) for folder in environment.remove()]
     if args.json:
-        print(json.dumps({"schema": SCHEMA, "backend": args.backend, "removed": removed}, indent=1))
+        print_json({"schema": SCHEMA, "backend": args.backend, "removed": removed})
     else:
         print_status(f"{len(removed)} deleted." if removed else f"There is no {BACKENDS[args.backend].package} environment.")
     return 0
@@ -116,7 +115,7 @@ def list_backends(args: argparse.Namespace) -> int:
     """Show the interpreter of each backend and where that was decided."""
     rows = [describe(name) for name in BACKENDS]
     if args.json:
-        print(json.dumps({"schema": SCHEMA, "backends": rows}, indent=1))
+        print_json({"schema": SCHEMA, "backends": rows})
         return 0
     width = max(len(row["backend"]) for row in rows)
     for row in rows:

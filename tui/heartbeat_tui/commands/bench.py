@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -24,7 +23,7 @@ from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import format_ns, format_rate
-from heartbeat_tui.commands.console import Interrupt, print_error
+from heartbeat_tui.commands.console import Interrupt, print_error, print_json
 from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
     finished, interrupted = run_once(args, launcher, config, label_of(args))
     report = finished.report()
     if args.json:
-        print(json.dumps(report_json(report, finished.series), allow_nan=False))
+        print_json(report_json(report, finished.series), indent=None)
     elif not args.stream:
         from heartbeat_tui.commands.bench_output import print_report
 
@@ -150,7 +149,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     loaded = load(args.source)
     report = loaded.report(launcher.ceilings())
     if args.json:
-        print(json.dumps(report_json(report, loaded.series), allow_nan=False))
+        print_json(report_json(report, loaded.series), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_report
 
@@ -176,7 +175,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
     why = explain_gap(*reports)
     if args.json:
         both = {"handbook": report_json(reports[0], handbook.series), "synchronized": report_json(reports[1], synchronized.series)}
-        print(json.dumps({"schema": 1, **both, "explanation": why}, allow_nan=False))
+        print_json({"schema": 1, **both, "explanation": why}, indent=None)
     elif not args.stream:
         from heartbeat_tui.commands.bench_output import EXPERIMENT_WIDTH, console_of, print_comparison, print_group
 
@@ -279,7 +278,7 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
     interrupted = follow(args, experiment, launcher.with_ceiling, launcher)
     swept = experiment.swept()
     if args.json:
-        print(json.dumps(sweep_json(swept), allow_nan=False))
+        print_json(sweep_json(swept), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_sweep
 
@@ -301,7 +300,7 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
     interrupted = follow(args, experiment, lambda config: config, launcher)
     repeated = experiment.repeated()
     if args.json:
-        print(json.dumps(repeat_json(repeated), allow_nan=False))
+        print_json(repeat_json(repeated), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_repeat
 
@@ -389,7 +388,7 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
             print(f"note: {name}: {note}", file=sys.stderr)
         complain_of(report)
     if args.json:
-        print(json.dumps(together_json(runs), allow_nan=False))
+        print_json(together_json(runs), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_hosts
 

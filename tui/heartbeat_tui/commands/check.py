@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from heartbeat_core.checks.registry import CHECKS, checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
-from heartbeat_tui.commands.console import WIDTH, consequences, folded
+from heartbeat_tui.commands.console import WIDTH, consequences, folded, print_json
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 EXIT = {True: 0, False: 1, None: 3}
@@ -49,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             runner.cancel()
         report = shown(runner, args.only)
     if args.json:
-        print(json.dumps({**report.to_json(), "emulated": label or None}, indent=1))
+        print_json({**report.to_json(), "emulated": label or None})
     elif args.fix_plan:
         print("\n".join(plan_lines(report, label)))
     else:

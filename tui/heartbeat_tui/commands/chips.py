@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -19,6 +18,7 @@ from heartbeat_core.settings import Settings, load_settings
 from heartbeat_core.telemetry.monitor import Reader, readings_of
 from heartbeat_core.telemetry.readings import ChipReadings
 from heartbeat_core.units import format_bytes, format_share
+from heartbeat_tui.commands.console import print_json
 from heartbeat_tui.commands.options import duration, make_destination
 
 EVERY_S = 1.0
@@ -99,7 +99,7 @@ def show_live(readings: Iterator[tuple[str, ChipReadings]], last: dict[str, Chip
 
 def show(name: str, reading: ChipReadings, args: argparse.Namespace) -> None:
     if args.json:
-        print(json.dumps(reading_json(reading, name)))
+        print_json(reading_json(reading, name), indent=None)
     else:
         print("\n".join([*lines(reading, name), *([""] if args.watch or name else [])]))
 

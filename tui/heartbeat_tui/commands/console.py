@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import io
+import json
 import re
 import signal
 import sys
@@ -51,6 +52,11 @@ def replace_unencodable(*streams: TextIO) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="similar")
+
+
+def print_json(values: dict[str, Any], *, indent: int | None = 1) -> None:
+    """Print the answer of a command as JSON; raise ValueError for NaN and infinity, which are none."""
+    print(json.dumps(values, allow_nan=False, indent=indent))
 
 
 def print_status(text: str, end: str = "\n") -> None:

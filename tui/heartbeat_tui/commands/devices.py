@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
 from heartbeat_core.benchmark.devices import Device, DeviceInventory, take_inventory
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
+from heartbeat_tui.commands.console import print_json
 
 SHOWN = (
     "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         launcher.close()
     if args.json:
-        print(json.dumps(inventory_json(inventory), indent=1))
+        print_json(inventory_json(inventory))
     else:
         print_inventory(inventory)
     return 0 if any(device.usable for device in inventory.devices) else 3

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
-from heartbeat_tui.commands.console import folded
+from heartbeat_tui.commands.console import folded, print_json
 
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
@@ -48,11 +47,7 @@ def run(args: argparse.Namespace) -> int:
         )
     diagnosis = diagnose_text(text, known_words())
     if as_json:
-        print(
-            json.dumps(
-                {"schema": SCHEMA, "known": diagnosis is not None, "diagnosis": diagnosis.to_json() if diagnosis else None}, indent=1
-            )
-        )
+        print_json({"schema": SCHEMA, "known": diagnosis is not None, "diagnosis": diagnosis.to_json() if diagnosis else None})
     elif diagnosis:
         print_diagnosis(diagnosis)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -24,6 +23,7 @@ from heartbeat_core.recordings.files import OURS
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import load_settings
 from heartbeat_tui.commands.check import make_runner
+from heartbeat_tui.commands.console import print_json
 from heartbeat_tui.commands.devices import inventory_json
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         "devices": devices,
         "last_errors": errors,
     }
-    print(json.dumps(Redactor(secrets(environment, report)).apply(tree), indent=1))
+    print_json(Redactor(secrets(environment, report)).apply(tree))
     return 0
 
 

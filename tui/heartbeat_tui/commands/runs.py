@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ from heartbeat_core.recordings.query import query_runs
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
-from heartbeat_tui.commands.console import agreed, print_error, print_status
+from heartbeat_tui.commands.console import agreed, print_error, print_json, print_status
 from heartbeat_tui.runs.compared import comparison_lines, trend_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row
 
@@ -200,8 +199,8 @@ def print_notes(index: Index) -> None:
         print_status(f"note: {note}")
 
 
-def print_json(values: dict[str, Any]) -> None:
-    print(json.dumps({"schema": SCHEMA, **values}, allow_nan=False, indent=1))
+def print_answer(values: dict[str, Any]) -> None:
+    print_json({"schema": SCHEMA, **values})
 
 
 def list_runs(args: argparse.Namespace) -> int:
@@ -222,7 +221,7 @@ def list_runs(args: argparse.Namespace) -> int:
             "runs": [row.entry.to_json() for row in shown],
             "notes": list(index.notes),
         }
-        print(json.dumps({"schema": SCHEMA, **values}, allow_nan=False))  # on one line: indenting 10,000 runs takes half a second
+        print_json({"schema": SCHEMA, **values}, indent=None)  # on one line: indenting 10,000 runs takes half a second
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not args.wide else None
     print("\n".join(list_lines(shown, len(every), index.folder, wide=args.wide, width=width)))
@@ -238,14 +237,14 @@ def show_run(args: argparse.Namespace) -> int:
     entry = index.find(args.which)
     if not entry.readable:
         if args.json:
-            print_json({"run": entry.to_json(), "report": None})
+            print_answer({"run": entry.to_json(), "report": None})
         else:
             print("\n".join(label_lines(entry)))
         return COULD_NOT_TELL
     loaded = load(entry.path)
     report = loaded.report(index.ceilings)
     if args.json:
-        print_json({"run": entry.to_json(), "report": report_json(report, loaded.series)})
+        print_answer({"run": entry.to_json(), "report": report_json(report, loaded.series)})
         return 0
     from heartbeat_tui.commands.bench_output import print_report
 
@@ -279,7 +278,7 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
     index = open_index()
     entry = index.label(index.find(args.which), change)
     if args.json:
-        print_json({"run": entry.to_json()})
+        print_answer({"run": entry.to_json()})
     else:
         print("\n".join(label_lines(entry)))
     return 0
@@ -301,7 +300,7 @@ def delete_runs(args: argparse.Namespace) -> int:
         print_error(error)
     if args.json:
         failed = [{"path": str(entry.path), "problem": f"{error.title}: {error.cause}"} for entry, error in failures]
-        print_json({"deleted": gone, "failed": failed})
+        print_answer({"deleted": gone, "failed": failed})
     else:
         print_status(f"{len(gone)} of {len(entries)} deleted." if failures else f"{len(gone)} deleted.")
     return 1 if failures else 0
@@ -336,7 +335,7 @@ def compare_runs(args: argparse.Namespace) -> int:
     groups = [made[0].reference, *(comparison.candidate for comparison in made)]
     notes += price_notes(groups)
     if args.json:
-        print_json({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
+        print_answer({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
     else:
         for note in notes:
             print_status(f"note: {note}")
@@ -353,7 +352,7 @@ def check_runs(args: argparse.Namespace) -> int:
     index = open_index()
     checked = check(measured(index, args.baseline), measured(index, args.candidate), args.max_slowdown, single_process=args.single_process)
     if args.json:
-        print_json(checked.to_json())
+        print_answer(checked.to_json())
     else:
         print("\n".join(check_lines(checked)))
     return checked.exit_code
@@ -368,7 +367,7 @@ def show_trend(args: argparse.Namespace) -> int:
     title = f"runs like {like.title}" if like else args.name
     trend = trend_of(found, index.ceilings, title, allowed=args.max_change, most=args.limit)
     if args.json:
-        print_json(trend.to_json())
+        print_answer(trend.to_json())
         return 0
     print("\n".join(line for line, _ in trend_lines(trend)))
     if args.plot:

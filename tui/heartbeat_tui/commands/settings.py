@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from typing import Any
 
 from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of, write_settings
+from heartbeat_tui.commands.console import print_json
 
 
 def register(commands: argparse._SubParsersAction[Any]) -> None:
@@ -36,7 +36,7 @@ def show(args: argparse.Namespace) -> int:
     rows, path = list_settings(load_settings()), settings_file(os.environ)
     if args.json:
         found = {"schema": 1, "file": str(path), "exists": path.exists(), "settings": [row.to_json() for row in rows]}
-        print(json.dumps(found, indent=1))
+        print_json(found)
         return 0
     wide = max(len(row.key) for row in rows)
     print(f"{path}{'' if path.exists() else ' (not written yet)'}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import closing
 from typing import Any
@@ -14,7 +13,7 @@ from heartbeat_core.errors import INTERRUPTED
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.tour.tour import Tour, TourStep
-from heartbeat_tui.commands.console import Interrupt
+from heartbeat_tui.commands.console import Interrupt, print_json
 
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, the systolic array, XLA cold and warm, and what the handbook's
 timing misses. Without torch_xla a recording is replayed instead, labelled as one. Exit 3 where a step fails."""
@@ -63,7 +62,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
             break
         tour.go(1)
     if as_json:
-        print(json.dumps({"schema": 1, "steps": steps}, allow_nan=False))
+        print_json({"schema": 1, "steps": steps}, indent=None)
     clean = all(report.ending is not None and report.ending.clean for report in tour.reports.values())
     return 0 if clean else 3
 

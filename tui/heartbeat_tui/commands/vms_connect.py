@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import print_error
+from heartbeat_tui.commands.console import print_error, print_json
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope, report_errors
 
 WAYS = ("auto", "external", "internal", "iap")
@@ -66,7 +65,7 @@ def run_ssh(args: argparse.Namespace) -> int:
     for warning in opened.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if args.print and args.json:
-        print(json.dumps({"schema": 1, "command": list(opened.command), "warnings": list(opened.warnings)}))
+        print_json({"schema": 1, "command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
     elif args.print:
         print(shlex.join(opened.command))
     if args.print:
@@ -164,7 +163,7 @@ def print_results(results: list[Result], label: str, *, as_json: bool) -> int:
             if not as_json:
                 print(f"{host.label}: {verdict(device)}")
     if as_json:
-        print(json.dumps({"schema": 1, "emulated": label or None, "hosts": [result_json(result) for result in results]}))
+        print_json({"schema": 1, "emulated": label or None, "hosts": [result_json(result) for result in results]}, indent=None)
     return max(codes)
 
 

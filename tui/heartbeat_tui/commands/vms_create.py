@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +24,7 @@ from heartbeat_core.vms.request import WORDS, CreateRequest, ZoneOffers, fetch_o
 from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
-from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded
+from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded, print_json
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -104,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         show(scope, request, zones)
         if args.dry_run:
             if args.json:
-                print(json.dumps(answer(scope, request, None, None, Progress()), indent=1))
+                print_json(answer(scope, request, None, None, Progress()))
             return 0
         if not agreed(args, request):
             print("Nothing was created.", file=sys.stderr)
@@ -179,7 +178,7 @@ def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, 
     except VmError as error:
         failure = error
     if args.json:
-        print(json.dumps(answer(scope, request, made, failure, progress), indent=1))
+        print_json(answer(scope, request, made, failure, progress))
     if failure:
         print_vm_error(failure)
         return exit_code([failure])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
 from heartbeat_core.vms.serialize import SCHEMA, as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
-from heartbeat_tui.commands.console import folded
+from heartbeat_tui.commands.console import folded, print_json
 from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
@@ -57,7 +56,7 @@ def run_list(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         inventory, rates, problem = interruptible(scope.session, lambda: ask(scope, prices=not args.no_prices))
     if args.json:
-        print(json.dumps(inventory_json(inventory, rates, scope.label, problem), indent=1))
+        print_json(inventory_json(inventory, rates, scope.label, problem))
     else:
         print("\n".join(list_lines(inventory, rates, scope.label, problem, wide=args.wide)))
     return 0
@@ -81,7 +80,7 @@ def run_describe(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         resource = find_resource(scope, interruptible(scope.session, lambda: read_inventory(scope)), args.name, queued=args.queued)
     if args.json:
-        print(json.dumps({"schema": SCHEMA, "emulated": scope.label or None, "answer": words_of(resource)}, indent=1))
+        print_json({"schema": SCHEMA, "emulated": scope.label or None, "answer": words_of(resource)})
     else:
         if scope.label:
             print(f"# {scope.label}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from heartbeat_core.vms.power import refuse
 from heartbeat_core.vms.serialize import SCHEMA
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
-from heartbeat_tui.commands.console import check_tty, confirmed
+from heartbeat_tui.commands.console import check_tty, confirmed, print_json
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -118,7 +117,7 @@ def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource
             {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
             for resource, failure in zip(resources, failures, strict=True)
         ]
-        print(json.dumps({"schema": SCHEMA, "emulated": scope.label or None, "action": args.action, "results": results}, indent=1))
+        print_json({"schema": SCHEMA, "emulated": scope.label or None, "action": args.action, "results": results})
     for resource, failure in zip(resources, failures, strict=True):
         if failure:
             print_vm_error(failure, resource.id if len(resources) > 1 else "")
@@ -182,7 +181,7 @@ def run_watch(args: argparse.Namespace) -> int:
             return INTERRUPTED
     if args.json:
         state = {"name": args.name, "zone": zone, "until": args.until, "outcome": found.outcome, "state": found.state}
-        print(json.dumps({"schema": 1, "emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)}, indent=1))
+        print_json({"schema": 1, "emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)})
     else:
         print(sentence(args.name, zone, args.until, found))
     return EXIT[found.outcome]
