@@ -54,7 +54,7 @@ def main() -> None:
     finish(
         [
             ratio("--help / python -c pass", quick["--help"], quick["pass"], most=4),
-            ratio("first frame / that of an empty app", frames["skeleton"], frames["empty"], most=1.5),
+            ratio("first frame / that of an empty app", frames["skeleton"], frames["empty"], most=1.4),
             ratio("filled pane / first frame of an empty app", frames["filled"], frames["empty"], most=2),
         ]
     )

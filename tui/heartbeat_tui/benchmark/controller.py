@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_tui.benchmark.session import BenchmarkSession, Snapshot
-from heartbeat_tui.benchmark.text import how_far
 from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
 
 if TYPE_CHECKING:
@@ -88,6 +87,9 @@ class BenchmarkController(Controller):
         run = self.session.run
         if run is None or not self.session.active:
             return ""
+        # the words of a run import its statistics, which the first frame does without
+        from heartbeat_tui.benchmark.text import how_far
+
         report = run.report()
         return f"▶ {report.config.backend} {how_far(report)[1]}"
 
