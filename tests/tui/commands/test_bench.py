@@ -84,6 +84,7 @@ def test_the_json_is_one_object_of_schema_1(fake_bench: Bench) -> None:
         "proof": dict,
         "handbook": type(None),
         "health": type(None),
+        "elapsed": type(None),
         "chips": type(None),
         "profile": type(None),
         "warnings": list,
