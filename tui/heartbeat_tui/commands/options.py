@@ -108,18 +108,23 @@ def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     # these two may stand before the command's name as well, and its own defaults would undo them
     what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
     what.add_argument("--zone", metavar="ZONE", help="also ZONE; default us-central1-b")
+    what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
+    add_vm_flags(what)
+    where = add_where_flags(parser)
+    where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
+
+
+def add_vm_flags(what: argparse._ArgumentGroup) -> None:
+    """Add the flags that say what the TPU VM is."""
     what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
     what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
     model = what.add_mutually_exclusive_group()
-    model.add_argument("--spot", action="store_true", help="a spot VM, which has quotas of its own")
+    model.add_argument("--spot", action="store_true", help="cheaper, from quotas of its own, and may be preempted")
     model.add_argument("--reserved", action="store_true", help="from a reservation of the project")
-    model.add_argument("--flex-start", action="store_true", help="for up to 7 days; counts against the quota of spot VMs")
-    what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
+    model.add_argument("--flex-start", action="store_true", help="queued, cheaper, and deleted after 7 days at most; from the spot quota")
     what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
     what.add_argument("--network", metavar="NAME", help="default: default")
     what.add_argument("--internal-ips", action="store_true", help="without an external address")
-    where = add_where_flags(parser)
-    where.add_argument("--timeout", type=duration, metavar="TIME", help="the limit of each check, default 10s")
 
 
 def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

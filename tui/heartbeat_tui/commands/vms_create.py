@@ -25,7 +25,7 @@ from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded, print_json
-from heartbeat_tui.commands.options import duration
+from heartbeat_tui.commands.options import add_vm_flags, duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
@@ -50,18 +50,10 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
     what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
-    what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
-    what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
-    model = what.add_mutually_exclusive_group()
-    model.add_argument("--spot", action="store_true", help="cheaper, from another quota, and may be preempted")
-    model.add_argument("--reserved", action="store_true", help="from a reservation of the project")
-    model.add_argument("--flex-start", action="store_true", help="queued, cheaper, and deleted after --max-run-duration")
+    add_vm_flags(what)
     what.add_argument("--max-run-duration", default="", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
     what.add_argument("--queued", action="store_true", help="as a queued resource, which waits for capacity")
-    what.add_argument("--internal-ips", action="store_true", help="without an external address")
-    what.add_argument("--network", metavar="NAME")
     what.add_argument("--subnetwork", metavar="NAME")
-    what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
     what.add_argument("--labels", type=labels, metavar="KEY=VALUE,…")
     what.add_argument("--startup-script", metavar="FILE", help="run by the TPU VM whenever it starts")
     what.add_argument("--again", action="store_true", help="like the last request, except for what is given")
