@@ -252,6 +252,20 @@ def test_a_group_alone_is_taken_apart_by_its_plans(write: Write) -> None:
     assert "nothing to compare" in runs("compare", "other").stderr
 
 
+def test_a_trend_is_printed_drawn_and_exported(write: Write, tmp_path: Path) -> None:
+    for centre in (1e6, 1e6, 2e6):
+        write(centre, name="nightly")
+    shown = runs("trend", "nightly", "--plot")
+    assert shown.returncode == 0
+    assert "slower than the 2 runs before" in shown.stdout
+    assert "▲" in shown.stdout
+    read = json.loads(runs("trend", "--config-of", "last", "--json").stdout)
+    assert [point["change"] for point in read["points"]] == ["", "", "slower"]
+    chart = tmp_path / "trend.svg"
+    assert runs("export", "nightly", "--trend", "-o", str(chart)).returncode == 0
+    assert "slower than the 2 runs before" in chart.read_text()
+
+
 def test_an_export_never_overwrites_unasked(write: Write, tmp_path: Path) -> None:
     write(name="a")
     write(3e6, name="b")
