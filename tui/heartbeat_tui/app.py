@@ -222,6 +222,11 @@ class HeartbeatApp(App[None]):
     async def on_benchmark_on(self, event: BenchmarkOn) -> None:
         await self.benchmark.run_on(event)
 
+    async def on_create_vm(self) -> None:
+        if self.inventory_monitor is not None:
+            await self.switch_mode("vms")
+            await self.vms.create_when_ready()
+
     async def on_take_tour(self) -> None:
         await self.tour.open()
 

@@ -39,6 +39,8 @@ def fix_mode(remedy: Remedy, *, emulated: bool = False) -> FixMode:
     command = remedy.command
     if command is None:
         return FixMode("copy", "There is no command to run.")
+    if remedy.costs is True:
+        return FixMode("copy", "It costs money: create TPU VMs in their own pane, or copy the command and run it yourself.")
     if emulated and command[0] != "gcloud":
         return FixMode("copy", "The demo changes nothing on this machine.")
     if emulated and command[:2] in SIGN_IN:

@@ -116,7 +116,7 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
     quota_id = kind.quota_id(model, scope)
     if quota_id is None:
         return unknown(f"could not tell: the name of {kind.family.name}'s quota is unknown", "", do.quota_page(context.words))
-    what = f"{kind.family.name} {units(kind.family, kind.size)}{', preemptible' * (model in PREEMPTIBLE)}"
+    what = f"{'preemptible ' * (model in PREEMPTIBLE)}{kind.family.name} {units(kind.family, kind.size)}"
     need = Need(quotas.TPU, quota_id, scope, place, kind.size, what)
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:

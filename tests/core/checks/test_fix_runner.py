@@ -89,6 +89,7 @@ def test_a_command_on_the_terminal_gives_its_code() -> None:
         (do.login({}), "terminal", "copy"),
         (do.init({}), "terminal", "copy"),
         (do.link_billing(WORDS), "run", "run"),
+        (do.create_vm(WORDS), "copy", "copy"),  # two keys must not create what costs money
         (do.list_billing_accounts({}), "run", "run"),
         (do.billing_page(WORDS), "copy", "copy"),
         (do.wait({}), "copy", "copy"),

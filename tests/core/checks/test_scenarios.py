@@ -284,6 +284,42 @@ def test_the_identifier_of_a_perimeter_goes_to_the_administrator(asked: Callable
     assert not any("projects create" in (remedy.shell or "") for remedy in result.remedies)
 
 
+@pytest.mark.parametrize(
+    ("reason", "title"),
+    [
+        ("SECURITY_POLICY_VIOLATED", "VPC Service Controls refuse the call"),
+        ("CONSUMER_SUSPENDED", "Google has suspended the project"),
+        ("GCP_SUSPENDED", "Google has suspended the project"),
+        ("LOCATION_POLICY_VIOLATED", "an organization policy forbids this location"),
+        ("LOCATION_ORG_POLICY_VIOLATED", "an organization policy forbids this location"),
+        ("USER_BLOCKED_BY_ADMIN", "the administrator has blocked this service"),
+        ("ACCOUNT_STATE_INVALID", "the account is disabled or deleted"),
+        ("RESOURCE_USAGE_RESTRICTION_VIOLATED", "the organization does not allow this service"),
+        ("SERVICE_NOT_VISIBLE", "the project cannot see this service"),
+    ],
+)
+def test_each_refusal_has_its_own_cause_and_creates_nothing(
+    reason: str, title: str, asked: Callable[..., CheckReport], direct: Any
+) -> None:
+    result = asked(direct("ready", refusals={"*": reason}), ("project.exists",)).get("project.exists")
+    assert result is not None
+    assert title in result.summary
+    assert result.status == ("fail" if "SUSPENDED" in reason else "unknown")
+    assert not any("projects create" in (remedy.shell or "") for remedy in result.remedies)
+
+
+def test_flex_start_counts_against_the_quota_of_preemptible_chips(asked: Callable[..., CheckReport]) -> None:
+    result = asked("ready", provisioning="flex-start").get("quota.tpu-zone")
+    assert result is not None
+    assert (result.status, result.summary) == ("pass", "limit 16, 0 used, 1 preemptible v6e chip needed")
+    reserved = asked("ready", provisioning="reserved").get("quota.tpu-zone")
+    assert reserved is not None
+    assert (reserved.status, reserved.remedies[0].command) == (
+        "unknown",
+        ("gcloud", "compute", "reservations", "list", "--project=demo-project"),
+    )
+
+
 def test_without_an_external_address_the_tunnel_and_nat_count(asked: Callable[..., CheckReport], direct: Any) -> None:
     statuses = {result.id: result.status for result in asked("iap-only", external_ip="no").results}
     assert (statuses["network.ssh"], statuses["network.external-ip"]) == ("pass", "warn")

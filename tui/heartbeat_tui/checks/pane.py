@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_tui.checks.monitor import Checklist
+from heartbeat_tui.controller import CreateVm
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
@@ -217,10 +218,9 @@ class ReadinessPane(ListPane):
     def action_stop(self) -> None:
         self.controller.stop()
 
-    async def action_next(self) -> None:
+    def action_next(self) -> None:
         if self.checklist is not None and self.checklist.report.ready and not self.checklist.busy:
-            await self.app.switch_mode("vms")
-            self.app.call_later(self.app.run_action, "screen.new")
+            self.post_message(CreateVm())
             return
         following = self.checklist.report.next if self.checklist else None
         if self.list is not None and following is not None:

@@ -55,6 +55,7 @@ class VmsController(Controller):
     describing: Describe | None = None
     job_screen: JobScreen | None = None
     set_up_dialog: SetUp | None = None
+    form_wanted = False  # for a new TPU VM, as soon as there is a list
     checking = False  # what a creation will use, before it asks
 
     def __init__(self, app: App[None], context: PaneContext, monitor: InventoryMonitor, remote: RemoteSettings) -> None:
@@ -72,6 +73,8 @@ class VmsController(Controller):
             await self.job_screen.show(view)
         if self.monitor.take_hurry():
             self.look_now()
+        if self.form_wanted:
+            await self.create_when_ready()
 
     # -- looking
 
@@ -114,6 +117,12 @@ class VmsController(Controller):
         await self.app.push_screen(self.describing)
 
     # -- creating
+
+    async def create_when_ready(self) -> None:
+        """Open the form for a new TPU VM, once the first list is there."""
+        self.form_wanted = self.monitor.view().inventory is None
+        if not self.form_wanted:
+            await self.open_create_form()
 
     async def open_create_form(self) -> None:
         """Open the form, filled from the target and the last use."""

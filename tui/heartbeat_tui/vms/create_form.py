@@ -67,6 +67,10 @@ def start_of(target: Target, last: CreateRequest | None) -> Start:
         if chosen.value and (not texts[name] or not chosen.source.startswith(UNCHOSEN) or (name == "provisioning" and last is None)):
             texts[name] = chosen.value
             sources[name] = "by default" if chosen.source == "default" else f"from {chosen.source}"
+    for name in ("network", "external_ip"):  # empty and yes stand for their defaults
+        chosen = getattr(target, name)
+        if chosen.value and not chosen.source.startswith(UNCHOSEN):
+            texts[name], sources[name] = chosen.value, f"from {chosen.source}"
     kind = find_accelerator(texts["accelerator_type"])
     if kind and not texts["runtime_version"]:
         texts["runtime_version"], sources["runtime_version"] = kind.family.runtime, f"goes with {kind.type}"
