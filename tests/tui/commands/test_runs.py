@@ -95,6 +95,16 @@ def test_the_list_is_sifted_by_words(write: Write) -> None:
     assert "no 'colour'" in refused.stderr
 
 
+def test_attempts_without_a_sample_are_listed_when_asked_for(write: Write) -> None:
+    whole = write(name="whole").read_bytes()
+    write(name="attempt").write_bytes(whole[: whole.index(b'"samples"') + 9])
+    listed = runs("list")
+    assert "000002" not in listed.stdout
+    assert "1 attempt without a sample not listed; --all lists it" in listed.stderr
+    assert "000002" in runs("list", "--all").stdout
+    assert json.loads(runs("list", "--json").stdout)["count"] == 2
+
+
 def test_an_empty_list_says_what_fills_it() -> None:
     assert "heartbeat-tui bench makes one" in runs("list").stdout
 

@@ -136,6 +136,9 @@ async def test_one_zone_and_all_zones(vms: Open) -> None:
         assert "us-east5-b alone" in stage.text()
         await stage.press("z")
         assert len(stage.names()) == 8
+        assert stage.pane.list.key == "node/us-east5-b/elsewhere"
+        await stage.press("y")
+        assert stage.app.clipboard == "gcloud compute tpus tpu-vm describe elsewhere --project=demo-project --zone=us-east5-b"
 
 
 @pytest.mark.parametrize("size", SIZES)
