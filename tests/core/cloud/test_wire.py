@@ -15,6 +15,7 @@ import pytest
 from heartbeat_core.cloud.auth import anonymous
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession, Limits, open_session
+from heartbeat_core.cloud.tpu import get_node
 
 NO_PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 NO_CA = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -41,6 +42,16 @@ def test_google_is_asked_through_the_proxy_of_the_environment(server: Any, answe
     assert server.asked[0].headers["Proxy-Authorization"].startswith("Basic ")
     assert caught.value.kind == "unreachable"
     assert "proxy" in caught.value.message.lower()
+    assert "hush" not in str(caught.value)
+
+
+def test_googles_client_goes_through_the_same_proxy(server: Any, answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.say(answer(403))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:hush@127.0.0.1:{server.port}")
+    with pytest.raises(CloudError) as caught:
+        get_node(to_google(), "p", "z", "n")
+    assert [(asked.method, asked.path) for asked in server.asked] == [("CONNECT", "tpu.googleapis.com:443")]
+    assert caught.value.kind == "unreachable"
     assert "hush" not in str(caught.value)
 
 
@@ -103,7 +114,10 @@ def test_a_companys_own_authority_is_believed_when_named(secure_server: str, aut
     with pytest.raises(CloudError, match="CERTIFICATE_VERIFY_FAILED") as caught:
         open_session(endpoint=secure_server, environ={}).get("tpu", "/v2/x")
     assert caught.value.kind == "unreachable"
+    with pytest.raises(CloudError, match="CERTIFICATE_VERIFY_FAILED"):
+        get_node(open_session(endpoint=secure_server, environ={}), "p", "z", "n")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    assert get_node(open_session(endpoint=secure_server, environ={}), "p", "z", "n").state is None
     assert open_session(endpoint=secure_server, environ={}).get("tpu", "/v2/x") == {}
 
 
