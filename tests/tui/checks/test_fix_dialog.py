@@ -112,6 +112,8 @@ async def test_one_step_leads_to_the_next_with_what_was_found(readiness: Open, s
         words = stage.words()
         assert "2 of 2 Link one." in words
         assert "0123AB-4567CD-89EF01 Mine True" in words  # what was listed stays, to choose from
+        assert "✓ done. This is the next step:" in words
+        assert "Run it" in words
         assert stage.app.screen.query_one(Input).value == "0123AB-4567CD-89EF01"
         await stage.press("enter")
         assert "argument: 0123AB-4567CD-89EF01" in stage.words()

@@ -9,6 +9,7 @@ import pytest
 from tests.waiting import until
 from textual.widgets import Input
 
+from heartbeat_tui.controller import CreateVm
 from heartbeat_tui.vms.dialogs import JobScreen
 from heartbeat_tui.vms.text import log_lines
 
@@ -355,3 +356,11 @@ async def test_the_checks_of_what_it_will_use_are_made_before_it_asks(vms: Open)
         words = stage.words()
         assert "✗ Network: there is no network default" in words
         assert "Create it" in words
+
+
+async def test_a_ready_project_leads_to_the_form(vms: Open) -> None:
+    async with vms("ready") as stage:
+        stage.app.post_message(CreateVm())
+        await stage.until(lambda: stage.pane.form is not None, "the form for a new TPU VM")
+        await stage.settle()
+        assert "a new TPU VM in project demo-project" in stage.words()

@@ -253,6 +253,7 @@ class FixDialog(CommandScreen):
         if event.code is not None and self.fix.changes:
             self.on_end(self.result.id, event.code)
         if event.code == 0 and self.goes_on():
+            event.prevent_default()  # it has not ended
             await self.go_on()
 
     def goes_on(self) -> bool:
@@ -272,7 +273,7 @@ class FixDialog(CommandScreen):
         self.remove_class("-running")
         self.set_class(listed, "-listed")  # what was listed is there to choose from
         await self.show_fix()
-        self.say("✓ done. The next step:", "ok")
+        self.say("✓ done. This is the next step:", "ok")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
