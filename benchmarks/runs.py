@@ -24,7 +24,7 @@ from time import perf_counter
 from benchmarks.figure import Figure, finish, interleave, program, quiet, ratio
 
 from heartbeat_core.benchmark.protocol import Ended, Environment, Proof, Record, Samples, Started, encode
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.comparison.compare import check
 from heartbeat_core.comparison.groups import MeasuredRun, measure
 from heartbeat_core.paths import cache_folder
@@ -125,7 +125,7 @@ def check_figures(home: Path, recordings: Sequence[Path]) -> list[Figure]:
     chance = random.Random(5)
     folder = home / "pairs"
     folder.mkdir()
-    index = Index(folder, home / "index", CeilingCache(home / "none.json"))
+    index = Index(folder, home / "index", PeakCache(home / "none.json"))
     false = strict = found = undecided = 0
     for number in range(PAIRS):
         source = recordings[number % len(recordings)]
@@ -154,7 +154,7 @@ def drawn(index: Index, source: Path, name: str, factor: float, chance: random.R
     steady: list[Record] = [Samples(0, "cold", 0, {"total": array("q", taken[:1])}), Samples(0, "steady", 1, {"total": array("q", taken)})]
     path = index.folder / f"{name}.jsonl"
     path.write_bytes(b"".join(encode(record) for record in (*records, *steady, Ended(0, "done"))))
-    return measure(summarize_recording(path, path.stat().st_size, index.ceilings).entry, index.ceilings)
+    return measure(summarize_recording(path, path.stat().st_size, index.peak_cache).entry, index.peak_cache)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from heartbeat_core.settings import Settings
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
-    from heartbeat_core.benchmark.roofline import CeilingCache
+    from heartbeat_core.benchmark.roofline import PeakCache
     from heartbeat_core.benchmark.run import ChipMonitor, Run, Sink, Source
     from heartbeat_core.benchmark.target import RunTarget
     from heartbeat_core.recordings.index import Index
@@ -132,7 +132,9 @@ class Launcher:
             except OSError as error:  # the figures are worth more than their recording
                 unsaved = f"the run is not saved: {error}. {UNSAVED}"
         place, monitor = self.place(config, host), self.chip_monitor(config, host)
-        run = Run(config, self.process_launcher, place=place, sinks=sinks, ceilings=self.ceilings(), chip_monitor=monitor, profile=profile)
+        run = Run(
+            config, self.process_launcher, place=place, sinks=sinks, peak_cache=self.peak_cache(), chip_monitor=monitor, profile=profile
+        )
         run.path = recording.path if recording else None
         run.notes += [unsaved] if unsaved else []
         return run
@@ -158,7 +160,7 @@ class Launcher:
         """Start what the screen shows: a run here or on one host, or on all of a slice; raise HeartbeatError."""
         if self.destination is not None and self.destination.on.all:
             return self.start_together(config, label=label)
-        return self.start(self.with_ceiling(config), label=label)
+        return self.start(self.with_peaks(config), label=label)
 
     def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:
         """Return the means to read the chips of ``host`` or of this machine: under the Python of torch_xla, which brings tpu-info."""
@@ -185,9 +187,9 @@ class Launcher:
         """Replay a recording; raise HeartbeatError if it cannot be read."""
         from heartbeat_core.recordings.replay import Replay
 
-        return Replay(path, speed=speed, ceilings=self.ceilings())
+        return Replay(path, speed=speed, peak_cache=self.peak_cache())
 
-    def with_ceiling(self, config: BenchmarkConfig) -> BenchmarkConfig:
+    def with_peaks(self, config: BenchmarkConfig) -> BenchmarkConfig:
         """Return a config that also measures the peaks of this machine, if they are not known yet.
 
         A TPU needs none: its peaks are published.
@@ -195,7 +197,7 @@ class Launcher:
         if self.destination is not None:
             return config
         on_tpu = BACKENDS[config.backend].needs_tpu and any(tpu.chip for tpu in scan_tpus())
-        return config if on_tpu or self.ceilings().knows(config) else replace(config, calibrate=True)
+        return config if on_tpu or self.peak_cache().knows(config) else replace(config, calibrate=True)
 
     def limits(self) -> MachineLimits:
         """Return what is known of this machine; nothing where runs go to another one. Reads the list of recordings."""
@@ -218,7 +220,7 @@ class Launcher:
         """Return the list of all recordings."""
         from heartbeat_core.recordings.index import Index
 
-        return Index(self.recordings(), cache_folder() / "runs", self.ceilings())
+        return Index(self.recordings(), cache_folder() / "runs", self.peak_cache())
 
     def recordings(self) -> Path:
         """Return the folder of recordings."""
@@ -227,10 +229,10 @@ class Launcher:
             return Path(folder).expanduser()
         return data_folder() / "recordings"
 
-    def ceilings(self) -> CeilingCache:
-        from heartbeat_core.benchmark.roofline import CeilingCache
+    def peak_cache(self) -> PeakCache:
+        from heartbeat_core.benchmark.roofline import PeakCache
 
-        return CeilingCache(cache_folder() / "ceilings.json")
+        return PeakCache(cache_folder() / "ceilings.json")
 
     def give_up(self) -> None:
         """Cancel a run that still waits for its hosts: its start raises GivenUp."""

@@ -11,7 +11,7 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Proof, Record, Samples, Started, encode
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.recordings.index import Index
 
 PLAN = BenchmarkConfig(iterations=30, warmup=1)
@@ -66,7 +66,7 @@ def write(folder: Path) -> Write:
 @pytest.fixture
 def open_index(folder: Path, tmp_path: Path) -> Callable[[], Index]:
     """Open the folder's index as another program would: it knows only what the last one kept."""
-    return lambda: Index(folder, tmp_path / "cache", CeilingCache(tmp_path / "ceilings.json"))
+    return lambda: Index(folder, tmp_path / "cache", PeakCache(tmp_path / "ceilings.json"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from heartbeat_core import launcher as launch
 from heartbeat_core.benchmark.backends import xla
 from heartbeat_core.benchmark.backends.base import BackendUnavailable
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_core.benchmark.roofline import Ceiling, ceiling_key
+from heartbeat_core.benchmark.roofline import MeasuredPeaks, peaks_key
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import Launcher
@@ -104,12 +104,12 @@ def test_a_run_that_cannot_start_leaves_no_recording(launcher: Callable[..., Lau
     assert list(tmp_path.rglob("*.jsonl")) == []
 
 
-def test_a_ceiling_is_measured_where_there_is_none_yet(launcher: Callable[..., Launcher]) -> None:
+def test_a_peak_is_measured_where_there_is_none_yet(launcher: Callable[..., Launcher]) -> None:
     made = launcher()
     plan = made.config()
-    assert made.with_ceiling(plan) == replace(plan, calibrate=True)
-    made.ceilings().store(ceiling_key(plan, {"host": "h"}), Ceiling(1.0, 1.0, "2026-11-22"))
-    assert made.with_ceiling(plan) == plan
+    assert made.with_peaks(plan) == replace(plan, calibrate=True)
+    made.peak_cache().store(peaks_key(plan, {"host": "h"}), MeasuredPeaks(1.0, 1.0, "2026-11-22"))
+    assert made.with_peaks(plan) == plan
 
 
 def test_runs_of_one_launcher_start_at_its_first_priority(launcher: Callable[..., Launcher], fake_worker: Any) -> None:

@@ -40,7 +40,7 @@ def test_a_run_over_ssh_is_a_run_like_any_other(launcher: Any, small: Any) -> No
     told = tuple(report.environment[name] for name in ("tpu_type", "tpu_zone", "tpu_provisioning"))
     assert told == ("v6e-1", "us-central1-b", "on-demand")
     assert report.labels == ("on vm",)
-    again = load(run.path).report(launcher("vm").ceilings())
+    again = load(run.path).report(launcher("vm").peak_cache())
     assert again.statistics == report.statistics
     assert "on vm" in again.labels
 

@@ -19,7 +19,7 @@ from textual.worker import WorkerFailed
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
-from heartbeat_core.benchmark.roofline import Ceiling
+from heartbeat_core.benchmark.roofline import MeasuredPeaks
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.app import HeartbeatApp
@@ -210,15 +210,15 @@ class FakeRun(Source):
 class Stand:
     """Begins fake runs and keeps them; ``play`` is what each does at once."""
 
-    def __init__(self, play: Callable[[FakeRun], object] = lambda run: None, ceiling: bool = True) -> None:
-        self.play, self.ceiling = play, ceiling
+    def __init__(self, play: Callable[[FakeRun], object] = lambda run: None, peaks: bool = True) -> None:
+        self.play, self.peaks = play, peaks
         self.runs: list[FakeRun] = []
 
     def __call__(self, plan: BenchmarkConfig, label: Label = NO_LABEL, /) -> FakeRun:
         run = FakeRun(plan)
         run.label = label
-        if self.ceiling:
-            run.ceiling = Ceiling(2.5e12, 41e9, "2026-11-22")
+        if self.peaks:
+            run.peaks = MeasuredPeaks(2.5e12, 41e9, "2026-11-22")
         self.runs.append(run)
         self.play(run)
         return run

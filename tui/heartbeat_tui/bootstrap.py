@@ -88,7 +88,7 @@ def make_app(
     def run_library() -> RunLibrary:
         from heartbeat_tui.runs.library import RunLibrary
 
-        return RunLibrary(launcher.index, launcher.ceilings, play, saving=launcher.settings.recordings.save)
+        return RunLibrary(launcher.index, launcher.peak_cache, play, saving=launcher.settings.recordings.save)
 
     def begin(config: BenchmarkConfig, label: Label | None = None) -> Source:
         return launcher.begin(config, label)

@@ -209,7 +209,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class CeilingMeasured:
+class PeaksMeasured:
     """The best this machine was seen to do, by the same backend; ``disturbed`` says what else it did at that time, if anything."""
 
     type: ClassVar[str] = "ceiling"
@@ -221,7 +221,7 @@ class CeilingMeasured:
     def __post_init__(self) -> None:
         """Raise ValueError where it would hold nothing."""
         if not (self.flops_per_s > 0 and self.bytes_per_s > 0):
-            raise ValueError("a ceiling is more than 0")
+            raise ValueError("a peak is more than 0")
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,7 @@ Record: TypeAlias = (
     | Chips
     | Pause
     | Proof
-    | CeilingMeasured
+    | PeaksMeasured
     | Elapsed
     | Profiled
     | Failed

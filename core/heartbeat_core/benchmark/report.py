@@ -11,7 +11,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import interruptions
 from heartbeat_core.benchmark.protocol import Elapsed, HandbookClock, Health, Profiled, Proof
-from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
@@ -121,7 +121,7 @@ class Report:
 def report_of(
     series: Series,
     *,
-    ceiling: Ceiling | None = None,
+    peaks: MeasuredPeaks | None = None,
     paused: bool = False,
     stopping: bool = False,
     ending: RunOutcome | None = None,
@@ -132,7 +132,7 @@ def report_of(
     products = config.products_per_sample
     statistics, steady = figures(series)
     handbook = series.clocks[0] if series.clocks else None
-    under = find_floor(series, ceiling)
+    under = find_floor(series, peaks)
     read_ns = handbook.total_ns / handbook.products if handbook else None
     verdict = judge(
         workload=config.workload,
@@ -243,7 +243,7 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
     return max(0, total - series.count) * statistics.mean_ns * series.config.products_per_sample / 1e9
 
 
-def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
+def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
     """Set the work under the roof of its chip, else under the peak measured on this machine."""
     config, environment = series.config, series.environment
     chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
@@ -251,10 +251,10 @@ def find_floor(series: Series, ceiling: Ceiling | None) -> Floor | None:
         in_bfloat16 = any(name.startswith("XLA_") for name in environment)
         return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
     hard = hard_floor(series)
-    if ceiling is None or (hard is not None and ceiling.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none
+    if peaks is None or (hard is not None and peaks.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none
         return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
     cache = environment.get("cache_bytes")  # from the stream, so anything
-    return floor(config.workload, roof_of_ceiling(ceiling, cache if isinstance(cache, int) else None))
+    return floor(config.workload, roof_of_peaks(peaks, cache if isinstance(cache, int) else None))
 
 
 def hard_floor(series: Series) -> Floor | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, Dtype, MatMul, Precision
-from heartbeat_core.benchmark.protocol import CeilingMeasured
+from heartbeat_core.benchmark.protocol import PeaksMeasured
 from heartbeat_core.benchmark.tpu_chips import Chip
 from heartbeat_core.paths import write_whole
 
@@ -81,7 +81,7 @@ def roof_of_chip(chip: Chip, dtype: Dtype, precision: Precision = "default") -> 
 
 
 @dataclass(frozen=True)
-class Ceiling:
+class MeasuredPeaks:
     """FLOP/s and bytes/s, and the day they were measured, "2026-11-22".
 
     ``disturbed`` says what else the machine did then, so that they may be too low; ``again`` that a faster run had refuted
@@ -97,38 +97,38 @@ class Ceiling:
     def __post_init__(self) -> None:
         """Raise ValueError where it would hold nothing."""
         if not (0 < self.flops_per_s < math.inf and 0 < self.bytes_per_s < math.inf):
-            raise ValueError(f"a ceiling of {self.flops_per_s} FLOP/s and {self.bytes_per_s} bytes/s holds nothing")
+            raise ValueError(f"a peak of {self.flops_per_s} FLOP/s and {self.bytes_per_s} bytes/s holds nothing")
 
 
-def ceiling_of(measured: CeilingMeasured, day: str, known: Ceiling | None = None) -> Ceiling:
-    """Return a ceiling measured on a day, "2026-11-22", with what was known before: a peak is the greatest rate that was seen."""
+def peaks_of(measured: PeaksMeasured, day: str, known: MeasuredPeaks | None = None) -> MeasuredPeaks:
+    """Return a measured peak measured on a day, "2026-11-22", with what was known before: a peak is the greatest rate that was seen."""
     if known is None:
-        return Ceiling(measured.flops_per_s, measured.bytes_per_s, day, measured.disturbed)
+        return MeasuredPeaks(measured.flops_per_s, measured.bytes_per_s, day, measured.disturbed)
     flops_per_s, bytes_per_s = max(measured.flops_per_s, known.flops_per_s), max(measured.bytes_per_s, known.bytes_per_s)
     raised = (flops_per_s, bytes_per_s) != (known.flops_per_s, known.bytes_per_s)
-    return Ceiling(flops_per_s, bytes_per_s, day if raised else known.measured_on, measured.disturbed and known.disturbed)
+    return MeasuredPeaks(flops_per_s, bytes_per_s, day if raised else known.measured_on, measured.disturbed and known.disturbed)
 
 
-def roof_of_ceiling(ceiling: Ceiling, cache_bytes: int | None = None) -> Roof:
-    """Return the soft roof of a ceiling. The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster."""
-    again = ", again after this run" if ceiling.again else ""
-    busy = " while it was disturbed" if ceiling.disturbed else ""
+def roof_of_peaks(peaks: MeasuredPeaks, cache_bytes: int | None = None) -> Roof:
+    """Return the soft roof of a measured peak. The bytes/s are those of memory; what fits into ``cache_bytes`` may move faster."""
+    again = ", again after this run" if peaks.again else ""
+    busy = " while it was disturbed" if peaks.disturbed else ""
     return Roof(
-        ceiling.flops_per_s,
-        ceiling.bytes_per_s,
+        peaks.flops_per_s,
+        peaks.bytes_per_s,
         cache_bytes,
-        f"measured on this machine on {ceiling.measured_on}{again}{busy}",
+        f"measured on this machine on {peaks.measured_on}{again}{busy}",
         hard=False,
-        measured_on=ceiling.measured_on,
-        disturbed=bool(ceiling.disturbed),
+        measured_on=peaks.measured_on,
+        disturbed=bool(peaks.disturbed),
     )
 
 
 KEY_PARTS = 9  # other keys are of an earlier version, which measured less
 
 
-def ceiling_key(config: BenchmarkConfig, environment: dict[str, Any]) -> str:
-    """Name what a ceiling holds for: another processor, device, dtype, precision, limit or number of threads has its own."""
+def peaks_key(config: BenchmarkConfig, environment: dict[str, Any]) -> str:
+    """Name what a measured peak holds for: another processor, device, dtype, precision, limit or number of threads has its own."""
     parts = (
         environment.get("host"),
         environment.get("cpu"),
@@ -143,32 +143,32 @@ def ceiling_key(config: BenchmarkConfig, environment: dict[str, Any]) -> str:
     return "|".join(str(part) for part in parts)
 
 
-class CeilingCache:
+class PeakCache:
     """One JSON file; what cannot be read counts as not measured, and what was measured while disturbed is measured again."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def knows(self, config: BenchmarkConfig) -> bool:
-        """Return whether a ceiling was measured undisturbed for the config's backend, dtype and threads, on whatever device."""
+        """Return whether a measured peak was measured undisturbed for the config's backend, dtype and threads, on whatever device."""
         threads = "" if config.threads is None else f"|{config.threads}"
         keys = (key for key in self.read() if key.count("|") == KEY_PARTS - 1 and (kept := self.load(key)) and not kept.disturbed)
         return any(f"|{config.backend}|" in key and f"|{config.workload.dtype}|" in key and key.endswith(threads) for key in keys)
 
-    def load(self, key: str) -> Ceiling | None:
+    def load(self, key: str) -> MeasuredPeaks | None:
         """Return what was measured under a key, None where nothing was."""
         values = self.read().get(key)
         if not isinstance(values, dict):
             return None
         try:
             rates = float(values["flops_per_s"]), float(values["bytes_per_s"])
-            return Ceiling(*rates, str(values["measured_on"]), str(values.get("disturbed", "")))
+            return MeasuredPeaks(*rates, str(values["measured_on"]), str(values.get("disturbed", "")))
         except (TypeError, KeyError, ValueError):
             return None
 
-    def store(self, key: str, ceiling: Ceiling) -> None:
-        """Keep a ceiling; raise OSError where the file cannot be written."""
-        values = {name: value for name, value in asdict(ceiling).items() if value and name != "again"}
+    def store(self, key: str, peaks: MeasuredPeaks) -> None:
+        """Keep a measured peak; raise OSError where the file cannot be written."""
+        values = {name: value for name, value in asdict(peaks).items() if value and name != "again"}
         write_whole(self.path, json.dumps({**self.read(), key: values}, indent=1))
 
     def read(self) -> dict[str, Any]:

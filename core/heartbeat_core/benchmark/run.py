@@ -21,12 +21,12 @@ from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import ensure_fits
 from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
 from heartbeat_core.benchmark.protocol import (
-    CeilingMeasured,
     ChipReading,
     Chips,
     Elapsed,
     Ended,
     Environment,
+    PeaksMeasured,
     Record,
     Stage,
     decode,
@@ -34,7 +34,7 @@ from heartbeat_core.benchmark.protocol import (
     not_ours,
 )
 from heartbeat_core.benchmark.report import Report, get_ready, report_of
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key, ceiling_of
+from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
 from heartbeat_core.errors import HeartbeatError, sanitize_line
@@ -66,7 +66,7 @@ class Source(ABC):
         self.version = 0
         self.paused = self.stopping = False
         self.ending: RunOutcome | None = None
-        self.ceiling: Ceiling | None = None
+        self.peaks: MeasuredPeaks | None = None
         self.notes: list[str] = []
         self.path: Path | None = None
         self.changed = threading.Condition()
@@ -98,7 +98,7 @@ class Source(ABC):
         """Draw up the report of this moment."""
         with self.changed:
             how = {"paused": self.paused, "stopping": self.stopping}
-            return report_of(self.series, ceiling=self.ceiling, ending=self.ending, labels=self.labels, **how)
+            return report_of(self.series, peaks=self.peaks, ending=self.ending, labels=self.labels, **how)
 
     def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
         """Draw up what a chart of so many columns shows."""
@@ -255,7 +255,7 @@ class Run(Source):
         *,
         place: RunTarget = HERE,
         sinks: tuple[Sink, ...] = (),
-        ceilings: CeilingCache | None = None,
+        peak_cache: PeakCache | None = None,
         chip_monitor: ChipMonitor | None = None,
         profile: Path | None = None,
         start_limit_s: float | None = None,
@@ -265,7 +265,7 @@ class Run(Source):
         Raise HeartbeatError where it cannot fit or its worker cannot be started, the sinks closed.
         """
         super().__init__(config, place.labels)
-        self.place, self.sinks, self.ceilings, self.profile = place, sinks, ceilings, profile
+        self.place, self.sinks, self.peak_cache, self.profile = place, sinks, peak_cache, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
         self.beside = SideChannel(chip_monitor, self.take) if chip_monitor else None
@@ -340,14 +340,14 @@ class Run(Source):
             self.watchdog.cancel()
             if self.beside:
                 self.beside.begin(record.values)
-            if self.ceilings:
-                self.ceiling = self.ceilings.load(ceiling_key(self.config, record.values))
+            if self.peak_cache:
+                self.peaks = self.peak_cache.load(peaks_key(self.config, record.values))
         elif isinstance(record, Stage) and record.name == "proof" and record.ns is None:
             self.refuted = self.report().refutes_peak
             if self.refuted:
                 self.write(b"calibrate\n")
-        elif isinstance(record, CeilingMeasured):
-            self.store_ceiling(record)
+        elif isinstance(record, PeaksMeasured):
+            self.store_peaks(record)
 
     def conclude(self, rubbish: HeartbeatError | None) -> None:
         """Wait for the worker to be gone, and close the books."""
@@ -395,7 +395,7 @@ class Run(Source):
         self.timed_out = True
         kill_worker(self.process)
 
-    def store_ceiling(self, measured: CeilingMeasured) -> None:
+    def store_peaks(self, measured: PeaksMeasured) -> None:
         today = datetime.now(timezone.utc).astimezone().date().isoformat()
         hard = hard_peak(self.series.environment, self.config)
         too_fast = hard is not None and measured.flops_per_s > hard.flops_per_s
@@ -405,13 +405,13 @@ class Run(Source):
             )
             return
         # measured undisturbed it replaces what was known, which may be of another time; else it can only raise that
-        ceiling = ceiling_of(measured, today, self.ceiling if self.refuted or measured.disturbed else None)
+        peaks = peaks_of(measured, today, self.peaks if self.refuted or measured.disturbed else None)
         if self.refuted:
-            ceiling = replace(ceiling, disturbed=measured.disturbed, again=True)
-        self.ceiling = ceiling
-        if self.ceilings:
+            peaks = replace(peaks, disturbed=measured.disturbed, again=True)
+        self.peaks = peaks
+        if self.peak_cache:
             try:
-                self.ceilings.store(ceiling_key(self.config, self.series.environment), ceiling)
+                self.peak_cache.store(peaks_key(self.config, self.series.environment), peaks)
             except OSError as error:
                 self.notes.append(f"the measured peak could not be kept: {error}")
 

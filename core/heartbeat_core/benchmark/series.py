@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from heartbeat_core.benchmark.config import BenchmarkConfig, config_of_recording
 from heartbeat_core.benchmark.envelope import Envelope, EnvelopeColumn
 from heartbeat_core.benchmark.protocol import (
-    CeilingMeasured,
     ChipReading,
     Chips,
     Elapsed,
@@ -22,6 +21,7 @@ from heartbeat_core.benchmark.protocol import (
     Health,
     Label,
     Pause,
+    PeaksMeasured,
     Profiled,
     Proof,
     Record,
@@ -183,7 +183,7 @@ SPLIT_EXACT = 100_000  # samples of each part kept exactly
 KEPT: dict[type[Record], str] = {
     Health: "health",
     Proof: "proof",
-    CeilingMeasured: "ceiling",
+    PeaksMeasured: "peaks",
     Elapsed: "elapsed",
     Profiled: "profiled",
     Failed: "failed",
@@ -236,7 +236,7 @@ class Series:
     clocks_mhz: tuple[float, float] | None = None  # of the processor, the first and the last reading of the steady state
     gauges: Gauges = field(default_factory=Gauges)
     proof: Proof | None = None
-    ceiling: CeilingMeasured | None = None
+    peaks: PeaksMeasured | None = None
     elapsed: Elapsed | None = None
     profiled: Profiled | None = None
     failed: Failed | None = None

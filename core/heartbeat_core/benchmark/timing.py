@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import ITEM_BYTES, BenchmarkConfig
 from heartbeat_core.benchmark.host import available_bytes
-from heartbeat_core.benchmark.protocol import CeilingMeasured, HandbookClock, Pause, Phase, Samples
+from heartbeat_core.benchmark.protocol import HandbookClock, Pause, PeaksMeasured, Phase, Samples
 from heartbeat_core.benchmark.verification import Inspector
 
 FLUSH_NS = 33_000_000
@@ -255,7 +255,7 @@ EACH_NS = 500_000_000
 LEAST_REPEATS = 3
 
 
-def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> CeilingMeasured:
+def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> PeaksMeasured:
     """Measure the peaks: FLOP/s as the best of square products, bytes/s of memory as the best of GEMV, sum and copy.
 
     Each is the best of what fits into half a second, with at least three tries.
@@ -279,7 +279,7 @@ def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None
     if backend.eager:  # a lazy device may alias a copy
         half = count // 2
         moved.append(size / best(backend, lambda source, target: target.copy_(source), stream[:half], stream[half : 2 * half]))
-    return CeilingMeasured(0, flops, max(moved))
+    return PeaksMeasured(0, flops, max(moved))
 
 
 def stream_bytes(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> int:

@@ -154,9 +154,9 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
     if complete and proof.passed and (config.calibrate or control.calibrate):
         with output.stage("calibrate"):
             watch, start = HealthWatch(), output.now()
-            ceiling = calibrate(backend, config, found.get("cache_bytes"))
+            peaks = calibrate(backend, config, found.get("cache_bytes"))
             busy = "; ".join(interruptions(watch.read(output.now()), (output.now() - start) / 1e9))
-        output.send(replace(ceiling, at_ns=output.now(), disturbed=busy))
+        output.send(replace(peaks, at_ns=output.now(), disturbed=busy))
     if profile and complete:
         with output.stage("profile"):
             profiled = take_profile(backend, Path(profile), output.now())

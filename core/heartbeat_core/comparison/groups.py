@@ -13,7 +13,7 @@ from typing import Any
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import names_of
 from heartbeat_core.benchmark.report import Report
-from heartbeat_core.benchmark.roofline import CeilingCache, Floor
+from heartbeat_core.benchmark.roofline import Floor, PeakCache
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.verdict import PASSING, QUALITY_MARKS, Quality
@@ -73,12 +73,12 @@ class MeasuredRun:
         return report.stages.get(name)
 
 
-def measure(entry: RunEntry, ceilings: CeilingCache) -> MeasuredRun:
+def measure(entry: RunEntry, peak_cache: PeakCache) -> MeasuredRun:
     """Read the recording of an entry; raise HeartbeatError where it cannot be read, or holds no steady sample."""
     if not entry.readable:
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{entry.problem}.", "Choose another run.", exit_code=3)
     loaded = load(entry.path)
-    return measured(entry, loaded.report(ceilings), loaded.series)
+    return measured(entry, loaded.report(peak_cache), loaded.series)
 
 
 def measured(entry: RunEntry, report: Report, series: Series) -> MeasuredRun:
@@ -89,7 +89,7 @@ def measured(entry: RunEntry, report: Report, series: Series) -> MeasuredRun:
     return MeasuredRun(entry, report, series)
 
 
-def measure_each(entries: Sequence[RunEntry], ceilings: CeilingCache) -> tuple[list[MeasuredRun], tuple[str, ...]]:
+def measure_each(entries: Sequence[RunEntry], peak_cache: PeakCache) -> tuple[list[MeasuredRun], tuple[str, ...]]:
     """Read the recordings of one side; of several those without figures are left out, as are the turns of a repeat that were cut short.
 
     Return with the rest why each was left out. Raises HeartbeatError where nothing is left.
@@ -100,7 +100,7 @@ def measure_each(entries: Sequence[RunEntry], ceilings: CeilingCache) -> tuple[l
         try:
             if len(entries) > 1:
                 check_turn(entry)
-            runs.append(measure(entry, ceilings))
+            runs.append(measure(entry, peak_cache))
         except HeartbeatError as error:
             errors.append(error)
     if errors and not runs:

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.comparison.compare import Comparison, between, compare, judge, mixed, risks, took
 from heartbeat_core.comparison.cost import NO_RATES
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, measure_each, side_of
@@ -81,11 +81,11 @@ def like_runs(entries: Sequence[RunEntry], entry: RunEntry) -> tuple[RunEntry, .
     return tuple(each for each in entries if key(each) == key(entry))
 
 
-def trend_of(entries: Sequence[RunEntry], ceilings: CeilingCache, title: str, *, allowed: float = ALLOWED, most: int = MOST) -> Trend:
+def trend_of(entries: Sequence[RunEntry], peak_cache: PeakCache, title: str, *, allowed: float = ALLOWED, most: int = MOST) -> Trend:
     """Read the newest of these runs and look for changes; raise HeartbeatError where they are not one benchmark, or have no figures."""
     usable = [entry for entry in entries if entry.readable and entry.median_ns and entry.started]
     newest = sorted(usable, key=lambda entry: (entry.started is not None, entry.started), reverse=True)[: max(1, most)]
-    runs, left_out = measure_each(newest[::-1], ceilings)
+    runs, left_out = measure_each(newest[::-1], peak_cache)
     differ = mixed(runs) or (("device",) if len({run.entry.where for run in runs}) > 1 else ())
     if not runs:
         raise HeartbeatError(

@@ -14,7 +14,7 @@ from typing import Any
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied
 from heartbeat_core.benchmark.report import Report
-from heartbeat_core.benchmark.roofline import CeilingCache, Roof
+from heartbeat_core.benchmark.roofline import PeakCache, Roof
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
 from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_notes, knee_serving, knee_summary
@@ -181,7 +181,7 @@ class Sweep(Experiment):
         return Swept(self.axes, self.points, self.total, self.group)
 
 
-def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -> Swept:
+def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") -> Swept:
     """Put a sweep together again from its recordings: what differs between their configs are its axes.
 
     Raises NoSweep where nothing differs or more than a sweep varies, HeartbeatError where a recording cannot be read.
@@ -196,7 +196,7 @@ def load_sweep(paths: Iterable[Path], ceilings: CeilingCache, group: str = "") -
         raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
     points = []
     for each, config in zip(loaded, configs, strict=True):
-        report = each.report(ceilings)
+        report = each.report(peak_cache)
         error = ending_error(report)
         at = {axis.name: value_of(config, axis.name) or 0 for axis in axes}
         points.append(SweepPoint(at, config, None if error else report, error, each.path))

@@ -33,7 +33,7 @@ def export_runs(groups: Sequence[tuple[RunEntry, ...]], format_: str, index: Ind
         check_matplotlib()
     if len(groups) == 1 and (swept := sweep_in(groups[0], index)):
         return figure_bytes(sweep_figure(swept), format_) if picture else SWEEP_FORMATS[format_](swept).encode(), ()
-    read = [measure_each(group, index.ceilings) for group in groups]
+    read = [measure_each(group, index.peak_cache) for group in groups]
     exported = compare_for_export([runs for runs, _ in read], rates)
     made = figure_bytes(runs_figure(exported), format_) if picture else WRITERS[format_](exported).encode()
     return made, tuple(line for _, lines in read for line in lines)
@@ -49,7 +49,7 @@ def export_trend(entries: Sequence[RunEntry], title: str, format_: str, index: I
         raise HeartbeatError(f"a trend is not written as {format_}", made, "runs trend prints it as a table.")
     if format_ != "json":
         check_matplotlib()
-    trend = trend_of(entries, index.ceilings, title)
+    trend = trend_of(entries, index.peak_cache, title)
     if format_ == "json":
         return json.dumps({"schema": 1, **trend.to_json()}, allow_nan=False, indent=1).encode() + b"\n", trend.left_out
     return figure_bytes(trend_figure(trend), format_), trend.left_out
@@ -65,7 +65,7 @@ def sweep_in(entries: tuple[RunEntry, ...], index: Index) -> Swept | None:
     if len(entries) < 2 or len(configs) < len(entries) or turns or {entry.group for entry in entries} in ({""}, set()):
         return None
     try:
-        return load_sweep([entry.path for entry in reversed(entries)], index.ceilings, entries[0].group)
+        return load_sweep([entry.path for entry in reversed(entries)], index.peak_cache, entries[0].group)
     except NoSweep:
         return None  # they differ in other ways, and are exported side by side
 

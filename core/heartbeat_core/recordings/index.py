@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core import __version__
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.paths import write_whole
 from heartbeat_core.recordings.entry import RunEntry, entry_of_row
@@ -33,10 +33,10 @@ PROGRESS_EVERY = 100
 
 @dataclass(frozen=True)
 class CachedRecording:
-    """One recording as it was read; ``ceiling`` is that of this machine which its verdict rests on, by name and value."""
+    """One recording as it was read; ``peaks`` are those of this machine that its verdict rests on, by name and values."""
 
     stamp: Stamp
-    ceiling: str
+    peaks: str
     entry: RunEntry
 
     @property
@@ -44,11 +44,11 @@ class CachedRecording:
         """Return what a list is sorted by: when the run began, else when its file was written."""
         return self.entry.started or datetime.fromtimestamp(self.stamp[0] / 1e9, timezone.utc), self.entry.path.name
 
-    def is_current(self, stamp: Stamp, ceilings: CeilingCache) -> bool:
+    def is_current(self, stamp: Stamp, peak_cache: PeakCache) -> bool:
         """Return whether what was read is still true of the file."""
         if self.stamp != stamp or self.entry.status == "running":
             return False
-        return self.ceiling == ceiling_of(self.ceiling.partition("\n")[0], ceilings)
+        return self.peaks == peaks_of(self.peaks.partition("\n")[0], peak_cache)
 
 
 class IndexCache:
@@ -72,8 +72,8 @@ class IndexCache:
             if found["version"] != VERSION:
                 return {}
             return {
-                name: CachedRecording((mtime_ns, size), ceiling, entry_of_row(row, self.folder / name, ids.get(name, "")))
-                for name, mtime_ns, size, ceiling, row in found["recordings"]
+                name: CachedRecording((mtime_ns, size), peaks, entry_of_row(row, self.folder / name, ids.get(name, "")))
+                for name, mtime_ns, size, peaks, row in found["recordings"]
             }
         except FileNotFoundError:
             return {}
@@ -85,7 +85,7 @@ class IndexCache:
 
     def store(self, known: Mapping[str, CachedRecording]) -> None:
         """Write these recordings; if that fails, add a note with the reason."""
-        rows = [[name, *each.stamp, each.ceiling, each.entry.to_row()] for name, each in known.items() if each.entry.status != "running"]
+        rows = [[name, *each.stamp, each.peaks, each.entry.to_row()] for name, each in known.items() if each.entry.status != "running"]
         try:
             write_whole(self.path, json.dumps({"version": VERSION, "recordings": rows}))
         except OSError as error:
@@ -96,8 +96,8 @@ class IndexCache:
             self.notes.append(text)
 
 
-class CachedPeaks(CeilingCache):
-    """The ceilings of this machine as they stood when this was made: read once for many recordings."""
+class CachedPeaks(PeakCache):
+    """The measured peaks of this machine as they stood when this was made: read once for many recordings."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -110,9 +110,9 @@ class CachedPeaks(CeilingCache):
 class Index:
     """The recordings of one folder. Any thread may ask; ``notes`` say what is wrong with the cache, never with a recording."""
 
-    def __init__(self, folder: Path, caches: Path, ceilings: CeilingCache) -> None:
+    def __init__(self, folder: Path, caches: Path, peak_cache: PeakCache) -> None:
         self.folder = folder
-        self.ceilings = ceilings
+        self.peak_cache = peak_cache
         self.cache = IndexCache(caches, folder)
         self.lock = threading.Lock()
         self.known: dict[str, CachedRecording] | None = None  # by file name
@@ -129,16 +129,16 @@ class Index:
         with self.lock:
             stamps = self.scan()
             ids = short_ids(stamps)
-            ceilings = CachedPeaks(self.ceilings.path)
+            peak_cache = CachedPeaks(self.peak_cache.path)
             if self.known is None:
                 self.known = self.cache.load(ids)
             known = self.known
             gone = [name for name in known if name not in stamps]
             for name in gone:
                 del known[name]
-            unread = [name for name, stamp in stamps.items() if name not in known or not known[name].is_current(stamp, ceilings)]
+            unread = [name for name, stamp in stamps.items() if name not in known or not known[name].is_current(stamp, peak_cache)]
             try:
-                self.read(unread, stamps, ceilings, on_progress)
+                self.read(unread, stamps, peak_cache, on_progress)
             finally:  # what was read before an interrupt is not read again
                 if gone or any(name in known and known[name].entry.status != "running" for name in unread):
                     self.cache.store(known)
@@ -164,7 +164,7 @@ class Index:
             raise HeartbeatError(f"{self.folder} cannot be read", cause, remedy, exit_code=3) from error
         return found
 
-    def read(self, names: Sequence[str], stamps: Mapping[str, Stamp], ceilings: CeilingCache, on_progress: Progress | None) -> None:
+    def read(self, names: Sequence[str], stamps: Mapping[str, Stamp], peak_cache: PeakCache, on_progress: Progress | None) -> None:
         """Read these recordings."""
         if not names:
             return
@@ -172,11 +172,11 @@ class Index:
 
         assert self.known is not None
         for count, name in enumerate(names, 1):
-            summary = summarize_recording(self.folder / name, stamps[name][1], ceilings)
+            summary = summarize_recording(self.folder / name, stamps[name][1], peak_cache)
             if summary.entry.status == "broken" and not (self.folder / name).exists():
                 self.known.pop(name, None)  # another program has just deleted it
             else:
-                self.known[name] = CachedRecording(stamps[name], ceiling_of(summary.ceiling_key, ceilings), summary.entry)
+                self.known[name] = CachedRecording(stamps[name], peaks_of(summary.peaks_key, peak_cache), summary.entry)
             if on_progress and (count % PROGRESS_EVERY == 0 or count == len(names)):
                 on_progress(count, len(names))
 
@@ -218,7 +218,7 @@ class Index:
             size = path.stat().st_size
         except OSError as error:
             raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
-        return summarize_recording(path, size, self.ceilings).entry
+        return summarize_recording(path, size, self.peak_cache).entry
 
     def label(self, entry: RunEntry, change: Relabel) -> RunEntry:
         """Change the name, note, tags or group of a run; raise HeartbeatError if its recording cannot be changed."""
@@ -251,9 +251,9 @@ class Index:
         return failures
 
 
-def ceiling_of(key: str, ceilings: CeilingCache) -> str:
-    """Return the name of a ceiling of this machine with its value, which tells later whether it has changed."""
-    return f"{key}\n{ceilings.load(key)}" if key else ""
+def peaks_of(key: str, peak_cache: PeakCache) -> str:
+    """Return the name of a measured peak of this machine with its value, which tells later whether it has changed."""
+    return f"{key}\n{peak_cache.load(key)}" if key else ""
 
 
 def short_ids(names: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Label, NewerSchema, Record, Started, StreamError, decode, encode
 from heartbeat_core.benchmark.report import Report, report_of
-from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, ceiling_of
+from heartbeat_core.benchmark.roofline import PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome, WorkerExit, explain
 from heartbeat_core.errors import HeartbeatError
@@ -156,14 +156,14 @@ class Loaded:
     series: Series
     cut_off: bool
 
-    def report(self, ceilings: CeilingCache) -> Report:
+    def report(self, peak_cache: PeakCache) -> Report:
         """Return the report of the run, with the greater of the peak that it measured itself and the one known on this machine."""
         series = self.series
         day = series.started.time[:10] if series.started else ""
-        ceiling = ceilings.load(ceiling_key(series.config, series.environment))
-        if series.ceiling:
-            ceiling = ceiling_of(series.ceiling, day, ceiling)
-        return report_of(series, ceiling=ceiling, ending=ending_of(series), labels=(f"recorded on {day}",))
+        peaks = peak_cache.load(peaks_key(series.config, series.environment))
+        if series.peaks:
+            peaks = peaks_of(series.peaks, day, peaks)
+        return report_of(series, peaks=peaks, ending=ending_of(series), labels=(f"recorded on {day}",))
 
 
 def ending_of(series: Series) -> RunOutcome:

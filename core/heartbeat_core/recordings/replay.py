@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from heartbeat_core.benchmark.config import config_of_recording
-from heartbeat_core.benchmark.protocol import CeilingMeasured, Environment, Record, Started
-from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key, ceiling_of
+from heartbeat_core.benchmark.protocol import Environment, PeaksMeasured, Record, Started
+from heartbeat_core.benchmark.roofline import PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
@@ -19,7 +19,7 @@ LONGEST_GAP_S = 1.0  # what a replay waits at most for the next record
 class Replay(Source):
     """A source of records like a run, read from a recording."""
 
-    def __init__(self, path: Path, *, speed: float = 1.0, ceilings: CeilingCache | None = None) -> None:
+    def __init__(self, path: Path, *, speed: float = 1.0, peak_cache: PeakCache | None = None) -> None:
         """Read the recording; raise HeartbeatError if it cannot be read, or the speed is not above 0."""
         if not speed > 0:
             raise HeartbeatError(f"the speed is {speed}", "A replay runs at more than 0 times its pace.", "Try --speed 4.")
@@ -29,7 +29,7 @@ class Replay(Source):
             raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
         self.day = started.time[:10]
         super().__init__(config_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
-        self.path, self.speed, self.ceilings = path, speed, ceilings
+        self.path, self.speed, self.peak_cache = path, speed, peak_cache
         self.stopped = False
         self.thread = threading.Thread(target=self.play, name="replay", daemon=True)
 
@@ -56,10 +56,10 @@ class Replay(Source):
         self.finish(RunOutcome("stopped") if self.stopped else ending_of(self.series))
 
     def on_record(self, record: Record) -> None:
-        if isinstance(record, Environment) and self.ceilings:
-            self.ceiling = self.ceilings.load(ceiling_key(self.config, record.values))
-        elif isinstance(record, CeilingMeasured):
-            self.ceiling = ceiling_of(record, self.day, self.ceiling)
+        if isinstance(record, Environment) and self.peak_cache:
+            self.peaks = self.peak_cache.load(peaks_key(self.config, record.values))
+        elif isinstance(record, PeaksMeasured):
+            self.peaks = peaks_of(record, self.day, self.peaks)
 
     def pause(self) -> None:
         self.order(paused=True)

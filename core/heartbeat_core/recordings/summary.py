@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.benchmark.protocol import Failed, Label, NewerSchema, Samples
-from heartbeat_core.benchmark.roofline import CeilingCache, ceiling_key
+from heartbeat_core.benchmark.roofline import PeakCache, peaks_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.recordings.entry import RunEntry, Status
@@ -46,10 +46,10 @@ class Summary:
     """An entry, and the key of the peak of this machine that its verdict depends on, empty if on none."""
 
     entry: RunEntry
-    ceiling_key: str
+    peaks_key: str
 
 
-def summarize_recording(path: Path, size: int, ceilings: CeilingCache) -> Summary:
+def summarize_recording(path: Path, size: int, peak_cache: PeakCache) -> Summary:
     """Read a recording, whatever its state."""
     series = Digest()
     status: Status | None = None
@@ -62,7 +62,7 @@ def summarize_recording(path: Path, size: int, ceilings: CeilingCache) -> Summar
         problem = in_words(error)
     if status is None:
         status, problem = state_of(path, size, series)
-    return Summary(entry_of(path, size, series, ceilings, status, problem), needs_ceiling(series))
+    return Summary(entry_of(path, size, series, peak_cache, status, problem), needs_peaks(series))
 
 
 def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
@@ -81,13 +81,13 @@ def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
     return "cut off", CUT_OFF
 
 
-def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, status: Status, problem: str) -> RunEntry:
+def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, status: Status, problem: str) -> RunEntry:
     """Return the entry of what could be read; the figures are those of the run's report."""
     started = series.started
     if started is None:
         return RunEntry(path, sanitize_line(path.stem), size, status, problem, started=time_in_name(path))
     plan, environment, label = series.config, series.environment, series.label or Label(0)
-    report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(ceilings)
+    report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(peak_cache)
     statistics = report.statistics
     return RunEntry(
         path=path,
@@ -124,11 +124,11 @@ def entry_of(path: Path, size: int, series: Series, ceilings: CeilingCache, stat
     )
 
 
-def needs_ceiling(series: Series) -> str:
+def needs_peaks(series: Series) -> str:
     """Return the key of the peak of this machine that the verdict depends on; empty for a chip, whose peak is published."""
     if series.started is None or series.environment.get("chip"):
         return ""
-    return ceiling_key(series.config, series.environment)
+    return peaks_key(series.config, series.environment)
 
 
 def in_words(error: HeartbeatError | Failed) -> str:

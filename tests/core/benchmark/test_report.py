@@ -9,12 +9,12 @@ import pytest
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Environment, HandbookClock, Health, Pause, Phase, Proof, Record, Samples, Stage
 from heartbeat_core.benchmark.report import SAMPLES_SHOWN, Report, hard_floor, report_json, report_of
-from heartbeat_core.benchmark.roofline import Ceiling
+from heartbeat_core.benchmark.roofline import MeasuredPeaks
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
 
 MS, S = 10**6, 10**9
-CEILING = Ceiling(1e12, 2e10, "2026-11-22")
+PEAKS = MeasuredPeaks(1e12, 2e10, "2026-11-22")
 PROVED = Proof(0, 3, 1e-7, "float32", passed=True)
 
 
@@ -83,11 +83,11 @@ def test_a_duration_counts_from_the_end_of_the_warm_up() -> None:
 
 
 def test_a_run_whose_result_is_not_checked_is_not_called_plausible() -> None:
-    ceiling = Ceiling(1e12, 1e12, "2026-11-22")
-    live = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling).verdict
+    peaks = MeasuredPeaks(1e12, 1e12, "2026-11-22")
+    live = of(BenchmarkConfig(), COLD, STEADY, peaks=peaks).verdict
     assert live.kind == "unknown"
     assert live.reason.startswith("the result is not checked yet; ")
-    cut = of(BenchmarkConfig(), COLD, STEADY, ceiling=ceiling, ending=RunOutcome("crashed", "the worker crashed"))
+    cut = of(BenchmarkConfig(), COLD, STEADY, peaks=peaks, ending=RunOutcome("crashed", "the worker crashed"))
     assert (cut.verdict.kind, cut.verdict.reason) == ("unknown", "the run ended before its result was checked")
 
 
@@ -120,9 +120,9 @@ def test_the_handbooks_number_is_its_first_reading() -> None:
     assert report.verdict.reason == "1 of 100 products was ever launched, and it had not finished when the clock stopped"
 
 
-def test_a_known_chip_sets_the_floor_before_any_ceiling() -> None:
+def test_a_known_chip_sets_the_floor_before_any_peak() -> None:
     on_v6e = Environment(0, {"chip": "v6e"})
-    report = of(BenchmarkConfig(), on_v6e, COLD, STEADY, PROVED, ceiling=CEILING)
+    report = of(BenchmarkConfig(), on_v6e, COLD, STEADY, PROVED, peaks=PEAKS)
     assert report.floor is not None
     assert report.floor.roof.name == "v6e"
     assert report.floor.ns == pytest.approx(170_000, rel=0.01)
@@ -135,15 +135,15 @@ def test_a_product_faster_than_the_chip_is_impossible() -> None:
     assert "TFLOP/s" in report.verdict.reason
 
 
-def test_a_measured_ceiling_serves_where_the_chip_is_unknown() -> None:
-    report = of(BenchmarkConfig(), Environment(0, {"chip": "v99"}), COLD, STEADY, PROVED, ceiling=CEILING)
+def test_a_measured_peak_serves_where_the_chip_is_unknown() -> None:
+    report = of(BenchmarkConfig(), Environment(0, {"chip": "v99"}), COLD, STEADY, PROVED, peaks=PEAKS)
     assert report.floor is not None
     assert not report.floor.roof.hard
-    quick = of(BenchmarkConfig(), samples(0, "steady", 0, *[1000] * 30), PROVED, ceiling=CEILING)
+    quick = of(BenchmarkConfig(), samples(0, "steady", 0, *[1000] * 30), PROVED, peaks=PEAKS)
     assert quick.verdict.kind == "suspicious"  # and never impossible
 
 
-def test_without_a_ceiling_there_is_no_floor() -> None:
+def test_without_a_peak_there_is_no_floor() -> None:
     report = of(BenchmarkConfig(), COLD, STEADY, PROVED)
     assert (report.floor, report.share, report.verdict.kind) == (None, None, "plausible")
     assert of(BenchmarkConfig()).verdict.kind == "unknown"

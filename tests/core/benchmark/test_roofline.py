@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul, Precision
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key, floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, floor, peaks_key, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.tpu_chips import CHIPS, Chip, chip_by_name
 
 HANDBOOK = MatMul()
@@ -60,28 +60,28 @@ def test_the_handbooks_shape_in_six_passes_is_bound_by_arithmetic_on_v5e() -> No
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 5000), st.floats(1, 1e16), st.floats(1, 1e13))
 def test_a_floor_is_the_longer_of_its_two_times(batch: int, hidden: int, wide: int, flops: float, bandwidth: float) -> None:
     work = MatMul(batch, hidden, wide)
-    least = floor(work, roof_of_ceiling(Ceiling(flops, bandwidth, "2026-11-22")))
+    least = floor(work, roof_of_peaks(MeasuredPeaks(flops, bandwidth, "2026-11-22")))
     assert least.ns == max(least.compute_ns, least.memory_ns)
     assert (least.bound == "compute") == (work.intensity >= flops / bandwidth) or least.compute_ns == pytest.approx(least.memory_ns)
 
 
-def test_a_measured_ceiling_is_soft_and_says_when() -> None:
-    roof = roof_of_ceiling(Ceiling(2e12, 3e10, "2026-11-22"))
+def test_a_measured_peak_is_soft_and_says_when() -> None:
+    roof = roof_of_peaks(MeasuredPeaks(2e12, 3e10, "2026-11-22"))
     assert not roof.hard
     assert roof.source == "measured on this machine on 2026-11-22"
     assert roof.measured_on == "2026-11-22"
 
 
 @pytest.mark.parametrize(("flops", "bandwidth"), [(0.0, 1.0), (1.0, 0.0), (-1.0, 1.0), (float("nan"), 1.0)])
-def test_an_empty_ceiling_is_refused(flops: float, bandwidth: float) -> None:
+def test_an_empty_peak_is_refused(flops: float, bandwidth: float) -> None:
     with pytest.raises(ValueError, match="holds nothing"):
-        roof_of_ceiling(Ceiling(flops, bandwidth, "2026-11-22"))
+        roof_of_peaks(MeasuredPeaks(flops, bandwidth, "2026-11-22"))
 
 
 def test_a_peak_kept_by_an_earlier_version_is_measured_again(tmp_path: Path) -> None:
-    cache, config = CeilingCache(tmp_path / "ceilings.json"), BenchmarkConfig(threads=1)
+    cache, config = PeakCache(tmp_path / "ceilings.json"), BenchmarkConfig(threads=1)
     kept = {"flops_per_s": 1, "bytes_per_s": 1, "measured_on": "2026-11-30"}
     cache.path.write_text(json.dumps({"vm|AMD EPYC|cpu|cpu|float32|full float32|1": kept}))
     assert not cache.knows(config)
-    cache.store(ceiling_key(config, {"host": "vm", "threads": 1}), Ceiling(1e9, 1e9, "2026-11-30"))
+    cache.store(peaks_key(config, {"host": "vm", "threads": 1}), MeasuredPeaks(1e9, 1e9, "2026-11-30"))
     assert cache.knows(config)

@@ -16,7 +16,7 @@ from heartbeat_core.benchmark import run as module
 from heartbeat_core.benchmark import target as place
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import decode
-from heartbeat_core.benchmark.roofline import Ceiling, CeilingCache, ceiling_key
+from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import WorkerExit, explain
@@ -219,27 +219,27 @@ def test_a_python_that_cannot_be_started_is_an_error_and_closes_the_sinks(begin:
     assert kept.closed == 1
 
 
-def test_a_ceiling_measured_is_kept_with_its_day(fake_run: Callable[..., Run], tmp_path: Path) -> None:
-    cache = CeilingCache(tmp_path / "ceilings.json")
+def test_a_peak_measured_is_kept_with_its_day(fake_run: Callable[..., Run], tmp_path: Path) -> None:
+    cache = PeakCache(tmp_path / "ceilings.json")
     body = "start(); tell('environment', values={'host': 'h'}); tell('ceiling', flops_per_s=2e9, bytes_per_s=1e9)"
-    run = fake_run(body + "; tell('ended', reason='done')", ceilings=cache)
-    assert run.ceiling is not None
-    assert run.ceiling.flops_per_s == 2e9
-    assert list(cache.read().values()) == [{"flops_per_s": 2e9, "bytes_per_s": 1e9, "measured_on": run.ceiling.measured_on}]
-    again = fake_run("start(); tell('environment', values={'host': 'h'}); tell('ended', reason='done')", ceilings=cache)
-    assert again.ceiling == run.ceiling
+    run = fake_run(body + "; tell('ended', reason='done')", peak_cache=cache)
+    assert run.peaks is not None
+    assert run.peaks.flops_per_s == 2e9
+    assert list(cache.read().values()) == [{"flops_per_s": 2e9, "bytes_per_s": 1e9, "measured_on": run.peaks.measured_on}]
+    again = fake_run("start(); tell('environment', values={'host': 'h'}); tell('ended', reason='done')", peak_cache=cache)
+    assert again.peaks == run.peaks
     for more, peak in ((", disturbed='busy'", 2e9), ("", 1.5e9)):  # measured while disturbed it can be too low
-        fake_run(f"{body.replace('2e9', '1.5e9')[:-1]}{more}); tell('ended', reason='done')", ceilings=cache)
+        fake_run(f"{body.replace('2e9', '1.5e9')[:-1]}{more}); tell('ended', reason='done')", peak_cache=cache)
         assert [kept["flops_per_s"] for kept in cache.read().values()] == [peak]
-    other = fake_run("start(); tell('environment', values={'host': 'other'}); tell('ended', reason='done')", ceilings=cache)
-    assert other.ceiling is None
+    other = fake_run("start(); tell('environment', values={'host': 'other'}); tell('ended', reason='done')", peak_cache=cache)
+    assert other.peaks is None
 
 
-def test_a_ceiling_that_cannot_be_kept_is_noted(fake_run: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_peak_that_cannot_be_kept_is_noted(fake_run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    cache = CeilingCache(tmp_path / "file" / "ceilings.json")
+    cache = PeakCache(tmp_path / "file" / "ceilings.json")
     body = "start(); tell('ceiling', flops_per_s=2e9, bytes_per_s=1e9); tell('ended', reason='done')"
-    run = fake_run(body, ceilings=cache)
+    run = fake_run(body, peak_cache=cache)
     assert run.ending is not None
     assert run.ending.clean
     assert "could not be kept" in run.notes[0]
@@ -401,9 +401,9 @@ tell('ended', reason='done')
 def test_a_verified_run_that_is_faster_than_the_peak_has_it_measured_again(
     fake_run: Callable[..., Run], small: Small, tmp_path: Path, disturbed: str
 ) -> None:
-    cache, key = CeilingCache(tmp_path / "ceilings.json"), ceiling_key(small(), {"host": "h"})
-    cache.store(key, Ceiling(1e6, 1e12, "2026-11-22"))  # of a busy machine: this run does 65.5 times as much
-    run = fake_run(REFUTES.format(disturbed=disturbed), ceilings=cache)
+    cache, key = PeakCache(tmp_path / "ceilings.json"), peaks_key(small(), {"host": "h"})
+    cache.store(key, MeasuredPeaks(1e6, 1e12, "2026-11-22"))  # of a busy machine: this run does 65.5 times as much
+    run = fake_run(REFUTES.format(disturbed=disturbed), peak_cache=cache)
     kept = cache.load(key)
     assert kept is not None
     assert (kept.flops_per_s, kept.disturbed) == (1e12, disturbed)
@@ -412,19 +412,19 @@ def test_a_verified_run_that_is_faster_than_the_peak_has_it_measured_again(
 
 
 def test_a_peak_above_what_the_processor_can_do_is_not_kept(fake_run: Callable[..., Run], tmp_path: Path) -> None:
-    cache, known = CeilingCache(tmp_path / "ceilings.json"), "{'host': 'h', 'cores': 2, 'cpu_flags': ['avx2']}"
+    cache, known = PeakCache(tmp_path / "ceilings.json"), "{'host': 'h', 'cores': 2, 'cpu_flags': ['avx2']}"
     body = f"start(); tell('environment', values={known}); beat(0, 9, phase='cold'); beat(1, *[10**6] * 30)"
-    run = fake_run(f"{body}; tell('ceiling', flops_per_s=1e15, bytes_per_s=1e10); tell('ended', reason='done')", ceilings=cache)
+    run = fake_run(f"{body}; tell('ceiling', flops_per_s=1e15, bytes_per_s=1e10); tell('ended', reason='done')", peak_cache=cache)
     assert cache.read() == {}
     assert run.notes == ["the measured peak is not kept: it is impossible"]
 
 
 def test_a_peak_that_holds_is_not_measured_again(fake_run: Callable[..., Run], small: Small, tmp_path: Path) -> None:
-    cache, key = CeilingCache(tmp_path / "ceilings.json"), ceiling_key(small(), {"host": "h"})
-    cache.store(key, Ceiling(1e9, 1e12, "2026-11-22"))
+    cache, key = PeakCache(tmp_path / "ceilings.json"), peaks_key(small(), {"host": "h"})
+    cache.store(key, MeasuredPeaks(1e9, 1e12, "2026-11-22"))
     body = REFUTES.format(disturbed="").replace("ordered = sys.stdin.readline()", "ordered = ''")
-    assert fake_run(body, ceilings=cache).series.ceiling is None
-    assert not fake_run(body, ceilings=cache).refuted
+    assert fake_run(body, peak_cache=cache).series.peaks is None
+    assert not fake_run(body, peak_cache=cache).refuted
 
 
 def test_a_worker_whose_clock_is_slow_is_suspicious(fake_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:

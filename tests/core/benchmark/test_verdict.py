@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.config import Dtype, MatMul, Precision
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
-from heartbeat_core.benchmark.roofline import Ceiling, Floor, floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.statistics import Statistics, summarize
 from heartbeat_core.benchmark.steady_state import SteadyState
@@ -29,8 +29,8 @@ def under(name: str, work: MatMul = HANDBOOK, dtype: Dtype = "float32", precisio
     return floor(work, roof_of_chip(chip, dtype, precision))
 
 
-def ceiling(work: MatMul = HANDBOOK) -> Floor:
-    return floor(work, roof_of_ceiling(Ceiling(2e12, 30e9, "2026-11-22")))
+def peaks(work: MatMul = HANDBOOK) -> Floor:
+    return floor(work, roof_of_peaks(MeasuredPeaks(2e12, 30e9, "2026-11-22")))
 
 
 def clock(launched: int, *, fence_ns: int = 121_000_000) -> HandbookClock:
@@ -68,12 +68,12 @@ def test_the_peak_of_more_passes_says_so() -> None:
     ],
 )
 def test_products_never_launched_are_impossible_whatever_the_proof(launched: int, fence_ns: int, said: str) -> None:
-    found = verdict(8800, ceiling(), handbook=clock(launched, fence_ns=fence_ns), proof=HELD)
+    found = verdict(8800, peaks(), handbook=clock(launched, fence_ns=fence_ns), proof=HELD)
     assert found == Verdict("impossible", said)
 
 
 def test_products_the_device_did_not_execute_are_impossible() -> None:
-    found = verdict(100 * MS, ceiling(), proof=replace(HELD, executed=37, passed=False))
+    found = verdict(100 * MS, peaks(), proof=replace(HELD, executed=37, passed=False))
     assert found == Verdict("impossible", "the device launched 37 of 100 products by its own count")
 
 
@@ -83,11 +83,11 @@ def test_a_v6es_170_microseconds_are_seen_behind_the_clock(fence_us: int, finish
 
 
 def test_a_clock_that_stopped_early_is_suspicious() -> None:
-    assert verdict(100 * MS, ceiling(), handbook=clock(100)) == Verdict("suspicious", "the clock stopped 121 ms before the work did")
+    assert verdict(100 * MS, peaks(), handbook=clock(100)) == Verdict("suspicious", "the clock stopped 121 ms before the work did")
 
 
 def test_a_clock_that_waited_is_judged_by_its_time() -> None:
-    assert verdict(100 * MS, ceiling(), handbook=clock(100, fence_ns=0)).kind == "plausible"
+    assert verdict(100 * MS, peaks(), handbook=clock(100, fence_ns=0)).kind == "plausible"
 
 
 def test_under_the_floor_of_memory_only_the_bytes_beyond_the_chip_refute() -> None:
@@ -116,9 +116,9 @@ def test_published_figures_are_rounded_so_nothing_hangs_on_their_last_digit() ->
 
 
 @given(st.floats(1e-3, 1e12))
-def test_a_measured_ceiling_never_makes_a_number_impossible(median_ns: float) -> None:
-    found = verdict(median_ns, ceiling(), proof=HELD)
-    assert found.kind == ("suspicious" if ceiling().ns / median_ns > 1.05 else "plausible")
+def test_a_measured_peak_never_makes_a_number_impossible(median_ns: float) -> None:
+    found = verdict(median_ns, peaks(), proof=HELD)
+    assert found.kind == ("suspicious" if peaks().ns / median_ns > 1.05 else "plausible")
 
 
 @given(st.floats(1e-3, 1e12), st.sampled_from(["v2", "v3", "v4", "v5e", "v5p", "v6e", "7x"]))
@@ -132,16 +132,16 @@ def test_nothing_above_its_hard_floor_is_called_impossible(median_ns: float, nam
 
 def test_data_that_stays_in_the_caches_is_not_held_against_the_memory() -> None:
     work = MatMul(1, 512, 512)
-    least = floor(work, roof_of_ceiling(Ceiling(2e12, 30e9, "2026-11-22"), cache_bytes=32 * 2**20))
+    least = floor(work, roof_of_peaks(MeasuredPeaks(2e12, 30e9, "2026-11-22"), cache_bytes=32 * 2**20))
     reason = "147 % of the peak measured on this machine on 2026-11-22; that was of its memory, and the caches hold this product's data"
     assert verdict(least.ns / 1.47, least, work=work, proof=HELD) == Verdict("plausible", reason)
     assert verdict(least.compute_ns / 1.47, least, work=work, proof=HELD).kind == "suspicious"
-    large = floor(HANDBOOK, roof_of_ceiling(Ceiling(2e12, 30e9, "2026-11-22"), cache_bytes=32 * 2**20))
+    large = floor(HANDBOOK, roof_of_peaks(MeasuredPeaks(2e12, 30e9, "2026-11-22"), cache_bytes=32 * 2**20))
     assert verdict(large.ns / 1.47, large, proof=HELD).kind == "suspicious"
 
 
-def test_beating_the_ceiling_casts_doubt() -> None:
-    found = verdict(ceiling().ns / 1.12, ceiling(), proof=HELD)
+def test_beating_the_peak_casts_doubt() -> None:
+    found = verdict(peaks().ns / 1.12, peaks(), proof=HELD)
     reason = "12 % faster than the peak measured on this machine on 2026-11-22"
     assert found == Verdict("suspicious", reason)
 
@@ -151,13 +151,13 @@ def test_beating_the_ceiling_casts_doubt() -> None:
     [(None, "row 17 holds NaN or infinity"), (0.32, "row 17 is off by 32.0 % of its largest value")],
 )
 def test_a_failed_proof_is_suspicious_and_says_why(error: float | None, said: str) -> None:
-    found = verdict(100 * MS, ceiling(), proof=replace(HELD, error=error, passed=False))
+    found = verdict(100 * MS, peaks(), proof=replace(HELD, error=error, passed=False))
     assert found.kind == "suspicious"
     assert said in found.reason
 
 
-def test_a_share_of_the_ceiling_is_plausible() -> None:
-    found = verdict(ceiling().ns / 0.71, ceiling(), proof=HELD)
+def test_a_share_of_the_peak_is_plausible() -> None:
+    found = verdict(peaks().ns / 0.71, peaks(), proof=HELD)
     assert found == Verdict("plausible", "71 % of the peak measured on this machine on 2026-11-22; its memory sets the limit")
 
 
@@ -167,7 +167,7 @@ def test_a_share_of_a_chip_of_two_devices_says_so() -> None:
     )
 
 
-def test_without_a_ceiling_the_proof_speaks() -> None:
+def test_without_a_peak_the_proof_speaks() -> None:
     reason = "every product was waited for, row 17 of the last result was checked; no peak measured here yet"
     assert verdict(100 * MS, proof=HELD) == Verdict("plausible", reason)
 
@@ -221,17 +221,17 @@ def test_a_noisy_run_that_is_not_judged_yet_is_noisy_and_one_that_is_quiet_is_un
 
 @pytest.mark.parametrize(("left_ns", "kind"), [(None, "plausible"), (20 * MS, "plausible"), (1407 * MS, "impossible")])
 def test_work_that_the_fence_left_behind_refutes(left_ns: int | None, kind: str) -> None:
-    found = verdict(100 * MS, ceiling(), proof=replace(HELD, rows=128, results=3, left_ns=left_ns))
+    found = verdict(100 * MS, peaks(), proof=replace(HELD, rows=128, results=3, left_ns=left_ns))
     assert found.kind == kind
     if kind == "impossible":
         assert found.reason == "1.41 s of work, 14 × an iteration, was left when the fence returned"
 
 
 def test_a_hard_peak_of_the_machine_refutes_where_its_measured_one_only_casts_doubt() -> None:
-    hard = floor(HANDBOOK, replace(roof_of_ceiling(Ceiling(4e12, 60e9, "2026-11-22")), hard=True, name="2-core CPU"))
-    assert verdict(5 * MS, ceiling()).kind == "suspicious"
-    assert verdict(2 * MS, ceiling(), hard=hard).kind == "impossible"
-    assert verdict(100 * MS, ceiling(), hard=hard).kind == "plausible"
+    hard = floor(HANDBOOK, replace(roof_of_peaks(MeasuredPeaks(4e12, 60e9, "2026-11-22")), hard=True, name="2-core CPU"))
+    assert verdict(5 * MS, peaks()).kind == "suspicious"
+    assert verdict(2 * MS, peaks(), hard=hard).kind == "impossible"
+    assert verdict(100 * MS, peaks(), hard=hard).kind == "plausible"
 
 
 def test_an_older_recording_is_judged_by_the_row_it_holds() -> None:

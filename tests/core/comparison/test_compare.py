@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Label, Proof, Record, Stage
+from heartbeat_core.benchmark.protocol import Ended, Label, PeaksMeasured, Proof, Record, Stage
 from heartbeat_core.comparison.compare import between, change, check, compare
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, costs, measure, measure_each, price_notes, titles_of
@@ -40,7 +40,7 @@ def make(index: Index, write: Write, records: Records) -> Make:
         name: str, times: Sequence[int], *more: Record, group: str = "", turn: str = "", reference: bool = False, **options: Any
     ) -> MeasuredRun:
         path = write([*records(times, **options), *more, Label(9, name, group=group, round=turn, reference=reference)])
-        return measure(index.find(str(path)), index.ceilings)
+        return measure(index.find(str(path)), index.peak_cache)
 
     return made
 
@@ -137,7 +137,7 @@ def test_another_place_is_named_and_does_not_count_as_other_work(make: Make) -> 
 
 
 def test_cpu_against_tpu_says_why(make: Make) -> None:
-    cpu = make("cpu", steady(1e8), CeilingMeasured(8, 2.2e11, 2e10), plan=BenchmarkConfig(HANDBOOK))
+    cpu = make("cpu", steady(1e8), PeaksMeasured(8, 2.2e11, 2e10), plan=BenchmarkConfig(HANDBOOK))
     tpu = make("tpu", steady(2e5), plan=BenchmarkConfig(HANDBOOK, backend="xla"), chip="v6e", hardware="TPU")
     found = compare([cpu], [tpu], CostRates({"V6E": 2.7}))
     assert found.why.startswith("CPU, 2 threads could do a product in 78.1 ms at best, limited by its arithmetic, and reaches ")
@@ -179,7 +179,7 @@ def test_a_run_is_not_compared_with_itself(make: Make) -> None:
 def test_what_cannot_be_read_cannot_be_compared(index: Index, write: Write, records: Records) -> None:
     for content in (b"rubbish\n", records()[:2]):
         with pytest.raises(HeartbeatError, match="cannot be compared") as refused:
-            measure(index.find(str(write(content))), index.ceilings)
+            measure(index.find(str(write(content))), index.peak_cache)
         assert refused.value.exit_code == 3
 
 
@@ -327,7 +327,7 @@ def test_two_folders_of_runs_are_told_apart_by_name(make: Make, tmp_path: Path, 
         for number in range(2):
             path = make("", steady(1e6, seed=number)).entry.path
             path.rename(tmp_path / name / path.name)
-        sides.append([measure(entry, index.ceilings) for entry in index.find_all([f"{tmp_path / name}/"])])
+        sides.append([measure(entry, index.peak_cache) for entry in index.find_all([f"{tmp_path / name}/"])])
     assert titles_of(sides) == ("2 runs, baseline", "2 runs, candidate")
 
 
@@ -336,12 +336,12 @@ def test_of_several_runs_those_without_figures_are_left_out_and_said(make: Make,
     cut = write([*records()[:-1], Ended(5, "stopped"), Label(6, "cut", group="g", round="x-2")])
     none = write([*records()[:2], Label(6, "none", group="g")])
     entries = [whole, index.find(str(cut)), index.find(str(none))]
-    runs, notes = measure_each(entries, index.ceilings)
+    runs, notes = measure_each(entries, index.peak_cache)
     assert [run.entry.title for run in runs] == ["whole"]
     assert [note.startswith(f"left out: {name} ") for note, name in zip(notes, ("cut", "none"), strict=True)] == [True, True]
-    assert len(measure_each([entries[1]], index.ceilings)[0]) == 1  # asked for by itself it is shown
+    assert len(measure_each([entries[1]], index.peak_cache)[0]) == 1  # asked for by itself it is shown
     with pytest.raises(HeartbeatError, match="cannot be compared"):
-        measure_each([entries[2]], index.ceilings)
+        measure_each([entries[2]], index.peak_cache)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def keep(write: Write, records: Callable[..., list[Record]]) -> Keep:
 
 def test_a_trend_points_out_where_a_benchmark_became_slower_and_by_how_much(keep: Keep, index: Index) -> None:
     keep([1e6, 1.002e6, 1e6, 1.2e6, 1.2e6], repeats=3)
-    trend = trend_of(named_runs(index.entries(), "nightly"), index.ceilings, "nightly")
+    trend = trend_of(named_runs(index.entries(), "nightly"), index.peak_cache, "nightly")
     assert [point.change for point in trend.points] == ["", "", "", "slower", ""]
     assert trend.points[3].certain
     assert "more time than the 9 runs before" in trend.points[3].sentence
@@ -47,7 +47,7 @@ def test_a_trend_points_out_where_a_benchmark_became_slower_and_by_how_much(keep
 
 def test_a_change_of_single_processes_is_shown_as_not_certain(keep: Keep, index: Index) -> None:
     keep([1e6, 1e6, 1e6, 0.7e6])
-    trend = trend_of(index.entries(), index.ceilings, "all")
+    trend = trend_of(index.entries(), index.peak_cache, "all")
     assert [(point.change, point.certain) for point in trend.points] == [("", False)] * 3 + [("faster", False)]
     assert "Not certain" in trend.points[3].sentence
 
@@ -56,7 +56,7 @@ def test_runs_of_other_work_are_no_trend(keep: Keep, index: Index) -> None:
     keep([1e6])
     keep([1e6], name="other", plan=BenchmarkConfig(iterations=30, warmup=1, method="pipelined"))
     with pytest.raises(HeartbeatError, match="not one benchmark"):
-        trend_of(index.entries(), index.ceilings, "all")
+        trend_of(index.entries(), index.peak_cache, "all")
     assert len(like_runs(index.entries(), named_runs(index.entries(), "other")[0])) == 1
     with pytest.raises(HeartbeatError, match="there is no run 'no such'"):
         named_runs(index.entries(), "no such")

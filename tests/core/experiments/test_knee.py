@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.config import Dtype, MatMul
-from heartbeat_core.benchmark.roofline import Ceiling, Roof, floor, roof_of_ceiling, roof_of_chip
+from heartbeat_core.benchmark.roofline import MeasuredPeaks, Roof, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.experiments.knee import MeasuredPoint, batch_at, envelope, find_knee, knee_notes, knee_serving, knee_summary
 
@@ -176,13 +176,13 @@ def test_it_says_what_the_knee_means_for_serving() -> None:
 
 
 def test_caches_and_whatever_else_is_flat_are_not_taken_for_memory() -> None:
-    cached = find_knee(made(100), roof_of_ceiling(Ceiling(1e12, 30e9, "2026-11-22"), 2**30))
+    cached = find_knee(made(100), roof_of_peaks(MeasuredPeaks(1e12, 30e9, "2026-11-22"), 2**30))
     assert any("fit into the caches" in note for note in knee_notes(cached))
-    slow = find_knee(made(100), roof_of_ceiling(Ceiling(1e12, 900e9, "2026-11-22"), 2**20))
+    slow = find_knee(made(100), roof_of_peaks(MeasuredPeaks(1e12, 900e9, "2026-11-22"), 2**20))
     assert any("something else" in note for note in knee_notes(slow))
     assert "memory sets the time" not in knee_summary(slow)
     assert "below it the time hardly grows" in knee_summary(slow)
-    plain = find_knee(made(100), roof_of_ceiling(Ceiling(1e12, 30e9, "2026-11-22"), 2**20))
+    plain = find_knee(made(100), roof_of_peaks(MeasuredPeaks(1e12, 30e9, "2026-11-22"), 2**20))
     assert knee_notes(plain) == ()
 
 

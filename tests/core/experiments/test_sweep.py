@@ -15,7 +15,7 @@ import pytest
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.protocol import Label, Record
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import HeartbeatError
@@ -166,7 +166,7 @@ def test_an_axis_without_a_batch_has_no_knee(begin: Begin, fake_worker: Callable
 
 def test_a_sweep_is_loaded_again_from_its_recordings(swept: Swept, tmp_path: Path) -> None:
     paths = [point.path for point in swept.points if point.path]
-    again = load_sweep(reversed(paths), CeilingCache(tmp_path / "none.json"), "a sweep")
+    again = load_sweep(reversed(paths), PeakCache(tmp_path / "none.json"), "a sweep")
     assert again.axes == swept.axes
     assert again.group == "a sweep"
     assert {point.values["batch"]: point.ns for point in again.points} == {point.values["batch"]: point.ns for point in swept.points}
@@ -182,7 +182,7 @@ def test_its_recordings_say_that_they_belong_together(swept: Swept) -> None:
 def test_runs_that_are_no_sweep_are_refused(
     swept: Swept, recorded: Callable[[str], Callable[..., Run]], fake_worker: Callable[[str], str]
 ) -> None:
-    cache = CeilingCache(Path("/nowhere.json"))
+    cache = PeakCache(Path("/nowhere.json"))
     first = swept.points[0].path
     assert first is not None
     with pytest.raises(HeartbeatError, match="no sweep"):

@@ -93,7 +93,7 @@ def test_a_sweep_is_drawn_under_its_roof(make: Make, index: Index) -> None:
         make("", range(1000 * batch, 1000 * batch + 40), plan=BenchmarkConfig(MatMul(batch, 1024, 1024), warmup=1), group="s")
         for batch in (1, 2, 4, 8, 16)
     ]
-    figure = sweep_figure(load_sweep([run.entry.path for run in runs], index.ceilings, "s"))
+    figure = sweep_figure(load_sweep([run.entry.path for run in runs], index.peak_cache, "s"))
     roofline, latency = charts_of(figure)
     assert (roofline.get_xscale(), roofline.get_yscale()) == ("log", "log")
     assert "FLOP/s against FLOP/byte, under the roof" in roofline.get_title(loc="left")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
-from heartbeat_core.benchmark.protocol import CeilingMeasured, Ended, Failed, Label, Record, Samples, encode
+from heartbeat_core.benchmark.protocol import Ended, Failed, Label, PeaksMeasured, Record, Samples, encode
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel
@@ -26,11 +26,9 @@ Open = Callable[[], Index]
 
 
 def test_an_entry_says_what_the_report_of_its_recording_says(index: Index, write: Write, records: Records) -> None:
-    path = write(
-        [*records(range(2_000_000, 2_000_060)), CeilingMeasured(6, 1e13, 1e13), Label(6, "base", "quiet room", ("cpu", "old"), "g")]
-    )
+    path = write([*records(range(2_000_000, 2_000_060)), PeaksMeasured(6, 1e13, 1e13), Label(6, "base", "quiet room", ("cpu", "old"), "g")])
     (entry,) = index.entries()
-    report = load(path).report(index.ceilings)
+    report = load(path).report(index.peak_cache)
     assert report.statistics is not None
     assert (entry.median_ns, entry.n) == (report.iteration_ns, report.statistics.n)
     assert (entry.low_ns, entry.high_ns) == (report.statistics.median_low_ns, report.statistics.median_high_ns)
@@ -97,7 +95,7 @@ def test_a_newer_schema_and_a_newer_plan_are_told_apart(index: Index, write: Wri
     assert "schema 2" in by_path[newer].problem
     assert "fusion" in by_path[plan].problem
     assert by_path[plan].n == 30
-    assert "fusion" in str(load(plan).report(index.ceilings).labels)
+    assert "fusion" in str(load(plan).report(index.peak_cache).labels)
 
 
 def test_a_run_that_failed_says_why(index: Index, write: Write, records: Records) -> None:
@@ -120,14 +118,14 @@ def test_a_recording_being_written_is_running_until_its_program_is_gone(index: I
     assert index.entries()[0].status == "cut off"
 
 
-def test_a_verdict_follows_the_ceiling_of_this_machine(index: Index, open_index: Open, write: Write, records: Records) -> None:
+def test_a_verdict_follows_the_peak_of_this_machine(index: Index, open_index: Open, write: Write, records: Records) -> None:
 
-    from heartbeat_core.benchmark.roofline import Ceiling, ceiling_key
+    from heartbeat_core.benchmark.roofline import MeasuredPeaks, peaks_key
 
     write(records())
     before = index.entries()[0]
     environment = records()[1]
-    index.ceilings.store(ceiling_key(BenchmarkConfig(), environment.values), Ceiling(1e9, 1e9, "2026-11-23"))  # type: ignore[union-attr]
+    index.peak_cache.store(peaks_key(BenchmarkConfig(), environment.values), MeasuredPeaks(1e9, 1e9, "2026-11-23"))  # type: ignore[union-attr]
     assert before.verdict == "plausible"
     assert index.entries()[0].verdict == "suspicious"
     assert open_index().entries()[0].verdict == "suspicious"
@@ -186,7 +184,7 @@ def test_compile_iterations_are_left_out_here_as_in_the_report(index: Index, wri
     totals, compiled = array("q", [5_000_000, *range(1000, 1029)]), array("q", [4_000_000, *[0] * 29])
     made[3] = Samples(3, "steady", 1, {"total": totals, "compile": compiled})
     path = write(made)
-    report = load(path).report(index.ceilings)
+    report = load(path).report(index.peak_cache)
     assert report.statistics is not None
     assert (index.entries()[0].n, index.entries()[0].median_ns) == (report.statistics.n, report.statistics.median_ns) == (29, 1014)
 

@@ -23,13 +23,13 @@ LONG_S = 120.0
 LIST = """
 import json, sys
 from pathlib import Path
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.recordings.index import Index
 folder, caches = map(Path, sys.argv[1:])
 sys.stdin.readline()
 found = []
 for number in range(10):  # each made by the first that comes
-    index = Index(folder, caches / str(number), CeilingCache(caches / "ceilings.json"))
+    index = Index(folder, caches / str(number), PeakCache(caches / "ceilings.json"))
     found.append([[entry.id for entry in index.entries()], list(index.notes)])
 print(json.dumps(found))
 """

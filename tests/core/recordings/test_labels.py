@@ -79,9 +79,9 @@ def test_what_is_not_changed_stays_and_the_last_label_counts(write: Write) -> No
 
 def test_a_label_changes_nothing_of_the_run(write: Write, index: Index) -> None:
     path = write()
-    before = load(path).report(index.ceilings)
+    before = load(path).report(index.peak_cache)
     relabel(path, Relabel(name="base"))
-    assert load(path).report(index.ceilings) == before
+    assert load(path).report(index.peak_cache) == before
 
 
 @pytest.mark.parametrize("cut", [1, 2, 10, 30])

@@ -16,11 +16,11 @@ from tests.waiting import within_a_second
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import (
     SCHEMA,
-    CeilingMeasured,
     Ended,
     Environment,
     Failed,
     Label,
+    PeaksMeasured,
     Proof,
     Record,
     Samples,
@@ -28,7 +28,7 @@ from heartbeat_core.benchmark.protocol import (
     encode,
 )
 from heartbeat_core.benchmark.report import report_json
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.recording import Recording, load, make_room, read_records
@@ -92,7 +92,7 @@ def test_a_recording_cut_anywhere_loads_up_to_its_last_whole_line(tmp_path: Path
 def test_a_recording_cut_between_lines_is_cut_off_too(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, *LINES[:4]))
     assert loaded.cut_off
-    report = loaded.report(CeilingCache(tmp_path / "none.json"))
+    report = loaded.report(PeakCache(tmp_path / "none.json"))
     assert report.ending is not None
     assert report.ending.kind == "lost"
     assert report.statistics is not None
@@ -150,7 +150,7 @@ def test_no_recording_is_too_strange(content: bytes) -> None:
         except HeartbeatError as error:
             assert all((error.title, error.remedy))  # noqa: PT017
         else:
-            json.dumps(report_json(loaded.report(CeilingCache(Path(folder) / "ceilings.json")), loaded.series))
+            json.dumps(report_json(loaded.report(PeakCache(Path(folder) / "ceilings.json")), loaded.series))
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_report_of_a_recording_is_that_of_the_run(
     run = begin(small(), python=fake_worker(body + "; tell('ended', reason='done')"), sinks=(recording,))
     assert run.wait(60)
     loaded = load(recording.path)
-    again = loaded.report(CeilingCache(tmp_path / "none.json"))
+    again = loaded.report(PeakCache(tmp_path / "none.json"))
 
     def figures(made: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in made.items() if name != "labels"}
@@ -298,9 +298,9 @@ def test_a_report_of_a_recording_is_that_of_the_run(
     assert again.labels == ("recorded on 2026-11-22",)
 
 
-def test_a_report_is_held_against_the_ceiling_of_its_own_run(tmp_path: Path) -> None:
-    path = written(tmp_path, *LINES[:5], encode(CeilingMeasured(5, 1e12, 1e11)), LINES[5])
-    report = load(path).report(CeilingCache(tmp_path / "none.json"))
+def test_a_report_is_held_against_the_peak_of_its_own_run(tmp_path: Path) -> None:
+    path = written(tmp_path, *LINES[:5], encode(PeaksMeasured(5, 1e12, 1e11)), LINES[5])
+    report = load(path).report(PeakCache(tmp_path / "none.json"))
     assert report.floor is not None
     assert report.floor.roof.measured_on == "2026-11-22"
     assert json.dumps(report_json(report, load(path).series), allow_nan=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.protocol import SCHEMA, CeilingMeasured, Ended, Environment, Record, Samples, Started, encode
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, PeaksMeasured, Record, Samples, Started, encode
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.recordings.replay import Replay
@@ -29,7 +29,7 @@ QUICK: tuple[Record, ...] = (
     Environment(0, {"host": "h"}),
     samples(0.001, 0, 900),
     samples(0.002, 1, *range(100, 160)),
-    CeilingMeasured(SECOND // 500, 1e12, 1e11),
+    PeaksMeasured(SECOND // 500, 1e12, 1e11),
     Ended(SECOND // 500, "done"),
 )
 
@@ -60,7 +60,7 @@ def test_a_replay_ends_with_the_figures_of_the_run(path: Path, tmp_path: Path) -
         report = replay.report()
     assert report.ending is not None
     assert report.ending.kind == "done"
-    recorded = load(path).report(CeilingCache(tmp_path / "none.json"))
+    recorded = load(path).report(PeakCache(tmp_path / "none.json"))
     assert (report.statistics, report.steady, report.verdict) == (recorded.statistics, recorded.steady, recorded.verdict)
     assert report.labels == ("REPLAY of a run of 2026-11-22",)
     assert report.config == PLAN

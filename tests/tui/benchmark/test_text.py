@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import Samples, Stage
-from heartbeat_core.benchmark.roofline import Ceiling
+from heartbeat_core.benchmark.roofline import MeasuredPeaks
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_tui.benchmark.header import pace
 from heartbeat_tui.benchmark.text import clock, config_line, config_sentence, figures, figures_text, findings
@@ -57,7 +57,7 @@ def test_a_run_without_an_interval_says_why(fake_run: Make) -> None:
 def test_a_run_faster_than_the_peak_names_the_key_that_measures_it_again(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open().warm_up().beat(90)
     assert figures(run.report()).badge == "… checking"
-    run.done().ceiling = Ceiling(1e9, 1e9, "2026-11-22")
+    run.done().peaks = MeasuredPeaks(1e9, 1e9, "2026-11-22")
     (worst, style), *_ = findings(run.report())
     assert worst.startswith("! Suspicious")
     assert worst.endswith("faster than the peak measured on this machine on 2026-11-22. Press k to measure the peak again.")

@@ -16,7 +16,7 @@ from tests.waiting import until
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_tui.app import HeartbeatApp
@@ -51,7 +51,7 @@ class Folder:
     def __init__(self, home: Path) -> None:
         self.path = home / "recordings"
         self.path.mkdir()
-        self.ceilings = CeilingCache(home / "ceilings.json")
+        self.peak_cache = PeakCache(home / "ceilings.json")
         self.count = 0
 
     def add(
@@ -66,9 +66,9 @@ class Folder:
 
     def archive(self, **options: Any) -> RunLibrary:
         def index() -> Index:
-            return Index(self.path, self.path.parent / "index", self.ceilings)
+            return Index(self.path, self.path.parent / "index", self.peak_cache)
 
-        return RunLibrary(index, lambda: self.ceilings, lambda path: Replay(path, speed=float("inf")).start(), **options)
+        return RunLibrary(index, lambda: self.peak_cache, lambda path: Replay(path, speed=float("inf")).start(), **options)
 
 
 class Hall(Theatre):

@@ -10,7 +10,7 @@ import pytest
 from tests.waiting import wait_until
 
 from heartbeat_core.benchmark.protocol import Label
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.files import try_lock
 from heartbeat_tui.runs.library import RunLibrary
@@ -41,7 +41,7 @@ class Gate:
 
 def test_who_asks_while_a_reading_fails_is_answered_all_the_same(tmp_path: Path) -> None:
     gate = Gate()
-    archive = RunLibrary(lambda: gate, lambda: CeilingCache(tmp_path / "c.json"), lambda path: None)  # type: ignore[arg-type, return-value]
+    archive = RunLibrary(lambda: gate, lambda: PeakCache(tmp_path / "c.json"), lambda path: None)  # type: ignore[arg-type, return-value]
     first, second = threading.Thread(target=archive.read), threading.Thread(target=archive.read)
     first.start()
     assert gate.begun.wait(LONG_S)

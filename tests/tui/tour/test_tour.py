@@ -132,7 +132,7 @@ class Played(Launcher):
     def lacks(self, backend: str) -> str:
         return "" if backend == "cpu" else "torch_xla is not installed here."
 
-    def with_ceiling(self, config: BenchmarkConfig) -> BenchmarkConfig:
+    def with_peaks(self, config: BenchmarkConfig) -> BenchmarkConfig:
         return config
 
     def start(self, config: BenchmarkConfig, *_: Any, **__: Any) -> Any:

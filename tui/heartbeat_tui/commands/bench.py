@@ -147,7 +147,7 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     label_of(args)  # which refuses one
     refuse(args, "--from", ("stream", "compare_methods"))
     loaded = load(args.source)
-    report = loaded.report(launcher.ceilings())
+    report = loaded.report(launcher.peak_cache())
     if args.json:
         print_json(report_json(report, loaded.series), indent=None)
     else:
@@ -275,7 +275,7 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
     refuse(args, "--sweep", (*NOT_AN_EXPERIMENT, "repeat", "vs"))
     exact = args.iterations is not None or args.duration is not None
     experiment = Sweep(config, parse_axes(args.sweep), exact=exact, group=args.name or "")
-    interrupted = follow(args, experiment, launcher.with_ceiling, launcher)
+    interrupted = follow(args, experiment, launcher.with_peaks, launcher)
     swept = experiment.swept()
     if args.json:
         print_json(sweep_json(swept), indent=None)

@@ -242,7 +242,7 @@ def show_run(args: argparse.Namespace) -> int:
             print("\n".join(label_lines(entry)))
         return COULD_NOT_TELL
     loaded = load(entry.path)
-    report = loaded.report(index.ceilings)
+    report = loaded.report(index.peak_cache)
     if args.json:
         print_answer({"run": entry.to_json(), "report": report_json(report, loaded.series)})
         return 0
@@ -311,12 +311,12 @@ def measured(index: Index, text: str) -> list[MeasuredRun]:
     entries = index.find_all(text.split(","))
     for entry in entries if len(entries) > 1 else ():
         check_turn(entry)
-    return [measure(entry, index.ceilings) for entry in entries]
+    return [measure(entry, index.peak_cache) for entry in entries]
 
 
 def groups_of(index: Index, args: argparse.Namespace) -> tuple[list[list[MeasuredRun]], list[str]]:
     """Read the reference and the candidates, with notes; a group alone is divided by config."""
-    read = [measure_each(index.find_all(text.split(",")), index.ceilings) for text in (args.reference, *args.candidates)]
+    read = [measure_each(index.find_all(text.split(",")), index.peak_cache) for text in (args.reference, *args.candidates)]
     notes = [line for _, lines in read for line in lines]
     if args.candidates:
         return [runs for runs, _ in read], notes
@@ -365,7 +365,7 @@ def show_trend(args: argparse.Namespace) -> int:
     like = index.find(args.config_of) if args.config_of else None
     found = like_runs(entries, like) if like else named_runs(entries, args.name)
     title = f"runs like {like.title}" if like else args.name
-    trend = trend_of(found, index.ceilings, title, allowed=args.max_change, most=args.limit)
+    trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)
     if args.json:
         print_answer(trend.to_json())
         return 0

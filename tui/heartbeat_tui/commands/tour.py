@@ -80,7 +80,7 @@ def run_step(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
         print(f"{lacks} A recording is replayed instead.", file=sys.stderr)
         source: Source = launcher.replay(step.recording, speed=1e6).start()
     else:
-        source = launcher.start(launcher.with_ceiling(step.config), save=False)
+        source = launcher.start(launcher.with_peaks(step.config), save=False)
     with closing(source), Interrupt() as interrupt:
         while not source.wait(0.2):
             if interrupt.came:

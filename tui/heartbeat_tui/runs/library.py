@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
-from heartbeat_core.benchmark.roofline import CeilingCache
+from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.statistics import histogram
 from heartbeat_core.cloud.gcloud_config import read_gcloud
@@ -50,9 +50,9 @@ class RunLibrary:
     """
 
     def __init__(
-        self, open_index: Callable[[], Index], ceilings: Callable[[], CeilingCache], open_replay: OpenReplay, *, saving: bool = True
+        self, open_index: Callable[[], Index], peak_cache: Callable[[], PeakCache], open_replay: OpenReplay, *, saving: bool = True
     ) -> None:
-        self.open_index, self.ceilings, self.open_replay, self.saving = open_index, ceilings, open_replay, saving
+        self.open_index, self.peak_cache, self.open_replay, self.saving = open_index, peak_cache, open_replay, saving
         self.news: Callable[[], object] = lambda: None
         self.lock = threading.Lock()
         self.idle = threading.Condition(self.lock)  # no list is being read
@@ -154,7 +154,7 @@ class RunLibrary:
         found = self.loaded_runs.get(key)
         if found is None:
             try:
-                found = loaded_run(load(entry.path), self.ceilings())
+                found = loaded_run(load(entry.path), self.peak_cache())
             except HeartbeatError as error:
                 found = error
         with self.lock:
@@ -177,7 +177,7 @@ class RunLibrary:
 
     def trend(self, entry: RunEntry) -> Trend:
         """Read the runs like this one; raise HeartbeatError where none has figures."""
-        return trend_of(like_runs(self.entries or (), entry), self.ceilings(), f"runs like {entry.title}")
+        return trend_of(like_runs(self.entries or (), entry), self.peak_cache(), f"runs like {entry.title}")
 
     def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
         """Return the snapshot of a sweep; raise HeartbeatError if the runs are not a sweep."""
@@ -230,9 +230,9 @@ class RunLibrary:
             )
 
 
-def loaded_run(loaded: Loaded, ceilings: CeilingCache) -> LoadedRun:
+def loaded_run(loaded: Loaded, peak_cache: PeakCache) -> LoadedRun:
     """Return a recording with the snapshot that a live run is shown by."""
-    report, series = loaded.report(ceilings), loaded.series
+    report, series = loaded.report(peak_cache), loaded.series
     statistics = report.statistics
     snapshot = Snapshot(
         report,
