@@ -49,15 +49,13 @@ def test_a_queued_resource_is_created_shown_and_deleted(gcloud: Any) -> None:
 
 
 def test_a_zone_says_what_it_offers(gcloud: Any) -> None:
-    types, same, versions, places, region = gcloud.all(
+    types, versions, places, region = gcloud.all(
         "compute tpus accelerator-types list",
-        f"{NODE} accelerator-types list",
         f"{NODE} versions list",
         "compute tpus locations list",
         "compute regions describe us-central1",
     )
     assert "v6e-1" in {entry["type"] for entry in types}
-    assert {entry["type"] for entry in types} == {entry["type"] for entry in same}
     assert "v2-alpha-tpuv6e" in {entry["version"] for entry in versions}
     assert "us-central1-b" in {entry["locationId"] for entry in places}
     assert "IN_USE_ADDRESSES" in {quota["metric"] for quota in region["quotas"]}
@@ -88,18 +86,16 @@ def test_from_a_fresh_project_to_a_tpu_vm(gcloud_for: Any) -> None:
         assert {"roles/cloudtpu.serviceAgent", "roles/owner", "roles/tpu.admin"} <= {binding["role"] for binding in policy["bindings"]}
 
 
-def test_projects_policies_accounts_and_quotas_are_shown(gcloud: Any) -> None:
-    project, listed, policy, billing, accounts, quota = gcloud.all(
+def test_projects_accounts_and_quotas_are_shown(gcloud: Any) -> None:
+    project, listed, billing, accounts, quota = gcloud.all(
         "projects describe demo-project",
         "projects list",
-        "projects get-iam-policy demo-project",
         "billing projects describe demo-project",
         "iam service-accounts list",
         "beta quotas info describe TPUV6EPerProjectPerZoneForTPUAPI --service=tpu.googleapis.com --project=demo-project",
     )
     assert project["lifecycleState"] == "ACTIVE"
     assert [entry["projectId"] for entry in listed] == ["demo-project"]
-    assert "roles/tpu.admin" in {binding["role"] for binding in policy["bindings"]}
     assert billing["billingEnabled"]
     assert ACCOUNT in {account["email"] for account in accounts}
     assert quota["dimensionsInfos"][0]["details"]["value"] == "8"

@@ -43,13 +43,11 @@ def bodies(said: str) -> list[Any]:
     "request_",
     [
         PLAIN,
-        replace(PLAIN, provisioning="spot"),
         replace(RICH, provisioning="reserved"),
-        replace(PLAIN, queued=True),
         replace(RICH, queued=True, provisioning="spot"),
         replace(PLAIN, queued=True, provisioning="reserved"),
     ],
-    ids=["plain", "spot", "rich-reserved", "queued", "queued-rich-spot", "queued-reserved"],
+    ids=["plain", "rich-reserved", "queued-rich-spot", "queued-reserved"],
 )
 def test_the_command_shown_asks_for_what_we_ask_for(gcloud: Any, request_: CreateRequest, tmp_path: Path) -> None:
     script = tmp_path / "start.sh"

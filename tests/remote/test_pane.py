@@ -95,7 +95,7 @@ def _there(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.torch
-async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
+async def test_it_runs_there_is_cut_off_and_runs_here_again(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small(iterations=None)) as stage:
         await stage.press_on(VM, "b")
         await stage.until(lambda: stage.app.heartbeat_pane.snapshot is not None and stage.app.heartbeat_pane.snapshot.report.count > 10)
@@ -122,7 +122,7 @@ async def test_it_beats_there_is_cut_off_and_beats_here_again(cluster: Cluster, 
 
 
 @pytest.mark.torch
-async def test_a_slice_beats_on_all_its_hosts_a_line_each(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
+async def test_a_slice_runs_on_all_its_hosts_a_line_each(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
     async with open_screen(cluster, small(iterations=20)) as stage:
         await stage.press_on(SLICE, "b")
         await stage.until_over()

@@ -1,4 +1,4 @@
-"""Beating over a real ssh: the same stream and figures, and no worker left behind whatever ends the connection."""
+"""Runs over a real ssh: the same stream and figures, and no worker left behind, however the connection ends."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_what_does_not_fit_there_is_refused_there(launcher: Any, small: Any) -> 
     assert "does not fit into memory" in run.ending.title
 
 
-def test_all_hosts_beat_at_once_headless(cluster: Any, tmp_path: Path) -> None:
+def test_all_hosts_run_at_once_headless(cluster: Any, tmp_path: Path) -> None:
     plan = ["--backend=cpu", "--threads=1", "--batch=8", "--hidden=64", "--intermediate=64", "--iterations=50"]
     plan.append(f"--python={sys.executable}")
     done = cluster.command("bench", "--on", "slice:all", "--json", "--name", "both", "--tag", "slice", *plan)
