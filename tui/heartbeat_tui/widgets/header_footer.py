@@ -103,6 +103,7 @@ class Foot(Footer):
             super().bindings_changed(screen)
 
     def compose(self) -> ComposeResult:
+        self.mutate_reactive(Footer.compact)  # nothing else lets Textual forget the removed keys that were bound to it
         self.room = self.app.size.width
         self.composed = self.shown()
         shown = {binding.action: binding for binding, _, _ in self.composed}

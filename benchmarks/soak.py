@@ -1,0 +1,114 @@
+"""Soak: a live run with the screen, resized and switched from pane to pane: memory, keys, descriptors, and what is left at the end.
+
+Five minutes, or an hour with --hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import statistics
+import struct
+import subprocess
+import tempfile
+import termios
+from contextlib import closing, suppress
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+
+from benchmarks.figure import Figure, finish, program, quiet
+from benchmarks.memory import used_mib
+from benchmarks.terminal import Terminal
+
+WORK = ["--backend=cpu", "--batch=8", "--hidden=1024", "--intermediate=1024", "--threads=1"]  # about a millisecond
+SIZES = ((120, 40), (160, 50), (100, 38), (140, 44))
+RESIZE_S = 10.0
+# One round: a key, and what is drawn then. The runs that are compared were recorded before.
+ROUND = (
+    ("1", "Re-check"), ("2", "events"), ("4", "Compare"), (" ", ""), ("\x1b[B", ""), (" ", ""), ("c", "▲"), ("\x1b", "Compare"),
+    (" ", ""), ("\x1b[A", ""), (" ", ""), ("3", "it/s"), ("z", ""), ("z", ""),
+)  # fmt: skip
+
+
+def resize(terminal: Terminal, columns: int, rows: int) -> None:
+    fcntl.ioctl(terminal.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    terminal.process.send_signal(signal.SIGWINCH)
+
+
+def press(terminal: Terminal, key: str, shown: str) -> float | None:
+    """Press a key; return the milliseconds until its effect is drawn, None where none is awaited."""
+    with terminal.changed:
+        terminal.drawn.clear()
+        terminal.frames.clear()
+    start = perf_counter()
+    terminal.press(key)
+    if not shown:
+        sleep(0.2)
+        return None
+    return 1e3 * (terminal.wait_for_text(shown, timeout_s=20) - start)
+
+
+def children_of(pid: int) -> set[int]:
+    """Find all processes below one."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found |= {child} | children_of(child)
+    return found
+
+
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def soak(terminal: Terminal, seconds: float) -> tuple[list[tuple[float, int]], list[float], set[int]]:
+    """Go round the panes for so long; return MiB and descriptors after each round, milliseconds of keys, and all processes seen."""
+    pid, rounds, keys, seen = terminal.process.pid, list[tuple[float, int]](), list[float](), set[int]()
+    end, next_resize, turn = monotonic() + seconds, monotonic() + RESIZE_S, 0
+    while monotonic() < end:
+        for key, shown in ROUND:
+            took = press(terminal, key, shown)
+            if took is not None and rounds:  # the first round makes the panes
+                keys.append(took)
+            sleep(0.3)
+            if monotonic() > next_resize:
+                turn, next_resize = turn + 1, monotonic() + RESIZE_S
+                resize(terminal, *SIZES[turn % len(SIZES)])
+                sleep(0.5)
+        seen |= children_of(pid)
+        rounds.append((used_mib(pid), descriptors(pid)))
+    return rounds, keys, seen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hour", action="store_true", help="an hour instead of five minutes")
+    seconds = 3600 if parser.parse_args().hour else 300
+    with tempfile.TemporaryDirectory() as home, quiet():
+        environment = {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA", "STATE")}
+        for _ in range(2):  # to be compared
+            command = [*program(), "bench", "--iterations=200", *WORK]
+            subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=True)
+        with closing(Terminal([*program(), "--start", "--until-stopped", *WORK], environment)) as terminal:
+            terminal.wait_for_text("it/s")
+            rounds, keys, seen = soak(terminal, seconds)
+            pid = terminal.process.pid
+        left = [child for child in seen | {pid} if Path(f"/proc/{child}").exists()]
+    settled = rounds[max(1, len(rounds) // 5) :]  # by then caches are full
+    early, late = (statistics.median(mib for mib, _ in part) for part in (settled[: len(settled) // 3], settled[-len(settled) // 3 :]))
+    note = f"{len(keys)} keys, median {statistics.median(keys):.0f} ms"
+    finish(
+        [
+            Figure("growth of memory", late - early, 5, unit="MiB", note=f"{early:.0f} to {late:.0f} MiB in {len(rounds)} rounds"),
+            Figure("the slowest key", max(keys), 200, unit="ms", note=note),
+            Figure("descriptors more than after the first rounds", settled[-1][1] - settled[0][1], 0, note=f"{settled[-1][1]} at the end"),
+            Figure("processes left", len(left), 0, note=f"of {len(seen) + 1}"),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

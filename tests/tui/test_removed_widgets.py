@@ -1,0 +1,35 @@
+"""What the screen removes is freed: an hour of panes, dialogs and other sizes takes no more memory than a minute."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from textual._styles_cache import StylesCache
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from tests.tui.conftest import Open, Theatre
+
+
+def alive() -> tuple[int, int]:
+    """Count the widgets, and the drawn lines of widgets."""
+    gc.collect()
+    found = gc.get_objects()
+    return sum(isinstance(each, Widget) for each in found), sum(isinstance(each, StylesCache) for each in found)
+
+
+async def go_round(stage: Theatre) -> None:
+    """Open and close a dialog, and change the size: each draws other keys below."""
+    await stage.press("question_mark", "escape")
+    for size in ((100, 30), (120, 40)):
+        await stage.pilot.resize_terminal(*size)
+        await stage.settle()
+
+
+async def test_removed_widgets_are_freed(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(30)) as stage:
+        await go_round(stage)
+        before = alive()
+        await go_round(stage)
+        assert alive() == before
