@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.charts.spec import Axis, Band, Caption, ChartSpec, Curve, Level, RuleLine
-from heartbeat_tui.plotting import plain, render
+from heartbeat_tui.plotting import render
 
 LINE = Curve((0.0, 5.0, 10.0), (1.0, 10.0, 100.0), "steady", joined=True)
 SPEC = ChartSpec(
@@ -33,11 +33,24 @@ def styles_of(spec: ChartSpec, width: int = 60, height: int = 14) -> set[str]:
 
 def test_every_part_is_drawn_in_its_style() -> None:
     assert styles_of(SPEC) >= {"axis", "steady", "cold", "band", "caption", "series-0", "levels"}
-    text = plain(SPEC, 60, 14)
-    assert text.startswith("latency, ms\n● one run")
+    text = "\n".join("".join(text for text, _ in line) for line in render(SPEC, 60, 14))
+    assert text.startswith("● one run")
     for part in ("◆", "median 30", "100", "duty", "▁▁▁", "███"):
         assert part in text
     assert "\x1b" not in text
+
+
+def test_a_band_covers_its_range_and_neither_the_line_nor_a_caption() -> None:
+    x = tuple(float(at) for at in range(11))
+    band = Band(x, (2.0,) * 11, (60.0,) * 11, "band")
+    line, name = Curve(x, (10.0,) * 11, "steady", joined=True), Caption(10.0, 30.0, "p95 of all", "caption")
+    bare, drawn = (render(ChartSpec("", SPEC.x, SPEC.y, bands=bands, curves=(line,), captions=(name,)), 60, 14) for bands in ((), (band,)))
+    for style in ("steady", "caption"):
+        assert [[run for run in row if run[1] == style and run[0].strip()] for row in drawn] == [
+            [run for run in row if run[1] == style and run[0].strip()] for row in bare
+        ]
+    rows = [number for number, row in enumerate(drawn) if any(style == "band" for _, style in row)]
+    assert (rows[0], rows[-1]) == (1, 10)  # of twelve, from 60 to 2 on a scale from 100 to 1
 
 
 def test_a_line_rises_from_the_lower_left_to_the_upper_right() -> None:

@@ -46,12 +46,6 @@ def render(spec: ChartSpec, width: int, height: int) -> Lines:
     return tuple(lines)
 
 
-def plain(spec: ChartSpec, width: int, height: int) -> str:
-    """Return the chart as text without colours, its title first."""
-    lines = ("".join(text for text, _ in line).rstrip() for line in render(spec, width, height))
-    return "\n".join((spec.title, *lines)) + "\n"
-
-
 def drawn(spec: ChartSpec, width: int, height: int) -> tuple[str, dict[str, str]]:
     """Return plotext's string, and which style each of its colours stands for."""
     import plotext
