@@ -95,6 +95,7 @@ class QueuedStart:
     runtime_version: str
     state: str
     spot: bool = False
+    flex_start: bool = False
 
 
 @dataclass(frozen=True)

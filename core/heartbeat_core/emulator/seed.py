@@ -122,5 +122,7 @@ def add_queued(cloud: Cloud, project: EmulatedProject, start: QueuedStart) -> No
     body: Json = {"tpu": {"nodeSpec": [{"parent": parent, "nodeId": f"{start.id}-node", "node": node}]}}
     if start.spot:
         body["spot"] = {}  # an empty message: its presence is what counts
+    if start.flex_start:
+        body["provisioningModel"] = "FLEX_START"
     name = f"{parent}/queuedResources/{start.id}"
-    project.queued[name] = Queued(name, slice_, start.spot, body, start.state, cloud.stamp())
+    project.queued[name] = Queued(name, slice_, start.spot or start.flex_start, body, start.state, cloud.stamp())

@@ -35,6 +35,7 @@ def failing(check: str, blocked: list[str] | None = None) -> Expected:
 EXPECTED: dict[str, Expected] = {
     "ready": {}, "many": {}, "quota-unlimited": {}, "stockout": {},
     "running": {"unknown": ["quota.tpu-zone", "quota.tpu-region"]}, "unreachable-zone": {"unknown": ["quota.tpu-zone", "quota.tpu-region"]},
+    "flex-start": {},
     "compute-engine": {"unknown": ["quota.tpu-zone", "quota.tpu-region"]},
     "fresh": {
         "fail": ["api.iam", "api.compute", "api.tpu"], "warn": [name for name in ONLY_CHECKED if name != "api.serviceusage"],

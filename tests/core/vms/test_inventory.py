@@ -25,6 +25,7 @@ from heartbeat_core.vms.inventory import (
     states,
     transitions,
 )
+from heartbeat_core.vms.pricing import fetch_rates
 from heartbeat_core.vms.serialize import as_yaml, inventory_json
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -155,6 +156,14 @@ def test_queued_resources_that_cannot_be_listed_hide_no_node(opened: Any, befall
     assert seen.nodes
     assert seen.queued_problem is not None
     assert inventory_json(seen, None)["queued_problem"]
+
+
+def test_flex_start_in_an_ai_zone_is_shown_and_priced(opened: Any) -> None:
+    cloud = opened("flex-start")
+    seen, rates = cloud.look(), fetch_rates(cloud.session)
+    assert [(node.zone, node.provisioning) for node in seen.nodes] == [("us-south1-ai1b", "flex-start")]
+    assert inventory_json(seen, rates)["nodes"][0]["per_hour_usd"] == 1.0
+    assert cloud.create(zone="us-south1-ai1b", name="another").state == "READY"
 
 
 def test_vms_of_compute_engine_are_counted(opened: Any) -> None:
