@@ -41,7 +41,7 @@ def test_the_chips_of_all_hosts_are_shown_without_any_set_up(cluster: Any, xla_p
     assert not cluster.folder.exists()  # the reader came along with its order
 
 
-def test_a_python_that_is_not_there_is_told(cluster: Any) -> None:
+def test_a_python_that_is_not_there_is_reported(cluster: Any) -> None:
     done = cluster.command("chips", "--on", "vm", "--python", "/nonexistent/python", "--json")
     assert done.returncode == 3
     told = json.loads(done.stdout)
@@ -51,7 +51,7 @@ def test_a_python_that_is_not_there_is_told(cluster: Any) -> None:
 
 @pytest.mark.xla
 @pytest.mark.torch
-def test_a_run_on_a_host_is_told_of_the_chips_there(launcher: Callable[..., Any], small: Any, xla_python: str, metrics_port: int) -> None:
+def test_a_run_on_a_host_has_the_readings_of_the_chips_there(launcher: Callable[..., Any], small: Any, xla_python: str, metrics_port: int) -> None:
     there = launcher("vm", python=xla_python)
     there.settings = Settings(telemetry=TelemetrySettings(port=metrics_port))
     run = there.start(small(backend="xla", iterations=None))

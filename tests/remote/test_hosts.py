@@ -52,13 +52,13 @@ def test_one_host_is_asked_for_by_its_number(cluster: Any) -> None:
         cluster.destination("slice:2").hosts()
 
 
-def test_a_vm_that_is_not_there_is_told_with_those_that_are(cluster: Any) -> None:
+def test_a_vm_that_is_not_there_is_reported_with_those_that_are(cluster: Any) -> None:
     with pytest.raises(HeartbeatError, match="there is no TPU VM other") as raised:
         cluster.destination("other").hosts()
     assert "slice, vm" in raised.value.cause
 
 
-def test_a_host_that_is_not_set_up_is_told_from_one_that_cannot_be_reached(cluster: Any) -> None:
+def test_a_host_that_is_not_set_up_is_not_taken_for_one_that_cannot_be_reached(cluster: Any) -> None:
     with pytest.raises(HeartbeatError) as raised:
         cluster.destination("vm", python="").hosts()
     assert raised.value.title == "vm is not set up"

@@ -80,7 +80,7 @@ def test_a_lost_connection_ends_as_lost_keeps_what_came_and_leaves_no_worker(
     assert kept.cut_off
 
 
-def test_a_worker_that_dies_there_is_told_from_a_lost_connection(launcher: Any, endless: Any) -> None:
+def test_a_worker_that_dies_there_is_not_taken_for_a_lost_connection(launcher: Any, endless: Any) -> None:
     run = launcher("vm").start(endless)
     until(run, lambda: run.series.count > 3)
     assert run.series.started is not None

@@ -113,7 +113,7 @@ def test_a_command_that_leaves_the_question_open_has_failed(host: Host) -> None:
         follow(host, (step,))
 
 
-def test_a_connection_that_is_lost_is_told_from_a_step_that_failed(host: Host, cluster: Any) -> None:
+def test_a_connection_that_is_lost_is_not_taken_for_a_step_that_failed(host: Host, cluster: Any) -> None:
     step = InstallStep("long", "what takes long", commands=(("sh", "-c", "echo begun; sleep 600"),), problem="it failed")
     with pytest.raises(HeartbeatError, match="cannot be reached"):
         set_up(host, (step,), lambda line: cluster.sshds[0].cut() if line == "begun" else None, lambda _: None)

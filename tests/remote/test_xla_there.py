@@ -11,7 +11,7 @@ from heartbeat_core.remote.install import probe_device
 pytestmark = pytest.mark.xla
 
 
-def test_torch_xla_beats_over_ssh(launcher: Any, small: Any, xla_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_xla_runs_over_ssh(launcher: Any, small: Any, xla_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
     there = launcher("slice:1", python=xla_python)
     device = probe_device(there.destination.hosts()[0])
     assert device.usable, device

@@ -81,7 +81,7 @@ def test_every_product_asked_for_was_executed_and_is_right(reports: dict[str, Re
     assert reports[method].verdict.kind == "plausible"
 
 
-def test_the_first_beat_compiles_and_is_marked(runs: dict[str, Run]) -> None:
+def test_the_first_iteration_compiles_and_is_marked(runs: dict[str, Run]) -> None:
     series = runs["synchronized"].series
     assert series.compiles
     assert series.compiles[0][0] == 0
@@ -90,7 +90,7 @@ def test_the_first_beat_compiles_and_is_marked(runs: dict[str, Run]) -> None:
     assert series.compiles[-1][0] < 3  # and none after the warm-up
 
 
-def test_the_parts_of_a_beat_add_up_to_it(runs: dict[str, Run]) -> None:
+def test_the_parts_of_an_iteration_add_up_to_it(runs: dict[str, Run]) -> None:
     series = runs["synchronized"].series
     assert list(series.parts) == ["trace", "compile", "dispatch", "wait"]
     parts = [list(store.values()) for store in series.parts.values()]
@@ -196,7 +196,7 @@ def test_a_run_is_stopped_and_leaves_nothing(xla_python: str, begin: Any, small:
         os.kill(run.process.pid, 0)
 
 
-def test_a_profile_holds_the_hlo_of_one_beat_and_a_timeline(
+def test_a_profile_holds_the_hlo_of_one_iteration_and_a_timeline(
     xla_python: str, process_launcher: ProcessLauncher, small: Small, tmp_path: Path
 ) -> None:
     run = Run(small(backend="xla", warmup=3), process_launcher, place=LocalTarget(xla_python), profile=tmp_path)

@@ -94,7 +94,7 @@ def test_every_kind_of_record_is_tried() -> None:
 
 
 @given(st.binary())
-def test_any_bytes_are_a_record_or_told_apart_from_one(line: bytes) -> None:
+def test_any_bytes_are_a_record_or_distinguished_from_one(line: bytes) -> None:
     decode_or_refuse(line)
 
 

@@ -53,7 +53,7 @@ def test_the_phases_are_kept_apart() -> None:
     assert (series.boundary, series.count, series.last_ns) == (4, 8, 103)
 
 
-def test_a_beat_that_compiled_is_marked_and_left_out_of_the_figures() -> None:
+def test_an_iteration_that_compiled_is_marked_and_left_out_of_the_figures() -> None:
     series = Series()
     series.apply(samples("cold", 0, 9_000, compile=[8_000], wait=[10]))
     series.apply(samples("steady", 1, 100, 7_000, 101, compile=[0, 6_900, 0], wait=[60, 70, 61]))
@@ -169,7 +169,7 @@ def test_whatever_a_stream_holds_there_is_a_report_or_a_refusal(lines: list[byte
     series.chart(20)
 
 
-def test_an_environment_is_kept_as_told() -> None:
+def test_an_environment_is_kept_as_sent() -> None:
     series = Series()
     values: dict[str, Any] = {"device": "cpu", "threads": 1, "new": [1, {"a": None}]}
     series.apply(Environment(0, values))

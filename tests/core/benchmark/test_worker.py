@@ -144,11 +144,10 @@ def test_a_device_that_hangs_with_the_lock_is_timed_out(
     assert run.ending.remedy
 
 
-def test_a_worker_whose_parent_is_gone_before_it_could_tell_ends_itself() -> None:
+@linux
+def test_a_worker_whose_parent_has_ended_before_it_begins_ends_itself() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    if sys.platform != "linux":
-        pytest.skip("the kernel kills with the parent on Linux alone")
     _, done = tell(json.dumps({"plan": BenchmarkConfig().to_json(), "parent": gone.pid}).encode() + b"\n")
     assert done.returncode == -signal.SIGKILL
 

@@ -58,7 +58,7 @@ def test_faults_never_make_a_pass_of_what_is_missing(flaky_and_missing: Emulator
     assert found <= {"fail", "unknown"}
 
 
-def test_one_broken_api_is_unknown_and_the_rest_is_told() -> None:
+def test_one_broken_api_is_unknown_and_the_rest_is_checked() -> None:
     with start_emulator("broken-quotas") as started:
         readiness = check(started.url)
     open_ = {result.id: result for result in readiness.results if result.status not in ("pass", "not_applicable", "warn")}
@@ -67,7 +67,7 @@ def test_one_broken_api_is_unknown_and_the_rest_is_told() -> None:
     assert "500" in open_["quota.tpu-zone"].evidence[0].answered
 
 
-def test_one_silent_api_is_unknown_and_the_rest_is_told(tmp_path: Any) -> None:
+def test_one_silent_api_is_unknown_and_the_rest_is_checked(tmp_path: Any) -> None:
     file = tmp_path / "silent.toml"
     file.write_text('description = "silent"\nextends = "ready"\n[faults.latency_s]\ncloudquotas = 120\n', encoding="utf-8")
     with start_emulator(str(file)) as started:
@@ -81,7 +81,7 @@ def test_one_silent_api_is_unknown_and_the_rest_is_told(tmp_path: Any) -> None:
     assert readiness.ready is None
 
 
-def test_nobody_listening_is_unknown(unused_tcp_port: int) -> None:
+def test_an_endpoint_that_does_not_answer_is_unknown(unused_tcp_port: int) -> None:
     readiness = check(f"http://127.0.0.1:{unused_tcp_port}")
     assert {result.status for result in readiness.results} <= {"unknown", "not_applicable", "pass", "warn"}
     passed = {result.id for result in readiness.results if result.status == "pass"}

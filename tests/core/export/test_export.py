@@ -35,7 +35,7 @@ def test_csv_of_a_run_holds_every_sample_in_its_order(make: Make) -> None:
     assert [int(row["sample"]) for row in found] == list(range(41))
 
 
-def test_csv_keeps_the_parts_of_a_beat(index: Index, write: Write, records: Records) -> None:
+def test_csv_keeps_the_parts_of_an_iteration(index: Index, write: Write, records: Records) -> None:
     made = records()
     made[3] = Samples(3, "steady", 1, {"total": array("q", range(100, 140)), "wait": array("q", range(40))})
     found = rows(export(compare_for_export([[measure(index.find(str(write(made))), index.peak_cache)]]), "csv"))

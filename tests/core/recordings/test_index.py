@@ -86,7 +86,7 @@ def test_a_recording_broken_in_the_middle_keeps_what_came_before(index: Index, w
     assert "line 5" in entry.problem
 
 
-def test_a_newer_schema_and_a_newer_plan_are_told_apart(index: Index, write: Write, records: Records) -> None:
+def test_a_newer_schema_and_a_newer_plan_are_distinguished(index: Index, write: Write, records: Records) -> None:
     made = records()
     newer = write(encode(made[0]).replace(b'"schema":1', b'"schema":2'))
     plan = write(b"".join(map(encode, made)).replace(b'"warmup":1', b'"warmup":1,"fusion":true', 1))
@@ -131,7 +131,7 @@ def test_a_verdict_follows_the_peak_of_this_machine(index: Index, open_index: Op
     assert open_index().entries()[0].verdict == "suspicious"
 
 
-def test_an_id_is_the_end_of_the_name_as_long_as_nobody_shares_it(index: Index, write: Write) -> None:
+def test_an_id_is_the_end_of_the_name_as_long_as_no_other_run_shares_it(index: Index, write: Write) -> None:
     write(name="20261101T120000Z-cpu-synchronized-abcdef.jsonl")
     write(name="copied.jsonl")
     assert {entry.id for entry in index.entries()} == {"abcdef", "copied"}

@@ -52,7 +52,7 @@ def free_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-def test_without_a_tpu_it_says_so_and_asks_nobody(machine: Callable[..., Path]) -> None:
+def test_without_a_tpu_it_says_so_and_asks_no_port(machine: Callable[..., Path]) -> None:
     look = take_look(Reader(root=machine(chips=0)))
     assert look.state == "no tpu"
     assert look.answers == ()
@@ -75,7 +75,7 @@ def test_without_tpu_info_the_chips_and_their_holders_are_shown_all_the_same(mac
     assert [(holder.pid, holder.command, holder.held) for holder in look.holders] == [(77, "python train.py", "/dev/vfio/0")]
 
 
-def test_where_nobody_listens_there_is_no_workload_yet(
+def test_where_no_server_listens_there_is_no_workload_yet(
     machine: Callable[..., Path], free_port: int, fake_torch: Callable[..., None]
 ) -> None:
     fake_torch(tpu_info="", **{"tpu_info/metrics": CLIENT})
@@ -84,7 +84,7 @@ def test_where_nobody_listens_there_is_no_workload_yet(
     assert [answer.port for answer in look.answers] == [free_port]
 
 
-def test_the_ports_that_the_holder_was_told_are_asked(
+def test_the_ports_that_the_holder_was_given_are_asked(
     machine: Callable[..., Path], free_port: int, fake_torch: Callable[..., None]
 ) -> None:
     fake_torch(tpu_info="", **{"tpu_info/metrics": CLIENT})
@@ -94,7 +94,7 @@ def test_the_ports_that_the_holder_was_told_are_asked(
     assert [answer.port for answer in look.answers] == [free_port]
 
 
-def test_a_python_that_is_not_there_is_told() -> None:
+def test_a_python_that_is_not_there_is_reported() -> None:
     look = take_look(Reader("/nonexistent/python"))
     assert look.state == "broken"
     assert look.failure == "/nonexistent/python cannot be started: No such file or directory"
@@ -153,7 +153,7 @@ def test_it_looks_again_and_again_until_it_is_stopped(
     assert watched()
 
 
-def test_whoever_stops_listening_ends_the_reader(machine: Callable[..., Path], watch_process: Callable[[int], Callable[[], bool]]) -> None:
+def test_the_end_of_listening_ends_the_reader(machine: Callable[..., Path], watch_process: Callable[[int], Callable[[], bool]]) -> None:
     with watching(Reader(root=machine(chips=0))) as watcher:
         looks = watcher.readings()
         next(looks)
@@ -170,7 +170,7 @@ def test_a_watcher_stopped_before_it_began_starts_nothing(machine: Callable[...,
         assert watcher.process is None
 
 
-def test_a_reader_that_ends_in_the_middle_is_told_last(program: Callable[[str], str]) -> None:
+def test_a_reader_that_ends_in_the_middle_is_reported_last(program: Callable[[str], str]) -> None:
     line = '{"time": "", "tpus": [], "answers": []}'
     with watching(Reader(program(f"print({line!r})"))) as watcher:
         looks = list(watcher.readings())
@@ -203,13 +203,13 @@ def test_on_another_host_the_command_is_the_hosts(machine: Callable[..., Path]) 
     assert commands[0][0] == sys.executable
 
 
-def test_several_machines_are_looked_at_at_once_and_told_apart(machine: Callable[..., Path], program: Callable[[str], str]) -> None:
+def test_several_machines_are_looked_at_at_once_and_distinguished(machine: Callable[..., Path], program: Callable[[str], str]) -> None:
     readers = {"slice:0": Reader(root=machine(chips=4)), "slice:1": Reader(program("sys.exit(255)"))}
     found = dict(readings_of(readers))
     assert {name: look.state for name, look in found.items()} == {"slice:0": "no library", "slice:1": "broken"}
 
 
-def test_whoever_has_seen_enough_ends_all_the_readers(
+def test_the_end_of_looking_ends_all_the_readers(
     machine: Callable[..., Path], program: Callable[[str], str], watch_process: Callable[[int], Callable[[], bool]], tmp_path: Path
 ) -> None:
     fifo = tmp_path / "fifo"
