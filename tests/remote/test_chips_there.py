@@ -51,7 +51,9 @@ def test_a_python_that_is_not_there_is_reported(cluster: Any) -> None:
 
 @pytest.mark.xla
 @pytest.mark.torch
-def test_a_run_on_a_host_has_the_readings_of_the_chips_there(launcher: Callable[..., Any], small: Any, xla_python: str, metrics_port: int) -> None:
+def test_a_run_on_a_host_has_the_readings_of_the_chips_there(
+    launcher: Callable[..., Any], small: Any, xla_python: str, metrics_port: int
+) -> None:
     there = launcher("vm", python=xla_python)
     there.settings = Settings(telemetry=TelemetrySettings(port=metrics_port))
     run = there.start(small(backend="xla", iterations=None))
