@@ -131,7 +131,7 @@ def strange(draw: st.DrawFn) -> bytes:
         record = json.loads(line)
         for key in draw(st.lists(st.sampled_from(sorted(record)), max_size=2)):
             record[key] = draw(VALUES)
-        if isinstance(plan := record.get("plan"), dict) and draw(st.booleans()):
+        if isinstance(plan := record.get("plan"), dict) and plan and draw(st.booleans()):
             plan[draw(st.sampled_from(sorted(plan)))] = draw(VALUES)
         lines.append(draw(st.sampled_from((json.dumps(record).encode(), line.strip()))))
     text = b"\n".join(lines) + draw(st.sampled_from((b"\n", b"")))
