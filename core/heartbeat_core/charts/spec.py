@@ -181,9 +181,10 @@ def count_ticks(low: float, high: float, most: int) -> tuple[tuple[float, str], 
     return tuple((tick, f"{round(tick):,}") for tick in linear_ticks(low, high, most) if tick >= 1 and abs(tick - round(tick)) < 1e-6)
 
 
-def interval_curves(spans: Iterable[tuple[float, float, float]], style: str) -> tuple[Curve, ...]:
-    """Return an upright line for each (x, low, high)."""
-    return tuple(Curve((x, x), (low, high), style, joined=True) for x, low, high in spans if high > low)
+def interval_curves(spans: Iterable[tuple[float, float, float]], style: str, axis: Axis, rows: int) -> tuple[Curve, ...]:
+    """Return an upright line for each (x, low, high) that is longer than one of the rows of the axis: the marker covers others."""
+    row = (axis.place(axis.high) - axis.place(axis.low)) / max(1, rows)
+    return tuple(Curve((x, x), (low, high), style, joined=True) for x, low, high in spans if axis.place(high) - axis.place(low) > row)
 
 
 def fitting(labels: Sequence[tuple[float, str]], axis: Axis, width: int) -> tuple[tuple[float, str], ...]:

@@ -58,7 +58,7 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
         curves=(
             *((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()),
-            *intervals_of(curves, lambda point: point.config.workload.intensity, rate=True),
+            *intervals_of(curves, lambda point: point.config.workload.intensity, y, height - 2, rate=True),
             *point_curves(points),
         ),
         captions=knee_captions(at, len(knees), x, y),
@@ -94,7 +94,7 @@ def latency_sweep_chart(
         x,
         y,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
-        curves=(*below, *intervals_of(curves, lambda point: places.get(point.values[axis.name])), *point_curves(points)),
+        curves=(*below, *intervals_of(curves, lambda point: places.get(point.values[axis.name]), y, height - 2), *point_curves(points)),
         captions=knee_captions(at, len(knees), x, y),
         legend=legend_of(curves),
     )
@@ -141,7 +141,9 @@ def point_curves(points: Sequence[Sequence[tuple[float, float]]]) -> tuple[Curve
     )
 
 
-def intervals_of(curves: Sequence[SweepCurve], place: Callable[[SweepPoint], float | None], *, rate: bool = False) -> Iterator[Curve]:
+def intervals_of(
+    curves: Sequence[SweepCurve], place: Callable[[SweepPoint], float | None], axis: Axis, rows: int, *, rate: bool = False
+) -> Iterator[Curve]:
     """Return the 95 % interval of each point's median, or of its rate, in the colour of its curve."""
     for number, curve in enumerate(curves):
         spans: list[tuple[float, float, float]] = []
@@ -152,7 +154,7 @@ def intervals_of(curves: Sequence[SweepCurve], place: Callable[[SweepPoint], flo
             ends = found.median_low_ns, found.median_high_ns
             flops = point.report.flops_per_s * found.median_ns if rate and point.report and point.report.flops_per_s else 0.0
             spans.append((x, flops / ends[1], flops / ends[0]) if rate else (x, *ends))
-        yield from interval_curves(spans, curve_style(number))
+        yield from interval_curves(spans, curve_style(number), axis, rows)
 
 
 def knee_captions(at: Sequence[tuple[float, int]], of: int, x: Axis, y: Axis) -> tuple[Caption, ...]:

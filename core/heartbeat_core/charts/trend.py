@@ -40,7 +40,7 @@ def trend_chart(trend: Trend, width: int, height: int) -> ChartSpec | None:
         y,
         curves=(
             *levels,
-            *interval_curves([(place, *span) for place, span in zip(at, spans, strict=True)], "band"),
+            *interval_curves([(place, *span) for place, span in zip(at, spans, strict=True)], "band", y, height - 2),
             Curve(tuple(at[index] for index in plain), tuple(points[index].figures.ns for index in plain), "steady", marker="●"),
             *(
                 Curve((at[index],), (points[index].figures.ns,), "knee", marker="▲" if points[index].change == "slower" else "▼")
