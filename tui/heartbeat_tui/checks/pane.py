@@ -16,7 +16,7 @@ from heartbeat_tui.controller import CreateVm
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
-from heartbeat_tui.widgets.text import Lines, styled, styled_line
+from heartbeat_tui.widgets.text import Lines, SizedLines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
@@ -42,7 +42,8 @@ class ReadinessPane(ListPane):
     ReadinessPane.-failed ChecklistView, ReadinessPane.-failed #details { display: none; }
     ReadinessPane #halves { width: 100%; height: 1fr; }  /* 1fr would leave room for the margin of the head */
     ReadinessPane.-form #halves { display: none; }
-    ReadinessPane.-tall ReadinessHead { margin: 1 1; }
+    ReadinessPane #readiness-head { height: 2; margin: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ReadinessPane.-tall #readiness-head { margin: 1 1; }
     ReadinessPane.-narrow #checks-panel, ReadinessPane.-narrow #details { width: 1fr; }
     ReadinessPane.-narrow #details, ReadinessPane.-narrow.-details #checks-panel { display: none; }
     ReadinessPane.-narrow.-details #details { display: block; }
@@ -71,14 +72,14 @@ class ReadinessPane(ListPane):
         self.checklist: Checklist | None = None
         self.problem: HeartbeatError | None = None  # why there is no checklist
         self.folds: dict[str, Fold] = {}
-        self.head: ReadinessHead | None = None
+        self.head: SizedLines | None = None
         self.list: ChecklistView | None = None
         self.details: CheckDetails | None = None
         self.form: TargetForm | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then run the checks."""
-        head, checks, details = ReadinessHead(), ChecklistView(), CheckDetails()
+        head, checks, details = SizedLines(id="readiness-head"), ChecklistView(), CheckDetails()
         panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
         panel.border_title = "checks"
         with self.app.batch_update():
@@ -103,9 +104,10 @@ class ReadinessPane(ListPane):
         self.show_emulator(self.checklist.endpoint if self.checklist else None)
         if self.head is None or self.list is None:
             return
-        from heartbeat_tui.checks.text import problem_lines, rows_of
+        from heartbeat_tui.checks.text import head_lines, problem_lines, rows_of
 
-        self.head.show(self.checklist, failed=self.problem is not None)
+        checklist, failed = self.checklist, self.problem is not None
+        self.head.show(lambda width, _: [styled_line(line) for line in head_lines(checklist, width, failed=failed)])
         self.set_class(self.problem is not None, "-failed")
         if self.problem is not None:
             self.remove_class("-details")  # of a check that is no more
@@ -262,32 +264,6 @@ class ReadinessPane(ListPane):
         """Complete the form from what there is."""
         if self.form is not None:
             self.form.offer(project, zone, offers)
-
-
-class ReadinessHead(Lines):
-    """Two lines."""
-
-    DEFAULT_CSS = """
-    ReadinessHead { height: 2; margin: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    """
-    shown: Checklist | None = None
-    failed = False
-
-    def show(self, checklist: Checklist | None, *, failed: bool = False) -> None:
-        """Show how far the checks are; without any, that one is still looking around, or could not."""
-        self.shown, self.failed = checklist, failed
-        width = self.content_size.width
-        if not width:
-            return
-        from heartbeat_tui.checks.text import headline, justified, progress, who
-
-        tail = [(progress(checklist), "accent")] if checklist and progress(checklist) else []
-        first = justified(list(headline(checklist, failed=failed)), tail, width)
-        second = justified([(who(checklist), "quiet")], [], width) if checklist else ()
-        self.set_lines([styled_line(first), styled_line(second)])
-
-    def on_resize(self) -> None:
-        self.show(self.shown, failed=self.failed)
 
 
 class CheckDetails(Vertical):

@@ -220,6 +220,13 @@ def goal_of(target: Target | None) -> str:
     return f" for {target.accelerator_type.value} in {target.zone.value}, {PROVISIONING.get(model, model)}"
 
 
+def head_lines(checklist: Checklist | None, width: int, *, failed: bool) -> tuple[Line, Line]:
+    """Return how far the checks are, and for whom; without any, that they are being prepared, or could not be."""
+    doing = progress(checklist) if checklist else ""
+    first = justified(list(headline(checklist, failed=failed)), [(doing, "accent")] if doing else [], width)
+    return first, justified([(who(checklist), "quiet")], [], width) if checklist else ()
+
+
 def progress(checklist: Checklist) -> str:
     """Return what is in progress: "checking 3 …", "watching tpu, next check in 8 s"."""
     watch, asking = checklist.watch, len(checklist.asking)

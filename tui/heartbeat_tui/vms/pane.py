@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,11 +23,9 @@ from heartbeat_tui.vms.rows import is_changeable, job_rows, rows_of
 from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
-from heartbeat_tui.widgets.text import Lines, styled, styled_line
+from heartbeat_tui.widgets.text import Lines, SizedLines, styled_line
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
-
     from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.widgets.form import Form
 
@@ -53,9 +50,12 @@ class VmsPane(TablePane[VmRow]):
     VmsPane #vms-body { height: 1fr; }
     VmsPane.-narrow VmForm Input, VmsPane.-narrow VmForm Select { width: 24; }
     VmsPane.-low VmForm VerticalScroll { height: 1fr; }
-    VmsPane.-tall #vms-head { height: 3; padding: 1; }
     VmsPane.-tall #vms-notices { margin-bottom: 1; }
-    VmsPane.-tall VmLog { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
+    VmsPane #vms-head { height: 1; padding: 0 1; text-wrap: nowrap; }
+    VmsPane #vms-notices { height: auto; max-height: 8; padding: 0 1; }
+    VmsPane #vms-log { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    VmsPane.-tall #vms-head { height: 3; padding: 1; }
+    VmsPane.-tall #vms-log { height: 7; border-top: solid $rule; border-title-color: $text-muted; border-title-style: none; }
     """
     PANEL = "#vms-panel"
     MAY_BE_SOUGHT = "words of name, zone, type, state or label"
@@ -88,24 +88,23 @@ class VmsPane(TablePane[VmRow]):
         self.order: Order = PROBLEMS_FIRST
         self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
-        self.head: VmHead | None = None
-        self.notices: VmNotices | None = None
+        self.head: SizedLines | None = None
         self.list: VmList | None = None
-        self.log_panel: VmLog | None = None
+        self.log_panel: SizedLines | None = None
         self.form: VmForm | None = None
-        self.ticker: Timer | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        head, notices, rows, log = VmHead(self.now), VmNotices(), VmList(), VmLog()
+        head, notices, rows, log = SizedLines(id="vms-head"), Lines(id="vms-notices"), VmList(), SizedLines(id="vms-log")
+        log.border_title = "events"
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
             await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
             await self.mount_foot()
-            self.head, self.notices, self.list, self.log_panel = head, notices, rows, log
+            self.head, self.list, self.log_panel = head, rows, log
             rows.focus()
             self.draw()
-        self.ticker = self.set_interval(TICK_S, self.tick)
+        self.set_interval(TICK_S, self.tick)
         self.refresh_bindings()
         self.controller.look_now()
 
@@ -121,16 +120,19 @@ class VmsPane(TablePane[VmRow]):
     def draw(self) -> None:
         """Show the state in every widget that is mounted."""
         self.show_emulator(self.view.endpoint)
-        if self.list is None or self.head is None or self.log_panel is None or self.notices is None:
+        if self.list is None or self.head is None or self.log_panel is None:
             return
         known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
         self.marks &= frozenset(row.key for row in known)
         self.list.show(rows, dict.fromkeys(self.marks, "✓"), self.order)
         self.point_at_coming()
-        self.head.show(self.view, known, len(rows))
-        self.notices.show(self.view, known)
-        self.log_panel.show(self.view)
+        view, now, count = self.view, self.now(), len(rows)
+        self.head.show(lambda width, _: [styled_line(head_line(view, known, count, now, width))])
+        said = self.query_one("#vms-notices", Lines)
+        said.set_lines(found := [styled_line(line) for line in notices(view, known)])
+        said.display = bool(found)
+        self.log_panel.show(lambda _, height: [styled_line(line) for line in log_lines(view, height)])
         panel = self.query_one("#vms-panel")
         panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
         panel.border_subtitle = " · ".join(
@@ -304,74 +306,6 @@ class VmsPane(TablePane[VmRow]):
 
     async def on_lines_list_chosen(self) -> None:
         await self.controller.describe(self.pointed_key)
-
-
-class VmHead(Lines):
-    """How many there are, of when that is, and what they cost; of one line, so that its clock moves nothing else."""
-
-    DEFAULT_CSS = """
-    VmHead { height: 1; padding: 0 1; text-wrap: nowrap; }
-    """
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        super().__init__(id="vms-head")
-        self.now = now
-        self.view, self.count = InventoryView(), 0
-        self.rows: Sequence[VmRow] = ()
-
-    def show(self, view: InventoryView, rows: Sequence[VmRow], count: int) -> None:
-        """Show the state of these rows, ``count`` of which are in the list."""
-        self.view, self.rows, self.count = view, rows, count
-        self.draw()
-
-    def draw(self) -> None:
-        width = self.content_size.width
-        if width:
-            self.set_lines([styled_line(head_line(self.view, self.rows, self.count, self.now(), width))])
-
-    def on_resize(self) -> None:
-        self.draw()
-
-
-class VmNotices(Lines):
-    """What is wrong, or may be; hidden most of the time."""
-
-    DEFAULT_CSS = """
-    VmNotices { height: auto; max-height: 8; padding: 0 1; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__(id="vms-notices")
-
-    def show(self, view: InventoryView, rows: Sequence[VmRow]) -> None:
-        lines = [styled_line(line) for line in notices(view, rows)]
-        self.display = bool(lines)
-        self.set_lines(lines)
-
-
-class VmLog(Lines):
-    """The newest events."""
-
-    DEFAULT_CSS = """
-    VmLog { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__(id="vms-log")
-        self.view = InventoryView()
-        self.border_title = "events"
-
-    def show(self, view: InventoryView) -> None:
-        self.view = view
-        self.draw()
-
-    def draw(self) -> None:
-        height = self.content_size.height
-        if height:
-            self.set_lines([styled_line(line) for line in log_lines(self.view, height)] or [styled("", "quiet")])
-
-    def on_resize(self) -> None:
-        self.draw()
 
 
 class VmList(Table[VmRow]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from textual.content import Content
@@ -63,6 +63,24 @@ class Lines(Widget):
 
     def render(self) -> Content:
         return self.content
+
+
+class SizedLines(Lines):
+    """Lines that depend on the size: ``write`` returns them for so many cells and rows."""
+
+    write: Callable[[int, int], Iterable[Content]] | None = None
+
+    def show(self, write: Callable[[int, int], Iterable[Content]]) -> None:
+        self.write = write
+        self.draw()
+
+    def draw(self) -> None:
+        width, height = self.content_size
+        if self.write is not None and width and height:
+            self.set_lines(self.write(width, height))
+
+    def on_resize(self) -> None:
+        self.draw()
 
 
 def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[object]) -> None:
