@@ -80,8 +80,7 @@ class ExactSamples(OrderStatistics):
             self.values.partition(sorted(self._placed))  # all of them: partitioning anew may move those placed before
 
     def within(self, low: float, high: float) -> int:
-        # whole numbers, for floats would have it copy the samples; the float nearest to the longest sample is longer than that
-        least, most = min(LONGEST, max(0, math.ceil(low))), min(LONGEST, math.floor(high))
+        least, most = max(0, math.ceil(low)), min(LONGEST, math.floor(high))  # whole numbers: floats would have it copy the samples
         return self.n - int((self.values < least).sum()) - int((self.values > most).sum())
 
     def deviation(self, centre: int) -> int:

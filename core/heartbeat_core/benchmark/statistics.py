@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.effective_samples import effective_samples, interval_ranks
-from heartbeat_core.benchmark.samples import PRECISION, CountedSamples, OrderStatistics, SampleStore, as_array
+from heartbeat_core.benchmark.samples import LONGEST, PRECISION, CountedSamples, OrderStatistics, SampleStore, as_array
 from heartbeat_core.units import significant
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def least_for_quantile(q: float) -> int:
 
 def outliers(ordered: OrderStatistics, median: float) -> int:
     """Count samples more than 14.826 median absolute deviations from the median; the clock's step, 1 ns, is the least deviation."""
-    reach = OUTLYING * max(1, ordered.deviation(math.floor(median)))
+    centre = min(LONGEST, math.floor(median))  # the float nearest to the longest sample is longer than that
+    reach = OUTLYING * max(1, ordered.deviation(centre))
     return ordered.n - ordered.within(median - reach, median + reach)
 
 
