@@ -79,15 +79,14 @@ class SettingsForm(Form):
         except HeartbeatError as error:
             return Note(error.cause, "failed")
         kind = KEYS[row.key]
-        limits = f"{kind.range[0]:,} to {kind.range[1]:,}, " if kind.type is int else ""
-        default = f"{limits}default {text_of(row.default) or 'empty'}"
+        limits = f" · {kind.range[0]:,} to {kind.range[1]:,}" if kind.type is int else ""
         covered = row.source not in ("default", str(self.file))
         if text != self.before[name]:
             return (
                 Note(f"{row.source} overrides the file", "attention") if covered else Note(f"changed from {self.before[name] or 'empty'}")
             )
         where = "" if row.source == "default" else "from the file · " if row.source == str(self.file) else f"by {row.source} · "
-        return Note(f"{where}{row.about} · {default}")
+        return Note(f"{where}{row.about}{limits}" + (f" · default {text_of(row.default) or 'empty'}" if where else ""))
 
     def sentences(self) -> Sequence[Content]:
         number = len(self.changes)

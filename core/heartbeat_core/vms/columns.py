@@ -174,7 +174,7 @@ def service_account(row: VmRow) -> str | None:
 PROBLEMS_FIRST: Order = ("state", False)
 COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ColumnSpec(
-        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=12, worth=10,
+        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=14, worth=10,
         sort=lambda row: row.id, json=lambda row: row.id,
     ),
     ColumnSpec(
