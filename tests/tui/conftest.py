@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, ClassVar
 
 import pytest
-from tests.tui.rest import leave_out_frames, replace_idle_waits, settled
+from tests.tui.rest import leave_out_frames, parse_styles_once, replace_idle_waits, settled
 from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -111,6 +111,7 @@ def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _by_no_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for no idle processor, keep notifications until they are looked at, and draw only what is looked at."""
     replace_idle_waits(monkeypatch)
+    parse_styles_once(monkeypatch)
     if request.node.get_closest_marker("frames") is None:
         leave_out_frames(monkeypatch)
     monkeypatch.setattr(Notification, "time_left", NEVER_S)
