@@ -50,7 +50,7 @@ def trend_chart(trend: Trend, width: int, height: int) -> ChartSpec | None:
         captions=tuple(
             Caption(
                 at[index],
-                above(spans[index][1], y, height - 2),
+                beside(spans[index], y, height - 2, above=points[index].change == "slower"),
                 f"{'' if points[index].certain else '? '}{change(ratio.value)}",
                 "knee",
                 right=index > len(points) // 2,
@@ -61,7 +61,7 @@ def trend_chart(trend: Trend, width: int, height: int) -> ChartSpec | None:
     )
 
 
-def above(value: float, axis: Axis, rows: int) -> float:
-    """Return the value a row and a half above another."""
-    rise = 1.5 / rows
-    return value * (axis.high / axis.low) ** rise if axis.log else value + (axis.high - axis.low) * rise
+def beside(span: tuple[float, float], axis: Axis, rows: int, *, above: bool) -> float:
+    """Return the value a row and a half above an interval, or below it."""
+    rise = 1.5 / rows if above else -1.5 / rows
+    return span[above] * (axis.high / axis.low) ** rise if axis.log else span[above] + (axis.high - axis.low) * rise
