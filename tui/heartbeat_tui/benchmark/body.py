@@ -242,7 +242,7 @@ class RunBody(Container):
     .-low #worst { display: block; }
     .-low.-details #worst, .-low.-clocks #worst { display: none; }
     .-low.-details #right { display: block; width: 100%; height: 1fr; }
-    .-low.-details TimeParts { display: block; height: 5; }
+    .-low.-details #charts TimeParts.panel { display: block; height: 5; }
     .-low.-details #left { display: block; height: 9; width: 100%; }
     .-low.-details #left LatencyChart { display: none; }
     .-low.-details #charts #findings { display: block; }
