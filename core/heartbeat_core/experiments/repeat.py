@@ -144,7 +144,7 @@ class Repeated:
 
 
 class Repeat(Experiment):
-    """The course of a repeat: rounds, in each of which every candidate has one process, in an order of its own."""
+    """A repeat as it goes on: rounds, in each of which every candidate has one process, in an order of its own."""
 
     kind = "repeat"
 

@@ -128,7 +128,7 @@ class NoSweep(HeartbeatError):
 
 
 class Sweep(Experiment):
-    """The course of a sweep. ``exact``: every point has the config's own length; else one that takes about a second."""
+    """A sweep as it goes on. ``exact``: every point has the config's own length; else one that takes about a second."""
 
     kind = "sweep"
 

@@ -76,7 +76,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Carry out one run, both of the comparison, or a course of several; return the exit code."""
+    """Carry out one run, both of the comparison, or an experiment of several; return the exit code."""
     check_profile(args)
     launcher = make_launcher(args)
     try:
@@ -267,7 +267,7 @@ def refuse(args: argparse.Namespace, what: str, others: tuple[str, ...]) -> None
 
 
 PROCESSES = 5  # where only --vs is given
-NOT_AN_EXPERIMENT = ("stream", "compare_methods", "source", "profile")  # what a course cannot be
+NOT_AN_EXPERIMENT = ("stream", "compare_methods", "source", "profile")  # what an experiment cannot be
 
 
 def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
@@ -314,7 +314,7 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
 def follow(
     args: argparse.Namespace, experiment: Experiment, prepare: Callable[[BenchmarkConfig], BenchmarkConfig], launcher: Launcher
 ) -> bool:
-    """Run the course to its end, printing on stderr how far it is; return whether Ctrl-C cut it short."""
+    """Run the experiment to its end, printing on stderr how far it is; return whether Ctrl-C cut it short."""
     label_of(args)  # which may refuse it, before anything runs
 
     def begin(config: BenchmarkConfig, label: Label) -> Run:
