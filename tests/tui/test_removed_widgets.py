@@ -1,4 +1,4 @@
-"""What the screen removes is freed: an hour of panes, dialogs and other sizes takes no more memory than a minute."""
+"""What the screen removes is freed, however often panes, dialogs and sizes change."""
 
 from __future__ import annotations
 
