@@ -58,10 +58,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow the tests that start real ssh connections or torch_xla more time than the others."""
+    """Allow the tests that start real ssh connections, torch_xla or gcloud more time than the others."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here / "xla") or item.path.is_relative_to(here / "remote"):
+        if any(item.path.is_relative_to(here / slow) for slow in ("xla", "remote", "referee")):
             item.add_marker(pytest.mark.timeout(300))
 
 

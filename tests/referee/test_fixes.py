@@ -56,7 +56,6 @@ def filled(script: str) -> str:
     return "\n".join(line.removeprefix("#? ") if line.startswith(wanted) else line for line in script.splitlines())
 
 
-@pytest.mark.timeout(180)  # some ten commands of gcloud, one after the other
 def test_the_plan_of_a_fresh_project_runs_from_top_to_bottom_and_ends_ready(run: Callable[..., None]) -> None:
     with start_emulator("fresh", speed=SPEED) as emulator:
         for _ in range(ROUNDS):
