@@ -373,7 +373,10 @@ class TestWithTorch:
         assert kept["flops_per_s"] == measured["floor"]["roof"]["flops_per_s"] > 0
         assert measured["floor"]["roof"]["hard"] is False
         cached.write_text(json.dumps({key: {**kept, "flops_per_s": 1.0, "bytes_per_s": 1.0, "disturbed": ""}}))  # of a busy hour
-        later = json.loads(bench(*SMALL, "--json", "--no-save").stdout)
+        for _ in range(10):  # on a busy machine the order to measure again may come after the end of a run this short
+            later = json.loads(bench(*SMALL, "--json", "--no-save").stdout)
+            if later["floor"]["roof"]["flops_per_s"] > 1:
+                break
         assert json.loads(cached.read_text())[key]["flops_per_s"] == later["floor"]["roof"]["flops_per_s"] > 1e6
         assert "again after this run" in later["floor"]["roof"]["source"]
         assert later["verdict"]["kind"] == "plausible"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import codecs
 import io
-import json
 import re
 import signal
 import sys
@@ -56,6 +55,8 @@ def replace_unencodable(*streams: TextIO) -> None:
 
 def print_json(values: dict[str, Any], *, indent: int | None = 1) -> None:
     """Print the answer of a command as JSON; raise ValueError for NaN and infinity, which are none."""
+    import json  # not for --help
+
     print(json.dumps(values, allow_nan=False, indent=indent))
 
 
