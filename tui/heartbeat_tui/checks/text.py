@@ -30,7 +30,7 @@ STATUS_STYLES: dict[Status, str] = {
     "blocked": "quiet",
     "not_applicable": "quiet",
 }
-STATUS_WORDS: dict[Status, str] = {"not_applicable": "not applicable", "unknown": "could not tell"}
+STATUS_WORDS: dict[Status, str] = {"not_applicable": "not applicable"}
 SHORT_WORDS: dict[Status, str] = {"not_applicable": "n/a", "unknown": "unknown"}
 QUIET: tuple[Status, ...] = ("pass", "not_applicable", "blocked")  # nothing to do about these now
 OPEN: tuple[Status, ...] = ("fail", "unknown", "warn")
