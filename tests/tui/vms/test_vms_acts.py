@@ -9,8 +9,9 @@ import pytest
 from tests.waiting import until
 from textual.widgets import Input
 
+from heartbeat_core.checks.result import CheckReport, Result, Status
 from heartbeat_tui.controller import CreateVm
-from heartbeat_tui.vms.dialogs import JobScreen
+from heartbeat_tui.vms.dialogs import JobScreen, check_lines
 from heartbeat_tui.vms.text import log_lines
 
 if TYPE_CHECKING:
@@ -364,3 +365,18 @@ async def test_a_ready_project_leads_to_the_form(vms: Open) -> None:
         await stage.until(lambda: stage.pane.form is not None, "the form for a new TPU VM")
         await stage.settle()
         assert "a new TPU VM in project demo-project" in stage.words()
+
+
+@pytest.mark.parametrize(
+    ("quota", "network", "said"),
+    [
+        ("pass", "pass", "✓ The readiness checks pass."),
+        ("unknown", "pass", "✓ The readiness checks but those of the TPU quota pass."),
+        ("pass", "unknown", "? network: found"),
+        ("blocked", "blocked", "? network: found"),
+    ],
+)
+def test_the_question_says_that_checks_pass_only_where_all_do(quota: Status, network: Status, said: str) -> None:
+    results = [Result(name, "", "", status, "found", title=name) for name, status in (("quota.tpu-zone", quota), ("network", network))]
+    (first, _) = check_lines(CheckReport(tuple(results)))
+    assert first[0][0] == said

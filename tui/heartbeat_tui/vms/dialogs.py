@@ -395,11 +395,13 @@ def check_lines(checked: CheckReport | None) -> list[Line]:
     """Return the failures of the checks and what they could not tell, but of the TPU quotas, which have lines of their own."""
     results = [result for result in (checked.results if checked else ()) if result.id not in ("quota.tpu-zone", "quota.tpu-region")]
     lines: list[Line] = [((f"✗ {result.title}: {result.summary}", "failed"),) for result in results if result.status == "fail"]
-    lines += [((f"? {result.title}: {result.summary}", "attention"),) for result in results if result.status == "unknown"]
+    lines += [((f"? {result.title}: {result.summary}", "attention"),) for result in results if result.status in ("unknown", "blocked")]
     if len(lines) > MOST_CHECKS:
         lines[MOST_CHECKS:] = [((f"and {len(lines) - MOST_CHECKS} more: press 1 for Readiness", "quiet"),)]
-    if not lines:
-        lines = [(("✓ The readiness checks pass.", "ok") if checked else ("The readiness checks were not made.", "quiet"),)]
+    if not checked:
+        lines = [(("The readiness checks were not made.", "quiet"),)]
+    elif not lines:
+        lines = [((f"✓ The readiness checks {'' if checked.ready else 'but those of the TPU quota '}pass.", "ok"),)]
     return [*lines, ()]
 
 
