@@ -154,7 +154,7 @@ def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: Qu
     if use.doubts:
         return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
     if not limit.covers(need.amount, use.sure + use.maybe):
-        why = f"Up to {use.maybe} more may be in use by what is stopped, queued or reserved: {', '.join(use.by)}."
+        why = f"Used by {', '.join(use.by)}. Of these, what is stopped, queued or reserved may use up to {use.maybe} more."
         return unknown(f"could not tell: {line}", why, do.quota_page(context.words), link=LINK)
     return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
 
