@@ -58,11 +58,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow the tests that start real ssh connections, torch_xla or gcloud more time than the others."""
+    """Allow the tests that start real ssh connections, torch_xla or gcloud more time than the others, and begin with them."""
     here = Path(__file__).parent
-    for item in items:
-        if any(item.path.is_relative_to(here / slow) for slow in ("xla", "remote", "referee")):
-            item.add_marker(pytest.mark.timeout(300))
+    slow = {item for item in items if any(item.path.is_relative_to(here / folder) for folder in ("xla", "remote", "referee"))}
+    for item in slow:
+        item.add_marker(pytest.mark.timeout(300))
+    items.sort(key=lambda item: item not in slow)
 
 
 def leave_no_trace(patch: pytest.MonkeyPatch, home: Path) -> None:
