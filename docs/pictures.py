@@ -31,7 +31,7 @@ from heartbeat_tui.bootstrap import make_app
 FOLDER = Path(__file__).parent / "pictures"
 PATIENCE_S = 180.0
 MADE = ("--iterations", "40")
-SHELF = (  # the runs that the pictures of the Runs pane show, as ``bench`` makes them
+RECORDED = (  # the runs that the pictures of the Runs pane show, as ``bench`` makes them
     ("--name", "before the update", "--tag", "baseline", "--calibrate", *MADE),
     ("--dtype", "bfloat16", "--name", "half the bytes", *MADE),
     ("--threads", "1", "--tag", "one-core", "--iterations", "20"),
@@ -128,7 +128,7 @@ class Picture:
 
     act: Callable[[Scene], Awaitable[None]]
     options: Mapping[str, Any] = field(default_factory=dict)
-    shelf: bool = False
+    recorded: bool = False
     xla: bool = False
 
     @property
@@ -141,9 +141,9 @@ PICTURES = (
     Picture(clocks, xla=True),
     Picture(readiness, {"demo": "fresh"}),
     Picture(tpu_vms, {"demo": "running"}),
-    Picture(runs, shelf=True),
-    Picture(compare, shelf=True, xla=True),
-    Picture(sweep, shelf=True),
+    Picture(runs, recorded=True),
+    Picture(compare, recorded=True, xla=True),
+    Picture(sweep, recorded=True),
     Picture(tour, {"tour": True}),
     Picture(settings),
 )
@@ -161,7 +161,7 @@ def wanted() -> argparse.Namespace:
     return args
 
 
-def furnish(home: Path, found: Path | None) -> None:
+def prepare_home(home: Path, found: Path | None) -> None:
     """Point settings, caches and recordings into ``home``; torch_xla's environment, where there is one, is lent to it."""
     os.environ.update({f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")})
     if found is not None:
@@ -171,8 +171,8 @@ def furnish(home: Path, found: Path | None) -> None:
 
 
 def make_runs(*, xla: bool) -> None:
-    """Make the runs of the shelf, a process each."""
-    for arguments in (*SHELF, *([REHEARSAL] if xla else [])):
+    """Make the runs that are compared, a process each."""
+    for arguments in (*RECORDED, *([REHEARSAL] if xla else [])):
         print("  bench", *arguments, flush=True)
         subprocess.run([sys.executable, "-m", "heartbeat_tui", "bench", *arguments], check=True, capture_output=True)
 
@@ -187,11 +187,11 @@ async def take(picture: Picture, folder: Path, pilot: Pilot[object]) -> None:
     scene.app.exit()
 
 
-def develop(picture: Picture, args: argparse.Namespace) -> None:
+def make_picture(picture: Picture, args: argparse.Namespace) -> None:
     """Open the screen as a picture wants it, and take the picture."""
     print(picture.name, flush=True)
     width, height = map(int, args.size.split("x"))
-    environ = {"HEARTBEAT_BEAT_BACKEND": "xla"} if picture.xla and not picture.shelf else {}
+    environ = {"HEARTBEAT_BEAT_BACKEND": "xla"} if picture.xla and not picture.recorded else {}
     launcher = Launcher(load_settings(environ={**os.environ, **environ}))
     try:
         with make_app(launcher, launcher.config(), **picture.options) as app:
@@ -209,16 +209,16 @@ def main() -> int:
     found, left = XlaEnvironment().find(), []
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
-        furnish(Path(home), found)
-        furnished = False
-        for picture in sorted(chosen, key=lambda picture: picture.shelf):  # those that show no runs before there are some
+        prepare_home(Path(home), found)
+        made = False
+        for picture in sorted(chosen, key=lambda picture: picture.recorded):  # those that show no runs before there are some
             if picture.xla and found is None:
                 left.append(picture.name)
                 continue
-            if picture.shelf and not furnished:
+            if picture.recorded and not made:
                 make_runs(xla=found is not None)
-                furnished = True
-            develop(picture, args)
+                made = True
+            make_picture(picture, args)
     if left:
         print(f"Left as they are, for torch_xla is not here: {', '.join(left)}. heartbeat-tui backend install xla", file=sys.stderr)
     return 1 if left else 0
