@@ -52,6 +52,8 @@ class Cancellation:
         from concurrent.futures import CancelledError, Future
         from concurrent.futures import TimeoutError as OutOfTime  # until Python 3.11 another one than TimeoutError
 
+        if limit_s <= 0:
+            raise TimeoutError("no time is left")
         future: Future[T] = Future()
         with self.lock:
             if self.event.is_set():
@@ -59,7 +61,7 @@ class Cancellation:
             self.waiting.add(future)  # type: ignore[arg-type]  # it is only ever cancelled there
         threading.Thread(target=fulfil, args=(future, work), name="call", daemon=True).start()
         try:
-            return future.result(max(0.0, limit_s))
+            return future.result(limit_s)
         except CancelledError as error:
             raise Cancelled from error
         except OutOfTime as error:
