@@ -71,7 +71,7 @@ def policy_of(roles: Mapping[str, tuple[str, ...]]) -> EmulatedPolicy:
 
 
 def add_agent(project: EmulatedProject, kind: str) -> None:
-    """Give a TPU service agent its role, as the first TPU VM does; an agent made on request has none."""
+    """Grant a TPU service agent its role, as the first TPU VM does; an agent made on request has none."""
     project.policy.grant(AGENTS[kind], f"serviceAccount:{agent_email(project, kind)}")
 
 
