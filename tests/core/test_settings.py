@@ -46,7 +46,7 @@ SOME_SETTINGS = st.fixed_dictionaries({}, optional={name: values_of(key) for nam
 
 
 @given(SOME_SETTINGS, SOME_SETTINGS, SOME_SETTINGS)
-def test_flags_beat_the_environment_beats_the_file_beats_the_defaults(
+def test_flags_come_before_the_environment_the_file_and_the_defaults(
     filed: dict[str, object], set_outside: dict[str, object], flags: dict[str, object]
 ) -> None:
     environ = {variable: str(set_outside[key]) for variable, key in VARIABLES.items() if key in set_outside}

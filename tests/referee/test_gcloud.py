@@ -31,7 +31,7 @@ def test_what_cannot_be_created_is_refused_as_people_have_seen_it(gcloud: Any) -
     assert "the accelerator v5litepod-1 was not found in zone us-central1-b" in said
 
 
-def test_a_stockout_is_told_by_the_operation(gcloud_for: Any) -> None:
+def test_a_stockout_is_reported_by_the_operation(gcloud_for: Any) -> None:
     with start_emulator("stockout", speed=1000.0) as emulator:
         said = gcloud_for(emulator).refused(f"{NODE} create llm-tpu-vm {SPEC}")
     assert '"code": 8' in said

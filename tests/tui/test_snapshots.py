@@ -30,8 +30,8 @@ def both(run: FakeRun) -> FakeRun:
         pytest.param(live, "space", (80, 24), "", id="live-80x24"),
         pytest.param(live, "space", (120, 40), "", id="live-120x40"),
         pytest.param(live, "space", (160, 50), "heartbeat-light", id="live-160x50-light"),
-        pytest.param(both, "m", (120, 40), "", id="both-clocks"),
-        pytest.param(live, "e", (80, 24), "", id="plan-80x24"),
+        pytest.param(both, "m", (120, 40), "", id="methods"),
+        pytest.param(live, "e", (80, 24), "", id="config-80x24"),
         pytest.param(live, "space question_mark", (120, 40), "", id="help"),
     ],
 )

@@ -119,7 +119,7 @@ def test_ctrl_c_asks_and_then_leaves_no_worker_behind(beating: Terminal, watch_p
 
 
 @pytest.mark.torch
-def test_a_killed_worker_is_told_and_the_screen_goes_on(beating: Terminal) -> None:
+def test_a_killed_worker_is_reported_and_the_screen_goes_on(beating: Terminal) -> None:
     beating.type(b"")
     os.kill(beating.worker(), signal.SIGKILL)
     beating.read_until(rb"ended the worker")

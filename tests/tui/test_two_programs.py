@@ -77,7 +77,7 @@ def test_a_project_creates_a_tpu_vm_of_one_name_once() -> None:
         assert len(run_program("vms", "list", "--json", *where, env={**os.environ, **environ}).stdout.split('"tpu-a"')) == 2
 
 
-def test_the_second_program_on_a_chip_is_told_who_holds_it(fake_worker: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_second_program_on_a_chip_says_which_process_holds_it(fake_worker: Callable[[str], str], tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("reads /proc")
     chip = tmp_path / "chip"

@@ -209,7 +209,7 @@ def test_a_server_that_comes_and_goes_is_followed(xla_python: str, serve: Callab
     assert states[-1] == "idle"
 
 
-def test_a_run_goes_on_when_the_server_dies_and_keeps_what_was_told(
+def test_a_run_goes_on_when_the_server_dies_and_keeps_its_readings(
     xla_python: str, serve: Callable[..., Server], begin: Any, small: Callable[..., BenchmarkConfig], tmp_path: Path
 ) -> None:
     plan, server = small(backend="xla", iterations=None), serve()

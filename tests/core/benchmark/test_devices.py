@@ -81,7 +81,7 @@ def test_a_device_that_hangs_is_given_up_with_all_it_started(
     assert watched()
 
 
-def test_a_tpu_asked_for_and_not_there_is_told_at_once(fake_torch: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tpu_asked_for_and_missing_is_reported_at_once(fake_torch: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     fake_torch(torch="raise AssertionError('torch was imported')")
     monkeypatch.setenv("PJRT_DEVICE", "TPU")
     device = probe_device("xla", sys.executable, LONG_S)

@@ -33,7 +33,7 @@ def test_figures_are_the_last_reading_the_most_memory_and_the_median_duty_cycle(
     assert (device.duty_percent, device.median_duty_percent) == (80.0, 80.0)
 
 
-def test_a_chip_at_rest_before_and_after_the_beats_lowers_no_median() -> None:
+def test_a_chip_at_rest_before_and_after_the_iterations_lowers_no_median() -> None:
     gauges = Gauges()
     gauges.take(told(reading(0.0, 30 * GIB)), 0, beating=False)
     gauges.take(told(reading(90.0)), 10, beating=True)
@@ -45,7 +45,7 @@ def test_a_chip_at_rest_before_and_after_the_beats_lowers_no_median() -> None:
     assert gauges.columns() == (DutyColumn(0, 9, 90.0),)
 
 
-def test_what_was_not_told_is_a_gap_and_no_zero() -> None:
+def test_a_missing_reading_is_a_gap_and_no_zero() -> None:
     gauges = Gauges()
     for samples, duty in ((10, 50.0), (20, None), (30, 60.0)):
         gauges.take(told(reading(duty, None)), samples, beating=True)

@@ -33,7 +33,7 @@ def test_a_compute_engine_vm_without_a_tpu_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("subsystem", "name"), [("0x004e", "v2"), ("0x004f", "v3"), ("0x1234", None)])
-def test_v2_and_v3_are_told_apart_or_not_at_all(tmp_path: Path, subsystem: str, name: str | None) -> None:
+def test_v2_and_v3_are_distinguished_or_unnamed(tmp_path: Path, subsystem: str, name: str | None) -> None:
     plug(tmp_path, "0000:00:04.0", "0x1ae0", "0x0027", subsystem)
     (tpu,) = scan_tpus(tmp_path)
     assert (tpu.chip and tpu.chip.name) == name

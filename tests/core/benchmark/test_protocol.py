@@ -99,7 +99,7 @@ def test_any_bytes_are_a_record_or_distinguished_from_one(line: bytes) -> None:
 
 
 @given(every_record, st.data())
-def test_a_damaged_line_is_a_record_or_told_apart_from_one(record: Record, data: st.DataObject) -> None:
+def test_a_damaged_line_is_a_record_or_reported_as_none(record: Record, data: st.DataObject) -> None:
     line = bytearray(encode(record))
     for _ in range(data.draw(st.integers(1, 3))):
         line[data.draw(st.integers(0, len(line) - 1))] = data.draw(st.integers(0, 255))

@@ -41,7 +41,7 @@ def test_rows_become_columns_in_their_order() -> None:
     assert {name: list(column) for name, column in samples.columns.items()} == {"total": [30, 31], "trace": [10, 11], "wait": [20, 20]}
 
 
-def test_nothing_taken_is_nothing_told() -> None:
+def test_no_iteration_makes_no_record() -> None:
     told = ChipReport()
     recorder = told.recorder()
     recorder.begin("warm-up")

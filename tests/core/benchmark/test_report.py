@@ -223,7 +223,7 @@ def json_of(plan: BenchmarkConfig, *records: Record, **more: Any) -> dict[str, A
     return made
 
 
-def test_the_json_of_a_run_that_never_beat_is_whole() -> None:
+def test_the_json_of_a_run_without_iterations_is_complete() -> None:
     made = json_of(BenchmarkConfig(), ending=RunOutcome("unavailable", "no device", "because", "buy one"))
     assert made["schema"] == 1
     assert made["samples_ns"] == {"cold": [], "warmup": [], "steady": []}

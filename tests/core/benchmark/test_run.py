@@ -95,7 +95,7 @@ ENDS: list[tuple[str, str, int, str]] = [
 
 
 @pytest.mark.parametrize(("body", "kind", "exit_code", "mentions"), ENDS)
-def test_every_end_is_told_apart_and_what_came_stays(
+def test_every_end_has_its_reason_and_keeps_what_came(
     fake_run: Callable[..., Run], body: str, kind: str, exit_code: int, mentions: str
 ) -> None:
     run = fake_run(body)
@@ -174,7 +174,7 @@ def test_a_script_that_starts_the_real_worker_takes_it_along(
     assert watched()
 
 
-def test_the_kernels_kill_for_memory_is_told_from_any_other(fake_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernels_kill_for_memory_differs_from_any_other(fake_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter((3, 4))
     monkeypatch.setattr(place, "kernel_oom_kills", lambda: next(counts))
     run = fake_run("start(); beat(0, 5); die(signal.SIGKILL)")

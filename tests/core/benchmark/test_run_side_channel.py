@@ -57,7 +57,7 @@ def wait_for(run: Any, so: Callable[[Any], bool]) -> None:
         assert run.changed.wait_for(lambda: so(run.series), LONG_S)
 
 
-def test_what_is_told_is_merged_recorded_and_played_again(
+def test_readings_are_merged_recorded_and_replayed(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str], tmp_path: Path
 ) -> None:
     plan, chip_monitor = small(backend="xla"), Teller()
@@ -86,7 +86,7 @@ def test_what_is_told_is_merged_recorded_and_played_again(
     assert again.chart(100).duty == run.chart(100).duty != ()
 
 
-def test_a_problem_is_told_once_and_readings_go_on_after_it(
+def test_a_problem_is_reported_once_and_readings_go_on_after_it(
     begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
 ) -> None:
     chip_monitor = Teller()
@@ -111,9 +111,7 @@ def test_a_problem_is_told_once_and_readings_go_on_after_it(
     assert run.ending.kind == "done"
 
 
-def test_where_there_is_nothing_to_see_nobody_looks(
-    begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]
-) -> None:
+def test_without_a_chip_there_is_no_reader(begin: Any, small: Callable[..., BenchmarkConfig], fake_worker: Callable[[str], str]) -> None:
     chip_monitor = Teller(concerned=False)
     chip_monitor.put((HALF, None))
     run = begin(small(), python=fake_worker(WORKER), chip_monitor=chip_monitor)

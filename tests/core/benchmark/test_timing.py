@@ -147,7 +147,7 @@ def test_the_phases_hold_what_was_asked_for(warmup: int, iterations: int, phases
     assert backend.asked["iterations"] == sum(phases.values())
 
 
-def test_every_part_of_an_iteration_is_told_and_a_compilation_marked() -> None:
+def test_every_part_of_an_iteration_is_recorded_and_a_compilation_marked() -> None:
     backend = Lazy()
     backend.compile_next = 7_000
     told = ChipReport(backend, BenchmarkConfig(warmup=1, iterations=2))

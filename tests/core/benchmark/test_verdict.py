@@ -140,7 +140,7 @@ def test_data_that_stays_in_the_caches_is_not_held_against_the_memory() -> None:
     assert verdict(large.ns / 1.47, large, proof=HELD).kind == "suspicious"
 
 
-def test_beating_the_peak_casts_doubt() -> None:
+def test_a_rate_above_the_peak_is_suspicious() -> None:
     found = verdict(peaks().ns / 1.12, peaks(), proof=HELD)
     reason = "12 % faster than the peak measured on this machine on 2026-11-22"
     assert found == Verdict("suspicious", reason)

@@ -249,7 +249,7 @@ class TestWithTorch:
         names = ("import", "device", "allocate", "transfer", "reference", "proof")
         assert steps == [(name, begun) for name in names for begun in (True, False)]
 
-    def test_it_says_where_it_runs_before_the_first_beat(self, told: list[Record]) -> None:
+    def test_it_says_where_it_runs_before_the_first_iteration(self, told: list[Record]) -> None:
         kinds = [type(record) for record in told]
         assert kinds.index(Environment) < kinds.index(Samples) < kinds.index(Proof)
         (environment,) = [record.values for record in told if isinstance(record, Environment)]
@@ -281,7 +281,7 @@ class TestWithTorch:
         assert any(isinstance(record, Proof) and record.passed for record in rest)
 
     @linux
-    def test_it_dies_with_its_parent_while_it_beats(self, watch_process: Watch) -> None:
+    def test_it_dies_with_its_parent_during_a_run(self, watch_process: Watch) -> None:
         script = """
 import sys
 from heartbeat_core.benchmark.config import BenchmarkConfig

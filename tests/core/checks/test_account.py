@@ -90,7 +90,7 @@ def statuses(found: dict[str, Result]) -> list[str]:
         ),
     ],
 )
-def test_the_account_is_told(asked: Any, changes: dict[str, Any], expected: list[str]) -> None:
+def test_the_account_is_shown(asked: Any, changes: dict[str, Any], expected: list[str]) -> None:
     assert statuses(asked(**changes)) == expected
 
 
@@ -113,7 +113,7 @@ def test_on_a_vm_the_one_tested_is_its_service_account_and_that_is_said(asked: A
     assert "may do" in found["account.adc"].why
 
 
-def test_a_credentials_file_that_cannot_be_read_is_not_mended_by_logging_in(world: Any) -> None:
+def test_a_credentials_file_that_cannot_be_read_is_not_fixed_by_logging_in(world: Any) -> None:
     def broken() -> CloudSession:
         raise CloudError("no credentials", "/home/ada/key.json (from GOOGLE_APPLICATION_CREDENTIALS) cannot be read: no such file")
 

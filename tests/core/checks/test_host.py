@@ -114,7 +114,7 @@ def test_a_vm_without_its_chip_fails_and_one_with_another_warns(look: Any) -> No
     assert look(V6E, metadata=replace(VM, accelerator_type="v5litepod-1"))["host.chips"].status == "warn"
 
 
-def test_scopes_that_nobody_tells_are_unknown(look: Any) -> None:
+def test_scopes_without_an_answer_are_unknown(look: Any) -> None:
     assert look(V6E)["host.scopes"].status == "unknown"
     assert look(V6E, metadata=replace(VM, scopes=None))["host.scopes"].status == "unknown"
 

@@ -121,5 +121,5 @@ def test_home_and_temporary_paths_are_replaced_whole() -> None:
     ]  # fmt: skip
 
 
-def test_a_users_folder_is_not_told() -> None:
+def test_a_users_folder_is_redacted() -> None:
     assert Redactor().apply(["/home/grace/.config/gcloud", "/Users/grace/x"]) == ["/home/[user 1]/.config/gcloud", "/Users/[user 1]/x"]

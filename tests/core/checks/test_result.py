@@ -38,7 +38,7 @@ def test_ready_is_said_only_where_nothing_failed_and_nothing_is_open(statuses: l
         (("blocked",), None, "could not tell"),
     ],
 )
-def test_the_next_step_is_the_first_failure_else_what_could_not_be_told(
+def test_the_next_step_is_the_first_failure_else_the_first_unknown(
     statuses: tuple[Status, ...], following: str | None, headline: str
 ) -> None:
     readiness = of(*statuses)

@@ -102,7 +102,7 @@ def test_answers_stream_in_while_others_are_awaited(world: Any) -> None:
     assert came == ["a.quick", "a.slow"]
 
 
-def test_a_check_that_takes_too_long_is_unknown_and_holds_up_nobody(run: Any) -> None:
+def test_a_check_that_takes_too_long_is_unknown_and_delays_no_other(run: Any) -> None:
     never = threading.Event()
     readiness = run(
         check("a.hangs", lambda _: passed("late") if never.wait(PATIENCE_S) else failed("never"), limit_s=0.02),
@@ -160,7 +160,7 @@ def test_a_refusal_is_unknown_where_that_check_has_passed(run: Any) -> None:
     assert statuses(run(check("quota.a", raises(disabled("tpu"))))) == {"quota.a": "unknown"}  # or where there is none
 
 
-def test_the_check_a_refusal_points_to_is_asked_though_nobody_named_it(run: Any) -> None:
+def test_the_check_a_refusal_points_to_is_asked_without_being_named(run: Any) -> None:
     checks = [check("quota.a", raises(disabled("tpu"))), check("api.tpu", says(failed("off")), "account.a"), check("account.a")]
     assert statuses(run(*checks, names=["quota"])) == {"quota.a": "blocked", "api.tpu": "fail", "account.a": "pass"}
 

@@ -118,7 +118,7 @@ def assert_expected(readiness: CheckReport, expected: Expected) -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_scenario_is_told_exactly(name: str, asked: Callable[..., CheckReport]) -> None:
+def test_each_scenario_fails_exactly_its_checks(name: str, asked: Callable[..., CheckReport]) -> None:
     expected = EXPECTED[name]
     named = {check for ids in expected.values() for check in ids}
     unchosen = [check for check in UNCHOSEN if check not in named]

@@ -96,7 +96,7 @@ def test_all_that_is_ready_is_read(cloud: Cloud) -> None:
     assert tpu.list_nodes(session, P).nodes == ()
 
 
-def test_limits_are_told_apart(cloud: Cloud) -> None:
+def test_each_kind_of_limit_is_read(cloud: Cloud) -> None:
     kinds = {}
     for scenario in ("quota-zone-zero", "quota-unlimited", "quota-unset", "ready"):
         quota = quotas.get_quota(cloud(scenario), P, quotas.TPU, V6E)

@@ -76,7 +76,7 @@ def test_a_project_is_read(server: Any, session: CloudSession, answer: Any) -> N
 
 
 @pytest.mark.parametrize(("project", "path"), [("a/../b", "a%2F..%2Fb"), ("..", "%2E%2E"), ("a?b#c", "a%3Fb%23c"), ("é", "%C3%A9")])
-def test_nobodys_project_is_another_path(server: Any, session: CloudSession, project: str, path: str) -> None:
+def test_a_project_id_is_quoted_in_its_path(server: Any, session: CloudSession, project: str, path: str) -> None:
     projects.get_project(session, project)
     assert server.asked[0].path in (f"/v3/projects/{path}", f"/v3/projects/{path.replace('%2E', '.')}")
 

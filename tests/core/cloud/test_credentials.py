@@ -227,7 +227,7 @@ def test_a_vm_acts_as_its_service_account(server: Any, answer: Any, tmp_path: Pa
     assert done.stdout.splitlines() == [f"{email} metadata server llm", f"Bearer {ACCESS} serviceAccount:{email}"]
 
 
-def test_nobody_is_found_where_there_is_nothing(tmp_path: Path, free_port: int) -> None:
+def test_no_account_is_found_without_credentials(tmp_path: Path, free_port: int) -> None:
     with pytest.raises(CloudError, match="were not found") as caught:
         find_login({"CLOUDSDK_CONFIG": str(tmp_path), "GCE_METADATA_HOST": f"127.0.0.1:{free_port}"})
     assert caught.value.kind == "no credentials"
@@ -254,7 +254,7 @@ def test_a_missing_file_is_explained(tmp_path: Path) -> None:
         find_login({"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "nothing.json")})
 
 
-def test_nothing_secret_is_told(google: Any, answer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_secret_is_logged(google: Any, answer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     google.say(answering(answer, status=500, body={"error": {"message": f"what is {ACCESS}? Bearer {ACCESS}"}}))
     session = open_as_user(tmp_path)
@@ -299,7 +299,7 @@ def test_the_name_in_an_id_token_is_read() -> None:
     assert email_of(id_token([])) is None
 
 
-def test_a_refresh_nobody_waits_for_delays_no_one(google: Any, answer: Any, tmp_path: Path) -> None:
+def test_a_refresh_in_the_background_delays_no_call(google: Any, answer: Any, tmp_path: Path) -> None:
     google.say(answer(hold=True))
     session = open_as_user(tmp_path).child_session(seconds=3600)
     met: list[str] = []

@@ -82,7 +82,7 @@ def test_a_name_that_is_none_falls_back_to_the_default(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     "content", [b"project = x\n", b"\xff\xfe", b"[core\n", b"[core]\nproject = 1\nproject = 2\n", b"[core]\nproject = %(x)s\n", b"\0"]
 )
-def test_a_broken_file_is_told_of(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path, content: bytes) -> None:
     write(tmp_path, "default", content)
     config = read(tmp_path, CLOUDSDK_CORE_PROJECT="set")
     assert "config_default cannot be read" in config.problem

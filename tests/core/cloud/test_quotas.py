@@ -78,7 +78,7 @@ def test_a_value_left_out_is_0(details: object, limit: Limit) -> None:
     assert quota_of({"dimensionsInfos": [row], "dimensions": ["zone"]}).limit("z") == limit
 
 
-def test_room_is_told() -> None:
+def test_a_limit_covers_what_is_left_of_it() -> None:
     assert Limit("unlimited").covers(10**9) is True
     assert Limit("unset").covers(1) is None
     assert Limit("unreadable").covers(0) is None
@@ -203,7 +203,7 @@ def test_a_type_is_read_from_its_topology(kind: str | None, topology: str | None
     assert type_of_config(kind, topology) == name
 
 
-def test_doubts_are_told() -> None:
+def test_doubts_are_reported() -> None:
     found = use(node("a", "v9-4"), node("b", None), unreachable=("us-west1-c",))
     assert found.sure == 0
     assert found.doubts == ("us-west1-c did not answer", "a is of an unknown type, v9-4", "b is of an unknown type, which is not said")

@@ -102,7 +102,7 @@ def test_a_hung_call_is_cancelled_at_once(server: Any, session: CloudSession, an
     assert (narrow.calls[0].path, narrow.calls[0].outcome) == (f"/v2/{NODE}n", "cancelled")
 
 
-def test_a_silent_server_and_a_dead_port_are_told_apart(server: Any, answer: Any, free_port: int) -> None:
+def test_a_silent_server_and_a_dead_port_differ(server: Any, answer: Any, free_port: int) -> None:
     server.say(answer(hold=True))
     from heartbeat_core.cloud.session import open_session
 

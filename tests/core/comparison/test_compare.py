@@ -65,7 +65,7 @@ def test_one_process_on_each_side_claims_no_small_difference_and_shows_it(make: 
     assert "10 % more time than a" in found.sentence
 
 
-def test_devices_far_apart_are_told_apart_even_where_a_run_has_no_interval(make: Make) -> None:
+def test_devices_far_apart_differ_even_where_a_run_has_no_interval(make: Make) -> None:
     """A run that stays in one of two modes has no interval, and yet it is not as fast as a TPU."""
     modes = [round(1e8 * (1.2 if i // 40 % 2 else 1) * (1 + 0.001 * (i % 7))) for i in range(200)]
     found = compare([make("cpu", modes)], [make("tpu", steady(2e5))])
@@ -320,7 +320,7 @@ def test_the_plans_of_a_group_have_the_names_that_bench_gives_them(
     assert titles_of(made) == tuple(names)
 
 
-def test_two_folders_of_runs_are_told_apart_by_name(make: Make, tmp_path: Path, index: Index) -> None:
+def test_two_folders_of_runs_are_distinguished_by_name(make: Make, tmp_path: Path, index: Index) -> None:
     sides = []
     for name in ("baseline", "candidate"):
         (tmp_path / name).mkdir()

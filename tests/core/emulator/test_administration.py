@@ -22,7 +22,7 @@ def test_a_project_answers_to_both_versions_by_id_and_number(ready: Any) -> None
     assert ready.get("/v3/projects:search?query=id:other") == {}
 
 
-def test_whoever_creates_a_project_owns_it(opened: Any) -> None:
+def test_the_creator_of_a_project_owns_it(opened: Any) -> None:
     client = opened("no-project")
     operation = client.post("/v1/projects", {"projectId": "new-project", "name": "New"})
     assert "done" not in operation

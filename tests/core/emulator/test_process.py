@@ -45,7 +45,7 @@ def test_a_port_out_of_range_is_refused() -> None:
         bind(70000)
 
 
-def test_it_ends_with_whoever_started_it() -> None:
+def test_it_ends_with_the_process_that_started_it() -> None:
     script = (
         "import os, signal\nfrom heartbeat_core.emulator.process import start_emulator\n"
         "emulator = start_emulator()\nprint(emulator.url, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
@@ -63,7 +63,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_its_chatter_stays_off_the_terminal_and_its_last_words_are_told(
+def test_its_log_stays_off_the_terminal_and_its_last_lines_are_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     python = tmp_path / "python"

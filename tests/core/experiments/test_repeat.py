@@ -58,7 +58,7 @@ def test_a_single_process_has_no_interval() -> None:
     assert candidate(1000).between is None
 
 
-def test_both_levels_of_spread_are_told_apart() -> None:
+def test_both_levels_of_spread_are_separated() -> None:
     """The samples of a process differ by 2 ns, processes by 100."""
     one = candidate(1000, 1100, 1000, 1100)
     assert one.typical is not None

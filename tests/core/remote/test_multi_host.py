@@ -52,7 +52,7 @@ def test_no_host_is_blamed_for_noise(lines: list[HostLine]) -> None:
     assert "No host lags behind" in spread.sentence
 
 
-def test_one_host_alone_is_compared_with_nobody() -> None:
+def test_one_host_alone_is_compared_with_none() -> None:
     assert spread_of([line("a", 100.0, 1)]) is None
     assert spread_of([]) is None
 
@@ -66,7 +66,7 @@ def test_on_names_a_vm_and_which_of_its_hosts() -> None:
             parse_on(wrong)
 
 
-def test_an_end_nobody_explained_is_read_from_the_exit_code() -> None:
+def test_an_end_without_a_reason_is_read_from_the_exit_code() -> None:
     from heartbeat_core.benchmark.protocol import Failed, Started
     from heartbeat_core.benchmark.target import WorkerExit
     from heartbeat_core.remote.hosts import Host

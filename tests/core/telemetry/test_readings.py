@@ -39,7 +39,7 @@ def look(*answers: Answer, **values: Any) -> ChipReadings:
         (ChipReadings(failure="no such file"), "broken", 3),
     ],
 )
-def test_what_is_missing_is_told_apart_with_a_cause_and_a_remedy(found: ChipReadings, state: str, code: int) -> None:
+def test_each_missing_reading_has_its_cause_and_fix(found: ChipReadings, state: str, code: int) -> None:
     assert found.state == state
     problem = found.problem
     assert problem is not None

@@ -74,7 +74,7 @@ def test_one_whose_answer_was_lost_and_which_failed_says_why(opened: Any, befall
     assert caught.value.outcome == "nothing"
 
 
-def test_nothing_is_sent_where_it_cannot_be_told_whether_the_name_is_free(opened: Any, befall: Any) -> None:
+def test_nothing_is_sent_where_it_is_unknown_whether_the_name_is_free(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("GET", "/(nodes|operations).*", "drop", times=10**6))
     with pytest.raises(VmError) as caught:
         cloud.create()
@@ -160,7 +160,7 @@ def test_a_wish_that_is_wrong_is_refused_before_anything_is_asked(opened: Any) -
     ("what", "fate", "there"),
     [("looked", "nothing", []), ("accepted", "going on", [HERE]), ("state", "going on", [HERE])],
 )
-def test_whoever_stops_it_learns_what_goes_on(opened: Any, what: str, fate: str, there: list[Any]) -> None:
+def test_a_stop_says_what_goes_on(opened: Any, what: str, fate: str, there: list[Any]) -> None:
     cloud = opened(speed=1.0)
     with pytest.raises(VmError) as caught:
         create(cloud.session, cloud.request, cloud.stop_at(what), cloud.patience)
@@ -171,7 +171,7 @@ def test_whoever_stops_it_learns_what_goes_on(opened: Any, what: str, fate: str,
     assert cloud.names() == there
 
 
-def test_what_takes_too_long_is_told_to_go_on(opened: Any) -> None:
+def test_a_creation_that_takes_too_long_is_said_to_go_on(opened: Any) -> None:
     cloud = opened(speed=1.0)
     cloud.patience = replace(cloud.patience, total_s=0.05)
     with pytest.raises(VmError, match="timed out") as caught:
@@ -236,7 +236,7 @@ def test_what_google_has_taken_is_not_given_up_because_it_cannot_be_seen_at_once
     assert "done" not in cloud.told  # nobody has waited for that
 
 
-def test_an_order_to_stop_is_told_as_one_whatever_went_wrong_before(opened: Any) -> None:
+def test_an_order_to_stop_is_reported_as_one_after_any_error(opened: Any) -> None:
     cloud = opened("stockout")
     with pytest.raises(VmError) as caught:
         create(cloud.session, cloud.request, cloud.stop_at("failed"), cloud.patience)

@@ -84,7 +84,7 @@ def test_a_history_tells_each_change_once_and_no_time_below_zero(seen: list[Inve
     assert all(change.took_s is None or change.took_s >= 0 for changes in told for change in changes)
 
 
-def test_how_long_a_state_lasted_is_told_where_its_beginning_was_seen() -> None:
+def test_how_long_a_state_lasted_is_shown_where_its_beginning_was_seen() -> None:
     history = History()
     history.add(look(node("a", "CREATING", created="2026-11-24T11:59:00Z"), node("b", "STOPPED")))
     changes = history.add(look(node("a", "READY"), node("b", "STARTING"), at=NOON + timedelta(seconds=30)))
@@ -136,7 +136,7 @@ def test_those_that_are_ready_for_long_are_pointed_out() -> None:
     assert list(notes_on_queued(queued("q", "SUSPENDED"))) == ["It holds its quota until it is deleted."]
 
 
-def test_one_zone_silent_is_told_and_the_rest_is_there(opened: Any) -> None:
+def test_one_silent_zone_is_reported_and_the_rest_is_listed(opened: Any) -> None:
     seen = opened("unreachable-zone").look()
     assert seen.unreachable == ("us-east5-b",)
     assert "llm-tpu-vm" in [found.id for found in seen.nodes]

@@ -40,7 +40,7 @@ def test_a_state_that_does_not_allow_it_is_refused_before_anything_is_sent(opene
 
 
 @pytest.mark.parametrize(("method", "path", "action"), [("DELETE", "/nodes/llm-tpu-vm", "delete"), ("POST", ":stop", "stop")])
-def test_a_lost_answer_is_made_good_and_a_lost_request_told(opened: Any, befall: Any, method: str, path: str, action: str) -> None:
+def test_a_lost_answer_is_found_again_and_a_lost_request_reported(opened: Any, befall: Any, method: str, path: str, action: str) -> None:
     cloud = opened("running", befall(method, path, "cut"))
     change(cloud, "llm-tpu-vm", action)
     assert "arrived" in cloud.told
@@ -79,7 +79,7 @@ def test_without_the_right_nothing_is_changed_and_the_diagnosis_says_why(opened:
     assert cloud.node().state == "READY"
 
 
-def test_whoever_stops_it_learns_that_it_goes_on(opened: Any) -> None:
+def test_a_stop_says_that_the_operation_goes_on(opened: Any) -> None:
     cloud = opened("running", speed=1.0)
     with pytest.raises(VmError, match="interrupted") as caught:
         carry_out(cloud.session, PROJECT, cloud.node(), "delete", cloud.stop_at("accepted"), cloud.patience)
@@ -89,7 +89,7 @@ def test_whoever_stops_it_learns_that_it_goes_on(opened: Any) -> None:
     assert cloud.node().state == "DELETING"
 
 
-def test_what_takes_too_long_is_told(opened: Any) -> None:
+def test_an_operation_that_takes_too_long_is_reported(opened: Any) -> None:
     cloud = opened("running", speed=1.0)
     cloud.patience = replace(cloud.patience, total_s=0.05)
     with pytest.raises(VmError, match="is not stopped after") as caught:
@@ -128,7 +128,7 @@ queued_resource = "both"
 )
 
 
-def test_what_one_request_deletes_is_told_from_what_takes_several(opened: Any) -> None:
+def test_a_deletion_by_one_request_differs_from_one_by_several(opened: Any) -> None:
     cloud = opened("ready", TWO)
     look = cloud.look()
     (queue,), one, two = look.queued, cloud.node("one"), cloud.node("two")

@@ -44,7 +44,7 @@ def test_a_good_wish_has_no_problem_and_says_what_it_is() -> None:
         ({"startup_script": "/nowhere/at-all.sh"}, "startup_script", "cannot be read"),
     ],
 )
-def test_what_is_wrong_is_told_by_the_field(changes: dict[str, Any], field: str, said: str) -> None:
+def test_an_error_names_its_field(changes: dict[str, Any], field: str, said: str) -> None:
     problems = replace(GOOD, **changes).problems(OFFERS)
     assert list(problems) == [field]
     assert said in str(problems[field])
@@ -75,7 +75,7 @@ def test_a_zone_is_one_by_its_name(zone: str) -> None:
     assert "zone" not in replace(GOOD, zone=zone).problems()
 
 
-def test_what_the_zone_did_not_say_is_held_against_nobody() -> None:
+def test_what_the_zone_did_not_say_refuses_no_request() -> None:
     assert replace(GOOD, accelerator_type="v9x-1", runtime_version="v9").problems() == {}
 
 

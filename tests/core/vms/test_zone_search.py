@@ -44,7 +44,7 @@ def test_zones_that_refuse_for_good_are_not_asked_again(opened: Any) -> None:
     assert {step.detail for step in cloud.steps if step.what == "dropped"} == {"us-west4-a", "us-east5-a", "us-nowhere1-x"}
 
 
-def test_where_every_zone_refuses_for_good_the_last_refusal_is_told(opened: Any) -> None:
+def test_where_every_zone_refuses_for_good_the_last_refusal_is_shown(opened: Any) -> None:
     cloud = opened("ready")
     with pytest.raises(VmError) as caught:
         go(cloud, "us-west4-a", "us-east5-a")
@@ -96,7 +96,7 @@ def test_another_kind_of_that_name_is_left_alone(opened: Any) -> None:
     assert "sent" not in cloud.told
 
 
-def test_bad_usage_is_told_at_once(opened: Any) -> None:
+def test_bad_usage_is_reported_at_once(opened: Any) -> None:
     cloud = opened("ready")
     for zones, changes in (((), {}), ((EMPTY,), {"queued": True}), (("nowhere",), {})):
         with pytest.raises(HeartbeatError):
@@ -135,7 +135,7 @@ def test_one_that_does_not_become_ready_by_itself_is_not_waited_for(opened: Any)
     assert "sent" not in cloud.told
 
 
-def test_its_time_ends_too_where_nobody_answers(opened: Any, befall: Any) -> None:
+def test_its_time_ends_too_without_an_answer(opened: Any, befall: Any) -> None:
     cloud = opened("ready", befall("GET", "/nodes.*", "drop", times=10**6))
     with pytest.raises(VmError, match="no zone had one within") as caught:
         search_zones(cloud.session, cloud.request, (EMPTY, FULL), cloud.steps.append, cloud.patience, limit_s=0.2)

@@ -51,7 +51,7 @@ def test_of_several_devices_it_names_the_busiest(told: Callable[..., Any]) -> No
     assert chip_line(run.report()) == "busiest of 2: HBM 1.00 of 32.0 GiB · duty cycle 99 %"
 
 
-def test_a_source_that_fell_silent_leaves_what_it_told_and_says_so(told: Callable[..., Any]) -> None:
+def test_a_source_that_stopped_keeps_its_readings_and_says_so(told: Callable[..., Any]) -> None:
     report = told(problem="nobody answers on localhost:8431").report()
     assert chip_line(report).startswith("HBM up to 4.00 of 32.0 GiB")
     assert ("! Chip metrics: nobody answers on localhost:8431.", "attention") in findings(report)
@@ -75,7 +75,7 @@ def test_without_telemetry_nothing_is_said(fake_run: Callable[[BenchmarkConfig],
     assert "HBM" not in figures_text(report)
 
 
-async def test_the_pane_shows_both_while_it_beats(theatre: Any, told: Callable[..., Any]) -> None:
+async def test_the_pane_shows_both_during_a_run(theatre: Any, told: Callable[..., Any]) -> None:
     def play(run: Any) -> None:
         run.open().warm_up().beat(30)
         run.tell(Chips(run.now, "tpu-info", (reading(),)))

@@ -65,7 +65,7 @@ def test_two_wrong_fields_are_both_named() -> None:
     assert set(errors) == {"batch", "warmup"}
 
 
-def test_fields_that_do_not_go_together_are_told_at_the_length() -> None:
+def test_fields_that_do_not_go_together_are_reported_at_the_length() -> None:
     plan, errors = config_of({**texts_of(PLAN), "method": "handbook", "length": ""}, PLAN)
     assert plan is None
     assert "number of iterations" in errors["length"].title

@@ -64,7 +64,7 @@ async def test_a_run_that_is_not_saved_says_so_at_once_and_goes_on(theatre: Open
         assert len(stage.app._notifications) == 1
 
 
-async def test_too_small_a_terminal_is_told_what_is_needed_and_a_larger_one_is_filled(theatre: Open) -> None:
+async def test_a_terminal_too_small_says_what_is_needed_and_a_larger_one_is_filled(theatre: Open) -> None:
     async with theatre(live, size=(59, 17)) as stage:
         assert "heartbeat-tui needs 60 columns and 18 rows; this terminal has 59 and 17." in " ".join(stage.text().split())
         assert "Start" not in stage.text()
@@ -228,7 +228,7 @@ async def test_leaving_asks_during_a_run_and_ends_it(theatre: Open) -> None:
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q"])
-async def test_leaving_does_not_ask_when_nothing_beats(theatre: Open, key: str) -> None:
+async def test_leaving_does_not_ask_without_a_run(theatre: Open, key: str) -> None:
     async with theatre(over) as stage:
         await stage.press("space")
         await stage.pilot.press(key)
@@ -247,7 +247,7 @@ async def test_a_run_that_cannot_start_is_explained(theatre: Open) -> None:
         assert "Start" in stage.offered()
 
 
-async def test_the_unexpected_is_told_and_does_not_end_the_app(theatre: Open) -> None:
+async def test_an_unexpected_error_is_shown_and_does_not_end_the_app(theatre: Open) -> None:
     def stumble(run: FakeRun) -> None:
         raise ZeroDivisionError("[oh] no")
 
@@ -332,7 +332,7 @@ async def test_any_theme_can_be_set(theatre: Open, theme: str) -> None:
         assert "◆" in stage.text()
 
 
-async def test_an_unknown_theme_is_told(theatre: Open) -> None:
+async def test_an_unknown_theme_is_reported(theatre: Open) -> None:
     async with theatre(theme="mauve") as stage:
         assert stage.app.theme == "heartbeat"
         assert "there is no theme 'mauve'" in stage.text()
@@ -351,7 +351,7 @@ def test_each_pane_is_one_line_in_the_app() -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 18), (80, 24), (160, 50)])
-async def test_who_is_new_here_is_told_the_three_ways_in(make_stand: type[Stand], size: tuple[int, int]) -> None:
+async def test_a_new_user_sees_the_three_first_steps(make_stand: type[Stand], size: tuple[int, int]) -> None:
     app = HeartbeatApp(BenchmarkConfig(), make_stand(), reduced_motion=True)
     app.heartbeat_pane.newcomer = True
     async with app.run_test(size=size) as pilot:

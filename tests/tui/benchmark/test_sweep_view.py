@@ -133,7 +133,7 @@ async def test_a_plan_without_an_end_is_not_swept(theatre: Open) -> None:
         assert "the config has no end" in " ".join(stage.text().split())
 
 
-async def test_two_axes_make_two_curves_told_apart_without_colour(theatre: Open) -> None:
+async def test_two_axes_make_two_curves_distinct_without_colour(theatre: Open) -> None:
     async with theatre(knee_at_90) as stage:
         await stage.press("w")
         form = stage.app.screen.query_one("#sweep-form")
@@ -147,7 +147,7 @@ async def test_two_axes_make_two_curves_told_apart_without_colour(theatre: Open)
         assert "Too few batches" in " ".join(text.split())
 
 
-def test_what_cannot_begin_is_skipped_and_the_last_refusal_told(make_stand: type[Stand]) -> None:
+def test_what_cannot_begin_is_skipped_and_the_last_refusal_shown(make_stand: type[Stand]) -> None:
     stand = make_stand(knee_at_90)
 
     def begin(plan: BenchmarkConfig, *label: object) -> FakeRun:

@@ -80,13 +80,13 @@ def test_figures_before_and_after_the_first_samples(fake_run: Make) -> None:
     assert many.badge == "✓ plausible"
 
 
-def test_the_first_beat_is_compared_with_the_steady_ones(fake_run: Make) -> None:
+def test_the_first_iteration_is_compared_with_the_steady_ones(fake_run: Make) -> None:
     said = [text for text, _ in findings(fake_run(BenchmarkConfig()).open().warm_up().beat(100).done().report())]
     assert any("The first iteration took 6.3" in text for text in said), said
     assert "Press m" in said[-1]
 
 
-def test_before_the_first_beat_it_says_what_it_waits_for(fake_run: Make) -> None:
+def test_before_the_first_iteration_it_says_what_it_waits_for(fake_run: Make) -> None:
     def said(run: FakeRun) -> str:
         return " ".join(text for text, _ in findings(run.report()))
 
@@ -115,7 +115,7 @@ def test_a_cold_window_is_compared_with_the_steady_windows(fake_run: Make, cold_
     assert any(said in text for text, _ in findings(run.report()))
 
 
-def test_the_precision_is_told_and_what_the_proof_implies(fake_run: Make) -> None:
+def test_the_precision_is_shown_with_what_the_result_check_implies(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open(precision="float32 in 1 bfloat16 pass (default)").warm_up().beat(30)
     assert ("Precision: float32 in 1 bfloat16 pass (default).", "plain") in findings(run.report())
     said = "Precision: float32 in 1 bfloat16 pass (default); result verified: error 4.2e-07, which implies float32 products."
@@ -128,7 +128,7 @@ def test_an_interval_is_never_rounded_to_nothing(fake_run: Make) -> None:
     assert figures(run.report()).interval == "2.571"
 
 
-def test_an_ending_is_told_first_and_as_it_came(fake_run: Make) -> None:
+def test_the_reason_of_an_end_is_shown_first_and_word_for_word(fake_run: Make) -> None:
     run = fake_run(BenchmarkConfig()).open().warm_up().beat(20)
     run.finish(RunOutcome("crashed", "the worker crashed (SIGSEGV)", "its last words: [red]boom[/", "Run it again."))
     said = findings(run.report())

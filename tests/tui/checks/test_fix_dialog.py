@@ -82,7 +82,7 @@ async def test_a_remedy_that_fails_says_so_and_nothing_is_watched(readiness: Ope
         assert fake.runner.rounds == [None]
 
 
-async def test_a_program_that_is_not_there_is_told(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+async def test_a_program_that_is_missing_is_named(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     gone = Remedy("Do it.", ("/nowhere/gcloud", "init"))
     async with readiness(survey(mended_by(answers, gone))) as stage:
         await stage.press("down", "f", "enter")
@@ -158,7 +158,7 @@ async def test_what_talks_to_people_gets_the_terminal(
         assert "checks" in stage.text()
 
 
-async def test_a_terminal_that_cannot_be_lent_is_told(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+async def test_a_terminal_that_cannot_be_lent_is_reported(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     login = Remedy("Log in.", ("gcloud", "auth", "login"), interactive=True)
     async with readiness(survey(mended_by(answers, login))) as stage:
         await stage.press("down", "f", "enter")

@@ -66,7 +66,7 @@ async def test_ready_says_so_and_leads_to_the_creation(readiness: Open, survey: 
         assert "Next" in stage.offered()
 
 
-async def test_what_cannot_be_told_is_no_yes(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+async def test_an_unknown_check_is_no_yes(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     unsure = (*all_pass(answers)[:-1], replace(answers[-1], status="unknown"))
     async with readiness(survey(unsure)) as stage:
         assert "? could not tell for v6e-1" in stage.text()
@@ -90,7 +90,7 @@ async def test_answers_stream_in_as_they_come(readiness: Open, survey: Survey) -
         assert "● at least 3 steps left" in stage.text()
 
 
-async def test_details_say_what_was_asked_as_whom_when_and_what_mends_it(readiness: Open) -> None:
+async def test_details_say_what_was_asked_as_which_account_when_and_how_to_fix_it(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("down")
         words = stage.details()
@@ -116,7 +116,7 @@ async def test_a_narrow_screen_shows_one_thing_at_a_time(readiness: Open) -> Non
         assert "Back" not in stage.offered()
 
 
-async def test_only_what_can_be_mended_offers_to(readiness: Open) -> None:
+async def test_only_a_check_with_a_fix_offers_the_key(readiness: Open) -> None:
     async with readiness() as stage:
         assert {"Fix …", "Copy", "Re-check", "Group", "All", "Target …", "Filter", "Help", "Quit"} <= stage.offered()
         await stage.press("home")
@@ -215,7 +215,7 @@ async def test_leaving_ends_the_checks_under_way(readiness: Open, survey: Survey
     assert fake.runner.cancelled
 
 
-async def test_an_error_while_looking_around_is_told(readiness: Open, survey: Survey) -> None:
+async def test_an_error_before_the_checks_is_shown(readiness: Open, survey: Survey) -> None:
     whole = survey()
     broken = True
 

@@ -20,7 +20,7 @@ Compare = Callable[..., bool]
     [
         pytest.param("down", (120, 40), "", id="readiness-120x40"),
         pytest.param("down enter", (80, 24), "heartbeat-light", id="details-80x24-light"),
-        pytest.param("end up up f", (120, 40), "", id="quota-remedy"),
+        pytest.param("end up up f", (120, 40), "", id="quota-fix"),
         pytest.param("t", (120, 40), "", id="target"),
     ],
 )

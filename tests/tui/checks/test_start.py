@@ -49,14 +49,14 @@ def test_the_first_frame_comes_before_cloud_and_checks(program: str) -> None:
     assert not [name for name in loaded if name.startswith(late)]
 
 
-def test_the_heartbeat_comes_before_what_stands_behind_the_other_panes() -> None:
+def test_the_heartbeat_pane_starts_before_the_other_panes() -> None:
     loaded = modules_of(HEARTBEAT)
     assert "heartbeat_tui.benchmark.pane" in loaded
     late = ("checks", "runs", "vms")
     assert not [name for name in loaded if name.startswith(tuple(f"heartbeat_tui.{each}." for each in late))]
 
 
-async def test_leaving_ends_what_the_tpu_vms_ask_though_nobody_went_to_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_leaving_ends_the_calls_of_tpu_vms_without_a_visit_to_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heartbeat_tui.vms.monitor.InventoryMonitor.look", lambda fleet: 60.0)
     launcher = Launcher(Settings())
     with closing(launcher), make_app(launcher, launcher.config()) as app:

@@ -176,13 +176,13 @@ def test_bad_usage_exits_with_2_and_a_remedy(arguments: list[str], says: str) ->
     assert "Traceback" not in done.stderr
 
 
-def test_a_worker_that_told_nothing_leaves_no_recording_to_name(fake_bench: Bench) -> None:
+def test_a_worker_without_records_leaves_no_recording_to_name(fake_bench: Bench) -> None:
     done = fake_bench("die(signal.SIGKILL)")
     assert done.returncode == 1
     assert "recording:" not in done.stdout
 
 
-def test_the_handbooks_rate_is_told_apart_from_the_median_of_its_readings(fake_bench: Bench) -> None:
+def test_the_handbooks_rate_is_not_the_median_of_its_readings(fake_bench: Bench) -> None:
     body = (
         "start(); beat(0, 4_000_000, 300_000, 300_000)"
         "; [tell('handbook', products=100, total_ns=ns, launched=100, fence_ns=1, idle_fence_ns=1) for ns in (4_000_000, 300_000, 300_000)]"

@@ -47,7 +47,7 @@ def test_ready_is_0_and_the_json_says_all() -> None:
     }  # fmt: skip
 
 
-def test_a_part_of_the_checklist_makes_nobody_ready() -> None:
+def test_a_part_of_the_checklist_is_never_ready() -> None:
     done = check("--demo", "--only", "quota")
     assert done.returncode == 0
     assert done.stdout.startswith("DEMO ready · ready, as far as checked · ")

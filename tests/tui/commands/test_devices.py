@@ -50,7 +50,7 @@ def test_a_chip_on_a_hidden_bus_is_named_with_what_to_do(fake_worker: Any, monke
     assert first.endswith("Run the container with --privileged.")
 
 
-def test_the_text_says_what_can_run_and_what_mends_the_rest(fake_worker: Any) -> None:
+def test_the_text_says_what_can_run_and_how_to_fix_the_rest(fake_worker: Any) -> None:
     done = devices("--python", fake_worker(WORKS))
     assert done.returncode == 0
     assert "✓ cpu          can run\n  device cpu · cpu EPYC · threads 2 · torch 2.9 · python 3.12" in done.stdout

@@ -40,7 +40,7 @@ def test_it_has_versions_checks_and_devices_and_nothing_personal(fake_worker: An
 
 
 @pytest.mark.parametrize("scenario", ["no-tpu-admin", "no-service-account-roles", "other-project", "inherited-roles"])
-def test_refusals_of_google_tell_nobodys_name(scenario: str) -> None:
+def test_refusals_of_google_contain_no_name(scenario: str) -> None:
     done = report("--demo", scenario, "--no-devices")
     assert done.returncode == 0
     for word in (*PERSONAL[:-1], "mallory", "grace@example.com"):
@@ -54,7 +54,7 @@ def test_the_command_that_creates_the_service_account_does_not_tell_its_name() -
     assert "adas-tpu" not in done.stdout
 
 
-def test_the_last_errors_of_runs_are_told(fake_worker: Any, home: Path) -> None:
+def test_the_last_errors_of_runs_are_listed(fake_worker: Any, home: Path) -> None:
     python = fake_worker("start(); tell('failed', kind='backend', title='ada@example.com broke it', cause='at 203.0.113.5', remedy='')")
     ran = run_program("bench", "--python", python)
     assert ran.returncode != 0

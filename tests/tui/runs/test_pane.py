@@ -259,7 +259,7 @@ async def test_what_is_copied_can_be_read(hall: OpenHall, folder: Folder) -> Non
         assert [line.split()[0] for line in lines] == ["RUN", "000002", "000001"]
 
 
-async def test_a_folder_that_cannot_be_read_is_said_with_what_mends_it(hall: OpenHall, folder: Folder) -> None:
+async def test_a_folder_that_cannot_be_read_is_said_with_its_fix(hall: OpenHall, folder: Folder) -> None:
     folder.path.rmdir()
     folder.path.write_text("no folder")
     async with hall() as stage:

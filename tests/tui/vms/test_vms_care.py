@@ -101,7 +101,7 @@ async def test_a_cost_or_a_quota_that_is_not_known_says_why(vms: Open, scenario:
         await stage.until(lambda: "quota, zone us-east5-b: not known, " in stage.words(), "that the quota is not known")
 
 
-async def test_a_home_that_nobody_has_is_no_start_up_script(vms: Open) -> None:
+async def test_a_home_that_does_not_exist_is_no_start_up_script(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()
         stage.fill(startup_script="~nobody-of-that-name/start.sh")

@@ -151,7 +151,7 @@ async def test_an_empty_list_says_why_that_may_be(vms: Open, size: tuple[int, in
         assert "Describe" not in stage.offered()
 
 
-async def test_without_an_answer_it_says_why_and_what_mends_it(vms: Open) -> None:
+async def test_without_an_answer_it_says_why_and_how_to_fix_it(vms: Open) -> None:
     async with vms("fresh") as stage:
         words = stage.words()
         assert "the API tpu.googleapis.com is off" in words
@@ -232,7 +232,7 @@ async def test_what_is_in_a_zone_that_falls_silent_is_kept_and_said_to_be_old(vm
         assert "4 TPU VMs run" in stage.words()
 
 
-async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_internal_error_is_shown_and_does_not_stop_the_refresh(vms: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     async with vms("running") as stage:
         monkeypatch.setattr(stage.fleet, "fetch", lambda *_: 1 / 0)
         await stage.press("r")
@@ -240,7 +240,7 @@ async def test_an_error_of_our_own_is_told_and_does_not_end_the_looking(vms: Ope
         assert stage.app.vms.next_look is not None
 
 
-def test_whoever_comes_last_shows_what_is_newest() -> None:
+def test_changes_from_several_threads_leave_the_newest_view() -> None:
     fleet = InventoryMonitor(lambda: None, lambda *_: None)  # type: ignore[arg-type, return-value]
     jobs = [fleet.jobs.add(Job(0, "stop", f"node/z/{number}", str(number), "", (), fleet.now()), lambda *_: None) for number in range(8)]
 

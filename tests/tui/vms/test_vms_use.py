@@ -30,7 +30,7 @@ addresses = ["127.0.0.1"]
 """
 
 
-async def test_a_key_beats_on_what_is_ready_on_all_its_hosts(vms: Open, tmp_path: Path) -> None:
+async def test_a_key_runs_the_benchmark_on_all_hosts_of_a_ready_vm(vms: Open, tmp_path: Path) -> None:
     scenario = tmp_path / "real.toml"
     scenario.write_text(REAL)
     async with vms(str(scenario)) as stage:
