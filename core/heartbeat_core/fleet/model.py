@@ -1,0 +1,155 @@
+"""A fleet: what each host reports about once a second, and all of them at one moment. No sample travels."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from heartbeat_core.benchmark.report import Report, State
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS, QualityKind
+from heartbeat_core.errors import HeartbeatError
+
+HostState = Literal[State, "waiting"]  # waiting: the host is known, its worker is not there yet
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class HostSummary:
+    """One host at one moment. Times are nanoseconds per product.
+
+    ``id`` is unique in the fleet, ``node`` what the cluster or the cloud calls the machine, ``slice`` the name of its TPU slice, empty
+    where it has none. ``low_ns``..``high_ns`` is the 95 % interval of the median, ``relative_iqr`` the noise. ``n`` steady samples have
+    the mean ``mean_ns``. ``quality`` and ``reasons`` are the badge. ``ending`` is the kind of a ``RunOutcome``, empty while the run goes
+    on; ``problem`` says what went wrong or what is waited for, ``remedy`` what to do. ``at_s`` is the Unix time of the last news, by the
+    clock of the machine that collects them.
+    """
+
+    id: str
+    name: str
+    node: str = ""
+    slice: str = ""
+    device: str = ""  # as in the list of runs: "v5p", "cpu"
+    chips: int = 0
+    state: HostState = "waiting"
+    stage: str = ""
+    count: int = 0  # samples so far, warm-up included
+    n: int = 0
+    median_ns: float | None = None
+    low_ns: float | None = None
+    high_ns: float | None = None
+    mean_ns: float | None = None
+    p95_ns: float | None = None
+    relative_iqr: float | None = None
+    quality: QualityKind = "unknown"
+    reasons: tuple[str, ...] = ()
+    ending: str = ""
+    problem: str = ""
+    remedy: str = ""
+    recording: str = ""
+    at_s: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self.state == "ended"
+
+    @property
+    def lost(self) -> bool:
+        """Return whether its run ended otherwise than it should: an incomplete run covers another time than the rest."""
+        return self.ending not in ("", "done", "stopped")
+
+    def with_report(self, report: Report, at_s: float) -> HostSummary:
+        """Return the summary of this host with the figures of a report."""
+        found, environment, ending = report.statistics, report.environment, report.ending
+        return replace(
+            self,
+            device=str(environment.get("chip") or environment.get("hardware") or environment.get("device") or self.device),
+            state=report.state,
+            stage=report.stage or "",
+            count=report.count,
+            n=found.n if found else 0,
+            median_ns=report.iteration_ns,
+            low_ns=found.median_low_ns if found else None,
+            high_ns=found.median_high_ns if found else None,
+            mean_ns=report.mean_ns,
+            p95_ns=dict(found.quantiles).get(0.95) if found else None,
+            relative_iqr=found.relative_iqr if found else None,
+            quality=report.quality.kind,
+            reasons=report.quality.reasons,
+            ending=ending.kind if ending else "",
+            problem=". ".join(part.rstrip(".") for part in (ending.title, ending.cause) if part) if ending else self.problem,
+            remedy=ending.remedy if ending else self.remedy,
+            at_s=at_s,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that travels once a second."""
+        return {"schema": SCHEMA, **asdict(self), "reasons": list(self.reasons)}
+
+
+def summary_from_json(values: Mapping[str, Any]) -> HostSummary:
+    """Read what ``to_json`` returned; raise HeartbeatError where it is something else. Keys of newer versions are left out."""
+    kinds = {field.name: str(field.type) for field in fields(HostSummary) if field.name in values}
+    wrong = [name for name, kind in kinds.items() if not fits(values[name], kind)]
+    if wrong or values.get("schema") != SCHEMA or not {"id", "name"} <= kinds.keys():
+        cause = f"{wrong[0]} is {values[wrong[0]]!r}." if wrong else "It has no id, no name, or another schema."
+        raise HeartbeatError("the summary of a host cannot be read", cause, "Run the same version on every host.")
+    given: dict[str, Any] = {name: values[name] for name in kinds}
+    return HostSummary(**{**given, "reasons": tuple(given.get("reasons", ()))})
+
+
+def fits(value: object, kind: str) -> bool:
+    """Return whether a value is of the kind that a field has; ``kind`` as it is written in HostSummary."""
+    if kind == "HostState":
+        return value in (*get_args(State), "waiting")
+    if kind == "QualityKind":
+        return isinstance(value, str) and value in QUALITY_MARKS
+    if kind.startswith("tuple"):
+        return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+    if kind == "str":
+        return isinstance(value, str)
+    if value is None:
+        return "None" in kind
+    return isinstance(value, int if kind == "int" else (int, float)) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All hosts at one moment, in the order of their names; ``source`` says where from: "ray", "ssh", "recorded"."""
+
+    hosts: tuple[HostSummary, ...]
+    source: str = ""
+
+    @property
+    def going(self) -> bool:
+        return any(not host.over for host in self.hosts)
+
+    @property
+    def measured(self) -> tuple[HostSummary, ...]:
+        """Return the hosts whose figures count: those with a median whose run was not cut short."""
+        return tuple(host for host in self.hosts if host.median_ns and not host.lost)
+
+    @property
+    def median_ns(self) -> float | None:
+        """Return the median of the hosts' medians."""
+        medians = [host.median_ns for host in self.measured if host.median_ns]
+        return statistics.median(medians) if medians else None
+
+    def ratio(self, host: HostSummary) -> float | None:
+        """Return the time of a host over that of the fleet."""
+        middle = self.median_ns
+        return host.median_ns / middle if middle and host.median_ns else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``fleet check --json`` prints, without its judgement."""
+        hosts = [{**host.to_json(), "ratio": self.ratio(host)} for host in self.hosts]
+        return {"schema": SCHEMA, "source": self.source, "median_ns": self.median_ns, "hosts": hosts}
+
+
+def fleet_from_json(values: Mapping[str, Any]) -> Fleet:
+    """Read what ``Fleet.to_json`` returned; raise HeartbeatError where it is something else."""
+    hosts = values.get("hosts")
+    if not isinstance(hosts, list) or not all(isinstance(host, dict) for host in hosts):
+        raise HeartbeatError("the fleet cannot be read", "It has no list of hosts.", "Give it what `fleet check --json` printed.")
+    return Fleet(tuple(map(summary_from_json, hosts)), str(values.get("source", "")))
