@@ -46,7 +46,7 @@ def test_what_is_no_summary_is_refused(changed: dict[str, object]) -> None:
 def test_a_host_reports_what_its_report_says() -> None:
     series = Series()
     series.apply(Started(0, 1, "0", 1, "2026-11-30T12:00:00+00:00", series.config.to_json()))
-    series.apply(Samples(1, "steady", 0, {"total": array("q", range(1_000_000, 1_000_200))}))
+    series.apply(Samples(1, "steady", 0, {"total": array("q", [1_000_000 + 7919 * i % 200 for i in range(200)])}))
     host = HostSummary("n1", "a:0", slice="a", problem="waits for a TPU").with_report(report_of(series), at_s=7.0)
     assert (host.state, host.n, host.at_s, host.slice) == ("beating", 200, 7.0, "a")
     assert host.low_ns is not None
