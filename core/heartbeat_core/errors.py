@@ -16,7 +16,8 @@ class HeartbeatError(Exception):
     """
 
     def __init__(self, title: str, cause: str, remedy: str, *, exit_code: int = 2) -> None:
-        self.title, self.cause, self.remedy = map(without_controls, (title, cause, remedy))  # they may name foreign texts
+        self.title = sanitize_line(title)  # all three may name foreign texts
+        self.cause, self.remedy = without_controls(cause), without_controls(remedy)
         super().__init__(self.title)
         self.exit_code = exit_code
 
@@ -43,7 +44,7 @@ def nearest(text: str, known: Iterable[str]) -> str:
 
     A text without a dot may also mean the last part of a word: "batch" means "beat.batch".
     """
-    wanted, most, found = text.lower(), max(1, len(text) // 3), ""
+    wanted, most, found = text.lower(), max(min(1, len(text) - 1), len(text) // 3), ""
     for word in known:
         meant = word.lower() if "." in text else word.lower().rpartition(".")[2]
         if abs(len(meant) - len(wanted)) <= most and (distance := edits(wanted, meant)) <= most:

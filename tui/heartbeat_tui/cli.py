@@ -92,6 +92,7 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
         prog="heartbeat-tui",
         description="One matrix product, timed live on CPU or TPU, with every number checked. Without a command: the screen.",
         epilog=EPILOG,
+        allow_abbrev=not any(name in arguments for name in COMMANDS),  # what abbreviates an option of ours may be the command's own
     )
     parser.add_argument("--version", action="version", version=f"heartbeat-tui {__version__}")
     parser.add_argument("--start", action="store_true", help="start a run immediately")

@@ -152,6 +152,16 @@ def test_a_shell_completes_commands_flags_and_files(shell: str) -> None:
     [
         (["benhc"], "there is no command benhc", "Did you mean bench? See heartbeat-tui --help."),
         (["bench", "--iteratons", "3"], "unrecognized: --iteratons 3", "Did you mean --iterations? See heartbeat-tui bench --help."),
+        (["--bacth", "5", "bench"], "unrecognized: --bacth 5", "Did you mean --batch? See heartbeat-tui --help."),
+        (["--data-dir=/tmp/x", "bench"], "unrecognized: --data-dir=/tmp/x", "See heartbeat-tui --help."),
+        (
+            ["runs", "--sort", "median", "list"],
+            "unrecognized: --sort median",
+            "heartbeat-tui runs list takes it: give it after that name. See heartbeat-tui runs --help.",
+        ),
+        (["vms", "create", "--no\nme"], "unrecognized: --no me", "See heartbeat-tui vms create --help."),
+        (["bench", "--ba", "5"], "--ba is ambiguous", "See heartbeat-tui bench --help."),
+        ([""], "there is no command ''", "See heartbeat-tui --help."),
         (["bench", "--backend", "cuda"], "--backend is cuda", "See heartbeat-tui bench --help."),
         (["bench", "--iterations", "x"], "--iterations is x", "See heartbeat-tui bench --help."),
         (["bench", "--duration", "soon"], "--duration: soon is no duration", "See heartbeat-tui bench --help."),

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -148,25 +148,54 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, but refuse what is left over here: the parser of the command knows its name and its options."""
+        self.given = list(args)
         found, rest = super().parse_known_args(args, namespace)
         if rest:
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return found, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse an option that this parser lacks before what follows it, which argparse takes for the name of a command."""
+        if action.nargs == argparse.PARSER and value not in self.commands():
+            before = self.given[: self.given.index(value)]
+            for at, option in enumerate(before):
+                if option.startswith("-") and not any(known.startswith(option.partition("=")[0]) for known in self.options()):
+                    self.error(f"unrecognized arguments: {' '.join([*before[at:], value])}")
+        super()._check_value(action, value)
+
+    def options(self) -> Iterable[str]:
+        return self._option_string_actions
+
+    def commands(self) -> dict[str, CommandParser]:
+        """Return the parsers of its commands, by their names."""
+        return next((dict(action.choices or {}) for action in self._actions if action.nargs == argparse.PARSER), {})
+
+    def suggestion(self, word: str) -> str:
+        """Return which option of this parser an unknown one may mean, or which command takes it; empty where neither is known."""
+        option, parser = word.partition("=")[0], self
+        for name in self.given:
+            parser = parser.commands().get(name, parser)
+            if option in parser.options():
+                return f"{parser.prog} takes it: give it after that name. "
+        options = {known.lstrip("-"): known for known in self.options()}
+        near = nearest(option.lstrip("-"), options)
+        return f"Did you mean {options[near]}? " if near else ""
 
     def error(self, message: str) -> NoReturn:
         """Raise the HeartbeatError of a message of argparse's."""
         title, cause, near = message, f"{self.prog} cannot be run like this.", ""
         for pattern, what, why in USAGE_ERRORS:
             if match := re.fullmatch(pattern, message, re.DOTALL):
-                parts = {name: value.replace("'", "") for name, value in match.groupdict().items()}
+                parts = {name: value.replace("'", "") or "''" for name, value in match.groupdict().items()}
                 if parts.get("name", "").isupper():  # the placeholder of a command: ACTION
                     parts["name"] = parts["name"].lower()
                 title, cause = what.format(prog=self.prog, **parts), why.format(prog=self.prog, **parts)
-                known = parts["choices"].split(", ") if "choices" in parts else self._option_string_actions
-                if "choices" in parts or what.startswith("unrecognized"):
-                    near = nearest(parts["value"].split()[0], known)
+                if what.startswith("unrecognized"):
+                    near = self.suggestion(parts["value"].split(" ")[0])
+                elif "choices" in parts and (word := nearest(parts["value"], parts["choices"].split(", "))):
+                    near = f"Did you mean {word}? "
                 break
-        raise HeartbeatError(title, cause, f"{f'Did you mean {near}? ' if near else ''}See {self.prog} --help.")
+        raise HeartbeatError(title, cause, f"{near}See {self.prog} --help.")
 
 
 def print_error(error: HeartbeatError) -> None:
