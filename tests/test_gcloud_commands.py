@@ -57,7 +57,7 @@ def word_of(element: ast.expr) -> str:
 def sentences() -> Iterator[str]:
     """Yield every text of the program and of its documentation."""
     yield from (" ".join(node.value.split()) for node in literals() if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    yield from (path.read_text(encoding="utf-8") for path in DOCS)
+    yield from (path.read_text(encoding="utf-8") for path in (*DOCS, *ROOT.glob("core/**/rules/*.ini")))
 
 
 def test_no_sentence_names_a_flag_that_gcloud_does_not_know() -> None:

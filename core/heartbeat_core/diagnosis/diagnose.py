@@ -10,23 +10,11 @@ from typing import Any
 
 from heartbeat_core.cloud.accelerators import runtime_for
 from heartbeat_core.cloud.errors import CloudError, redact
-from heartbeat_core.diagnosis.model import UNKNOWN, Alternative, Diagnosis, DiagnosisRule, Origin, Remedy, Words
+from heartbeat_core.diagnosis.catalogue import DiagnosisRule, read_rules
+from heartbeat_core.diagnosis.model import UNKNOWN, Alternative, Diagnosis, Origin, Remedy, Words
 from heartbeat_core.diagnosis.pasted import REACH, find, one_line, readings, words_in
-from heartbeat_core.diagnosis.rules_access import ACCESS_RULES
-from heartbeat_core.diagnosis.rules_capacity import CAPACITY_RULES
-from heartbeat_core.diagnosis.rules_connection import NETWORK_RULES, SSH_RULES
-from heartbeat_core.diagnosis.rules_packages import PACKAGE_RULES, VAGUE_RULES
-from heartbeat_core.diagnosis.rules_project import PROJECT_RULES
-from heartbeat_core.diagnosis.rules_tpu_vm import HANDBOOK_RULES, TPU_VM_RULES
 from heartbeat_core.errors import HeartbeatError
 
-# In the order in which they are tried, the most specific first.
-CATALOGUE: tuple[DiagnosisRule, ...] = (
-    *HANDBOOK_RULES, *TPU_VM_RULES, *SSH_RULES, *PACKAGE_RULES, *ACCESS_RULES, *PROJECT_RULES, *CAPACITY_RULES, *VAGUE_RULES,
-    *NETWORK_RULES,
-)  # fmt: skip
-BY_ID = {rule.id: rule for rule in CATALOGUE}
-BY_REASON = {reason: rule for rule in CATALOGUE for reason in rule.reasons}
 BY_KIND = {
     "unreachable": "unreachable",
     "cut": "cut",
@@ -95,7 +83,7 @@ def search_line(line: str, googles: bool) -> RuleMatch | None:
     lowered = line.lower()
     if len(lowered) != len(line):  # some letters become two
         lowered = line.translate(LOWER)
-    for rule in CATALOGUE:
+    for rule in read_rules().values():
         for pattern in rule.patterns:
             for match in find(pattern, line, lowered):
                 if googles or not rule.googles or shows_google(line, match):
@@ -120,16 +108,17 @@ def diagnose_exception(error: BaseException, origin: Origin = "call", known: Wor
     metadata = {str(key): str(value) for key, value in (attribute(error, "metadata", Mapping) or {}).items()}
     facts = {name: value for name in ("service", "permission", "uid") if (value := metadata.get(name))}
     if reason == "SERVICE_DISABLED" and foreign(metadata.get("consumer", ""), known):
-        return make(BY_ID["quota-project-foreign"], known, facts, f"{reason}, {metadata.get('consumer')}: {message}")
+        return make(read_rules()["quota-project-foreign"], known, facts, f"{reason}, {metadata.get('consumer')}: {message}")
     googles = isinstance(error, CloudError) or type(error).__module__.startswith("google.")
-    by_text, by_reason = search(message, googles), BY_REASON.get(reason or "")
+    by_text = search(message, googles)
+    by_reason = next((rule for rule in read_rules().values() if reason in rule.reasons), None)
     if by_reason and not (by_text and (by_text.rule is by_reason or by_reason.id in VAGUE)):
         return make(by_reason, known, facts, f"{reason}: {message}")
     # "RESOURCE_EXHAUSTED" and the like are less specific than where they came from
     if by_text and not by_text.rule.vague:
         return make(by_text.rule, known, {**by_text.words, **facts}, by_text.evidence)
     if found := by_circumstances(error, origin):
-        return make(BY_ID[found], known, facts, message)
+        return make(read_rules()[found], known, facts, message)
     return make(by_text.rule, known, facts, by_text.evidence) if by_text else unknown(error, message)
 
 
@@ -211,9 +200,9 @@ def make(rule: DiagnosisRule, known: Words, found: Words, evidence: str) -> Diag
         fill(rule.title, own),
         fill(rule.cause, own),
         shortened(evidence),
-        rule.remedies_for(words),
+        tuple(remedy(words) for remedy in rule.remedies),
         rule.link,
-        tuple(Alternative(other, fill(BY_ID[other].title, own)) for other in rule.instead),
+        tuple(Alternative(other, fill(read_rules()[other].title, own)) for other in rule.instead),
         rule.tell_apart,
     )
 

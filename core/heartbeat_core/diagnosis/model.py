@@ -13,6 +13,7 @@ from typing import Any, Literal
 Origin = Literal["call", "operation"]
 Words = Mapping[str, str]  # values for placeholders: project, zone, accelerator_type, principal, …
 
+UNKNOWN = "unknown"  # the id where no rule matches
 PLACEHOLDER = re.compile(r"<[A-Z_]+>")
 
 
@@ -51,6 +52,9 @@ class Remedy:
             "interactive": self.interactive,
             "missing": list(self.missing),
         }
+
+
+MakeRemedy = Callable[[Words], Remedy]
 
 
 @dataclass(frozen=True)
@@ -98,38 +102,3 @@ class Diagnosis:
             "alternatives": [{"id": other.id, "title": other.title} for other in self.alternatives],
             "tell_apart": self.tell_apart or None,
         }
-
-
-UNKNOWN = "unknown"
-
-
-DOCS = "https://docs.cloud.google.com/tpu/docs"
-MakeRemedy = Callable[[Words], Remedy]
-
-
-@dataclass(frozen=True)
-class DiagnosisRule:
-    """How one failure is recognized and explained.
-
-    ``patterns`` are searched in the text, ignoring case, with every run of blanks as one; their named groups fill title, cause and
-    remedies. A part in [brackets] is left out where a {word} in it is not known. ``reasons`` are those of google.rpc.ErrorInfo.
-    ``googles`` marks generic words, such as "forbidden": they count only where the text around them shows Google.
-    ``vague`` rules count only where no other matches.
-    ``instead`` names at most two other rules that the same words can stand for, ``tell_apart`` what decides between them.
-    """
-
-    id: str
-    title: str
-    cause: str
-    remedies: tuple[MakeRemedy | str, ...]
-    patterns: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    link: str | None = None
-    googles: bool = False
-    vague: bool = False
-    instead: tuple[str, ...] = ()
-    tell_apart: str = ""
-
-    def remedies_for(self, words: Words) -> tuple[Remedy, ...]:
-        """Return the remedies with these words filled in."""
-        return tuple(Remedy(each) if isinstance(each, str) else each(words) for each in self.remedies)

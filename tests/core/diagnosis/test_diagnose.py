@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from tests.waiting import within_a_second
 
 from heartbeat_core.cloud.errors import CloudError, refusal
-from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_REASON, BY_STATUS, CATALOGUE, diagnose_exception, diagnose_text
-from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, DiagnosisRule, Origin, Remedy
+from heartbeat_core.diagnosis.catalogue import DiagnosisRule, read_rules
+from heartbeat_core.diagnosis.diagnose import BY_KIND, BY_STATUS, diagnose_exception, diagnose_text
+from heartbeat_core.diagnosis.model import UNKNOWN, Diagnosis, Origin, Remedy
 from heartbeat_core.diagnosis.pasted import compiled, decode, needle
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import read_toml
 
+CATALOGUE = tuple(read_rules().values())
+REASONS = sorted({reason for rule in CATALOGUE for reason in rule.reasons})
 TEXTS: list[tuple[str, str]] = [
     (row["said"], row["id"]) for row in read_toml(Path(__file__).with_name("texts.toml"), must_exist=True)["text"]
 ]
@@ -249,9 +252,7 @@ def test_no_text_is_too_strange(text: str, known: dict[str, str]) -> None:
 
 
 @pytest.mark.fuzz
-@given(
-    st.text() | LIKELY, st.sampled_from(("call", "operation")), st.integers() | st.none(), st.text() | st.sampled_from(sorted(BY_REASON))
-)
+@given(st.text() | LIKELY, st.sampled_from(("call", "operation")), st.integers() | st.none(), st.text() | st.sampled_from(REASONS))
 @within_a_second
 def test_no_exception_is_too_strange(text: str, origin: Any, status: int | None, reason: str) -> None:
     for error in (ValueError(text), CloudError("refused", text, status=status, reason=reason, metadata={"consumer": text})):
@@ -292,12 +293,12 @@ def test_an_entry_is_whole(entry: DiagnosisRule) -> None:
     assert entry.cause.rstrip("]").endswith(".")
     assert not entry.tell_apart or (entry.instead and entry.tell_apart.endswith("."))
     assert len(entry.instead) <= 2
-    assert "delete" not in (entry.remedies_for({})[0].command or ())
+    assert "delete" not in (entry.remedies[0]({}).command or ())
     assert entry.link is None or entry.link.startswith("https://")
     for pattern in entry.patterns:
         compiled(pattern)
         assert len(needle(pattern)) > 2, "the pattern is searched in the whole text"
-    for remedy in entry.remedies_for({}):
+    for remedy in (make({}) for make in entry.remedies):
         assert remedy.text.endswith((".", ":", ']"', "com", "install", "stopped"))
         assert remedy.command is None or all(remedy.command)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.diagnosis import remedies as do
-from heartbeat_core.diagnosis.diagnose import CATALOGUE
+from heartbeat_core.diagnosis.catalogue import read_rules
 from heartbeat_core.diagnosis.model import Remedy
 
 WORDS = {
@@ -23,7 +23,7 @@ OTHERS = (do.create_project, do.create_service_agent, do.create_service_account,
 
 
 def all_remedies() -> dict[tuple[str, ...], Remedy]:
-    made = [*(remedy for entry in CATALOGUE for remedy in entry.remedies_for(WORDS)), *(make(WORDS) for make in OTHERS)]
+    made = [*(make(WORDS) for rule in read_rules().values() for make in rule.remedies), *(make(WORDS) for make in OTHERS)]
     return {remedy.command: remedy for remedy in made if remedy.command}
 
 
