@@ -127,11 +127,12 @@ def test_all_hosts_run_at_once_headless(cluster: Any, tmp_path: Path) -> None:
         assert label is not None
         assert (label.group, label.name, label.tags) == ("both", "", ("slice",))
     assert answer["spread"]["slowest_ns"] >= answer["spread"]["fastest_ns"]
-    text = cluster.command("bench", "--on", "slice:all", "--no-save", *plan)
+    text = cluster.command("bench", "--on", "slice:all", "--no-save", "--plot", *plan)
     assert text.returncode == 0, text.stderr
     assert "slice:0" in text.stdout
     assert "slice:1" in text.stdout
     assert "apart" in text.stdout
+    assert "● :0  ▲ :1" in text.stdout
 
 
 def test_one_of_all_that_is_lost_does_not_end_the_others(launcher: Any, endless: Any, cluster: Any) -> None:

@@ -49,6 +49,7 @@ class HostLine:
 
     name: str
     report: Report
+    chart: Callable[[int, bool], ChartData]
     shown: bool = False
 
 
@@ -100,7 +101,7 @@ class Source(ABC):
             how = {"paused": self.paused, "stopping": self.stopping}
             return report_of(self.series, peaks=self.peaks, ending=self.ending, labels=self.labels, **how)
 
-    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
+    def chart(self, columns: int, steady_only: bool = False) -> ChartData:
         """Draw up what a chart of so many columns shows."""
         with self.changed:
             return self.series.chart(columns, steady_only=steady_only)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from heartbeat_core.benchmark.envelope import EnvelopeColumn
+from heartbeat_core.benchmark.run import HostLine
 from heartbeat_core.benchmark.series import ChartData
 from heartbeat_core.charts.spec import (
+    COLOURS,
     Axis,
     Band,
     Caption,
@@ -30,16 +32,22 @@ LEAST = (20, 3)  # cells under which a chart shows nothing that can be read
 MARKS = {"cold": "◆", "warm": "◇", "compile": "✕"}
 USUAL, FAR = 0.97, 4.0  # the share of columns that is always shown, and how far beyond them the others may be
 APART = 14  # cells between two markers of one run
+MOST_HOSTS = 8  # lines that can be followed: of more hosts the one shown and the slowest
 TITLE = "latency per iteration"
 
 
 @dataclass(frozen=True)
 class OverlayCurve:
-    """One of several runs: the number and name of its group, and the means to draw it (columns, steady state only)."""
+    """One of several runs: the number and name of its group, and the means to draw it (columns, steady state only).
+
+    The one that is ``shown`` among hosts is drawn last, in the accent, with its band.
+    """
 
     number: int
     name: str
     chart: Callable[[int, bool], ChartData]
+    style: str = ""
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,34 +219,71 @@ def levels(data: ChartData, place: Placing) -> tuple[Level, ...]:
     )
 
 
-def overlay_chart(runs: Sequence[OverlayCurve], width: int, height: int, *, log: bool = True, steady_only: bool = True) -> ChartSpec | None:
-    """Return several runs in one chart, each from its first iteration at the left to its last at the right.
+def host_curves(hosts: Sequence[HostLine]) -> list[OverlayCurve]:
+    """Return a curve for each host, named without what their names have in common before a colon."""
+
+    def rank(host: HostLine) -> tuple[bool, float]:
+        return host.shown, host.report.statistics.median_ns if host.report.statistics else 0.0
+
+    least = sorted(map(rank, hosts))[-MOST_HOSTS:][0]
+    drawn = [host for host in hosts if rank(host) >= least][:MOST_HOSTS]
+    common = len({host.name.rpartition(":")[0] for host in hosts}) == 1
+    compared = not any(host.shown for host in hosts)
+    return [
+        OverlayCurve(
+            number,
+            ":" + host.name.rpartition(":")[2] if common else host.name,
+            host.chart,
+            "" if compared else "steady" if host.shown else curve_style(1 + number % (COLOURS - 1)),  # the first colour is the accent
+            host.shown,
+        )
+        for number, host in enumerate(drawn)
+    ]
+
+
+def overlay_chart(
+    runs: Sequence[OverlayCurve], width: int, height: int, *, log: bool = True, steady_only: bool = True, expected: int | None = None
+) -> ChartSpec | None:
+    """Return several runs in one chart: ``expected`` samples make the horizontal axis, or each run fills it.
 
     Each is a line with a marker of its own, named in the legend. A few iterations that took very long do not flatten all
     others: they are drawn at the upper edge.
     """
     if width < LEAST[0] or height < LEAST[1] or not runs:
         return None
-    shown = [joined_points(run.chart(width - GUTTER, steady_only)) for run in runs]
+    charts = [run.chart(width - GUTTER, steady_only) for run in runs]
+    shown = [joined_points(data) for data in charts]
     if not any(shown):
         return None
+    if expected is not None:
+        expected = max(expected, *(some[-1].last + 1 - some[0].first for some in shown if some))
     least = min(point.low for some in shown for point in some)
     most = max(point.high for some in shown for point in some)
     usual = max(sorted(point.high for point in some)[int(USUAL * (len(some) - 1))] for some in shown if some)
     top = most if most < FAR * usual else 1.5 * usual
     y, unit = value_axis((least, top), height - 3, log=log)
     curves: list[Curve] = []
-    for run, some in zip(runs, shown, strict=True):
-        curves += run_curves(run, some, width - GUTTER, y)
+    bands: list[Band] = []
+    for run, some in sorted(zip(runs, shown, strict=True), key=lambda pair: pair[0].shown):
+        x = [place / expected if expected else place for place in places(some, relative=not expected)]
+        curves += run_curves(run, some, x, (width - GUTTER) * (x[-1] if x else 1), y)
+        if run.shown and any(point.first < point.last for point in some):
+            bands.append(Band(tuple(x), tuple(point.p5 for point in some), tuple(point.p95 for point in some), "band"))
     scale = "log" if y.log else "linear"
     cut = ", ↑ above the axis" if most > y.high else ""
-    ends = ((0.04, "first steady iteration" if steady_only else "first iteration"), (1.0, "last"))
+    ticks: tuple[tuple[float, str], ...] = ()
+    if expected is not None:
+        count = expected * charts[0].products
+        ticks = tuple((number / count, label) for number, label in count_ticks(1, count, max(2, width // 12)))
+    elif width >= 50:
+        ticks = ((0.04, "first steady iteration" if steady_only else "first iteration"), (1.0, "last"))
     return ChartSpec(
         f"{TITLE}, {unit} ({scale}{cut})",
-        Axis(0.0, 1.0, ticks=ends if width >= 50 else ()),
+        Axis(0.0, 1.0, ticks=ticks),
         y,
+        bands=tuple(bands),
         curves=tuple(curves),
-        legend=tuple((curve_marker(run.number), run.name, curve_style(run.number)) for run in runs),
+        legend=tuple(("▸" * run.shown + curve_marker(run.number), run.name, run.style or curve_style(run.number)) for run in runs),
     )
 
 
@@ -246,15 +291,19 @@ def joined_points(data: ChartData) -> list[Point]:
     return [*points_of(data.warm, data.products), *points_of(data.steady, data.products)]
 
 
-def run_curves(run: OverlayCurve, some: Sequence[Point], cells: int, y: Axis) -> list[Curve]:
-    """Return the line of a run, markers along it, and arrows where it leaves the axis."""
+def places(some: Sequence[Point], *, relative: bool) -> list[float]:
+    """Return the middle of each point, counted from the first sample, or as a share of all samples."""
+    count = some[-1].last + 1 - some[0].first if some and relative else 1
+    return [((point.first + point.last + 1) / 2 - some[0].first) / count for point in some]
+
+
+def run_curves(run: OverlayCurve, some: Sequence[Point], x: Sequence[float], cells: float, y: Axis) -> list[Curve]:
+    """Return the line of a run on so many cells, markers along it, and arrows where it leaves the axis."""
     if not some:
         return []
-    first, count = some[0].first, some[-1].last + 1 - some[0].first
-    style = curve_style(run.number)
-    x = [((point.first + point.last + 1) / 2 - first) / count for point in some]
+    style = run.style or curve_style(run.number)
     line = Curve(tuple(x), tuple(point.median for point in some), style, joined=True)
-    every = max(1, round(len(some) * APART / cells))
+    every = max(1, round(len(some) * APART / max(1.0, cells)))
     at = range(min(len(some) - 1, (run.number * every) // 3), len(some), every)
     markers = Curve(tuple(x[i] for i in at), tuple(some[i].median for i in at), style, marker=curve_marker(run.number))
     above = [i for i, point in enumerate(some) if point.high > y.high]

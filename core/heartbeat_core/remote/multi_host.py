@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import HostLine, Run, Source
-from heartbeat_core.benchmark.series import ChartData
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
@@ -99,7 +98,7 @@ class MultiHostRun(Source):
 
     def hosts(self) -> tuple[HostLine, ...]:
         return tuple(
-            HostLine(name, run.report(), shown=index == self.chosen)
+            HostLine(name, run.report(), run.chart, shown=index == self.chosen)
             for index, (name, run) in enumerate(zip(self.names, self.runs, strict=True))
         )
 
@@ -109,9 +108,6 @@ class MultiHostRun(Source):
 
     def report(self) -> Report:
         return self.shown().report()
-
-    def chart(self, columns: int, *, steady_only: bool = False) -> ChartData:
-        return self.shown().chart(columns, steady_only=steady_only)
 
     def pause(self) -> None:
         for run in self.runs:

@@ -13,7 +13,7 @@ import pytest
 from heartbeat_core.benchmark.envelope import EnvelopeColumn
 from heartbeat_core.benchmark.protocol import Samples
 from heartbeat_core.benchmark.series import ChartData, DutyColumn, Series
-from heartbeat_core.charts.latency import OverlayCurve, latency_chart, overlay_chart
+from heartbeat_core.charts.latency import OverlayCurve, host_curves, latency_chart, overlay_chart
 from heartbeat_core.charts.spec import ChartSpec
 
 MS = 1_000_000
@@ -148,6 +148,25 @@ def test_the_whole_run_shows_the_first_iteration() -> None:
     curve = OverlayCurve(0, "one", run_of(*[9 * MS] * 10))
     assert overlaid(curve).x.ticks[0][1] == "first steady iteration"
     assert overlaid(curve, steady_only=False).x.ticks[0][1] == "first iteration"
+
+
+def test_of_many_hosts_the_shown_one_stands_out_among_the_slowest() -> None:
+    hosts: list[Any] = [
+        SimpleNamespace(
+            name=f"slice:{number}",
+            report=SimpleNamespace(statistics=SimpleNamespace(median_ns=number)),
+            chart=run_of(*[9 * MS] * 40),
+            shown=number == 2,
+        )
+        for number in range(12)
+    ]
+    spec = overlaid(*host_curves(hosts), expected=80)
+    assert [name for _, name, _ in spec.legend] == [":2", ":5", ":6", ":7", ":8", ":9", ":10", ":11"]
+    assert spec.legend[0] == ("▸●", ":2", "steady")
+    assert [style for _, _, style in spec.legend].count("steady") == 1
+    line = next(curve for curve in spec.curves if curve.style == "steady")
+    assert 0.49 < line.x[-1] < 0.5  # 40 of 80 samples have come
+    assert [label for _, label in spec.x.ticks] == ["20", "40", "60", "80"]
 
 
 def test_nothing_is_laid_over_without_samples_or_room() -> None:

@@ -27,7 +27,7 @@ FIGURES = figures()
 
 def line(name: str, median_ns: float, half_ns: float, ending: RunOutcome | None = None) -> HostLine:
     stats = replace(FIGURES, median_ns=median_ns, median_low_ns=median_ns - half_ns, median_high_ns=median_ns + half_ns)
-    return HostLine(name, replace(report_of(Series()), statistics=stats, ending=ending))
+    return HostLine(name, replace(report_of(Series()), statistics=stats, ending=ending), Series().chart)
 
 
 def test_a_host_that_surely_lags_behind_is_pointed_out() -> None:

@@ -57,9 +57,11 @@ async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theat
         assert "14." in second
         assert "slice:1 is slow" in " ".join(shown.split())
         assert "on slice:0" in shown.splitlines()[0]
+        assert "▸● :0  ▲ :1" in shown  # the chart has a line for each
         assert "Host" in stage.offered()
         await stage.press("h")
         assert "on slice:1" in stage.text().splitlines()[0]
+        assert "● :0  ▸▲ :1" in stage.text()
         await stage.press("h")
         assert "on slice:0" in stage.text().splitlines()[0]
         await stage.press("s")

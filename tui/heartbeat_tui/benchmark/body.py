@@ -11,6 +11,7 @@ from textual.content import Content
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.run import HostLine
+from heartbeat_core.charts.latency import TITLE, host_curves, overlay_chart
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
@@ -279,17 +280,26 @@ class RunBody(Container):
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
         """Draw the chart alone: all that a key for its scale changes."""
-        report = snapshot.report
+        report, chart = snapshot.report, self.query_one(LatencyChart)
         coming = report.wanted is not None and report.state != "ended"
-        self.query_one(LatencyChart).show(
+        expected = (report.wanted or 0) - warm_count(report.config) if coming else None
+        empty = waiting_words(report) if report.ending is None else "Nothing was measured."
+        if len(snapshot.hosts) > 1:
+            curves, samples = host_curves(snapshot.hosts), (expected if steady_only else report.wanted) if coming else 1
+            chart.draw(
+                lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only, expected=samples),
+                title=TITLE, subtitle=chip_line(report), empty=empty,
+            )  # fmt: skip
+            return
+        chart.show(
             snapshot.chart,
             log=log,
             steady_only=steady_only,
-            expected=(report.wanted or 0) - warm_count(report.config) if coming else None,
+            expected=expected,
             median_ns=report.statistics.median_ns if report.statistics else None,
             p95_ns=dict(report.statistics.quantiles).get(0.95) if report.statistics else None,
             chips=chip_line(report),
-            empty=waiting_words(report) if report.ending is None else "Nothing was measured.",
+            empty=empty,
         )
 
 

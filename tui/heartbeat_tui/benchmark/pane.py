@@ -211,7 +211,7 @@ class HeartbeatPane(RunPane):
         key("w", "sweep", "Sweep", "measure batch after batch, or another parameter, up to the knee and beyond"),
         *chart_keys("heartbeat"),
         key("k", "calibrate", "Peak", "run this config, then measure the peaks of this machine, to which its figures are compared"),
-        key("h", "next_host", "Host", "show the charts of the next host"),
+        key("h", "next_host", "Host", "show the next host, its line in front"),
         key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
         COPY,

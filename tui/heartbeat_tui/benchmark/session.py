@@ -170,7 +170,7 @@ class BenchmarkSession:
         shown = run.shown()
         return Snapshot(
             report,
-            charts_of(shown),
+            shown.chart,
             histogram_of(shown, report),
             self.clocks(report),
             self.swept(),
@@ -249,10 +249,6 @@ class BenchmarkSession:
                 self.run.close()
         finally:
             self.changing.release()
-
-
-def charts_of(run: Source) -> Callable[[int, bool], ChartData]:
-    return lambda columns, steady_only: run.chart(columns, steady_only=steady_only)
 
 
 def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]]:

@@ -43,7 +43,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
         "--json", action="store_true", help="print one object: plan, environment, samples_ns, statistics, verdict, quality, proof"
     )
     form.add_argument("--stream", action="store_true", help="print the worker's own records as they come")
-    form.add_argument("--plot", action="store_true", help="print the chart of the run, or those of the sweep, below the table")
+    form.add_argument("--plot", action="store_true", help="print the chart of the run, of all hosts or of the sweep, below the table")
     output.add_argument("--no-save", action="store_true", help="keep no recording")
     output.add_argument("--calibrate", action="store_true", help="measure this machine's peak afterwards, and keep it")
     output.add_argument(
@@ -361,7 +361,6 @@ def judged(reports: Sequence[Report | None], *, some_missing: bool) -> int:
 NOT_WITH_ON = {
     "source": "--from",
     "stream": "--stream",
-    "plot": "--plot",
     "compare_methods": "--compare-methods",
     "sweep": "--sweep",
     "repeat": "--repeat",
@@ -393,6 +392,10 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
         from heartbeat_tui.commands.bench_output import print_hosts
 
         print_hosts(config, runs)
+        if args.plot:
+            from heartbeat_tui.commands.chart_output import print_hosts_chart
+
+            print_hosts_chart(runs.hosts())
     return INTERRUPTED if interrupt.came else max(exit_code(report) for report in reports)
 
 

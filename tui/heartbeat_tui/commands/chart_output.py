@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
 
 from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.run import HostLine
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.charts.spec import ChartSpec
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
@@ -37,6 +39,14 @@ def print_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGr
     from heartbeat_core.charts.recorded import runs_overlay
 
     print_chart(lambda width, height: runs_overlay(sides, groups, width, height))
+
+
+def print_hosts_chart(hosts: Sequence[HostLine]) -> None:
+    """Print the latencies of the hosts of one run, laid over one another."""
+    from heartbeat_core.charts.latency import host_curves, overlay_chart
+
+    curves = host_curves([replace(host, shown=False) for host in hosts])
+    print_chart(lambda width, height: overlay_chart(curves, width, height, steady_only=False, expected=1))
 
 
 def print_trend(trend: Trend) -> None:

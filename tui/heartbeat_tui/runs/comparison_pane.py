@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Digits
 
 from heartbeat_core.benchmark.verdict import GLYPH_STYLES
-from heartbeat_core.charts.latency import OverlayCurve
+from heartbeat_core.charts.latency import TITLE, OverlayCurve, overlay_chart
 from heartbeat_core.charts.recorded import distribution_chart
 from heartbeat_core.charts.spec import curve_marker, curve_style
 from heartbeat_core.columns import StyledText, fitted
@@ -24,7 +24,7 @@ from heartbeat_core.comparison.groups import RunGroup, group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import Compared, comparison_lines
 from heartbeat_tui.runs.forms import RateForm
-from heartbeat_tui.widgets.chart import Chart, OverlayChart
+from heartbeat_tui.widgets.chart import Chart, LatencyChart
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
@@ -269,7 +269,7 @@ class ComparisonBody(Container):
     .-low #ratio-warnings { max-height: 2; }
     .-low.-details #ratio-warnings { display: none; }
     .-tall #ratio-why { margin: 1 1 0 1; }
-    OverlayChart { height: 3fr; }
+    LatencyChart { height: 3fr; }
     #groups { width: 100%; height: 2fr; min-height: 12; }  /* 1fr would leave room for the margins of the others */
     #groups .panel { height: 1fr; }
     #distribution { width: 4fr; }
@@ -277,7 +277,7 @@ class ComparisonBody(Container):
     #figures Lines { text-wrap: nowrap; }
     .-narrow #groups { layout: vertical; height: 4fr; }
     .-narrow #figures { width: 100%; height: 3fr; }
-    .-low #ratio, .-low #groups, .-low.-details OverlayChart { display: none; }
+    .-low #ratio, .-low #groups, .-low.-details LatencyChart { display: none; }
     .-low #ratio-summary { display: block; }
     .-low.-details #groups { display: block; height: 1fr; }
     .-narrow #distribution { width: 100%; height: 2fr; }
@@ -301,7 +301,7 @@ class ComparisonBody(Container):
         yield Lines(id="ratio-summary").with_text(styled_line(summary_line(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
-        yield OverlayChart(classes="panel")
+        yield LatencyChart(classes="panel")
         with Horizontal(id="groups"):
             yield Chart(classes="panel", id="distribution")
             with VerticalScroll(id="figures", classes="panel") as box:
@@ -329,7 +329,9 @@ class ComparisonBody(Container):
             for number, (group, snapshots) in enumerate(zip(self.compared.groups, self.compared.snapshots, strict=True))
             for snapshot in snapshots
         ]
-        self.query_one(OverlayChart).show(curves, log=log, steady_only=steady_only)
+        self.query_one(LatencyChart).draw(
+            lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only), title=TITLE
+        )
         self.query_one("#distribution", Chart).draw(
             lambda _, height: distribution_chart(self.compared.runs, self.compared.groups, height), empty="Too small to draw."
         )

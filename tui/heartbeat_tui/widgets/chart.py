@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from heartbeat_core.benchmark.series import ChartData
-from heartbeat_core.charts.latency import TITLE, OverlayCurve, latency_of, overlay_chart
+from heartbeat_core.charts.latency import TITLE, latency_of
 from heartbeat_core.charts.spec import COLOURS, ChartSpec
 from heartbeat_tui.plotting import Lines, render
 from heartbeat_tui.widgets.text import refresh_rows, retitle
@@ -111,11 +111,3 @@ class LatencyChart(Chart):
             return latency_of(chart, width, height, steady_only=steady_only, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
 
         self.draw(make, title=TITLE, subtitle=chips, empty=empty)
-
-
-class OverlayChart(Chart):
-    """The latencies of several runs in one chart."""
-
-    def show(self, curves: Sequence[OverlayCurve], *, log: bool, steady_only: bool) -> None:
-        """Draw the runs laid over one another."""
-        self.draw(lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only), title=TITLE)
