@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import PeakCache
     from heartbeat_core.benchmark.run import ChipMonitor, Run, Sink, Source
     from heartbeat_core.benchmark.target import RunTarget
+    from heartbeat_core.fleet.multi_host import MultiHostRun
     from heartbeat_core.recordings.index import Index
     from heartbeat_core.recordings.replay import Replay
     from heartbeat_core.remote.hosts import Destination, Host
-    from heartbeat_core.remote.multi_host import MultiHostRun
     from heartbeat_core.telemetry.monitor import Reader
 
 MIB = 2**20
@@ -151,7 +151,7 @@ class Launcher:
 
     def start_together(self, config: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None) -> MultiHostRun:
         """Start a run on every host of the destination; raise HeartbeatError if one cannot start."""
-        from heartbeat_core.remote.multi_host import MultiHostRun
+        from heartbeat_core.fleet.multi_host import MultiHostRun
 
         assert self.destination is not None
         return MultiHostRun(self.destination.hosts(), lambda host: self.start(config, save=save, label=label, host=host))

@@ -12,8 +12,8 @@ from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.fleet.multi_host import MultiHostRun
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.multi_host import MultiHostRun
 from heartbeat_tui.controller import BenchmarkOn
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from heartbeat_tui.commands.console import Interrupt, print_error, print_json
 from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
 if TYPE_CHECKING:
-    from heartbeat_core.remote.multi_host import MultiHostRun
+    from heartbeat_core.fleet.multi_host import MultiHostRun
 
 DESCRIPTION = "Time the product and judge the time. Exit 1 for an impossible time or a wrong result, 3 where the backend cannot run."
 
@@ -416,7 +416,7 @@ def watch_hosts(runs: MultiHostRun, interrupt: Interrupt) -> None:
 
 def together_json(runs: MultiHostRun) -> dict[str, Any]:
     """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
-    from heartbeat_core.remote.multi_host import spread_of  # with all of ssh and the Cloud, which one machine does not need
+    from heartbeat_core.fleet.multi_host import spread_of  # with all of ssh and the Cloud, which one machine does not need
 
     spread = spread_of(runs.hosts())
     return {

@@ -23,7 +23,7 @@ from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
-from heartbeat_core.remote.multi_host import MultiHostRun
+from heartbeat_core.fleet.multi_host import MultiHostRun
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 

@@ -12,8 +12,8 @@ from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.statistics import Statistics, summarize
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.fleet.multi_host import spread_of
 from heartbeat_core.remote.hosts import HostSelector, RemoteTarget, parse_on
-from heartbeat_core.remote.multi_host import spread_of
 
 
 def figures() -> Statistics:

@@ -1,15 +1,21 @@
-"""One config on several hosts at the same time: a run on each, shown together."""
+"""One config on several hosts at the same time, shown together: the base of all such runs, and a run on each over ssh."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import time
+from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import HostLine, Run, Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.hosts import Host
+from heartbeat_core.fleet.model import Fleet, HostSummary
+
+if TYPE_CHECKING:
+    from heartbeat_core.remote.hosts import Host
 
 SLOWER = 1.05  # a host this much slower than the next one is reported
 
@@ -58,8 +64,19 @@ def whole(line: HostLine) -> bool:
     return line.report.ending is None or line.report.ending.clean
 
 
-class MultiHostRun(Source):
+class FleetRun(Source):
     """The runs of several hosts, one of which is shown; it is over when all are."""
+
+    @abstractmethod
+    def fleet(self) -> Fleet:
+        """Return all hosts at this moment."""
+
+    def report(self) -> Report:
+        return self.shown().report()
+
+
+class MultiHostRun(FleetRun):
+    """A run on each of several hosts, over ssh."""
 
     def __init__(self, hosts: Sequence[Host], start: Callable[[Host], Run]) -> None:
         """Start a run on each; raise HeartbeatError where one cannot start, the others ended."""
@@ -106,8 +123,11 @@ class MultiHostRun(Source):
         found = spread_of(self.hosts())
         return found.sentence if found else ""
 
-    def report(self) -> Report:
-        return self.shown().report()
+    def fleet(self) -> Fleet:
+        now = time()
+        summaries = (HostSummary(name, name).with_report(run.report(), now) for name, run in zip(self.names, self.runs, strict=True))
+        recordings = (str(run.path or "") for run in self.runs)
+        return Fleet(tuple(replace(host, recording=path) for host, path in zip(summaries, recordings, strict=True)), "ssh")
 
     def pause(self) -> None:
         for run in self.runs:
