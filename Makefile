@@ -32,6 +32,11 @@ WHOLE := .[$(EXTRA),demo,plots]
 DEVELOPED := .[$(EXTRA),demo,plots,dev]
 WITHOUT_TORCH := .[demo,plots,dev]
 
+# Whether the virtual environment $(1) was made in this folder, of a Python that is still there. One that is not is made anew.
+whole = { grep -qsF "$$(pwd -P)/$(1)" $(1)/bin/activate && $(1)/bin/python -c 'import pip' 2> /dev/null; }
+$(if $(wildcard $(VENV)/installed),$(shell $(call whole,$(VENV)) || rm -f $(VENV)/installed*))
+OFFLINE := NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|Network is unreachable
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test lint test-xla test-py310 test-py311 test-py312 test-py313 test-wheel fuzz bench pictures clean
@@ -66,7 +71,7 @@ test-wheel: $(VENV)/installed-dev ## whether the wheel, installed outside of thi
 	$(BIN)/python -m pip --disable-pip-version-check wheel -q --no-deps -w $(WHEEL) .
 	"$(PYTHON)" -m venv .venv-wheel
 	.venv-wheel/bin/python $(PIP) "$$(echo $(WHEEL)/*.whl)[demo]" -c constraints.txt
-	$(BIN)/python tests/wheel/check.py $(CURDIR)/.venv-wheel/bin/heartbeat-tui
+	$(BIN)/python tests/wheel/check.py "$(CURDIR)/.venv-wheel/bin/heartbeat-tui"
 
 fuzz: $(VENV)/installed-dev ## the readers of recordings, settings, error texts and Google's answers, with 10,000 random inputs each
 	$(BIN)/python $(PYTEST) -m fuzz --hypothesis-profile=fuzz -o timeout=3600 tests/core $(PYTEST_ARGS)
@@ -99,20 +104,22 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(call install,.venv-py$*,$(WITHOUT_TORCH),constraints.txt)
 	@touch $@
 
-# Make the virtual environment $(2) from the Python $(1) unless it is there, or say what is missing.
+# Make the virtual environment $(2) from the Python $(1) unless it is whole and was made here, or say what is missing.
 define environment
 	@command -v "$(1)" > /dev/null || { echo "There is no $(1). On Debian and Ubuntu: sudo apt-get install python3 python3-venv"; exit 1; } >&2
 	@"$(1)" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST)))' || { \
-		echo "$$("$(1)" --version) is not one of Python 3.10 to 3.$(NEWEST). Name one: make PYTHON=python3.$(NEWEST)"; exit 1; } >&2
+		echo "$$("$(1)" --version) is not one of Python 3.10 to 3.$(NEWEST). Install one of them and name it: make PYTHON=python3.$(NEWEST)"; \
+		exit 1; } >&2
 	@"$(1)" -c 'import ensurepip, venv' 2> /dev/null || { \
 		echo "$(1) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; } >&2
-	@$(2)/bin/python -m pip --version > /dev/null 2>&1 || "$(1)" -m venv --clear $(2)
+	@[ -w . ] || { echo "$$(pwd) cannot be written: copy it into a folder of your own, and run make there."; exit 1; } >&2
+	@$(call whole,$(2)) || "$(1)" -m venv --clear $(2)
 endef
 
-# Install $(2) into $(1), pinned by $(3); without a network one line says so.
+# Install $(2) into $(1), pinned by $(3); without a network one line says so. pip would try each package six times: the index is asked first.
 define install
-	@$(1)/bin/python $(PIP) -e "$(2)" -c $(3) 2> $(1)/pip.log || { \
-		if grep -qE "NewConnectionError|NameResolutionError|ConnectTimeoutError|Network is unreachable" $(1)/pip.log; then \
-			echo "The package index cannot be reached: connect to a network, or name a proxy in HTTPS_PROXY, and run make again."; \
-		else cat $(1)/pip.log; fi; exit 1; } >&2
+	@offline() { grep -qE "$(OFFLINE)" $(1)/pip.log && echo \
+		"The package index cannot be reached: connect to a network, or name a proxy in HTTPS_PROXY, and run make again." >&2; }; \
+	$(1)/bin/python -m pip index versions --retries 1 --timeout 10 pip > /dev/null 2> $(1)/pip.log || ! offline || exit 1; \
+	$(1)/bin/python $(PIP) -e "$(2)" -c $(3) 2> $(1)/pip.log || { offline || cat $(1)/pip.log >&2; exit 1; }
 endef

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 OFFLINE = "Failed to establish a new connection: NameResolutionError: Temporary failure in name resolution"
 # Pythons that cannot: the first without python3-venv, the others of an environment whose pip fails.
 NO_VENV = f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"'
-PIP_FAILS = 'case "$*" in *--version*) exit 0;; esac; for _ in 1 2 3; do echo "WARNING: {}" >&2; done; exit 1'
+PIP_FAILS = 'case "$*" in *import*) exit 0;; esac; for _ in 1 2 3; do echo "WARNING: {}" >&2; done; exit 1'
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def script(path: Path, body: str) -> Path:
     return path
 
 
-def run(folder: Path, python: str) -> list[str]:
+def run(folder: Path, python: str | Path) -> list[str]:
     """Run ``make run``; return what it says on stderr, without make's own last line."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTHONPATH"))}
     done = subprocess.run(["make", "run", f"PYTHON={python}"], cwd=folder, capture_output=True, text=True, env=environ, check=False)
@@ -54,12 +54,34 @@ def test_without_python_it_names_the_package(make: Path) -> None:
     ]
 
 
+def environment(folder: Path, python: str) -> None:
+    """Make what make takes for the virtual environment of this folder."""
+    script(folder / ".venv/bin/python", python)
+    (folder / ".venv/bin/activate").write_text(f'VIRTUAL_ENV="{folder}/.venv"\n')
+
+
 def test_without_a_network_one_line_says_so(make: Path) -> None:
-    script(make / ".venv/bin/python", PIP_FAILS.format(OFFLINE))
+    environment(make, f"{PIP_FAILS.format(OFFLINE)}")
     (said,) = run(make, sys.executable)
     assert said.startswith("The package index cannot be reached")
 
 
 def test_another_failure_of_pip_is_shown_as_it_is(make: Path) -> None:
-    script(make / ".venv/bin/python", PIP_FAILS.format("No space left on device"))
+    environment(make, PIP_FAILS.format("No space left on device"))
     assert run(make, sys.executable) == ["WARNING: No space left on device"] * 3
+
+
+def test_a_folder_that_cannot_be_written_is_named(make: Path) -> None:
+    make.chmod(0o555)
+    if os.access(make, os.W_OK):
+        pytest.skip("root writes everywhere")
+    (said,) = run(make, sys.executable)
+    assert said == f"{make} cannot be written: copy it into a folder of your own, and run make there."
+
+
+def test_an_environment_made_in_another_folder_is_made_anew(make: Path) -> None:
+    moved = make / "moved here"
+    environment(make, "exit 0")
+    (make / ".venv/installed").touch()
+    shutil.copytree(make, moved, ignore=shutil.ignore_patterns("moved here"))
+    assert run(moved, script(make / "python", f'case "$*" in *--clear*) echo anew >&2; exit 1;; esac; exec {sys.executable} "$@"')) == ["anew"]
