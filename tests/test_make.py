@@ -84,4 +84,5 @@ def test_an_environment_made_in_another_folder_is_made_anew(make: Path) -> None:
     environment(make, "exit 0")
     (make / ".venv/installed").touch()
     shutil.copytree(make, moved, ignore=shutil.ignore_patterns("moved here"))
-    assert run(moved, script(make / "python", f'case "$*" in *--clear*) echo anew >&2; exit 1;; esac; exec {sys.executable} "$@"')) == ["anew"]
+    python = script(make / "python", f'case "$*" in *--clear*) echo anew >&2; exit 1;; esac; exec {sys.executable} "$@"')
+    assert run(moved, python) == ["anew"]
