@@ -15,7 +15,7 @@ from heartbeat_core.charts.latency import TITLE, host_curves, overlay_chart
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
-from heartbeat_tui.benchmark.text import badge_of, check_words, doing, findings
+from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, doing, findings
 from heartbeat_tui.widgets.chart import LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
 from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled
@@ -199,8 +199,8 @@ class Findings(LiveLines):
     """The findings about a run, the worst first; one line of them where there is no room for more."""
 
     def show(self, report: Report) -> None:
-        lines = [styled(text, kind) for text, kind in findings(report)]
-        self.set_lines(lines[:1] if self.has_class("-line") else lines)
+        shown = findings(report)[: 1 if self.has_class("-line") else SHOWN_FINDINGS]
+        self.set_lines([styled(text, kind) for text, kind in shown])
 
 
 MARKED = (("median", 0.5), ("p95", 0.95))
@@ -220,7 +220,7 @@ class RunBody(Container):
     #charts #findings { height: 10; scrollbar-size-vertical: 1; }
     #charts TimeParts.panel { height: 10; }  /* as high as the findings beside it */
     #findings Findings { min-height: 100%; }  /* so that it is seldom laid out anew */
-    #worst { display: none; height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    #worst { display: none; height: 2; padding: 0 1; }
     #hosts { display: none; margin-bottom: 1; }
     .-hosts #hosts { display: block; }
     .-low #hosts { margin-bottom: 0; }

@@ -24,12 +24,15 @@ HOW = {
     "pipelined": "pipelined, {window} in flight",
     "handbook": "by the handbook's method, {repeats} times",
 }
+SHOWN_FINDINGS = 3  # on the screen; the copied text has all
 # quality -> what to do, and the key that does it
 ADVICE = {
+    "plausible": " Press m to compare timing methods.",
     "noisy": " Close other programs, or press e for a longer run.",
     "disturbed": " Close other programs, then press r.",
     "drifting": " Press e for a longer warm-up, or let the machine cool.",
     "unknown": " Let the run end, and the result is checked.",
+    "few": " Press e for a longer run.",
     "suspicious": " Press k to measure the peak again.",
 }
 STAGES = {
@@ -190,9 +193,9 @@ def findings(report: Report) -> list[tuple[str, str]]:
     """Return what the numbers mean as (text, style), the worst first, each with what to do about it."""
     lines: list[tuple[str, str]] = []
     ending, steady = report.ending, report.steady
+    longer = "" if is_recorded(report) else ADVICE["few"]
     if ending is not None and not ending.clean:
-        lines.append((f"✗ {sentence(ending.title)}", "failed"))
-        lines += [(sentence(part), "plain") for part in (ending.cause, ending.remedy) if part]
+        lines.append((f"✗ {' '.join(sentence(part) for part in (ending.title, ending.cause, ending.remedy) if part)}", "failed"))
     if report.state in ("starting", "finishing"):
         lines.append((f"{sentence(doing(report))[:-1]} …", "quiet"))
     if report.state == "stopping":
@@ -203,16 +206,21 @@ def findings(report: Report) -> list[tuple[str, str]]:
     if report.iteration_ns is not None:
         lines += judged(report)
     lines += [(f"! {name} is set: float32 is computed in bfloat16.", "attention") for name in report.environment if name.startswith("XLA_")]
-    if steady is not None and steady.kind in ("steady", "undetermined"):
-        lines.append((sentence(steady.sentence), "plain"))
-    if ending is not None and ending.clean and report.statistics and not report.handbook and not interval_text(report):
-        lines.append((sentence(TOO_FEW), "plain"))
-    lines += [(text, "plain") for text in (cold_sentence(report), precision_sentence(report)) if text]
     if report.chips and report.chips.problem:
         lines.append((f"! Chip metrics: {report.chips.problem.rstrip('.')}.", "attention"))
-    if report.config.method == "synchronized" and ending is not None and ending.clean and report.statistics:
-        lines.append(("Press m to compare the timing methods on the same work.", "quiet"))
+    if ending is not None and ending.clean and report.statistics and not report.handbook and not interval_text(report):
+        lines.append((sentence(TOO_FEW) + longer, "plain"))
+    elif steady is not None and steady.kind == "undetermined":
+        lines.append((sentence(steady.sentence) + longer, "plain"))
+    lines += [(text, "plain") for text in (precision_sentence(report), cold_sentence(report)) if text]
+    if steady is not None and steady.kind == "steady":
+        lines.append((sentence(steady.sentence), "plain"))
     return lines
+
+
+def is_recorded(report: Report) -> bool:
+    """Return whether it is a recording, on which the keys of a new run do not act."""
+    return any(label.startswith("recorded") for label in report.labels)
 
 
 def judged(report: Report) -> list[tuple[str, str]]:
@@ -223,8 +231,8 @@ def judged(report: Report) -> list[tuple[str, str]]:
     if glyph == "…":
         return [(f"… {sentence(worst)}", style)]
     advice = ADVICE.get(kind, "") if kind != "suspicious" or report.refutes_peak else ""
-    if any(label.startswith("recorded") for label in report.labels):
-        advice = ""  # its keys act on a new run alone
+    if is_recorded(report) or (kind == "plausible" and (report.ending is None or report.config.method != "synchronized")):
+        advice = ""
     lines = [(f"{glyph} {kind.capitalize()}: {worst.rstrip('.')}.{advice}", style)]
     return lines + [(f"{'!' if kind != 'plausible' else glyph} {sentence(reason)}", style) for reason in others]
 
