@@ -6,11 +6,13 @@ Run as a script it stands in for the Python of a run.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
 from heartbeat_core.benchmark import worker
 from heartbeat_core.benchmark.backends import cpu
+from heartbeat_core.benchmark.workload import Operands
 
 SPACING_NS = "PACED_SPACING_NS"  # names the variable with the time from one sample to the next
 PARTS = ("trace", "compile", "dispatch", "wait")
@@ -32,9 +34,9 @@ class Paced(cpu.CpuBackend):
     def turn(self) -> int:
         return 0  # one input, never rewritten: what is measured here is the stream
 
-    def place(self, inputs: list[Any], weights: Any, seed: int) -> None:
-        super().place(inputs, weights, seed)
-        self.result = self.matmul(*self.operands)  # for the result check
+    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[Callable[[Any, Any], Any], ...], seed: int) -> None:
+        super().place(inputs, weights, functions, seed)
+        self.result = self.compute(*self.operands)  # for the result check
 
     def iterate(self) -> tuple[int, ...]:
         self.due = self.due + self.spacing_ns if self.number else perf_counter_ns()

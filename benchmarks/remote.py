@@ -16,10 +16,11 @@ from time import sleep
 
 from benchmarks.figure import Figure, finish, interleave, quiet, ratio
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.target import LocalTarget, RunTarget
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.remote.hosts import Host, RemoteTarget, bring_engine
 from heartbeat_core.remote.ssh import SshCalls, direct
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from benchmarks.figure import ROOT, Figure, finish, quiet, ratio
 from benchmarks.paced import PARTS, SPACING_NS, row
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.protocol import Samples, decode
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.target import LocalTarget
+from heartbeat_core.benchmark.workload import MatMul
 
 WARMUP, STEADY = 5, 1_000_000
 SPACING = 3  # from one sample to the next, times what json.dumps takes for one

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.target import LocalTarget
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 
 XLA_PYTHON = os.environ.get("HEARTBEAT_BACKENDS_XLA_PYTHON") or str(XlaEnvironment().find() or "")  # before the folders change

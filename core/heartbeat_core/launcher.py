@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.backends import BACKENDS, host_backend, load, tpu_backend
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.tpu_chips import hidden_tpus, scan_tpus
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.paths import cache_folder, data_folder
 from heartbeat_core.settings import Settings
 

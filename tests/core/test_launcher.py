@@ -13,8 +13,9 @@ import pytest
 from heartbeat_core import launcher as launch
 from heartbeat_core.benchmark.backends import xla
 from heartbeat_core.benchmark.backends.base import BackendUnavailable
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, peaks_key
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import Launcher

@@ -103,7 +103,7 @@ def test_closing_the_run_ends_the_worker(launcher: Any, endless: Any, watch_proc
 
 
 def test_what_does_not_fit_there_is_refused_there(launcher: Any, small: Any) -> None:
-    from heartbeat_core.benchmark.config import MatMul
+    from heartbeat_core.benchmark.workload import MatMul
 
     run = launcher("vm").start(small(workload=MatMul(2**20, 2**20, 2**20)))
     assert run.wait(LONG_S)

@@ -14,9 +14,10 @@ import pytest
 from tests.program import run_program
 from tests.tui.conftest import Driven
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Failed, Label, Record, Samples, Started, encode
 from heartbeat_core.benchmark.tpu_chips import users_of
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.cloud.connection import read_object
 from heartbeat_core.cloud.errors import refusal
 from heartbeat_core.emulator.server import bind

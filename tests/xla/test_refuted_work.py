@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import heartbeat_core
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.workload import MatMul
 
 pytestmark = pytest.mark.xla
 

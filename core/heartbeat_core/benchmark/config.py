@@ -7,83 +7,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.layer import Layer, ModelShape
+from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, Workload, field_names
 from heartbeat_core.errors import HeartbeatError
 
-Dtype = Literal["float32", "bfloat16"]
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-ITEM_BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2}
-
-LARGEST_DIMENSION = 2**20
-CHECK_CHUNK_BYTES = 32 * 2**20  # of a matrix in float64, held at a time by the result check
 INPUT_BYTES = 256 * 2**20  # of all inputs that take turns in a pipelined window
-
-
-@dataclass(frozen=True)
-class MatMul:
-    """The product [batch, hidden] x [hidden, intermediate] of a transformer's feed-forward layer."""
-
-    batch: int = 128
-    hidden: int = 4096
-    intermediate: int = 16384
-    dtype: Dtype = "float32"
-
-    def __post_init__(self) -> None:
-        """Raise HeartbeatError where a dimension or the dtype makes no sense."""
-        for name, value in (("batch", self.batch), ("hidden", self.hidden), ("intermediate", self.intermediate)):
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_DIMENSION:
-                raise HeartbeatError(
-                    f"{name} is {value!r}",
-                    f"A dimension of the product is a whole number from 1 to {LARGEST_DIMENSION:,}.",
-                    f"Give --{name} such a number; the handbook's shape is 128, 4096, 16384.",
-                )
-        if self.dtype not in DTYPES:
-            raise HeartbeatError(
-                f"dtype is {self.dtype!r}", "A product is computed in float32 or bfloat16.", f"Use --dtype {DTYPES[0]} or {DTYPES[1]}."
-            )
-
-    @property
-    def flops(self) -> int:
-        """Count floating-point operations: a multiplication and an addition for each of batch*hidden*intermediate."""
-        return 2 * self.batch * self.hidden * self.intermediate
-
-    @property
-    def input_bytes(self) -> int:
-        return self.batch * self.hidden * ITEM_BYTES[self.dtype]
-
-    @property
-    def weight_bytes(self) -> int:
-        return self.hidden * self.intermediate * ITEM_BYTES[self.dtype]
-
-    @property
-    def output_bytes(self) -> int:
-        return self.batch * self.intermediate * ITEM_BYTES[self.dtype]
-
-    @property
-    def bytes(self) -> int:
-        """Count the bytes that must move at least: both operands read once, the result written once."""
-        return self.input_bytes + self.weight_bytes + self.output_bytes
-
-    @property
-    def intensity(self) -> float:
-        """Return the arithmetic intensity, FLOP per byte."""
-        return self.flops / self.bytes
-
-    @property
-    def shape(self) -> str:
-        return f"[{self.batch}×{self.hidden}]·[{self.hidden}×{self.intermediate}]"
-
-    def peak_bytes(self, *, operand_copies: int, results: int, inputs: int) -> int:
-        """Return the memory a run needs at its peak, in bytes.
-
-        The operands, once for each copy (the host's and the device's); the results alive at once, with the one being
-        made; float32 randoms before they become ``dtype``; two chunks of the result check in float64.
-        """
-        operands = operand_copies * (inputs * self.input_bytes + self.weight_bytes)
-        outputs = (results + 1) * self.output_bytes
-        drawing = 0 if self.dtype == "float32" else 4 * self.hidden * self.intermediate
-        check = 2 * max(CHECK_CHUNK_BYTES, 8 * self.hidden, 8 * self.intermediate)
-        return max(operands + drawing, operands + outputs + check)
-
 
 Method = Literal["synchronized", "pipelined", "handbook"]
 Precision = Literal["default", "high", "highest"]
@@ -103,7 +31,7 @@ class BenchmarkConfig:
     until stopped. ``handbook`` times ``iterations`` products at once and repeats that ``repeats`` times.
     """
 
-    workload: MatMul = MatMul()
+    workload: Workload = HANDBOOK
     backend: str = "cpu"
     method: Method = "synchronized"
     warmup: int = 5
@@ -134,6 +62,12 @@ class BenchmarkConfig:
         if self.iterations is not None and self.duration_s is not None:
             raise HeartbeatError(
                 "both iterations and duration are given", "A run has one end.", "Give --iterations or --duration, not both."
+            )
+        if self.method == "handbook" and self.workload.parts:
+            raise HeartbeatError(
+                "the handbook's method times one product",
+                f"A {self.workload.kind} has {len(self.workload.parts)} steps, and its loop has one.",
+                "Use --method synchronized or pipelined.",
             )
         if self.method == "handbook" and self.iterations is None:
             raise HeartbeatError(
@@ -177,7 +111,7 @@ class BenchmarkConfig:
         return math.ceil(self.iterations / self.products_per_sample)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "workload": self.workload.to_json()}
 
     def with_iterations(self, iterations: int) -> BenchmarkConfig:
         return replace(self, iterations=iterations, duration_s=None)
@@ -194,11 +128,27 @@ def config_from_json(data: object) -> BenchmarkConfig:
     if unknown:
         cause = f"Known are {', '.join(sorted(known))}."
         raise HeartbeatError(f"the config names {', '.join(unknown)}", cause, "Use one version on both sides.")
-    workload = data.get("workload", {})
     try:
-        return BenchmarkConfig(**{**data, "workload": MatMul(**workload)})
-    except (TypeError, OverflowError) as error:
+        return BenchmarkConfig(**{**data, "workload": workload_from_json(data.get("workload", {}))})
+    except (TypeError, KeyError, OverflowError) as error:
         raise HeartbeatError("the config is not well formed", str(error), "Use one version on both sides.") from error
+
+
+WORKLOADS: dict[str, type[Workload]] = {kind.kind: kind for kind in (MatMul, Layer)}
+
+
+def workload_from_json(data: object) -> Workload:
+    """Read what ``to_json`` of a workload returned; raise HeartbeatError for an unknown kind, TypeError or KeyError for a wrong form."""
+    if not isinstance(data, dict):
+        raise TypeError(f"the workload is {data!r}")
+    values = dict(data)
+    kind = values.pop("kind", MatMul.kind)
+    if kind not in WORKLOADS:
+        cause = f"This version knows {', '.join(WORKLOADS)}."
+        raise HeartbeatError(f"the config has a workload {kind!r}", cause, "Use one version on both sides, or update heartbeat-tui.")
+    if kind == Layer.kind:
+        values["model"] = ModelShape(**values["model"])
+    return WORKLOADS[kind](**values)
 
 
 def config_of_recording(data: object) -> tuple[BenchmarkConfig, tuple[str, ...]]:
@@ -208,14 +158,18 @@ def config_of_recording(data: object) -> tuple[BenchmarkConfig, tuple[str, ...]]
     """
     if not isinstance(data, dict):
         return config_from_json(data), ()
-    known = {field.name for field in fields(BenchmarkConfig)}
-    left = {name: value for name, value in data.items() if name in known}
-    unknown = [str(name) for name in data if name not in known]
+    unknown: list[str] = []
+
+    def known(values: dict[str, Any], names: tuple[str, ...], where: str = "") -> dict[str, Any]:
+        unknown.extend(f"{where}{name}" for name in values if name not in names)
+        return {name: value for name, value in values.items() if name in names}
+
+    left = known(data, tuple(field.name for field in fields(BenchmarkConfig)))
     work = left.get("workload")
-    if isinstance(work, dict):
-        dimensions = {field.name for field in fields(MatMul)}
-        unknown += [f"workload.{name}" for name in work if name not in dimensions]
-        left["workload"] = {name: value for name, value in work.items() if name in dimensions}
+    if isinstance(work, dict) and (kind := WORKLOADS.get(str(work.get("kind", MatMul.kind)))):
+        left["workload"] = work = known(work, ("kind", *field_names(kind)), "workload.")
+        if isinstance(work.get("model"), dict):
+            work["model"] = known(work["model"], tuple(field.name for field in fields(ModelShape)), "workload.model.")
     return config_from_json(left), tuple(unknown)
 
 

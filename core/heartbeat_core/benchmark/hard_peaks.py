@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import BenchmarkConfig, Dtype
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.roofline import Roof, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
+from heartbeat_core.benchmark.workload import Dtype
 
 TERA, GIGA, MIB = 1e12, 1e9, 2**20
 FASTEST_CLOCK_MHZ = 6_000.0  # where the kernel does not tell: above what any server or laptop sold boosts to

@@ -299,21 +299,24 @@ def cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None if limit == "max" else max(0, int(limit) - max(0, int(used) - reclaimable))
 
 
-def ensure_fits(config: BenchmarkConfig, available: int | None, *, operand_copies: int = 1, where: str = "this machine") -> None:
+def ensure_fits(
+    config: BenchmarkConfig, available: int | None, *, operand_copies: int = 1, where: str = "this machine", sets: int = 1
+) -> None:
     """Raise HeartbeatError where the run needs more memory than there is."""
-    needed, work = needed_bytes(config, operand_copies), config.workload
+    needed, work = needed_bytes(config, operand_copies, sets), config.workload
     if available is not None and needed > available:
         raise HeartbeatError(
             f"{work.shape} in {work.dtype} does not fit into memory",
             f"The run needs {gib(needed)}, the check of its result included; {where} has {gib(available)} free.",
-            "Make --batch, --hidden or --intermediate smaller, or free memory.",
+            f"Make {work.smaller} smaller, or free memory.",
         )
 
 
-def needed_bytes(config: BenchmarkConfig, operand_copies: int = 1) -> int:
+def needed_bytes(config: BenchmarkConfig, operand_copies: int = 1, sets: int = 1) -> int:
     """Return the memory a run takes at its peak, torch itself included."""
     results = config.window if config.method == "pipelined" else 1
-    return config.workload.peak_bytes(operand_copies=operand_copies, results=results, inputs=config.inputs) + RESERVE_BYTES
+    work = config.workload
+    return work.peak_bytes(operand_copies=operand_copies, results=results, inputs=config.inputs, sets=sets) + RESERVE_BYTES
 
 
 def gib(count: int) -> str:

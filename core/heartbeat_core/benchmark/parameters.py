@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import METHODS, PRECISIONS, WORKLOADS, BenchmarkConfig
+from heartbeat_core.benchmark.workload import DTYPES, field_names
 from heartbeat_core.errors import HeartbeatError
 
 Value = int | str
@@ -17,7 +18,7 @@ NUMBERS = ("batch", "hidden", "intermediate", "threads")
 WORDS: dict[str, tuple[str, ...]] = {"dtype": DTYPES, "precision": PRECISIONS}
 SWEPT = ("batch", "hidden", "intermediate", "dtype", "precision", "threads")
 VARIED = (*SWEPT, "backend", "method")  # by a candidate of a repeat
-OF_WORKLOAD = {field.name for field in fields(MatMul)}
+OF_WORKLOAD = {name for kind in WORKLOADS.values() for name in field_names(kind)}
 DOTS = ("…", "...")
 DOUBLING = re.compile(r"(\d[\d_]*)\.\.(\d[\d_]*)")
 MOST_POINTS = 200
@@ -87,12 +88,12 @@ def varied(config: BenchmarkConfig, values: Mapping[str, Value]) -> BenchmarkCon
     """Make the config with these values in place of its own; raise HeartbeatError where it makes no sense."""
     work: dict[str, Any] = {name: value for name, value in values.items() if name in OF_WORKLOAD}
     rest: dict[str, Any] = {name: value for name, value in values.items() if name not in OF_WORKLOAD}
-    return replace(config, workload=replace(config.workload, **work), **rest)
+    return replace(config, workload=config.workload.varied(work), **rest)
 
 
 def value_of(config: BenchmarkConfig, name: str) -> Value | None:
     """Read what a config has for a name; None for threads that torch may choose."""
-    found: Value | None = getattr(config.workload if name in OF_WORKLOAD else config, name)
+    found: Value | None = getattr(config.workload if name in OF_WORKLOAD else config, name, None)
     return found
 
 

@@ -69,7 +69,8 @@ class Samples:
     """Consecutive samples of one phase, in nanoseconds, int64.
 
     ``start`` is the number of the first one in the run, from 0. ``columns`` holds "total" and, where the backend tells
-    its steps apart, "trace", "compile", "dispatch", "wait". A sample spans the config's ``products_per_sample``.
+    its steps apart, "trace", "compile", "dispatch", "wait"; where the work has several steps also their names, each timed by
+    itself right after the whole. A sample spans the config's ``products_per_sample``.
     """
 
     type: ClassVar[str] = "samples"
@@ -201,6 +202,7 @@ class Proof:
     tolerance: float | None = None
     left_ns: int | None = None
     fences: int | None = None
+    step: str | None = None  # of several steps the one with the greatest error
     call_ns: int | None = None  # a 2×2 product and its fence: what a call costs without any work, the median
 
     def work_left(self, product_ns: float) -> bool:

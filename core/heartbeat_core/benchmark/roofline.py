@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, Dtype, MatMul, Precision
+from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
 from heartbeat_core.benchmark.protocol import PeaksMeasured
 from heartbeat_core.benchmark.tpu_chips import Chip
+from heartbeat_core.benchmark.workload import Dtype, Step, Workload
 from heartbeat_core.paths import write_whole
 
 # How many bfloat16 products a TPU makes of one float32 product; torch_xla.backends.set_mat_mul_precision.
@@ -50,8 +51,8 @@ class Floor:
     roof: Roof
 
 
-def floor(workload: MatMul, roof: Roof) -> Floor:
-    """Return the least time of a product under a roof: max(FLOP / peak, bytes / bandwidth)."""
+def floor(workload: Workload | Step, roof: Roof) -> Floor:
+    """Return the least time of a workload, or of one of its steps, under a roof: max(FLOP / peak, bytes / bandwidth)."""
     compute_ns = 1e9 * workload.flops / roof.flops_per_s
     memory_ns = 1e9 * workload.bytes / roof.bytes_per_s
     return Floor(compute_ns, memory_ns, max(compute_ns, memory_ns), "compute" if compute_ns >= memory_ns else "memory", roof)

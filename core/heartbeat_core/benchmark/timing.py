@@ -15,10 +15,11 @@ from time import perf_counter_ns
 from typing import Any, Protocol
 
 from heartbeat_core.benchmark.backends.base import Backend
-from heartbeat_core.benchmark.config import ITEM_BYTES, BenchmarkConfig
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import available_bytes
 from heartbeat_core.benchmark.protocol import HandbookClock, Pause, PeaksMeasured, Phase, Samples
 from heartbeat_core.benchmark.verification import Inspector
+from heartbeat_core.benchmark.workload import ITEM_BYTES
 
 FLUSH_NS = 33_000_000
 CAPACITY = 8192  # samples; at 1e5 a second a flush holds 3,300
@@ -84,7 +85,7 @@ class Control(Protocol):
 
 
 Iteration = Callable[[], tuple[int, ...]]
-Results = Callable[[], Sequence[tuple[int, Any]]]  # of the newest sample: the number of the input, the result
+Results = Callable[[], Sequence[tuple[int, Any]]]  # of the newest sample: the number of the turn, the result
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def steps_of(backend: Backend, config: BenchmarkConfig) -> Steps:
     """Return the steps of a timing method; the handbook's loop has its own."""
     if config.method == "pipelined":
         return pipelined(backend, config.window)
+    if config.workload.parts:
+        return whole_and_steps(backend)
     return Steps(backend.turn, backend.iterate, lambda: ((backend.turned, backend.result),))
 
 
@@ -162,7 +165,7 @@ def repeat(steps: Steps, count: int | None, deadline: int | None, recorder: Reco
 def parts_of(backend: Backend, config: BenchmarkConfig) -> tuple[str, ...]:
     """Name the parts that this method can tell apart: with one fence for many products, fewer."""
     if config.method == "synchronized":
-        return backend.parts
+        return (*backend.parts, *config.workload.parts)
     known = ("compile",) if config.method == "handbook" else ("compile", "dispatch", "wait")
     return tuple(part for part in backend.parts if part in known)
 
@@ -175,18 +178,20 @@ def pipelined(backend: Backend, window: int) -> Steps:
     """
     parts = [part for part in backend.parts if part != "trace"]
     kept: list[object] = []
-    numbers = [index % len(backend.inputs) for index in range(window)]
+    turns: list[int] = []
 
     def prepare() -> None:
         for index in range(len(backend.inputs)):
             backend.rewrite(index)
+        turns[:] = range(backend.turned, backend.turned + window)
+        backend.turned += window
 
     def iterate() -> tuple[int, ...]:
-        inputs, enqueue = [backend.inputs[index] for index in numbers], backend.enqueue
+        operands, enqueue = [backend.operands_of(turn) for turn in turns], backend.enqueue
         kept.clear()
         start = perf_counter_ns()
-        for first in inputs:
-            kept.append(enqueue(first))  # noqa: PERF401 - a comprehension would free the last window inside the timed interval
+        for inputs, weights in operands:
+            kept.append(enqueue(inputs, weights))
         enqueued = perf_counter_ns()
         backend.fence()
         end = perf_counter_ns()
@@ -195,7 +200,23 @@ def pipelined(backend: Backend, window: int) -> Steps:
         times = {"compile": compile_ns, "dispatch": max(0, enqueued - start - compile_ns), "wait": end - enqueued}
         return end - start, *(times[part] for part in parts)
 
-    return Steps(prepare, iterate, lambda: tuple(zip(numbers, kept, strict=True)))
+    return Steps(prepare, iterate, lambda: tuple(zip(turns, kept, strict=True)))
+
+
+def whole_and_steps(backend: Backend) -> Steps:
+    """Return the steps of one pass through all steps of the work, timed as a whole, and then of each by itself, on the next operands."""
+    kept: list[tuple[int, Any]] = []
+
+    def iterate() -> tuple[int, ...]:
+        kept.clear()
+        whole = backend.iterate()
+        kept.append((backend.turned, backend.result))
+        backend.turn()
+        apart = backend.iterate_steps()
+        kept.append((backend.turned, backend.result))
+        return *whole, *apart
+
+    return Steps(backend.turn, iterate, lambda: kept)
 
 
 def handbook(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context
 from typing import TYPE_CHECKING, Any, Literal
 
-from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.benchmark.protocol import Elapsed, HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor
+from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.units import format_bytes, format_ns, format_share, significant
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def quality_of(
 
 def judge(
     *,
-    workload: MatMul,
+    workload: Workload,
     median_ns: float | None,
     floor: Floor | None,
     proof: Proof | None,
@@ -165,7 +165,7 @@ def never_launched(handbook: HandbookClock) -> str:
     return f"{handbook.launched:,} of {handbook.products:,} products {was} ever launched{unfinished}"
 
 
-def refuted_by_physics(workload: MatMul, median_ns: float | None, floor: Floor | None) -> Verdict | None:
+def refuted_by_physics(workload: Workload, median_ns: float | None, floor: Floor | None) -> Verdict | None:
     """Find a time under a hard floor.
 
     The chip may hold back as much of the data as it has room for from one product to the next; only the rest must move
@@ -198,7 +198,7 @@ def doubted_by_clock(elapsed: Elapsed | None) -> Verdict | None:
 
 
 def doubted(
-    workload: MatMul, median_ns: float | None, floor: Floor | None, proof: Proof | None, handbook: HandbookClock | None
+    workload: Workload, median_ns: float | None, floor: Floor | None, proof: Proof | None, handbook: HandbookClock | None
 ) -> Verdict | None:
     """Find what casts doubt without refuting."""
     if proof is not None and not proof.passed:
@@ -212,7 +212,7 @@ def doubted(
     return None
 
 
-def faster_than_peak(workload: MatMul, median_ns: float, floor: Floor) -> bool:
+def faster_than_peak(workload: Workload, median_ns: float, floor: Floor) -> bool:
     """Return whether a time is clearly under the least that a peak measured here allows.
 
     Only what the machine's caches cannot hold counts: the peak of memory says nothing about the rest.
@@ -223,9 +223,10 @@ def faster_than_peak(workload: MatMul, median_ns: float, floor: Floor) -> bool:
 
 
 def failed_proof(proof: Proof) -> str:
+    of = f" of {proof.step}" if proof.step else ""
     if proof.error is None:
-        return f"wrong result: row {proof.row:,} holds NaN or infinity"
-    return f"wrong result: row {proof.row:,} is off by {significant(100 * proof.error)} % of its largest value, against float64"
+        return f"wrong result: row {proof.row:,}{of} holds NaN or infinity"
+    return f"wrong result: row {proof.row:,}{of} is off by {significant(100 * proof.error)} % of its largest value, against float64"
 
 
 def share_of_floor(ns: float, floor: Floor, call_ns: float | None = None) -> str:

@@ -15,17 +15,18 @@ from __future__ import annotations
 import math
 import random
 import secrets
+from collections.abc import Sequence
 from itertools import pairwise
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends.base import IMPLIES, Backend
-from heartbeat_core.benchmark.config import CHECK_CHUNK_BYTES, BenchmarkConfig
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Proof
+from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from collections.abc import Callable
 
 SINGLE = 2  # iterations after the run, each on the next input: of three in a row no two can be the same product
 BURSTS = 4  # of iterations after those, with the one chosen and the last six looks at the fence in all
@@ -37,36 +38,50 @@ UNBOUNDED_NS = 10_000_000_000  # a run without an end is inspected within this t
 
 
 class ResultCheck:
-    """Checks results of one product; made before the run, for it reads all the weights."""
+    """Checks results of one product; made before the run, for it reads all the weights.
+
+    Matrices may come in groups, [groups, rows, columns].
+    """
 
     def __init__(self, torch: Any, weights: Any, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        width = weights.shape[1]
+        width = weights.shape[-1]
         # of either sign and never near 0: an element of any column counts
         signs = torch.randint(0, 2, (width,), generator=generator, dtype=torch.float64) * 2 - 1
         self.torch = torch
         self.vector = signs * (0.5 + torch.rand(width, generator=generator, dtype=torch.float64))
-        squares, parts = 0.0, []
-        for rows in in_chunks(weights, width):
-            whole = rows.double()
-            parts.append(whole @ self.vector)
-            squares += torch.linalg.vector_norm(whole).item() ** 2
-        self.product = torch.cat(parts)
+        self.products, squares = [], 0.0  # one a group
+        for matrix in groups_of(weights):
+            parts = []
+            for rows in in_chunks(matrix, width):
+                whole = rows.double()
+                parts.append(whole @ self.vector)
+                squares += torch.linalg.vector_norm(whole).item() ** 2
+            self.products.append(torch.cat(parts))
         self.size = math.sqrt(squares / weights.numel()) * torch.linalg.vector_norm(self.vector).item()
 
     def error(self, inputs: Any, result: Any) -> tuple[float, int]:
         """Return the greatest error of all rows of a result and its row; infinity where a row holds NaN or infinity."""
         worst, where, start = 0.0, 0, 0
-        wider = max(inputs.shape[1], result.shape[1])
-        for first, out in zip(in_chunks(inputs, wider), in_chunks(result, wider), strict=True):
-            exact = first.double()
-            size = (self.torch.linalg.vector_norm(exact, dim=1) * self.size).clamp_min(1e-300)
-            errors = ((out.double() @ self.vector - exact @ self.product).abs() / size).nan_to_num(nan=math.inf, posinf=math.inf)
-            index = int(errors.argmax())
-            if errors[index].item() > worst:
-                worst, where = errors[index].item(), start + index
-            start += first.shape[0]
+        wider = max(inputs.shape[-1], result.shape[-1])
+        for product, matrix, rows in zip(self.products, groups_of(inputs), groups_of(result), strict=True):
+            for first, out in zip(in_chunks(matrix, wider), in_chunks(rows, wider), strict=True):
+                exact = first.double()
+                size = (self.torch.linalg.vector_norm(exact, dim=1) * self.size).clamp_min(1e-300)
+                errors = ((out.double() @ self.vector - exact @ product).abs() / size).nan_to_num(nan=math.inf, posinf=math.inf)
+                index = int(errors.argmax())
+                if errors[index].item() > worst:
+                    worst, where = errors[index].item(), start + index
+                start += first.shape[0]
         return worst, where
+
+
+def groups_of(matrices: Any) -> Any:
+    """Return the groups of matrices; one matrix is a group."""
+    return matrices if matrices.dim() == 3 else matrices[None]
+
+
+Checks = Sequence[tuple[ResultCheck, ...]]  # for each set of weights one a step
 
 
 def in_chunks(matrix: Any, width: int) -> Sequence[Any]:
@@ -82,10 +97,10 @@ class Inspector:
     turns. Of the times of work left behind the lower median counts: a busy host makes some of them long.
     """
 
-    def __init__(self, backend: Backend, config: BenchmarkConfig, check: ResultCheck, seed: int) -> None:
-        self.backend, self.config, self.check, self.seed = backend, config, check, seed
+    def __init__(self, backend: Backend, config: BenchmarkConfig, checks: Checks, seed: int) -> None:
+        self.backend, self.config, self.checks, self.seed = backend, config, checks, seed
         self.left: list[int] = []
-        self.results, self.worst, self.row = 0, 0.0, 0
+        self.results, self.worst, self.row, self.step = 0, 0.0, 0, 0
         self.iteration: int | None = None
         self.launched: int | None = None  # by the device's own count, when the run ended
         chance = random.Random(seed)
@@ -96,7 +111,7 @@ class Inspector:
         self.due = True
 
     def after_sample(self, sample: int, results: Callable[[], Sequence[tuple[int, Any]]]) -> None:
-        """Inspect the sample just taken if it is the one chosen; ``results`` returns pairs of the number of an input and a result."""
+        """Inspect the sample just taken if it is the one chosen; ``results`` returns pairs of the number of a turn and a result."""
         if sample == self.sample or (self.sample is None and perf_counter_ns() >= self.at_ns):
             self.due, self.iteration = False, sample
             self.inspect(results())
@@ -113,28 +128,32 @@ class Inspector:
         self.check_results(results)
 
     def check_results(self, results: Sequence[tuple[int, Any]]) -> None:
-        """Check results, each against its own input."""
-        for index, result in results:
-            error, row = self.check.error(self.backend.host_inputs[index], self.backend.read(result))
+        """Check results, each against its own input and weights."""
+        inputs = self.backend.host_inputs
+        for turn, result in results:
+            read = self.backend.read(result)
+            outs, checks = read if isinstance(read, tuple) else (read,), self.checks[turn % len(self.checks)]
             self.results += 1
-            if error > self.worst:
-                self.worst, self.row = error, row
+            for step, (check, first, out) in enumerate(zip(checks, inputs[turn % len(inputs)], outs, strict=True)):
+                error, row = check.error(first, out)
+                if error > self.worst:
+                    self.worst, self.row, self.step = error, row, step
 
     def end(self) -> Proof:
         """Inspect a few iterations more, each waited for like the timed ones; return what was found in all."""
         self.launched = self.backend.launched()
         begun, iterate = perf_counter_ns(), self.backend.iterate
         for _ in range(SINGLE):
-            index = self.backend.turn()
+            turn = self.backend.turn()
             burst = max(1, min(LONGEST_BURST, BURST_NS // max(1, iterate()[0])))
-            self.check_results([(index, self.backend.result)])
+            self.check_results([(turn, self.backend.result)])
             if perf_counter_ns() - begun > EXTRA_NS:
                 break
         for _ in range(BURSTS):
-            index = self.backend.turn()
+            turn = self.backend.turn()
             for _ in range(burst):
                 iterate()
-            self.inspect([(index, self.backend.result)])
+            self.inspect([(turn, self.backend.result)])
             if perf_counter_ns() - begun > EXTRA_NS:
                 break
         call_ns = self.time_calls()
@@ -146,7 +165,7 @@ class Inspector:
             error if known else None,
             next((name for most, name in IMPLIES if error <= most), "no known precision") if known else "no number",
             passed=error <= bound,
-            rows=self.config.workload.batch,
+            rows=self.config.workload.rows,
             results=self.results,
             inputs=self.config.inputs,
             iteration=self.iteration,
@@ -155,19 +174,21 @@ class Inspector:
             left_ns=sorted(self.left)[(len(self.left) - 1) // 2],
             fences=len(self.left),
             call_ns=call_ns,
+            step=self.config.workload.parts[self.step] if self.config.workload.parts else None,
         )
 
     def time_calls(self) -> int:
         """Return the median time of a 2×2 product that is waited for."""
         backend = self.backend
         small = backend.torch.ones(2, 2).to(backend.device)
-        before, backend.operands = backend.operands, (small, small)
+        before = backend.operands, backend.compute
+        backend.operands, backend.compute = (small, small), backend.torch.matmul
         try:
             for _ in range(CALLS // 10):
                 backend.iterate()
             return sorted(backend.iterate()[0] for _ in range(CALLS))[CALLS // 2]
         finally:
-            backend.operands = before  # a profile or a calibration comes after it
+            backend.operands, backend.compute = before  # a profile or a calibration comes after it
 
 
 def draw_seed() -> int:

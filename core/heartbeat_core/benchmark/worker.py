@@ -28,11 +28,13 @@ from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.timing import Recorder, calibrate, measure, parts_of
-from heartbeat_core.benchmark.verification import Inspector, ResultCheck, draw_seed
+from heartbeat_core.benchmark.tpu_chips import chip_by_name
+from heartbeat_core.benchmark.verification import Checks, Inspector, ResultCheck, draw_seed
 from heartbeat_core.errors import HeartbeatError
 
 DRIVER = "the driver"
 HEALTH_NS = 1_000_000_000
+UNKNOWN_CACHE_BYTES = 256 * 2**20  # where a device does not tell: more than the caches of today but a few
 
 
 class Output:
@@ -133,16 +135,17 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
         backend = load_backend(config.backend)
     with output.stage("device"):
         found = backend.open(config)
-    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found}))
+    sets = sets_of_weights(config, found)
+    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found, **sets}))
     seed = draw_seed()
-    check = allocate(backend, config, output, seed)
+    checks = allocate(backend, config, output, seed, sets.get("weight_sets", 1))
     recorder = Recorder(parts_of(backend, config), output.send_samples, output.now)
     before = backend.launched()
     gc.collect()
     gc.freeze()  # a full collection with torch imported takes 40 ms, after this 2 µs
     watch = HealthWatch(lambda: recorder.seen_ns)
     output.send_health = lambda: send_health(backend, watch, output)
-    inspector = Inspector(backend, config, check, seed)
+    inspector = Inspector(backend, config, checks, seed)
     complete = measure(backend, config, recorder, control, inspector, output.send)
     recorder.flush()
     output.send_health()
@@ -173,28 +176,36 @@ def send_health(backend: Backend, watch: HealthWatch, output: Output) -> None:
         output.send(Chips(output.now(), DRIVER, (reading,)))
 
 
-def allocate(backend: Backend, config: BenchmarkConfig, output: Output, seed: int) -> ResultCheck:
+def allocate(backend: Backend, config: BenchmarkConfig, output: Output, seed: int, sets: int = 1) -> Checks:
     """Draw the operands as the handbook does and bring them to the device, each a stage of its own; prepare the result check."""
     work, torch = config.workload, backend.torch
     device_memory = backend.device_memory()
     if device_memory is not None:
-        ensure_fits(config, device_memory, where="the device")
-    ensure_fits(config, available_bytes(), operand_copies=backend.host_copies())
+        ensure_fits(config, device_memory, where="the device", sets=sets)
+    ensure_fits(config, available_bytes(), operand_copies=backend.host_copies(), sets=sets)
     with output.stage("allocate"):
         torch.manual_seed(config.seed)
-        dtype = getattr(torch, work.dtype)
-        inputs = [torch.randn(work.batch, work.hidden, dtype=torch.float32).to(dtype) for _ in range(config.inputs)]
-        weights = torch.randn(work.hidden, work.intermediate, dtype=torch.float32).to(dtype)
+        inputs, weights = work.draw(torch, config.inputs, sets)
     with output.stage("transfer"):
-        backend.place(inputs, weights, config.seed)
+        backend.place(inputs, weights, work.functions(torch), config.seed)
     with output.stage("reference"):
-        return ResultCheck(torch, weights, seed)
+        return [tuple(ResultCheck(torch, each, seed) for each in one) for one in weights]
+
+
+def sets_of_weights(config: BenchmarkConfig, found: dict[str, Any]) -> dict[str, Any]:
+    """Return for the environment how many sets of weights take turns, and the cache that they are to exceed; nothing for one product."""
+    if not config.workload.parts:
+        return {}
+    chip, cache = chip_by_name(str(found.get("chip"))), found.get("cache_bytes")
+    cache = cache or (chip and chip.on_chip_bytes) or UNKNOWN_CACHE_BYTES
+    return {"weight_sets": config.workload.weight_sets(cache), "cold_beyond_bytes": cache}
 
 
 def expected_products(config: BenchmarkConfig, samples: int) -> int:
-    """Count the products that were asked of the device."""
+    """Count the launches that were asked of the device; a lazy one launches all steps of an iteration at once."""
     warmup = config.warmup if config.method == "handbook" else 0
-    return samples * config.products_per_sample + warmup
+    apart = len(config.workload.parts) if config.method == "synchronized" else 0
+    return samples * (config.products_per_sample + apart) + warmup
 
 
 def failure(error: Exception, at_ns: int) -> Failed:

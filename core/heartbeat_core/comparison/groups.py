@@ -10,13 +10,14 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import names_of
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import Floor, PeakCache
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.verdict import PASSING, QUALITY_MARKS, Quality
+from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
@@ -145,7 +146,7 @@ class RunGroup:
     device: str
     where: str
     rehearsal: bool
-    workload: MatMul
+    workload: Workload
     method: str
     processes: int
     n: int
@@ -304,7 +305,7 @@ def group_table(groups: Sequence[RunGroup]) -> list[Row]:
     """Return the titles, then a row for all that is known of at least one group; the first cell of each is its label."""
     rows: list[Row] = [
         ("where", *(group.where for group in groups)),
-        ("shape", *("×".join(map(str, (group.workload.batch, group.workload.hidden, group.workload.intermediate))) for group in groups)),
+        ("shape", *(group.workload.brief for group in groups)),
         ("dtype", *(group.workload.dtype for group in groups)),
         ("method", *(group.method for group in groups)),
         ("processes", *(str(group.processes) if group.processes > 1 else NOTHING for group in groups)),

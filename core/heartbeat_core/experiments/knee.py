@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from heartbeat_core.benchmark.config import ITEM_BYTES, MatMul
 from heartbeat_core.benchmark.roofline import Roof
+from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.units import format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 Kind = Literal["knee", "memory", "compute", "edge", "unclear", "few"]
@@ -36,7 +36,7 @@ SLOWER = 1.1  # times a larger batch: more than noise
 class MeasuredPoint:
     """One point: a product and its latency."""
 
-    workload: MatMul
+    workload: Workload
     ns: float
 
     @property
@@ -86,7 +86,7 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None, call_ns
     ordered = tuple(sorted((point for point in points if point.ns > 0), key=lambda point: point.batch))
     roof_batch = None
     if roof is not None and ordered:
-        roof_batch = batch_at(ordered[0].workload, roof.flops_per_s / roof.bytes_per_s)
+        roof_batch = ordered[0].workload.batch_at(roof.flops_per_s / roof.bytes_per_s)
     if len({point.batch for point in ordered}) < LEAST_POINTS:
         return Knee("few", roof_batch=roof_batch, roof=roof, points=ordered)
     least = envelope(ordered)
@@ -139,18 +139,8 @@ def memory_bound(point: MeasuredPoint, fitted: Fit) -> bool:
     return math.log(point.workload.bytes) - fitted.log_bandwidth > math.log(point.workload.flops) - fitted.log_rate
 
 
-def batch_of(workload: MatMul, fitted: Fit) -> float | None:
-    return batch_at(workload, math.exp(fitted.log_rate - fitted.log_bandwidth))
-
-
-def batch_at(workload: MatMul, intensity: float) -> float | None:
-    """Return the batch at which a product has this intensity, FLOP per byte; None where no batch reaches it.
-
-    intensity = 2·b·h·i / (s·(b·h + h·i + b·i)), solved for b.
-    """
-    hidden, intermediate, size = workload.hidden, workload.intermediate, ITEM_BYTES[workload.dtype]
-    left = 2 * hidden * intermediate - intensity * size * (hidden + intermediate)
-    return intensity * size * hidden * intermediate / left if left > 0 else None
+def batch_of(workload: Workload, fitted: Fit) -> float | None:
+    return workload.batch_at(math.exp(fitted.log_rate - fitted.log_bandwidth))
 
 
 def bracket(points: Sequence[MeasuredPoint], knee: float) -> tuple[int, int]:

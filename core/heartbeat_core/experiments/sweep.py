@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import PeakCache, Roof
@@ -211,7 +211,8 @@ def ordered(values: tuple[Value | None, ...]) -> tuple[Value, ...]:
 
 def without_axes(config: BenchmarkConfig) -> BenchmarkConfig:
     """Keep of a config what a sweep leaves alone."""
-    return replace(config, workload=MatMul(), precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
+    plain = config.workload.plain()
+    return replace(config, workload=plain, precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
 
 
 COLUMNS = (

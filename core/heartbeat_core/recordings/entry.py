@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import Dtype, MatMul
+from heartbeat_core.benchmark.config import workload_from_json
+from heartbeat_core.benchmark.workload import Dtype, MatMul, Workload
 
 GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}  # of verdicts
 Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "broken", "empty"]
@@ -42,7 +43,7 @@ class RunEntry:
     device: str = ""
     rehearsal: bool = False
     backend: str = ""
-    workload: MatMul | None = None
+    workload: Workload | None = None
     method: str = ""
     precision: str = ""  # as planned: default, high, highest
     threads: int | None = None
@@ -95,7 +96,7 @@ class RunEntry:
             "tags": list(self.tags),
             "findings": list(self.findings),
             "started": self.started.isoformat() if self.started else None,
-            "workload": vars(work) if work else None,
+            "workload": work.to_json() if work else None,
         }
 
     def to_row(self) -> list[Any]:
@@ -111,7 +112,8 @@ def entry_of_row(row: list[Any], path: Path, id_: str) -> RunEntry:
         raise ValueError(f"a row of {len(values)} values")
     values[TAGS], values[FINDINGS] = tuple(values[TAGS]), tuple(values[FINDINGS])
     values[STARTED] = datetime.fromisoformat(values[STARTED]) if values[STARTED] else None
-    values[WORKLOAD] = matmul(**values[WORKLOAD]) if values[WORKLOAD] else None
+    if work := values[WORKLOAD]:
+        values[WORKLOAD] = workload_from_json(work) if "kind" in work else matmul(**work)
     return RunEntry(path, id_, *values)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from heartbeat_core.benchmark.config import MatMul
+from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.recordings.entry import RunEntry
 
@@ -29,10 +29,9 @@ FIELDS: dict[str, Callable[[RunEntry], str]] = {
 }
 
 
-def shape_texts(work: MatMul) -> str:
+def shape_texts(work: Workload) -> str:
     """Return a shape in every way that people type it: "[128×4096]·[4096×16384]", "128×4096×16384", "128x4096x16384"."""
-    sizes = str(work.batch), str(work.hidden), str(work.intermediate)
-    return "\n".join((work.shape, "×".join(sizes), "x".join(sizes)))
+    return "\n".join((work.shape, work.brief, work.brief.replace("×", "x")))
 
 
 def query_runs(entries: Iterable[RunEntry], query: str) -> tuple[RunEntry, ...]:

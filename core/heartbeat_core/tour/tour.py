@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.roofline import floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.units import format_bytes_rate, format_ns, format_rate, format_share, significant
 
 NOT_RUN = "It has not been run."

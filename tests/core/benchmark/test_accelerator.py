@@ -11,9 +11,10 @@ import pytest
 
 from heartbeat_core.benchmark.backends.accelerator import AcceleratorBackend
 from heartbeat_core.benchmark.backends.base import BackendUnavailable
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 
 

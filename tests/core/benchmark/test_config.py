@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import METHODS, BenchmarkConfig, MatMul, config_from_json
+from heartbeat_core.benchmark.config import METHODS, BenchmarkConfig, config_from_json
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 
 

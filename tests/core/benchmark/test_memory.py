@@ -7,8 +7,9 @@ import pytest
 
 from heartbeat_core.benchmark import host as memory
 from heartbeat_core.benchmark import target as place
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import RESERVE_BYTES, available_bytes, cgroup_available, ensure_fits, host_available
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 
 GIB = 2**30

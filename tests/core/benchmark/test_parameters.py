@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import Parameter, grid, in_words, parse_axes, parse_axis, parse_candidate, value_of, varied
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 
 

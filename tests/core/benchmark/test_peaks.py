@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import PeaksMeasured
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of, roof_of_peaks
+from heartbeat_core.benchmark.workload import MatMul
 
 ENVIRONMENT = {"host": "h", "cpu": "EPYC", "device": "cpu", "precision": "float32 as it is", "threads": 2}
 MEASURED = MeasuredPeaks(1e12, 5e10, "2026-11-22")

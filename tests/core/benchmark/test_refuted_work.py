@@ -9,10 +9,11 @@ from typing import get_args
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul, Method
+from heartbeat_core.benchmark.config import BenchmarkConfig, Method
 from heartbeat_core.benchmark.protocol import Proof, decode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.workload import MatMul
 
 pytestmark = pytest.mark.torch
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul, Precision
+from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, floor, peaks_key, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.tpu_chips import CHIPS, Chip, chip_by_name
+from heartbeat_core.benchmark.workload import MatMul
 
 HANDBOOK = MatMul()
 # ms of a device, by Google's figures shared equally among the devices of a chip

@@ -14,12 +14,13 @@ import pytest
 
 from heartbeat_core.benchmark import run as module
 from heartbeat_core.benchmark import target as place
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import WorkerExit, explain
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 
 LONG_S = 60.0  # far more than any of this takes

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.backends.base import COARSEST, FLOAT32, IMPLIES
-from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.benchmark.verification import ResultCheck
+from heartbeat_core.benchmark.workload import MatMul
 
 pytestmark = pytest.mark.torch
 

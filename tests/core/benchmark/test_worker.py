@@ -287,7 +287,7 @@ import sys
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.process import ProcessLauncher
-from heartbeat_core.benchmark.config import MatMul
+from heartbeat_core.benchmark.workload import MatMul
 run = Run(BenchmarkConfig(MatMul(8, 64, 64), threads=1, iterations=None), ProcessLauncher())
 with run.changed:
     run.changed.wait_for(lambda: run.series.count)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import LARGEST_DIMENSION, MatMul
+from heartbeat_core.benchmark.workload import LARGEST_DIMENSION, MatMul
 from heartbeat_core.errors import HeartbeatError
 
 
@@ -44,4 +44,4 @@ def test_the_peak_counts_copies_results_and_the_drawing() -> None:
     assert one >= 3 * work.weight_bytes
     tall = MatMul(2**14, 16, 2**14)
     few, many = (tall.peak_bytes(operand_copies=1, results=results, inputs=2) for results in (1, 10))
-    assert many - few == 9 * tall.output_bytes
+    assert many - few == 9 * tall.batch * tall.intermediate * 4

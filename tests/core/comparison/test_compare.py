@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Ended, Label, PeaksMeasured, Proof, Record, Stage
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.comparison.compare import between, change, check, compare
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, costs, measure, measure_each, price_notes, titles_of

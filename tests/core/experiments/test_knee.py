@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.benchmark.config import Dtype, MatMul
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, Roof, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.experiments.knee import MeasuredPoint, batch_at, envelope, find_knee, knee_notes, knee_serving, knee_summary
+from heartbeat_core.benchmark.workload import Dtype, MatMul
+from heartbeat_core.experiments.knee import MeasuredPoint, envelope, find_knee, knee_notes, knee_serving, knee_summary
 
 GB_PER_S = 30.0
 BATCHES = tuple(2**power for power in range(13))
@@ -138,7 +138,7 @@ def test_the_envelope_never_falls_and_never_exceeds(times: list[float]) -> None:
 
 @given(st.floats(0.3, 200), st.sampled_from(("float32", "bfloat16")))
 def test_the_batch_of_an_intensity_has_that_intensity(intensity: float, dtype: Dtype) -> None:
-    batch = batch_at(MatMul(dtype=dtype), intensity)
+    batch = MatMul(dtype=dtype).batch_at(intensity)
     assert batch is not None
     flops = 2 * batch * 4096 * 16384
     moved = (4 if dtype == "float32" else 2) * (batch * 4096 + 4096 * 16384 + batch * 16384)
@@ -147,7 +147,7 @@ def test_the_batch_of_an_intensity_has_that_intensity(intensity: float, dtype: D
 
 def test_an_intensity_that_no_batch_reaches_has_none() -> None:
     small = MatMul(1, 16, 16)
-    assert batch_at(small, 1000) is None
+    assert small.batch_at(1000) is None
     roof = Roof(1e12, 1e9, None, "made up", True)
     assert "memory would set the limit at every batch" in knee_summary(
         find_knee([MeasuredPoint(MatMul(b, 16, 16), 1e3 * b) for b in BATCHES], roof)
@@ -191,7 +191,7 @@ def test_the_cost_of_a_call_does_not_move_the_knee_where_it_is_measured() -> Non
     chip = chip_by_name("v6e")
     assert chip is not None
     roof = roof_of_chip(chip, "bfloat16")
-    true = batch_at(MatMul(1, dtype="bfloat16"), roof.flops_per_s / roof.bytes_per_s)
+    true = MatMul(1, dtype="bfloat16").batch_at(roof.flops_per_s / roof.bytes_per_s)
     assert true is not None
     chance, near, held = random.Random(8), 0, 0
     for _ in range(60):

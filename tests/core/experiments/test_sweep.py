@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.protocol import Label, Record
 from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Run
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import TrialFinished, TrialStarted, carry_out

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tests.core.export.conftest import Make, around
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.comparison.cost import NO_RATES
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.sweep import load_sweep

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Ended, Failed, Label, PeaksMeasured, Record, Samples, encode
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel

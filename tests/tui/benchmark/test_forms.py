@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_tui.benchmark.forms import ConfigForm, config_of, texts_of
 

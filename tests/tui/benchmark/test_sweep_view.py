@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import parse_axes
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.benchmark.session import BenchmarkSession
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Samples, Stage
 from heartbeat_core.benchmark.roofline import MeasuredPeaks
 from heartbeat_core.benchmark.target import RunOutcome
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_tui.benchmark.header import pace
 from heartbeat_tui.benchmark.text import clock, config_line, config_sentence, figures, figures_text, findings
 from heartbeat_tui.widgets.histogram import bar, progress

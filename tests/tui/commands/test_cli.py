@@ -15,7 +15,8 @@ import pytest
 from tests.program import run_program
 
 from heartbeat_core import __version__
-from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS
+from heartbeat_core.benchmark.config import METHODS, PRECISIONS
+from heartbeat_core.benchmark.workload import DTYPES
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli

@@ -15,8 +15,9 @@ from typing import Literal
 import pytest
 from tests.program import Done, run_program
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Started, encode
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.export.export import FORMATS
 from heartbeat_core.recordings.files import try_lock
 from heartbeat_core.recordings.recording import load

@@ -14,9 +14,10 @@ from tests.tui.conftest import Stand, Theatre
 from tests.tui.rest import settled
 from tests.waiting import until
 
-from heartbeat_core.benchmark.config import BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Label, Proof, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.roofline import PeakCache
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_tui.app import HeartbeatApp

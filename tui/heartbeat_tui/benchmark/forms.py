@@ -11,9 +11,10 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import DTYPES, METHODS, PRECISIONS, BenchmarkConfig, MatMul
+from heartbeat_core.benchmark.config import METHODS, PRECISIONS, BenchmarkConfig
 from heartbeat_core.benchmark.host import gib, needed_bytes
 from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
+from heartbeat_core.benchmark.workload import DTYPES, HANDBOOK, MatMul, field_names
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_core.units import parse_duration
@@ -48,9 +49,7 @@ def texts_of(config: BenchmarkConfig) -> dict[str, str]:
     work = config.workload
     length = str(config.iterations) if config.iterations is not None else f"{config.duration_s:g}s" if config.duration_s else ""
     return {
-        "batch": str(work.batch),
-        "hidden": str(work.hidden),
-        "intermediate": str(work.intermediate),
+        **{name: str(getattr(work, name, getattr(HANDBOOK, name))) for name in SHAPE},
         "dtype": work.dtype,
         "backend": config.backend,
         "precision": config.precision,
@@ -191,7 +190,7 @@ class SweepForm(Form):
         count = len(points)
         config, work = self.config, self.config.workload
         names = {axis.name for axis in self.axes}
-        rest = ", ".join(f"{name} {getattr(work, name)}" for name in ("batch", "hidden", "intermediate", "dtype") if name not in names)
+        rest = ", ".join(f"{name} {getattr(work, name)}" for name in field_names(type(work)) if name not in names)
         length = f"{config.duration_s:g} s" if config.duration_s is not None else "about a second"
         each = replace(config, duration_s=config.duration_s or 1.0, iterations=None)
         about = sum(self.limits.seconds(varied(each, values)) or 0.0 for values in points)

@@ -306,9 +306,7 @@ def row(point: SweepPoint, swept: Swept) -> list[str]:
 def headline(config: BenchmarkConfig, varied: set[str]) -> str:
     """Name what all points have in common."""
     work = config.workload
-    sizes = {name: name[0] if name in varied else str(getattr(work, name)) for name in ("batch", "hidden", "intermediate")}
-    shape = f"[{sizes['batch']}×{sizes['hidden']}]·[{sizes['hidden']}×{sizes['intermediate']}]"
-    parts = [shape, *([] if "dtype" in varied else [work.dtype]), config.backend, config.method, f"warm-up {config.warmup}"]
+    parts = [work.named(varied), *([] if "dtype" in varied else [work.dtype]), config.backend, config.method, f"warm-up {config.warmup}"]
     return " · ".join(parts)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from heartbeat_core.benchmark.config import MatMul
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, badge
+from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
@@ -70,8 +70,8 @@ STATUSES: Mapping[str, StyledText] = {  # those that are worth a word in the lis
 SHORT = {"float32": "f32", "bfloat16": "bf16", "synchronized": "synced", "accelerator": "accel"}
 
 
-def shape_text(work: MatMul | None) -> str:
-    return f"{work.batch}×{work.hidden}×{work.intermediate}" if work else NOTHING
+def shape_text(work: Workload | None) -> str:
+    return work.brief if work else NOTHING
 
 
 def time_text(started: datetime | None, now: datetime) -> str:
@@ -164,7 +164,7 @@ def started_key(row: RunRow) -> float | None:
 
 def shape_key(row: RunRow) -> tuple[int, int, int] | None:
     work = row.entry.workload
-    return (work.flops, work.batch, work.hidden) if work else None
+    return (work.flops, work.batch, work.bytes) if work else None
 
 
 Spec = ColumnSpec[RunRow]

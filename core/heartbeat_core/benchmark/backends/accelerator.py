@@ -20,7 +20,7 @@ class AcceleratorBackend(Backend):
 
     def __init__(self) -> None:
         self.torch = import_torch()
-        self.matmul = self.torch.matmul
+        self.compute = self.torch.matmul
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
         torch = self.torch
@@ -75,7 +75,7 @@ class AcceleratorBackend(Backend):
     def iterate(self) -> tuple[int, ...]:
         first, second = self.operands
         start = perf_counter_ns()
-        self.result = self.matmul(first, second)
+        self.result = self.compute(first, second)
         dispatched = perf_counter_ns()
         self.synchronize()
         end = perf_counter_ns()

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import ChipReading
+from heartbeat_core.benchmark.workload import Operands
 from heartbeat_core.errors import HeartbeatError
 
 IMPLIES = (  # the greatest error of a row up to here implies
@@ -36,7 +37,7 @@ class Backend(ABC):
     """One device. Made by importing its libraries; ``open`` touches the device; ``place`` gives it the operands.
 
     The inputs take turns, and one row of each is rewritten before it is used again: neither a result that was kept nor
-    one of another input is right. The weights stay.
+    one of another input is right. The weights stay as they are; where there are several sets of them they take turns too.
     """
 
     parts: ClassVar[tuple[str, ...]] = ()  # the columns into which one iteration splits, after its total
@@ -44,11 +45,14 @@ class Backend(ABC):
     error_bound: float = COARSEST  # what the result check allows; ``open`` sets it by the precision the device claims
     torch: Any
     device: Any
-    operands: tuple[Any, Any]  # of the next product: one of ``inputs``, and the weights
-    inputs: list[Any]
-    host_inputs: list[Any]  # the same numbers on the host
-    result: Any = None
-    turned = 0
+    compute: Callable[[Any, Any], Any]  # the work, from its operands to its result
+    functions: tuple[Callable[[Any, Any], Any], ...]  # the same, step by step
+    operands: tuple[Any, Any]  # of the next iteration: inputs and weights, a tensor each, or a tuple of one for each step
+    inputs: list[Operands]
+    weights: list[Operands]  # sets of them, which take turns
+    host_inputs: list[Operands]  # the same numbers on the host
+    result: Any = None  # a tensor, or a tuple of one for each step
+    turned = 0  # turns since the beginning: the number of the operands
 
     @abstractmethod
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
@@ -77,12 +81,13 @@ class Backend(ABC):
         """Read from the device's driver how its memory is filled; None where it does not tell."""
         return None
 
-    def place(self, inputs: list[Any], weights: Any, seed: int) -> None:
+    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[Callable[[Any, Any], Any], ...], seed: int) -> None:
         """Bring the operands to the device and wait until they are there; ``seed`` gives the rows rewritten later."""
+        self.functions, self.compute = functions, functions[0] if len(functions) == 1 else self.compute_steps
         self.host_inputs = inputs
-        self.inputs = [each.to(self.device) for each in inputs]
-        self.weights = weights.to(self.device)
-        self.operands = (self.inputs[0], self.weights)
+        self.inputs = [tuple(each.to(self.device) for each in one) for one in inputs]
+        self.weights = [tuple(each.to(self.device) for each in one) for one in weights]
+        self.operands = self.operands_of(0)
         self.generator = self.torch.Generator().manual_seed(seed)
         self.chance = random.Random(seed)
         self.fence()
@@ -90,36 +95,57 @@ class Backend(ABC):
             self.rewrite(index)  # what compiles for this does so now
         self.read(self.inputs[0])  # and what a first read sets up
 
+    def compute_steps(self, inputs: Operands, weights: Operands) -> Operands:
+        """Compute all steps of the work, one after the other, without a wait between them."""
+        return tuple([function(first, second) for function, first, second in zip(self.functions, inputs, weights, strict=True)])
+
+    def operands_of(self, turn: int) -> tuple[Any, Any]:
+        inputs, weights = self.inputs[turn % len(self.inputs)], self.weights[turn % len(self.weights)]
+        return (inputs[0], weights[0]) if len(inputs) == 1 else (inputs, weights)
+
     def turn(self) -> int:
-        """Take the next input for the next product, one row rewritten; return the number of the input."""
-        index = self.turned = (self.turned + 1) % len(self.inputs)
-        self.rewrite(index)
-        self.operands = (self.inputs[index], self.weights)
-        return index
+        """Take the next operands for the next iteration, a row of each input rewritten; return the number of the turn."""
+        self.turned += 1
+        self.rewrite(self.turned % len(self.inputs))
+        self.operands = self.operands_of(self.turned)
+        return self.turned
 
     def rewrite(self, index: int) -> None:
-        """Draw a row of an input anew, and wait until the device has it.
+        """Draw a row of an input anew, for each step, and wait until the device has it.
 
         The row is chosen at random, for a product that knew it could compute this row alone; on a lazy device, where each row would
         be a program of its own, it is the last.
         """
-        number = self.chance.randrange(len(self.inputs[index])) if self.eager else -1
-        row = self.host_inputs[index][number].normal_(generator=self.generator)
-        if self.inputs[index] is not self.host_inputs[index]:
-            self.write_row(index, number, row)
+        for placed, host in zip(self.inputs[index], self.host_inputs[index], strict=True):
+            rows = host.flatten(0, -2)
+            number = self.chance.randrange(len(rows)) if self.eager else -1
+            row = rows[number].normal_(generator=self.generator)
+            if placed is not host:
+                self.write_row(placed.flatten(0, -2), number, row)
+        if placed is not host:
             self.fence()
 
-    def write_row(self, index: int, number: int, row: Any) -> None:
-        """Copy a row of an input from the host to the device."""
-        self.inputs[index][number].copy_(row)
+    def write_row(self, rows: Any, number: int, row: Any) -> None:
+        """Copy a row from the host into a matrix of the device."""
+        rows[number].copy_(row)
+
+    def iterate_steps(self) -> tuple[int, ...]:
+        """Compute each step of the next operands by itself and wait for it; return the nanoseconds of each."""
+        times, results = [], []
+        for function, first, second in zip(self.functions, *self.operands, strict=True):
+            times.append(self.fenced(function, first, second))
+            results.append(self.result)
+        self.result = tuple(results)
+        self.read_compiles()  # of the first time; they are no part of the next iteration
+        return tuple(times)
 
     def read(self, result: Any) -> Any:
-        """Copy a matrix from the device to the host."""
-        return result.cpu()
+        """Copy a result from the device to the host, of several steps each."""
+        return tuple(each.cpu() for each in result) if isinstance(result, tuple) else result.cpu()
 
-    def enqueue(self, first: Any) -> Any:
-        """Start the product of an input without waiting; return its result."""
-        return self.torch.matmul(first, self.weights)
+    def enqueue(self, inputs: Any, weights: Any) -> Any:
+        """Start the work on its operands without waiting; return its result."""
+        return self.compute(inputs, weights)
 
     def step(self) -> None:
         """Run what ends the handbook's loop: ``xm.mark_step()`` on torch_xla, nothing elsewhere."""

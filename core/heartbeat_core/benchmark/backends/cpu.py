@@ -19,7 +19,7 @@ class CpuBackend(Backend):
     def __init__(self) -> None:
         os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")  # plugins for other devices cost seconds
         self.torch = import_torch()
-        self.matmul = self.torch.matmul
+        self.compute = self.torch.matmul
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
         refuse_precision(config, ("default",), "The CPU computes each dtype in full.")
@@ -41,7 +41,7 @@ class CpuBackend(Backend):
     def iterate(self) -> tuple[int, ...]:
         first, second = self.operands
         start = perf_counter_ns()
-        self.result = self.matmul(first, second)
+        self.result = self.compute(first, second)
         return (perf_counter_ns() - start,)
 
     def fence(self) -> None:

@@ -7,6 +7,7 @@ for the device. Nothing here has been run on TPU hardware yet.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter_ns
@@ -16,6 +17,7 @@ from heartbeat_core.benchmark.backends.base import HLO, Backend, BackendUnavaila
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import cache_bytes
 from heartbeat_core.benchmark.tpu_chips import hidden_bus, hidden_tpus, scan_tpus
+from heartbeat_core.benchmark.workload import Operands
 
 INSTALL = "Install the pinned pair: heartbeat-tui backend install xla"
 PASSES = {"default": 1, "high": 3, "highest": 6}
@@ -45,7 +47,7 @@ class XlaBackend(Backend):
             title = "is installed for this Python and cannot be imported" if installed else "is not installed for this Python"
             raise BackendUnavailable(f"torch_xla {title}", str(error), INSTALL) from error
         self.torch_xla, self.xm, self.metrics = torch_xla, xm, metrics
-        self.matmul, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
+        self.compute, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
         self.compiled = self.compile_ns = self.rewrites = 0
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
@@ -83,19 +85,22 @@ class XlaBackend(Backend):
     def host_copies(self) -> int:
         return 1 if self.hardware == "TPU" else 2
 
-    def place(self, inputs: list[Any], weights: Any, seed: int) -> None:
-        super().place(inputs, weights, seed)
+    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[Callable[[Any, Any], Any], ...], seed: int) -> None:
+        super().place(inputs, weights, functions, seed)
         self.read_compiles()
 
-    def write_row(self, index: int, number: int, row: Any) -> None:
-        """Rewrite a row by a program of its own, launched before the product's; which row is part of the program."""
-        self.inputs[index][number] = row.to(self.device)
+    def rewrite(self, index: int) -> None:
+        """Rewrite rows by a program of its own, launched before the product's; which rows is part of the program."""
+        super().rewrite(index)
         self.rewrites += 1
+
+    def write_row(self, rows: Any, number: int, row: Any) -> None:
+        rows[number] = row.to(self.device)
 
     def iterate(self) -> tuple[int, ...]:
         first, second = self.operands
         start = perf_counter_ns()
-        self.result = self.matmul(first, second)
+        self.result = self.compute(first, second)
         traced = perf_counter_ns()
         self.sync()
         dispatched = perf_counter_ns()
@@ -118,8 +123,8 @@ class XlaBackend(Backend):
         """Write the HLO of one iteration, then what torch_xla's profiler sees of some."""
         from torch_xla.debug import profiler
 
-        result = self.matmul(*self.operands)
-        (folder / HLO).write_text(self.torch_xla._XLAC._get_xla_tensors_hlo([result]))  # noqa: SLF001  # nothing public gives it
+        result = self.compute(*self.operands)
+        (folder / HLO).write_text(self.torch_xla._XLAC._get_xla_tensors_hlo(list(result) if isinstance(result, tuple) else [result]))  # noqa: SLF001  # nothing public gives it
         self.fence()
         profiler.start_trace(str(folder))
         try:
@@ -128,8 +133,8 @@ class XlaBackend(Backend):
         finally:
             profiler.stop_trace()
 
-    def enqueue(self, first: Any) -> Any:
-        result = self.matmul(first, self.weights)
+    def enqueue(self, inputs: Any, weights: Any) -> Any:
+        result = self.compute(inputs, weights)
         self.sync()
         return result
 
