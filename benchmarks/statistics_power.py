@@ -16,6 +16,8 @@ from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.steady_state import SteadyState, steady_state
 from heartbeat_core.benchmark.verdict import MODES_APART
 from heartbeat_core.comparison.ratio import Ratio, far_out, of_processes, of_rounds
+from heartbeat_core.fleet.model import Fleet, HostSummary
+from heartbeat_core.fleet.slow_hosts import find_slow
 
 RUNS = 1000
 MEDIAN = 1e6  # ns
@@ -174,6 +176,50 @@ def regression(ratio: Ratio, allowed: float = 0.05) -> bool:
     return surely_above(ratio, 1 + allowed)
 
 
+OWN = 0.001  # the standard deviation of a host's median that its interval shows
+TAILS: dict[str, Callable[[Chance, int], Floats]] = {  # of standard deviation 1, by the median absolute deviation
+    "normal": lambda chance, n: chance.standard_normal(n),
+    "Laplace": lambda chance, n: chance.laplace(size=n) / 1.028,
+    "Student's t (5)": lambda chance, n: chance.standard_t(5, n) / 1.077,
+}
+
+
+def fleets(hosts: int, spread: float, tails: str, slower: float = 0.0, *, least: float = 0.0, most: float = NEVER) -> Row:
+    """Count the fleets in which a healthy host is called slow; or of the 2 % slow hosts, at least one a fleet, those that are found."""
+    chance, found, of = np.random.default_rng(5), 0, 0
+    slow = max(1, hosts // 50) if slower else 0
+    for _ in range(min(4 * RUNS, 300_000 // hosts)):
+        logs = spread * TAILS[tails](chance, hosts) + OWN * chance.standard_normal(hosts)
+        logs[:slow] += math.log(1 + slower)
+        medians = MEDIAN * np.exp(logs)
+        judged_hosts = find_slow(
+            Fleet(
+                tuple(
+                    HostSummary(
+                        str(i), str(i), state="ended", n=100, median_ns=ns, low_ns=ns * (1 - 1.96 * OWN), high_ns=ns * (1 + 1.96 * OWN)
+                    )
+                    for i, ns in enumerate(medians.tolist())
+                )
+            ),
+            0.03 if slower else 0.0,
+        ).of("slow")
+        found += sum(int(one.host.id) < slow for one in judged_hosts) if slower else bool(judged_hosts)
+        of += slow or 1
+    drawn = f"{hosts} hosts, {spread:.1%} between them, {tails}{f', {slow} of them {slower:.0%} slower' if slower else ''}"
+    return Row(drawn, "the slow hosts found" if slower else "a host is called slow, --max-slow 0%", found, of, least, most)
+
+
+def fleet_rows() -> list[Row]:
+    sizes = (2, 4, 8, 64, 500)
+    alarms = [fleets(hosts, 0.01 if hosts < 4 else 0.005, tails, most=0.01) for tails in TAILS for hosts in sizes]
+    power = [
+        fleets(hosts, spread, "normal", 0.05, least=0.9 if hosts > 4 and spread < 0.005 else 0.0)
+        for spread in (0.002, 0.005)
+        for hosts in sizes
+    ]
+    return [*alarms, *power]
+
+
 TWO_MODES = "two modes of 50 samples, 10 % apart, n ="
 BURSTS = "bursts of 10 samples, +50 %, a tenth of the time, n ="
 
@@ -231,7 +277,7 @@ def check_rows() -> list[Row]:
 
 
 def main() -> None:
-    rows = [*interval_rows(), *noise_rows(), *drift_rows(), *check_rows()]
+    rows = [*interval_rows(), *noise_rows(), *drift_rows(), *check_rows(), *fleet_rows()]
     print("| drawn | counted | found | should be |\n|---|---|---:|---:|")
     for row in rows:
         print(row.text)

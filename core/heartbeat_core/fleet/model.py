@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from heartbeat_core.benchmark.report import Report, State
@@ -125,16 +126,16 @@ class Fleet:
     def going(self) -> bool:
         return any(not host.over for host in self.hosts)
 
-    @property
+    @cached_property
     def measured(self) -> tuple[HostSummary, ...]:
         """Return the hosts whose figures count: those with a median whose run was not cut short."""
         return tuple(host for host in self.hosts if host.median_ns and not host.lost)
 
-    @property
+    @cached_property
     def median_ns(self) -> float | None:
-        """Return the median of the hosts' medians."""
+        """Return the median of the hosts' medians; of an even number the faster of the two in the middle, so of two hosts the faster."""
         medians = [host.median_ns for host in self.measured if host.median_ns]
-        return statistics.median(medians) if medians else None
+        return statistics.median_low(medians) if medians else None
 
     def ratio(self, host: HostSummary) -> float | None:
         """Return the time of a host over that of the fleet."""
