@@ -83,7 +83,7 @@ def test_widths_do_not_shrink_below_what_they_were() -> None:
 def test_a_cell_that_is_too_long_is_shortened_then_cut() -> None:
     layout = lay_out(COLUMNS, wanted_widths(COLUMNS, NODES), 15)
     assert row_texts(layout, NODES[2]) == [("a-l…", "plain"), ("  ● ", "ok"), ("      4", "plain")]
-    assert [text for text, _, _ in title_texts(layout, ("name", True))] == ["NAM…", "    ", "  CHIPS"]
+    assert [text for text, _, _ in title_texts(layout, ("name", True))] == ["N… ▼", "    ", "  CHIPS"]
     assert [column_at(layout, x) for x in (0, 5, 6, 14, 99)] == ["name", "name", "state", "chips", None]
 
 

@@ -174,7 +174,7 @@ def service_account(row: VmRow) -> str | None:
 PROBLEMS_FIRST: Order = ("state", False)
 COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ColumnSpec(
-        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=14, worth=10,
+        "name", "NAME", lambda row: row.id if row.node else f"(queued) {row.id}", least=16, worth=10,
         sort=lambda row: row.id, json=lambda row: row.id,
     ),
     ColumnSpec(
@@ -185,11 +185,12 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         sort=type_key, json=lambda row: row.type or None, json_key="accelerator_type",
     ),
     ColumnSpec(
-        "state", "STATE", lambda row: state_of(row.resource).label, whole=True, most=26, worth=9,
+        "state", "STATE", lambda row: state_of(row.resource).label, least=14, most=26, worth=9,
+        shorten=lambda text: text.removesuffix("_FOR_RESOURCES"),
         sort=lambda row: (not row.has_problem, row.resource.state), json=lambda row: row.resource.state,
     ),
     ColumnSpec(
-        "health", "HEALTH", health_cell, least=10, most=22, worth=6,
+        "health", "HEALTH", health_cell, whole=True, most=22, worth=6,
         sort=lambda row: row.node and row.node.health, json=lambda row: row.node and row.node.health,
     ),
     ColumnSpec(
@@ -198,11 +199,11 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ),
     ColumnSpec(
         "spot", "SPOT", lambda row: NO_CELL if row.resource.provisioning == "on-demand" else row.resource.provisioning,
-        least=6, most=10, worth=2, sort=lambda row: row.resource.provisioning,
+        least=6, most=10, worth=2, optional=True, sort=lambda row: row.resource.provisioning,
         json=lambda row: row.resource.provisioning, json_key="provisioning",
     ),
     ColumnSpec(
-        "external", "EXTERNAL IP", lambda row: first(addresses(row, external=True)), least=13, most=18, worth=1,
+        "external", "EXTERNAL IP", lambda row: first(addresses(row, external=True)), least=11, most=18, worth=1, optional=True,
         sort=lambda row: next(filter(None, addresses(row, external=True)), None),
         json=lambda row: addresses(row, external=True), json_key="external_ips",
     ),
@@ -212,7 +213,7 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         sort=lambda row: row.per_hour, json=lambda row: round(row.price.per_hour, 6) if row.price else None, json_key="per_hour_usd",
     ),
     ColumnSpec(
-        "so_far", "SINCE START", so_far_cell, least=14, most=14, worth=3, align="right",
+        "so_far", "SINCE START", so_far_cell, least=11, most=14, worth=3, align="right",
         sort=lambda row: None if row.per_hour is None else row.so_far,
         json=lambda row: None if row.so_far is None else round(row.so_far, 4), json_key="cost_at_most_usd",
     ),
@@ -221,7 +222,8 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         json=lambda row: row.accelerator.chips if row.accelerator else None,
     ),
     ColumnSpec(
-        "runtime", "RUNTIME", lambda row: row.resource.runtime_version or NO_VALUE, least=7, worth=2, wide=True,
+        "runtime", "RUNTIME", lambda row: row.resource.runtime_version or NO_VALUE, least=10, worth=2, wide=True,
+        shorten=lambda text: text.removeprefix("v2-alpha-"),
         json=lambda row: row.resource.runtime_version, json_key="runtime_version",
     ),
     ColumnSpec(
@@ -233,7 +235,8 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         json=lambda row: addresses(row, external=False), json_key="internal_ips",
     ),
     ColumnSpec(
-        "account", "SERVICE ACCOUNT", lambda row: service_account(row) or NO_VALUE, least=15, most=60, worth=1, wide=True,
+        "account", "SERVICE ACCOUNT", lambda row: service_account(row) or NO_VALUE, least=10, most=60, worth=1, wide=True,
+        shorten=lambda text: text.partition("@")[0],
         json=service_account, json_key="service_account",
     ),
     ColumnSpec(

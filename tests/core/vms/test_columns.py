@@ -57,6 +57,25 @@ def test_cells_are_short_and_json_is_whole() -> None:
     assert (found["per_hour_usd"], found["cost_at_most_usd"], found["age_s"]) == (32.0, 64.0, 7200.0)
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (80, ("llm-tpu-vm", "us-central1-b", "! maintenance")),
+        (120, ("nightly-v6e-16", "us-central1-b", "! maintenance", "≤ $64.00")),
+        (160, ("nightly-v6e-16", "us-central1-b", "! maintenance", "≤ $64.00", "tpuv6e", "tpu-runner")),
+    ],
+)
+def test_what_matters_is_whole_beside_a_long_state(width: int, shown: tuple[str, ...]) -> None:
+    sick = replace(
+        NODE, id="nightly-v6e-16", health="UNHEALTHY_MAINTENANCE", service_account="tpu-runner@a-project.iam.gserviceaccount.com"
+    )
+    waiting = replace(QUEUED, state="WAITING_FOR_RESOURCES")
+    rows = tuple(vm_rows(Inventory(NOON, "p", "-", (sick, NODE), (waiting,)), RATES, NOON))
+    layout = lay_out(COLUMNS, wanted_widths(COLUMNS, rows), width - 4)
+    text = "\n".join("".join(cell for cell, _ in row_texts(layout, row)) for row in rows)
+    assert [each for each in (*shown, "… WAITING") if each not in text] == []
+
+
 def test_rows_are_filtered_by_all_words_and_sizes_sort_as_numbers() -> None:
     assert ids(arranged(ROWS, ("name", False), "team=llm stopped")) == ["small"]
     assert ids(arranged(ROWS, ("name", False), "QUEUED")) == ["big"]

@@ -27,9 +27,9 @@ async def test_every_tpu_vm_is_shown_with_its_state_in_words(vms: Open, size: tu
         assert "● READY" in stage.row("llm-tpu-vm")
         assert "○ STOPPED" in stage.row("stopped")
         assert "✗ PREEMPTED" in stage.row("preempted")
-        assert "! mainten" in stage.row("maintained")
-        assert "✗ no driv" in stage.row("wrong-runtime")
-        assert "… WAITING_FOR_RESOURCES" in stage.line("WAITING_FOR")
+        assert "! maintenance" in stage.row("maintained")
+        assert "✗ no driver" in stage.row("wrong-runtime")
+        assert "… WAITING" in stage.line("(queued)")
         assert "us-central1-b" in stage.row("stopped")
         assert "6 nodes: 3 READY, 1 STOPPED, 1 PREEMPT" in stage.text()
         assert set(stage.names()[:4]) == {"preempted", "maintained", "wrong-runtime", "forgotten"}  # what has a problem comes first
