@@ -102,10 +102,11 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.set_defaults(run=show_screen, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose)
         if name in arguments or "completion" in arguments:
-            import_module(f"heartbeat_tui.commands.{name}").register(commands)
-        else:
-            commands.add_parser(name, help=purpose)
+            module = import_module(f"heartbeat_tui.commands.{name}")
+            command.set_defaults(run=getattr(module, "run", None))  # a command with actions has one for each
+            module.register(command)
     return parser
 
 

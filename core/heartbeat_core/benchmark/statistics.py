@@ -57,6 +57,15 @@ class Statistics:
     modes_apart: float
     warnings: tuple[str, ...]
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Return the ends of the 95 % interval of the median, in nanoseconds, where there is one."""
+        return None if self.median_low_ns is None or self.median_high_ns is None else (self.median_low_ns, self.median_high_ns)
+
+    @property
+    def p95_ns(self) -> float | None:
+        return dict(self.quantiles).get(0.95)
+
 
 def summarize(samples: SampleStore, products: int = 1) -> Statistics:
     """Summarize samples that span ``products`` iterations each; raise ValueError where there are none."""

@@ -38,7 +38,7 @@ NOISY = 0.10  # interquartile range over median
 MODES_APART = 0.05  # two modes nearer than this change the median by less than noise may
 
 ROUNDING = 0.01  # published peaks are rounded, v6e's to 918 or 920: nothing is refuted by less than this
-HEADROOM = 0.05  # a machine may beat its own measured peak by this much
+HEADROOM = 0.05  # a machine may exceed its own measured peak by this much
 
 
 @dataclass(frozen=True)

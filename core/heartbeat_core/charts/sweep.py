@@ -149,9 +149,9 @@ def intervals_of(
         spans: list[tuple[float, float, float]] = []
         for point in curve.points:
             found, x = point.report.statistics if point.report else None, place(point)
-            if x is None or found is None or found.median_low_ns is None or found.median_high_ns is None:
+            if x is None or found is None or found.interval is None:
                 continue
-            ends = found.median_low_ns, found.median_high_ns
+            ends = found.interval
             flops = point.report.flops_per_s * found.median_ns if rate and point.report and point.report.flops_per_s else 0.0
             spans.append((x, flops / ends[1], flops / ends[0]) if rate else (x, *ends))
         yield from interval_curves(spans, curve_style(number), axis, rows)

@@ -81,7 +81,7 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None, call_ns
     """Find the knee in points that differ in their batch alone.
 
     ``call_ns`` is what a call costs without any work, measured. It is taken off each point before the lines are fitted: a constant that
-    is fitted itself cannot be told from a soft corner.
+    is fitted itself cannot be distinguished from a soft corner.
     """
     ordered = tuple(sorted((point for point in points if point.ns > 0), key=lambda point: point.batch))
     roof_batch = None

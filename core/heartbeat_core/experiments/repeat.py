@@ -50,9 +50,9 @@ class RepeatedProcess:
     def half(self) -> float | None:
         """Return half the width of this process's own 95 % interval, relative to its median."""
         s = self.report.statistics if self.report else None
-        if s is None or s.median_low_ns is None or s.median_high_ns is None or not s.median_ns:
+        if s is None or s.interval is None or not s.median_ns:
             return None
-        return (s.median_high_ns - s.median_low_ns) / 2 / s.median_ns
+        return (s.interval[1] - s.interval[0]) / 2 / s.median_ns
 
 
 @dataclass(frozen=True)

@@ -324,8 +324,8 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
         return (NOTHING,) * (len(TITLES) - 1) + (f"not measured: {point.error.title if point.error else 'no figures'}",)
     s = report.statistics
     interval = NOTHING
-    if s is not None and s.median_low_ns is not None and s.median_high_ns is not None:
-        interval = f"{format_ns(s.median_low_ns)} to {format_ns(s.median_high_ns)}"
+    if s is not None and s.interval:
+        interval = " to ".join(map(format_ns, s.interval))
     return (
         format_ns(point.ns),
         interval,

@@ -97,8 +97,8 @@ def run_line(run: MeasuredRun) -> str:
     """Return a line with the run and what it measured."""
     found, config = run.report.statistics, run.report.config
     interval = ""
-    if found and found.median_low_ns is not None and found.median_high_ns is not None:
-        interval = f" (95 % CI {format_interval(found.median_low_ns, found.median_high_ns)})"
+    if found and found.interval:
+        interval = f" (95 % CI {format_interval(*found.interval)})"
     where = f"{run.entry.where}, {config.workload.shape} {config.workload.dtype}, {config.method}"
     return f"{run.entry.title}: {format_ns(run.report.iteration_ns or 0)}{interval}, {where}"
 

@@ -74,7 +74,7 @@ class HostSummary:
             low_ns=found.median_low_ns if found else None,
             high_ns=found.median_high_ns if found else None,
             mean_ns=report.mean_ns,
-            p95_ns=dict(found.quantiles).get(0.95) if found else None,
+            p95_ns=found.p95_ns if found else None,
             relative_iqr=found.relative_iqr if found else None,
             quality=report.quality.kind,
             reasons=report.quality.reasons,

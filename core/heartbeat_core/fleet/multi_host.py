@@ -55,7 +55,7 @@ def spread_of(lines: Sequence[HostLine]) -> Spread | None:
         return None
     (next_, _), (last, name) = measured[-2:]
     times = last.median_ns / next_.median_ns if next_.median_ns else 1.0
-    apart = last.median_low_ns is not None and next_.median_high_ns is not None and last.median_low_ns > next_.median_high_ns
+    apart = last.interval and next_.interval and last.interval[0] > next_.interval[1]
     return Spread(measured[0][0].median_ns, last.median_ns, name if apart and times > SLOWER else None, times)
 
 

@@ -116,9 +116,9 @@ def test_the_commands_exit_codes_tell_no_workload_from_not_available() -> None:
 @pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "65536"], ["--port", "x"], ["--every", "never"]])
 def test_ports_and_times_that_cannot_be_are_refused(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
-    command.register(parser.add_subparsers())
+    command.register(parser)
     with pytest.raises(SystemExit) as refused:
-        parser.parse_args(["chips", *arguments])
+        parser.parse_args(arguments)
     assert refused.value.code == 2
 
 

@@ -119,10 +119,9 @@ def host_line(host: HostLine, width: int) -> Content:
     median, half, p95 = NOTHING, "", NOTHING
     if stats is not None:
         median = format_ns(stats.median_ns)
-        found = dict(stats.quantiles).get(0.95)
-        p95 = format_ns(found) if found is not None else NOTHING
-        if stats.median_low_ns is not None and stats.median_high_ns is not None:
-            half = f"± {format_ns((stats.median_high_ns - stats.median_low_ns) / 2)}"
+        p95 = format_ns(stats.p95_ns) if stats.p95_ns is not None else NOTHING
+        if stats.interval:
+            half = f"± {format_ns((stats.interval[1] - stats.interval[0]) / 2)}"
     return Content.assemble(
         styled(" ▸ " if host.shown else "   ", "accent"),
         styled(f"{host.name:<{width}}  ", "strong" if host.shown else "plain"),
@@ -297,7 +296,7 @@ class RunBody(Container):
             steady_only=steady_only,
             expected=expected,
             median_ns=report.statistics.median_ns if report.statistics else None,
-            p95_ns=dict(report.statistics.quantiles).get(0.95) if report.statistics else None,
+            p95_ns=report.statistics.p95_ns if report.statistics else None,
             chips=chip_line(report),
             empty=empty,
         )

@@ -102,13 +102,13 @@ def split_unit(text: str) -> tuple[str, str]:
 def interval_text(report: Report) -> str:
     """Return the 95 % interval of the median in the median's unit, "117–121"; empty where there is none."""
     statistics = report.statistics
-    if statistics is None or statistics.median_low_ns is None or statistics.median_high_ns is None:
+    if statistics is None or statistics.interval is None:
         return ""
     unit = split_unit(format_ns(statistics.median_ns))[1]
     size = next(size for size, name in TIME if name == unit)
-    spread = (statistics.median_high_ns - statistics.median_low_ns) / statistics.median_ns
+    spread = (statistics.interval[1] - statistics.interval[0]) / statistics.median_ns
     digits = 3 if spread >= 0.002 else 4
-    low, high = (significant(ns / size, digits) for ns in (statistics.median_low_ns, statistics.median_high_ns))
+    low, high = (significant(ns / size, digits) for ns in statistics.interval)
     return low if low == high else f"{low}–{high}"
 
 
@@ -151,7 +151,7 @@ def figures(report: Report | None) -> Figures:
         interval="" if report.handbook else interval_text(report),
         iqr=format_share(statistics.relative_iqr) if statistics and not report.handbook else "",
         last=known(format_ns, report.last_ns),
-        p95=known(format_ns, dict(statistics.quantiles).get(0.95) if statistics else None),
+        p95=known(format_ns, statistics.p95_ns if statistics else None),
         max=known(format_ns, statistics.max_ns if statistics else None),
         rate=f"{rate_number(rate)} it/s" if rate else NOTHING,
         computed=known(format_rate, report.flops_per_s),

@@ -19,12 +19,8 @@ SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)
 UNITS = {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
-def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser(
-        "backend",
-        help="build, list and remove the environments that backends run in",
-        description="torch_xla needs another torch than the dashboard's, so it has an environment of its own.",
-    )
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = "torch_xla needs another torch than the dashboard's, so it has an environment of its own."
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     add(actions, "list", list_backends, "show which interpreter each backend runs under")
     install = add(actions, "install", install_backend, "build the pinned torch_xla environment in your cache", named=True)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.profiling import files_of
-from heartbeat_core.benchmark.protocol import Profiled, Proof
+from heartbeat_core.benchmark.protocol import Proof
 from heartbeat_core.benchmark.report import Report, steady_s, wanted
-from heartbeat_core.benchmark.run import HostLine, Run
-from heartbeat_core.benchmark.statistics import TOO_FEW, Statistics
+from heartbeat_core.benchmark.run import HostLine, Source
+from heartbeat_core.benchmark.statistics import TOO_FEW
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
@@ -32,78 +31,68 @@ Row = tuple[str, str, str]
 
 
 def console_of(width: int = WIDTH) -> Console:
-    """Return what prints to stdout: as wide as the terminal, ``width`` where there is none."""
-    return Console(width=None if Console().is_terminal else width, highlight=False)
+    """Return what prints to stdout, without markup: as wide as the terminal, ``width`` where there is none."""
+    return Console(width=None if Console().is_terminal else width, highlight=False, markup=False, emoji=False)
 
 
-def show_progress(run: Run, meanwhile: Callable[[], None]) -> None:
-    """Draw a bar on stderr until the run is over, and do ``meanwhile`` each time."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def show_progress(runs: Mapping[str, Source], over: Callable[[], bool]) -> None:
+    """Draw a bar on stderr for each run, beside its name, until all of it is ``over``."""
+    columns = (
+        TextColumn("{task.fields[name]}"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     # stdout is left alone: the stream goes there
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("starting", total=None)
-        version = 0
-        while run.ending is None:
-            version = run.wait_for_news(version, 0.2)
-            meanwhile()
-            with run.changed:
-                stage, count, beaten_s = run.series.stage, run.series.count, steady_s(run.series)
-            if run.config.duration_s is not None:
-                progress.update(task, description=stage or "measuring", completed=int(beaten_s), total=math.ceil(run.config.duration_s))
-            else:
-                progress.update(task, description=stage or "measuring", completed=count, total=wanted(run.config))
-
-
-def show_progress_of_hosts(runs: MultiHostRun, meanwhile: Callable[[], None]) -> None:
-    """Draw a bar a host on stderr until all are over, and do ``meanwhile`` each time."""
-    columns = (TextColumn("{task.fields[host]}"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        tasks = [progress.add_task("starting", total=None, host=name) for name in runs.names]
-        while not runs.wait(0.2):
-            meanwhile()
-            for run, task in zip(runs.runs, tasks, strict=True):
+        tasks = {progress.add_task("starting", total=None, name=name): run for name, run in runs.items()}
+        while not over():
+            for task, run in tasks.items():
                 with run.changed:
                     said = run.ending.kind if run.ending else run.series.stage or "measuring"
-                    progress.update(task, description=said, completed=run.series.count, total=wanted(run.config))
+                    done, total = run.series.count, wanted(run.config)
+                    if run.config.duration_s is not None:
+                        done, total = int(steady_s(run.series)), math.ceil(run.config.duration_s)
+                progress.update(task, description=said, completed=done, total=total)
 
 
 def print_report(report: Report, recording: Path | None) -> None:
     """Print the handbook's own lines, then the table of figures, and where the recording is kept."""
     console = console_of()
     config, environment = report.config, report.environment
-    count = environment.get("threads")
-    threads = f", {count} thread{'s' if count != 1 else ''}" if count else ""
+    threads = f", {counted(count, 'thread')}" if (count := environment.get("threads")) else ""
     console.print(
-        Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend}{threads} · {config.method} · warm-up {config.warmup}")
+        f"{config.workload.shape} {config.workload.dtype} · {config.backend}{threads} · {config.method} · warm-up {config.warmup}"
     )
     torch = environment.get("torch")
     quota = environment.get("cpu_quota")
     limit = quota and f"limited to {quota:g} processors by its control group (cpu.max)"
     about = [environment.get("hardware"), environment.get("cpu"), torch and f"torch {torch}", environment.get("precision"), limit]
-    console.print(Text(" · ".join(str(part) for part in about if part)))
+    console.print(" · ".join(str(part) for part in about if part))
     for label in report.labels:
-        console.print(Text(label))
+        console.print(label)
     if report.statistics is None:
         console.print("No steady iteration was measured.")
     else:
         print_handbook_lines(console, report)
     if report.count:
-        console.print(two_columns(list(rows(report))))
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold")
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(overflow="fold")
+        for row in rows(report):
+            table.add_row(*row)
+        console.print(table)
     for warning in report.warnings:
-        console.print(Text(f"warning: {warning}"))
-    if report.profiled:
-        print_profile(console, report.profiled)
+        console.print(f"warning: {warning}")
+    if report.profiled and report.profiled.problem:
+        console.print(f"profile: not whole: {report.profiled.problem}. The run itself counts.")
+    for file in files_of(report.profiled) if report.profiled else ():
+        console.print(f"profile: {file.what}, {format_bytes(file.size)}")
+        console.print(f"         {file.how}", soft_wrap=True)
     if recording:
-        console.print(Text(sanitize_line(f"recording: {recording}")), soft_wrap=True)
-
-
-def print_profile(console: Console, profiled: Profiled) -> None:
-    """State what a profile holds and what opens it, or what it lacks."""
-    if profiled.problem:
-        console.print(Text(f"profile: not whole: {profiled.problem}. The run itself counts."))
-    for file in files_of(profiled):
-        console.print(Text(f"profile: {file.what}, {format_bytes(file.size)}"))
-        console.print(Text(f"         {file.how}"), soft_wrap=True)
+        console.print(sanitize_line(f"recording: {recording}"), soft_wrap=True)
 
 
 def print_handbook_lines(console: Console, report: Report) -> None:
@@ -116,16 +105,6 @@ def print_handbook_lines(console: Console, report: Report) -> None:
         total_ms = report.statistics.mean_ns * products / 1e6
     console.print(f"\nTotal time for {products} iterations: {total_ms:.4f} ms")
     console.print(f"Average time per iteration: {total_ms / products:.4f} ms\n")
-
-
-def two_columns(rows_: list[Row]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value, detail in rows_:
-        table.add_row(Text(name), Text(value), Text(detail))
-    return table
 
 
 def rows(report: Report) -> Iterator[Row]:
@@ -159,11 +138,8 @@ def statistics_rows(report: Report) -> Iterator[Row]:
     stats = report.statistics
     if stats is None:
         return
-    yield (
-        "median",
-        format_ns(stats.median_ns),
-        f"{interval_words(stats)}; n = {stats.n:,}, {significant(stats.effective_n, 3)} effective samples",
-    )
+    interval = f"95 % CI {between(stats.interval)}" if stats.interval else TOO_FEW
+    yield "median", format_ns(stats.median_ns), f"{interval}; n = {stats.n:,}, {significant(stats.effective_n, 3)} effective samples"
     yield "IQR", format_ns(stats.iqr_ns), f"{format_share(stats.relative_iqr)} of the median"
     for q, ns in stats.quantiles:
         if q != 0.5:
@@ -174,11 +150,8 @@ def statistics_rows(report: Report) -> Iterator[Row]:
         yield name, format_ns(ns), format_share(ns / stats.median_ns) + " of the median" if stats.median_ns else ""
 
 
-def interval_words(stats: Statistics) -> str:
-    """Write the interval of a median, or why there is none."""
-    if stats.median_low_ns is None or stats.median_high_ns is None:
-        return TOO_FEW
-    return f"95 % CI {format_ns(stats.median_low_ns)} to {format_ns(stats.median_high_ns)}"
+def between(interval: tuple[float, float]) -> str:
+    return f"{format_ns(interval[0])} to {format_ns(interval[1])}"
 
 
 def throughput_rows(report: Report) -> Iterator[Row]:
@@ -212,33 +185,29 @@ def start_rows(report: Report) -> Iterator[Row]:
 def print_hosts(config: BenchmarkConfig, runs: MultiHostRun) -> None:
     """Print a line a host, the recordings, and how far the hosts lie apart."""
     console = console_of()
-    console.print(Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {runs.labels[0]}"))
+    console.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {runs.labels[0]}")
     table = Table("host", "median", "95 % CI", "p95", "quality", box=None, padding=(0, 2, 0, 0))
     for line in runs.hosts():
-        table.add_row(*(Text(cell) for cell in host_cells(line)))
+        table.add_row(*host_cells(line))
     console.print(table)
     for label in dict.fromkeys(label for run in runs.runs for label in run.report().labels if not label.startswith("on ")):
-        console.print(Text(label))
+        console.print(label)
     if runs.spread():
-        console.print(Text(runs.spread()))
+        console.print(runs.spread())
     for run in runs.runs:
         if run.path:
-            console.print(Text(sanitize_line(f"recording: {run.path}")), soft_wrap=True)
+            console.print(sanitize_line(f"recording: {run.path}"), soft_wrap=True)
 
 
 def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:
     """Write one host: name, median, its interval, p95, quality or how it ended."""
     report = line.report
     stats, ending = report.statistics, report.ending
-    judged = f"{report.quality.glyph} {report.quality.kind}"
-    said = judged if ending is None or ending.clean else f"✗ {ending.kind}"
+    said = f"{report.quality.glyph} {report.quality.kind}" if ending is None or ending.clean else f"✗ {ending.kind}"
     if stats is None:
-        return line.name, "–", "", "–", said
-    interval = ""
-    if stats.median_low_ns is not None and stats.median_high_ns is not None:
-        interval = f"{format_ns(stats.median_low_ns)} to {format_ns(stats.median_high_ns)}, n = {stats.n:,}"
-    p95 = dict(stats.quantiles).get(0.95)
-    return line.name, format_ns(stats.median_ns), interval, format_ns(p95) if p95 is not None else "–", said
+        return line.name, NOTHING, "", NOTHING, said
+    interval = f"{between(stats.interval)}, n = {stats.n:,}" if stats.interval else ""
+    return line.name, format_ns(stats.median_ns), interval, NOTHING if stats.p95_ns is None else format_ns(stats.p95_ns), said
 
 
 def print_comparison(handbook: Report, synchronized: Report, why: str) -> None:
@@ -254,12 +223,12 @@ def print_comparison(handbook: Report, synchronized: Report, why: str) -> None:
         launched = synchronized.proof.executed if synchronized.proof and synchronized.proof.executed is not None else synchronized.count
         pairs += [(f"of {clock.products}", counted, f"{launched} launched, warm-up included")]
     pairs += [("quality", *(f"{r.quality.glyph} {r.quality.kind}" for r in (handbook, synchronized)))]
-    for name, left, right in pairs:
-        table.add_row(Text(name), Text(left), Text(right))
+    for pair in pairs:
+        table.add_row(*pair)
     console.print(table)
     for report in (handbook, synchronized):
-        console.print(Text(f"{report.config.method}: {report.quality.kind}: {report.quality.reasons[0]}"))
-    console.print(Text(why))
+        console.print(f"{report.config.method}: {report.quality.kind}: {report.quality.reasons[0]}")
+    console.print(why)
 
 
 HALF = 0.001  # less of a spread is written as this
@@ -272,9 +241,9 @@ def print_sweep(swept: Swept) -> None:
     if not swept.points:
         out.print("Nothing was measured.")
         return
-    out.print(Text(headline(swept.points[0].config, {axis.name for axis in swept.axes})))
+    out.print(headline(swept.points[0].config, {axis.name for axis in swept.axes}))
     for label in dict.fromkeys(label for point in swept.measured if point.report for label in point.report.labels):
-        out.print(Text(label))
+        out.print(label)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for axis in swept.axes:
         table.add_column(axis.name, justify="right" if axis.numeric else "left")
@@ -282,18 +251,18 @@ def print_sweep(swept: Swept) -> None:
         table.add_column(title, justify="right", no_wrap=title != "95 % CI")
     table.add_column(TITLES[-1])
     for point in swept.points:
-        table.add_row(*(Text(cell) for cell in row(point, swept)))
+        table.add_row(*row(point, swept))
     out.print(table)
     for point in swept.missing:
         why = f"{point.error.title}. {point.error.cause}".strip() if point.error else "it has no figures"
-        out.print(Text(f"{point.name}: not measured: {why}"))
+        out.print(f"{point.name}: not measured: {why}")
     if len(swept.points) < swept.total:
         out.print(f"{len(swept.points)} of {swept.total} points were measured.")
     for curve in swept.curves():
         knee = curve.knee()
         for sentence in filter(None, (knee_summary(knee), knee_serving(knee), *knee_notes(knee)) if knee else ()):
-            out.print(Text(f"{curve.name}: {sentence}" if curve.name else sentence))
-    print_group(out, swept.group, any(point.path for point in swept.points), "export {} -o sweep.png")
+            out.print(f"{curve.name}: {sentence}" if curve.name else sentence)
+    print_group(swept.group, any(point.path for point in swept.points), "export {} -o sweep.png")
 
 
 def row(point: SweepPoint, swept: Swept) -> list[str]:
@@ -306,32 +275,32 @@ def row(point: SweepPoint, swept: Swept) -> list[str]:
 def headline(config: BenchmarkConfig, varied: set[str]) -> str:
     """Name what all points have in common."""
     work = config.workload
-    parts = [work.named(varied), *([] if "dtype" in varied else [work.dtype]), config.backend, config.method, f"warm-up {config.warmup}"]
-    return " · ".join(parts)
+    dtype = "" if "dtype" in varied else f" · {work.dtype}"
+    return f"{work.named(varied)}{dtype} · {config.backend} · {config.method} · warm-up {config.warmup}"
 
 
 def print_repeat(repeated: Repeated) -> None:
     """Print both levels of spread for each candidate, then how they compare."""
     out = console_of(EXPERIMENT_WIDTH)
     config = repeated.reference.config
-    out.print(Text(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · warm-up {config.warmup}"))
+    out.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · warm-up {config.warmup}")
     order = f"; order shuffled in each round, seed {repeated.seed}" if len(repeated.candidates) > 1 else ""
-    out.print(Text(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}"))
+    out.print(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}")
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for title in ("mean of medians", "95 % CI over processes", "between processes", "within one", "processes"):
         table.add_column(title, justify="right", no_wrap=True)
     for one in repeated.candidates:
-        table.add_row(*(Text(cell) for cell in cells(one)))
+        table.add_row(*cells(one))
     out.print(table)
     for one in repeated.candidates:
         for sentence in sentences(one):
-            out.print(Text(f"{one.name}: {sentence}"))
+            out.print(f"{one.name}: {sentence}")
     for ratio in repeated.ratios():
         work = "" if ratio.same_work else "; they compute different products"
-        out.print(Text(f"{ratio.candidate} against {ratio.reference}: {ratio.sentence}{work}"), style="bold")
+        out.print(f"{ratio.candidate} against {ratio.reference}: {ratio.sentence}{work}", style="bold")
     kept = any(process.path for one in repeated.candidates for process in one.processes)
-    print_group(out, repeated.group, kept, "compare {}" if len(repeated.candidates) > 1 else "list {}")
+    print_group(repeated.group, kept, "compare {}" if len(repeated.candidates) > 1 else "list {}")
 
 
 def cells(one: Candidate) -> tuple[str, ...]:
@@ -368,7 +337,9 @@ def sentences(one: Candidate) -> list[str]:
     return [*labels, *found]
 
 
-def print_group(out: Console, group: str, kept: bool, example: str) -> None:
+def print_group(group: str, kept: bool, example: str) -> None:
     """Name the group that the recordings make, and what can be done with it."""
     if kept:
-        out.print(Text(f"recordings: group {group}; heartbeat-tui runs {example.format(shlex.quote(group))}"), soft_wrap=True)
+        console_of(EXPERIMENT_WIDTH).print(
+            f"recordings: group {group}; heartbeat-tui runs {example.format(shlex.quote(group))}", soft_wrap=True
+        )

@@ -22,19 +22,14 @@ EXIT = {True: 0, False: 1, None: 3}
 DONE = ("pass", "warn", "not_applicable")
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "check",
-        help="check whether project, account and machine are ready for a TPU",
-        description="Run every check; nothing is changed. Exit 0 ready, 1 not ready, 2 bad usage, 3 could not tell.",
-    )
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run every check; nothing is changed. Exit 0 ready, 1 not ready, 2 bad usage, 3 could not tell."
     parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="ID|GROUP", help="only these, and what they need")
     parser.add_argument("--skip", nargs="+", action="extend", default=[], metavar="ID|GROUP", help="all but these")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object: schema, ready, principal, target, checks")
     form.add_argument("--fix-plan", action="store_true", help="print all fixes as a shell script, to read before running it")
     add_cloud_flags(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

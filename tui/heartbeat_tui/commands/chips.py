@@ -19,17 +19,16 @@ from heartbeat_core.telemetry.monitor import Reader, readings_of
 from heartbeat_core.telemetry.readings import ChipReadings
 from heartbeat_core.units import format_bytes, format_share
 from heartbeat_tui.commands.console import print_json
-from heartbeat_tui.commands.options import duration, make_destination
+from heartbeat_tui.commands.options import add_project_flag, duration, make_destination
 
 EVERY_S = 1.0
-DESCRIPTION = (
-    "Show memory and duty cycle of the chips of this machine or of a TPU VM, also while another program uses them: no device is opened. "
-    "Exit 0 with values, 1 if there is no workload yet, 3 could not tell."
-)
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("chips", help="show memory and duty cycle of the TPU's chips", description=DESCRIPTION)
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Show memory and duty cycle of the chips of this machine or of a TPU VM, also while another program uses them: no device is "
+        "opened. Exit 0 with values, 1 if there is no workload yet, 3 could not tell."
+    )
     parser.add_argument("--json", action="store_true", help="print one object for each reading: schema, state, chips, holders, problem")
     parser.add_argument("--watch", action="store_true", help="read again and again, until Ctrl-C")
     parser.add_argument("--every", type=duration, default=EVERY_S, metavar="TIME", help="between two readings of --watch, default 1s")
@@ -38,9 +37,8 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="read with this Python, which has tpu-info")
     parser.add_argument("--on", metavar="NAME[:WORKER|:all]", default=argparse.SUPPRESS, help="read the chips of this TPU VM, over ssh")
-    parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="the project of the TPU VM that --on names")
+    add_project_flag(parser, "the project of the TPU VM that --on names")
     parser.add_argument("--zone", metavar="ZONE", help="the zone of the TPU VM that --on names")
-    parser.set_defaults(run=run)
 
 
 def port(text: str) -> int:
@@ -67,12 +65,9 @@ def run(args: argparse.Namespace) -> int:
 
 def make_readers(args: argparse.Namespace) -> dict[str, Reader]:
     """Return a reader for each machine, by its name, which is empty for this one; raise HeartbeatError if one cannot be reached."""
-    launcher = Launcher(load_settings(), python=args.python or "")
-    try:
-        ports = tuple(args.port)
+    ports = tuple(args.port)
+    with contextlib.closing(Launcher(load_settings(), python=args.python or "")) as launcher:
         return {host.label: launcher.reader(ports, host) for host in hosts(args, launcher.settings)} or {"": launcher.reader(ports)}
-    finally:
-        launcher.close()
 
 
 def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
@@ -105,8 +100,7 @@ def show(name: str, reading: ChipReadings, args: argparse.Namespace) -> None:
 
 
 def exit_code(reading: ChipReadings) -> int:
-    problem = reading.problem
-    return 0 if reading.chips or problem is None else problem.exit_code
+    return 0 if reading.chips or reading.problem is None else reading.problem.exit_code
 
 
 def reading_json(reading: ChipReadings, host: str = "") -> dict[str, Any]:
@@ -147,7 +141,7 @@ COLUMNS: tuple[ColumnSpec[ChipReading], ...] = (
 
 def lines(reading: ChipReadings, host: str = "") -> list[str]:
     """Return a reading as text: the machine, who holds the chips, their values, what is missing and why."""
-    shown = [" · ".join(part for part in (host, reading.title, ", ".join(reading.files)) if part)]
+    shown = [" · ".join(filter(None, (host, reading.title, ", ".join(reading.files))))]
     shown += [f"held by {holder}" for holder in reading.holders]
     if reading.tpus and not reading.holders:
         hidden = f"; {reading.unreadable} processes of other users are unreadable" if reading.unreadable else ""
@@ -157,11 +151,7 @@ def lines(reading: ChipReadings, host: str = "") -> list[str]:
         shown += ["", *text_table(COLUMNS, reading.chips)]
         ports = ", ".join(f"localhost:{answer.port}" for answer in reading.answers if answer.outcome == "told")
         shown.append(f"from {ports} through tpu-info {reading.library}, {reading.time[11:19]} UTC")
-    problem = reading.problem
-    if problem:
-        shown += [
-            "",
-            f"{'!' if reading.chips else '✗'} {problem.title}",
-            *(f"  {part}" for part in (problem.cause, problem.remedy) if part),
-        ]
+    if problem := reading.problem:
+        shown += ["", f"{'!' if reading.chips else '✗'} {problem.title}"]
+        shown += [f"  {part}" for part in (problem.cause, problem.remedy) if part]
     return shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 SHELLS = {
     "bash": "~/.local/share/bash-completion/completions/heartbeat-tui",
@@ -15,15 +14,10 @@ SHELLS = {
 PATHS = ("FILE", "DIR", "PATH", "PY")  # what stands for a path in --help
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
+def register(parser: argparse.ArgumentParser) -> None:
     where = "; ".join(f"{shell}: {place}" for shell, place in SHELLS.items())
-    parser = commands.add_parser(
-        "completion",
-        help="print the completion for bash, zsh or fish",
-        description=f"Print the completion of commands and flags for a shell, to be kept where the shell looks. {where}.",
-    )
+    parser.description = f"Print the completion of commands and flags for a shell, to be kept where the shell looks. {where}."
     parser.add_argument("shell", choices=tuple(SHELLS), metavar="SHELL", help=", ".join(SHELLS))
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 from heartbeat_core.benchmark.devices import Device, DeviceInventory, take_inventory
@@ -17,24 +19,16 @@ SHOWN = (
 )  # fmt: skip
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "devices",
-        help="list the devices that runs can use here",
-        description="Probe every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3.",
-    )
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Probe every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3."
     parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, hidden_tpus, devices")
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="probe with this Python")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """List the backends; return 0 where at least one can run, 3 otherwise."""
-    launcher = Launcher(load_settings(), python=args.python or "")
-    try:
+    with closing(Launcher(load_settings(), python=args.python or "")) as launcher:
         inventory = take_inventory(launcher.interpreter, sys.executable)
-    finally:
-        launcher.close()
     if args.json:
         print_json(inventory_json(inventory))
     else:
@@ -48,15 +42,7 @@ def inventory_json(inventory: DeviceInventory) -> dict[str, Any]:
         "tpus": [{"address": tpu.address, "chip": tpu.chip.name if tpu.chip else None} for tpu in inventory.tpus],
         "hidden_tpus": [str(file) for file in inventory.hidden],
         "devices": [
-            {
-                "backend": device.backend,
-                "usable": device.usable,
-                "python": device.python,
-                "found": device.found,
-                "problem": device.problem or None,
-                "cause": device.cause or None,
-                "remedy": device.remedy or None,
-            }
+            {**asdict(device), "usable": device.usable, **{name: getattr(device, name) or None for name in ("problem", "cause", "remedy")}}
             for device in inventory.devices
         ],
     }
@@ -74,9 +60,7 @@ def print_inventory(inventory: DeviceInventory) -> None:
             facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
             print(f"  {' · '.join(facts)}\n  {device.python}")
         else:
-            for line in (device.cause, device.remedy):
-                if line:
-                    print(f"  {line}")
+            print("\n".join(f"  {line}" for line in (device.cause, device.remedy) if line))
 
 
 def headline(device: Device) -> str:

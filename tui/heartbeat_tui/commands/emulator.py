@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import Any
 
 from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
 from heartbeat_core.emulator.scenario import load_scenario, scenario_names
@@ -13,19 +12,16 @@ from heartbeat_core.paths import emulated_gcloud_folder
 from heartbeat_tui.commands.options import duration
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "emulator",
-        help="run a local Google Cloud",
-        description="Serve Google's APIs on this machine from a scenario, until Ctrl-C. Nothing leaves the machine, no credentials are "
-        "needed and nothing costs money.",
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Serve Google's APIs on this machine from a scenario, until Ctrl-C. Nothing leaves the machine, no credentials are "
+        "needed and nothing costs money."
     )
     parser.add_argument("--port", type=int, default=0, metavar="N", help="default: any free one")
     parser.add_argument("--scenario", default="ready", metavar="NAME", help="one of --list, or a .toml file; default ready")
     parser.add_argument("--latency", type=duration, default=0.0, metavar="TIME", help="delay of every answer: 150ms")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="how many times as fast its clock runs, default 1")
     parser.add_argument("--list", action="store_true", help="list the scenarios and stop")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

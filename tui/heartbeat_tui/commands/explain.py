@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
 from heartbeat_tui.commands.console import folded, print_json
@@ -19,16 +19,13 @@ WIDTH = 100
 INDENT = " " * 10
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "explain",
-        help="explain an error message and what fixes it",
-        description="Find an error message of gcloud, Google Cloud, ssh, pip, Docker, libtpu, torch_xla, JAX or vLLM in the catalogue. "
-        "Nothing is sent anywhere. Exit 0 where it is known, else 3.",
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Find an error message of gcloud, Google Cloud, ssh, pip, Docker, libtpu, torch_xla, JAX or vLLM in the catalogue. "
+        "Nothing is sent anywhere. Exit 0 where it is known, else 3."
     )
     parser.add_argument("--json", action="store_true", help="print one object: schema, known, diagnosis")
     parser.add_argument("text", nargs=argparse.REMAINDER, metavar="TEXT", help="the message, or a command; without it: what comes on stdin")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -76,12 +76,10 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
     from heartbeat_core.settings import load_settings
 
     flags = {f"beat.{name}": getattr(args, name) for name in SETTINGS}
-    if getattr(args, "on", None) is not None:
+    if args.on is not None:
         flags["remote.python"] = args.python  # it is the worker's, wherever that is
-    settings = load_settings(flags)
-    launcher = Launcher(settings, python=args.python or "")
-    if getattr(args, "on", None) is not None:
-        launcher.destination = make_destination(args, settings)
+    launcher = Launcher(load_settings(flags), python=args.python or "")
+    launcher.destination = make_destination(args, launcher.settings)
     return launcher
 
 
@@ -92,21 +90,20 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
     config = launcher.config()
     if args.duration is not None or args.until_stopped:
         config = replace(config, iterations=None, duration_s=args.duration)
-    if args.window is not None:
-        config = replace(config, window=args.window)
-    if args.repeats is not None:
-        config = replace(config, repeats=args.repeats)
-    return config
+    return replace(config, **{name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None})
 
 
-DEFAULT_SCENARIO = "ready"
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network")
+
+
+def add_project_flag(parser: argparse._ActionsContainer, purpose: str) -> None:
+    """Add --project, which may stand before the command's name as well: a default of its own would undo that."""
+    parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help=purpose)
 
 
 def add_cloud_flags(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("which TPU VM", "otherwise: environment, settings, gcloud's configuration, metadata server, a default")
-    # these two may stand before the command's name as well, and its own defaults would undo them
-    what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
+    add_project_flag(what, "also PROJECT_ID")
     what.add_argument("--zone", metavar="ZONE", help="also ZONE; default us-central1-b")
     what.add_argument("--tpu-name", metavar="NAME", help="also TPU_NAME")
     add_vm_flags(what)
@@ -131,14 +128,8 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Add the flags that say which Cloud is asked; give their group."""
     where = parser.add_argument_group("where")
     where.add_argument("--endpoint", metavar="URL", help="ask this emulator instead of Google; also HEARTBEAT_CLOUD_ENDPOINT")
-    where.add_argument(
-        "--demo",
-        nargs="?",
-        const=DEFAULT_SCENARIO,
-        default=argparse.SUPPRESS,
-        metavar="SCENARIO",
-        help="ask a local Google Cloud started for this, default ready",
-    )
+    purpose = "ask a local Google Cloud started for this, default ready"
+    where.add_argument("--demo", nargs="?", const="ready", default=argparse.SUPPRESS, metavar="SCENARIO", help=purpose)
     return where
 
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("replay", help="watch a recorded run again", description="Play a recording in the Heartbeat pane.")
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Play a recording in the Heartbeat pane."
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording, .jsonl")
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="times its own pace, default 1")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen on a recording; raise HeartbeatError where it cannot be read."""
-    launcher = Launcher(load_settings())
-    try:
+    with closing(Launcher(load_settings())) as launcher:
         config = launcher.replay(args.file, args.speed).config
         from heartbeat_tui.bootstrap import open_screen
 
         instead = shlex.join(("heartbeat-tui", "bench", "--from", str(args.file)))
         return open_screen(launcher, config, instead=instead, replay=lambda: launcher.replay(args.file, args.speed).start())
-    finally:
-        launcher.close()

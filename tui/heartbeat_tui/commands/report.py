@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from heartbeat_tui.commands.console import print_json
 from heartbeat_tui.commands.devices import inventory_json
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
-SCHEMA = 1
 OPEN_FOLDERS = ("/tmp", "/var/tmp", "/")  # noqa: S108  # of everyone; what is below them is replaced by its pattern
 MOST_RUNS = 5  # the last ones are searched for errors
 PACKAGES = (
@@ -35,50 +35,38 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "report",
-        help="print a report to attach to an issue, without personal data",
-        description="Print one object of JSON: versions, checks, devices and the last errors. Projects, addresses, accounts, tokens, "
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print one object of JSON: versions, checks, devices and the last errors. Projects, addresses, accounts, tokens, "
         "billing ids, the home folder and temporary paths are replaced by pseudonyms, the same value by the same one everywhere. Read it "
-        "before you send it.",
+        "before you send it."
     )
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="detect the devices with this Python")
     parser.add_argument("--no-devices", action="store_true", help="do not start a process for each backend to detect its device")
     add_cloud_flags(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 whatever the checks say."""
-    launcher = Launcher(load_settings(), python=args.python or "")
-    try:
-        with open_environment(args) as (environment, label):
-            runner = make_runner(checks_for(), environment, args.timeout)
-            checking = runner.start()
-            try:
-                devices = None if args.no_devices else detect_devices(launcher)
-                checking.join()
-            finally:
-                runner.cancel()
-            report = runner.report()
-        errors = last_errors(launcher.recordings())
-    finally:
-        launcher.close()
-    tree = {
-        "schema": SCHEMA,
-        "emulated": label or None,
-        "versions": versions(),
-        "readiness": report.to_json(),
-        "devices": devices,
-        "last_errors": errors,
-    }
+    with closing(Launcher(load_settings(), python=args.python or "")) as launcher, open_environment(args) as (environment, label):
+        runner = make_runner(checks_for(), environment, args.timeout)
+        checking = runner.start()
+        try:
+            devices = None if args.no_devices else inventory_json(take_inventory(launcher.interpreter, sys.executable))
+            checking.join()
+        finally:
+            runner.cancel()
+        report = runner.report()
+        tree = {
+            "schema": 1,
+            "emulated": label or None,
+            "versions": versions(),
+            "readiness": report.to_json(),
+            "devices": devices,
+            "last_errors": last_errors(launcher.recordings()),
+        }
     print_json(Redactor(secrets(environment, report)).apply(tree))
     return 0
-
-
-def detect_devices(launcher: Launcher) -> dict[str, Any]:
-    return inventory_json(take_inventory(launcher.interpreter, sys.executable))
 
 
 def versions() -> dict[str, Any]:
@@ -122,8 +110,6 @@ def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, lis
     """Return the values that are known to be personal."""
     target, principal, gcloud, metadata = environment.target, report.principal, environment.gcloud, environment.metadata
     account, _, domain = (target.service_account.value or "").partition("@")
-    home = Path.home()
-    own_names = [target.tpu_name.value if target.tpu_name.source != "default" else None]
     return {
         "email": [
             principal.name if principal else None,
@@ -138,10 +124,10 @@ def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, lis
             *(found.value for key in ("core/project", "billing/quota_project") if (found := gcloud.get(key))),
         ],
         "account": [account if domain.endswith(".iam.gserviceaccount.com") else None],  # the command that creates it has only this part
-        "tpu": own_names,
+        "tpu": [target.tpu_name.value if target.tpu_name.source != "default" else None],
         "configuration": [gcloud.name if gcloud.name not in ("default", "NONE") else None],
         "host": [platform.node()],
-        "home": [str(home), str(home.resolve()), os.environ.get("HOME")] if home != Path(home.anchor) else [],
+        "home": [str(home), str(home.resolve()), os.environ.get("HOME")] if (home := Path.home()) != Path(home.anchor) else [],
         "temporary folder": [folder for folder in (tempfile.gettempdir(), os.environ.get("TMPDIR")) if folder not in OPEN_FOLDERS],
-        "user": [name for name in (os.environ.get("USER"), os.environ.get("LOGNAME"), Path.home().name) if name != "root"],
+        "user": [name for name in (os.environ.get("USER"), os.environ.get("LOGNAME"), home.name) if name != "root"],
     }

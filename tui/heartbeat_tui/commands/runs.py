@@ -6,7 +6,8 @@ import argparse
 import gc
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,10 @@ RUN = "an id or the beginning of one, a name, a path, or: last"
 GROUP = 'a run, or several: a group, a folder, "tag:slow dtype:float32", or with commas between'
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "runs",
-        help="list, label, compare, check and export recorded runs",
-        description="Without an action: list. Recordings are files: one copied here from another machine is listed too. Nothing is deleted "
-        "without asking.",
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Without an action: list. Recordings are files: one copied here from another machine is listed too. Nothing is deleted "
+        "without asking."
     )
     actions = parser.add_subparsers(metavar="ACTION")
     listing = add(actions, "list", list_runs, "list the recordings, the newest first")
@@ -52,19 +51,19 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     listing.add_argument("--all", action="store_true", help="also attempts that ended before their first sample (JSON always has them)")
     listing.add_argument("--wide", action="store_true", help="with rate, samples, host, group and size")
     parser.set_defaults(run=lambda _args: list_runs(listing.parse_args([])))
-    showing = add(actions, "show", show_run, "report on a run as bench does", plot="print its latencies below the table")
-    showing.add_argument("which", metavar="RUN", help=RUN)
-    register_labels(actions)
+    add(actions, "show", show_run, "report on a run as bench does", single=True, plot="print its latencies below the table")
+    naming = add(actions, "name", lambda args: change_label(args, Relabel(name=args.name)), "name a run", single=True, aliases=("rename",))
+    naming.add_argument("name", metavar="NAME", help='"" removes the name')
+    noting = add(actions, "note", lambda args: change_label(args, Relabel(note=args.note)), "add a note to a run", single=True)
+    noting.add_argument("note", metavar="TEXT", help='"" removes the note')
+    tagging = add(actions, "tag", tag_run, "tag a run", single=True)
+    tagging.add_argument("tags", nargs="*", metavar="TAG")
+    tagging.add_argument("--remove", nargs="+", action="extend", default=[], metavar="TAG", help="remove these tags")
     deleting = add(actions, "delete", delete_runs, "delete recordings; asks first")
     deleting.add_argument("runs", nargs="+", metavar="RUN", help=RUN)
     deleting.add_argument("--yes", action="store_true", help="do not ask")
-    comparing = add(
-        actions,
-        "compare",
-        compare_runs,
-        "show by what factor runs differ, with its confidence interval",
-        plot="print their latencies in one chart below the table",
-    )
+    purpose = "show by what factor runs differ, with its confidence interval"
+    comparing = add(actions, "compare", compare_runs, purpose, plot="print their latencies in one chart below the table")
     comparing.add_argument("reference", metavar="REFERENCE", help=GROUP)
     comparing.add_argument(
         "candidates",
@@ -79,19 +78,10 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     checking.add_argument(
         "--max-slowdown", type=share, default=0.05, metavar="SHARE", help="exit 1 where it is slower by more than this, surely; default 5%%"
     )
-    checking.add_argument(
-        "--single-process",
-        action="store_true",
-        help="answer even by one process a side, or by runs that are not plausible",
-    )
-
-    trending = add(
-        actions,
-        "trend",
-        show_trend,
-        "show one benchmark over time, and where it changed",
-        plot="print its medians in a chart below the table",
-    )
+    purpose = "answer even by one process a side, or by runs that are not plausible"
+    checking.add_argument("--single-process", action="store_true", help=purpose)
+    purpose = "show one benchmark over time, and where it changed"
+    trending = add(actions, "trend", show_trend, purpose, plot="print its medians in a chart below the table")
     which = trending.add_mutually_exclusive_group(required=True)
     which.add_argument("name", nargs="?", metavar="NAME", help="of its runs, their group or tag; or words such as tag:nightly")
     which.add_argument("--config-of", metavar="RUN", help="all runs with the config, device and host of this one")
@@ -114,46 +104,31 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     exporting.set_defaults(run=run_export)
 
 
-def register_labels(actions: argparse._SubParsersAction[Any]) -> None:
-    naming = add(actions, "name", name_run, "name a run", aliases=("rename",))
-    naming.add_argument("which", metavar="RUN", help=RUN)
-    naming.add_argument("name", metavar="NAME", help='"" removes the name')
-    noting = add(actions, "note", note_run, "add a note to a run")
-    noting.add_argument("which", metavar="RUN", help=RUN)
-    noting.add_argument("note", metavar="TEXT", help='"" removes the note')
-    tagging = add(actions, "tag", tag_run, "tag a run")
-    tagging.add_argument("which", metavar="RUN", help=RUN)
-    tagging.add_argument("tags", nargs="*", metavar="TAG")
-    tagging.add_argument("--remove", nargs="+", action="extend", default=[], metavar="TAG", help="remove these tags")
-
-
 def add(
     actions: argparse._SubParsersAction[Any],
     name: str,
     function: Callable[[argparse.Namespace], int],
     what: str,
     *,
+    single: bool = False,
     aliases: tuple[str, ...] = (),
     plot: str = "",
 ) -> argparse.ArgumentParser:
+    """Add one action; a ``single`` one is about one run, ``plot`` says what its --plot prints."""
     parser: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", aliases=aliases)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object of JSON")
     if plot:
         form.add_argument("--plot", action="store_true", help=plot)
+    if single:
+        parser.add_argument("which", metavar="RUN", help=RUN)
     parser.set_defaults(run=function)
     return parser
 
 
 def add_rate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--rate",
-        type=rate,
-        action="append",
-        default=[],
-        metavar="DEVICE=USD",
-        help="what an hour costs, by chip, host or backend: v6e=2.70",
-    )
+    purpose = "what an hour costs, by chip, host or backend: v6e=2.70"
+    parser.add_argument("--rate", type=rate, action="append", default=[], metavar="DEVICE=USD", help=purpose)
 
 
 def share(text: str) -> float:
@@ -182,11 +157,8 @@ def rate(text: str) -> tuple[str, float]:
 
 def open_index() -> Index:
     """Return the index of the recordings folder in the settings."""
-    launcher = Launcher(load_settings())
-    try:
+    with closing(Launcher(load_settings())) as launcher:
         return launcher.index()
-    finally:
-        launcher.close()
 
 
 def show_progress(done: int, total: int) -> None:
@@ -194,13 +166,17 @@ def show_progress(done: int, total: int) -> None:
         print(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def print_notes(index: Index) -> None:
-    for note in index.notes:
+def print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
         print_status(f"note: {note}")
 
 
-def print_answer(values: dict[str, Any]) -> None:
-    print_json({"schema": SCHEMA, **values})
+def print_answer(args: argparse.Namespace, values: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print the answer: with --json the values, else the lines."""
+    if args.json:
+        print_json({"schema": SCHEMA, **values})
+    else:
+        print("\n".join(lines))
 
 
 def list_runs(args: argparse.Namespace) -> int:
@@ -215,19 +191,15 @@ def list_runs(args: argparse.Namespace) -> int:
     rows = sort_rows(COLUMNS, found, (args.sort, descending != args.reverse))
     shown = rows if args.limit is None else rows[: max(0, args.limit)]
     if args.json:
-        values = {
-            "folder": str(index.folder),
-            "count": len(rows),
-            "runs": [row.entry.to_json() for row in shown],
-            "notes": list(index.notes),
-        }
-        print_json({"schema": SCHEMA, **values}, indent=None)  # on one line: indenting 10,000 runs takes half a second
+        values = {"folder": str(index.folder), "count": len(rows), "runs": [row.entry.to_json() for row in shown]}
+        # on one line: indenting 10,000 runs takes half a second
+        print_json({"schema": SCHEMA, **values, "notes": list(index.notes)}, indent=None)
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not args.wide else None
     print("\n".join(list_lines(shown, len(every), index.folder, wide=args.wide, width=width)))
     if hidden := len(matching) - len(found):
         print_status(f"note: {attempts(hidden)} not listed; --all lists {'it' if hidden == 1 else 'them'}")
-    print_notes(index)
+    print_notes(index.notes)
     return 0
 
 
@@ -236,19 +208,15 @@ def show_run(args: argparse.Namespace) -> int:
     index = open_index()
     entry = index.find(args.which)
     if not entry.readable:
-        if args.json:
-            print_answer({"run": entry.to_json(), "report": None})
-        else:
-            print("\n".join(label_lines(entry)))
+        print_answer(args, {"run": entry.to_json(), "report": None}, label_lines(entry))
         return COULD_NOT_TELL
     loaded = load(entry.path)
     report = loaded.report(index.peak_cache)
+    print_answer(args, {"run": entry.to_json(), "report": report_json(report, loaded.series)}, label_lines(entry))
     if args.json:
-        print_answer({"run": entry.to_json(), "report": report_json(report, loaded.series)})
         return 0
     from heartbeat_tui.commands.bench_output import print_report
 
-    print("\n".join(label_lines(entry)))
     print_report(report, entry.path)
     if args.plot:
         from heartbeat_tui.commands.chart_output import print_run
@@ -257,19 +225,10 @@ def show_run(args: argparse.Namespace) -> int:
     return 0
 
 
-def name_run(args: argparse.Namespace) -> int:
-    return change_label(args, Relabel(name=args.name))
-
-
-def note_run(args: argparse.Namespace) -> int:
-    return change_label(args, Relabel(note=args.note))
-
-
 def tag_run(args: argparse.Namespace) -> int:
     if not args.tags and not args.remove:
-        raise HeartbeatError(
-            "no tag is given", "runs tag adds and removes tags.", "Name one: heartbeat-tui runs tag RUN TAG; --remove TAG removes one."
-        )
+        remedy = "Name one: heartbeat-tui runs tag RUN TAG; --remove TAG removes one."
+        raise HeartbeatError("no tag is given", "runs tag adds and removes tags.", remedy)
     return change_label(args, Relabel(add_tags=tuple(args.tags), remove_tags=tuple(args.remove)))
 
 
@@ -277,10 +236,7 @@ def change_label(args: argparse.Namespace, change: Relabel) -> int:
     """Change the label of a run and print it."""
     index = open_index()
     entry = index.label(index.find(args.which), change)
-    if args.json:
-        print_answer({"run": entry.to_json()})
-    else:
-        print("\n".join(label_lines(entry)))
+    print_answer(args, {"run": entry.to_json()}, label_lines(entry))
     return 0
 
 
@@ -300,7 +256,7 @@ def delete_runs(args: argparse.Namespace) -> int:
         print_error(error)
     if args.json:
         failed = [{"path": str(entry.path), "problem": f"{error.title}: {error.cause}"} for entry, error in failures]
-        print_answer({"deleted": gone, "failed": failed})
+        print_json({"schema": SCHEMA, "deleted": gone, "failed": failed})
     else:
         print_status(f"{len(gone)} of {len(entries)} deleted." if failures else f"{len(gone)} deleted.")
     return 1 if failures else 0
@@ -334,16 +290,13 @@ def compare_runs(args: argparse.Namespace) -> int:
     made = compare_all(parts, known_rates(dict(args.rate)))
     groups = [made[0].reference, *(comparison.candidate for comparison in made)]
     notes += price_notes(groups)
-    if args.json:
-        print_answer({"comparisons": [comparison.to_json() for comparison in made], "notes": notes})
-    else:
-        for note in notes:
-            print_status(f"note: {note}")
-        print("\n".join(comparison_lines(made)))
-        if args.plot:
-            from heartbeat_tui.commands.chart_output import print_overlay
+    if not args.json:
+        print_notes(notes)
+    print_answer(args, {"comparisons": [comparison.to_json() for comparison in made], "notes": notes}, comparison_lines(made))
+    if args.plot:
+        from heartbeat_tui.commands.chart_output import print_overlay
 
-            print_overlay(parts, groups)
+        print_overlay(parts, groups)
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
 
@@ -351,10 +304,7 @@ def check_runs(args: argparse.Namespace) -> int:
     """Print whether the candidate is slower than allowed; return the exit code of the answer."""
     index = open_index()
     checked = check(measured(index, args.baseline), measured(index, args.candidate), args.max_slowdown, single_process=args.single_process)
-    if args.json:
-        print_answer(checked.to_json())
-    else:
-        print("\n".join(check_lines(checked)))
+    print_answer(args, checked.to_json(), check_lines(checked))
     return checked.exit_code
 
 
@@ -366,10 +316,7 @@ def show_trend(args: argparse.Namespace) -> int:
     found = like_runs(entries, like) if like else named_runs(entries, args.name)
     title = f"runs like {like.title}" if like else args.name
     trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)
-    if args.json:
-        print_answer(trend.to_json())
-        return 0
-    print("\n".join(line for line, _ in trend_lines(trend)))
+    print_answer(args, trend.to_json(), (line for line, _ in trend_lines(trend)))
     if args.plot:
         from heartbeat_tui.commands.chart_output import print_trend
 
@@ -378,11 +325,13 @@ def show_trend(args: argparse.Namespace) -> int:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Write what is named, to stdout or to a new file."""
-    from heartbeat_core.export.export import PICTURES, export_runs, export_trend, write_export
+    """Write what is named, to stdout or to a new file; raise HeartbeatError where neither a flag nor the file names the format."""
+    from heartbeat_core.export.export import FORMATS, PICTURES, export_runs, export_trend, write_export
     from heartbeat_tui.runs.library import known_rates
 
-    format_ = format_of(args)
+    format_ = args.format or (args.output.suffix.removeprefix(".").lower() if args.output else "")
+    if format_ not in FORMATS:
+        raise HeartbeatError("the format is not given", f"There are {', '.join(FORMATS)}.", "Add --format md, or -o FILE.md.")
     if args.output is None and format_ in PICTURES and sys.stdout.isatty():
         raise HeartbeatError("no file is given", "A picture cannot be shown in a terminal.", f"Add -o FILE.{format_}.")
     index = open_index()
@@ -391,25 +340,13 @@ def run_export(args: argparse.Namespace) -> int:
     else:
         groups = [index.find_all(text.split(",")) for text in args.groups]
         content, left_out = export_runs(groups, format_, index, known_rates(dict(args.rate)))
-    for line in left_out:
-        print_status(f"note: {line}")
+    print_notes(left_out)
     if args.output is None:
         sys.stdout.buffer.write(content)
         return 0
     write_export(args.output, content, force=args.force)
     print_status(f"{args.output}: {len(content):,} bytes")
     return 0
-
-
-def format_of(args: argparse.Namespace) -> str:
-    """Return the format that was given, else the one in which the file name ends; raise HeartbeatError if there is neither."""
-    from heartbeat_core.export.export import FORMATS
-
-    given: str | None = args.format
-    found = given or (args.output.suffix.removeprefix(".").lower() if args.output else "")
-    if found not in FORMATS:
-        raise HeartbeatError("the format is not given", f"There are {', '.join(FORMATS)}.", "Add --format md, or -o FILE.md.")
-    return found
 
 
 def list_lines(rows: Sequence[RunRow], count: int, folder: Path, *, wide: bool, width: int | None) -> Iterator[str]:
@@ -435,17 +372,10 @@ def table_lines(rows: Sequence[RunRow], *, wide: bool = False, width: int | None
 
 def label_lines(entry: RunEntry) -> Iterator[str]:
     """Return the label of a run, and what is wrong with it."""
-    yield f"{entry.id}{f'  {entry.name}' if entry.name else ''}"
-    if entry.tags:
-        yield f"tags: {' '.join(entry.tags)}"
-    if entry.group:
-        yield f"group: {entry.group}"
-    if entry.note:
-        yield f"note: {entry.note}"
-    if entry.problem:
-        yield f"{entry.status}: {entry.problem}"
-    if entry.host:
-        yield f"recorded on {entry.host}"
+    yield f"{entry.id}  {entry.name}".rstrip()
+    facts = {"tags: ": " ".join(entry.tags), "group: ": entry.group, "note: ": entry.note}
+    facts |= {f"{entry.status}: ": entry.problem, "recorded on ": entry.host}
+    yield from (f"{label}{text}" for label, text in facts.items() if text)
 
 
 def check_lines(checked: CheckVerdict) -> Iterator[str]:

@@ -5,20 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
 
 from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of, write_settings
 from heartbeat_tui.commands.console import print_json
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser(
-        "settings",
-        help="list and change settings, each with its source",
-        description="List every setting with its value and source: defaults < settings file < environment < command line.",
-    )
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = "List every setting with its value and source: defaults < settings file < environment < command line."
     parser.add_argument("--json", action="store_true", help="print one object: schema, file, exists, settings")
-    parser.set_defaults(run=show)
     parts = parser.add_subparsers(title="parts", metavar="PART")
     path = parts.add_parser("path", help="print the path of the settings file")
     path.set_defaults(run=print_path)
@@ -31,7 +25,7 @@ def register(commands: argparse._SubParsersAction[Any]) -> None:
     unset.set_defaults(run=lambda args: write(args.key, ""))
 
 
-def show(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the list; raise HeartbeatError for an invalid file or variable."""
     rows, path = list_settings(load_settings()), settings_file(os.environ)
     if args.json:

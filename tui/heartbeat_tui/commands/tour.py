@@ -19,25 +19,21 @@ DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, the s
 timing misses. Without torch_xla a recording is replayed instead, labelled as one. Exit 3 where a step fails."""
 
 
-def register(commands: argparse._SubParsersAction[Any]) -> None:
-    parser = commands.add_parser("tour", help="take a guided tour of the handbook's first part", description=DESCRIPTION)
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="no screen: run the steps in order and print their results")
     form.add_argument("--json", action="store_true", help="the same as one object: steps with their texts and reports")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the screen on the tour, or print it; return the exit code."""
-    launcher = Launcher(load_settings())
-    try:
+    with closing(Launcher(load_settings())) as launcher:
         if args.text or args.json:
             return without_screen(launcher, as_json=args.json)
         from heartbeat_tui.bootstrap import open_screen
 
         return open_screen(launcher, launcher.config(), instead="heartbeat-tui tour --text", tour=True)
-    finally:
-        launcher.close()
 
 
 def without_screen(launcher: Launcher, *, as_json: bool) -> int:
@@ -45,7 +41,8 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
     tour, steps, series = Tour(), [], None
     while True:
         if not as_json:
-            print_before(tour)
+            place = f"{tour.at + 1} of {len(tour.steps)}: {tour.step.title} (handbook, {tour.step.section})"
+            print(f"{place}\n\n{tour.step.words}", flush=True)
         if tour.step.config is not None:
             report, series, interrupted = run_step(launcher, tour.step)
             if interrupted:
@@ -54,7 +51,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
         conclusions = tour.conclusions()
         if as_json:
             shown = tour.reports.get(tour.step.name)
-            step = {"name": tour.step.name, "title": tour.step.title, "section": tour.step.section, "words": tour.step.words}
+            step = {name: getattr(tour.step, name) for name in ("name", "title", "section", "words")}
             steps.append({**step, "conclusions": conclusions, "report": report_json(shown, series) if shown and series else None})
         else:
             print("\n".join(("", *conclusions, "")), flush=True)
@@ -65,11 +62,6 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
         print_json({"schema": 1, "steps": steps}, indent=None)
     clean = all(report.ending is not None and report.ending.clean for report in tour.reports.values())
     return 0 if clean else 3
-
-
-def print_before(tour: Tour) -> None:
-    step = tour.step
-    print(f"{tour.at + 1} of {len(tour.steps)}: {step.title} (handbook, {step.section})\n\n{step.words}", flush=True)
 
 
 def run_step(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:

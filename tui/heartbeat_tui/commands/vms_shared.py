@@ -24,7 +24,7 @@ from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.pricing import Rates, find_rates
 from heartbeat_core.vms.vocabulary import Resource, step_text
 from heartbeat_tui.commands.console import consequences, folded
-from heartbeat_tui.commands.options import add_where_flags, chosen_project, open_environment
+from heartbeat_tui.commands.options import add_project_flag, add_where_flags, chosen_project, open_environment
 
 T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
@@ -70,8 +70,7 @@ class VmScope:
 
 def add_scope_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str) -> None:
     what = parser.add_argument_group("which")
-    # it may stand before the command's name as well, and a default of its own would undo that
-    what.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help="also PROJECT_ID")
+    add_project_flag(what, "also PROJECT_ID")
     what.add_argument("--zone", metavar="ZONE", help=zone)
     add_where_flags(parser)
     parser.add_argument("--json", action="store_true", help=as_json)
