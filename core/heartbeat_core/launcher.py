@@ -131,7 +131,7 @@ class Launcher:
                 recording = Recording.create(self.recordings(), config, kept.limit_mib * MIB, label)
                 sinks = (*sinks, recording)
             except OSError as error:  # the figures are worth more than their recording
-                unsaved = f"the run is not saved: {error}. {UNSAVED}"
+                unsaved = f"the run is not saved: {error.strerror}: {self.recordings()}. {UNSAVED}"
         place, monitor = self.place(config, host), self.chip_monitor(config, host)
         run = Run(
             config, self.process_launcher, place=place, sinks=sinks, peak_cache=self.peak_cache(), chip_monitor=monitor, profile=profile

@@ -97,6 +97,7 @@ class MultiHostRun(FleetRun):
     def heard(self) -> None:
         """Handle news from one of them, whose lock may be held."""
         with self.changed:
+            self.notes = list(dict.fromkeys(note for run in self.runs for note in run.notes))  # one full disk is one note
             if self.ending is None and all(run.ending is not None for run in self.runs):
                 self.ending = self.worst()
             self.news()

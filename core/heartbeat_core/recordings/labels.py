@@ -21,8 +21,18 @@ RESERVED = "/,"
 TAG = re.compile(r"[^\s,]{1,40}")
 
 
+def as_typed(text: str) -> str:
+    """Return a text of the command line as it was typed: a locale without UTF-8 leaves the bytes of its characters as surrogates."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
+        return text
+
+
 def check_label(label: Label) -> Label:
-    """Return the label; raise HeartbeatError if it does not fit on a line, or would be taken for something else."""
+    """Return the label as it was typed; raise HeartbeatError if it does not fit on a line, or would be taken for something else."""
+    name, note, group = map(as_typed, (label.name, label.note, label.group))
+    label = replace(label, name=name, note=note, tags=tuple(map(as_typed, label.tags)), group=group)
     for what, text, most in (("name", label.name, LONGEST_NAME), ("note", label.note, LONGEST_NOTE), ("group", label.group, LONGEST_NAME)):
         if len(text) > most:
             raise HeartbeatError(f"the {what} has {len(text):,} characters", f"It may have {most:,}.", "Shorten it; the note holds more.")
@@ -57,8 +67,8 @@ class Relabel:
 
     def applied_to(self, label: Label) -> Label:
         """Return the new label; raise HeartbeatError if it is not valid."""
-        tags = dict.fromkeys((*label.tags, *self.add_tags))
-        kept = tuple(tag for tag in tags if tag not in self.remove_tags)
+        tags = dict.fromkeys((*label.tags, *map(as_typed, self.add_tags)))
+        kept = tuple(tag for tag in tags if tag not in map(as_typed, self.remove_tags))
         name, note, group = (
             old if new is None else new for old, new in ((label.name, self.name), (label.note, self.note), (label.group, self.group))
         )

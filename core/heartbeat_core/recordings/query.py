@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.recordings.entry import RunEntry
+from heartbeat_core.recordings.labels import as_typed
 
 FIELDS: dict[str, Callable[[RunEntry], str]] = {
     "id": lambda entry: entry.id,
@@ -39,7 +40,7 @@ def query_runs(entries: Iterable[RunEntry], query: str) -> tuple[RunEntry, ...]:
 
     Raises HeartbeatError if a word names a field that does not exist.
     """
-    tests = [test_of(word) for word in query.split()]
+    tests = [test_of(word) for word in as_typed(query).split()]
     return tuple(entry for entry in entries if all(test(entry) for test in tests))
 
 
@@ -61,6 +62,7 @@ def find_entries(entries: Sequence[RunEntry], text: str) -> tuple[RunEntry, ...]
 
     Raises HeartbeatError as ``find_entry`` does.
     """
+    text = as_typed(text)
     group = tuple(entry for entry in entries if entry.group == text and text)
     if group or ":" not in text:
         return group or (find_entry(entries, text),)
@@ -79,6 +81,7 @@ def find_entry(entries: Sequence[RunEntry], text: str) -> RunEntry:
 
     An exact match comes before one of the beginning.
     """
+    text = as_typed(text)
     for fits in (is_called, begins):
         found = [entry for entry in entries if fits(entry, text)] if text else []
         if len(found) == 1:

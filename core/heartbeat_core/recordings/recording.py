@@ -41,7 +41,7 @@ class Recording:
     def create(cls, folder: Path, plan: BenchmarkConfig, limit_bytes: int, label: Label | None = None) -> Recording:
         """Open a new file; raise OSError if the folder cannot be written, HeartbeatError if the label is not valid."""
         if label:
-            check_label(label)
+            label = check_label(label)
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         path = folder / f"{now}-{plan.backend}-{plan.method}-{secrets.token_hex(3)}{SUFFIX}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -87,6 +87,16 @@ async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -
         assert "Again" in stage.offered()
 
 
+async def test_a_full_disk_is_said_once_for_all_hosts(theatre: Open) -> None:
+    async with theatre() as stage:
+        runs = on_two_hosts(stage, 9 * MS, 9 * MS)
+        await stage.press("space")
+        for run in runs:
+            run.notes.append("the run is not saved: No space left on device")
+            run.beat(1)
+        await until(lambda: stage.words().count("the run is not saved") == 1, "the note")
+
+
 async def test_a_single_run_has_no_table_of_hosts(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(10)) as stage:
         await stage.press("space")

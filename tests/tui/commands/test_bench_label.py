@@ -34,3 +34,14 @@ def test_a_label_that_cannot_be_kept_is_refused_before_the_run(fake_worker: Call
         assert refused.returncode == 2
         assert words in refused.stderr
     assert not list(home.rglob("*.jsonl"))
+
+
+def test_a_label_typed_under_the_plain_c_locale_is_kept_and_found(fake_worker: Callable[[str], str], home: Path) -> None:
+    typed = "größer".encode().decode("ascii", "surrogateescape")  # as Python reads it there
+    assert bench("--python", fake_worker(DONE), "--name", typed, "--note", typed, "--tag", typed).returncode == 0
+    (recording,) = home.rglob("*.jsonl")
+    label = load(recording).series.label
+    assert label is not None
+    assert (label.name, label.note, label.tags) == ("größer", "größer", ("größer",))
+    assert run_program("runs", "tag", typed, "--remove", typed).returncode == 0
+    assert "größer" not in run_program("runs", "show", typed).stdout.partition("tags")[2]
