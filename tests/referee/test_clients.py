@@ -46,7 +46,6 @@ def test_the_tpu_client_sees_zones_and_queued_resources(emulator: EmulatorThread
     assert "v6e-1" in [entry.type_ for entry in tpu.list_accelerator_types(parent=ZONE, **ONCE)]
     assert "v2-alpha-tpuv6e" in [entry.version for entry in tpu.list_runtime_versions(parent=ZONE, **ONCE)]
     assert "us-central1-b" in [entry.location_id for entry in tpu.list_locations({"name": PROJECT}, **ONCE).locations]
-    assert tpu.generate_service_identity({"parent": ZONE}, **ONCE).identity.email.endswith("@gcp-sa-tpu.iam.gserviceaccount.com")
     spec = {"parent": ZONE, "node_id": "n", "node": SPEC}
     queued = tpu_v2.QueuedResource(tpu={"node_spec": [spec]}, spot={})
     tpu.create_queued_resource(parent=ZONE, queued_resource=queued, queued_resource_id="q", **ONCE).result(timeout=LIMIT_S)

@@ -22,12 +22,12 @@ def billing_info(cloud: Cloud, project: EmulatedProject) -> Json:
 
 
 def get_info(cloud: Cloud, call: EmulatedCall) -> Json:
-    return billing_info(cloud, cloud.project(call.args["project"]))
+    return billing_info(cloud, cloud.project(call))
 
 
 def update_info(cloud: Cloud, call: EmulatedCall) -> Json:
     """Link an account, or none."""
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     account = str(call.body.get("billingAccountName", "")).removeprefix("billingAccounts/")
     if account and account not in cloud.billing_accounts:
         raise ApiError(403, "The caller does not have permission")
@@ -37,28 +37,10 @@ def update_info(cloud: Cloud, call: EmulatedCall) -> Json:
     return billing_info(cloud, project)
 
 
-def account_json(name: str, *, is_open: bool) -> Json:
-    return {"name": f"billingAccounts/{name}", "open": is_open, "displayName": "Emulated billing account", "currencyCode": "USD"}
-
-
 def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
-    return page([account_json(name, is_open=is_open) for name, is_open in cloud.billing_accounts.items()], "billingAccounts", call)
-
-
-def get_account(cloud: Cloud, call: EmulatedCall) -> Json:
-    name = call.args["account"]
-    if name not in cloud.billing_accounts:
-        raise ApiError(403, "The caller does not have permission")
-    return account_json(name, is_open=cloud.billing_accounts[name])
-
-
-def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
-    del cloud
-    services = [
-        {"name": f"services/{number}", "serviceId": number, "displayName": title, "businessEntityName": "businessEntities/GCP"}
-        for number, title in ((COMPUTE, "Compute Engine"), (TPU, "Cloud TPU"))
-    ]
-    return page(services, "services", call)
+    about = {"displayName": "Emulated billing account", "currencyCode": "USD"}
+    accounts = [{"name": f"billingAccounts/{name}", "open": is_open, **about} for name, is_open in cloud.billing_accounts.items()]
+    return page(accounts, "billingAccounts", call)
 
 
 def list_skus(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -110,7 +92,5 @@ ROUTES = routes_of(
     ("GET", "/v1/projects/{project}/billingInfo", get_info, "resourcemanager.projects.get"),
     ("PUT", "/v1/projects/{project}/billingInfo", update_info, "resourcemanager.projects.createBillingAssignment"),
     ("GET", "/v1/billingAccounts", list_accounts, ""),
-    ("GET", "/v1/billingAccounts/{account}", get_account, ""),
-    ("GET", "/v1/services", list_services, ""),
     ("GET", "/v1/services/{service}/skus", list_skus, ""),
 )

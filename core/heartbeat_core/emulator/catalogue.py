@@ -73,7 +73,6 @@ RUNTIMES = (
     "tpu-ubuntu2204-base", "tpu-vm-base", "tpu-vm-tf-2.18.0-pjrt", "tpu-vm-v4-base", "v2-alpha-tpuv5", "v2-alpha-tpuv5-lite",
     "v2-alpha-tpuv6e",
 )  # fmt: skip
-TENSORFLOW_VERSIONS = ("2.16.1", "2.17.0", "2.18.0", "nightly")
 
 
 @dataclass(frozen=True)

@@ -5,69 +5,57 @@ from __future__ import annotations
 import re
 
 from heartbeat_core.emulator.catalogue import REGION_METRICS, REGIONS, ZONES
-from heartbeat_core.emulator.http import ComputeError, EmulatedCall, Json, page
+from heartbeat_core.emulator.http import ComputeError, EmulatedCall, Json
 from heartbeat_core.emulator.quotas import BY_ID, limit, region_usage
-from heartbeat_core.emulator.router import routes_of
+from heartbeat_core.emulator.router import collection, routes_of
 from heartbeat_core.emulator.scenario import FirewallStart
 from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 SELF = "https://www.googleapis.com/compute/v1/"
 
 
-def region_json(project: EmulatedProject, region: str) -> Json:
-    quotas = [
-        {"metric": metric, "limit": float(limit(project, BY_ID[name], region)), "usage": float(region_usage(project, metric, region))}
-        for metric, name in REGION_METRICS.items()
-    ]
+def regions(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    """Return the regions, each with its quotas and their use."""
+    project = cloud.project(call)
     link = f"{SELF}projects/{project.id}"
-    zones = [f"{link}/zones/{zone}" for zone in ZONES if zone.rpartition("-")[0] == region]
-    about = {"kind": "compute#region", "name": region, "description": region, "status": "UP", "selfLink": f"{link}/regions/{region}"}
-    return {**about, "zones": zones, "quotas": quotas}
+    found: dict[str, Json] = {}
+    for region in REGIONS:
+        quotas = [
+            {"metric": metric, "limit": float(limit(project, BY_ID[name], region)), "usage": float(region_usage(project, metric, region))}
+            for metric, name in REGION_METRICS.items()
+        ]
+        zones = [f"{link}/zones/{zone}" for zone in ZONES if zone.rpartition("-")[0] == region]
+        about = {"kind": "compute#region", "name": region, "status": "UP", "selfLink": f"{link}/regions/{region}"}
+        found[region] = {**about, "zones": zones, "quotas": quotas}
+    return found
 
 
-def zone_json(project: EmulatedProject, zone: str) -> Json:
-    link = f"{SELF}projects/{project.id}"
-    about = {"kind": "compute#zone", "name": zone, "description": zone, "status": "UP"}
-    return {**about, "selfLink": f"{link}/zones/{zone}", "region": f"{link}/regions/{zone.rpartition('-')[0]}"}
+def zones(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    link = f"{SELF}projects/{cloud.project(call).id}"
+    return {
+        zone: {
+            "kind": "compute#zone", "name": zone, "status": "UP", "selfLink": f"{link}/zones/{zone}",
+            "region": f"{link}/regions/{zone.rpartition('-')[0]}",
+        }
+        for zone in ZONES
+    }  # fmt: skip
 
 
-def not_found(resource: str) -> ComputeError:
-    return ComputeError(404, f"The resource '{resource}' was not found", "notFound")
+def not_found(call: EmulatedCall) -> ComputeError:
+    return ComputeError(404, f"The resource '{call.resource.removeprefix('v1/')}' was not found", "notFound")
 
 
 def get_project(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     metadata = {"kind": "compute#metadata", "fingerprint": "ZW11bGF0ZWQ=", **project.metadata}
     about = {"kind": "compute#project", "id": project.number, "name": project.id, "selfLink": f"{SELF}projects/{project.id}"}
     return {**about, "commonInstanceMetadata": metadata, "defaultServiceAccount": project.default_account}
 
 
-def get_region(cloud: Cloud, call: EmulatedCall) -> Json:
-    if call.args["region"] not in REGIONS:
-        raise not_found(call.resource.removeprefix("v1/"))
-    return region_json(cloud.project(call.args["project"]), call.args["region"])
-
-
-def list_regions(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
-    return {"kind": "compute#regionList", **page([region_json(project, region) for region in REGIONS], "items", call, default=500)}
-
-
-def get_zone(cloud: Cloud, call: EmulatedCall) -> Json:
-    if call.args["zone"] not in ZONES:
-        raise not_found(call.resource.removeprefix("v1/"))
-    return zone_json(cloud.project(call.args["project"]), call.args["zone"])
-
-
-def list_zones(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
-    return {"kind": "compute#zoneList", **page([zone_json(project, zone) for zone in ZONES], "items", call, default=500)}
-
-
 def get_network(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, name = cloud.project(call.args["project"]), call.args["network"]
+    project, name = cloud.project(call), call.args["network"]
     if name not in project.networks:
-        raise not_found(call.resource.removeprefix("v1/"))
+        raise not_found(call)
     link = f"{SELF}projects/{project.id}"
     subnets = [f"{link}/regions/{region}/subnetworks/{name}" for region in REGIONS]
     about = {"kind": "compute#network", "name": name, "selfLink": f"{link}/global/networks/{name}"}
@@ -75,27 +63,19 @@ def get_network(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def create_network(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     project.networks.append(str(call.body["name"]))
     return done(project, f"networks/{call.body['name']}")
 
 
-def list_firewalls(cloud: Cloud, call: EmulatedCall) -> Json:
-    """List the rules; of a filter nothing is understood."""
-    project = cloud.project(call.args["project"])
-    rules = [firewall_json(project, name, rule) for name, rule in project.firewalls.items() if rule.network in project.networks]
-    return {"kind": "compute#firewallList", **page(rules, "items", call, default=500)}
-
-
-def get_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, name = cloud.project(call.args["project"]), call.args["firewall"]
-    if name not in project.firewalls:
-        raise not_found(call.resource.removeprefix("v1/"))
-    return firewall_json(project, name, project.firewalls[name])
+def firewalls(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    """Return the rules of the networks there are; of a filter nothing is understood."""
+    project = cloud.project(call)
+    return {name: firewall_json(project, name, rule) for name, rule in project.firewalls.items() if rule.network in project.networks}
 
 
 def create_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, body = cloud.project(call.args["project"]), call.body
+    project, body = cloud.project(call), call.body
     allow = tuple(":".join([row["IPProtocol"], *row.get("ports", [])]) for row in body.get("allowed", []))
     network = str(body.get("network") or "default").rpartition("/")[2]
     project.firewalls[str(body["name"])] = FirewallStart(network, tuple(body.get("sourceRanges") or ["0.0.0.0/0"]), allow, priority=1000)
@@ -131,7 +111,7 @@ def done(project: EmulatedProject, target: str) -> Json:
 
 
 def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    return done(cloud.project(call.args["project"]), "networks/default")
+    return done(cloud.project(call), "networks/default")
 
 
 PROJECT = "/compute/v1/projects/{project}"
@@ -139,7 +119,7 @@ PROJECT = "/compute/v1/projects/{project}"
 
 def aggregate_instances(cloud: Cloud, call: EmulatedCall) -> Json:
     """List Compute Engine's own VMs by zone; of filters only "machineType:TEXT OR …" is read."""
-    link = f"{SELF}projects/{cloud.project(call.args['project']).id}/zones"
+    link = f"{SELF}projects/{cloud.project(call).id}/zones"
     wanted = re.findall(r"machineType:([\w-]+)", call.query.get("filter", ""))
     items: Json = {}
     for name, place in cloud.scenario.instances.items():
@@ -153,17 +133,14 @@ def aggregate_instances(cloud: Cloud, call: EmulatedCall) -> Json:
 ROUTES = routes_of(
     "compute.googleapis.com",
     ("GET", PROJECT, get_project, "compute.projects.get"),
-    ("GET", PROJECT + "/regions", list_regions, "compute.regions.list"),
-    ("GET", PROJECT + "/regions/{region}", get_region, "compute.regions.get"),
+    *collection(PROJECT + "/regions", "items", "compute.regions.{}", regions, not_found, 500, kind="compute#regionList"),
     ("GET", PROJECT + "/regions/{region}/routers", list_routers, "compute.routers.list"),
     ("POST", PROJECT + "/global/networks", create_network, "compute.networks.create"),
     ("GET", PROJECT + "/global/networks/{network}", get_network, "compute.networks.get"),
-    ("GET", PROJECT + "/global/firewalls", list_firewalls, "compute.firewalls.list"),
-    ("GET", PROJECT + "/global/firewalls/{firewall}", get_firewall, "compute.firewalls.get"),
+    *collection(PROJECT + "/global/firewalls", "items", "compute.firewalls.{}", firewalls, not_found, 500, kind="compute#firewallList"),
     ("POST", PROJECT + "/global/firewalls", create_firewall, "compute.firewalls.create"),
     ("GET", PROJECT + "/global/operations/{operation}", get_operation, ""),
     ("POST", PROJECT + "/global/operations/{operation}/wait", get_operation, ""),
     ("GET", PROJECT + "/aggregated/instances", aggregate_instances, "compute.instances.list"),
-    ("GET", PROJECT + "/zones", list_zones, "compute.zones.list"),
-    ("GET", PROJECT + "/zones/{zone}", get_zone, "compute.zones.get"),
+    *collection(PROJECT + "/zones", "items", "compute.zones.{}", zones, not_found, 500, kind="compute#zoneList"),
 )

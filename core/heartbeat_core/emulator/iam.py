@@ -46,12 +46,12 @@ def granted_on(cloud: Cloud, project: EmulatedProject, account: Account) -> set[
 
 
 def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     return page([account_json(project, account) for account in project.accounts.values()], "accounts", call)
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     name = str(call.body.get("accountId", ""))
     if not ID.fullmatch(name):
         raise ApiError(400, "Invalid service account ID: it must be 6 to 30 lowercase letters, digits and hyphens.")

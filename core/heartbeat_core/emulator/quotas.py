@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, QuotaDefinition, Slice
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, quota_exceeded
-from heartbeat_core.emulator.router import routes_of
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, quota_exceeded
+from heartbeat_core.emulator.router import collection, routes_of
 from heartbeat_core.emulator.state import Cloud, EmulatedProject, Preference
 
 HOLDING = {"PROVISIONING", "SUSPENDING", "SUSPENDED", "FAILED"}  # the states of a queued resource that count against quota
@@ -55,17 +55,9 @@ def quota_info(cloud: Cloud, project: EmulatedProject, quota: QuotaDefinition) -
     return {**answer, "dimensions": [quota.dimension]} if quota.dimension else answer
 
 
-def list_infos(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
-    found = [quota_info(cloud, project, quota) for quota in QUOTAS if quota.service == call.args["service"]]
-    return page(found, "quotaInfos", call)
-
-
-def get_info(cloud: Cloud, call: EmulatedCall) -> Json:
-    quota = BY_ID.get(call.args["quota"])
-    if quota is None or quota.service != call.args["service"]:
-        raise ApiError(404, f"Quota info not found: {call.args['quota']}")
-    return quota_info(cloud, cloud.project(call.args["project"]), quota)
+def infos(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    project = cloud.project(call)
+    return {quota.id: quota_info(cloud, project, quota) for quota in QUOTAS if quota.service == call.args["service"]}
 
 
 def preference_json(preference: Preference) -> Json:
@@ -88,24 +80,24 @@ def preference_json(preference: Preference) -> Json:
     return {**answer, "reconciling": True} if preference.reconciling else answer
 
 
-def list_preferences(cloud: Cloud, call: EmulatedCall) -> Json:
-    """List requests; of a filter only reconciling:true is understood."""
-    found = cloud.project(call.args["project"]).preferences.values()
+def preferences(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    """Return the requests; of a filter only reconciling:true is understood."""
     pending = "reconciling" in call.query.get("filter", "")
-    return page([preference_json(one) for one in found if one.reconciling or not pending], "quotaPreferences", call)
+    found = cloud.project(call).preferences.items()
+    return {name: preference_json(one) for name, one in found if one.reconciling or not pending}
 
 
-def get_preference(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
-    found = project.preferences.get(call.args["preference"])
-    if found is None:
-        raise ApiError(404, f"Quota preference not found: {call.args['preference']}")
-    return preference_json(found)
+def no_preference(call: EmulatedCall) -> ApiError:
+    return ApiError(404, f"Quota preference not found: {call.args['item']}")
+
+
+def no_info(call: EmulatedCall) -> ApiError:
+    return ApiError(404, f"Quota info not found: {call.args['item']}")
 
 
 def request_quota(cloud: Cloud, call: EmulatedCall) -> Json:
     """Ask for a limit; what is asked for is granted after a while."""
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     body = call.body
     old = project.preferences.get(call.args.get("preference", ""))
     quota = BY_ID.get(str(body.get("quotaId") or (old.quota_id if old else "")))
@@ -175,10 +167,8 @@ def region_usage(project: EmulatedProject, metric: str, region: str) -> int:
 PARENT = "/(v1|v1beta)/projects/{project}/locations/global"
 ROUTES = routes_of(
     "cloudquotas.googleapis.com",
-    ("GET", PARENT + "/services/{service}/quotaInfos", list_infos, "cloudquotas.quotas.get"),
-    ("GET", PARENT + "/services/{service}/quotaInfos/{quota}", get_info, "cloudquotas.quotas.get"),
-    ("GET", PARENT + "/quotaPreferences", list_preferences, "cloudquotas.quotas.get"),
+    *collection(PARENT + "/services/{service}/quotaInfos", "quotaInfos", "cloudquotas.quotas.get", infos, no_info),
+    *collection(PARENT + "/quotaPreferences", "quotaPreferences", "cloudquotas.quotas.get", preferences, no_preference),
     ("POST", PARENT + "/quotaPreferences", request_quota, "cloudquotas.quotas.update"),
-    ("GET", PARENT + "/quotaPreferences/{preference}", get_preference, "cloudquotas.quotas.get"),
     ("PATCH", PARENT + "/quotaPreferences/{preference}", request_quota, "cloudquotas.quotas.update"),
 )

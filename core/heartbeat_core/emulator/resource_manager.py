@@ -39,11 +39,11 @@ def project_v1(project: EmulatedProject) -> Json:
 
 
 def get_v3(cloud: Cloud, call: EmulatedCall) -> Json:
-    return project_v3(cloud, cloud.project(call.args["project"]))
+    return project_v3(cloud, cloud.project(call))
 
 
 def get_v1(cloud: Cloud, call: EmulatedCall) -> Json:
-    return project_v1(cloud.project(call.args["project"]))
+    return project_v1(cloud.project(call))
 
 
 def visible(cloud: Cloud, call: EmulatedCall) -> list[EmulatedProject]:
@@ -94,12 +94,12 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
-    return cloud.project(call.args["project"]).policy.to_json()
+    return cloud.project(call).policy.to_json()
 
 
 def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     """Replace a project's policy; every service account named in it must exist."""
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     require_members(cloud, call.body)
     project.policy.replace(call.body)
     return project.policy.to_json()
@@ -130,10 +130,6 @@ def held(call: EmulatedCall, granted: set[str]) -> Json:
     return {"permissions": found} if found else {}
 
 
-def ancestry(cloud: Cloud, call: EmulatedCall) -> Json:
-    return {"ancestor": [{"resourceId": {"type": "project", "id": cloud.project(call.args["project"]).id}}]}
-
-
 LISTS = ("compute.vmExternalIpAccess", "iam.allowedPolicyMemberDomains")  # constraints with values; the others are on or off
 
 
@@ -145,7 +141,7 @@ def effective_policy(cloud: Cloud, call: EmulatedCall) -> Json:
         rule: Json = {"allowAll": True} if values is None else {"values": {"allowedValues": list(values)}} if values else {"denyAll": True}
     else:
         rule = {"enforce": values is not None}
-    return {"name": f"projects/{cloud.project(call.args['project']).number}/policies/{name}", "spec": {"rules": [rule]}}
+    return {"name": f"projects/{cloud.project(call).number}/policies/{name}", "spec": {"rules": [rule]}}
 
 
 ROUTES = routes_of(
@@ -162,5 +158,4 @@ ROUTES = routes_of(
     ("POST", "/(v1|v3)/projects/{project}:getIamPolicy", get_policy, "resourcemanager.projects.getIamPolicy"),
     ("POST", "/(v1|v3)/projects/{project}:setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
     ("POST", "/(v1|v3)/projects/{project}:testIamPermissions", test_permissions, ""),
-    ("POST", "/v1/projects/{project}:getAncestry", ancestry, "resourcemanager.projects.get"),
 )

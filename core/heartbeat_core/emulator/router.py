@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from heartbeat_core.emulator.http import (
     Json,
     billing_disabled,
     consumer_invalid,
+    page,
     permission_denied,
     refused_for,
     service_disabled,
@@ -51,6 +52,32 @@ class Route:
 def routes_of(service: str, *routes: tuple[str, str, Handler, str]) -> tuple[Route, ...]:
     """Make the routes of one API from (method, pattern, handler, permission)."""
     return tuple(Route(method, pattern, service, handler, permission) for method, pattern, handler, permission in routes)
+
+
+def collection(
+    path: str,
+    key: str,
+    permission: str,
+    items: Callable[[Cloud, EmulatedCall], Mapping[str, Json]],
+    missing: Callable[[EmulatedCall], ApiError],
+    size: int = 100,
+    **about: str,
+) -> tuple[tuple[str, str, Handler, str], ...]:
+    """Make the routes that list a collection and get one of its ``items`` by its name.
+
+    ``permission`` has a {} for the verb; ``about`` is what a list says of itself, ``size`` what a page holds where the call does not say.
+    """
+
+    def list_items(cloud: Cloud, call: EmulatedCall) -> Json:
+        return {**about, **page(list(items(cloud, call).values()), key, call, default=size)}
+
+    def get_item(cloud: Cloud, call: EmulatedCall) -> Json:
+        found = items(cloud, call).get(call.args["item"])
+        if found is None:
+            raise missing(call)
+        return found
+
+    return ("GET", path, list_items, permission.format("list")), ("GET", path + "/{item}", get_item, permission.format("get"))
 
 
 class Router:

@@ -312,9 +312,7 @@ COMPUTE_WRITE = {
 }  # fmt: skip
 ORG_POLICY_READ = {"orgpolicy.policy.get"}
 TPU_READ = {
-    f"tpu.{kind}.{verb}"
-    for kind in ("acceleratortypes", "locations", "nodes", "operations", "runtimeversions", "tensorflowversions")
-    for verb in ("get", "list")
+    f"tpu.{kind}.{verb}" for kind in ("acceleratortypes", "locations", "nodes", "operations", "runtimeversions") for verb in ("get", "list")
 }
 TPU_WRITE = {f"tpu.nodes.{verb}" for verb in ("create", "delete", "reimage", "reset", "start", "stop", "update")}
 STORAGE = {"storage.buckets.create", "storage.buckets.get", "storage.objects.create", "storage.objects.get", "storage.objects.list"}

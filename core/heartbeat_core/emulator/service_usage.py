@@ -38,11 +38,11 @@ def named(call: EmulatedCall) -> str:
 
 
 def get(cloud: Cloud, call: EmulatedCall) -> Json:
-    return service_json(cloud.project(call.args["project"]), named(call))
+    return service_json(cloud.project(call), named(call))
 
 
 def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     wanted = call.query.get("filter", "").replace(" ", "").replace("=", ":").removeprefix("state:").upper()
     services = [service_json(project, name) for name in SERVICES]
     return page([service for service in services if wanted in ("", service["state"])], "services", call, default=50)
@@ -50,7 +50,7 @@ def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def batch_get(cloud: Cloud, call: EmulatedCall) -> Json:
     """Answer for up to 30 names in one call."""
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     names = [name.rpartition("/")[2] for name in call.many.get("names", [])]
     if not 0 < len(names) <= 30:
         raise ApiError(400, "Request must name at least 1 and at most 30 services.")
@@ -72,7 +72,7 @@ def batch_enable(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -> Json:
     """Enable APIs; the operation of APIs that are on is done immediately."""
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     timings = cloud.scenario.timings
     missing = [name for name in names if not project.service(name).enabled]
     if NEED_BILLING & set(missing) and not cloud.billed(project):
@@ -120,7 +120,7 @@ def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
 
 
 def disable(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, name = cloud.project(call.args["project"]), named(call)
+    project, name = cloud.project(call), named(call)
 
     def finish() -> Json:
         project.service(name).enabled = project.service(name).answers = False
@@ -133,7 +133,7 @@ def disable(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
     """Create the service agent of the TPU API, without its role; asked again it answers the same. Other APIs have none here."""
-    project, name = cloud.project(call.args["project"]), named(call)
+    project, name = cloud.project(call), named(call)
     if not project.service(name).enabled:
         raise ApiError(400, f"Service {name} is not enabled for consumer 'project:{project.number}'.", status="FAILED_PRECONDITION")
     email = agent_email(project, "gcp-sa-tpu" if name == "tpu.googleapis.com" else name.partition(".")[0])

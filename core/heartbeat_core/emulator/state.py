@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from heartbeat_core.emulator.catalogue import Slice
-from heartbeat_core.emulator.http import ApiError, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.scenario import ROLES, FirewallStart, Scenario
 
 
@@ -287,11 +287,11 @@ class Cloud:
         """Find a project by its id or number; one that is being deleted counts."""
         return self.projects.get(project) or next((found for found in self.projects.values() if found.number == project), None)
 
-    def project(self, name: str) -> EmulatedProject:
-        """Find a project that a call was already let through to."""
-        found = self.find(name)
+    def project(self, call: EmulatedCall) -> EmulatedProject:
+        """Find the project of a call that was already let through."""
+        found = self.find(call.args["project"])
         if found is None:
-            raise ApiError(404, f"Requested entity was not found: projects/{name}")
+            raise ApiError(404, f"Requested entity was not found: projects/{call.args['project']}")
         return found
 
     def granted(self, project: EmulatedProject, member: str = "") -> set[str]:

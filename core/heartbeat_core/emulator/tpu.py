@@ -13,7 +13,7 @@ from heartbeat_core.emulator.quotas import BOOT_DISK_GB, BY_ID, UNLIMITED, ensur
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import AGENTS, SCOPES, add_agent
 from heartbeat_core.emulator.state import Cloud, EmulatedNode, EmulatedProject, Queued
-from heartbeat_core.emulator.tpu_locations import EMPTY, PREFIX, TPU, V1, V2, error_id, listed, not_found, start_operation, zone_of
+from heartbeat_core.emulator.tpu_locations import EMPTY, PARENT, PREFIX, TPU, error_id, listed, not_found, start_operation, zone_of
 
 ID = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
 # What a create or an update may set, and is kept as it was sent.
@@ -58,11 +58,11 @@ def endpoint(number: int, worker: int, addresses: Sequence[str], *, external: bo
 
 
 def find(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, EmulatedNode]:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     zone_of(call)
     node = project.nodes.get(f"projects/{project.id}/locations/{call.args['zone']}/nodes/{call.args['node']}")
     if node is None:
-        raise not_found(call.resource)
+        raise not_found(call)
     return project, node
 
 
@@ -72,13 +72,13 @@ def get(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def list_nodes(cloud: Cloud, call: EmulatedCall) -> Json:
     """List a zone's nodes, or all for "-"."""
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     return listed(cloud, project, call, "nodes", [(node.zone, node_json(project, node)) for node in project.nodes.values()])
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
     """Check a request in the order Google does, then start to create the node; a stockout comes out inside the operation."""
-    project, zone = cloud.project(call.args["project"]), zone_of(call)
+    project, zone = cloud.project(call), zone_of(call)
     name = call.query.get("nodeId") or f"node-{next(cloud.numbers)}"
     if not ID.fullmatch(name):
         raise bad_request(f'The field "node_id" cannot be "{name}"')
@@ -261,23 +261,15 @@ def update(cloud: Cloud, call: EmulatedCall) -> Json:
     return start_operation(cloud, project, node.name, "update", cloud.scenario.timings.update_s, finish).to_json()
 
 
-def guest_attributes(cloud: Cloud, call: EmulatedCall) -> Json:
-    find(cloud, call)
-    raise not_found(f"{call.resource}/guestAttributes")
-
-
 NODE_ROUTES = routes_of(
     TPU,
-    ("GET", V2 + "/{zone}/nodes", list_nodes, "tpu.nodes.list"),
-    ("POST", V2 + "/{zone}/nodes", create, "tpu.nodes.create"),
-    ("GET", V2 + "/{zone}/nodes/{node}", get, "tpu.nodes.get"),
-    ("PATCH", V2 + "/{zone}/nodes/{node}", update, "tpu.nodes.update"),
-    ("DELETE", V2 + "/{zone}/nodes/{node}", delete, "tpu.nodes.delete"),
-    ("POST", V2 + "/{zone}/nodes/{node}:start", start, "tpu.nodes.start"),
-    ("POST", V2 + "/{zone}/nodes/{node}:stop", stop, "tpu.nodes.stop"),
-    ("POST", V2 + "/{zone}/nodes/{node}:getGuestAttributes", guest_attributes, "tpu.nodes.get"),
-    ("GET", V1 + "/{zone}/nodes", list_nodes, "tpu.nodes.list"),
-    ("GET", V1 + "/{zone}/nodes/{node}", get, "tpu.nodes.get"),
+    ("GET", PARENT + "/{zone}/nodes", list_nodes, "tpu.nodes.list"),
+    ("POST", PARENT + "/{zone}/nodes", create, "tpu.nodes.create"),
+    ("GET", PARENT + "/{zone}/nodes/{node}", get, "tpu.nodes.get"),
+    ("PATCH", PARENT + "/{zone}/nodes/{node}", update, "tpu.nodes.update"),
+    ("DELETE", PARENT + "/{zone}/nodes/{node}", delete, "tpu.nodes.delete"),
+    ("POST", PARENT + "/{zone}/nodes/{node}:start", start, "tpu.nodes.start"),
+    ("POST", PARENT + "/{zone}/nodes/{node}:stop", stop, "tpu.nodes.stop"),
 )
 
 
@@ -293,11 +285,11 @@ def queued_json(queued: Queued) -> Json:
 
 
 def find_queued(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, Queued]:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     zone_of(call)
     queued = project.queued.get(f"projects/{project.id}/locations/{call.args['zone']}/queuedResources/{call.args['queued']}")
     if queued is None:
-        raise not_found(call.resource)
+        raise not_found(call)
     return project, queued
 
 
@@ -306,14 +298,14 @@ def get_queued(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def list_queued(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     found = [(queued.zone, queued_json(queued)) for queued in project.queued.values()]
     return listed(cloud, project, call, "queuedResources", found)
 
 
 def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     """Accept a request; the operation ends when it is accepted, the rest shows in the resource's own state."""
-    project, zone = cloud.project(call.args["project"]), zone_of(call)
+    project, zone = cloud.project(call), zone_of(call)
     specs = (call.body.get("tpu") or {}).get("nodeSpec") or []
     if len(specs) != 1 or "node" not in specs[0] or not specs[0].get("nodeId"):
         raise bad_request("The emulator takes one node spec with a node id")
@@ -396,10 +388,10 @@ def reset(cloud: Cloud, call: EmulatedCall) -> Json:
 # That queued resources ask for the permissions of nodes is an assumption.
 QUEUED_ROUTES = routes_of(
     TPU,
-    ("GET", V2 + "/{zone}/queuedResources", list_queued, "tpu.nodes.list"),
-    ("POST", V2 + "/{zone}/queuedResources", create_queued, "tpu.nodes.create"),
-    ("GET", V2 + "/{zone}/queuedResources/{queued}", get_queued, "tpu.nodes.get"),
-    ("DELETE", V2 + "/{zone}/queuedResources/{queued}", delete_queued, "tpu.nodes.delete"),
-    ("POST", V2 + "/{zone}/queuedResources/{queued}:reset", reset, "tpu.nodes.create"),
+    ("GET", PARENT + "/{zone}/queuedResources", list_queued, "tpu.nodes.list"),
+    ("POST", PARENT + "/{zone}/queuedResources", create_queued, "tpu.nodes.create"),
+    ("GET", PARENT + "/{zone}/queuedResources/{queued}", get_queued, "tpu.nodes.get"),
+    ("DELETE", PARENT + "/{zone}/queuedResources/{queued}", delete_queued, "tpu.nodes.delete"),
+    ("POST", PARENT + "/{zone}/queuedResources/{queued}:reset", reset, "tpu.nodes.create"),
 )
 ROUTES = (*NODE_ROUTES, *QUEUED_ROUTES)

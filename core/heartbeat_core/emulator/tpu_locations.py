@@ -5,18 +5,16 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable
 
-from heartbeat_core.emulator.catalogue import RUNTIMES, TENSORFLOW_VERSIONS, ZONES, Slice, slices
+from heartbeat_core.emulator.catalogue import RUNTIMES, ZONES, slices
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin, find_operation
-from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.seed import agent_email
+from heartbeat_core.emulator.router import collection, routes_of
 from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
 
 TPU = "tpu.googleapis.com"
 PREFIX = "type.googleapis.com/google.cloud.tpu.v2."
 EMPTY: Json = {"@type": "type.googleapis.com/google.protobuf.Empty"}
-V1 = "/v1/projects/{project}/locations"
-V2 = "/(v2|v2alpha1)/projects/{project}/locations"
+PARENT = "/(v1|v2|v2alpha1)/projects/{project}/locations"
 
 
 def error_id(text: str) -> str:
@@ -28,7 +26,7 @@ def zone_of(call: EmulatedCall) -> str:
     """Return the zone a path names; raise ApiError where there is none."""
     zone = call.args["zone"]
     if zone not in ZONES:
-        raise ApiError(403, f"Location {zone} is not found or access is unauthorized.")
+        raise no_location(call)
     return zone
 
 
@@ -42,64 +40,34 @@ def start_operation(
     return begin(cloud, EmulatedOperation(name, metadata, project.id, TPU), seconds, finish)
 
 
-def location_json(project: EmulatedProject, zone: str) -> Json:
-    return {
-        "name": f"projects/{project.id}/locations/{zone}",
-        "locationId": zone,
-        "labels": {"cloud.googleapis.com/region": zone.rpartition("-")[0]},
-    }
+def locations(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    parent = f"projects/{cloud.project(call).id}/locations"
+    labels = {zone: {"cloud.googleapis.com/region": zone.rpartition("-")[0]} for zone in ZONES}
+    return {zone: {"name": f"{parent}/{zone}", "locationId": zone, "labels": labels[zone]} for zone in ZONES}
 
 
-def list_locations(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call.args["project"])
-    return page([location_json(project, zone) for zone in ZONES], "locations", call)
-
-
-def get_location(cloud: Cloud, call: EmulatedCall) -> Json:
-    return location_json(cloud.project(call.args["project"]), zone_of(call))
-
-
-def type_json(project: EmulatedProject, zone: str, slice_: Slice) -> Json:
-    answer: Json = {"name": f"projects/{project.id}/locations/{zone}/acceleratorTypes/{slice_.type}", "type": slice_.type}
-    return {**answer, "acceleratorConfigs": [{"type": slice_.family.config, "topology": slice_.topology}]}
-
-
-def list_types(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, zone = cloud.project(call.args["project"]), zone_of(call)
-    found = [type_json(project, zone, slice_) for slice_ in slices(zone)]
-    if call.path.startswith("/v1"):
-        found = [{name: value for name, value in entry.items() if name != "acceleratorConfigs"} for entry in found]
-    return page(found, "acceleratorTypes", call)
-
-
-def get_type(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, zone = cloud.project(call.args["project"]), zone_of(call)
-    found = next((type_json(project, zone, slice_) for slice_ in slices(zone) if slice_.type == call.args["type"]), None)
-    if found is None:
-        raise not_found(call.resource)
+def accelerator_types(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    """Return what the zone offers, in v1 without its topology."""
+    parent = f"projects/{cloud.project(call).id}/locations/{zone_of(call)}/acceleratorTypes"
+    found: dict[str, Json] = {}
+    for offered in slices(call.args["zone"]):
+        found[offered.type] = {"name": f"{parent}/{offered.type}", "type": offered.type}
+        if not call.path.startswith("/v1"):
+            found[offered.type]["acceleratorConfigs"] = [{"type": offered.family.config, "topology": offered.topology}]
     return found
 
 
-def not_found(resource: str) -> ApiError:
-    return ApiError(404, f"Resource '{resource}' was not found")
+def not_found(call: EmulatedCall) -> ApiError:
+    return ApiError(404, f"Resource '{call.resource}' was not found")
 
 
-def list_runtimes(cloud: Cloud, call: EmulatedCall) -> Json:
-    parent = f"projects/{cloud.project(call.args['project']).id}/locations/{zone_of(call)}/runtimeVersions"
-    return page([{"name": f"{parent}/{version}", "version": version} for version in RUNTIMES], "runtimeVersions", call)
+def runtime_versions(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    parent = f"projects/{cloud.project(call).id}/locations/{zone_of(call)}/runtimeVersions"
+    return {version: {"name": f"{parent}/{version}", "version": version} for version in RUNTIMES}
 
 
-def get_runtime(cloud: Cloud, call: EmulatedCall) -> Json:
-    parent = f"projects/{cloud.project(call.args['project']).id}/locations/{zone_of(call)}/runtimeVersions"
-    if call.args["version"] not in RUNTIMES:
-        raise not_found(call.resource)
-    return {"name": f"{parent}/{call.args['version']}", "version": call.args["version"]}
-
-
-def list_tensorflow(cloud: Cloud, call: EmulatedCall) -> Json:
-    """List the versions of v1, before runtimes."""
-    parent = f"projects/{cloud.project(call.args['project']).id}/locations/{zone_of(call)}/tensorflowVersions"
-    return page([{"name": f"{parent}/{version}", "version": version} for version in TENSORFLOW_VERSIONS], "tensorflowVersions", call)
+def no_location(call: EmulatedCall) -> ApiError:
+    return ApiError(403, f"Location {call.args.get('zone', call.args.get('item'))} is not found or access is unauthorized.")
 
 
 def listed(cloud: Cloud, project: EmulatedProject, call: EmulatedCall, name: str, found: list[tuple[str, Json]]) -> Json:
@@ -114,7 +82,7 @@ def listed(cloud: Cloud, project: EmulatedProject, call: EmulatedCall, name: str
 
 
 def list_operations(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, zone = cloud.project(call.args["project"]), call.args["zone"]
+    project, zone = cloud.project(call), call.args["zone"]
     found = [
         operation.to_json()
         for operation in cloud.operations.values()
@@ -124,48 +92,16 @@ def list_operations(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    return operation_of(cloud, call).to_json()
-
-
-def operation_of(cloud: Cloud, call: EmulatedCall) -> EmulatedOperation:
-    project = cloud.project(call.args["project"])
+    project = cloud.project(call)
     name = f"projects/{project.id}/locations/{call.args['zone']}/operations/{call.args['operation']}"
-    return find_operation(cloud, name, project)
-
-
-def cancel_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Accept the cancellation; as in most of Google's APIs, what is under way goes on."""
-    operation_of(cloud, call).metadata["cancelRequested"] = True
-    return {}
-
-
-def delete_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    del cloud.operations[operation_of(cloud, call).name]
-    return {}
-
-
-def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
-    zone_of(call)
-    return {"identity": {"email": agent_email(cloud.project(call.args["project"]), "gcp-sa-tpu")}}
+    return find_operation(cloud, name, project).to_json()
 
 
 ROUTES = routes_of(
     TPU,
-    ("GET", V2, list_locations, "tpu.locations.list"),
-    ("GET", V2 + "/{zone}", get_location, "tpu.locations.get"),
-    ("GET", V2 + "/{zone}/acceleratorTypes", list_types, "tpu.acceleratortypes.list"),
-    ("GET", V2 + "/{zone}/acceleratorTypes/{type}", get_type, "tpu.acceleratortypes.get"),
-    ("GET", V2 + "/{zone}/runtimeVersions", list_runtimes, "tpu.runtimeversions.list"),
-    ("GET", V2 + "/{zone}/runtimeVersions/{version}", get_runtime, "tpu.runtimeversions.get"),
-    ("GET", V2 + "/{zone}/operations", list_operations, "tpu.operations.list"),
-    ("GET", V2 + "/{zone}/operations/{operation}", get_operation, "tpu.operations.get"),
-    ("POST", V2 + "/{zone}/operations/{operation}:cancel", cancel_operation, "tpu.operations.get"),
-    ("DELETE", V2 + "/{zone}/operations/{operation}", delete_operation, "tpu.operations.get"),
-    ("POST", V2 + "/{zone}:generateServiceIdentity", generate_identity, "tpu.nodes.create"),
-    ("GET", V1, list_locations, "tpu.locations.list"),
-    ("GET", V1 + "/{zone}", get_location, "tpu.locations.get"),
-    ("GET", V1 + "/{zone}/acceleratorTypes", list_types, "tpu.acceleratortypes.list"),
-    ("GET", V1 + "/{zone}/acceleratorTypes/{type}", get_type, "tpu.acceleratortypes.get"),
-    ("GET", V1 + "/{zone}/tensorflowVersions", list_tensorflow, "tpu.tensorflowversions.list"),
-    ("GET", V1 + "/{zone}/operations/{operation}", get_operation, "tpu.operations.get"),
+    *collection(PARENT, "locations", "tpu.locations.{}", locations, no_location),
+    *collection(PARENT + "/{zone}/acceleratorTypes", "acceleratorTypes", "tpu.acceleratortypes.{}", accelerator_types, not_found),
+    *collection(PARENT + "/{zone}/runtimeVersions", "runtimeVersions", "tpu.runtimeversions.{}", runtime_versions, not_found),
+    ("GET", PARENT + "/{zone}/operations", list_operations, "tpu.operations.list"),
+    ("GET", PARENT + "/{zone}/operations/{operation}", get_operation, "tpu.operations.get"),
 )
