@@ -14,33 +14,55 @@ from math import inf
 from pathlib import Path
 from time import perf_counter, sleep
 
-from benchmarks.figure import Figure, finish, program, quiet
+from benchmarks.figure import Figure, finish, quiet
 from benchmarks.terminal import Terminal
 
 KEYS = 40
 WATCH_S = 10.0
-FRAME_S = 0.25  # from one frame of the screen to the next, while iterations are quick
 QUICK = ("--hidden=1024", "--intermediate=4096")  # so that there are new figures for each frame on a slow machine too
-# A Textual app with one line that changes at each key and as often as the screen is drawn.
-EMPTY_APP = f"""
+# A Textual app with one line that changes at each key.
+EMPTY_APP = """
 from itertools import count
 from textual.app import App
 from textual.widgets import Label
 
 class Empty(App):
-    keys, frames = count(1), count(1)
+    keys = count(1)
 
     def compose(self):
         yield Label("key 0", id="key")
-        yield Label("frame 0", id="frame")
-
-    def on_mount(self):
-        self.set_interval({FRAME_S}, lambda: self.query_one("#frame").update(f"frame {{next(self.frames)}} "))
 
     def on_key(self):
-        self.query_one("#key").update(f"key {{next(self.keys)}} ")
+        self.query_one("#key").update(f"key {next(self.keys)} ")
 
 Empty().run()
+"""
+# The program, which notes after each drawing of a chart: perf_counter, and the processor time that all of them took so far.
+METERED = """
+import os, time
+from heartbeat_tui.cli import main
+from heartbeat_tui.widgets.chart import Chart
+from heartbeat_tui.widgets.histogram import Histogram
+
+log, spent = open(os.environ["CHARTS_LOG"], "w", buffering=1), 0.0
+
+def meter(kind, name):
+    draw = getattr(kind, name)
+
+    def metered(*args, **options):
+        global spent
+        begun = time.thread_time()
+        try:
+            return draw(*args, **options)
+        finally:
+            spent += time.thread_time() - begun
+            print(time.perf_counter(), spent, file=log)
+
+    setattr(kind, name, metered)
+
+for kind, name in ((Chart, "draw"), (Chart, "render_lines"), (Histogram, "show"), (Histogram, "render_lines")):
+    meter(kind, name)
+main()
 """
 WITHOUT_RIGHTS = """
 import ctypes, os, sys
@@ -75,6 +97,13 @@ def count_frames(terminal: Terminal, first: int, words: str) -> int:
     return sum(words in terminal.text(begun, ended) for (_, begun), (_, ended) in pairwise(marks))
 
 
+def charts_share(log: Path, begun: float, ended: float) -> float:
+    """Return the share of a core that all charts of the pane took between two times of ``perf_counter``."""
+    rows = [tuple(map(float, line.split())) for line in log.read_text().splitlines() if line.count(".") == 2]
+    spent = [cpu_s for at, cpu_s in rows if begun <= at <= ended]
+    return (spent[-1] - spent[0]) / (ended - begun)
+
+
 def answer_ms(terminal: Terminal, key: str, shown: str) -> float:
     """Press a key; wait until its effect is drawn."""
     sleep(random.uniform(0.1, 0.4))
@@ -88,18 +117,19 @@ def p95(values: Sequence[float]) -> float:
 
 
 def main() -> None:
-    command = [sys.executable, "-c", WITHOUT_RIGHTS, *program(), "--start", "--backend=cpu", "--until-stopped", *QUICK]
+    command = [sys.executable, "-c", WITHOUT_RIGHTS, sys.executable, "-c", METERED, "--start", "--backend=cpu", "--until-stopped", *QUICK]
     with tempfile.TemporaryDirectory() as home, quiet():
-        environment = {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA")}
+        log = Path(home) / "charts"
+        environment = {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA")} | {"CHARTS_LOG": str(log)}
         with closing(Terminal(command, environment)) as terminal, closing(Terminal([sys.executable, "-c", EMPTY_APP])) as empty:
             begin(terminal, 0)
-            empty.wait_for_text("frame 1")
+            empty.wait_for_text("key 0")
             # as low as the screen puts itself, so that programs beside them keep both waiting alike
             os.setpriority(os.PRIO_PROCESS, empty.process.pid, os.getpriority(os.PRIO_PROCESS, terminal.process.pid))
             first = nicest(terminal.process.pid)
-            since, since_empty = len(terminal.frames), len(empty.frames)
+            since, begun = len(terminal.frames), perf_counter()
             sleep(WATCH_S)
-            frames, frames_empty = count_frames(terminal, since, LIVE), count_frames(empty, since_empty, "frame")
+            frames, share = count_frames(terminal, since, LIVE), charts_share(log, begun, perf_counter())
             answers, answers_empty = [], []
             for number in range(KEYS):
                 terminal.press(ZOOM)  # the steady state alone
@@ -115,7 +145,8 @@ def main() -> None:
     finish(
         [
             Figure("keys answered, p95 / an empty app's", p95(answers) / p95(answers_empty), 2.5, note=note),
-            Figure("frames with new figures / an empty app's", frames / frames_empty, inf, 0.75, note=f"{frames / WATCH_S:.1f} a second"),
+            Figure("frames with new figures", frames / WATCH_S, inf, 1.0, unit="a second"),
+            Figure("processor time of all charts of the pane, of a core", share, 0.04),
             Figure("niceness of the worker, first run", first, 0, 0, note="all its threads; without the right to raise it"),
             Figure("niceness of the worker, second run", second, 0, 0),
         ]
