@@ -5,10 +5,12 @@ What only a run needs is imported when one starts, so that the first frame of th
 
 from __future__ import annotations
 
+import secrets
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.tpu_chips import hidden_tpus, scan_tpus
 from heartbeat_core.benchmark.workload import MatMul
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.paths import cache_folder, data_folder
 from heartbeat_core.settings import Settings
 
@@ -25,8 +28,10 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.roofline import PeakCache
     from heartbeat_core.benchmark.run import ChipMonitor, Run, Sink, Source
     from heartbeat_core.benchmark.target import RunTarget
-    from heartbeat_core.fleet.multi_host import MultiHostRun
+    from heartbeat_core.fleet.multi_host import FleetRun
+    from heartbeat_core.fleet.ray_run import RayCluster
     from heartbeat_core.recordings.index import Index
+    from heartbeat_core.recordings.recording import Recording
     from heartbeat_core.recordings.replay import Replay
     from heartbeat_core.remote.hosts import Destination, Host
     from heartbeat_core.telemetry.monitor import Reader
@@ -62,7 +67,7 @@ class Launcher:
         self.settings = settings
         self.python = python
         self.process_launcher = ProcessLauncher()
-        self.destination: Destination | None = None  # where runs go, None for this machine
+        self.destination: Destination | RayCluster | None = None  # where runs go, None for this machine
 
     def backend(self) -> str:
         """Return the backend: the one that is set, else the TPU's on a TPU VM or with a TPU here, else the CPU.
@@ -121,14 +126,14 @@ class Launcher:
         Raise HeartbeatError if it cannot start.
         """
         if host is None and self.destination is not None:
-            host = self.destination.hosts()[0]
+            host = self.hosts()[0]
         from heartbeat_core.benchmark.run import Run
-        from heartbeat_core.recordings.recording import UNSAVED, Recording
+        from heartbeat_core.recordings.recording import UNSAVED
 
-        kept, recording, unsaved = self.settings.recordings, None, ""
-        if kept.save if save is None else save:
+        recording, unsaved = None, ""
+        if self.settings.recordings.save if save is None else save:
             try:
-                recording = Recording.create(self.recordings(), config, kept.limit_mib * MIB, label)
+                recording = self.record(config, label)
                 sinks = (*sinks, recording)
             except OSError as error:  # the figures are worth more than their recording
                 unsaved = f"the run is not saved: {error.strerror}: {self.recordings()}. {UNSAVED}"
@@ -140,6 +145,22 @@ class Launcher:
         run.notes += [unsaved] if unsaved else []
         return run
 
+    def record(self, config: BenchmarkConfig, label: Label | None) -> Recording:
+        """Open the recording of a run; raise OSError."""
+        from heartbeat_core.recordings.recording import Recording
+
+        return Recording.create(self.recordings(), config, self.settings.recordings.limit_mib * MIB, label)
+
+    def hosts(self) -> tuple[Host, ...]:
+        """Return the hosts of the TPU VM that runs go to; raise HeartbeatError."""
+        from heartbeat_core.remote.hosts import Destination
+
+        if not isinstance(self.destination, Destination):
+            raise HeartbeatError(
+                "one host of a Ray cluster is wanted", "Runs go to all of its hosts at once.", "Leave out what is for one host."
+            )
+        return self.destination.hosts()
+
     def place(self, config: BenchmarkConfig, host: Host | None) -> RunTarget:
         """Return where a run takes place: here, or on a host."""
         if host is None:
@@ -150,17 +171,28 @@ class Launcher:
 
         return RemoteTarget(host)
 
-    def start_together(self, config: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None) -> MultiHostRun:
-        """Start a run on every host of the destination; raise HeartbeatError if one cannot start."""
-        from heartbeat_core.fleet.multi_host import MultiHostRun
+    def start_together(
+        self, config: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None, watched: bool = False
+    ) -> FleetRun:
+        """Start a run on every host of the destination; raise HeartbeatError if one cannot start.
 
-        assert self.destination is not None
-        return MultiHostRun(self.destination.hosts(), lambda host: self.start(config, save=save, label=label, host=host))
+        ``watched``: the samples of one host are looked at meanwhile.
+        """
+        from heartbeat_core.benchmark.protocol import Label
+        from heartbeat_core.fleet.multi_host import MultiHostRun
+        from heartbeat_core.fleet.ray_run import RayCluster, RayRun
+
+        label = label or Label(0)
+        label = replace(label, group=label.group or f"hosts-{secrets.token_hex(4)}")
+        if isinstance(self.destination, RayCluster):
+            keep = self.settings.recordings.save if save is None else save
+            return RayRun(config, self.destination, partial(self.record, config, label) if keep else None, watched=watched)
+        return MultiHostRun(self.hosts(), lambda host: self.start(config, save=save, label=label, host=host))
 
     def begin(self, config: BenchmarkConfig, label: Label | None = None) -> Source:
         """Start what the screen shows: a run here or on one host, or on all of a slice; raise HeartbeatError."""
-        if self.destination is not None and self.destination.on.all:
-            return self.start_together(config, label=label)
+        if self.destination is not None and self.destination.several:
+            return self.start_together(config, label=label, watched=True)
         return self.start(self.with_peaks(config), label=label)
 
     def reader(self, ports: tuple[int, ...] = (), host: Host | None = None) -> Reader:

@@ -149,8 +149,9 @@ def report_of(
     interruptions = disturbances(series, statistics)
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
-    if series.environment.get("tpu_vm") and not any(label.startswith("on ") for label in labels):
-        labels = (*labels, f"on {series.environment['tpu_vm']}")
+    machine = series.environment.get("tpu_vm") or series.environment.get("ray_node")
+    if machine and not any(label.startswith("on ") for label in labels):
+        labels = (*labels, f"on {machine}")
     if series.unknown:
         labels = (*labels, f"recorded by a newer version: what its config says of {', '.join(series.unknown)} is left out here")
     return Report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import subprocess
 import threading
 from abc import ABC, abstractmethod
@@ -33,7 +34,7 @@ from heartbeat_core.benchmark.protocol import (
     encode,
     not_ours,
 )
-from heartbeat_core.benchmark.report import Report, get_ready, report_of
+from heartbeat_core.benchmark.report import Report, get_ready, report_of, steady_s, wanted
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
@@ -105,6 +106,14 @@ class Source(ABC):
         """Draw up what a chart of so many columns shows."""
         with self.changed:
             return self.series.chart(columns, steady_only=steady_only)
+
+    def progress(self) -> tuple[str, int, int | None]:
+        """Return the step under way, and how many samples, or seconds, of how many are done."""
+        with self.changed:
+            said = self.ending.kind if self.ending else self.series.stage or "measuring"
+            if self.config.duration_s is not None:
+                return said, int(steady_s(self.series)), math.ceil(self.config.duration_s)
+            return said, self.series.count, wanted(self.config)
 
     def shown(self) -> Source:
         """Return the run whose samples are looked at: of several at once the chosen one, else this."""

@@ -45,6 +45,7 @@ class HostSummary:
     relative_iqr: float | None = None
     quality: QualityKind = "unknown"
     reasons: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     ending: str = ""
     problem: str = ""
     remedy: str = ""
@@ -78,6 +79,7 @@ class HostSummary:
             relative_iqr=found.relative_iqr if found else None,
             quality=report.quality.kind,
             reasons=report.quality.reasons,
+            labels=report.labels,
             ending=ending.kind if ending else "",
             problem=". ".join(part.rstrip(".") for part in (ending.title, ending.cause) if part) if ending else self.problem,
             remedy=ending.remedy if ending else self.remedy,
@@ -86,7 +88,7 @@ class HostSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that travels once a second."""
-        return {"schema": SCHEMA, **asdict(self), "reasons": list(self.reasons)}
+        return {"schema": SCHEMA, **asdict(self), "reasons": list(self.reasons), "labels": list(self.labels)}
 
 
 def summary_from_json(values: Mapping[str, Any]) -> HostSummary:
@@ -97,7 +99,7 @@ def summary_from_json(values: Mapping[str, Any]) -> HostSummary:
         cause = f"{wrong[0]} is {values[wrong[0]]!r}." if wrong else "It has no id, no name, or another schema."
         raise HeartbeatError("the summary of a host cannot be read", cause, "Run the same version on every host.")
     given: dict[str, Any] = {name: values[name] for name in kinds}
-    return HostSummary(**{**given, "reasons": tuple(given.get("reasons", ()))})
+    return HostSummary(**{**given, **{name: tuple(given.get(name, ())) for name in ("reasons", "labels")}})
 
 
 def fits(value: object, kind: str) -> bool:

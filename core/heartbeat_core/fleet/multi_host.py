@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import time
 from typing import TYPE_CHECKING
@@ -71,6 +71,14 @@ class FleetRun(Source):
     def fleet(self) -> Fleet:
         """Return all hosts at this moment."""
 
+    @abstractmethod
+    def by_name(self) -> Mapping[str, Source]:
+        """Return the run of each host."""
+
+    def progress(self) -> tuple[str, int, int | None]:
+        hosts = self.fleet().hosts
+        return "measured", sum(host.over for host in hosts), len(hosts)
+
     def report(self) -> Report:
         return self.shown().report()
 
@@ -100,6 +108,7 @@ class MultiHostRun(FleetRun):
             self.notes = list(dict.fromkeys(note for run in self.runs for note in run.notes))  # one full disk is one note
             if self.ending is None and all(run.ending is not None for run in self.runs):
                 self.ending = self.worst()
+                self.notes += [f"{name}: {note}" for name, run in zip(self.names, self.runs, strict=True) for note in run.notes]
             self.news()
 
     def worst(self) -> RunOutcome:
@@ -129,6 +138,9 @@ class MultiHostRun(FleetRun):
         summaries = (HostSummary(name, name).with_report(run.report(), now) for name, run in zip(self.names, self.runs, strict=True))
         recordings = (str(run.path or "") for run in self.runs)
         return Fleet(tuple(replace(host, recording=path) for host, path in zip(summaries, recordings, strict=True)), "ssh")
+
+    def by_name(self) -> Mapping[str, Source]:
+        return dict(zip(self.names, self.runs, strict=True))
 
     def pause(self) -> None:
         for run in self.runs:

@@ -81,7 +81,8 @@ def pack() -> WorkerBundle:
     own = Path(heartbeat_core.__file__).parent
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path in (own / "__init__.py", own / "errors.py", *sorted((own / "benchmark").rglob("*.py"))):
+        fleet = (own / "fleet" / name for name in ("__init__.py", "model.py", "ray_host.py"))
+        for path in (own / "__init__.py", own / "errors.py", *sorted((own / "benchmark").rglob("*.py")), *fleet):
             data = path.read_bytes()
             entry = tarfile.TarInfo(f"heartbeat_core/{path.relative_to(own).as_posix()}")
             entry.size = len(data)

@@ -271,6 +271,11 @@ class Destination:
     calls: SshCalls = field(default_factory=SshCalls, repr=False)  # of the newest connection
 
     @property
+    def several(self) -> bool:
+        """Return whether a run goes to all of its hosts."""
+        return self.on.all
+
+    @property
     def label(self) -> str:
         """Return its name as ``--on`` has it."""
         number = "" if self.on.worker is None else f":{self.on.worker}"

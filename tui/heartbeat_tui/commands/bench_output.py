@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,15 +13,16 @@ from rich.table import Table
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.profiling import files_of
 from heartbeat_core.benchmark.protocol import Proof
-from heartbeat_core.benchmark.report import Report, steady_s, wanted
-from heartbeat_core.benchmark.run import HostLine, Source
+from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.statistics import TOO_FEW
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
-from heartbeat_core.fleet.multi_host import MultiHostRun
+from heartbeat_core.fleet.model import HostSummary
+from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
 
@@ -49,11 +49,7 @@ def show_progress(runs: Mapping[str, Source], over: Callable[[], bool]) -> None:
         tasks = {progress.add_task("starting", total=None, name=name): run for name, run in runs.items()}
         while not over():
             for task, run in tasks.items():
-                with run.changed:
-                    said = run.ending.kind if run.ending else run.series.stage or "measuring"
-                    done, total = run.series.count, wanted(run.config)
-                    if run.config.duration_s is not None:
-                        done, total = int(steady_s(run.series)), math.ceil(run.config.duration_s)
+                said, done, total = run.progress()
                 progress.update(task, description=said, completed=done, total=total)
 
 
@@ -182,32 +178,31 @@ def start_rows(report: Report) -> Iterator[Row]:
             yield name, format_ns(ns), detail
 
 
-def print_hosts(config: BenchmarkConfig, runs: MultiHostRun) -> None:
+def print_hosts(run: FleetRun) -> None:
     """Print a line a host, the recordings, and how far the hosts lie apart."""
-    console = console_of()
-    console.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {runs.labels[0]}")
+    console, config, fleet = console_of(), run.config, run.fleet()
+    console.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {run.labels[0]}")
     table = Table("host", "median", "95 % CI", "p95", "quality", box=None, padding=(0, 2, 0, 0))
-    for line in runs.hosts():
-        table.add_row(*host_cells(line))
+    for host in fleet.hosts:
+        table.add_row(*host_cells(host))
     console.print(table)
-    for label in dict.fromkeys(label for run in runs.runs for label in run.report().labels if not label.startswith("on ")):
+    for label in dict.fromkeys(label for host in fleet.hosts for label in host.labels if not label.startswith("on ")):
         console.print(label)
-    if runs.spread():
-        console.print(runs.spread())
-    for run in runs.runs:
-        if run.path:
-            console.print(sanitize_line(f"recording: {run.path}"), soft_wrap=True)
+    if run.spread():
+        console.print(run.spread())
+    for host in fleet.hosts:
+        if host.recording:
+            console.print(sanitize_line(f"recording: {host.recording}"), soft_wrap=True)
 
 
-def host_cells(line: HostLine) -> tuple[str, str, str, str, str]:
+def host_cells(host: HostSummary) -> tuple[str, str, str, str, str]:
     """Write one host: name, median, its interval, p95, quality or how it ended."""
-    report = line.report
-    stats, ending = report.statistics, report.ending
-    said = f"{report.quality.glyph} {report.quality.kind}" if ending is None or ending.clean else f"✗ {ending.kind}"
-    if stats is None:
-        return line.name, NOTHING, "", NOTHING, said
-    interval = f"{between(stats.interval)}, n = {stats.n:,}" if stats.interval else ""
-    return line.name, format_ns(stats.median_ns), interval, NOTHING if stats.p95_ns is None else format_ns(stats.p95_ns), said
+    said = f"✗ {host.ending}" if host.lost else f"{QUALITY_MARKS[host.quality]} {host.quality}"
+    if host.median_ns is None:
+        return host.name, NOTHING, "", NOTHING, said
+    known = host.low_ns is not None and host.high_ns is not None
+    interval = f"{between((host.low_ns, host.high_ns))}, n = {host.n:,}" if known else ""  # type: ignore[arg-type]  # both are known
+    return host.name, format_ns(host.median_ns), interval, NOTHING if host.p95_ns is None else format_ns(host.p95_ns), said
 
 
 def print_comparison(handbook: Report, synchronized: Report, why: str) -> None:

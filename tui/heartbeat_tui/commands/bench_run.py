@@ -17,6 +17,7 @@ from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.report import Report, explain_gap, report_json
 from heartbeat_core.benchmark.run import Run, Source
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.target import EXIT_CODES
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, kept_at
 from heartbeat_core.experiments.repeat import Repeat, repeat_json
@@ -28,7 +29,8 @@ from heartbeat_tui.commands.console import Interrupt, print_error, print_json, p
 from heartbeat_tui.commands.options import make_config, make_launcher
 
 if TYPE_CHECKING:
-    from heartbeat_core.fleet.multi_host import MultiHostRun
+    from heartbeat_core.fleet.model import HostSummary
+    from heartbeat_core.fleet.multi_host import FleetRun
 
 ONE_KIND = "They are different kinds of run."
 EXPERIMENT = (("stream", "compare_methods", "source", "profile", "plot"), ONE_KIND)
@@ -42,6 +44,7 @@ EXCLUSIVE = {
     "compare_methods": (("plot",), ONE_KIND),
 }
 OF_ONE_HOST = ("source", "stream", "compare_methods", "sweep", "repeat", "vs")
+BARS = 20  # hosts whose progress is shown, each by a bar; of more only their number is
 PROCESSES = 5  # where only --vs is given
 
 
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         label_of(args)  # which may refuse it, before anything runs
         if launcher.destination is not None and sys.stderr.isatty():
             print_status(f"Connecting to {launcher.destination.label} …")
-        if launcher.destination is not None and launcher.destination.on.all:
+        if launcher.destination is not None and launcher.destination.several:
             return together(args, launcher, config)
         if args.source:
             return report_again(args, launcher)
@@ -297,42 +300,51 @@ def judged(reports: Sequence[Report | None], *, some_missing: bool) -> int:
 
 def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     """Run on every host; return 1 where one is impossible or failed, 3 where one could not tell."""
-    if given := [flag for flag in OF_ONE_HOST if getattr(args, flag)]:
-        raise HeartbeatError(f"{spelled(given[0])} is for one host", "NAME:all runs on several.", "Name one: --on NAME:0.")
+    from heartbeat_core.fleet.ray_run import RayCluster
+
+    ones = (*OF_ONE_HOST, "plot") if isinstance(launcher.destination, RayCluster) else OF_ONE_HOST
+    if given := [flag for flag in ones if getattr(args, flag)]:
+        raise HeartbeatError(f"{spelled(given[0])} is for one host", "NAME:all and ray run on several.", "Name one: --on NAME:0.")
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with (
         Interrupt(launcher.give_up) as interrupt,
-        closing(launcher.start_together(replace(config, calibrate=args.calibrate), save=saved(args), label=label)) as runs,
+        closing(launcher.start_together(replace(config, calibrate=args.calibrate), save=saved(args), label=label)) as run,
     ):
-        watch(runs, dict(zip(runs.names, runs.runs, strict=True)), lambda: interrupt.came)
-    reports = [run.report() for run in runs.runs]
-    for name, run, report in zip(runs.names, runs.runs, reports, strict=True):
-        print_notes(run, f"{name}: ")
-        complain_of(report)
+        watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, lambda: interrupt.came)
+    print_notes(run)
+    fleet = run.fleet()
+    for host in fleet.hosts:
+        if host.lost:
+            print_error(HeartbeatError(f"{host.name}: {host.problem}", "", host.remedy))
     if args.json:
-        print_json(together_json(runs), indent=None)
+        print_json(together_json(run), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_hosts
 
-        print_hosts(config, runs)
+        print_hosts(run)
         if args.plot:
             from heartbeat_tui.commands.chart_output import print_hosts_chart
 
-            print_hosts_chart(runs.hosts())
-    return INTERRUPTED if interrupt.came else max(map(exit_code, reports))
+            print_hosts_chart(run.hosts())
+    return INTERRUPTED if interrupt.came else max(map(host_exit_code, fleet.hosts))
 
 
-def together_json(runs: MultiHostRun) -> dict[str, Any]:
-    """Make the object that ``bench --on NAME:all --json`` prints: a whole report a host, and how far they lie apart."""
-    from heartbeat_core.fleet.multi_host import spread_of  # with all of ssh and the Cloud, which one machine does not need
+def host_exit_code(host: HostSummary) -> int:
+    """Judge a host that is over."""
+    if host.lost:
+        return EXIT_CODES.get(host.ending, 1)  # type: ignore[call-overload, no-any-return]  # it is a kind
+    return 1 if host.quality in ("impossible", "wrong result") else 0
 
-    spread = spread_of(runs.hosts())
-    return {
-        "schema": 1,
-        "hosts": [
-            {"name": name, "recording": str(run.path) if run.path else None, "report": report_json(run.report(), run.series)}
-            for name, run in zip(runs.names, runs.runs, strict=True)
-        ],
-        "spread": {**asdict(spread), "share": spread.share, "sentence": spread.sentence} if spread else None,
-    }
+
+def together_json(run: FleetRun) -> dict[str, Any]:
+    """Make the object that ``bench --on`` prints for several hosts: a summary each, over ssh with its whole report."""
+    from heartbeat_core.fleet.multi_host import MultiHostRun, spread_of  # with all of ssh and the Cloud, which one machine does not need
+
+    spread, made = spread_of(run.hosts()), run.fleet().to_json()
+    for host in made["hosts"]:
+        host["recording"] = host["recording"] or None
+    if isinstance(run, MultiHostRun):
+        for host, one in zip(made["hosts"], run.runs, strict=True):
+            host["report"] = report_json(one.report(), one.series)
+    return {**made, "spread": {**asdict(spread), "share": spread.share, "sentence": spread.sentence} if spread else None}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.cloud.tpu import Node
+    from heartbeat_core.fleet.ray_run import RayCluster
     from heartbeat_core.launcher import Launcher
     from heartbeat_core.remote.hosts import Destination
     from heartbeat_core.settings import Settings
@@ -48,7 +49,13 @@ def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = N
     where.add_argument("--backend", choices=("auto", *BACKENDS), help="auto: the TPU where the PCI bus shows one, else the CPU")
     where.add_argument("--python", metavar="PATH", help="the Python the worker runs under")
     where.add_argument("--threads", type=int, metavar="N", help="CPU threads (cpu backend)")
-    where.add_argument("--on", metavar="NAME[:WORKER|:all]", help="run on this TPU VM, one of its hosts, or all of them")
+    where.add_argument(
+        "--on", metavar="NAME[:WORKER|:all]", help="run on this TPU VM, one of its hosts, or all; ray[:ADDRESS]: all of a Ray cluster"
+    )
+    where.add_argument(
+        "--wait", type=duration, metavar="TIME", help="how long a host of a Ray cluster waits for a device in use; default 60s"
+    )
+    where.add_argument("--serial", action="store_true", help="measure one host of a Ray cluster after the other")
     where.add_argument("--zone", metavar="ZONE", help="where that TPU VM is; default: all zones are searched")
     what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate]")
     what.add_argument("--batch", type=int, metavar="N", help="default 128")
@@ -79,7 +86,8 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
     if args.on is not None:
         flags["remote.python"] = args.python  # it is the worker's, wherever that is
     launcher = Launcher(load_settings(flags), python=args.python or "")
-    launcher.destination = make_destination(args, launcher.settings)
+    on_ray = (args.on or "").partition(":")[0] == "ray"
+    launcher.destination = ray_cluster(args) if on_ray else make_destination(args, launcher.settings)
     return launcher
 
 
@@ -191,3 +199,14 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
             session.close()
 
     return Destination(on, project, environment.endpoint, settings.remote, find)
+
+
+def ray_cluster(args: argparse.Namespace) -> RayCluster:
+    """Return the cluster that ``--on ray[:ADDRESS]`` or RAY_ADDRESS names."""
+    import os
+
+    from heartbeat_core.fleet.ray_run import WAIT_S, RayCluster
+
+    address = args.on.removeprefix("ray").removeprefix(":") or os.environ.get("RAY_ADDRESS", "")
+    wait_s = getattr(args, "wait", None)
+    return RayCluster(address, WAIT_S if wait_s is None else wait_s, bool(getattr(args, "serial", False)), args.python or "")

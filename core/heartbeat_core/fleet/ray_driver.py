@@ -1,0 +1,312 @@
+"""The driver of a fleet: a process of its own that joins a Ray cluster and starts a run on every host that offers a device.
+
+It is the only one of our processes that imports Ray. It reads an order and then words as lines of JSON on its stdin, and writes
+messages as lines of JSON to its stdout. When its stdin ends it ends all runs; when it dies, Ray ends its actors, and
+each worker ends with its actor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.worker import private_stdout
+from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.fleet.model import HostSummary, summary_from_json
+from heartbeat_core.fleet.ray_cluster import RayNode, choose_nodes, connect, held_by
+from heartbeat_core.remote.bundle import WorkerBundle, pack
+
+FOLLOW_S = 0.2  # between two looks at the stream of an opened host
+LOOK_S = 2.0  # between two looks at what a host waits for, and at the head
+START_S = 120.0  # for a process of Ray on a host with a free device
+HEAD_TRIES = 3
+FETCHES = 8  # streams that are fetched at the same time after the end
+KEPT_THERE = "Its samples were on it and are lost."
+
+
+class HostActor:
+    """The actor on a host. It travels as code, so it uses the standard library until the engine is unpacked."""
+
+    def __init__(self, engine: bytes, unpack: tuple[str, ...], package: str, order: dict[str, Any]) -> None:
+        import importlib.util
+        import os
+        import subprocess
+        import sys
+        from pathlib import Path
+
+        package = str(Path(package).expanduser())
+        unpack = (*unpack[:2], str(Path(unpack[2]).expanduser()), *unpack[3:])
+        try:
+            os.utime(Path(package).parent)  # so that it is not removed as unused
+        except FileNotFoundError:
+            subprocess.run([sys.executable, *unpack], input=engine, check=True, capture_output=True)
+        spec = importlib.util.spec_from_file_location("heartbeat_core", f"{package}/__init__.py", submodule_search_locations=[package])
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules["heartbeat_core"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.host = importlib.import_module("heartbeat_core.fleet.ray_host").RayHost(order)
+
+    def ready(self) -> None:
+        """Return when the run is started."""
+
+    def news(self) -> Iterator[dict[str, Any]]:
+        yield from self.host.news()
+
+    def fetch(self, offset: int) -> bytes:
+        data: bytes = self.host.fetch(offset)
+        return data
+
+    def order(self, word: str) -> None:
+        self.host.order(word)
+
+
+@dataclass
+class DrivenHost:
+    """A host, its actor, and how much of its stream has been fetched."""
+
+    node: RayNode
+    summary: HostSummary
+    actor: Any = None
+    offset: int = 0
+    going: bool = False
+    killed: bool = False
+
+    def __post_init__(self) -> None:
+        self.fetching = asyncio.Lock()
+
+
+class Driver:
+    """Measures on every host, all at once or one after the other."""
+
+    def __init__(self, ray: Any, address: str, order: dict[str, Any], output: BinaryIO) -> None:
+        self.ray, self.address, self.order, self.output = ray, address, order, output
+        self.backend = BACKENDS[order["plan"]["backend"]]
+        self.resource = "TPU" if self.backend.needs_tpu else "CPU" if self.backend.host_only else "GPU"
+        self.hosts: dict[str, DrivenHost] = {}
+        self.opened: str | None = None
+        self.stopping = False
+        self.turn = asyncio.Semaphore(1 if order["serial"] else 10**6)
+        self.fetches = asyncio.Semaphore(FETCHES)
+
+    def send(self, kind: str, **values: Any) -> None:
+        self.output.write(json.dumps({"type": kind, **values}, separators=(",", ":")).encode() + b"\n")
+        self.output.flush()
+
+    def tell(self, host: DrivenHost, **changes: Any) -> None:
+        """Send the summary of a host, changed."""
+        host.summary = replace(host.summary, **changes)
+        self.send("summary", host=host.summary.to_json())
+
+    async def run(self) -> None:
+        """Measure until all hosts are over."""
+        nodes, slices = choose_nodes(self.ray.nodes(), self.resource)
+        self.hosts = {node.id: DrivenHost(node, node.summary()) for node in nodes}
+        self.send("hosts", hosts=[host.summary.to_json() for host in self.hosts.values()])
+        bundle = pack()
+        engine = self.ray.put(bundle.data)
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self.read_words, args=(loop,), name="words", daemon=True).start()
+        beside = [asyncio.create_task(self.follow()), asyncio.create_task(self.watch_head())]
+        alone = {node.id: slices[node.slice] > 1 for node in nodes}
+        await asyncio.gather(*(self.measure(host, bundle, engine, alone=alone[host.node.id]) for host in self.hosts.values()))
+        for task in beside:
+            task.cancel()
+        late = [node.name for node in choose_nodes(self.ray.nodes(), self.resource)[0] if node.id not in self.hosts]
+        notes = [f"{len(late)} hosts joined the cluster after the start and were not measured: {', '.join(late)}"] if late else []
+        self.send("over", notes=notes)
+
+    def start_actor(self, host: DrivenHost, bundle: WorkerBundle, engine: Any, *, alone: bool) -> Any:
+        """Ask Ray for an actor on this host that holds the device; it is never started a second time."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        node = host.node
+        place = {"ray_node": node.name, **({"tpu_slice": node.slice} if node.slice else {})}
+        if self.resource == "CPU":
+            place["rehearsal"] = True  # type: ignore[assignment]
+        order = {
+            "plan": self.order["plan"],
+            "host": host.summary.to_json(),
+            "python": self.order["python"],
+            "alone": alone,
+            "place": place,
+        }
+        asked = {"num_cpus": node.amount} if self.resource == "CPU" else {"num_cpus": 0, "resources": {"TPU": node.amount}}
+        if self.resource == "GPU":
+            asked = {"num_cpus": 0, "num_gpus": 1}
+        actor = self.ray.remote(HostActor).options(
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=8,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+            **asked,
+        )
+        folder = "~/.heartbeat-tui"
+        return actor.remote(engine, bundle.command(folder)[1:], bundle.package(folder), order)
+
+    async def measure(self, host: DrivenHost, bundle: WorkerBundle, engine: Any, *, alone: bool) -> None:
+        """Run on one host from its start to its end; whatever happens there, the others go on."""
+        async with self.turn:
+            if self.stopping:
+                self.tell(host, state="ended", ending="stopped")
+                return
+            try:
+                host.actor = self.start_actor(host, bundle, engine, alone=alone)
+                await self.reach(host)
+                host.going = True
+                async for reference in host.actor.news.options(num_returns="streaming").remote():
+                    values = await reference
+                    if values["state"] != "ended":
+                        host.summary = summary_from_json(values)
+                        self.send("summary", host=values)
+                    elif self.order["keep"] or host.node.id == self.opened:
+                        async with self.fetches:
+                            await self.fetch(host)
+                if not host.killed:
+                    self.send("summary", host=values)
+            except HeartbeatError as error:
+                self.end(host, "unavailable", error.title, error.cause, error.remedy)
+            except self.ray.exceptions.RayError as error:
+                self.lose(host, error)
+            finally:
+                self.kill(host)
+
+    async def reach(self, host: DrivenHost) -> None:
+        """Wait until the actor is there; raise HeartbeatError if the device stays in use, or no process comes."""
+        ready = asyncio.ensure_future(_await(host.actor.ready.remote()))
+        waited = 0.0
+        while not (await asyncio.wait({ready}, timeout=LOOK_S))[0]:
+            waited += LOOK_S
+            taken = held_by(host.node, self.resource)
+            if taken and taken != host.summary.problem:
+                self.tell(host, problem=taken)
+            if waited >= (self.order["wait_s"] if taken else START_S):
+                ready.cancel()
+                node = host.node
+                if taken:
+                    raise HeartbeatError(
+                        f"the {self.resource} of {node.name} is in use", taken, "Wait for its end, or give a longer --wait.", exit_code=3
+                    )
+                cause = f"Ray started no process on it within {START_S:.0f} s."
+                raise HeartbeatError(f"{node.name} did not start", cause, "Look at it: ray status; ray list nodes.", exit_code=3)
+        ready.result()
+
+    async def fetch(self, host: DrivenHost) -> None:
+        """Fetch what is new in the stream of a host."""
+        async with host.fetching:
+            while data := await host.actor.fetch.remote(host.offset):
+                host.offset += len(data)
+                self.send("stream", id=host.node.id, text=data.decode())
+
+    async def follow(self) -> None:
+        """Fetch the stream of the opened host as it comes."""
+        while True:
+            host = self.hosts.get(self.opened or "")
+            if host and host.going:
+                try:
+                    await self.fetch(host)
+                except self.ray.exceptions.RayError:
+                    host.going = False  # ``measure`` says why
+            await asyncio.sleep(FOLLOW_S)
+
+    async def watch_head(self) -> None:
+        """End all if the head of the cluster is gone: Ray itself waits a minute before it says so."""
+        failed = 0
+        while failed < HEAD_TRIES:
+            await asyncio.sleep(LOOK_S)
+            server, port = self.address.rsplit(":", 1)
+            try:
+                _reader, writer = await asyncio.wait_for(asyncio.open_connection(server, int(port)), LOOK_S)
+                writer.close()
+                failed = 0
+            except (OSError, asyncio.TimeoutError):
+                failed += 1
+        for host in self.hosts.values():
+            if host.summary.state != "ended":
+                cause = f"Nothing answers at {self.address}. {KEPT_THERE} Ray ends the processes of the hosts within a minute."
+                self.end(host, "lost", "the head of the cluster is gone", cause, "Start the cluster again, then run this again.")
+        self.send("over", notes=[])
+        os._exit(0)  # not by Ray's own end, which waits for the head
+
+    def lose(self, host: DrivenHost, error: Exception) -> None:
+        """End a host whose actor is gone: its node died, its process did, or we ended it."""
+        if host.killed:
+            self.tell(host, state="ended", ending="stopped")
+            return
+        text = " ".join(sanitize_line(str(error)).split())
+        alive = {node["NodeID"] for node in self.ray.nodes() if node["Alive"]}
+        if host.node.id not in alive:
+            self.end(host, "lost", f"{host.node.name} died", f"It has left the cluster. {KEPT_THERE}", "Look at it, then run this again.")
+        else:
+            said = text if len(text) < 600 else f"{text[:200]} … {text[-400:]}"
+            self.end(host, "lost", f"the process on {host.node.name} ended", said, "Look at its log: ray logs cluster.")
+
+    def end(self, host: DrivenHost, ending: str, title: str, cause: str, remedy: str) -> None:
+        self.tell(host, state="ended", ending=ending, problem=f"{title}. {cause}", remedy=remedy)
+
+    def kill(self, host: DrivenHost) -> None:
+        """End the actor with all that it has started; a cancellation without force would leave both alive."""
+        host.going = False
+        if host.actor is not None:
+            self.ray.kill(host.actor)
+
+    def read_words(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand the words of the parent to the event loop; the end of its stream kills all."""
+        for line in sys.stdin.buffer:
+            loop.call_soon_threadsafe(self.obey, json.loads(line))
+        loop.call_soon_threadsafe(self.obey, {"word": "kill"})
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """Carry out an order: to open a host, or a word for all of them."""
+        if "open" in order:
+            self.opened = order["open"]
+            return
+        word = order["word"]
+        self.stopping = self.stopping or word in ("stop", "kill")
+        for host in self.hosts.values():
+            if host.actor is None or host.summary.state == "ended":
+                continue
+            if word == "kill" or (word == "stop" and not host.going):
+                host.killed = True
+                self.kill(host)
+            elif host.going:
+                host.actor.order.remote(word)
+
+
+async def _await(reference: Any) -> Any:
+    return await reference
+
+
+def main() -> None:
+    """Read the order, join the cluster, measure."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    output = private_stdout()
+    order = json.loads(sys.stdin.buffer.readline() or b"{}")
+    try:
+        ray, address = connect(order["address"])
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+        asyncio.run(drive(ray, address, order, output))
+    except HeartbeatError as error:
+        values = {"title": error.title, "cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
+        output.write(json.dumps({"type": "failed", **values}).encode() + b"\n")
+    except BrokenPipeError:
+        os._exit(1)  # the parent is gone, and so will be the actors
+    output.flush()
+    os._exit(0)
+
+
+async def drive(ray: Any, address: str, order: dict[str, Any], output: BinaryIO) -> None:
+    await Driver(ray, address, order, output).run()
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()
