@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin,
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import LONGEST_RUN, Method, Precision
-from heartbeat_core.benchmark.workload import LARGEST_DIMENSION, Dtype
+from heartbeat_core.benchmark.dtypes import Dtype
+from heartbeat_core.benchmark.workload import LARGEST_DIMENSION
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import APP, config_folder, write_whole
 

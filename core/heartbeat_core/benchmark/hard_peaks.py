@@ -12,18 +12,25 @@ from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.roofline import Roof, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.benchmark.workload import Dtype
 
 TERA, GIGA, MIB = 1e12, 1e9, 2**20
 FASTEST_CLOCK_MHZ = 6_000.0  # where the kernel does not tell: above what any server or laptop sold boosts to
 # FLOP of one core in a cycle: the first flag that a core has decides. Two fused multiply-add units are assumed everywhere.
 # Sources: Intel, "Optimization Reference Manual" (AVX-512: 2 × 16 × 2 in float32; AMX: a tile of 16 × 16 × 32 products in 16
 # cycles, so 1,024 × 2); AMD, "Software Optimization Guide" of Zen 4 (VDPBF16PS); Arm, guides of Neoverse V1 and V2.
-FLOPS_PER_CYCLE: dict[Dtype, tuple[tuple[str, int], ...]] = {
+# Of 16 bits at most what bfloat16's units give is assumed, of 8 bits twice that: a dot product of four takes the place of one of two.
+FlagRates = tuple[tuple[str, int], ...]
+BITS16: FlagRates = (("amx_bf16", 2048), ("avx512_bf16", 256), ("avx512f", 128), ("avx2", 64), ("avx", 64), ("sve", 512), ("asimd", 256))
+BITS8: FlagRates = tuple((flag, 2 * flops) for flag, flops in BITS16)
+FLOPS_PER_CYCLE: dict[Dtype, FlagRates] = {
     "float32": (("avx512f", 64), ("avx2", 32), ("avx", 32), ("sve", 128), ("asimd", 64)),
-    "bfloat16": (("amx_bf16", 2048), ("avx512_bf16", 256), ("avx512f", 128), ("avx2", 64), ("avx", 64), ("sve", 512), ("asimd", 256)),
+    "bfloat16": BITS16,
+    "float16": BITS16,
+    "int8": BITS8,
+    "float8_e4m3": BITS8,
 }
 UNKNOWN_PER_CYCLE = 2048  # no flags, as on macOS, whose processors have matrix units of their own
 SHORTCUTS = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE")  # float32 may be computed in bfloat16 where one is set
@@ -40,6 +47,12 @@ class GpuPeak:
     bytes_per_s: float
     on_chip_bytes: int
     source: str
+
+    def flops_of(self, dtype: Dtype, *, tf32: bool) -> float:
+        """Return the FLOP/s of a dtype: float16 as bfloat16, 8 bits at most twice as fast, as the data sheets have it."""
+        if dtype == "float32":
+            return self.tf32 if tf32 else self.float32
+        return self.bfloat16 * (1 if dtype in ("bfloat16", "float16") else 2)
 
 
 BOOST = 1.15  # cards may run above the boost clock of their data sheet; the memory does not
@@ -62,6 +75,7 @@ def gpu(
 #   [P] PyTorch, torch/_inductor/analysis/device_info.py, which names the data sheet of each device
 #   [L] Lightning, fabric/utilities/throughput.py, likewise   [T] torchtitan, tools/utils.py, likewise
 #   [S] github.com/winston-zhang-orz/gpu-specs, specs.md      [B] github.com/fanghostt/transformers-benchmarks
+#   [D] github.com/astroC86/gpu-datasheet: 8 bits of A100, A10, A40, H100, H200, H800; [S] of L40S, L4, T4
 #   [A] Tom's Hardware's table of NVIDIA's white paper on Ada, as copied on mobylak.com   [R] rocm.docs.amd.com, gpu-specs (caches)
 # Where they differ the highest counts. On-chip bytes are a least: torch tells the size of the L2 cache, and the greater counts.
 GPUS: tuple[GpuPeak, ...] = (
@@ -129,7 +143,7 @@ def processor_peak(environment: Mapping[str, Any], dtype: Dtype) -> Roof | None:
     shortcut = isinstance(variables, dict) and any(variables.get(name) for name in SHORTCUTS)
     per_cycle, which = UNKNOWN_PER_CYCLE, "an unknown instruction set"
     if isinstance(flags, list):
-        rows = FLOPS_PER_CYCLE["bfloat16" if shortcut else dtype]
+        rows = FLOPS_PER_CYCLE["bfloat16" if shortcut and dtype == "float32" else dtype]
         which, per_cycle = next(((flag, flops) for flag, flops in rows if flag in flags), (which, per_cycle))
     known = environment.get("clock_max_mhz")
     clock = float(known) if isinstance(known, (int, float)) and known > 0 else FASTEST_CLOCK_MHZ
@@ -151,10 +165,9 @@ def gpu_peak(hardware: str, environment: Mapping[str, Any], config: BenchmarkCon
         return None
     variables = environment.get("variables")
     forced = isinstance(variables, dict) and variables.get("NVIDIA_TF32_OVERRIDE") == "1"
-    full = found.tf32 if forced or config.precision == "high" else found.float32
     cache = environment.get("cache_bytes")
     return Roof(
-        flops_per_s=BOOST * (found.bfloat16 if config.workload.dtype == "bfloat16" else full),
+        flops_per_s=BOOST * found.flops_of(config.workload.dtype, tf32=forced or config.precision == "high"),
         bytes_per_s=found.bytes_per_s,
         on_chip_bytes=max(found.on_chip_bytes, cache if isinstance(cache, int) else 0),
         source=f"{found.source}, × {BOOST:g} for a higher clock",

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from heartbeat_core.benchmark.workload import LARGEST_DIMENSION, Dtype, Product, Products, check_dimension, check_dtype
+from heartbeat_core.benchmark.dtypes import TABLE, Dtype
+from heartbeat_core.benchmark.workload import LARGEST_DIMENSION, Product, Products, check_dimension, check_dtype
 from heartbeat_core.errors import HeartbeatError
 
 ModelPhase = Literal["prefill", "decode"]
@@ -85,15 +86,19 @@ class Layer(Products):
 
     @property
     def steps(self) -> tuple[Product, ...]:
-        """Return the products in order. In attention the heads that share a KV head are rows of one product."""
+        """Return the products in order. In attention the heads that share a KV head are rows of one product.
+
+        8 bits are the weights'; attention and its KV cache stay in bfloat16, as servers have them by default.
+        """
         model, dtype = self.model, self.dtype
+        attended: Dtype = "bfloat16" if TABLE[dtype].eight_bits else dtype
         groups, size = self.batch * model.kv_heads, model.head_size
         queries = model.heads // model.kv_heads * (self.tokens // self.batch)
         attention, qkv = model.heads * size, (model.heads + 2 * model.kv_heads) * size
         return (
             Product("qkv", self.tokens, model.hidden, qkv, dtype),
-            Product("scores", queries, size, self.context, dtype, groups, per_sequence=True),
-            Product("values", queries, self.context, size, dtype, groups, per_sequence=True),
+            Product("scores", queries, size, self.context, attended, groups, per_sequence=True),
+            Product("values", queries, self.context, size, attended, groups, per_sequence=True),
             Product("output", self.tokens, attention, model.hidden, dtype),
             Product("gate_up", self.tokens, model.hidden, 2 * model.intermediate, dtype),
             Product("down", self.tokens, model.intermediate, model.hidden, dtype),

@@ -10,7 +10,8 @@ from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, WORKLOADS, BenchmarkConfig
-from heartbeat_core.benchmark.workload import DTYPES, field_names
+from heartbeat_core.benchmark.dtypes import DTYPES
+from heartbeat_core.benchmark.workload import field_names
 from heartbeat_core.errors import HeartbeatError
 
 Value = int | str

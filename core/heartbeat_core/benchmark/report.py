@@ -249,7 +249,7 @@ def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
     config, environment = series.config, series.environment
     chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
     if chip is not None:
-        in_bfloat16 = any(name.startswith("XLA_") for name in environment)
+        in_bfloat16 = config.workload.dtype == "float32" and any(name.startswith("XLA_") for name in environment)
         return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
     hard = hard_floor(series)
     if peaks is None or (hard is not None and peaks.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none

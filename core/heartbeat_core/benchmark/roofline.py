@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import PeaksMeasured
 from heartbeat_core.benchmark.tpu_chips import Chip
-from heartbeat_core.benchmark.workload import Dtype, Step, Workload
+from heartbeat_core.benchmark.workload import Step, Workload
 from heartbeat_core.paths import write_whole
 
 # How many bfloat16 products a TPU makes of one float32 product; torch_xla.backends.set_mat_mul_precision.
@@ -61,17 +62,17 @@ def floor(workload: Workload | Step, roof: Roof) -> Floor:
 def roof_of_chip(chip: Chip, dtype: Dtype, precision: Precision = "default") -> Roof:
     """Return the hard roof of one device of a chip.
 
-    float32 is made of 1, 3 or 6 bfloat16 passes, bfloat16 always of 1; so give the dtype that is really computed, which
-    XLA_USE_BF16 may have changed.
+    float32 is made of 1, 3 or 6 bfloat16 passes; so give the dtype that is really computed, which XLA_USE_BF16 may have
+    changed. float16, and 8 bits that the chip has no units for, are computed in bfloat16.
 
     On v2, v3 and 7x a device is one of the two cores of a chip, and has the matrix units of that core alone: half of the
     chip's FLOP/s. How much of the memory's bandwidth one core can use is not documented, so all of it counts.
     """
-    passes = 1 if dtype == "bfloat16" else PASSES[precision]
+    passes = PASSES[precision] if dtype == "float32" else 1
     at = f" at {passes} passes" if passes > 1 else ""
     part = "one core of a " if chip.devices_per_chip > 1 else ""
     return Roof(
-        flops_per_s=chip.bf16_flops / chip.devices_per_chip / passes,
+        flops_per_s=chip.flops_of(dtype) / chip.devices_per_chip / passes,
         bytes_per_s=chip.bytes_per_s,
         on_chip_bytes=chip.on_chip_bytes,
         source=f"{part}{chip.name}, {chip.source}",

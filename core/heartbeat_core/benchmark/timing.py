@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import TABLE, draw, draw_weights
 from heartbeat_core.benchmark.host import available_bytes
 from heartbeat_core.benchmark.protocol import HandbookClock, Pause, PeaksMeasured, Phase, Samples
 from heartbeat_core.benchmark.verification import Inspector
-from heartbeat_core.benchmark.workload import ITEM_BYTES
 
 FLUSH_NS = 33_000_000
 CAPACITY = 8192  # samples; at 1e5 a second a flush holds 3,300
@@ -232,7 +232,7 @@ def handbook(
     Only the fence that follows each reading is ours; the counters are read after it, outside of the timed interval.
     """
     products = config.iterations or 1
-    matmul, step = backend.torch.matmul, backend.step
+    matmul, step = backend.compute, backend.step
     input_tensor, weight_matrix = backend.operands
     for _ in range(config.warmup):
         _ = matmul(input_tensor, weight_matrix)
@@ -281,16 +281,18 @@ def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None
 
     Each is the best of what fits into half a second, with at least three tries.
     """
-    torch, dtype = backend.torch, getattr(backend.torch, config.workload.dtype)
+    torch, numbers = backend.torch, TABLE[config.workload.dtype]
     flops = 0.0
     for side in SQUARES:
-        square = torch.randn(side, side).to(dtype).to(backend.device)
-        seconds = best(backend, torch.matmul, square, square)
+        first, second = (made(torch, numbers, side, side).to(backend.device) for made in (draw, draw_weights))
+        seconds = best(backend, backend.product(numbers), first, second)
         flops = max(flops, 2 * side**3 / seconds)
         if seconds > LONG_ENOUGH_S:
             break
-    count = stream_bytes(backend, config, cache_bytes) // ITEM_BYTES[config.workload.dtype] // WIDE * WIDE
-    size = count * ITEM_BYTES[config.workload.dtype]
+    streamed = TABLE["float32"] if numbers.eight_bits else numbers  # torch adds and multiplies no vectors of 8 bits
+    dtype = getattr(torch, streamed.torch_name)
+    count = stream_bytes(backend, cache_bytes) // streamed.bytes // WIDE * WIDE
+    size = count * streamed.bytes
     stream = torch.ones(count, dtype=dtype).to(backend.device)
     vector = torch.ones(WIDE, dtype=dtype).to(backend.device)
     moved = [
@@ -303,11 +305,11 @@ def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None
     return PeaksMeasured(0, flops, max(moved))
 
 
-def stream_bytes(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> int:
+def stream_bytes(backend: Backend, cache_bytes: int | None) -> int:
     """Return how much memory to stream through: far more than any cache holds, and at most a quarter of what is free."""
     wanted = max(LEAST_STREAM_BYTES, STREAM_CACHES * (cache_bytes or 0))
     free = [bound for bound in (backend.device_memory(), available_bytes()) if bound is not None]
-    return max(WIDE * ITEM_BYTES[config.workload.dtype], min([wanted, *(each // (4 * backend.host_copies()) for each in free)]))
+    return max(4 * WIDE, min([wanted, *(each // (4 * backend.host_copies()) for each in free)]))
 
 
 def best(backend: Backend, work: Callable[[Any, Any], Any], first: Any, second: Any) -> float:

@@ -144,13 +144,11 @@ MB = 10**6
 GB = 10**9
 GIB = 2**30
 MIB = 2**20
-TERA = 1e12
-GIGA = 1e9
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One generation: FLOP/s, bytes and bytes/s of a whole chip.
+    """One generation: FLOP/s, bytes and bytes/s of a whole chip; FLOP/s of 8 bits are None where no source names units for them.
 
     ``devices_per_chip`` is how many devices a framework sees on it. ``on_chip_bytes`` is the memory of the whole chip that
     a program can keep data in instead of HBM. ``pci_ids`` are (device, subsystem device), the latter None where any will do.
@@ -160,6 +158,7 @@ class Chip:
     title: str
     bf16_flops: float
     int8_flops: float | None
+    fp8_flops: float | None
     hbm_bytes: int
     bytes_per_s: float
     on_chip_bytes: int
@@ -167,25 +166,30 @@ class Chip:
     pci_ids: tuple[tuple[int, int | None], ...]
     source: str
 
+    def flops_of(self, dtype: str) -> float:
+        """Return the FLOP/s of a dtype; what the chip has no units for, it computes in bfloat16."""
+        return {"int8": self.int8_flops, "float8_e4m3": self.fp8_flops}.get(dtype) or self.bf16_flops
+
 
 DOCS = "https://docs.cloud.google.com/tpu/docs/"
 JAX = "https://github.com/jax-ml/jax/blob/main/jax/_src/pallas/mosaic/tpu_info.py"
 
 # On-chip memory (VMEM, on v4 CMEM as well, of all cores): JAX, at the address above. PCI ids: tpu_info/device.py of the package
 # tpu-info; of 8i and 8t jax/_src/hardware_utils.py. Where the sources differ the higher figure stands, for a peak must not be
-# too low: bf16 of v3 (Google's page 123, JAX 140), GB/s of v3 (900, 825), v4 (1,200, 1,230) and v5p (2,765, 2,460). The 8i has two
-# cores; whether a framework sees one device or two is not known, so the whole chip's figures stand for a device.
+# too low: bf16 of v3 (Google's page 123, JAX 140), int8 of v5e (393, 394) and v6e (1,836, 1,840), GB/s of v3 (900, 825), v4 (1,200,
+# 1,230) and v5p (2,765, 2,460). The 8i has two cores; whether a framework sees one device or two is not known, so the whole chip's
+# figures stand for a device. FLOP/s of 8 bits: Google's pages, JAX for fp8 of v6e, 8i and 8t; JAX names no units for fp8 on v5e and v5p.
 CHIPS: tuple[Chip, ...] = (
-    Chip("v2", "TPU v2", 46 * TERA, None, 16 * GB, 716 * GIGA, 2 * 16 * MIB, 2, ((0x0027, 0x004E),), JAX),
-    Chip("v3", "TPU v3", 140 * TERA, None, 32 * GIB, 900 * GIGA, 2 * 16 * MIB, 2, ((0x0027, 0x004F),), DOCS + "v3"),
-    Chip("v4", "TPU v4", 275 * TERA, 275 * TERA, 32 * GIB, 1230 * GIGA, 134 * MB + 2 * 16 * MIB, 1, ((0x005E, None),), DOCS + "v4"),
-    Chip("v4i", "TPU v4i", 137 * TERA, None, 8 * GIB, 614 * GIGA, 134 * MB + 16 * MIB, 1, (), JAX),
-    Chip("v5e", "TPU v5e", 197 * TERA, 393 * TERA, 16 * GB, 819 * GIGA, 128 * MIB, 1, ((0x0063, None),), DOCS + "v5e"),
-    Chip("v5p", "TPU v5p", 459 * TERA, 918 * TERA, 95 * GB, 2765 * GIGA, 2 * 64 * MIB, 1, ((0x0062, None),), DOCS + "v5p"),
-    Chip("v6e", "TPU v6e (Trillium)", 918 * TERA, 1836 * TERA, 32 * GB, 1638 * GIGA, 128 * MIB, 1, ((0x006F, None),), DOCS + "v6e"),
-    Chip("7x", "TPU7x (Ironwood)", 2307 * TERA, None, 192 * GIB, 7380 * GIGA, 2 * 64 * MIB, 2, ((0x0076, None),), DOCS + "tpu7x"),
-    Chip("8i", "TPU 8i", 1101 * TERA, None, 309 * GB, 8600 * GIGA, 2 * 192 * MIB, 1, ((0x0083, None),), JAX),
-    Chip("8t", "TPU 8t", 996 * TERA, None, 231 * GB, 6400 * GIGA, 128 * MIB, 1, ((0x007C, None),), JAX),
+    Chip("v2", "TPU v2", 46e12, None, None, 16 * GB, 716e9, 2 * 16 * MIB, 2, ((0x0027, 0x004E),), JAX),
+    Chip("v3", "TPU v3", 140e12, None, None, 32 * GIB, 900e9, 2 * 16 * MIB, 2, ((0x0027, 0x004F),), DOCS + "v3"),
+    Chip("v4", "TPU v4", 275e12, 275e12, None, 32 * GIB, 1230e9, 134 * MB + 2 * 16 * MIB, 1, ((0x005E, None),), DOCS + "v4"),
+    Chip("v4i", "TPU v4i", 137e12, None, None, 8 * GIB, 614e9, 134 * MB + 16 * MIB, 1, (), JAX),
+    Chip("v5e", "TPU v5e", 197e12, 394e12, None, 16 * GB, 819e9, 128 * MIB, 1, ((0x0063, None),), DOCS + "v5e"),
+    Chip("v5p", "TPU v5p", 459e12, 918e12, None, 95 * GB, 2765e9, 2 * 64 * MIB, 1, ((0x0062, None),), DOCS + "v5p"),
+    Chip("v6e", "TPU v6e (Trillium)", 918e12, 1840e12, 920e12, 32 * GB, 1638e9, 128 * MIB, 1, ((0x006F, None),), DOCS + "v6e"),
+    Chip("7x", "TPU7x (Ironwood)", 2307e12, None, 4614e12, 192 * GIB, 7380e9, 2 * 64 * MIB, 2, ((0x0076, None),), DOCS + "tpu7x"),
+    Chip("8i", "TPU 8i", 1101e12, None, 8808e12, 309 * GB, 8600e9, 2 * 192 * MIB, 1, ((0x0083, None),), JAX),
+    Chip("8t", "TPU 8t", 996e12, None, 5977e12, 231 * GB, 6400e9, 128 * MIB, 1, ((0x007C, None),), JAX),
 )
 
 

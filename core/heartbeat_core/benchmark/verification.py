@@ -20,8 +20,9 @@ from itertools import pairwise
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from heartbeat_core.benchmark.backends.base import IMPLIES, Backend
+from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import IMPLIES, TABLE
 from heartbeat_core.benchmark.protocol import Proof
 from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES
 
@@ -100,6 +101,8 @@ class Inspector:
     def __init__(self, backend: Backend, config: BenchmarkConfig, checks: Checks, seed: int) -> None:
         self.backend, self.config, self.checks, self.seed = backend, config, checks, seed
         self.left: list[int] = []
+        self.dtypes = [getattr(step, "dtype", config.workload.dtype) for step in config.workload.steps]
+        self.bounds = [backend.bound(dtype) for dtype in self.dtypes]
         self.results, self.worst, self.row, self.step = 0, 0.0, 0, 0
         self.iteration: int | None = None
         self.launched: int | None = None  # by the device's own count, when the run ended
@@ -136,7 +139,7 @@ class Inspector:
             self.results += 1
             for step, (check, first, out) in enumerate(zip(checks, inputs[turn % len(inputs)], outs, strict=True)):
                 error, row = check.error(first, out)
-                if error > self.worst:
+                if error / self.bounds[step] > self.worst / self.bounds[self.step]:
                     self.worst, self.row, self.step = error, row, step
 
     def end(self) -> Proof:
@@ -157,13 +160,13 @@ class Inspector:
             if perf_counter_ns() - begun > EXTRA_NS:
                 break
         call_ns = self.time_calls()
-        bound, error = self.backend.error_bound, self.worst
-        known = math.isfinite(error)
+        bound, error = self.bounds[self.step], self.worst
+        known, implies = math.isfinite(error), TABLE[self.dtypes[self.step]].implies if error <= bound else ""
         return Proof(
             0,
             self.row,
             error if known else None,
-            next((name for most, name in IMPLIES if error <= most), "no known precision") if known else "no number",
+            implies or next((name for most, name in IMPLIES if error <= most), "no known precision") if known else "no number",
             passed=error <= bound,
             rows=self.config.workload.rows,
             results=self.results,

@@ -121,7 +121,7 @@ def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any]) -> Non
     host = describe_host()
     backend = load_backend(config.backend)
     found = backend.open(config)
-    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found}))
+    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found, "dtypes": backend.dtypes()}))
     output.send(Ended(output.now(), "done"))
 
 
@@ -135,6 +135,7 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
         backend = load_backend(config.backend)
     with output.stage("device"):
         found = backend.open(config)
+        backend.ensure_products(config)
     sets = sets_of_weights(config, found)
     output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found, **sets}))
     seed = draw_seed()
@@ -187,7 +188,7 @@ def allocate(backend: Backend, config: BenchmarkConfig, output: Output, seed: in
         torch.manual_seed(config.seed)
         inputs, weights = work.draw(torch, config.inputs, sets)
     with output.stage("transfer"):
-        backend.place(inputs, weights, work.functions(torch), config.seed)
+        backend.place(inputs, weights, work.functions(backend.product), config.seed)
     with output.stage("reference"):
         return [tuple(ResultCheck(torch, each, seed) for each in one) for one in weights]
 

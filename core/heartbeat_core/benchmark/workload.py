@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from math import prod
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar, Protocol
 
+from heartbeat_core.benchmark.dtypes import DTYPES, TABLE, Dtype, DtypeInfo, draw, draw_weights
 from heartbeat_core.errors import HeartbeatError
-
-Dtype = Literal["float32", "bfloat16"]
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-ITEM_BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2}
 
 LARGEST_DIMENSION = 2**20
 CHECK_CHUNK_BYTES = 32 * 2**20  # of a matrix in float64, held at a time by the result check
@@ -50,21 +47,26 @@ class Product:
     per_sequence: bool = False
 
     @property
+    def numbers(self) -> DtypeInfo:
+        """Return what is known of the dtype."""
+        return TABLE[self.dtype]
+
+    @property
     def flops(self) -> int:
-        """Count floating-point operations: a multiplication and an addition for each of rows*inner*columns."""
+        """Count operations: a multiplication and an addition for each of rows*inner*columns."""
         return 2 * self.groups * self.rows * self.inner * self.columns
 
     @property
     def left_bytes(self) -> int:
-        return prod(self.left) * ITEM_BYTES[self.dtype]
+        return prod(self.left) * self.numbers.bytes
 
     @property
     def right_bytes(self) -> int:
-        return prod(self.right) * ITEM_BYTES[self.dtype]
+        return prod(self.right) * self.numbers.bytes
 
     @property
     def result_bytes(self) -> int:
-        return self.groups * self.rows * self.columns * ITEM_BYTES[self.dtype]
+        return self.groups * self.rows * self.columns * self.numbers.result_bytes
 
     @property
     def bytes(self) -> int:
@@ -134,8 +136,8 @@ class Workload(ABC):
         """Draw so many sets of inputs and of weights on the host, each with a tensor for each step."""
 
     @abstractmethod
-    def functions(self, torch: Any) -> tuple[Callable[[Any, Any], Any], ...]:
-        """Return for each step the function that computes it from its input and its weights."""
+    def functions(self, product: Callable[[DtypeInfo], Callable[[Any, Any], Any]]) -> tuple[Callable[[Any, Any], Any], ...]:
+        """Return for each step the function that computes it from its input and its weights; ``product`` is the device's, by dtype."""
 
     def weight_sets(self, cache_bytes: int) -> int:
         """Return how many sets of weights take turns, given the device's cache in bytes."""
@@ -220,16 +222,11 @@ class Products(Workload):
         return max(operands + drawing, operands + outputs + check)
 
     def draw(self, torch: Any, inputs: int, sets: int) -> tuple[list[Operands], list[Operands]]:
-        dtype = getattr(torch, self.dtype)
+        left = [tuple(draw(torch, step.numbers, *step.left) for step in self.steps) for _ in range(inputs)]
+        return left, [tuple(draw_weights(torch, step.numbers, *step.right) for step in self.steps) for _ in range(sets)]
 
-        def drawn(shapes: Sequence[tuple[int, ...]]) -> Operands:
-            return tuple(torch.randn(*shape, dtype=torch.float32).to(dtype) for shape in shapes)
-
-        left, right = [step.left for step in self.steps], [step.right for step in self.steps]
-        return [drawn(left) for _ in range(inputs)], [drawn(right) for _ in range(sets)]
-
-    def functions(self, torch: Any) -> tuple[Callable[[Any, Any], Any], ...]:
-        return (torch.matmul,) * len(self.steps)
+    def functions(self, product: Callable[[DtypeInfo], Callable[[Any, Any], Any]]) -> tuple[Callable[[Any, Any], Any], ...]:
+        return tuple(product(step.numbers) for step in self.steps)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.hard_peaks import BOOST, GPUS, gpu_peak, hard_peak
 from heartbeat_core.benchmark.tpu_chips import CHIPS
-from heartbeat_core.benchmark.workload import Dtype, MatMul
+from heartbeat_core.benchmark.workload import MatMul
 
 CPU: dict[str, Any] = {"device": "cpu", "cores": 2, "cpu_flags": ["avx", "avx2"], "clock_max_mhz": 3000.0, "variables": {}}
 

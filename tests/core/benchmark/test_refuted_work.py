@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, Method
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import Proof, decode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.series import Series
@@ -18,6 +19,15 @@ from heartbeat_core.benchmark.workload import MatMul
 pytestmark = pytest.mark.torch
 
 WORK = MatMul(128, 256, 512)
+DTYPES: tuple[Dtype, ...] = ("float16", "int8", "float8_e4m3")
+DTYPE_CHEATS: dict[str, Dtype] = {
+    "drops a bit of int8": "int8",
+    "keeps 8 bits of a sum": "int8",
+    "adds one to an element": "int8",
+    "drops a bit of float8": "float8_e4m3",
+    "keeps the first float8": "float8_e4m3",
+    "computes float16 in bfloat16": "float16",
+}
 METHODS: tuple[Method, ...] = get_args(Method)
 CHEATS = (
     "caches",
@@ -35,7 +45,7 @@ import torch
 from heartbeat_core.benchmark import worker
 from heartbeat_core.benchmark.config import config_from_json
 sys.stdin_of_test = sys.stdin
-real = torch.matmul
+real, real_int, real_scaled = torch.matmul, torch._int_mm, torch._scaled_mm
 
 class Pending:
     "A result that is computed when the device is waited for, or when it is read."
@@ -65,7 +75,7 @@ def accelerator(fence):
 
 def calls(product):
     seen = []
-    def matmul(first, second):
+    def matmul(first, second, *scales, **result):
         seen.append(product(len(seen), seen[-1] if seen else None, first, second))
         return seen[-1]
     return matmul
@@ -89,7 +99,24 @@ class Read(Pending):
     def cpu(self):
         return self.compute()
 
+def one_more(first, second):
+    out = real_int(first, second)
+    out[-1, -1] += 1
+    return out
+
+def scaled(first, second):
+    return real_scaled(first, second, torch.ones(()), torch.ones(()), out_dtype=torch.bfloat16)
+
+def fewer_bits(first, second, *scales, **result):
+    return scaled(first.float().to(torch.float8_e5m2).float().to(first.dtype), second)
+
 CHEATS = {
+    "drops a bit of int8": lambda: setattr(torch, "_int_mm", lambda a, b: real_int(a & -2, b)),
+    "keeps 8 bits of a sum": lambda: setattr(torch, "_int_mm", lambda a, b: real(a, b).int()),
+    "adds one to an element": lambda: setattr(torch, "_int_mm", one_more),
+    "drops a bit of float8": lambda: setattr(torch, "_scaled_mm", fewer_bits),
+    "keeps the first float8": lambda: setattr(torch, "_scaled_mm", calls(lambda n, last, a, b: scaled(a, b) if n < 2 else last)),
+    "computes float16 in bfloat16": lambda: setattr(torch, "matmul", lambda a, b: real(a.bfloat16(), b.bfloat16()).half()),
     "honest": lambda: None,
     "caches": lambda: setattr(torch, "matmul", calls(memoised)),
     "keeps the first": lambda: setattr(torch, "matmul", calls(lambda n, last, a, b: real(a, b) if last is None else last)),
@@ -105,7 +132,7 @@ HONEST_ACCELERATOR = torch.accelerator
 sys.stdin = SimpleNamespace(buffer=os.fdopen(os.pipe()[0], "rb"))  # no orders, and no end of them
 for line in json.load(sys.stdin_of_test):
     cheat, config = line
-    torch.matmul, torch.accelerator = real, HONEST_ACCELERATOR
+    torch.matmul, torch._int_mm, torch._scaled_mm, torch.accelerator = real, real_int, real_scaled, HONEST_ACCELERATOR
     by_address.clear()
     CHEATS[cheat]()
     file = io.BytesIO()
@@ -115,8 +142,9 @@ os._exit(0)
 """
 
 
-def config_of(backend: str, method: Method) -> BenchmarkConfig:
-    return BenchmarkConfig(WORK, backend=backend, method=method, iterations=30, window=5, repeats=3, threads=1)
+def config_of(backend: str, method: Method, dtype: Dtype = "float32") -> BenchmarkConfig:
+    work = WORK if dtype == "float32" else MatMul(32, 64, 128, dtype)  # some dtypes are slow on a CPU
+    return BenchmarkConfig(work, backend=backend, method=method, iterations=30, window=5, repeats=3, threads=1)
 
 
 CASES: dict[tuple[str, Method], tuple[str, str]] = {
@@ -135,11 +163,15 @@ Reports = dict[tuple[str, Method], Report]
 def reports() -> Reports:
     """Run every case; return what is reported of it."""
     orders = [(cheat, config_of(backend, method).to_json()) for (_, method), (backend, cheat) in CASES.items()]
+    orders += [("honest", config_of("cpu", method, dtype).to_json()) for dtype in DTYPES for method in METHODS]
+    orders += [(cheat, config_of("cpu", "synchronized", dtype).to_json()) for cheat, dtype in DTYPE_CHEATS.items()]
+    cases: list[tuple[str, Method]] = [*CASES, *((dtype, method) for dtype in DTYPES for method in METHODS)]
+    cases += [(cheat, "synchronized") for cheat in DTYPE_CHEATS]
     command = [sys.executable, "-c", WORKERS]
     done = subprocess.run(command, input=json.dumps(orders), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     found: Reports = {}
-    for case, line in zip(CASES, done.stdout.splitlines(), strict=True):
+    for case, line in zip(cases, done.stdout.splitlines(), strict=True):
         series = Series()
         for record in json.loads(line):
             series.apply(decode(record.encode()))
@@ -179,3 +211,18 @@ def test_an_honest_worker_passes(reports: Reports, worker: str, method: Method) 
 def test_work_left_to_the_first_read_is_impossible(reports: Reports, cheat: str, method: Method) -> None:
     report = reports[cheat, method]
     assert report.verdict.kind == report.quality.kind == "impossible"
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_right_product_of_each_dtype_passes_and_says_its_precision(reports: Reports, dtype: Dtype, method: Method) -> None:
+    proof = proof_of(reports[dtype, method])
+    assert proof.passed
+    assert proof.implies == {"float16": "float16", "int8": "exact", "float8_e4m3": "float8_e4m3"}[dtype]
+
+
+@pytest.mark.parametrize("cheat", DTYPE_CHEATS)
+def test_a_product_of_fewer_bits_is_wrong(reports: Reports, cheat: str) -> None:
+    report = reports[cheat, "synchronized"]
+    assert not proof_of(report).passed
+    assert report.quality.kind in ("impossible", "wrong result")

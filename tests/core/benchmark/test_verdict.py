@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.config import Precision
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.samples import SampleStore
@@ -16,7 +17,7 @@ from heartbeat_core.benchmark.statistics import Statistics, summarize
 from heartbeat_core.benchmark.steady_state import SteadyState
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verdict import Quality, Verdict, judge, quality_of
-from heartbeat_core.benchmark.workload import Dtype, MatMul
+from heartbeat_core.benchmark.workload import MatMul
 
 HANDBOOK = MatMul()
 SMALL = MatMul(128, 1024, 1024)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.backends.base import COARSEST, FLOAT32, IMPLIES
+from heartbeat_core.benchmark.dtypes import COARSEST, FLOAT32, IMPLIES
 from heartbeat_core.benchmark.verification import ResultCheck
 from heartbeat_core.benchmark.workload import MatMul
 

@@ -22,6 +22,13 @@ def test_bfloat16_halves_the_bytes_and_keeps_the_arithmetic() -> None:
     assert MatMul(dtype="bfloat16").flops == MatMul().flops
 
 
+def test_a_product_of_8_bits_writes_more_than_it_reads() -> None:
+    work = MatMul(dtype="int8")
+    assert work.weight_bytes == 4096 * 16384
+    assert work.bytes == 128 * 4096 + 4096 * 16384 + 4 * 128 * 16384
+    assert work.bytes - MatMul(dtype="float8_e4m3").bytes == 2 * 128 * 16384
+
+
 @pytest.mark.parametrize(
     ("dimension", "value"), [("batch", 0), ("hidden", -1), ("intermediate", LARGEST_DIMENSION + 1), ("batch", 1.5), ("hidden", True)]
 )
@@ -32,8 +39,8 @@ def test_an_absurd_dimension_is_refused_by_name(dimension: str, value: Any) -> N
 
 
 def test_an_unknown_dtype_is_refused() -> None:
-    with pytest.raises(HeartbeatError, match="float16"):
-        MatMul(dtype="float16")  # type: ignore[arg-type]
+    with pytest.raises(HeartbeatError, match="float64"):
+        MatMul(dtype="float64")  # type: ignore[arg-type]
 
 
 def test_the_peak_counts_copies_results_and_the_drawing() -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, Roof, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.benchmark.workload import Dtype, MatMul
+from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.experiments.knee import MeasuredPoint, envelope, find_knee, knee_notes, knee_serving, knee_summary
 
 GB_PER_S = 30.0

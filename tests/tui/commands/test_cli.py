@@ -16,7 +16,6 @@ from tests.program import run_program
 
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS
-from heartbeat_core.benchmark.workload import DTYPES
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
@@ -62,8 +61,8 @@ def test_the_version_is_the_packages() -> None:
 
 
 def test_the_flags_offer_what_the_engine_has() -> None:
-    offered = plan_flags.METHODS, plan_flags.DTYPES, plan_flags.PRECISIONS
-    assert offered == (METHODS, DTYPES, PRECISIONS)
+    offered = plan_flags.METHODS, plan_flags.PRECISIONS
+    assert offered == (METHODS, PRECISIONS)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import DTYPES
 from heartbeat_core.benchmark.host import gib, needed_bytes
 from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
-from heartbeat_core.benchmark.workload import DTYPES, HANDBOOK, MatMul, field_names
+from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, field_names
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_core.units import parse_duration

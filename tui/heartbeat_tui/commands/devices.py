@@ -59,6 +59,11 @@ def print_inventory(inventory: DeviceInventory) -> None:
         if device.usable:
             facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
             print(f"  {' · '.join(facts)}\n  {device.python}")
+            dtypes = device.found.get("dtypes", {})
+            print(f"  dtypes: {', '.join(name for name, why in dtypes.items() if not why)}")
+            for name, why in dtypes.items():
+                if why:
+                    print(f"  no {name}: {why}")
         else:
             print("\n".join(f"  {line}" for line in (device.cause, device.remedy) if line))
 

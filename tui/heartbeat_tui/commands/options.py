@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.dtypes import DTYPES
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # Spelled out here, for --help must not import the engine; a test holds them against it.
 METHODS = ("synchronized", "pipelined", "handbook")
-DTYPES = ("float32", "bfloat16")
 PRECISIONS = ("default", "high", "highest")
 
 SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "intermediate", "dtype", "precision", "threads")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import Any
 
-from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable, error_bound, import_torch, refuse_precision
+from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable, import_torch, refuse_precision
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import COARSEST, FLOAT32, TABLE
 from heartbeat_core.benchmark.protocol import ChipReading
 from heartbeat_core.benchmark.tpu_chips import scan_tpus
 
@@ -37,7 +38,7 @@ class AcceleratorBackend(Backend):
             torch.set_float32_matmul_precision(CUDA_PRECISION[config.precision])
         else:
             refuse_precision(config, ("default",), f"torch offers no choice on {kind}.")
-        self.error_bound = error_bound(config, exact=kind == "cuda" and config.precision != "high")
+        self.error_bound = FLOAT32 if kind == "cuda" and config.precision != "high" else COARSEST
         tpus = scan_tpus() if kind == "tpu" else ()
         return {
             "device": str(self.device),
@@ -54,8 +55,8 @@ class AcceleratorBackend(Backend):
         return str(name()) if name else kind.upper()
 
     def describe_precision(self, config: BenchmarkConfig, kind: str) -> str:
-        if config.workload.dtype == "bfloat16":
-            return "bfloat16"
+        if config.workload.dtype != "float32":
+            return TABLE[config.workload.dtype].precision
         if kind == "cuda":
             return "float32 in TF32 (high)" if config.precision == "high" else "full float32"
         return "float32, the device's default"

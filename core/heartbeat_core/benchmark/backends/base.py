@@ -11,18 +11,11 @@ from typing import Any, ClassVar
 
 from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import COARSEST, DTYPES, TABLE, DtypeInfo, draw, draw_weights, product_of, redraw, side
 from heartbeat_core.benchmark.protocol import ChipReading
-from heartbeat_core.benchmark.workload import Operands
+from heartbeat_core.benchmark.workload import Operands, Product
 from heartbeat_core.errors import HeartbeatError
 
-IMPLIES = (  # the greatest error of a row up to here implies
-    (5e-6, "float32"),  # measured: 1.3e-6 at K = 4,096
-    (1e-4, "three bfloat16 passes"),
-    (2e-3, "TF32"),  # inputs rounded to 11 bits: 3e-4 for one element, five times that at most of a million rows
-    (2e-2, "bfloat16"),  # inputs rounded to 8 bits: 2.3e-3 for one element
-)
-COARSEST = IMPLIES[-1][0]
-FLOAT32 = IMPLIES[1][0]  # with room for long sums; bfloat16 errs 30 times as much
 TRACE, OPERATORS, HLO = "trace.json", "operators.txt", "hlo.txt"  # the files of a profile
 
 
@@ -42,7 +35,7 @@ class Backend(ABC):
 
     parts: ClassVar[tuple[str, ...]] = ()  # the columns into which one iteration splits, after its total
     eager: ClassVar[bool] = True  # a product is launched by the call itself, never traced first
-    error_bound: float = COARSEST  # what the result check allows; ``open`` sets it by the precision the device claims
+    error_bound: float = COARSEST  # of float32 products, in the result check; ``open`` sets it by the precision the device claims
     torch: Any
     device: Any
     compute: Callable[[Any, Any], Any]  # the work, from its operands to its result
@@ -68,6 +61,38 @@ class Backend(ABC):
     @abstractmethod
     def fence(self) -> None:
         """Return when the device has nothing left to do."""
+
+    def product(self, info: DtypeInfo) -> Callable[[Any, Any], Any]:
+        """Return the device's product of two matrices of a dtype."""
+        return product_of(self.torch, info, self.device)
+
+    def ensure_products(self, config: BenchmarkConfig) -> None:
+        """Raise HeartbeatError where the device has no product of the dtype; float32 and bfloat16 are everywhere."""
+        products = [step for step in config.workload.steps if isinstance(step, Product)]
+        for each in (step for step in products if step.dtype not in ("float32", "bfloat16")):
+            if why := self.refusal(each.numbers, each.rows, each.inner, each.columns):
+                shape = f"[{each.rows}×{each.inner}]·[{each.inner}×{each.columns}]"
+                remedy = "Use --dtype bfloat16; `heartbeat-tui devices` shows the dtypes of each backend."
+                raise HeartbeatError(f"the {config.backend} backend cannot multiply {shape} in {each.dtype}", why, remedy)
+
+    def refusal(self, info: DtypeInfo, rows: int = 32, inner: int = 32, columns: int = 32) -> str:
+        """Compute a small product of a dtype; return why the device cannot, empty where it can.
+
+        Raise nothing: libraries refuse a dtype by errors of many types.
+        """
+        torch, inner = self.torch, side(inner)
+        try:
+            first, second = draw(torch, info, side(rows), inner), draw_weights(torch, info, inner, side(columns))
+            result = self.product(info)(first.to(self.device), second.to(self.device))
+            self.fence()
+        except Exception as error:  # noqa: BLE001 - the reason is what is asked for
+            return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        wanted = getattr(torch, info.result)
+        return "" if result.dtype == wanted else f"The result is {result.dtype}, not {wanted}."
+
+    def dtypes(self) -> dict[str, str]:
+        """Return why each dtype cannot be used, empty for those that can."""
+        return {name: self.refusal(TABLE[name]) for name in DTYPES}
 
     def host_copies(self) -> int:
         """Count the copies of the operands that stand in the host's memory."""
@@ -119,7 +144,7 @@ class Backend(ABC):
         for placed, host in zip(self.inputs[index], self.host_inputs[index], strict=True):
             rows = host.flatten(0, -2)
             number = self.chance.randrange(len(rows)) if self.eager else -1
-            row = rows[number].normal_(generator=self.generator)
+            row = redraw(self.torch, rows[number], self.generator)
             if placed is not host:
                 self.write_row(placed.flatten(0, -2), number, row)
         if placed is not host:
@@ -138,6 +163,10 @@ class Backend(ABC):
         self.result = tuple(results)
         self.read_compiles()  # of the first time; they are no part of the next iteration
         return tuple(times)
+
+    def bound(self, dtype: str) -> float:
+        """Return the error of a row that the result check allows."""
+        return self.error_bound if dtype == "float32" else TABLE[dtype].bound
 
     def read(self, result: Any) -> Any:
         """Copy a result from the device to the host, of several steps each."""
@@ -183,11 +212,6 @@ def import_torch() -> Any:
     except OSError as error:  # a shared library it loads by itself
         raise BackendUnavailable("torch is installed for this Python and cannot be imported", str(error), remedy) from error
     return torch
-
-
-def error_bound(config: BenchmarkConfig, *, exact: bool) -> float:
-    """Return the error that the result check allows, where float32 is computed ``exact`` or in some coarser way."""
-    return FLOAT32 if exact and config.workload.dtype == "float32" else COARSEST
 
 
 def refuse_precision(config: BenchmarkConfig, allowed: tuple[str, ...], why: str) -> None:

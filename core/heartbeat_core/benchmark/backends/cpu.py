@@ -6,8 +6,9 @@ import os
 from time import perf_counter_ns
 from typing import Any
 
-from heartbeat_core.benchmark.backends.base import Backend, error_bound, import_torch, refuse_precision
+from heartbeat_core.benchmark.backends.base import Backend, import_torch, refuse_precision
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import FLOAT32, TABLE
 from heartbeat_core.benchmark.host import cache_bytes, cpu_quota
 
 LARGEST_HEAP_BLOCK = 31 * 2**20  # bytes; glibc maps larger ones anew each time, whatever was freed before
@@ -28,13 +29,13 @@ class CpuBackend(Backend):
         elif (quota := cpu_quota()) is not None and quota < self.torch.get_num_threads():
             self.torch.set_num_threads(max(1, int(quota)))  # more would be kept waiting by the control group
         steady_heap()
-        self.error_bound = error_bound(config, exact=True)
+        self.error_bound = FLOAT32
         self.device = self.torch.device("cpu")
         return {
             "device": "cpu",
             "torch": self.torch.__version__,
             "threads": self.torch.get_num_threads(),
-            "precision": "full float32" if config.workload.dtype == "float32" else "bfloat16",
+            "precision": TABLE[config.workload.dtype].precision,
             "cache_bytes": cache_bytes(),
         }
 
