@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from time import time
 from typing import TYPE_CHECKING
 
-from heartbeat_core.benchmark.report import Report
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.report import Report, State
 from heartbeat_core.benchmark.run import HostLine, Run, Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.fleet.heat import HeatHistory
 from heartbeat_core.fleet.model import Fleet, HostSummary
+from heartbeat_core.fleet.slow_hosts import FleetFindings, find_slow
 
 if TYPE_CHECKING:
     from heartbeat_core.remote.hosts import Host
@@ -65,7 +68,16 @@ def whole(line: HostLine) -> bool:
 
 
 class FleetRun(Source):
-    """The runs of several hosts, one of which is shown; it is over when all are."""
+    """The runs of several hosts; it is over when all are. All are looked at together until one is opened."""
+
+    EVERY_S = 1.0  # between two looks at all hosts
+
+    def __init__(self, config: BenchmarkConfig, labels: tuple[str, ...]) -> None:
+        super().__init__(config, labels)
+        self.opened: str | None = None  # the id of a host
+        self.heat = HeatHistory()
+        self.stale = True  # a host has begun, ended or paused since the last look at all
+        self.looked: tuple[int, float, FleetFindings] | None = None  # the version, when, and what was found
 
     @abstractmethod
     def fleet(self) -> Fleet:
@@ -79,8 +91,55 @@ class FleetRun(Source):
         hosts = self.fleet().hosts
         return "measured", sum(host.over for host in hosts), len(hosts)
 
+    def findings(self) -> FleetFindings:
+        """Return all hosts, judged; looked at anew once a second at most while they run."""
+        now, version = time(), self.version
+        before = self.looked
+        if before is None or (before[0] != version and (self.stale or self.ending is not None or now - before[1] >= self.EVERY_S)):
+            self.stale = False
+            self.looked = before = version, now, find_slow(self.fleet())
+            self.heat.take(before[2].fleet, now)
+        return before[2]
+
+    @property
+    def fresh(self) -> bool:
+        """Return whether the findings hold all news."""
+        return self.looked is not None and self.looked[0] == self.version
+
+    def open_host(self, id_: str | None, step: int = 0) -> None:
+        """Show the run of one host, or one ``step`` further in the order of the names; None: all together again."""
+        ids = [host.id for host in self.findings().fleet.hosts]
+        self.opened = None
+        if id_ in ids:
+            index = (ids.index(id_) + step) % len(ids)
+            self.opened = ids[index]
+            self.choose(index)
+        with self.changed:
+            self.news()
+
     def report(self) -> Report:
-        return self.shown().report()
+        return self.shown().report() if self.opened else self.report_of_all()
+
+    def report_of_all(self) -> Report:
+        """Return how far the hosts are, without figures: the one that has come least far counts."""
+        hosts = self.findings().fleet.hosts
+        going = [host for host in hosts if not host.over] or list(hosts)
+        elapsed_s = max((host.n * host.mean_ns * self.config.products_per_sample / 1e9 for host in hosts if host.mean_ns), default=0.0)
+        return replace(
+            super().report(),
+            state=self.state,
+            count=min((host.count for host in going), default=0),
+            elapsed_s=elapsed_s,
+            ending=self.ending,
+        )
+
+    @property
+    def state(self) -> State:
+        """Return the state of the fleet: of those hosts that run the first in the order of a run."""
+        if self.ending is not None:
+            return "ended"
+        found = {host.state for host in self.findings().fleet.hosts}
+        return next((state for state in ("beating", "paused", "stopping", "finishing") if state in found), "starting")
 
 
 class MultiHostRun(FleetRun):
@@ -97,7 +156,8 @@ class MultiHostRun(FleetRun):
             self.close()
             raise
         super().__init__(self.runs[0].config, (f"on {hosts[0].name}:all",))
-        self.chosen = 0
+        self.chosen = 0  # the host that is opened
+        self.states: Sequence[object] = ()
         for run in self.runs:
             run.watchers.append(self.heard)
         self.heard()
@@ -106,9 +166,10 @@ class MultiHostRun(FleetRun):
         """Handle news from one of them, whose lock may be held."""
         with self.changed:
             self.notes = list(dict.fromkeys(note for run in self.runs for note in run.notes))  # one full disk is one note
+            states = [(run.paused, run.stopping, run.ending is None, run.series.stage) for run in self.runs]
+            self.stale, self.states = self.stale or states != self.states, states
             if self.ending is None and all(run.ending is not None for run in self.runs):
                 self.ending = self.worst()
-                self.notes += [f"{name}: {note}" for name, run in zip(self.names, self.runs, strict=True) for note in run.notes]
             self.news()
 
     def worst(self) -> RunOutcome:
@@ -125,7 +186,7 @@ class MultiHostRun(FleetRun):
 
     def hosts(self) -> tuple[HostLine, ...]:
         return tuple(
-            HostLine(name, run.report(), run.chart, shown=index == self.chosen)
+            HostLine(name, run.report(), run.chart, shown=self.opened == name)
             for index, (name, run) in enumerate(zip(self.names, self.runs, strict=True))
         )
 

@@ -151,8 +151,6 @@ class RayRun(FleetRun):
             raise self.failed or HeartbeatError(
                 "the driver of the Ray cluster ended", " / ".join(list(self.stderr)[-3:]), "Run it again; try ray status.", exit_code=3
             )
-        if watched:
-            self.choose(0)
 
     def send(self, **values: Any) -> None:
         assert self.process.stdin is not None
@@ -198,6 +196,7 @@ class RayRun(FleetRun):
             if summary.over:
                 run.conclude(summary)
             with self.changed:
+                self.stale = self.stale or summary.state != run.summary.state
                 run.summary = replace(summary, recording=str(run.path or ""))
                 self.news()
         elif kind == "stream":

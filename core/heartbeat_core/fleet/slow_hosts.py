@@ -45,10 +45,17 @@ class HostFinding:
     ratio: float | None = None
     z: float | None = None
 
+    @property
+    def key(self) -> str:
+        return self.host.id
+
 
 @dataclass(frozen=True)
 class FleetFindings:
-    """All hosts of a fleet, judged, the worst first; ``slices`` are those whose hosts are all slow. ``spread`` is relative."""
+    """All hosts of a fleet, judged, the worst first; ``slices`` are those whose hosts are all slow.
+
+    ``spread`` is the standard deviation of healthy hosts, relative; ``limit`` the z above which a host is slow.
+    """
 
     fleet: Fleet
     max_slow: float
@@ -107,7 +114,7 @@ def find_slow(fleet: Fleet, max_slow: float = MAX_SLOW) -> FleetFindings:
     logs = [math.log(host.median_ns / middle) for host in fleet.measured if middle and host.median_ns and deviation(host) is not None]
     spread, limit = spread_of(logs), z_limit(len(logs))
     found = [judge_host(host, fleet.ratio(host), spread, limit, max_slow, alone=len(logs) < 2) for host in fleet.hosts]
-    found.sort(key=lambda one: (ORDER.index(one.verdict), -(one.ratio or 0)))
+    found.sort(key=lambda one: (ORDER.index(one.verdict), -(one.ratio or 0) if one.verdict == "slow" else 0))  # the rest stay in place
     return FleetFindings(fleet, max_slow, spread, limit, tuple(found), slow_slices(found))
 
 

@@ -46,24 +46,22 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
-async def test_hosts_have_a_line_each_and_a_key_shows_the_next_ones_charts(theatre: Open, size: tuple[int, int]) -> None:
+async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(theatre: Open, size: tuple[int, int]) -> None:
     async with theatre(size=size) as stage:
         runs = on_two_hosts(stage, 9 * MS, 14 * MS)
         await stage.press("space")
-        shown = stage.text()
-        first, second = (next(line for line in shown.splitlines() if f"slice:{number} " in line and "p95" in line) for number in (0, 1))
-        assert ("▸" in first, "▸" in second) == (True, False)
-        assert "9.0" in first
-        assert "14." in second
-        assert "slice:1 is slow" in " ".join(shown.split())
-        assert "on slice:0" in shown.splitlines()[0]
-        assert "▸● :0  ▲ :1" in shown  # the chart has a line for each
-        assert "Host" in stage.offered()
-        await stage.press("h")
+        rows = [line for line in stage.text().splitlines() if "slice:" in line and "×" in line and "is slow" not in line]
+        assert [("slice:1" in line, "slow" in line) for line in rows[:2]] == [(True, True), (False, False)]
+        assert "1.56 ×" in rows[0]
+        assert "slice:1 (1.56 ×) is slow" in stage.words()
+        assert {"Open", "Pause", "Stop"} <= stage.offered()
+        await stage.press("enter")
         assert "on slice:1" in stage.text().splitlines()[0]
-        assert "● :0  ▸▲ :1" in stage.text()
+        assert {"Hosts", "Host", "Pause"} <= stage.offered()
         await stage.press("h")
         assert "on slice:0" in stage.text().splitlines()[0]
+        await stage.press("escape")
+        assert "on slice:all" in stage.text().splitlines()[0]
         await stage.press("s")
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
         runs[0].finish(RunOutcome("stopped"))
@@ -101,7 +99,7 @@ async def test_a_single_run_has_no_table_of_hosts(theatre: Open) -> None:
     async with theatre(lambda run: run.open().warm_up().beat(10)) as stage:
         await stage.press("space")
         assert "Host" not in stage.offered()
-        assert not stage.app.heartbeat_pane.query_one("#hosts").display
+        assert not stage.app.heartbeat_pane.query("FleetBody")
 
 
 async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -10,13 +10,12 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
-from heartbeat_core.benchmark.run import HostLine
 from heartbeat_core.charts.latency import TITLE, host_curves, overlay_chart
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
-from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate
+from heartbeat_core.units import format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, doing, findings
-from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.chart import Chart, LatencyChart
 from heartbeat_tui.widgets.histogram import Histogram, bar
 from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled
 
@@ -80,57 +79,6 @@ class MethodsView(Container):
         read = clocks.handbook is not None and clocks.handbook.handbook is not None
         why = explain_gap(clocks.handbook, clocks.synchronized) if clocks.handbook and read else BEFORE
         self.query_one("#clocks-why", Lines).set_lines([styled(why, "plain")])
-
-
-MOST = 8  # lines; of a larger slice those around the one that is shown
-
-
-class HostTable(Lines):
-    """One line a host: name, median with its interval, p95, badge; the one whose charts are shown is marked."""
-
-    def show(self, hosts: tuple[HostLine, ...], spread: str) -> None:
-        self.set_lines(lines(hosts, spread))
-
-
-def lines(hosts: tuple[HostLine, ...], spread: str) -> Iterator[Content]:
-    """Write the table; ``spread`` is its last line."""
-    width = max((len(host.name) for host in hosts), default=0)
-    shown = next((index for index, host in enumerate(hosts) if host.shown), 0)
-    first = max(0, min(shown - MOST // 2, len(hosts) - MOST))
-    for host in hosts[first : first + MOST]:
-        yield host_line(host, width)
-    left = len(hosts) - MOST
-    if left > 0:
-        yield styled(f"   {left} more hosts", "quiet")
-    if spread:
-        yield styled(f"   {spread}", "attention" if " is slow" in spread else "quiet")
-
-
-def host_line(host: HostLine, width: int) -> Content:
-    """Write one host."""
-    report = host.report
-    stats, ending = report.statistics, report.ending
-    word, kind = badge_of(report)
-    judged = styled(word, kind)
-    if ending is not None and not ending.clean:
-        judged = styled(f"✗ {ending.kind}", "failed")
-    elif ending is None and stats is None:
-        judged = styled(report.stage or report.state, "quiet")
-    median, half, p95 = NOTHING, "", NOTHING
-    if stats is not None:
-        median = format_ns(stats.median_ns)
-        p95 = format_ns(stats.p95_ns) if stats.p95_ns is not None else NOTHING
-        if stats.interval:
-            half = f"± {format_ns((stats.interval[1] - stats.interval[0]) / 2)}"
-    return Content.assemble(
-        styled(" ▸ " if host.shown else "   ", "accent"),
-        styled(f"{host.name:<{width}}  ", "strong" if host.shown else "plain"),
-        styled(f"{median:>9} ", "plain"),
-        styled(f"{half:<12}", "quiet"),
-        styled(" p95 ", "quiet"),
-        styled(f"{p95:>9}   ", "plain"),
-        judged,
-    )
 
 
 ORDER = ("trace", "compile", "dispatch", "wait", "compute")
@@ -220,14 +168,11 @@ class RunBody(Container):
     #charts TimeParts.panel { height: 10; }  /* as high as the findings beside it */
     #findings Findings { min-height: 100%; }  /* so that it is seldom laid out anew */
     #worst { display: none; height: 2; padding: 0 1; }
-    #hosts { display: none; margin-bottom: 1; }
-    .-hosts #hosts { display: block; }
-    .-low #hosts { margin-bottom: 0; }
     #clocks { display: none; height: auto; }
     #clocks Horizontal { height: auto; }
     #clocks .panel { height: auto; min-height: 5; }
     #clocks-why { padding: 0 2; }
-    .-idle RunBody, .-form RunBody, .-sweep RunBody, .-clocks #findings, .-clocks TimeParts { display: none; }
+    .-idle RunBody, .-form RunBody, .-sweep RunBody, .-fleet RunBody, .-clocks #findings, .-clocks TimeParts { display: none; }
     .-clocks #clocks { display: block; }
 
     /* narrow but tall: one below the other */
@@ -250,7 +195,6 @@ class RunBody(Container):
     """
 
     def compose(self) -> ComposeResult:
-        yield HostTable(id="hosts")
         with Container(id="charts"):
             with Container(id="left"):
                 yield LatencyChart(classes="panel")
@@ -273,7 +217,6 @@ class RunBody(Container):
         self.query_one(TimeParts).show(report)
         for shown in self.query(Findings):
             shown.show(report)
-        self.query_one(HostTable).show(snapshot.hosts, snapshot.spread)
         if snapshot.clocks is not None:
             self.query_one(MethodsView).show(snapshot.clocks)
 
@@ -284,11 +227,7 @@ class RunBody(Container):
         expected = (report.wanted or 0) - warm_count(report.config) if coming else None
         empty = waiting_words(report) if report.ending is None else "Nothing was measured."
         if len(snapshot.hosts) > 1:
-            curves, samples = host_curves(snapshot.hosts), (expected if steady_only else report.wanted) if coming else 1
-            chart.draw(
-                lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only, expected=samples),
-                title=TITLE, subtitle=chip_line(report), empty=empty,
-            )  # fmt: skip
+            draw_hosts(chart, snapshot, log=log, steady_only=steady_only)
             return
         chart.show(
             snapshot.chart,
@@ -300,6 +239,18 @@ class RunBody(Container):
             chips=chip_line(report),
             empty=empty,
         )
+
+
+def draw_hosts(chart: Chart, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+    """Draw the hosts whose samples are here in one chart."""
+    report = snapshot.report
+    coming = report.wanted is not None and report.state != "ended"
+    expected = (report.wanted or 0) - (warm_count(report.config) if steady_only else 0)
+    curves, samples = host_curves(snapshot.hosts), expected if coming else 1
+    chart.draw(
+        lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only, expected=samples),
+        title=TITLE, subtitle=chip_line(report), empty=waiting_words(report) if report.ending is None else "Nothing was measured.",
+    )  # fmt: skip
 
 
 def warm_count(config: BenchmarkConfig) -> int:

@@ -235,11 +235,11 @@ class BenchmarkController(Controller):
         self.view.show(None)
         self.view.refresh_bindings()
 
-    def show_host(self, step: int) -> None:
-        """Show the charts of another of several hosts: ``step`` further down the list."""
-        self.session.show_host(step)
+    def open_host(self, id_: str | None, step: int = 0) -> None:
+        """Show one of several hosts, or one ``step`` further than it; None: all of them together again."""
+        self.session.open_host(id_, step)
         self.timer.resume()
-        self.look()
+        self.look_now()
 
     # -- where it runs
 

@@ -13,7 +13,8 @@ from textual.widgets import Digits
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.units import NOTHING, format_bytes, scaled
-from heartbeat_tui.benchmark.text import Figures, config_line, config_sentence, figures, how_far, split_unit
+from heartbeat_tui.benchmark.session import FleetSnapshot
+from heartbeat_tui.benchmark.text import Figures, config_line, config_sentence, figures, fleet_figures, how_far, split_unit
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.histogram import progress
 from heartbeat_tui.widgets.text import Lines, LiveLines, styled
@@ -99,8 +100,8 @@ class Head(Horizontal):
         yield LiveLines(id="figures")
         yield LiveLines(id="figures-line")
 
-    def show(self, report: Report | None) -> None:
-        self.shown = figures(report)
+    def show(self, shown: Figures) -> None:
+        self.shown = shown
         number = "" if self.shown.median == NOTHING else split_unit(self.shown.median)[0]
         median = self.query_one(Digits)
         if median.value != number:
@@ -270,8 +271,11 @@ class Front(Container):
         yield ConfigLine()
         yield Idle(newcomer=self.newcomer)
 
-    def show(self, config: BenchmarkConfig, report: Report | None, waiting: str = "", vm: str = "") -> None:
-        self.query_one(Head).show(report)
+    def show(
+        self, config: BenchmarkConfig, report: Report | None, waiting: str = "", vm: str = "", fleet: FleetSnapshot | None = None
+    ) -> None:
+        """Show a run; ``fleet`` has the figures of several hosts together."""
+        self.query_one(Head).show(fleet_figures(fleet) if fleet is not None else figures(report))
         self.query_one(ConfigLine).show(report.config if report else config, report, waiting)
         if report is None:
             self.query_one(Idle).show(config, vm)

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.body import RunBody
     from heartbeat_tui.benchmark.controller import BenchmarkController
+    from heartbeat_tui.benchmark.fleet_view import FleetBody
     from heartbeat_tui.benchmark.header import Front
-    from heartbeat_tui.benchmark.session import Snapshot
+    from heartbeat_tui.benchmark.session import FleetSnapshot, Snapshot
     from heartbeat_tui.benchmark.sweep_view import SweepBody
     from heartbeat_tui.widgets.form import Form
+    from heartbeat_tui.widgets.table import LinesList
 
 PATIENCE_S = 1.0  # before a run that is to stop may be ended without its result check: a key pressed twice must not
 
@@ -46,6 +48,7 @@ class RunPane(ChartPane):
         self.front: Front | None = None
         self.body: RunBody | None = None
         self.sweep_body: SweepBody | None = None
+        self.fleet_body: FleetBody | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -73,6 +76,15 @@ class RunPane(ChartPane):
                 await self.query_one("#pane").mount(self.sweep_body)
                 self.draw()
             return
+        if self.fleet_shown:
+            from heartbeat_tui.benchmark.fleet_view import FleetBody
+
+            if self.fleet_body is None:
+                self.fleet_body = FleetBody()
+                await self.query_one("#pane").mount(self.fleet_body)
+                self.draw()
+            self.fleet_body.take_keys()
+            return
         from heartbeat_tui.benchmark.body import RunBody
 
         if self.body is None:
@@ -89,23 +101,25 @@ class RunPane(ChartPane):
             return "starting"
         if self.snapshot is None:
             return "idle"
-        state = self.snapshot.report.state
-        if state == "ended" and self.snapshot.going:  # of several hosts, the one that is shown
-            return "stopping" if any(host.report.state == "stopping" for host in self.snapshot.hosts) else "beating"
-        return state
+        return self.snapshot.fleet.state if self.snapshot.fleet else self.snapshot.report.state
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, or that there is no run."""
-        before = self.state, self.clocks_shown, self.sweep_shown, self.hosts_shown
+        before = self.state, self.clocks_shown, self.sweep_shown, self.fleet_shown
         self.snapshot = snapshot
-        if (self.state, self.clocks_shown, self.sweep_shown, self.hosts_shown) != before:
+        if (self.state, self.clocks_shown, self.sweep_shown, self.fleet_shown) != before:
             self.refresh_state()
         else:
             self.draw()
 
     @property
-    def hosts_shown(self) -> bool:
-        return self.snapshot is not None and bool(self.snapshot.hosts)
+    def fleet(self) -> FleetSnapshot | None:
+        return self.snapshot.fleet if self.snapshot is not None and not self.waiting else None
+
+    @property
+    def fleet_shown(self) -> bool:
+        """Return whether all hosts are looked at together, none is opened."""
+        return self.fleet is not None and not self.fleet.opened
 
     @property
     def clocks_shown(self) -> bool:
@@ -119,7 +133,7 @@ class RunPane(ChartPane):
         """Lay out what belongs to the state of the run, then draw."""
         self.set_class(self.state == "idle", "-idle")
         self.set_class(self.clocks_shown, "-clocks")
-        self.set_class(self.hosts_shown, "-hosts")
+        self.set_class(self.fleet_shown, "-fleet")
         self.set_class(self.sweep_shown, "-sweep")
         self.refresh_bindings()
         if self.state != "idle":
@@ -136,13 +150,16 @@ class RunPane(ChartPane):
         self.show_labels(*labels)
         if self.front is not None:
             begins = f"connecting to {self.target} …" if self.target else "starting …"
-            self.front.show(self.config, report, begins if self.waiting else "", self.target)
+            self.front.show(self.config, report, begins if self.waiting else "", self.target, self.fleet if self.fleet_shown else None)
             self.draw_heart()
         if self.snapshot is None:
             return
         if self.snapshot.swept is not None:
             if self.sweep_body is not None and self.sweep_body.is_mounted:
                 self.sweep_body.show(self.snapshot.swept)
+        elif self.fleet_shown:
+            if self.fleet_body is not None and self.fleet_body.is_mounted:
+                self.fleet_body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
         elif self.body is not None and self.body.is_mounted:
             self.body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
 
@@ -171,14 +188,15 @@ class RunPane(ChartPane):
     # -- its keys
 
     def offered(self) -> dict[str, bool]:
-        charted = self.snapshot is not None and not self.sweep_shown
+        charted = self.snapshot is not None and not self.sweep_shown and (not self.fleet_shown or bool(self.snapshot.hosts))
         detailed = (charted or self.sweep_shown) and self.low and not self.clocks_shown
         return {**self.chart_offers(charted=charted, detailed=detailed), "copy": self.snapshot is not None}
 
     def draw_anew(self) -> None:
         """Draw the chart now; the footer, whose labels lay out the whole screen anew, follows."""
-        if self.body is not None and self.body.is_mounted and self.snapshot is not None:
-            self.body.show_chart(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
+        body = self.fleet_body if self.fleet_shown else self.body
+        if body is not None and body.is_mounted and self.snapshot is not None:
+            body.show_chart(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
         self.call_after_refresh(self.refresh_bindings)
 
     def action_details(self) -> None:
@@ -211,7 +229,8 @@ class HeartbeatPane(RunPane):
         key("w", "sweep", "Sweep", "measure batch after batch, or another parameter, up to the knee and beyond"),
         *chart_keys("heartbeat"),
         key("k", "calibrate", "Peak", "run this config, then measure the peaks of this machine, to which its figures are compared"),
-        key("h", "next_host", "Host", "show the next host, its line in front"),
+        key("escape,enter", "all_hosts", "Hosts", "show all hosts together again"),
+        key("h", "next_host", "Host", "open a host as a run; then the next one"),
         key("o", "here", "Here", "let runs stay on this machine again"),
         key("g", "tour", "Tour", "a guided tour of the handbook's first part, each step run for real"),
         COPY,
@@ -277,7 +296,8 @@ class HeartbeatPane(RunPane):
             "compare": free,
             "sweep": free,
             "calibrate": free and self.peak_measured_here and not self.clocks_shown and not self.sweep_shown,
-            "next_host": self.hosts_shown,
+            "next_host": self.fleet is not None,
+            "all_hosts": self.fleet is not None and not self.fleet_shown,
             "here": bool(self.target) and state in ("idle", "ended"),
             "tour": state in ("idle", "ended") and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
@@ -351,7 +371,19 @@ class HeartbeatPane(RunPane):
     # -- what the other keys do
 
     def action_next_host(self) -> None:
-        self.controller.show_host(1)
+        """Open the host after the one that is open, else the one at the cursor."""
+        if self.fleet_shown and self.fleet_body is not None:
+            self.controller.open_host(self.fleet_body.key)
+        elif self.fleet is not None:
+            self.controller.open_host(self.fleet.opened, 1)
+
+    def on_lines_list_chosen(self, event: LinesList.Chosen) -> None:
+        event.stop()
+        if self.fleet_body is not None:
+            self.controller.open_host(self.fleet_body.key)
+
+    def action_all_hosts(self) -> None:
+        self.controller.open_host(None)
 
     async def action_here(self) -> None:
         await self.controller.run_here()

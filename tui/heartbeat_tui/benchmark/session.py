@@ -17,12 +17,14 @@ from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
-    from heartbeat_core.benchmark.report import Report
+    from heartbeat_core.benchmark.report import Report, State
     from heartbeat_core.benchmark.run import HostLine, Source
     from heartbeat_core.benchmark.series import ChartData
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.experiments.sweep import Swept
+    from heartbeat_core.fleet.heat import HeatHistory
+    from heartbeat_core.fleet.slow_hosts import FleetFindings
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,20 @@ class Snapshot:
     clocks: MethodComparison | None = None
     swept: Swept | None = None
     more: bool = False  # the run is over, and another follows
-    hosts: tuple[HostLine, ...] = ()  # where several run together; the report is that of the one shown
-    spread: str = ""
-    going: bool = False  # one of them is not over yet
+    fleet: FleetSnapshot | None = None  # where several hosts run together
+    hosts: tuple[HostLine, ...] = ()  # of these, those whose samples are here
+
+
+@dataclass(frozen=True)
+class FleetSnapshot:
+    """Several hosts at one moment, judged, and how they did over time; ``opened`` is the id of the one that the report is of."""
+
+    config: BenchmarkConfig
+    findings: FleetFindings
+    heat: HeatHistory
+    state: State
+    opened: str | None
+    fresh: bool
 
 
 class BenchmarkSession:
@@ -168,6 +181,9 @@ class BenchmarkSession:
         self.seen = seen
         report = run.report()
         shown = run.shown()
+        fleet = fleet_of(run)
+        if fleet is not None and not fleet.fresh:
+            self.seen = None  # more is to be seen a moment later
         return Snapshot(
             report,
             shown.chart,
@@ -175,9 +191,8 @@ class BenchmarkSession:
             self.clocks(report),
             self.swept(),
             more=self.due,
+            fleet=fleet,
             hosts=run.hosts(),
-            spread=run.spread(),
-            going=run.ending is None,
         )
 
     def clocks(self, report: Report) -> MethodComparison | None:
@@ -209,10 +224,12 @@ class BenchmarkSession:
         self.last_ended = run
         return True
 
-    def show_host(self, step: int) -> None:
-        """Show another of several hosts."""
-        if self.run is not None and (hosts := self.run.hosts()):
-            self.run.choose(next((index for index, host in enumerate(hosts) if host.shown), 0) + step)
+    def open_host(self, id_: str | None, step: int = 0) -> None:
+        """Show one of several hosts, or one ``step`` further than it; None: all of them together again."""
+        from heartbeat_core.fleet.multi_host import FleetRun
+
+        if isinstance(self.run, FleetRun):
+            self.run.open_host(id_, step)
 
     def pause(self) -> None:
         if self.run is not None:
@@ -249,6 +266,12 @@ class BenchmarkSession:
                 self.run.close()
         finally:
             self.changing.release()
+
+
+def fleet_of(run: Source) -> FleetSnapshot | None:
+    from heartbeat_core.fleet.multi_host import FleetRun
+
+    return FleetSnapshot(run.config, run.findings(), run.heat, run.state, run.opened, run.fresh) if isinstance(run, FleetRun) else None
 
 
 def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]]:

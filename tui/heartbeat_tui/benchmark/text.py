@@ -16,7 +16,7 @@ from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
-    from heartbeat_tui.benchmark.session import Snapshot
+    from heartbeat_tui.benchmark.session import FleetSnapshot, Snapshot
 
 
 HOW = {
@@ -168,6 +168,33 @@ def figures(report: Report | None) -> Figures:
     )
 
 
+def fleet_figures(fleet: FleetSnapshot) -> Figures:
+    """Return the figures of all hosts together: the median of their medians, and their rates added up."""
+    found = fleet.findings
+    hosts, config = found.fleet.measured, fleet.config
+    rate = sum(1e9 / host.mean_ns for host in hosts if host.mean_ns)
+    counted = f"{len(found.hosts)} hosts"
+    lost = sum(one.host.lost for one in found.hosts)
+    slow, unsure = len(found.of("slow", "wrong")), len(found.of("unsure"))
+    if slow:
+        word, style = f"✗ {slow} slow", "failed"
+    elif unsure:
+        word, style = (f"? {unsure} not judged", "attention") if fleet.state == "ended" else ("… measuring", "quiet")
+    else:
+        word, style = "✓ none slow", "ok"
+    return Figures(
+        median=known(format_ns, found.fleet.median_ns),
+        median_name="of the hosts",
+        rate=f"{rate_number(rate)} it/s" if rate else NOTHING,
+        computed=format_rate(rate * config.workload.flops) if rate else NOTHING,
+        moved=format_bytes_rate(rate * config.workload.bytes) if rate else NOTHING,
+        badge=word,
+        badge_style=style,
+        checked=counted,
+        source=f"{lost} lost" if lost else "",
+    )
+
+
 def badge_of(report: Report) -> tuple[str, str]:
     """Return the badge of a run and its style; a run that is under way is not certified before its result is checked."""
     if report.ending is None and report.quality.kind == "unknown":
@@ -270,6 +297,10 @@ def precision_sentence(report: Report) -> str:
 
 def snapshot_text(snapshot: Snapshot) -> str:
     """Write what the pane shows as plain text, for the clipboard: a sweep as its table, a run as its figures."""
+    if snapshot.fleet is not None and not snapshot.fleet.opened:
+        from heartbeat_core.fleet.columns import fleet_lines
+
+        return "\n".join(fleet_lines(snapshot.fleet.findings)) + "\n"
     if snapshot.swept is None:
         return figures_text(snapshot.report)
     from heartbeat_core.experiments.sweep import sweep_markdown

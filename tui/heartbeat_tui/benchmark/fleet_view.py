@@ -1,0 +1,134 @@
+"""Everything several hosts show together: a table with the slow ones first and how each did over time, their chart, and the result."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+
+from heartbeat_core.columns import GAP, lay_out, wanted_widths
+from heartbeat_core.fleet.columns import COLUMNS
+from heartbeat_core.fleet.heat import HeatHistory
+from heartbeat_core.fleet.slow_hosts import FleetFindings, HostFinding
+from heartbeat_core.units import format_share
+from heartbeat_tui.benchmark.body import draw_hosts
+from heartbeat_tui.benchmark.session import Snapshot
+from heartbeat_tui.widgets.chart import Chart
+from heartbeat_tui.widgets.table import MARGIN, Table
+from heartbeat_tui.widgets.text import Lines, retitle, styled, styled_line
+
+LEAST_STRIP, MOST_STRIP = 14, 120  # cells of the history of a host
+HEAT = ((1, "▁", "ok"), (2, "▃", "attention"), (4, "▅", "attention"), (math.inf, "█", "failed"))  # up to so many times what matters
+NO_HEAT = ("·", "quiet")
+
+
+def heat_cell(ratio: float, max_slow: float) -> tuple[str, str]:
+    """Return the glyph and the style of one cell: the slower, the higher."""
+    if math.isnan(ratio):
+        return NO_HEAT
+    return next((glyph, style) for times, glyph, style in HEAT if ratio <= 1 + times * max_slow)
+
+
+def heat_legend(max_slow: float) -> str:
+    steps = " · ".join(f"{glyph} ≤ {format_share(times * max_slow)}" for times, glyph, _ in HEAT[:-1])
+    return f"slower than the median: {steps} · {HEAT[-1][1]} more"
+
+
+class FleetTable(Table[HostFinding]):
+    """A row a host; what the columns leave of the width is its history."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Open", tooltip="open this host as a run: its chart and its figures", id="heartbeat.open"),
+    ]
+    heat = HeatHistory()
+    max_slow = 0.0
+    strip_width = 0
+
+    def __init__(self) -> None:
+        super().__init__(COLUMNS, ("", False), id="fleet-table")
+
+    def show_findings(self, found: FleetFindings, heat: HeatHistory) -> None:
+        self.heat, self.max_slow = heat, found.max_slow
+        self.show(found.hosts, {}, self.order)
+        self.refresh()  # the history of every row has grown; only those that are visible are drawn
+
+    def choose_columns(self) -> bool:
+        width = self.size.width - MARGIN
+        if width <= 0:
+            return False
+        self.widths = wanted_widths(self.columns, self.rows, self.widths)
+        shown = [column for column in self.columns if column.screen]
+        before, self.shown = self.shown, lay_out(shown, self.widths, width - LEAST_STRIP - GAP)
+        self.strip_width = min(MOST_STRIP, width - sum(cells + GAP for _, cells in self.shown))
+        return before != self.shown
+
+    def draw_heading(self, width: int) -> Content:
+        seconds = self.heat.cell_s(self.strip_width)
+        return super().draw_heading(width) + styled(f"  OVER TIME, {seconds:g} s a cell"[: self.strip_width + GAP], "quiet")
+
+    def draw_row(self, index: int, width: int) -> Content:
+        cells = [heat_cell(ratio, self.max_slow) for ratio in self.heat.row(self.keys[index], self.strip_width)]
+        runs = [("".join(glyph for glyph, _ in run), style) for style, run in groupby(cells, key=lambda cell: cell[1])]
+        return super().draw_row(index, width) + styled_line([(" " * GAP, "plain"), *runs])
+
+
+class FleetBody(Container):
+    """The table, the chart of the hosts whose samples are here, and the result in a sentence."""
+
+    SCOPED_CSS = False  # it depends on the classes of the screen
+    DEFAULT_CSS = """
+    FleetBody { display: none; height: 1fr; }
+    .-fleet FleetBody { display: block; }
+    .-idle FleetBody, .-form FleetBody, .-sweep FleetBody { display: none; }
+    #fleet-panel { height: 1fr; padding: 0; }
+    #fleet-chart { display: none; height: 1fr; }
+    FleetBody.-charted #fleet-panel { height: auto; max-height: 50%; }
+    FleetBody.-charted #fleet-table { height: auto; max-height: 100%; }
+    FleetBody.-charted #fleet-chart { display: block; }
+    #fleet-result { height: auto; max-height: 3; padding: 0 1; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="panel", id="fleet-panel"):
+            yield FleetTable()
+        yield Chart(classes="panel", id="fleet-chart")
+        yield Lines(id="fleet-result")
+
+    @property
+    def key(self) -> str | None:
+        """Return the id of the host at the cursor."""
+        return self.query_one(FleetTable).key
+
+    def take_keys(self) -> None:
+        """Let the arrows move through the hosts."""
+        self.query_one(FleetTable).focus()
+
+    def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw a snapshot of several hosts."""
+        assert snapshot.fleet is not None
+        found = snapshot.fleet.findings
+        self.set_class(len(snapshot.hosts) > 1, "-charted")
+        panel = self.query_one("#fleet-panel")
+        retitle(panel, f"{len(found.hosts)} hosts")
+        panel.border_subtitle = heat_legend(found.max_slow)
+        self.query_one(FleetTable).show_findings(found, snapshot.fleet.heat)
+        going = snapshot.fleet.state != "ended"
+        style = "failed" if found.of("slow", "wrong") else "quiet" if going else "attention" if found.of("unsure") else "ok"
+        self.query_one("#fleet-result", Lines).set_lines([styled(found.sentence, style), *reasons(found, going=going)])
+        self.show_chart(snapshot, log=log, steady_only=steady_only)
+
+    def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw the chart alone: all that a key for its scale changes."""
+        if len(snapshot.hosts) > 1:
+            draw_hosts(self.query_one("#fleet-chart", Chart), snapshot, log=log, steady_only=steady_only)
+
+
+def reasons(found: FleetFindings, *, going: bool) -> list[Content]:
+    """Return why the first hosts are not judged or slow; while they run only what is slow, lost or wrong."""
+    named = [one for one in found.of("wrong", "slow", "unsure") if not going or one.verdict != "unsure" or one.host.lost]
+    return [styled(f"{one.host.name}: {one.reason}", "plain") for one in named[:2]]
