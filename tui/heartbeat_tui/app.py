@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import work
 from textual._styles_cache import StylesCache
@@ -279,6 +279,11 @@ class HeartbeatApp(App[None]):
 
     async def on_unmount(self) -> None:
         await asyncio.to_thread(self.close_controllers)
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a notification, unless the same one is on the screen."""
+        if all(shown.message != message for shown in self._notifications):
+            super().notify(message, **options)
 
     # -- keys and commands
 

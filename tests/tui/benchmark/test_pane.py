@@ -247,6 +247,13 @@ async def test_a_run_that_cannot_start_is_explained(theatre: Open) -> None:
         assert "Start" in stage.offered()
 
 
+async def test_a_key_that_does_nothing_now_says_why_once(theatre: Open) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(9)) as stage:
+        await stage.press("s", "s", "space", "e")
+        said = [notification.message for notification in stage.app._notifications]
+        assert said == ["There is no run: press space to start one.", "A run is on: press s to stop it."]
+
+
 async def test_an_unexpected_error_is_shown_and_does_not_end_the_app(theatre: Open) -> None:
     def stumble(run: FakeRun) -> None:
         raise ZeroDivisionError("[oh] no")

@@ -304,6 +304,17 @@ class HeartbeatPane(RunPane):
             "clear": state == "ended",
         }
 
+    def refusal(self, action: str) -> str:
+        if self.state == "idle":
+            return "There is no run: press space to start one."
+        if self.replaying:
+            return "This is a recorded run: it can only be looked at."
+        if action == "begin":
+            return "Press r to run it again."
+        if self.state != "ended" and action not in ("next_host", "details"):
+            return "A run is on: press s to stop it." if self.state == "beating" else f"The run is {self.state}: wait until it has ended."
+        return ""
+
     @property
     def peak_measured_here(self) -> bool:
         """Return whether the figures of the run are compared to a peak of this machine, known or not: a chip's is published."""

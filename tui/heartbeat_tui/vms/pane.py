@@ -16,10 +16,10 @@ from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
 from heartbeat_core.vms.power import describe_command
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.vocabulary import Action
+from heartbeat_core.vms.vocabulary import Action, state_of
 from heartbeat_tui.vms.create_form import Start, VmForm
 from heartbeat_tui.vms.model import InventoryView
-from heartbeat_tui.vms.rows import is_changeable, job_rows, rows_of
+from heartbeat_tui.vms.rows import busy_rows, is_changeable, job_rows, rows_of
 from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
@@ -204,6 +204,14 @@ class VmsPane(TablePane[VmRow]):
             "one_zone": self.row is not None and self.view.zone == EVERYWHERE,
             "all_zones": self.view.zone != EVERYWHERE,
         }
+
+    def refusal(self, action: str) -> str:
+        if self.row is None or action not in ("connect", "benchmark", "set_up", "stop", "start", "delete"):
+            return ""
+        if self.pointed_key in busy_rows(self.view):
+            return f"{self.row.id} is being changed from here: p shows how far it is."
+        state = state_of(self.row.resource)
+        return f"{self.row.id} is {state.name}. {state.meaning}"
 
     @property
     def count(self) -> int:

@@ -116,9 +116,19 @@ class Pane(Screen[None]):
         """Focus what had the focus before the form."""
 
     def on_key(self, event: Key) -> None:
-        """Keep letters and digits from the keys of the app while a form is open, whatever has the focus."""
-        if self.form is not None and event.is_printable and event.key != "space":
-            event.stop()
+        """Keep letters and digits from the keys of the app while a form is open; say why a key of this pane does nothing now."""
+        if self.form is not None:
+            if event.is_printable and event.key != "space":
+                event.stop()
+            return
+        found = self._bindings.key_to_bindings.get(event.key)
+        if found and event.key not in {"escape", "enter", *self.active_bindings}:
+            self.notify(self.refusal(found[0].action) or f"{found[0].description} is not possible now.", timeout=3, markup=False)
+
+    def refusal(self, action: str) -> str:
+        """Return why an action that is not offered is not possible now, empty where there is no more to say."""
+        del action
+        return ""
 
     async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
