@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import Context, fetch_apis
+from heartbeat_core.checks.context import Context
+from heartbeat_core.cloud import projects
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
@@ -89,7 +90,7 @@ def quota_project(context: Context) -> Finding:
 def emulated_quota_project(context: Context) -> Finding:
     """Make a call: a scenario may count calls against another project."""
     try:
-        fetch_apis(context)
+        context.fetch(projects.get_apis)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if diagnosis.id == "quota-project-foreign":
@@ -101,14 +102,10 @@ CHECKS = (
     Check("account.gcloud", "gcloud signed in", "Is gcloud signed in?", gcloud, needs=("host.gcloud",)),
     Check("account.adc", "Default credentials", "Do programs have credentials that work?", adc, link=ADC),
     Check(
-        "account.match", "Same account", "Do gcloud and programs act as the same account?", match, needs=("account.gcloud", "account.adc")
+        "account.match", "Same account", "Do gcloud and programs act as the same account?", match, needs=("account.gcloud", "account.adc"),
     ),
     Check(
-        "account.quota-project",
-        "Quota project",
-        "Do calls count against a project of yours?",
-        quota_project,
-        needs=("account.adc",),
+        "account.quota-project", "Quota project", "Do calls count against a project of yours?", quota_project, needs=("account.adc",),
         link=QUOTA_PROJECT,
     ),
-)
+)  # fmt: skip

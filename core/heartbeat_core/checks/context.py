@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from heartbeat_core.checks.result import Evidence
-from heartbeat_core.cloud import compute, projects, tpu
+from heartbeat_core.cloud import tpu
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoint
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
@@ -142,6 +142,11 @@ class Context:
             with self.lock:
                 self.noted += [evidence_of(call) for call in tuple(self.shared.calls.get(key, ()))]
 
+    def fetch(self, query: Callable[..., T], *more: object) -> T:
+        """Make a query about the project, with ``more`` arguments, once for all checks of this round; raise what it raises."""
+        project = self.project
+        return self.fetch_once(f"{query.__name__} {more}", lambda session: query(session, project, *more))
+
     def note(self, asked: str, answered: str) -> None:
         """Add evidence of this machine."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
@@ -178,42 +183,10 @@ TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update",
 PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
 
 
-def fetch_project(context: Context) -> projects.Project:
-    name = context.project
-    return context.fetch_once("project", lambda session: projects.get_project(session, name))
-
-
-def fetch_apis(context: Context) -> dict[str, projects.Api]:
-    name = context.project
-    return context.fetch_once("apis", lambda session: projects.get_apis(session, name))
-
-
-def fetch_permissions(context: Context) -> frozenset[str]:
-    name = context.project
-    return context.fetch_once("permissions", lambda session: projects.granted_permissions(session, name, PERMISSIONS))
-
-
-def fetch_policy(context: Context) -> projects.IamPolicy:
-    name = context.project
-    return context.fetch_once("policy", lambda session: projects.get_policy(session, name))
-
-
-def fetch_region(context: Context, region: str) -> compute.Region:
-    name = context.project
-    return context.fetch_once("region", lambda session: compute.get_region(session, name, region))
-
-
 def fetch_nodes(context: Context) -> tpu.Nodes:
     """Return every node and queued resource of the project, in all zones."""
-    name = context.project
-    nodes = context.fetch_once("nodes", lambda session: tpu.list_nodes(session, name))
-    queued = context.fetch_once("queued resources", lambda session: tpu.list_queued_resources(session, name))
+    nodes, queued = context.fetch(tpu.list_nodes), context.fetch(tpu.list_queued_resources)
     return tpu.Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
-
-
-def fetch_types(context: Context, zone: str) -> tuple[str, ...]:
-    name = context.project
-    return context.fetch_once(f"types in {zone}", lambda session: tpu.list_accelerator_types(session, name, zone))
 
 
 def detect_environment(

@@ -6,20 +6,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
-from heartbeat_core.checks.context import (
-    PROJECT_IAM_ADMIN,
-    SERVICE_ACCOUNT_ADMIN,
-    TPU_ADMIN,
-    Blocked,
-    Context,
-    fetch_apis,
-    fetch_permissions,
-    fetch_policy,
-    fetch_project,
-)
-from heartbeat_core.cloud import iam
+from heartbeat_core.checks.context import PERMISSIONS, PROJECT_IAM_ADMIN, SERVICE_ACCOUNT_ADMIN, TPU_ADMIN, Blocked, Context
+from heartbeat_core.cloud import iam, projects
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.projects import Condition, IamPolicy
 from heartbeat_core.diagnosis import remedies as do
@@ -110,9 +101,9 @@ def tested_account(context: Context) -> str:
     return f"this VM's service account {principal.name}" if principal.sort == "metadata server" else str(principal)
 
 
-def check_permissions(context: Context, wanted: Iterable[str], role: str, title: str, missing_why: str = "") -> Finding:
+def check_permissions(context: Context, role: str, title: str, wanted: Iterable[str], missing_why: str = "") -> Finding:
     """Test the permissions of a role, whichever role grants them; with ``missing_why`` a TPU VM can be made without them."""
-    granted = fetch_permissions(context)
+    granted = context.fetch(projects.granted_permissions, PERMISSIONS)
     missing = [permission for permission in wanted if permission not in granted]
     if not missing:
         return passed(f"{tested_account(context)} has all permissions of {title}", "Inherited, group and custom grants count.")
@@ -122,26 +113,12 @@ def check_permissions(context: Context, wanted: Iterable[str], role: str, title:
     return finding(summary, f"{why} {missing_why}".strip(), do.grant_role({**context.words, "role": role}))
 
 
-def service_account_admin(context: Context) -> Finding:
-    why = "A TPU VM needs it only where a service account has to be created first."
-    return check_permissions(context, SERVICE_ACCOUNT_ADMIN, "roles/iam.serviceAccountAdmin", "Service Account Admin", why)
-
-
-def project_iam_admin(context: Context) -> Finding:
-    why = "A TPU VM needs it only where a role has to be granted first."
-    return check_permissions(context, PROJECT_IAM_ADMIN, "roles/resourcemanager.projectIamAdmin", "Project IAM Admin", why)
-
-
-def tpu_admin(context: Context) -> Finding:
-    return check_permissions(context, TPU_ADMIN, "roles/tpu.admin", "TPU Admin")
-
-
 def service_agent(context: Context) -> Finding:
     """Look for either agent with its role. No read-only call can prove that there is none."""
-    project = fetch_project(context)
+    project = context.fetch(projects.get_project)
     if not project.number:
         return unknown("could not tell: Google does not return the project's number", "The names of the agents contain it.")
-    policy = fetch_policy(context)
+    policy = context.fetch(projects.get_policy)
     agents = iam.service_agents(project.number)
     for email, role in agents:
         if any(binding.condition is None for binding in policy.holds(f"serviceAccount:{email}", role)):
@@ -160,7 +137,7 @@ def vm_account(context: Context) -> str:
     """Return the address of the account that the TPU VM will run as: the chosen one, else Compute Engine's default."""
     if chosen := context.target.service_account.value:
         return chosen
-    number = fetch_project(context).number
+    number = context.fetch(projects.get_project).number
     if not number:
         raise Blocked("project.exists", "Google does not return the project's number, which is part of the default account's name")
     return iam.default_account(number)
@@ -183,7 +160,7 @@ def tpu_service_account(context: Context) -> Finding:
             raise
         if chosen:
             return failed(f"{email} does not exist", f"It is set by {chosen.source}.", do.create_service_account(words), choose)
-        api = fetch_apis(context).get("compute.googleapis.com")
+        api = context.fetch(projects.get_apis).get("compute.googleapis.com")
         if api is not None and api.enabled is False:
             raise Blocked("api.compute", "the default service account appears with Compute Engine") from error
         why = "No service account is chosen, so the TPU VM would run as Compute Engine's default account, which was deleted."
@@ -202,7 +179,7 @@ def tpu_service_account_roles(context: Context) -> Finding:
     email = context.target.service_account.value
     if not email:
         return warned("no service account is chosen", f"The roles of Compute Engine's default account are not looked at. {HANDBOOK}")
-    policy, project = fetch_policy(context), fetch_project(context)
+    policy, project = context.fetch(projects.get_policy), context.fetch(projects.get_project)
     member = f"serviceAccount:{email}"
 
     def includes(role: str) -> frozenset[str] | None:
@@ -248,11 +225,21 @@ SEE_POLICY = "resourcemanager.projects.getIamPolicy"
 CHECKS = (
     Check(
         "iam.service-account-admin", "Service Account Admin", "May you create service accounts and set their users?",
-        service_account_admin, EXISTS, link=ROLES,
+        partial(
+            check_permissions, role="roles/iam.serviceAccountAdmin", title="Service Account Admin", wanted=SERVICE_ACCOUNT_ADMIN,
+            missing_why="A TPU VM needs it only where a service account has to be created first.",
+        ), EXISTS, link=ROLES,
     ),
-    Check("iam.project-iam-admin", "Project IAM Admin", "May you grant roles in the project?", project_iam_admin, EXISTS, link=ROLES),
     Check(
-        "iam.tpu-admin", "TPU Admin", "May you create, start, stop and delete TPU VMs?", tpu_admin, EXISTS, link=f"{ROLES}/tpu",
+        "iam.project-iam-admin", "Project IAM Admin", "May you grant roles in the project?",
+        partial(
+            check_permissions, role="roles/resourcemanager.projectIamAdmin", title="Project IAM Admin", wanted=PROJECT_IAM_ADMIN,
+            missing_why="A TPU VM needs it only where a role has to be granted first.",
+        ), EXISTS, link=ROLES,
+    ),
+    Check(
+        "iam.tpu-admin", "TPU Admin", "May you create, start, stop and delete TPU VMs?",
+        partial(check_permissions, role="roles/tpu.admin", title="TPU Admin", wanted=TPU_ADMIN), EXISTS, link=f"{ROLES}/tpu",
     ),
     Check(
         "iam.service-agent", "Cloud TPU service agent", "Is there a Cloud TPU service agent?", service_agent, EXISTS, SEE_POLICY,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import DENIED, Context, fetch_project
-from heartbeat_core.cloud import compute
+from heartbeat_core.checks.context import DENIED, Context
+from heartbeat_core.cloud import compute, projects
 from heartbeat_core.cloud.compute import FirewallRule
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.projects import OrganizationPolicy, get_organization_policy
+from heartbeat_core.cloud.projects import OrganizationPolicy
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Remedy
@@ -115,12 +115,12 @@ class Constraint:
 
 
 def policy(context: Context, constraint: Constraint) -> Finding:
-    if fetch_project(context).parent is None:
+    if context.fetch(projects.get_project).parent is None:
         return passed("the project is in no organization")
     describe = ("gcloud", "org-policies", "describe", constraint.name, "--effective", f"--project={context.project}")
     ask = Remedy("Ask an administrator of the organization (roles/orgpolicy.policyViewer), who can run this.", describe)
     try:
-        found = get_organization_policy(context.session, context.project, constraint.name)
+        found = projects.get_organization_policy(context.session, context.project, constraint.name)
     except CloudError as error:
         if diagnose_exception(error, "call", context.words).id in DENIED:
             return unknown("could not tell: you may not see the organization's policies", error.message, ask, link=POLICIES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
-from heartbeat_core.checks.context import Context, fetch_apis, fetch_project
+from heartbeat_core.checks.context import Context
+from heartbeat_core.cloud import projects
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.projects import get_billing
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Remedy
@@ -34,7 +34,7 @@ def exists(context: Context) -> Finding:
         why = "Neither --project nor PROJECT_ID nor gcloud's configuration names one."
         return failed("no project is chosen", why, do.list_projects(words), do.set_project(words), do.create_project(words))
     try:
-        project = fetch_project(context)
+        project = context.fetch(projects.get_project)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if diagnosis.id == "project-suspended":
@@ -58,7 +58,7 @@ def billing(context: Context) -> Finding:
     words = context.words
     link = (do.list_billing_accounts(words), do.link_billing(words), do.billing_page(words))
     try:
-        found = get_billing(context.session, context.project)
+        found = projects.get_billing(context.session, context.project)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if diagnosis.id != "api-disabled":
@@ -78,7 +78,7 @@ def api(context: Context, name: str) -> Finding:
     service = f"{name}.googleapis.com"
     words = {**context.words, "service": service}
     try:
-        found = fetch_apis(context).get(service)
+        found = context.fetch(projects.get_apis).get(service)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if name == "serviceusage" and diagnosis.id == "api-disabled":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import Context, fetch_nodes, fetch_region
+from heartbeat_core.checks.context import Context, fetch_nodes
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
+from heartbeat_core.cloud.compute import get_region
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
@@ -22,9 +24,8 @@ SMALLEST = {"chips": 1, "cores": 8}  # cores: v5p-8 is the smallest
 
 def alternative_quota(context: Context, kind: Accelerator) -> Remedy | None:
     """Return a fix that lists where Cloud Quotas has quota, None where there is none or it is unknown; usage is not read."""
-    name = context.project
     try:
-        found = context.fetch_once("TPU quotas", lambda session: quotas.list_quotas(session, name, quotas.TPU))
+        found = context.fetch(quotas.list_quotas, quotas.TPU)
     except CloudError:
         return None  # only a hint
     listed = {quota.id: quota for quota in found}
@@ -89,22 +90,15 @@ class Need:
     what: str
 
 
-def tpu_zone(context: Context) -> Finding:
-    return with_alternative(context, tpu(context, "zone", context.target.zone.value))
-
-
-def tpu_region(context: Context) -> Finding:
-    return with_alternative(context, tpu(context, "region", context.target.region))
-
-
-def with_alternative(context: Context, found: Finding) -> Finding:
-    """Add where else there is quota to a failure, before the page at the end of its fixes."""
+def tpu(context: Context, scope: Scope) -> Finding:
+    """Compare the quota of the zone or the region; to a failure add where else there is quota, before the page at the end of its fixes."""
+    found = compare(context, scope, context.target.zone.value if scope == "zone" else context.target.region)
     kind = context.target.accelerator
     hint = alternative_quota(context, kind) if kind is not None and found.status == "fail" else None
     return replace(found, remedies=(*found.remedies[:-1], hint, *found.remedies[-1:])) if hint else found
 
 
-def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
+def compare(context: Context, scope: Scope, place: str | None) -> Finding:
     """Compare the quota of the Cloud TPU API with one TPU VM of the target's type."""
     kind, model = context.target.accelerator, context.target.model
     if not place:
@@ -120,14 +114,16 @@ def tpu(context: Context, scope: Scope, place: str | None) -> Finding:
     need = Need(quotas.TPU, quota_id, scope, place, kind.size, what)
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:
-        return no_such_quota(context, need)
+        why = f"Cloud Quotas has no {quota_id} of {need.service}. Usage may still be allowed."
+        return unknown(f"could not tell: unknown quota {quota_id}", why, do.quota_page(context.words), link=LINK)
     limit = quota.limit(place)
     if limit.kind == "limited" and not limit.covers(need.amount):
         return too_little(context, need, quota, limit, 0, None)  # usage does not matter
     if limit.kind == "unlimited":
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
-        return unreadable(context, need, limit)
+        why = f"{quota_id} is {limit.kind} for {place}, which is not 0."
+        return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
     everything = fetch_nodes(context)
     unreachable = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
     use = held(replace(everything, unreachable=unreachable), kind, model, scope, place)
@@ -185,16 +181,6 @@ def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, 
     return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies, link=LINK)
 
 
-def no_such_quota(context: Context, need: Need) -> Finding:
-    why = f"Cloud Quotas has no {need.quota_id} of {need.service}. Usage may still be allowed."
-    return unknown(f"could not tell: unknown quota {need.quota_id}", why, do.quota_page(context.words), link=LINK)
-
-
-def unreadable(context: Context, need: Need, limit: Limit) -> Finding:
-    why = f"{need.quota_id} is {limit.kind} for {need.place}, which is not 0."
-    return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
-
-
 def hosts(kind: Accelerator) -> int:
     """Return the number of hosts of a slice; each has a disk and an address."""
     return 1 if kind.chips <= ONE_HOST.get(kind.family.name, CHIPS_PER_HOST) else -(-kind.chips // CHIPS_PER_HOST)
@@ -235,7 +221,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     if not place:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
-    row = fetch_region(context, place).quotas.get(names[1])
+    row = context.fetch(get_region, place).quotas.get(names[1])
     if row is None or row.limit is None or row.usage is None:
         return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words), link=LINK)
     if row.limit < 0:
@@ -257,35 +243,20 @@ def increase(context: Context, need: Need) -> Quota | None:
 EXISTS = ("project.exists",)
 READ, REGION = "cloudquotas.quotas.get", "compute.regions.get"
 CHECKS = (
-    Check(
-        "quota.tpu-zone", "TPU quota, zone", "Does the TPU quota of the zone cover one more such TPU VM?", tpu_zone, EXISTS, READ, link=LINK
+    *(
+        Check(
+            f"quota.tpu-{scope}", f"TPU quota, {scope}", f"Does the TPU quota of the {scope} cover one more such TPU VM?",
+            partial(tpu, scope=scope), EXISTS, READ, link=LINK,
+        )
+        for scope in quotas.PLACES
     ),
     Check(
-        "quota.tpu-region",
-        "TPU quota, region",
-        "Does the TPU quota of the region cover one more such TPU VM?",
-        tpu_region,
-        EXISTS,
-        READ,
+        "quota.addresses", "External addresses", "Does the region's quota of external addresses cover it?", addresses, EXISTS, REGION,
         link=LINK,
     ),
     Check(
-        "quota.addresses",
-        "External addresses",
-        "Does the region's quota of external addresses cover it?",
-        addresses,
-        EXISTS,
-        REGION,
-        link=LINK,
-    ),
-    Check(
-        "quota.hyperdisk",
-        "Hyperdisk quota",
-        "Does the region's quota of Hyperdisk Balanced cover its boot disk?",
-        hyperdisk,
-        EXISTS,
-        REGION,
-        link=LINK,
+        "quota.hyperdisk", "Hyperdisk quota", "Does the region's quota of Hyperdisk Balanced cover its boot disk?", hyperdisk, EXISTS,
+        REGION, link=LINK,
     ),
     Check("quota.cpus", "CPU quota", "Does the region's quota of CPUs cover its VM?", cpus, EXISTS, REGION, link=LINK),
-)
+)  # fmt: skip

@@ -43,13 +43,7 @@ class Evidence:
     took_ms: float
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "asked": self.asked,
-            "principal": self.principal,
-            "answered": self.answered,
-            "at": self.at,
-            "took_ms": round(self.took_ms, 1),
-        }
+        return {**vars(self), "took_ms": round(self.took_ms, 1)}
 
 
 @dataclass(frozen=True)
@@ -72,18 +66,13 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "id": self.id,
-            "group": self.group,
+            **vars(self),
             "title": self.title or self.id,
-            "question": self.question,
-            "status": self.status,
-            "summary": self.summary,
             "why": self.why or None,
             "evidence": [evidence.to_json() for evidence in self.evidence],
             "remedies": [remedy.to_json() for remedy in self.remedies],
             "blocked_by": list(self.blocked_by),
             "permission": self.permission or None,
-            "link": self.link,
             "took_ms": round(self.took_ms, 1),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
-from heartbeat_core.checks.context import Context, fetch_types
+from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import tpu
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, runtime_fits
 from heartbeat_core.cloud.errors import CloudError
@@ -31,7 +31,7 @@ def accelerator(context: Context) -> Finding:
     if not zone or not wanted:
         return unknown("could not tell: no zone or no accelerator type is chosen")
     try:
-        offered = fetch_types(context, zone)
+        offered = context.fetch(tpu.list_accelerator_types, zone)
     except CloudError as error:
         if error.kind == "refused" and error.status in (403, 404) and zone not in tpu.list_zones(context.session, context.project):
             return not_offered(context, f"{zone} has no TPUs", zone, wanted)
@@ -124,22 +124,12 @@ def pairing(context: Context) -> Finding:
 EXISTS = ("project.exists",)
 CHECKS = (
     Check(
-        "zone.accelerator",
-        "Accelerator offered",
-        "Does the zone offer the accelerator?",
-        accelerator,
-        EXISTS,
-        "tpu.acceleratortypes.list",
-        link=ZONES,
+        "zone.accelerator", "Accelerator offered", "Does the zone offer the accelerator?", accelerator, EXISTS,
+        "tpu.acceleratortypes.list", link=ZONES,
     ),
     Check(
-        "zone.runtime",
-        "Runtime offered",
-        "Does the zone offer the runtime version?",
-        runtime,
-        EXISTS,
-        "tpu.runtimeversions.list",
+        "zone.runtime", "Runtime offered", "Does the zone offer the runtime version?", runtime, EXISTS, "tpu.runtimeversions.list",
         link=RUNTIMES_SOURCE,
     ),
     Check("zone.pairing", "Runtime matches", "Does the runtime version match the accelerator?", pairing, link=RUNTIMES_SOURCE),
-)
+)  # fmt: skip

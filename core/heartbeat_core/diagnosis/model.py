@@ -43,15 +43,8 @@ class Remedy:
         return shlex.join(self.command) if self.command else None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "text": self.text,
-            "command": list(self.command) if self.command else None,
-            "page": self.page,
-            "changes": self.changes or None,
-            "costs": self.costs,
-            "interactive": self.interactive,
-            "missing": list(self.missing),
-        }
+        command = list(self.command) if self.command else None
+        return {**vars(self), "command": command, "changes": self.changes or None, "missing": list(self.missing)}
 
 
 MakeRemedy = Callable[[Words], Remedy]
@@ -93,12 +86,8 @@ class Diagnosis:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "id": self.id,
-            "title": self.title,
-            "cause": self.cause,
-            "evidence": self.evidence,
+            **vars(self),
             "remedies": [remedy.to_json() for remedy in self.remedies],
-            "link": self.link,
-            "alternatives": [{"id": other.id, "title": other.title} for other in self.alternatives],
+            "alternatives": [vars(other) for other in self.alternatives],
             "tell_apart": self.tell_apart or None,
         }

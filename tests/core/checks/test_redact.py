@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 import re
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from heartbeat_core.checks.redact import Redactor, texts
+from heartbeat_core.checks.redact import NO_NAMES, Redactor, texts
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 HEX = "0123456789ABCDEF"
@@ -66,6 +66,7 @@ SIDES = st.sampled_from(("", " ", "/", "-", "_", ".", "=", ":", '"', "'", "(", "
 @settings(deadline=None)
 @given(st.lists(st.tuples(SIDES, st.sampled_from(("user", "home", "project", "host")), SIDES), min_size=1, max_size=20), WORD, PROJECT)
 def test_a_text_full_of_secrets_keeps_none_and_its_other_words(pieces: list[tuple[str, str, str]], user: str, project: str) -> None:
+    assume(user not in NO_NAMES)
     known = {"user": [user], "home": [f"/data/people/{user}"], "project": [project], "host": [f"{user}-laptop"]}
     text = "|".join(f"{before}{known[kind][0]}{after}" for before, kind, after in pieces)
     made = Redactor(known).apply(f"{text}|{user}urations|x{project}")
