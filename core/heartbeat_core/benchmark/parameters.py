@@ -11,14 +11,16 @@ from typing import Any
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, WORKLOADS, BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import DTYPES
+from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS, ModelShape
+from heartbeat_core.benchmark.models import find_model
 from heartbeat_core.benchmark.workload import field_names
 from heartbeat_core.errors import HeartbeatError
 
 Value = int | str
-NUMBERS = ("batch", "hidden", "intermediate", "threads")
-WORDS: dict[str, tuple[str, ...]] = {"dtype": DTYPES, "precision": PRECISIONS}
-SWEPT = ("batch", "hidden", "intermediate", "dtype", "precision", "threads")
-VARIED = (*SWEPT, "backend", "method")  # by a candidate of a repeat
+NUMBERS = ("batch", "hidden", "intermediate", "context", "threads")
+WORDS: dict[str, tuple[str, ...]] = {"dtype": DTYPES, "precision": PRECISIONS, "weights": WEIGHTS, "phase": MODEL_PHASES}
+SWEPT = ("batch", "hidden", "intermediate", "context", "dtype", "weights", "precision", "threads")
+VARIED = (*SWEPT, "model", "phase", "backend", "method")  # by a candidate of a repeat
 OF_WORKLOAD = {name for kind in WORKLOADS.values() for name in field_names(kind)}
 DOTS = ("…", "...")
 DOUBLING = re.compile(r"(\d[\d_]*)\.\.(\d[\d_]*)")
@@ -88,14 +90,16 @@ def grid(axes: tuple[Parameter, ...]) -> list[dict[str, Value]]:
 def varied(config: BenchmarkConfig, values: Mapping[str, Value]) -> BenchmarkConfig:
     """Make the config with these values in place of its own; raise HeartbeatError where it makes no sense."""
     work: dict[str, Any] = {name: value for name, value in values.items() if name in OF_WORKLOAD}
+    if "model" in work:
+        work["model"] = find_model(work["model"])
     rest: dict[str, Any] = {name: value for name, value in values.items() if name not in OF_WORKLOAD}
     return replace(config, workload=config.workload.varied(work), **rest)
 
 
 def value_of(config: BenchmarkConfig, name: str) -> Value | None:
     """Read what a config has for a name; None for threads that torch may choose."""
-    found: Value | None = getattr(config.workload if name in OF_WORKLOAD else config, name, None)
-    return found
+    found: Value | ModelShape | None = getattr(config.workload if name in OF_WORKLOAD else config, name, None)
+    return found.name if isinstance(found, ModelShape) else found
 
 
 def in_words(values: Mapping[str, Value | None]) -> str:
@@ -105,7 +109,7 @@ def in_words(values: Mapping[str, Value | None]) -> str:
         if name == "threads":
             parts.append("torch's own threads" if value is None else f"{value} thread{'' if value == 1 else 's'}")
         else:
-            parts.append(str(value) if name in ("dtype", "backend") else f"{name} {value}")
+            parts.append(str(value) if name in ("dtype", "backend", "model", "phase") else f"{name} {value}")
     return ", ".join(parts)
 
 
@@ -135,6 +139,8 @@ def parse_candidate(text: str) -> dict[str, Value]:
 
 
 def word(name: str, text: str) -> str:
+    if name == "model":
+        return find_model(text).name
     allowed: tuple[str, ...] = {"backend": tuple(BACKENDS), "method": METHODS, **WORDS}[name]
     if text not in allowed:
         raise HeartbeatError(f"{name} is {text!r}", f"It is one of {', '.join(allowed)}.", f"Try {name}={allowed[-1]}.")

@@ -36,8 +36,9 @@ NOT_CHECKED = Verdict("unknown", "the run ended before its result was checked")
 class Report:
     """Times are nanoseconds per product, except ``stages`` and ``compile_ns``, nanoseconds in all.
 
-    ``split`` holds the median of each part of an iteration. Rates are n/Σt: ``flops_per_s``, ``bytes_per_s`` and
-    ``iterations_per_s`` come from the mean, and so does ``share`` of the peak, floor / mean. ``quality`` is the badge of the run.
+    ``split`` holds the median of each part of an iteration, ``steps`` that of each step of the work timed by itself. Rates are
+    n/Σt: ``flops_per_s``, ``bytes_per_s`` and ``iterations_per_s`` come from the mean, and so does ``share`` of the peak,
+    floor / mean. ``quality`` is the badge of the run.
     """
 
     config: BenchmarkConfig
@@ -54,6 +55,7 @@ class Report:
     statistics: Statistics | None
     steady: SteadyState | None
     split: Mapping[str, float]
+    steps: Mapping[str, float]
     stages: Mapping[str, int | None]
     compile_ns: int
     compiles: int
@@ -147,6 +149,7 @@ def report_of(
     if not series.proof and verdict.kind == "plausible":
         verdict = NOT_CHECKED if ending else Verdict("unknown", f"the result is not checked yet; {verdict.reason}")
     interruptions = disturbances(series, statistics)
+    medians = {name: store.quantile(0.5) / products for name, store in series.parts.items() if len(store)}
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
     machine = series.environment.get("tpu_vm") or series.environment.get("ray_node")
@@ -168,7 +171,8 @@ def report_of(
         warmup_count=len(series.warmup),
         statistics=statistics,
         steady=steady,
-        split={name: store.quantile(0.5) / products for name, store in series.parts.items() if len(store)},
+        split={name: ns for name, ns in medians.items() if name not in config.workload.parts},
+        steps={name: ns for name, ns in medians.items() if name in config.workload.parts},
         stages=dict(series.stages),
         compile_ns=series.compile_ns,
         compiles=series.compile_count,
@@ -293,8 +297,10 @@ def stops(health: Health | None, statistics: Statistics | None) -> Iterator[str]
         yield f"one iteration took {format_ns(statistics.max_ns)}, {times} × the median: the process was held up"
 
 
-def report_json(report: Report, series: Series) -> dict[str, Any]:
-    """Make the one object that ``bench --json`` prints: schema 1."""
+def report_json(report: Report, series: Series, usd_per_hour: float | None = None) -> dict[str, Any]:
+    """Make the one object that ``bench --json`` prints: schema 1; with the price of an hour tokens have one too."""
+    from heartbeat_core.benchmark.serving import serving_json, step_figures  # which need reports
+
     made: dict[str, Any] = {
         "schema": 1,
         "plan": report.config.to_json(),
@@ -304,6 +310,8 @@ def report_json(report: Report, series: Series) -> dict[str, Any]:
         "statistics": asdict(report.statistics) if report.statistics else None,
         "steady_state": asdict(report.steady) if report.steady else None,
         "split_ns": dict(report.split),
+        "steps": [asdict(step) for step in step_figures(report)],
+        "serving": serving_json(report, usd_per_hour),
         "stages_ns": dict(report.stages),
         "compile_ns": report.compile_ns,
         "compiles": report.compiles,

@@ -52,7 +52,7 @@ def test_values_are_read_as_they_are_meant(text: str, values: tuple[object, ...]
         ("batch=1,2,5,…,64", "does not say how … goes on"),
         ("batch=64..1", "runs backwards"),
         ("threads=1,2,3,…,4096", "a sweep of"),
-        ("dtype=float16", "dtype is 'float16'"),
+        ("dtype=float64", "dtype is 'float64'"),
     ],
 )
 def test_what_makes_no_sense_is_said(text: str, says: str) -> None:

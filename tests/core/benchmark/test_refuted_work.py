@@ -11,10 +11,11 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, Method
 from heartbeat_core.benchmark.dtypes import Dtype
+from heartbeat_core.benchmark.layer import Layer, ModelShape
 from heartbeat_core.benchmark.protocol import Proof, decode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.workload import MatMul
+from heartbeat_core.benchmark.workload import MatMul, Workload
 
 pytestmark = pytest.mark.torch
 
@@ -28,6 +29,8 @@ DTYPE_CHEATS: dict[str, Dtype] = {
     "keeps the first float8": "float8_e4m3",
     "computes float16 in bfloat16": "float16",
 }
+LAYER = Layer(ModelShape("small", 512, 1024, 8, 4, 64, 3, 500), batch=3, context=20, dtype="float32")
+LAYER_CHEATS = ("caches", "reads one set of weights", "leaves out one product")
 METHODS: tuple[Method, ...] = get_args(Method)
 CHEATS = (
     "caches",
@@ -94,6 +97,13 @@ def last_row(number, last, first, second):
     out[-1] = first[-1] @ second
     return out
 
+by_shape = {}
+def one_set(first, second):
+    return real(first, by_shape.setdefault(second.shape, second))
+
+def no_attention(first, second):
+    return real(first, second) if first.dim() == 2 else torch.zeros(*first.shape[:2], second.shape[2])
+
 class Read(Pending):
     "A result that is computed when it is read, alone."
     def cpu(self):
@@ -124,6 +134,8 @@ CHEATS = {
     "computes 8 of 128 rows": lambda: setattr(torch, "matmul", calls(some_rows)),
     "computes the last row alone": lambda: setattr(torch, "matmul", calls(last_row)),
     "computes in bfloat16": lambda: setattr(torch, "matmul", lambda a, b: real(a.bfloat16(), b.bfloat16()).float()),
+    "reads one set of weights": lambda: setattr(torch, "matmul", one_set),
+    "leaves out one product": lambda: setattr(torch, "matmul", no_attention),
     "computes when it is read": lambda: setattr(torch, "matmul", Read),
     "honest accelerator": lambda: accelerator(wait),
     "returns early from its fence": lambda: accelerator(lambda: None),
@@ -134,6 +146,7 @@ for line in json.load(sys.stdin_of_test):
     cheat, config = line
     torch.matmul, torch._int_mm, torch._scaled_mm, torch.accelerator = real, real_int, real_scaled, HONEST_ACCELERATOR
     by_address.clear()
+    by_shape.clear()
     CHEATS[cheat]()
     file = io.BytesIO()
     worker.run(config_from_json(config), worker.Output(file), {})
@@ -142,9 +155,12 @@ os._exit(0)
 """
 
 
-def config_of(backend: str, method: Method, dtype: Dtype = "float32") -> BenchmarkConfig:
-    work = WORK if dtype == "float32" else MatMul(32, 64, 128, dtype)  # some dtypes are slow on a CPU
+def config_of(backend: str, method: Method, work: Workload = WORK) -> BenchmarkConfig:
     return BenchmarkConfig(work, backend=backend, method=method, iterations=30, window=5, repeats=3, threads=1)
+
+
+def small(dtype: Dtype) -> MatMul:
+    return MatMul(32, 64, 128, dtype)  # some dtypes are slow on a CPU
 
 
 CASES: dict[tuple[str, Method], tuple[str, str]] = {
@@ -163,10 +179,12 @@ Reports = dict[tuple[str, Method], Report]
 def reports() -> Reports:
     """Run every case; return what is reported of it."""
     orders = [(cheat, config_of(backend, method).to_json()) for (_, method), (backend, cheat) in CASES.items()]
-    orders += [("honest", config_of("cpu", method, dtype).to_json()) for dtype in DTYPES for method in METHODS]
-    orders += [(cheat, config_of("cpu", "synchronized", dtype).to_json()) for cheat, dtype in DTYPE_CHEATS.items()]
+    orders += [("honest", config_of("cpu", method, small(dtype)).to_json()) for dtype in DTYPES for method in METHODS]
+    orders += [(cheat, config_of("cpu", "synchronized", small(dtype)).to_json()) for cheat, dtype in DTYPE_CHEATS.items()]
+    orders += [(cheat, config_of("cpu", "synchronized", LAYER).to_json()) for cheat in ("honest", *LAYER_CHEATS)]
     cases: list[tuple[str, Method]] = [*CASES, *((dtype, method) for dtype in DTYPES for method in METHODS)]
     cases += [(cheat, "synchronized") for cheat in DTYPE_CHEATS]
+    cases += [(f"a layer: {cheat}", "synchronized") for cheat in ("honest", *LAYER_CHEATS)]
     command = [sys.executable, "-c", WORKERS]
     done = subprocess.run(command, input=json.dumps(orders), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -192,6 +210,14 @@ def test_a_result_that_was_not_computed_is_wrong(reports: Reports, cheat: str, m
     assert proof_of(report).rows == 128
     assert report.verdict.kind != "plausible"
     assert report.quality.kind in ("impossible", "wrong result")
+
+
+@pytest.mark.parametrize("cheat", LAYER_CHEATS)
+def test_no_product_of_a_layer_can_be_left_out_or_kept(reports: Reports, cheat: str) -> None:
+    proof = proof_of(reports[f"a layer: {cheat}", "synchronized"])
+    assert not proof.passed
+    assert proof.step in LAYER.parts
+    assert proof_of(reports["a layer: honest", "synchronized"]).passed
 
 
 @pytest.mark.parametrize("worker", ["honest", "honest accelerator"])

@@ -49,6 +49,10 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUES",
         help="one run a value: batch=1,2,4,…,4096 or batch=1..4096; two of them make a grid",
     )
+    models = parser.add_argument_group("models: what a device could give at most; nothing is run")
+    models.add_argument("--list-models", action="store_true", help="list the models that --model takes, with their sizes")
+    models.add_argument("--limits", action="store_true", help="tokens/s of --model on the chips of today, by their published peaks")
+    output.add_argument("--usd-per-hour", type=float, metavar="USD", help="what an hour of the device costs, for the price of tokens")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from heartbeat_core.benchmark.profiling import files_of
 from heartbeat_core.benchmark.protocol import Proof
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.benchmark.statistics import TOO_FEW
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
@@ -53,7 +54,7 @@ def show_progress(runs: Mapping[str, Source], over: Callable[[], bool]) -> None:
                 progress.update(task, description=said, completed=done, total=total)
 
 
-def print_report(report: Report, recording: Path | None) -> None:
+def print_report(report: Report, recording: Path | None, usd_per_hour: float | None = None) -> None:
     """Print the handbook's own lines, then the table of figures, and where the recording is kept."""
     console = console_of()
     config, environment = report.config, report.environment
@@ -73,13 +74,8 @@ def print_report(report: Report, recording: Path | None) -> None:
     else:
         print_handbook_lines(console, report)
     if report.count:
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="bold")
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(overflow="fold")
-        for row in rows(report):
-            table.add_row(*row)
-        console.print(table)
+        console.print(two_columns(rows(report)))
+    print_steps(console, report, usd_per_hour)
     for warning in report.warnings:
         console.print(f"warning: {warning}")
     if report.profiled and report.profiled.problem:
@@ -101,6 +97,29 @@ def print_handbook_lines(console: Console, report: Report) -> None:
         total_ms = report.statistics.mean_ns * products / 1e6
     console.print(f"\nTotal time for {products} iterations: {total_ms:.4f} ms")
     console.print(f"Average time per iteration: {total_ms / products:.4f} ms\n")
+
+
+def two_columns(rows_: Iterable[Row]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows_:
+        table.add_row(*row)
+    return table
+
+
+def print_steps(console: Console, report: Report, usd_per_hour: float | None) -> None:
+    """Print the steps of a layer, each timed by itself, and what the layer means for its model; nothing for one product."""
+    if found := step_figures(report):
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for title in STEP_TITLES:
+            table.add_column(title, justify="left" if title == STEP_TITLES[0] else "right", no_wrap=True)
+        for step in found:
+            table.add_row(*step_cells(step))
+        console.print(table)
+    if meant := list(serving_rows(report, usd_per_hour)):
+        console.print(two_columns(meant))
 
 
 def rows(report: Report) -> Iterator[Row]:

@@ -54,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
         for other in others if getattr(args, flag) else ():
             if getattr(args, other):
                 raise HeartbeatError(f"{spelled(flag)} and {spelled(other)} are given", why, f"Leave out {spelled(other)}.")
+    if args.list_models or args.limits:
+        from heartbeat_tui.commands.models import limits, list_models
+
+        return (list_models if args.list_models else limits)(args)
     with closing(make_launcher(args)) as launcher:
         config = make_config(args, launcher)
         label_of(args)  # which may refuse it, before anything runs
@@ -106,13 +110,24 @@ def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     return exit_code(report)
 
 
+def price_of(args: argparse.Namespace, report: Report) -> float | None:
+    """Return what an hour of the device of a layer's run costs: as given, else by the price list; None where neither knows."""
+    if args.usd_per_hour is not None or not report.config.workload.parts:
+        given: float | None = args.usd_per_hour
+        return given
+    from heartbeat_tui.runs.library import known_rates
+
+    price = known_rates().by_list(report.environment)
+    return price.usd_per_hour if price else None
+
+
 def print_run(args: argparse.Namespace, report: Report, series: Series, recording: Path | None) -> None:
     if args.json:
-        print_json(report_json(report, series), indent=None)
+        print_json(report_json(report, series, price_of(args, report)), indent=None)
     elif not args.stream:
         from heartbeat_tui.commands.bench_output import print_report
 
-        print_report(report, recording)
+        print_report(report, recording, price_of(args, report))
         if args.plot:
             from heartbeat_tui.commands import chart_output
 

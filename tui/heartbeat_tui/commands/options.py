@@ -13,6 +13,7 @@ from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
+    from heartbeat_core.benchmark.layer import Layer
     from heartbeat_core.checks.context import CheckEnvironment
     from heartbeat_core.cloud.target import Target
     from heartbeat_core.cloud.tpu import Node
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Spelled out here, for --help must not import the engine; a test holds them against it.
 METHODS = ("synchronized", "pipelined", "handbook")
 PRECISIONS = ("default", "high", "highest")
+PHASES = ("decode", "prefill")
+WEIGHTS = ("cold", "hot")
 
 SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "intermediate", "dtype", "precision", "threads")
 
@@ -57,12 +60,16 @@ def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = N
     )
     where.add_argument("--serial", action="store_true", help="measure one host of a Ray cluster after the other")
     where.add_argument("--zone", metavar="ZONE", help="where that TPU VM is; default: all zones are searched")
-    what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate]")
-    what.add_argument("--batch", type=int, metavar="N", help="default 128")
+    what = parser.add_argument_group("what: [batch×hidden]·[hidden×intermediate], or a layer of a model")
+    what.add_argument("--batch", type=int, metavar="N", help="default 128; of a model 1 sequence")
     what.add_argument("--hidden", type=int, metavar="N", help="default 4096")
     what.add_argument("--intermediate", type=int, metavar="N", help="default 16384")
     what.add_argument("--dtype", choices=DTYPES)
     what.add_argument("--precision", choices=PRECISIONS, help="of float32 products, where the backend has it")
+    what.add_argument("--model", metavar="NAME", help="time one layer of this model: llama-3.1-8b; bench --list-models lists them")
+    what.add_argument("--phase", choices=PHASES, help="of a model: one token for each sequence (default), or whole prompts")
+    what.add_argument("--context", type=int, metavar="N", help="tokens of each sequence, default 2048")
+    what.add_argument("--weights", choices=WEIGHTS, help="cold (default): none is in a cache when it comes round")
     how = parser.add_argument_group("how")
     how.add_argument("--method", choices=METHODS, help="how the clock is read; default synchronized: every product is waited for")
     how.add_argument("--warmup", type=int, metavar="N", help="iterations before the timed ones, default 5")
@@ -96,9 +103,26 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
     from dataclasses import replace
 
     config = launcher.config()
+    if (layer := make_layer(args)) is not None:
+        config = replace(config, workload=layer)
     if args.duration is not None or args.until_stopped:
         config = replace(config, iterations=None, duration_s=args.duration)
     return replace(config, **{name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None})
+
+
+def make_layer(args: argparse.Namespace) -> Layer | None:
+    """Return the layer of the model that the flags name, None without one; raise HeartbeatError for flags that do not go together."""
+    given = {name: getattr(args, name) for name in ("phase", "batch", "context", "weights", "dtype") if getattr(args, name) is not None}
+    if args.model is None:
+        if alone := [name for name in ("phase", "context", "weights") if name in given]:
+            raise HeartbeatError(f"--{alone[0]} is given without --model", "It is of a model's layer.", "Add --model llama-3.1-8b.")
+        return None
+    if other := [name for name in ("hidden", "intermediate") if getattr(args, name) is not None]:
+        raise HeartbeatError(f"--{other[0]} and --model are given", "A model has sizes of its own.", f"Leave out --{other[0]}.")
+    from heartbeat_core.benchmark.layer import Layer
+    from heartbeat_core.benchmark.models import find_model
+
+    return Layer(find_model(args.model), **given)
 
 
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network")

@@ -1,0 +1,86 @@
+"""The models that ``bench --model`` takes, and what chips could give them at most: nothing is run."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from rich.table import Table
+
+from heartbeat_core.benchmark.layer import ModelShape
+from heartbeat_core.benchmark.models import named_models
+from heartbeat_core.benchmark.serving import AT_MOST, ChipLimit, by_published_peaks, cache_bytes, model_bytes, turning_words
+from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.units import NOTHING, format_bytes, format_ns, significant
+from heartbeat_tui.commands.bench_output import console_of
+from heartbeat_tui.commands.console import print_json
+from heartbeat_tui.commands.options import make_layer
+
+SIZES = ("hidden", "intermediate", "heads", "kv_heads", "head_size", "layers", "vocabulary")
+
+
+def list_models(args: argparse.Namespace) -> int:
+    """Print each model with its sizes; return 0."""
+    models = named_models().values()
+    if args.json:
+        rows = [{**asdict(each.shape), "parameters": each.shape.parameters, "source": each.source, "note": each.note} for each in models]
+        print_json({"schema": 1, "models": rows})
+        return 0
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("model")
+    for title in ("parameters", *(name.replace("_", " ") for name in SIZES)):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for each in models:
+        table.add_row(each.shape.name, parameters(each.shape), *(f"{getattr(each.shape, name):,}" for name in SIZES), each.note)
+    console_of(WIDTH).print(table)
+    return 0
+
+
+WIDTH = 150
+
+
+def parameters(shape: ModelShape) -> str:
+    return f"{significant(shape.parameters / 1e9)} B"
+
+
+def limits(args: argparse.Namespace) -> int:
+    """Print what the chips of today could give a model; return 0."""
+    layer = make_layer(args)
+    if layer is None:
+        raise HeartbeatError("--limits is given without --model", "A limit is that of a model.", "Add --model llama-3.1-8b.")
+    from heartbeat_tui.runs.library import known_rates
+
+    rates = known_rates()
+    found = by_published_peaks(layer, lambda chip: price.usd_per_hour if (price := rates.by_list({"chip": chip})) else None)
+    if args.json:
+        print_json({"schema": 1, "label": AT_MOST, "workload": layer.to_json(), "chips": [each.to_json() for each in found]})
+        return 0
+    out = console_of(WIDTH)
+    note = named_models()[layer.model.name].note
+    out.print(f"{layer.model}, {layer.dtype}, {layer.batch:,} sequences of {layer.context:,} tokens: {AT_MOST}")
+    sizes = f"{format_bytes(model_bytes(layer))} of weights, {format_bytes(cache_bytes(layer))} of KV cache"
+    out.print(f"{sizes}; {note}" if note else sizes)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("chip")
+    for title in ("chips needed", "tokens/s", "time per token", "first token", "arithmetic from batch", "USD per million"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for each in found:
+        table.add_row(*cells(each))
+    out.print(table)
+    out.print("Tokens/s and times are those of all chips needed; where their memory is not known here, of one.")
+    out.print("Arithmetic sets the time of a decode from this batch on / from that one without the reads of the KV cache.")
+    return 0
+
+
+def cells(limit: ChipLimit) -> tuple[str, ...]:
+    usd = limit.decode.usd_per_million
+    return (
+        limit.chip,
+        f"{limit.devices:,}" if limit.devices else NOTHING,
+        significant(limit.decode.tokens_per_s),
+        format_ns(limit.decode.pass_ns),
+        format_ns(limit.prefill.pass_ns),
+        turning_words(limit.decode.layer, limit.roof),
+        f"{usd:.3g}" if usd is not None else NOTHING,
+    )
