@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heartbeat_core.cloud.json_fields import flag, last, real, rows, segment, table, text, texts, whole
-from heartbeat_core.cloud.session import MOST_PAGES, CloudSession
+from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "compute"
 
@@ -144,14 +144,6 @@ def list_tpu_zones(session: CloudSession, project: str) -> tuple[str, ...]:
         "fields": "items/*/instances(machineType,zone),nextPageToken",
         "returnPartialSuccess": "true",
     }
-    zones: list[str] = []
-    token = ""
-    for _ in range(MOST_PAGES):
-        params = asked | ({"pageToken": token} if token else {})
-        page = session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/aggregated/instances", params)
-        found = (instance for scope in table(page, "items").values() for instance in rows(scope, "instances"))
-        zones += [last(text(each, "zone")) for each in found if last(text(each, "machineType")).startswith(TPU_MACHINES)]
-        token = text(page, "nextPageToken") or ""
-        if not token:
-            break
-    return tuple(zones)
+    pages = session.pages(SERVICE, f"/compute/v1/projects/{segment(project)}/aggregated/instances", "items", asked)
+    found = (each for page in pages for scope in table(page, "items").values() for each in rows(scope, "instances"))
+    return tuple(last(text(each, "zone")) for each in found if last(text(each, "machineType")).startswith(TPU_MACHINES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -176,19 +176,15 @@ class CloudSession:
 
     def list(self, service: str, path: str, key: str, params: Params | None = None) -> Listing:
         """Read every page of the list called ``key``; raise CloudError."""
-        items: tuple[Mapping[str, Any], ...] = ()
-        unreachable: tuple[str, ...] = ()
-        token: str | None = ""
-        for _ in range(MOST_PAGES):
-            answer = self.get(service, path, {**(params or {}), **({"pageToken": token} if token else {})})
-            items += rows(answer, key)
-            unreachable += texts(answer, "unreachable")
-            previous, token = token, text(answer, "nextPageToken")
-            if not token:
-                return Listing(items, tuple(dict.fromkeys(unreachable)))
-            if token == previous:
-                break
-        raise CloudError("garbled", f"the pages of {key} do not end", service=service)
+        answers = tuple(self.pages(service, path, key, params))
+        items = tuple(item for answer in answers for item in rows(answer, key))
+        return Listing(items, tuple(dict.fromkeys(place for answer in answers for place in texts(answer, "unreachable"))))
+
+    def pages(self, service: str, path: str, key: str, params: Params | None = None) -> Iterator[Mapping[str, Any]]:
+        """Read page after page; raise CloudError."""
+        return every_page(
+            lambda token: self.get(service, path, {**(params or {}), **({"pageToken": token} if token else {})}), service, key
+        )
 
     def call(
         self, method: str, service: str, path: str, params: Params | None = None, body: Mapping[str, Any] | None = None
@@ -261,3 +257,17 @@ class CloudSession:
 def may_repeat(error: CloudError) -> bool:
     """Return whether a failed read may be tried again."""
     return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)
+
+
+def every_page(read: Callable[[str], T], service: str, key: str, answer_of: Callable[[T], Any] = lambda page: page) -> Iterator[T]:
+    """Yield what ``read`` returns for each page of the list ``key``; raise CloudError where they do not end."""
+    token = ""
+    for _ in range(MOST_PAGES):
+        page = read(token)
+        yield page
+        previous, token = token, text(answer_of(page), "nextPageToken") or ""
+        if not token:
+            return
+        if token == previous:
+            break
+    raise CloudError("garbled", f"the pages of {key} do not end", service=service)

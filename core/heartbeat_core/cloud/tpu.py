@@ -18,7 +18,7 @@ from heartbeat_core.cloud.accelerators import PREEMPTIBLE, Accelerator, Provisio
 from heartbeat_core.cloud.cancellation import Timeout
 from heartbeat_core.cloud.errors import CloudError, redact, refusal
 from heartbeat_core.cloud.json_fields import flag, last, rows, segment, table, text, texts
-from heartbeat_core.cloud.session import MOST_PAGES, CloudSession, Exchange
+from heartbeat_core.cloud.session import CloudSession, Exchange, every_page
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -117,26 +117,17 @@ class QuotaUsage:
 
 def list_zones(session: CloudSession, project: str) -> tuple[str, ...]:
     """List the zones that have TPUs of any kind."""
-    found, _ = read_list(session, "list_locations", "locations", lambda item, _: item.location_id or last(item.name), name=place(project))
-    return tuple(sorted(filter(None, found)))
+    return tuple(sorted(read_names(session, "list_locations", "locations", "location_id", name=place(project))))
 
 
 def list_accelerator_types(session: CloudSession, project: str, zone: str) -> tuple[str, ...]:
     """List the accelerator types that a zone offers."""
-    parent = place(project, zone)
-    found, _ = read_list(
-        session, "list_accelerator_types", "accelerator_types", lambda item, _: item.type_ or last(item.name), parent=parent
-    )
-    return tuple(filter(None, found))
+    return read_names(session, "list_accelerator_types", "accelerator_types", "type_", parent=place(project, zone))
 
 
 def list_runtime_versions(session: CloudSession, project: str, zone: str) -> tuple[str, ...]:
     """List the runtime versions that a zone offers."""
-    parent = place(project, zone)
-    found, _ = read_list(
-        session, "list_runtime_versions", "runtime_versions", lambda item, _: item.version or last(item.name), parent=parent
-    )
-    return tuple(filter(None, found))
+    return read_names(session, "list_runtime_versions", "runtime_versions", "version", parent=place(project, zone))
 
 
 def list_nodes(session: CloudSession, project: str, zone: str = EVERYWHERE) -> Nodes:
@@ -287,10 +278,12 @@ def read_list(
     """
     found: list[T] = []
     unreachable: list[str] = []
-    token = ""
-    for _ in range(MOST_PAGES):
-        page, answer = call(session, method, **request, page_size=PAGE_SIZE, page_token=token)
-        key = name.partition("_")[0] + name.partition("_")[2].title()
+    key = name.partition("_")[0] + name.partition("_")[2].title()
+
+    def read_page(token: str) -> tuple[Any, dict[str, Any]]:
+        return call(session, method, **request, page_size=PAGE_SIZE, page_token=token)
+
+    for page, answer in every_page(read_page, SERVICE, name, lambda page: page[1]):
         items = rows(answer, key)
         messages = getattr(page, name) if page is not None else [parsed(key, item) for item in items]
         unreachable += texts(answer, "unreachable")
@@ -299,12 +292,13 @@ def read_list(
                 unreachable.append(zone_of(text(item, "name") or "") or "a place")
             else:
                 found.append(read(message, item))
-        previous, token = token, text(answer, "nextPageToken") or ""
-        if not token:
-            return tuple(found), tuple(dict.fromkeys(unreachable))
-        if token == previous:
-            break
-    raise CloudError("garbled", f"the pages of {name} do not end", service=SERVICE)
+    return tuple(found), tuple(dict.fromkeys(unreachable))
+
+
+def read_names(session: CloudSession, method: str, name: str, field_: str, /, **request: Any) -> tuple[str, ...]:
+    """Read what the items of a list are called, by ``field_`` or by the end of their names."""
+    found, _ = read_list(session, method, name, lambda item, _: getattr(item, field_) or last(item.name), **request)
+    return tuple(filter(None, found))
 
 
 def parsed(key: str, item: Mapping[str, Any]) -> Any:

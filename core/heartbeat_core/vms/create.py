@@ -44,7 +44,7 @@ from heartbeat_core.vms.operation import (
     resource_name,
 )
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.vocabulary import Resource, command_of
+from heartbeat_core.vms.vocabulary import Resource, command_of, gcloud_command
 
 # Diagnoses that may not hold a while later: no capacity now, or an API that failed or was asked too often.
 PASSING = frozenset({
@@ -263,15 +263,11 @@ class Creation:
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """Return the gcloud commands that describe what there may be, and delete it."""
-        request = self.request
-        where = (f"--project={request.project}", f"--zone={request.zone}")
-        if request.queued:
-            start = ("gcloud", "compute", "tpus", "queued-resources")
-            return (*start, "describe", request.name, *where), (*start, "delete", request.name, *where, "--force")
-        look = ("gcloud", "compute", "tpus", "tpu-vm", "describe", request.name, *where)
-        if isinstance(self.operation.resource, Node):
-            return look, command_of("delete", self.operation.resource, request.project)
-        return look, ("gcloud", "compute", "tpus", "tpu-vm", "delete", request.name, *where)
+        request, node = self.request, self.operation.resource
+        look, delete = (
+            gcloud_command(action, request.name, request.project, request.zone, queued=request.queued) for action in ("describe", "delete")
+        )
+        return look, command_of("delete", node, request.project) if isinstance(node, Node) else delete
 
 
 def resource_of(found: FoundResource) -> Resource:

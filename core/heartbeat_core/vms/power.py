@@ -133,7 +133,7 @@ class ResourceChange:
 def failed(error: BaseException, operation: VmOperation, resource: Resource, action: Change) -> VmError:
     """Return why a change failed, and how to see what became of it."""
     project, done = operation.spec.project, ACTIONS[action].done
-    commands = (describe_command(resource, project), command_of(action, resource, project))
+    commands = (command_of("describe", resource, project), command_of(action, resource, project))
     sent = operation.outcome != "nothing"
     seen = f" Last seen: {operation.state}." if operation.state else ""
     goes_on = f"The request was sent and may go on at Google.{seen} To see it, and to ask again:" if sent else "Nothing was changed."
@@ -153,9 +153,3 @@ def failed(error: BaseException, operation: VmOperation, resource: Resource, act
     return VmError(
         diagnosis.title, reason(diagnosis), goes_on, outcome="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
     )
-
-
-def describe_command(resource: Resource, project: str) -> tuple[str, ...]:
-    """Return the gcloud command that describes it."""
-    kind = "queued-resources" if isinstance(resource, QueuedResource) else "tpu-vm"
-    return ("gcloud", "compute", "tpus", kind, "describe", resource.id, f"--project={project}", f"--zone={resource.zone}")

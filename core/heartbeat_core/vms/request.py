@@ -35,6 +35,13 @@ WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "res
 RUN_TIME, LONGEST_RUN_S, DEFAULT_RUN_TIME = re.compile(r"([1-9]\d{0,6})([smhd])"), 7 * 86400, "4h"
 
 
+Problem = tuple[str, HeartbeatError]  # the field, and what is wrong with it
+
+
+def wrong(field_: str, title: str, why: str, remedy: str) -> Problem:
+    return field_, HeartbeatError(title, why, remedy)
+
+
 @dataclass(frozen=True)
 class ZoneOffers:
     """What a zone offers; empty if it was not asked, or did not say."""
@@ -113,38 +120,33 @@ class CreateRequest:
         found = (*self.wrong_names(), *self.wrong_kind(offers), *self.wrong_rest())
         return dict(reversed(found))  # the first of each field counts
 
-    def wrong_names(self) -> Iterator[tuple[str, HeartbeatError]]:
+    def wrong_names(self) -> Iterator[Problem]:
         if not self.project:
-            yield "project", HeartbeatError("no project is chosen", "A TPU VM belongs to a project.", "Give --project, or set PROJECT_ID.")
+            yield wrong("project", "no project is chosen", "A TPU VM belongs to a project.", "Give --project, or set PROJECT_ID.")
         if not NAME.fullmatch(self.name):
             why = "It begins with a small letter, goes on in small letters, digits and hyphens, and ends in none of these; 62 at most."
-            yield "name", HeartbeatError(f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")
+            yield wrong("name", f"{self.name!r} is no name for a TPU VM", why, "Give one such as llm-tpu-vm.")
         if not ZONE.fullmatch(self.zone):
-            yield (
-                "zone",
-                HeartbeatError(f"{self.zone!r} is no zone", "It is a region and an ending.", "Give one such as us-central1-b."),
-            )
+            yield wrong("zone", f"{self.zone!r} is no zone", "It is a region and an ending.", "Give one such as us-central1-b.")
 
-    def wrong_kind(self, offers: ZoneOffers) -> Iterator[tuple[str, HeartbeatError]]:
+    def wrong_kind(self, offers: ZoneOffers) -> Iterator[Problem]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
         if IN_COMPUTE_ENGINE.match(self.accelerator_type):
             yield "accelerator_type", self.made_elsewhere()
             return
         if not self.accelerator_type or (types and self.accelerator_type not in types):
             title = f"{self.zone} does not offer {self.accelerator_type}" if self.accelerator_type else "no accelerator type is chosen"
-            yield "accelerator_type", HeartbeatError(title, offer_of(self.zone, types), near(self.accelerator_type, types))
+            yield wrong("accelerator_type", title, offer_of(self.zone, types), near(self.accelerator_type, types))
         if not self.runtime_version or (versions and self.runtime_version not in versions):
             fitting = f"{kind.family.runtime} goes with {kind.type}." if kind else near(self.runtime_version, versions)
             title = f"{self.zone} has no runtime {self.runtime_version}" if self.runtime_version else "no runtime version is chosen"
-            yield "runtime_version", HeartbeatError(title, offer_of(self.zone, versions), fitting)
+            yield wrong("runtime_version", title, offer_of(self.zone, versions), fitting)
         if kind and runtime_fits(kind, self.runtime_version) is False:
-            yield (
+            yield wrong(
                 "runtime_version",
-                HeartbeatError(
-                    f"the runtime {self.runtime_version} has no driver for {kind.type}",
-                    f"The TPU VM would come up READY, and programs on it would find no TPU ({RUNTIMES_SOURCE}).",
-                    f"Take {kind.family.runtime}, which goes with {kind.type}.",
-                ),
+                f"the runtime {self.runtime_version} has no driver for {kind.type}",
+                f"The TPU VM would come up READY, and programs on it would find no TPU ({RUNTIMES_SOURCE}).",
+                f"Take {kind.family.runtime}, which goes with {kind.type}.",
             )
 
     def made_elsewhere(self) -> HeartbeatError:
@@ -158,43 +160,36 @@ class CreateRequest:
             f"{command} (for its image and network see {COMPUTE_ENGINE_SOURCE}).",
         )
 
-    def wrong_rest(self) -> Iterator[tuple[str, HeartbeatError]]:
+    def wrong_rest(self) -> Iterator[Problem]:
         if self.provisioning not in WORDS:
-            yield (
-                "provisioning",
-                HeartbeatError(
-                    f"{self.provisioning!r} is no provisioning model", f"It is one of {', '.join(WORDS)}.", "Choose one of them."
-                ),
-            )
+            known = ", ".join(WORDS)
+            yield wrong("provisioning", f"{self.provisioning!r} is no provisioning model", f"It is one of {known}.", "Choose one of them.")
         if self.provisioning == "flex-start":
             yield from self.wrong_flex_start()
         if self.service_account and not EMAIL.fullmatch(self.service_account):
-            why = "A service account is named by its e-mail address."
-            yield (
-                "service_account",
-                HeartbeatError(f"{self.service_account!r} is no service account", why, "Give NAME@PROJECT.iam.gserviceaccount.com."),
-            )
+            why, form = "A service account is named by its e-mail address.", "Give NAME@PROJECT.iam.gserviceaccount.com."
+            yield wrong("service_account", f"{self.service_account!r} is no service account", why, form)
         for name, value in (("network", self.network), ("subnetwork", self.subnetwork)):
             if value and not NETWORK.fullmatch(value):
                 why = "It is a name, or a path such as projects/p/global/networks/n."
-                yield name, HeartbeatError(f"{value!r} is no {name}", why, f"{why} List them: gcloud compute networks list.")
+                yield wrong(name, f"{value!r} is no {name}", why, f"{why} List them: gcloud compute networks list.")
         for key, value in self.labels.items():
             if not (LABEL_KEY.fullmatch(key) and LABEL_VALUE.fullmatch(value)):
                 why = "Key and value are small letters, digits, hyphens and underscores, 63 at most; a key begins with a letter."
-                yield "labels", HeartbeatError(f"{key}={value} is no label", why, f"Use {why[0].lower()}")
+                yield wrong("labels", f"{key}={value} is no label", why, f"Use {why[0].lower()}")
         if self.startup_script and (problem := unreadable(self.startup_script)):
             yield "startup_script", problem
 
-    def wrong_flex_start(self) -> Iterator[tuple[str, HeartbeatError]]:
+    def wrong_flex_start(self) -> Iterator[Problem]:
         if not self.queued:
-            yield "queued", HeartbeatError("Flex-start waits for capacity", "It is a queued resource.", "Set queued to yes.")
+            yield wrong("queued", "Flex-start waits for capacity", "It is a queued resource.", "Set queued to yes.")
         if shutil.which("gcloud") is None:
             why = "Only gcloud's alpha commands request it: google-cloud-tpu does not."
-            yield "provisioning", HeartbeatError("Flex-start needs gcloud", why, "Install it: https://cloud.google.com/sdk/docs/install")
+            yield wrong("provisioning", "Flex-start needs gcloud", why, "Install it: https://cloud.google.com/sdk/docs/install")
         time = RUN_TIME.fullmatch(self.max_run_time or DEFAULT_RUN_TIME)
         if time is None or int(time[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[time[2]] > LONGEST_RUN_S:
             why = "Flex-start runs at most 7 days."
-            yield "max_run_time", HeartbeatError(f"{self.max_run_time!r} is no run time", why, "Give one such as 90m, 4h or 2d.")
+            yield wrong("max_run_time", f"{self.max_run_time!r} is no run time", why, "Give one such as 90m, 4h or 2d.")
 
     def command(self) -> tuple[str, ...]:
         """Return the gcloud command that requests exactly this."""

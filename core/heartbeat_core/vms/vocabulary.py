@@ -136,13 +136,17 @@ ACTIONS: Mapping[str, ActionWords] = {
 }  # fmt: skip
 
 
-def command_of(action: Change, resource: Resource, project: str) -> tuple[str, ...]:
+def command_of(action: Change | Literal["describe"], resource: Resource, project: str) -> tuple[str, ...]:
     """Return the gcloud command that does the same; a node of a queued resource is deleted with that, as Google requires."""
-    where = (f"--project={project}", f"--zone={resource.zone}")
-    queue = queue_of(resource)
-    if action == "delete" and queue:
-        return ("gcloud", "compute", "tpus", "queued-resources", "delete", queue, *where, "--force")
-    return ("gcloud", "compute", "tpus", "tpu-vm", action, resource.id, *where)
+    queue = queue_of(resource) if action == "delete" or isinstance(resource, QueuedResource) else None
+    return gcloud_command(action, queue or resource.id, project, resource.zone, queued=queue is not None)
+
+
+def gcloud_command(action: str, name: str, project: str, zone: str, *, queued: bool) -> tuple[str, ...]:
+    """Return the gcloud command about one TPU VM or queued resource; a queued resource is deleted with its nodes."""
+    force = ("--force",) if queued and action == "delete" else ()
+    kind = "queued-resources" if queued else "tpu-vm"
+    return ("gcloud", "compute", "tpus", kind, action, name, f"--project={project}", f"--zone={zone}", *force)
 
 
 def queue_of(resource: Resource) -> str | None:

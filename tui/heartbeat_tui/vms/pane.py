@@ -13,10 +13,9 @@ from textual.containers import Vertical
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.columns import Order
 from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
-from heartbeat_core.vms.power import describe_command
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.vocabulary import Action, state_of
+from heartbeat_core.vms.vocabulary import Action, command_of, state_of
 from heartbeat_tui.vms.create_form import Start, VmForm
 from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.rows import busy_rows, is_changeable, job_rows, rows_of
@@ -236,7 +235,7 @@ class VmsPane(TablePane[VmRow]):
 
     def action_copy(self) -> None:
         if self.row is not None:
-            text = shlex.join(describe_command(self.row.resource, self.view.project))
+            text = shlex.join(command_of("describe", self.row.resource, self.view.project))
             self.app.copy_to_clipboard(text)
             self.notify(text, title="On the clipboard", markup=False)
 
