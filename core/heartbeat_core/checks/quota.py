@@ -146,7 +146,8 @@ def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: Qu
     """Return the finding for a limit that is high enough, with its usage."""
     if not limit.covers(need.amount, use.sure):
         return too_little(context, need, quota, limit, use.sure, use)
-    line = f"limit {limit}, {use.sure} used, {need.amount} {need.what} needed"
+    known = f"at least {use.sure}" if use.doubts else f"{use.sure} to {use.sure + use.maybe}" if use.maybe else f"{use.sure}"
+    line = f"limit {limit}, {known} used, {need.amount} {need.what} needed"
     if use.doubts:
         return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
     if not limit.covers(need.amount, use.sure + use.maybe):

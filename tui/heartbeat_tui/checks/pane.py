@@ -164,6 +164,15 @@ class ReadinessPane(ListPane):
             "seek": self.seeker is None and not opened,
         }
 
+    def refusal(self, action: str) -> str:
+        if self.checklist is None or self.checklist.busy:
+            return "The checks are running." if action in ("fix", "fix_all", "next") else ""
+        return {
+            "fix": "This check has no fix.",
+            "fix_all": "No check that fails can be fixed by a command.",
+            "copy": "This check has no command to copy.",
+        }.get(action, "")
+
     @property
     def at_list(self) -> bool:
         return self.list is None or self.focused is None or self.focused is self.list

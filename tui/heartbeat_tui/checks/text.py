@@ -149,7 +149,7 @@ def spaced(pieces: list[StyledText]) -> list[StyledText]:
 def check_line(row: CheckRow, width: int, names: int) -> Line:
     result = row.result
     glyph, kind = (GLYPHS[result.status], STATUS_STYLES[result.status]) if result and not row.asking else (PENDING, "quiet")
-    summary = result.summary.removeprefix("could not tell: ") if result else "checking …" if row.asking else "not checked yet"
+    summary = summary_of(result).removeprefix("could not tell: ") if result else "checking …" if row.asking else "not checked yet"
     head: list[StyledText] = [
         (" ➤ " if row.next else "   ", "accent"),
         (f"{glyph} ", kind),
@@ -279,20 +279,36 @@ def details(row: CheckRow | None, checklist: Checklist, width: int) -> list[Line
 def section_details(row: CheckRow, width: int) -> list[Line]:
     lines: list[Line] = []
     found = {result.id: result for result in row.results}
-    names = max(len(check.id) for check in row.checks)
+    names = max(len(check.title) for check in row.checks)
     for check in row.checks:
         result = found.get(check.id)
         glyph, kind = (GLYPHS[result.status], STATUS_STYLES[result.status]) if result else (PENDING, "quiet")
-        head: list[StyledText] = [(f"{glyph} ", kind), (f"{check.id:<{names}}  ", "quiet"), (result.summary if result else "…", "plain")]
+        head: list[StyledText] = [
+            (f"{glyph} ", kind),
+            (f"{check.title:<{names}}  ", "quiet"),
+            (summary_of(result) if result else "…", "plain"),
+        ]
         lines.append(justified(head, [], width))
     return lines
 
 
+def summary_of(result: Result) -> str:
+    """Return the summary, in which a check that waits for others names them as the list does."""
+    return f"waits for: {titles_of(result.blocked_by)}" if result.blocked_by else result.summary
+
+
+def titles_of(ids: Iterable[str]) -> str:
+    from heartbeat_core.checks.registry import checks_for
+
+    titles = {check.id: check.title for check in checks_for()}
+    return ", ".join(titles.get(name, name) for name in ids)
+
+
 def result_details(result: Result, check: Check, checklist: Checklist, width: int) -> list[Line]:
     status, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
-    lines = labelled(f"{GLYPHS[result.status]} {status}", result.summary, width, label_style=kind, style="strong")
+    lines = labelled(f"{GLYPHS[result.status]} {status}", summary_of(result), width, label_style=kind, style="strong")
     if result.blocked_by:
-        lines += labelled("", f"Fix {' and '.join(result.blocked_by)} first.", width)
+        lines += labelled("", f"Fix {titles_of(result.blocked_by)} first.", width)
     if result.why:
         lines += [(), *labelled("why", result.why, width)]
     for number, fix in enumerate(result.remedies):
