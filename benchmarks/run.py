@@ -20,6 +20,7 @@ FIGURES = (
     "readiness",
     "vms",
     "vms_pane",
+    "fleet_scale",
     "remote",
     "tour",
     "runs",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import NO_VALUE, ColumnSpec, StyledText, text_table
 from heartbeat_core.fleet.slow_hosts import FleetFindings, HostFinding, HostVerdict
-from heartbeat_core.units import format_count, format_ns, format_share, significant
+from heartbeat_core.units import format_count, format_ns, format_share
 
 NO_CELL: StyledText = (NO_VALUE, "quiet")
 VERDICTS: dict[HostVerdict, StyledText] = {
@@ -52,9 +52,7 @@ def interval_cell(found: HostFinding) -> StyledText:
 def ratio_cell(found: HostFinding) -> StyledText:
     if found.ratio is None:
         return NO_CELL
-    return f"{significant(found.ratio, 4 if found.ratio < 1.1 else 3)} ×", VERDICTS[found.verdict][
-        1
-    ] if found.verdict == "slow" else "plain"
+    return f"{found.ratio:.3f} ×", "failed" if found.verdict == "slow" else "plain"
 
 
 def verdict_cell(found: HostFinding) -> StyledText:

@@ -161,9 +161,9 @@ def judge_host(host: HostSummary, ratio: float | None, spread: float, limit: flo
     if ratio > 1 + max_slow and host.quality in BUSY:
         return HostFinding(host, "unsure", f"{times}, but {host.quality}: {', '.join(host.reasons)}", ratio, z)
     if ratio > 1 + max_slow and z > limit:
-        return HostFinding(host, "slow", f"{times}, z {z:.1f}", ratio, z)
+        return HostFinding(host, "slow", f"{times}: z {z:.1f}, and {limit:.1f} is the limit", ratio, z)
     if ratio > 1 + max_slow:
-        reason = f"{times}, but hosts of this fleet may lie so far apart: z {z:.1f} of {limit:.1f}"
+        reason = f"{times}, but healthy hosts may lie so far apart: z {z:.1f}, and {limit:.1f} is the limit"
         return HostFinding(host, "unsure", reason, ratio, z)
     if Z95 * own > max_slow or (host.quality in BUSY and ratio * (1 + Z95 * own) > 1 + max_slow):
         return HostFinding(host, "unsure", f"its median is known to {format_share(Z95 * own)} only", ratio, z)

@@ -52,7 +52,7 @@ async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(theatr
         await stage.press("space")
         rows = [line for line in stage.text().splitlines() if "slice:" in line and "×" in line and "is slow" not in line]
         assert [("slice:1" in line, "slow" in line) for line in rows[:2]] == [(True, True), (False, False)]
-        assert "1.56 ×" in rows[0]
+        assert "1.556 ×" in rows[0]
         assert "slice:1 (1.56 ×) is slow" in stage.words()
         assert {"Open", "Pause", "Stop"} <= stage.offered()
         await stage.press("enter")

@@ -34,7 +34,7 @@ def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
         (
             (f"95 % CI {shown.interval}" if shown.interval else "", "plain"),
             (f"IQR {shown.iqr}" if shown.iqr else "", "quiet"),
-            (f"last {shown.last}", "quiet"),
+            (f"last {shown.last}" if shown.last else "", "quiet"),
         ),
         (named("p95", shown.p95, 13), named("max", shown.max, 13), ("", "quiet")),
         (right(shown.rate, 14), right(shown.computed, 14), right(shown.moved, 14)),
@@ -48,7 +48,7 @@ def right(value: str, width: int) -> Cell:
 
 
 def named(name: str, value: str, width: int) -> Cell:
-    return name + value.rjust(width - len(name)), "quiet" if value == NOTHING else "plain"
+    return name + value.rjust(width - len(name)) if value else "", "quiet" if value == NOTHING else "plain"
 
 
 def block(shown: Figures, width: int) -> list[Content]:
@@ -74,11 +74,11 @@ def line(shown: Figures, width: int) -> Content:
     parts = [
         (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "accent"), 8),
         (figure(shown.rate, 13), 13),
-        (styled("  p95 ", "quiet") + figure(shown.p95, 7), 13),
+        *([(styled("  p95 ", "quiet") + figure(shown.p95, 7), 13)] if shown.p95 else []),
         (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
         *(rates[::-1] if shown.by_memory else rates),
-        (styled("  max ", "quiet") + figure(shown.max, 7), 13),
-        (styled("  last ", "quiet") + figure(shown.last, 7), 14),
+        *([(styled("  max ", "quiet") + figure(shown.max, 7), 13)] if shown.max else []),
+        *([(styled("  last ", "quiet") + figure(shown.last, 7), 14)] if shown.last else []),
     ]
     left = width - 16  # the badge and the space before it
     kept = []

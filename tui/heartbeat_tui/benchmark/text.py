@@ -185,6 +185,9 @@ def fleet_figures(fleet: FleetSnapshot) -> Figures:
     return Figures(
         median=known(format_ns, found.fleet.median_ns),
         median_name="of the hosts",
+        last="",
+        p95="",
+        max="",
         rate=f"{rate_number(rate)} it/s" if rate else NOTHING,
         computed=format_rate(rate * config.workload.flops) if rate else NOTHING,
         moved=format_bytes_rate(rate * config.workload.bytes) if rate else NOTHING,

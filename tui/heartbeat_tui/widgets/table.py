@@ -257,6 +257,10 @@ class Table(LinesList, Generic[R]):
         self.widths = {}
         self.choose_columns()
 
+    @property
+    def head_lines(self) -> int:
+        return 1
+
     def draw_heading(self, width: int) -> Content:
         del width
         return styled_line([(" " * MARGIN, "plain"), *((text, style) for text, style, _ in title_texts(self.shown, self.order))])
