@@ -40,7 +40,24 @@ def network(context: Context) -> Finding:
     if region not in found.regions:
         why = f"The network {name} has subnets in {', '.join(sorted(found.regions)) or 'no region'} only."
         return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name), link=NETWORKS)
-    return passed(f"{name}, with a subnet in {region}")
+    subnet = context.target.subnetwork.value
+    return passed(f"{name}, with a subnet in {region}") if not subnet else subnetwork(context, name, region, subnet)
+
+
+def subnetwork(context: Context, network: str, region: str, name: str) -> Finding:
+    """Find out whether the subnetwork that was chosen is one of the network, in the region."""
+    why = f"A TPU VM joins the subnetwork {name}, set by {context.target.subnetwork.source}, of the network {network}."
+    try:
+        of = compute.network_of_subnet(context.session, context.project, region, name)
+    except CloudError as error:
+        if error.status != 404:
+            raise
+        return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words), link=NETWORKS)
+    if of != network.rpartition("/")[2]:
+        return failed(
+            f"{name} is a subnetwork of the network {of}", f"{why} Give --network {of}.", do.list_subnets(context.words), link=NETWORKS
+        )
+    return passed(f"{network}, with the subnetwork {name} in {region}")
 
 
 def ssh(context: Context) -> Finding:
@@ -127,7 +144,10 @@ def policy(context: Context, constraint: Constraint) -> Finding:
         raise
     if found.restricts is None:
         return unknown(f"could not tell: {constraint.name} depends on a condition", "", ask, link=POLICIES)
-    return constraint.restricted(context, found) if found.restricts else passed(f"{constraint.name} does not restrict the project")
+    if found.restricts:
+        return constraint.restricted(context, found)
+    service = constraint.name.partition(".")[0]
+    return passed(f"{constraint.name} does not restrict the project", f"Managed constraints ({service}.managed.*) are not read.")
 
 
 def shielded(context: Context, found: OrganizationPolicy) -> Finding:

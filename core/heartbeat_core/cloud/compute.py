@@ -77,6 +77,13 @@ def get_network(session: CloudSession, project: str, network: str) -> Network:
     return Network(text(answer, "name") or name, frozenset(regions))
 
 
+def network_of_subnet(session: CloudSession, project: str, region: str, subnetwork: str) -> str:
+    """Return the name of the network of a subnetwork, given by its name or by a path such as projects/p/regions/r/subnetworks/s."""
+    where, name = network_path(project, subnetwork)
+    path = f"/compute/v1/projects/{segment(where)}/regions/{segment(region)}/subnetworks/{segment(name)}"
+    return last(text(session.get(SERVICE, path), "network"))
+
+
 def network_path(project: str, network: str) -> tuple[str, str]:
     """Return the project and the name of a network."""
     parts = network.split("/")

@@ -44,6 +44,7 @@ PARTS = (
     Part("tpu_name", "--tpu-name", ("TPU_NAME",), "", "llm-tpu-vm"),
     Part("service_account", "--service-account"),
     Part("network", "--network", default="default", setting=False),
+    Part("subnetwork", "--subnetwork", setting=False),
     Part("external_ip", "--internal-ips", default="yes", setting=False),
 )
 
@@ -60,6 +61,7 @@ class Target:
     tpu_name: SourcedValue = NOT_SET
     service_account: SourcedValue = NOT_SET
     network: SourcedValue = NOT_SET
+    subnetwork: SourcedValue = NOT_SET
     external_ip: SourcedValue = NOT_SET
 
     @property

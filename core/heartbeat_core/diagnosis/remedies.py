@@ -217,6 +217,11 @@ def create_subnet(words: Words, name: str) -> Remedy:
     )({**words, "network": name.rpartition("/")[2]})
 
 
+def list_subnets(words: Words) -> Remedy:
+    command = "gcloud compute networks subnets list --project={project} --regions={region}"
+    return fix("Choose a subnetwork of the region, and its network.", command)(words)
+
+
 def create_nat(words: Words, network: str) -> tuple[Remedy, ...]:
     words = {**words, "network": network.rpartition("/")[2]}
     router = "gcloud compute routers create heartbeat-router --project={project} --region={region} --network={network}"

@@ -62,6 +62,17 @@ def get_network(cloud: Cloud, call: EmulatedCall) -> Json:
     return {**about, "autoCreateSubnetworks": True, "subnetworks": subnets}
 
 
+def get_subnetwork(cloud: Cloud, call: EmulatedCall) -> Json:
+    """Return the subnetwork that each network has in every region, by its own name."""
+    project, name = cloud.project(call), call.args["subnetwork"]
+    if name not in project.networks:
+        raise not_found(call)
+    link = f"{SELF}projects/{project.id}"
+    region = f"{link}/regions/{call.args['region']}"
+    about = {"kind": "compute#subnetwork", "name": name, "selfLink": f"{region}/subnetworks/{name}", "region": region}
+    return {**about, "network": f"{link}/global/networks/{name}"}
+
+
 def create_network(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call)
     project.networks.append(str(call.body["name"]))
@@ -135,6 +146,7 @@ ROUTES = routes_of(
     ("GET", PROJECT, get_project, "compute.projects.get"),
     *collection(PROJECT + "/regions", "items", "compute.regions.{}", regions, not_found, 500, kind="compute#regionList"),
     ("GET", PROJECT + "/regions/{region}/routers", list_routers, "compute.routers.list"),
+    ("GET", PROJECT + "/regions/{region}/subnetworks/{subnetwork}", get_subnetwork, "compute.subnetworks.get"),
     ("POST", PROJECT + "/global/networks", create_network, "compute.networks.create"),
     ("GET", PROJECT + "/global/networks/{network}", get_network, "compute.networks.get"),
     *collection(PROJECT + "/global/firewalls", "items", "compute.firewalls.{}", firewalls, not_found, 500, kind="compute#firewallList"),

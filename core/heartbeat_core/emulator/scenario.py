@@ -302,7 +302,7 @@ COMPUTE_READ = {
     "compute.projects.get",
     *(
         f"compute.{kind}.{verb}"
-        for kind in ("firewalls", "instances", "networks", "regions", "routers", "zones")
+        for kind in ("firewalls", "instances", "networks", "regions", "routers", "subnetworks", "zones")
         for verb in ("get", "list")
     ),
 }

@@ -230,6 +230,7 @@ class EmulatedProject:
     queued: dict[str, Queued] = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     networks: list[str] = field(default_factory=list)
+    requests: dict[str, EmulatedOperation] = field(default_factory=dict)  # by the id of the request that began them
     firewalls: dict[str, FirewallStart] = field(default_factory=dict)
 
     def service(self, name: str) -> Service:

@@ -142,6 +142,8 @@ def check_network(cloud: Cloud, project: EmulatedProject, body: Json) -> None:
     network = str(config.get("network") or "default").rpartition("/")[2]
     if network not in project.networks:
         raise bad_request(f"The network projects/{project.id}/global/networks/{network} was not found.")
+    if (subnet := str(config.get("subnetwork") or network).rpartition("/")[2]) != network:  # each has one subnetwork, with its own name
+        raise bad_request(f"The subnetwork {subnet} is not in the network {network}.")
     constraints = cloud.scenario.constraints
     if "compute.requireShieldedVm" in constraints and not (body.get("shieldedInstanceConfig") or {}).get("enableSecureBoot"):
         raise ApiError(
@@ -311,6 +313,8 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
         raise bad_request("The emulator takes one node spec with a node id")
     slice_ = check_spec(cloud, project, zone, specs[0]["node"])
     name = f"projects/{project.id}/locations/{zone}/queuedResources/{call.query.get('queuedResourceId')}"
+    if begun := project.requests.get(call.query.get("requestId", "")):  # sent again: the answer is that of the first
+        return begun.to_json()
     if name in project.queued:
         raise ApiError(409, f"Resource '{name}' already exists")
     flexible = call.body.get("provisioningModel") == "FLEX_START"  # against the quotas of preemptible TPUs as well
@@ -323,7 +327,10 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
             cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
         return {"@type": PREFIX + "QueuedResource", **queued_json(queued)}
 
-    return start_operation(cloud, project, name, "create", cloud.scenario.timings.accept_s, accepted).to_json()
+    operation = start_operation(cloud, project, name, "create", cloud.scenario.timings.accept_s, accepted)
+    if request := call.query.get("requestId"):
+        project.requests[request] = operation
+    return operation.to_json()
 
 
 def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:

@@ -95,6 +95,7 @@ class CreateRequest:
             "tpu_name": self.name,
             "service_account": self.service_account,
             "network": self.network or "default",
+            "subnetwork": self.subnetwork,
             "external_ip": "yes" if self.external_ip else "no",
         }
 
@@ -324,12 +325,13 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
         runtime_version=runtime.value or "",
         provisioning=target.model if last is None or not by_default(target.provisioning) else last.provisioning,
         service_account=pick("service_account", last.service_account if last else ""),
+        subnetwork=pick("subnetwork", last.subnetwork if last else ""),
     )
     if last is None:
         return request
     return replace(
-        request, queued=last.queued, external_ip=last.external_ip, network=last.network, subnetwork=last.subnetwork,
-        labels=last.labels, startup_script=last.startup_script, max_run_time=last.max_run_time,
+        request, queued=last.queued, external_ip=last.external_ip, network=last.network, labels=last.labels,
+        startup_script=last.startup_script, max_run_time=last.max_run_time,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +254,15 @@ def test_a_service_account_that_is_missing_can_be_created(asked: Callable[..., C
     assert result is not None
     assert (result.status, result.summary) == ("fail", "nobody@demo-project.iam.gserviceaccount.com does not exist")
     assert result.remedies[0].command == ("gcloud", "iam", "service-accounts", "create", "nobody", "--project=demo-project")
+
+
+def test_a_subnetwork_must_be_there_and_of_the_network(asked: Callable[..., CheckReport], tmp_path: Path) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text('description = "t"\nextends = "ready"\nnetworks = ["default", "other"]\n', encoding="utf-8")
+    for name, status in (("default", "pass"), ("nowhere", "fail"), ("other", "fail"), ("projects/demo-project/x/default", "pass")):
+        result = asked(str(file), ("network.default",), subnetwork=name).get("network.default")
+        assert result is not None
+        assert result.status == status, result.summary
 
 
 def test_without_a_project_everything_waits_for_one(asked: Callable[..., CheckReport]) -> None:

@@ -232,6 +232,8 @@ def test_a_queued_resource_that_makes_no_sense_is_refused(ready: Any) -> None:
     assert ready.refused("GET", f"{QUEUED}/none")["code"] == 404
     ready.post(f"{QUEUED}?queuedResourceId=q", queued())
     assert ready.refused("POST", f"{QUEUED}?queuedResourceId=q", queued())["code"] == 409
+    first, again = (ready.post(f"{QUEUED}?queuedResourceId=r&requestId=1", queued()) for _ in range(2))
+    assert first["name"] == again["name"]
 
 
 def test_version_1_answers_what_gcloud_asks_it(ready: Any) -> None:

@@ -186,10 +186,30 @@ def test_a_wrong_pairing_is_refused_with_the_reason(ready: EmulatorThread) -> No
 )
 def test_each_failure_ends_in_its_own_diagnosis_and_next_steps(scenario: str, title: str, next_step: str) -> None:
     with start_emulator(scenario, speed=SPEED) as emulator:
-        done = vms("create", "--yes", *at(emulator))
+        done = vms("create", "--yes", "--skip-checks", *at(emulator))
     assert done.returncode == 1
     assert title in done.stderr
     assert next_step in done.stderr
+
+
+def test_a_check_that_fails_stops_a_creation_with_its_fix() -> None:
+    with start_emulator("quota-zone-zero", speed=SPEED) as emulator:
+        planned = vms("create", "--dry-run", "--json", *at(emulator))
+        assert planned.returncode == 0
+        assert [check["id"] for check in json.loads(planned.stdout)["checks"] if check["status"] == "fail"] == ["quota.tpu-zone"]
+        done = vms("create", "--yes", "--json", *at(emulator))
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["error"]["title"] == "1 readiness check fails: quota.tpu-zone"
+        assert "gcloud beta quotas preferences create" in done.stderr
+        assert states(emulator) == {}
+        elsewhere = vms("create", "--yes", "--keep-trying", "--zones", "us-central1-b,us-east5-b", *at(emulator))
+        assert elsewhere.stdout.split()[1:3] == ["us-east5-b", "READY"]
+
+
+def test_a_check_that_could_not_tell_stops_nothing() -> None:
+    with start_emulator("org-policy-hidden", speed=SPEED) as emulator:
+        done = vms("create", "--yes", *at(emulator))
+    assert (done.returncode, "checks      ? policy.external-ip" in done.stderr) == (0, True)
 
 
 def test_keep_trying_goes_round_the_zones_with_a_log() -> None:

@@ -125,7 +125,7 @@ def make_layer(args: argparse.Namespace) -> Layer | None:
     return Layer(find_model(args.model), **given)
 
 
-PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network")
+PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network", "subnetwork")
 
 
 def add_project_flag(parser: argparse._ActionsContainer, purpose: str) -> None:
@@ -153,6 +153,7 @@ def add_vm_flags(what: argparse._ArgumentGroup) -> None:
     model.add_argument("--flex-start", action="store_true", help="queued, cheaper, and deleted after 7 days at most; from the spot quota")
     what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
     what.add_argument("--network", metavar="NAME", help="default: default")
+    what.add_argument("--subnetwork", metavar="NAME", help="of the network, in the zone's region")
     what.add_argument("--internal-ips", action="store_true", help="without an external address")
 
 

@@ -11,6 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
+from heartbeat_core.checks.fix_plan import OPEN
+from heartbeat_core.checks.registry import check_create
+from heartbeat_core.checks.result import GLYPHS, CheckReport
+from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError, sanitize_line
@@ -24,6 +28,7 @@ from heartbeat_core.vms.request import WORDS, CreateRequest, ZoneOffers, fetch_o
 from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
+from heartbeat_tui.commands.check import details
 from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded, print_json
 from heartbeat_tui.commands.options import add_vm_flags, duration
 from heartbeat_tui.commands.vms_shared import (
@@ -44,16 +49,15 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     parser = verbs.add_parser(
         "create",
         help="create a TPU VM, or queue for one",
-        description="Show what it will be, the quota left for it, its cost and the gcloud command; ask; create it and watch it until it is "
-        "READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never two. Exit 0 READY, 1 refused "
-        "or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+        description="Check what it will use; show what it will be, the quota left for it, its cost and the gcloud command; ask; create "
+        "it and watch it until it is READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never "
+        "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
     what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
     add_vm_flags(what)
     what.add_argument("--max-run-duration", default="", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
     what.add_argument("--queued", action="store_true", help="as a queued resource, which waits for capacity")
-    what.add_argument("--subnetwork", metavar="NAME")
     what.add_argument("--labels", type=labels, metavar="KEY=VALUE,…")
     what.add_argument("--startup-script", metavar="FILE", help="run by the TPU VM whenever it starts")
     what.add_argument("--again", action="store_true", help="like the last request, except for what is given")
@@ -64,6 +68,7 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
         "--timeout", type=duration, metavar="TIME", help="stop watching after that time, default 30m; --keep-trying: send no more requests"
     )
     how.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as the request is accepted")
+    how.add_argument("--skip-checks", action="store_true", help="do not run the readiness checks of what it will use first")
     how.add_argument("--yes", action="store_true", help="do not ask")
     how.add_argument("--dry-run", action="store_true", help="show what would be requested, and stop")
     add_scope_flags(
@@ -92,10 +97,14 @@ def run(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         request = make_request(args, scope)
         zones = tuple(dict.fromkeys((request.zone, *args.zones))) if args.keep_trying else ()
-        show(scope, request, zones)
+        known = show(scope, request, zones, checks=not args.skip_checks)
+        failure = None if args.dry_run else refusal(known.checked, zones)
+        if args.json and (args.dry_run or failure):
+            print_json({**answer(scope, request, None, failure, Progress()), "checks": checks_json(known.checked)})
+        if failure:
+            print_vm_error(failure)
+            return failure.exit_code
         if args.dry_run:
-            if args.json:
-                print_json(answer(scope, request, None, None, Progress()))
             return 0
         if not agreed(args, request):
             print("Nothing was created.", file=sys.stderr)
@@ -121,9 +130,7 @@ def check_usage(args: argparse.Namespace) -> None:
 def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     """Return the request that the flags describe; raise HeartbeatError for its first problem."""
     request = first_request(scope.target, last_request() if args.again else None)
-    changes: dict[str, Any] = {
-        name: value for name in ("network", "subnetwork", "labels", "startup_script") if (value := getattr(args, name))
-    }
+    changes: dict[str, Any] = {name: value for name in ("network", "labels", "startup_script") if (value := getattr(args, name))}
     changes |= {"queued": True} if args.queued or request.provisioning == "flex-start" else {}
     changes |= {"max_run_time": args.max_run_duration} if args.max_run_duration else {}
     changes |= {"external_ip": False} if args.internal_ips else {}
@@ -135,9 +142,9 @@ def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     return request
 
 
-def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> None:
-    """Show on stderr what is known beforehand; raise HeartbeatError for what the zone does not offer."""
-    known = interruptible(scope.session, lambda: prepare(scope, request, zones))
+def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, checks: bool) -> Prepared:
+    """Show on stderr what is known beforehand, and return it; raise HeartbeatError for what the zone does not offer."""
+    known = interruptible(scope.session, lambda: prepare(scope, request, zones, checks=checks))
     wrong = request.problems(known.offers)
     if zones:  # another zone may have what this one lacks
         wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
@@ -145,6 +152,22 @@ def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> None
         raise found
     for line in plan_lines(request, zones, known, scope.label):
         print(line, file=sys.stderr)
+    return known
+
+
+def refusal(checked: CheckReport | None, zones: tuple[str, ...]) -> VmError | None:
+    """Return why nothing is created: checks fail. Of several zones another may have what the first one lacks."""
+    failing = [result for result in (checked.failed if checked else ()) if not (zones and result.group in ("quota", "zone"))]
+    if not failing:
+        return None
+    title = f"{len(failing)} readiness check{'s fail' if failing[1:] else ' fails'}: {', '.join(result.id for result in failing)}"
+    why = f"{failing[0].title}: {failing[0].summary}."
+    return VmError(title, why, "Fix that, as shown above, or go on with --skip-checks.", outcome="nothing")
+
+
+def checks_json(checked: CheckReport | None) -> list[dict[str, Any]] | None:
+    """Return the checks with something to fix or to find out; None where they were skipped."""
+    return [result.to_json() for result in checked.results if result.status in OPEN] if checked else None
 
 
 def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
@@ -207,6 +230,7 @@ def answer(
 
 
 T = TypeVar("T")
+CHECKS_LIMIT_S = 120.0  # each check has its own, much shorter limit
 
 
 @dataclass(frozen=True)
@@ -216,10 +240,11 @@ class Prepared:
     offers: ZoneOffers
     headrooms: Mapping[str, tuple[QuotaHeadroom, ...]]
     prices: Mapping[str, Estimate | str]  # or why there is none
+    checked: CheckReport | None  # of the first zone
     notes: tuple[str, ...]
 
 
-def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> Prepared:
+def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, checks: bool) -> Prepared:
     """Ask for everything in parallel; raise CloudError if that was cancelled, all other failures are notes."""
     notes: list[str] = []
     requests = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
@@ -228,15 +253,23 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> P
         inventory = fetch_inventory(scope.session, scope.project)
         return {zone: find_headroom(scope.session, each, inventory) for zone, each in requests.items()}
 
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
+    def check() -> CheckReport:
+        return scope.session.cancellation.run(lambda: check_create(scope.environment, request.parts, "the request"), CHECKS_LIMIT_S)
+
+    with ThreadPoolExecutor(max_workers=3, thread_name_prefix="prepare") as pool:
+        checking = pool.submit(check) if checks else None
         offered = pool.submit(fetch_offers, scope.session, scope.project, request.zone)
         priced = pool.submit(try_rates, scope.session)
         found = noted(headrooms, "the quota left", notes) or {}
         offers = noted(offered.result, f"what {request.zone} offers", notes) or ZoneOffers()
         rates, problem = priced.result()
+        try:
+            checked = checking.result() if checking else None
+        except Cancelled:
+            raise KeyboardInterrupt from None
     kind, model = request.accelerator_type, request.provisioning
     prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in requests}
-    return Prepared(offers, found, prices, tuple(notes))
+    return Prepared(offers, found, prices, checked, tuple(notes))
 
 
 def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
@@ -280,8 +313,21 @@ def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, 
         yield from line("cost", words if len(set(costs.values())) == 1 else f"{where}: {words}")
     for note in known.notes:
         yield from line("!", note)
+    yield from check_lines(known.checked)
     for zone in places:
         yield f"{'command':<{INDENT}}{sanitize_line(shlex.join(replace(request, zone=zone).command()))}"
+
+
+def check_lines(checked: CheckReport | None) -> Iterator[str]:
+    """Yield the readiness checks that fail, with their fixes, and those that could not tell."""
+    if checked is None:
+        yield from line("checks", "skipped")
+    elif checked.ready:
+        yield from line("checks", "all readiness checks of what it uses pass")
+    for result in checked.results if checked else ():
+        if result.status in ("fail", "unknown", "blocked"):
+            yield from line("checks", f"{GLYPHS[result.status]} {result.id}: {result.summary}")
+            yield from details(result) if result.status == "fail" else ()
 
 
 def cost(price: Estimate | str) -> str:

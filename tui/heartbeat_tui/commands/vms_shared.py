@@ -13,6 +13,7 @@ from functools import wraps
 from threading import Thread
 from typing import Any, TypeVar
 
+from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import Target
@@ -59,8 +60,12 @@ class VmScope:
 
     session: CloudSession
     project: str
-    target: Target
+    environment: CheckEnvironment
     label: str
+
+    @property
+    def target(self) -> Target:
+        return self.environment.target
 
     @property
     def chosen_zone(self) -> str | None:
@@ -83,7 +88,7 @@ def open_scope(args: argparse.Namespace) -> Iterator[VmScope]:
         project = chosen_project(environment.target)
         session = environment.open_session()
         try:
-            yield VmScope(session, project, environment.target, label)
+            yield VmScope(session, project, environment, label)
         finally:
             session.close()
 
