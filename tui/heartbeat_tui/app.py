@@ -234,7 +234,8 @@ class HeartbeatApp(App[None]):
     async def on_benchmark_on(self, event: BenchmarkOn) -> None:
         await self.benchmark.run_on(event)
 
-    async def on_create_vm(self) -> None:
+    async def action_create_vm(self) -> None:
+        """Go to the TPU VMs pane and open the form for a new one."""
         if self.inventory_monitor is not None:
             await self.switch_mode("vms")
             await self.vms.create_when_ready()

@@ -109,10 +109,6 @@ class BenchmarkOn(Message):
         self.node, self.project, self.worker = node, project, worker
 
 
-class CreateVm(Message):
-    """Go to the TPU VMs pane and open the form for a new one."""
-
-
 class TakeTour(Message):
     """Show the guide of the tour."""
 

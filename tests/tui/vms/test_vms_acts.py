@@ -10,7 +10,6 @@ from tests.waiting import until
 from textual.widgets import Input
 
 from heartbeat_core.checks.result import CheckReport, Result, Status
-from heartbeat_tui.controller import CreateVm
 from heartbeat_tui.vms.dialogs import JobScreen, check_lines
 from heartbeat_tui.vms.text import log_lines
 
@@ -361,7 +360,7 @@ async def test_the_checks_of_what_it_will_use_are_made_before_it_asks(vms: Open)
 
 async def test_a_ready_project_leads_to_the_form(vms: Open) -> None:
     async with vms("ready") as stage:
-        stage.app.post_message(CreateVm())
+        await stage.app.action_create_vm()
         await stage.until(lambda: stage.pane.form is not None, "the form for a new TPU VM")
         await stage.settle()
         assert "a new TPU VM in project demo-project" in stage.words()

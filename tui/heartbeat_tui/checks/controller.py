@@ -24,7 +24,6 @@ class ChecksView(Protocol):
     """The Readiness pane, as far as it is driven from outside."""
 
     def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None: ...
-    def offer(self, project: str, zone: str, offers: TargetOffers) -> None: ...
 
 
 class ChecksController(Controller):
@@ -72,15 +71,9 @@ class ChecksController(Controller):
 
         self.start_thread(check, "checks")
 
-    def find_offers(self, project: str, zone: str) -> None:
-        """Complete the form from what there is to choose from."""
-
-        def find() -> None:
-            offers = self.monitor.offers(project, zone)
-            if self.view is not None:
-                self.app.call_later(self.view.offer, project, zone, offers)
-
-        self.start_thread(find, "offers")
+    def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
+        """Let the form show what there is to choose from."""
+        self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")
 
     # -- fixes
 

@@ -17,7 +17,6 @@ from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_tui.checks.text import STATUS_STYLES, STATUS_WORDS, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
-from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
@@ -172,7 +171,6 @@ class FixDialog(CommandScreen):
         return manner.reason or "exactly as shown, with your own gcloud and your own account."
 
     async def draw_keys(self) -> None:
-        keys = self.query_one(".keys", Horizontal)
         wanted = []
         if self.state == "shown":
             if self.way != "copy":
@@ -181,8 +179,7 @@ class FixDialog(CommandScreen):
             if len(self.steps) > 1:
                 wanted.append(("tab", "Next fix", "another(1)"))
         wanted.append(("escape", "Cancel" if self.state == "running" else "Close", "close"))
-        await keys.remove_children()
-        await keys.mount(*(KeyButton(*each) for each in wanted))
+        await self.show_keys(*wanted)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave fields their keys, and offer only what can be done."""
@@ -227,8 +224,7 @@ class FixDialog(CommandScreen):
         await self.show_fix()
 
     def action_copy(self) -> None:
-        text = self.ready.shell or self.ready.page
-        if text:
+        if text := self.ready.shell or self.ready.page:
             self.app.copy_to_clipboard(text)
             self.say("Copied.", "quiet")
 

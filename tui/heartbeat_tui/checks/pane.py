@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_tui.checks.monitor import Checklist
-from heartbeat_tui.controller import CreateVm
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
@@ -20,10 +19,8 @@ from heartbeat_tui.widgets.text import Lines, SizedLines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
-    from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.controller import ChecksController
-    from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.checks.text import CheckRow, Fold
     from heartbeat_tui.widgets.form import Form
 
@@ -75,7 +72,6 @@ class ReadinessPane(ListPane):
         self.head: SizedLines | None = None
         self.list: ChecklistView | None = None
         self.details: CheckDetails | None = None
-        self.form: TargetForm | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then run the checks."""
@@ -229,9 +225,9 @@ class ReadinessPane(ListPane):
     def action_stop(self) -> None:
         self.controller.stop()
 
-    def action_next(self) -> None:
+    async def action_next(self) -> None:
         if self.checklist is not None and self.checklist.report.ready and not self.checklist.busy:
-            self.post_message(CreateVm())
+            await self.run_action("app.create_vm")
             return
         following = self.checklist.report.next if self.checklist else None
         if self.list is not None and following is not None:
@@ -242,7 +238,7 @@ class ReadinessPane(ListPane):
 
         target = self.checklist.report.target if self.checklist else None
         if target is not None:
-            await self.open_form(TargetForm(target))
+            await self.open_form(TargetForm(target, self.controller.find_offers))
 
     # -- news from the widgets
 
@@ -264,15 +260,6 @@ class ReadinessPane(ListPane):
         await self.close_form()
         if isinstance(event.form, TargetForm) and event.form.choices:
             self.controller.choose_target(event.form.choices)
-
-    def on_target_form_choices_requested(self, event: TargetForm.ChoicesRequested) -> None:
-        event.stop()
-        self.controller.find_offers(event.project, event.zone)
-
-    def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
-        """Complete the form from what there is."""
-        if self.form is not None:
-            self.form.offer(project, zone, offers)
 
 
 class CheckDetails(Vertical):

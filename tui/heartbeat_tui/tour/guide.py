@@ -27,13 +27,11 @@ def picture(tick: int) -> Content:
     front = tick % (ROWS + COLUMNS + WAVE)
     lines = []
     for row in range(ROWS):
-        cells = [styled("▪ " if 0 <= front - row - column < WAVE else "· ", cell_ink(front - row - column)) for column in range(COLUMNS)]
+        ages = [front - row - column for column in range(COLUMNS)]
+        inks = ["accent" if age == 0 else "plain" if 0 < age < WAVE else "quiet" for age in ages]
+        cells = [styled("▪ " if 0 <= age < WAVE else "· ", ink) for age, ink in zip(ages, inks, strict=True)]
         lines.append(Content.assemble(styled("row → ", "quiet"), *cells))
     return Content("\n").join([styled("      weights stay in the cells", "quiet"), *lines, styled("      sums leave below", "quiet")])
-
-
-def cell_ink(age: int) -> str:
-    return "accent" if age == 0 else "plain" if 0 < age < WAVE else "quiet"
 
 
 class Systolic(Widget):
@@ -119,9 +117,9 @@ class Guide(Vertical):
         self.query_one("#guide-lines", Lines).set_lines(guide_lines(tour, low=self.app.size.height < LOW))
         keys = self.query_one("#guide-keys", Horizontal)
         wanted = guide_keys(tour)
-        if [button.said for button in keys.query(GuideKey)] != wanted:
+        if [button.said for button in keys.query(KeyButton)] != wanted:
             await keys.remove_children()
-            await keys.mount(*(GuideKey(*each) for each in wanted))
+            await keys.mount(*(KeyButton(*each) for each in wanted))
         self.screen.refresh_bindings()
         scroll = self.query_one(VerticalScroll)
         turn = scroll.scroll_end if tour.phase == "after" else scroll.scroll_home  # the conclusions stand last
@@ -139,23 +137,6 @@ class Guide(Vertical):
         """Scroll what does not fit on a low screen."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
-
-
-class GuideKey(KeyButton):
-    """One of the guide's keys, which change with the step."""
-
-    def __init__(self, key: str, label: str, action: str) -> None:
-        super().__init__(key, label, action)
-        self.said = key, label, action
-
-
-def looked_at(look: str, *, low: bool) -> str:
-    """Return what to look at; on a low screen with the key that shows it."""
-    return look.replace("{key}", "d shows it") if low else look.replace(" ({key})", "")
-
 
 def guide_lines(tour: Tour, *, low: bool = False) -> list[Content]:
     """Return what the guide says in this phase of the step."""
@@ -165,7 +146,8 @@ def guide_lines(tour: Tour, *, low: bool = False) -> list[Content]:
         stands_in = " A recording from another machine can be replayed instead; it is labelled." if step.recording else ""
         return [*lines, Content(""), styled(f"{tour.lacks}{stands_in} {INSTALL_SAYS}", "attention")]
     if phase == "running":
-        return [*lines, Content(""), Content.assemble(styled("look at  ", "accent"), looked_at(step.look, low=low))]
+        look = step.look.replace("{key}", "d shows it") if low else step.look.replace(" ({key})", "")
+        return [*lines, Content(""), Content.assemble(styled("look at  ", "accent"), look)]
     if phase == "after":
         return [*lines, Content(""), *(styled(sentence, "strong") for sentence in tour.conclusions())]
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,8 +42,6 @@ class VmsView(Protocol):
     def show(self, view: InventoryView) -> None: ...
     async def show_create_form(self, start: Start) -> None: ...
     async def close_form(self) -> None: ...
-    def offer(self, zone: str, offers: TargetOffers) -> None: ...
-    def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None: ...
     def follow(self, job: int) -> None: ...
     def unmark(self) -> None: ...
 
@@ -134,13 +133,13 @@ class VmsController(Controller):
         last = last_request() if environment.endpoint is None else self.monitor.last_request
         await self.view.show_create_form(start_of(environment.target, last))
 
-    def find_offers(self, project: str, zone: str) -> None:
-        """Complete the form from what the zone offers."""
-        self.start_thread(lambda: self.app.call_later(self.view.offer, zone, self.monitor.offers(project, zone)), "offers")
+    def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
+        """Let the form show what the zone offers."""
+        self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")
 
-    def find_headroom(self, request: CreateRequest) -> None:
+    def find_headroom(self, request: CreateRequest, show: Callable[[CreateRequest, tuple[QuotaHeadroom, ...]], None]) -> None:
         """Let the form show how much quota is left for this."""
-        self.start_thread(lambda: self.app.call_later(self.view.show_room, request, self.monitor.room(request)), "offers")
+        self.start_thread(lambda: self.app.call_later(show, request, self.monitor.room(request)), "offers")
 
     def create(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
         """Check what it will use, ask once more, with the exact command; then begin, and show the progress."""

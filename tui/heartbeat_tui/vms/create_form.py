@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 
-from heartbeat_core.cloud.accelerators import FAMILIES, Provisioning, find_accelerator, runtime_for
+from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
 from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
@@ -19,10 +18,11 @@ from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
-from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings, some
+from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings, some
 from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
+    from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.model import InventoryView
 
 
@@ -43,7 +43,6 @@ FIELDS = (
     Field("labels", "labels", "team=llm,purpose=benchmark"),
     Field("startup_script", "start-up script", "a file; runs as root at every start"),
 )
-LISTED = {"zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
 TARGETED = {"tpu_name": "name", "zone": "zone", "accelerator_type": "accelerator_type", "runtime_version": "runtime_version",
             "provisioning": "provisioning", "service_account": "service_account"}  # fmt: skip
 UNCHOSEN = ("default", "goes with", "not set")  # sources of target values that are not a choice
@@ -166,25 +165,12 @@ def in_a_line(problem: HeartbeatError) -> str:
     return f"{problem.title}. {problem.remedy or problem.cause}".strip()
 
 
-def options(name: str, offered: TargetOffers | None) -> tuple[str, ...]:
-    """Return what a field may be completed to."""
-    listed: tuple[str, ...] = getattr(offered, LISTED[name]) if offered and name in LISTED else ()
-    if name == "runtime_version" and not listed:
-        return tuple(dict.fromkeys(family.runtime for family in FAMILIES))
-    return listed
-
-
-def matching(name: str, text: str, offered: TargetOffers | None) -> tuple[str, ...]:
-    found = tuple(option for option in options(name, offered) if option.casefold().startswith(text.strip().casefold()))
-    return found if text.strip() not in found else ()
-
-
 QUIET_S = 0.5  # without a key, before the quota is asked for
 Counted = tuple[str, str, str]  # zone, type, provisioning: what a quota is for
 
 
-class VmForm(Form):
-    """Fourteen fields; below them the cost, the quota headroom, and the gcloud command."""
+class VmForm(TpuForm):
+    """Fourteen fields; below them the cost, the quota headroom, and the gcloud command. ``controller`` asks Google meanwhile."""
 
     DEFAULT_CSS = """
     VmForm .field-name { width: 16; }
@@ -193,36 +179,19 @@ class VmForm(Form):
     """
     FIELDS = FIELDS
     BUTTONS = (("enter", "Create …", "accept"), ("→", "Complete", "complete"))
-    COMPLETES = True
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "create this one", "cancel")]
 
-    class ZoneChoicesRequested(Message):
-        """The form needs the choices in this zone."""
-
-        def __init__(self, project: str, zone: str) -> None:
-            super().__init__()
-            self.project, self.zone = project, zone
-
-    class HeadroomRequested(Message):
-        """The form needs the quota headroom of this request."""
-
-        def __init__(self, request: CreateRequest) -> None:
-            super().__init__()
-            self.request = request
-
-    def __init__(self, start: Start, view: InventoryView) -> None:
+    def __init__(self, start: Start, view: InventoryView, controller: VmsController) -> None:
         self.taken = frozenset(
             {(node.zone, node.id) for node in view.nodes.values()} | {(each.zone, each.id) for each in view.queued.values()}
         )
-        self.start, self.before = start, dict(start.texts)
-        name = free_name(self.before["name"], self.before["zone"], self.taken)
-        super().__init__({**self.before, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
-        self.offers: TargetOffers | None = None
+        self.start, self.controller = start, controller
+        name = free_name(start.texts["name"], start.texts["zone"], self.taken)
+        super().__init__({**start.texts, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
+        self.before["name"] = start.texts["name"]
         self.rates, self.unpriced = view.rates, view.unpriced
-        self.asked_zone = ""
         self.counted: Counted = ("", "", "")
         self.rooms: tuple[QuotaHeadroom, ...] | None = None
-        self.follows = self.texts["runtime_version"] == runtime_for(self.texts["accelerator_type"])
 
     def on_mount(self) -> None:
         self.want()
@@ -238,20 +207,16 @@ class VmForm(Form):
 
     def changed(self, name: str) -> None:
         """Let the runtime follow the type, and ask again if another zone is named."""
-        goes_with = runtime_for(self.texts["accelerator_type"])
-        if name == "runtime_version":
-            self.follows = self.texts[name] == goes_with
-        if name == "accelerator_type" and self.follows and goes_with:
-            self.put("runtime_version", goes_with)
+        super().changed(name)
         if name == "provisioning" and self.texts[name] == "flex-start":
             self.put("queued", YES)
         self.want()
 
     def want(self) -> None:
         request = self.request
-        if request.zone != self.asked_zone and ZONE.fullmatch(request.zone):
-            self.asked_zone, self.offers = request.zone, None
-            self.post_message(self.ZoneChoicesRequested(request.project, request.zone))
+        if request.zone != self.asked[1] and ZONE.fullmatch(request.zone):
+            self.asked, self.offers = (request.project, request.zone), None
+            self.controller.find_offers(*self.asked, self.offer)
         counted: Counted = (request.zone, request.accelerator_type, request.provisioning)
         if counted != self.counted:
             known = bool(ZONE.fullmatch(request.zone) and find_accelerator(request.accelerator_type))
@@ -261,16 +226,10 @@ class VmForm(Form):
 
     def want_room(self, counted: Counted) -> None:
         if counted == self.counted:
-            self.post_message(self.HeadroomRequested(self.request))
-
-    def offer(self, zone: str, offers: TargetOffers) -> None:
-        """Use what there is to choose from, unless another zone is named by now."""
-        if zone == self.asked_zone:
-            self.offers = offers
-            self.check()
+            self.controller.find_headroom(self.request, self.show_room)
 
     def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None:
-        if (request.zone, request.accelerator_type, request.provisioning) == self.counted:
+        if (request.zone, request.accelerator_type, request.provisioning) == self.counted and self.is_attached:
             self.rooms = rooms
             self.check()
 
@@ -286,15 +245,11 @@ class VmForm(Form):
         notes = notes_of(self.texts, self.start.project, self.offers, self.taken)
         for field in self.FIELDS:
             name, text = field.name, self.texts[field.name].strip()
-            found = matching(name, text, self.offers) if name in LISTED and text != self.before[name] else ()
-            if found:  # half a name is not a mistake yet
+            if found := self.options(name):  # half a name is not a mistake yet
                 notes[name] = Note(some(found), "unfinished" if name in notes and notes[name].wrong else "quiet")
             elif name not in notes and text and text == self.before[name] and name in self.start.sources:
                 notes[name] = Note(self.start.sources[name])
         return notes
-
-    def completions(self, name: str, text: str) -> Sequence[str]:
-        return matching(name, text, self.offers)
 
     def cost(self) -> str:
         """Return what it costs an hour and by which prices, or why that is not known."""

@@ -102,14 +102,11 @@ class JobScreen(Modal[None]):
             self.call_after_refresh(scroll.scroll_to_widget, self.query_one("#job-outcome"), top=True, animate=False)
 
     async def draw_keys(self) -> None:
-        keys = self.query_one(".keys", Horizontal)
-        await keys.remove_children()
         under_way = self.job.ended is None
-        buttons = [KeyButton("escape", "Back, it goes on" if under_way else "Back", "dismiss"), KeyButton("y", "Copy", "copy")]
-        buttons += [KeyButton("x", "Stop", "stop")] if under_way else []
-        buttons += [KeyButton("tab", "Next", "another(1)")] if len(self.view.jobs) > 1 else []
-        await keys.mount(*buttons)
-        self.refresh_bindings()
+        keys = [("escape", "Back, it goes on" if under_way else "Back", "dismiss"), ("y", "Copy", "copy")]
+        keys += [("x", "Stop", "stop")] if under_way else []
+        keys += [("tab", "Next", "another(1)")] if len(self.view.jobs) > 1 else []
+        await self.show_keys(*keys)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         del parameters
@@ -179,12 +176,8 @@ class SetUp(CommandScreen):
         await self.draw_keys()
 
     async def draw_keys(self) -> None:
-        keys = self.query_one(".keys", Horizontal)
-        await keys.remove_children()
-        buttons = [KeyButton("enter", "Set up", "run")] if self.state == "shown" else []
-        close = {"shown": "Back", "running": "End it", "ended": "Back"}[self.state]
-        await keys.mount(*buttons, KeyButton("y", "Copy", "copy"), KeyButton("escape", close, "close"))
-        self.refresh_bindings()
+        run = [("enter", "Set up", "run")] if self.state == "shown" else []
+        await self.show_keys(*run, ("y", "Copy", "copy"), ("escape", "End it" if self.state == "running" else "Back", "close"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         del parameters

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.columns import Order
 from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
-from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.vocabulary import Action, command_of, state_of
 from heartbeat_tui.vms.create_form import Start, VmForm
 from heartbeat_tui.vms.model import InventoryView
@@ -267,23 +264,7 @@ class VmsPane(TablePane[VmRow]):
     # -- the form
 
     async def show_create_form(self, start: Start) -> None:
-        await self.open_form(VmForm(start, self.view))
-
-    def offer(self, zone: str, offers: TargetOffers) -> None:
-        if self.form is not None:
-            self.form.offer(zone, offers)
-
-    def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None:
-        if self.form is not None:
-            self.form.show_room(request, rooms)
-
-    def on_vm_form_zone_choices_requested(self, event: VmForm.ZoneChoicesRequested) -> None:
-        event.stop()
-        self.controller.find_offers(event.project, event.zone)
-
-    def on_vm_form_headroom_requested(self, event: VmForm.HeadroomRequested) -> None:
-        event.stop()
-        self.controller.find_headroom(event.request)
+        await self.open_form(VmForm(start, self.view, self.controller))
 
     def on_form_accepted(self, event: Form.Accepted) -> None:
         event.stop()

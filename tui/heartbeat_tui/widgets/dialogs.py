@@ -30,9 +30,12 @@ class Modal(ModalScreen[T]):
     Modal .keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
     """
 
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
+    async def show_keys(self, *keys: tuple[str, str, str]) -> None:
+        """Show a button for each (key, label, action) that acts now."""
+        row = self.query_one(".keys")
+        await row.remove_children()
+        await row.mount(*(KeyButton(*key) for key in keys))
+        self.refresh_bindings()
 
     def answer(self, result: T) -> None:
         """Close through the app: a screen cannot wait for its own end."""

@@ -14,6 +14,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Select
 
+from heartbeat_core.cloud.accelerators import FAMILIES, runtime_for
+from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled
 
@@ -163,10 +165,6 @@ class Form(Vertical):
         event.stop()
         self.action_accept()
 
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
-
     def take(self, name: str, text: str) -> None:
         """Store the new text of a field."""
         if self.texts.get(name) != text:
@@ -206,6 +204,52 @@ class Form(Vertical):
         focused = self.screen.focused
         if isinstance(focused, Input):
             focused.action_cursor_right()
+
+
+LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerator_types", "runtime_version": "runtime_versions"}
+
+
+class TpuForm(Form):
+    """A form of a TPU VM: project, zone, type and runtime are completed from what Google offers, and the runtime follows the type."""
+
+    COMPLETES = True
+    offers: TargetOffers | None = None  # None until Google has answered
+    asked = ("", "")  # project and zone that they are asked for
+
+    def __init__(self, texts: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(texts, title, id=id)
+        self.before = dict(texts)
+        self.follows = texts["runtime_version"] == runtime_for(texts["accelerator_type"])
+
+    def changed(self, name: str) -> None:
+        """Change the runtime with the type, where it is the one of the type."""
+        goes_with = runtime_for(self.texts["accelerator_type"])
+        if name == "runtime_version":
+            self.follows = self.texts[name] == goes_with
+        if name == "accelerator_type" and self.follows and goes_with:
+            self.put("runtime_version", goes_with)
+
+    def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
+        """Use what there is to choose from, unless another project or zone is named by now."""
+        if (project, zone) == self.asked and self.is_attached:
+            self.offers = offers
+            self.check()
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Return what Google offers for a field, nothing where that is not known."""
+        return getattr(self.offers, LISTED[name]) if self.offers and name in LISTED else ()
+
+    def completions(self, name: str, text: str) -> tuple[str, ...]:
+        known = self.listed(name)
+        if name == "runtime_version" and not known:
+            known = tuple(dict.fromkeys(family.runtime for family in FAMILIES))
+        found = tuple(option for option in known if option.casefold().startswith(text.strip().casefold()))
+        return found if text.strip() not in found else ()
+
+    def options(self, name: str) -> tuple[str, ...]:
+        """Return what a field that was changed may be completed to."""
+        text = self.texts[name].strip()
+        return self.completions(name, text) if text and text != self.before[name] else ()
 
 
 def some(names: tuple[str, ...]) -> str:

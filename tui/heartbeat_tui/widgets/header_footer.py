@@ -9,8 +9,8 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Resize
-from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, Input
 
 from heartbeat_tui.widgets.text import Lines, styled
@@ -23,20 +23,13 @@ LOUD = ("DEMO", "EMULATED", "REPLAY")  # shown first
 class Tab(Lines):
     """The title of a pane; a click switches to it."""
 
-    class Selected(Message):
-        """It was clicked."""
-
-        def __init__(self, mode: str) -> None:
-            super().__init__()
-            self.mode = mode
-
     def __init__(self, key: str, title: str, mode: str, *, current: bool) -> None:
         super().__init__(classes="tab")
         self.mode = mode
         self.content = styled(f" {key} {title} ", "current" if current else "quiet")
 
-    def on_click(self) -> None:
-        self.post_message(self.Selected(self.mode))
+    async def on_click(self) -> None:
+        await self.app.switch_mode(self.mode)
 
 
 class TopLine(Horizontal):
@@ -124,27 +117,23 @@ class Foot(Footer):
 
 
 class KeyButton(Lines):
-    """A key and its label; a click does the same."""
+    """A key and its label; a click does the same, in what holds it and has the action."""
 
     DEFAULT_CSS = """
     KeyButton { width: auto; height: 1; margin: 0 2; pointer: pointer; }
     KeyButton:hover { background: $panel; }
     """
 
-    class Pressed(Message):
-        """It was clicked."""
-
-        def __init__(self, action: str) -> None:
-            super().__init__()
-            self.action = action
-
     def __init__(self, key: str, label: str, action: str) -> None:
         super().__init__()
-        self.action = action
+        self.said = key, label, action
         self.content = Content.assemble(styled(f" {key} ", "key"), f" {label} ")
 
     def on_click(self) -> None:
-        self.post_message(self.Pressed(self.action))
+        action = self.said[2]
+        name = f"action_{action.partition('(')[0]}"
+        owner = next((node for node in self.ancestors if isinstance(node, Widget) and hasattr(node, name)), self.screen)
+        owner.call_later(owner.run_action, action)  # which may remove this: no widget can wait for its own end
 
 
 class Sought(Input):

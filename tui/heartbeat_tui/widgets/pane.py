@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
-from heartbeat_tui.widgets.header_footer import KeyButton, Sought, Tab, Tabs, TopLine
+from heartbeat_tui.widgets.header_footer import Sought, Tabs, TopLine
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
@@ -150,14 +150,6 @@ class Pane(Screen[None]):
         width, height = self.app.size
         least = f"heartbeat-tui needs {LEAST[0]} columns and {LEAST[1]} rows; this terminal has {width} and {height}."
         self.query_one("#too-small", Lines).set_lines([styled(least, "attention")])
-
-    async def on_key_button_pressed(self, event: KeyButton.Pressed) -> None:
-        event.stop()
-        await self.run_action(event.action)
-
-    async def on_tab_selected(self, event: Tab.Selected) -> None:
-        event.stop()
-        await self.app.switch_mode(event.mode)
 
 
 class ListPane(Pane):
