@@ -55,11 +55,11 @@ async def test_a_description_follows_what_happens(vms: Open) -> None:
 async def test_only_what_the_state_allows_is_offered(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        assert {"Stop", "Delete…", "Connect"} <= stage.offered()
+        assert {"Stop", "Delete…", "Connect", "Benchmark", "Set up"} <= stage.offered()
         assert "Start" not in stage.offered()
         await stage.point_at("node/us-central1-b/stopped")
         assert {"Start", "Delete…"} <= stage.offered()
-        assert not {"Stop", "Connect"} & stage.offered()
+        assert not {"Stop", "Connect", "Benchmark", "Set up"} & stage.offered()
         await stage.point_at("queued/us-central1-b/waiting")
         assert "Delete…" in stage.offered()
         assert not {"Start", "Stop", "Connect"} & stage.offered()
@@ -180,9 +180,10 @@ async def test_a_name_that_is_taken_is_not_proposed(vms: Open) -> None:
         await stage.open_form()
         assert stage.pane.form is not None
         assert stage.pane.form.texts["name"] == "llm-tpu-vm-2"
-        stage.fill(name="stopped")
-        await stage.settle()
-        assert "There is one of that name already, in us-central1-b." in stage.words()
+        for name, zones, place in (("stopped", "", "us-central1-b"), ("elsewhere", "us-east5-b", "us-east5-b")):
+            stage.fill(name=name, zones=zones)
+            await stage.settle()
+            assert f"There is one of that name already, in {place}." in stage.words()
 
 
 async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> None:
@@ -204,6 +205,8 @@ async def test_it_is_created_once_and_followed_through_its_states(vms: Open) -> 
         words = stage.words()
         assert "✓ first created in" in words
         assert "● READY" in words
+        assert "first is charged from now on" in words
+        assert "i sets it up" in words
         await stage.press("escape")
         assert "● READY" in stage.row("first")
         assert stage.pane.pointed_key == "node/us-central1-b/first"  # which the keys just named are for
@@ -227,19 +230,21 @@ async def test_the_screen_of_a_creation_can_be_left_while_it_goes_on(vms: Open) 
 @pytest.mark.parametrize(
     ("state", "said", "helps"),
     [
-        ("stockout", "no TPU of this type in us-central1-b", "--spot"),
+        ("stockout", "there is no TPU of this type", "--keep-trying"),
         ("quota-zone-zero", "the quota of the zone us-central1-b is 0", "quotas preferences create"),
-        ("no-tpu-admin", "tpu.nodes.create", "roles/tpu.admin"),
+        ("no-tpu-admin", "a permission is missing: tpu.nodes.create", "roles/tpu.admin"),
     ],
 )
 async def test_what_google_refuses_ends_in_its_own_diagnosis(vms: Open, state: str, said: str, helps: str) -> None:
-    async with vms(state, size=(160, 50)) as stage:
+    async with vms(state, size=(80, 24)) as stage:
         await stage.open_form()
         await stage.begin()
         await stage.ended()
-        assert said in stage.words()
+        assert f"✗ llm-tpu-vm was not created: {said}" in stage.words()  # why it failed is seen first on a low screen
+        assert "escape Back y Copy" in stage.words()
+        await stage.press("end")
         assert helps in stage.words()
-        assert "was not created" in stage.words()
+        assert "✗ llm-tpu-vm was not created" in stage.words()
         assert not stage.ask("GET", NODE).get("nodes")
 
 
@@ -275,8 +280,15 @@ async def test_what_a_further_zone_has_is_pointed_at(vms: Open, scenario: Scenar
         stage.fill(zones="us-east5-b")
         await stage.settle()
         await stage.press("enter", "c")
+
+        def there() -> bool:
+            stage.advance(5)
+            return "node/us-east5-b/llm-tpu-vm" in stage.fleet.view().nodes
+
+        await stage.until(there, "a TPU VM in the other zone")
+        await stage.press("escape", "r")
+        assert "creating, " in stage.row("llm-tpu-vm")
         await stage.ended()
-        await stage.press("escape")
         assert stage.pane.pointed_key == "node/us-east5-b/llm-tpu-vm"
         await stage.press("up")
         await stage.press("r")
@@ -299,10 +311,16 @@ async def test_a_queued_one_waits_in_one_zone(vms: Open) -> None:
 async def test_no_external_address_says_how_it_is_reached(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.open_form()
-        stage.fill(external_ip="no")
+        stage.fill(external_ip="no", startup_script="~no-user-of-that-name/start.sh")
+        await stage.settle()
+        assert "cannot be read" in stage.words()
+        stage.fill(startup_script="")
         await stage.settle()
         assert "--internal-ips" in stage.words()
         assert "--tunnel-through-iap" in stage.words()
+        await stage.type("xdsn")  # keys are letters while a field is filled
+        assert isinstance(stage.app.focused, Input)
+        assert "xdsn" in stage.app.focused.value
 
 
 # -- connect, and leaving
@@ -315,6 +333,8 @@ async def test_leaving_says_what_still_runs_and_what_it_costs(vms: Open) -> None
         assert "4 TPU VMs run" in words
         assert "$14.00" in words
         assert "Leaving stops none of them" in words
+        assert "1 queued resource waits" in words
+        assert "charged as soon as there is capacity" in words
         await stage.press("n")
         assert stage.app.is_running
         assert "NAME" in stage.text()
@@ -331,23 +351,13 @@ async def test_leaving_says_what_is_under_way(vms: Open) -> None:
         await stage.press("escape", "q")
         assert "under way: create llm-tpu-vm" in stage.words()
         await stage.press("enter")
-        await until(lambda: not stage.app.is_running, "the end of the app")
-        assert not stage.fleet.jobs.under_way()
+        await until(lambda: not stage.app.is_running and not stage.fleet.jobs.under_way(), "the end of the app and of its jobs")
 
 
 async def test_with_nothing_running_leaving_asks_nothing(vms: Open) -> None:
     async with vms("ready") as stage:
         await stage.press("q")
         await until(lambda: not stage.app.is_running, "the end of the app")
-
-
-async def test_keys_are_letters_while_a_field_is_filled(vms: Open) -> None:
-    async with vms("ready") as stage:
-        await stage.open_form()
-        await stage.type("xdsn")
-        assert isinstance(stage.app.focused, Input)
-        assert "xdsn" in stage.app.focused.value
-        assert stage.pane.form is not None
 
 
 async def test_the_checks_of_what_it_will_use_are_made_before_it_asks(vms: Open) -> None:

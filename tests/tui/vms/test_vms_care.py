@@ -56,23 +56,6 @@ async def test_what_goes_with_a_queued_resource_is_named_before(vms: Open, scena
         assert "With it goes two, READY" in stage.words()
 
 
-async def test_one_that_goes_round_zones_is_shown_where_it_has_got_to(vms: Open, scenario: Scenario) -> None:
-    async with vms(scenario('extends = "ready"\nstockout = ["us-central1-b"]'), size=(160, 50)) as stage:
-        await stage.open_form()
-        stage.fill(zones="us-east5-b")
-        await stage.settle()
-        await stage.press("enter", "c")
-
-        def there() -> bool:
-            stage.advance(5)
-            return any(node.zone == "us-east5-b" for node in stage.fleet.view().nodes.values())
-
-        await stage.until(there, "a TPU VM in the other zone")
-        await stage.press("escape", "r")
-        assert "creating, " in stage.row("llm-tpu-vm")
-        await stage.ended()
-
-
 async def test_what_is_not_listed_now_is_not_forgotten_on_leaving(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-east5-b/elsewhere")
@@ -101,31 +84,6 @@ async def test_a_cost_or_a_quota_that_is_not_known_says_why(vms: Open, scenario:
         await stage.until(lambda: "quota, zone us-east5-b: not known, " in stage.words(), "that the quota is not known")
 
 
-async def test_a_home_that_does_not_exist_is_no_start_up_script(vms: Open) -> None:
-    async with vms("ready") as stage:
-        await stage.open_form()
-        stage.fill(startup_script="~nobody-of-that-name/start.sh")
-        await stage.settle()
-        assert "cannot be read" in stage.words()
-
-
-async def test_once_it_is_there_it_says_what_comes_next(vms: Open) -> None:
-    async with vms("ready") as stage:
-        await stage.open_form()
-        await stage.begin()
-        await stage.ended()
-        assert "llm-tpu-vm is charged from now on" in stage.words()
-        assert "i sets it up" in stage.words()
-
-
-async def test_a_name_that_another_of_the_zones_has_is_refused_too(vms: Open) -> None:
-    async with vms("running", size=(160, 50)) as stage:
-        await stage.open_form()
-        stage.fill(name="elsewhere", zones="us-east5-b")
-        await stage.settle()
-        assert "There is one of that name already, in us-east5-b." in stage.words()
-
-
 async def test_a_key_that_comes_twice_asks_once(vms: Open) -> None:
     async with vms("running") as stage:
         await stage.point_at("node/us-central1-b/stopped")
@@ -147,13 +105,6 @@ async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Op
         await stage.press(*["pageup"] * 6)
         assert "Delete n-0001 in us-central1-b" in stage.words()
         await stage.press("escape")
-
-
-async def test_leaving_says_which_queued_resources_may_come_to_cost(vms: Open) -> None:
-    async with vms("running") as stage:
-        await stage.press("q")
-        assert "1 queued resource waits" in stage.words()
-        assert "charged as soon as there is capacity" in stage.words()
 
 
 async def test_many_jobs_keep_neither_the_list_nor_the_leaving_waiting(vms: Open, scenario: Scenario) -> None:
@@ -199,19 +150,6 @@ async def test_a_stop_that_is_no_longer_watched_is_not_said_to_have_stopped_it(v
         assert "no longer watched from here after" in stage.words()
         assert "! stopped" not in stage.words()
         assert "tpu-vm stop llm-tpu-vm" in stage.words()
-
-
-async def test_why_it_failed_is_seen_first_on_a_low_screen(vms: Open) -> None:
-    async with vms("stockout", size=(80, 24)) as stage:
-        await stage.open_form()
-        await stage.begin()
-        await stage.ended()
-        assert "✗ llm-tpu-vm was not created: there is no TPU of this type" in stage.words()
-        assert "This is capacity, not quota" in stage.words()
-        assert "escape Back y Copy" in stage.words()
-        await stage.press("end")
-        assert "--keep-trying" in stage.words()
-        assert "✗ llm-tpu-vm was not created" in stage.words()
 
 
 async def test_the_keys_of_a_long_description_are_in_sight(vms: Open) -> None:

@@ -52,14 +52,6 @@ async def test_a_key_runs_the_benchmark_on_all_hosts_of_a_ready_vm(vms: Open, tm
         assert (event.node.id, event.project, event.worker) == ("llm-tpu-vm", "demo-project", None)
 
 
-async def test_set_up_is_offered_where_it_can_be(vms: Open) -> None:
-    async with vms("running") as stage:
-        await stage.point_at("node/us-central1-b/llm-tpu-vm")
-        assert {"Benchmark", "Set up"} <= stage.offered()
-        await stage.point_at("node/us-central1-b/stopped")
-        assert not {"Benchmark", "Set up", "Connect"} & stage.offered()
-
-
 async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open) -> None:
     async with vms("running") as stage:
         arguments = ("vms", "setup", "llm-tpu-vm", "--project=demo-project", "--zone=us-central1-b")

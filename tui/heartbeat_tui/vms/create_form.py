@@ -237,7 +237,8 @@ class VmForm(TpuForm):
         """Use new prices, or the reason why there are none."""
         if (rates, unpriced) != (self.rates, self.unpriced):
             self.rates, self.unpriced = rates, unpriced
-            self.check()
+            if self.is_mounted:  # else it checks once it is
+                self.check()
 
     # -- what is shown
 
