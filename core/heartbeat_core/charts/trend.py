@@ -27,7 +27,11 @@ def trend_chart(trend: Trend, width: int, height: int) -> ChartSpec | None:
     x = Axis(0.5, len(points) + 0.5)
     many_days = len({point.started.date() for point in points if point.started}) > 1
     form = "%b %d" if many_days else "%H:%M"
-    labels = [(place, point.started.strftime(form)) for place, point in zip(at, points, strict=True) if point.started]
+    first_at: dict[str, float] = {}  # where a day or minute begins
+    for place, point in zip(at, points, strict=True):
+        if point.started:
+            first_at.setdefault(point.started.strftime(form), place)
+    labels = [(place, label) for label, place in first_at.items()]
     changed = [index for index, point in enumerate(points) if point.change]
     levels = []
     for first, after in pairwise((0, *changed, len(points))):

@@ -192,6 +192,7 @@ async def test_on_a_low_screen_the_arrows_scroll_the_figures(hall: OpenHall, fol
     for day in range(1, 4):
         folder.add(day=day, ns=day * 3_000_000, label=Label(0, f"day {day}"))
     async with hall(size=(80, 24)) as stage:
+        await stage.press("3", "4")  # with the styles of the Heartbeat pane
         await compare(stage, "space", "space", "space", "c")
         await stage.press("d")
         assert "Too small" not in stage.text()

@@ -145,5 +145,6 @@ def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
     changes = sum(bool(point.change) for point in trend.points)
     yield "", "plain"
     share = f"{100 * trend.allowed:g} %"
-    yield f"{changes or 'No'} change{'' if changes == 1 else 's'} of more than {share} in {len(trend.points)} runs.", "strong"
+    runs = "run" if len(trend.points) == 1 else "runs"
+    yield f"{changes or 'No'} change{'' if changes == 1 else 's'} of more than {share} in {len(trend.points)} {runs}.", "strong"
     yield from ((line, "attention") for line in trend.left_out)

@@ -269,15 +269,15 @@ class ComparisonBody(Container):
     .-low #ratio-warnings { max-height: 2; }
     .-low.-details #ratio-warnings { display: none; }
     .-tall #ratio-why { margin: 1 1 0 1; }
-    LatencyChart { height: 3fr; }
+    #overlay { height: 3fr; }
     #groups { width: 100%; height: 2fr; min-height: 12; }  /* 1fr would leave room for the margins of the others */
     #groups .panel { height: 1fr; }
     #distribution { width: 4fr; }
-    #figures { width: 4fr; scrollbar-size-vertical: 1; }
-    #figures Lines { text-wrap: nowrap; }
+    #side-by-side { width: 4fr; scrollbar-size-vertical: 1; }
+    #side-by-side Lines { text-wrap: nowrap; }
     .-narrow #groups { layout: vertical; height: 4fr; }
-    .-narrow #figures { width: 100%; height: 3fr; }
-    .-low #ratio, .-low #groups, .-low.-details LatencyChart { display: none; }
+    .-narrow #side-by-side { width: 100%; height: 3fr; }
+    .-low #ratio, .-low #groups, .-low.-details #overlay { display: none; }
     .-low #ratio-summary { display: block; }
     .-low.-details #groups { display: block; height: 1fr; }
     .-narrow #distribution { width: 100%; height: 2fr; }
@@ -289,7 +289,7 @@ class ComparisonBody(Container):
 
     def take_keys(self) -> None:
         """Let the arrows scroll the figures."""
-        self.query_one("#figures").focus()
+        self.query_one("#side-by-side").focus()
 
     def compose(self) -> ComposeResult:
         first = self.compared.comparisons[0]
@@ -301,10 +301,10 @@ class ComparisonBody(Container):
         yield Lines(id="ratio-summary").with_text(styled_line(summary_line(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
-        yield LatencyChart(classes="panel")
+        yield LatencyChart(classes="panel", id="overlay")
         with Horizontal(id="groups"):
             yield Chart(classes="panel", id="distribution")
-            with VerticalScroll(id="figures", classes="panel") as box:
+            with VerticalScroll(id="side-by-side", classes="panel") as box:
                 box.border_title = "side by side"
                 yield FiguresTable(self.compared)
 
