@@ -208,14 +208,14 @@ def serving_rows(report: Report, usd_per_hour: float | None = None) -> Iterator[
     if not isinstance(layer, Layer) or limit is None:
         return
     limit = priced(limit, usd_per_hour)
-    yield "tokens/s", significant(limit.tokens_per_s), f"{AT_MOST}: {limit.source}"
+    yield "tokens/s", significant(limit.tokens_per_s), f"{limit.source}; {AT_MOST}"
     what = f"output token of {layer.batch:,} sequences" if layer.phase == "decode" else "first token"
-    yield "a token", format_ns(limit.pass_ns), f"time per {what}, {AT_LEAST}"
+    yield "a token", format_ns(limit.pass_ns), f"per {what}, {AT_LEAST}"
     if roof is not None:
-        yield "by the peak", f"{significant(by_peaks(layer, roof).tokens_per_s)}/s", f"tokens/s {AT_MOST}: {roof.source}"
+        yield "by the peak", f"{significant(by_peaks(layer, roof).tokens_per_s)}/s", f"tokens, {roof.source}; {AT_MOST}"
         prompt = by_peaks(replace(layer, phase="prefill", batch=1), roof)
         yield "first token", format_ns(prompt.pass_ns), f"of a prompt of {layer.context:,} tokens, by the peak, {AT_LEAST}"
-        yield "batch", turning_words(layer, roof), "from which arithmetic sets the time of a decode, by the peak / without attention"
+        yield "batch", turning_words(layer, roof), "from it on arithmetic sets the time of a decode, by the peak / without attention"
     holds = f"{format_bytes(model_bytes(layer))} of weights and {format_bytes(cache_bytes(layer))} of KV cache"
     chip = chip_by_name(str(report.environment.get("chip")))
     chips = devices_needed(layer, chip.hbm_bytes) if chip else None

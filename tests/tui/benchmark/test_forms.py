@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.layer import Layer
+from heartbeat_core.benchmark.models import find_model
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_tui.benchmark.forms import ConfigForm, config_of, texts_of
@@ -21,6 +23,7 @@ PLAN = BenchmarkConfig()
         BenchmarkConfig(iterations=None, duration_s=0.25),
         BenchmarkConfig(iterations=None, method="pipelined", window=4),
         BenchmarkConfig(method="handbook", repeats=3),
+        BenchmarkConfig(workload=Layer(find_model("gemma-3-1b"), "prefill", 2, 64, "hot", "float16")),
     ],
 )
 def test_a_plan_comes_back_from_its_fields(plan: BenchmarkConfig) -> None:

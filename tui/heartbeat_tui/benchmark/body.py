@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -10,6 +10,7 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
+from heartbeat_core.benchmark.serving import AT_MOST, STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.charts.latency import TITLE, host_curves, overlay_chart
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import format_bytes, format_ns, format_rate
@@ -153,8 +154,35 @@ class Findings(LiveLines):
 MARKED = (("median", 0.5), ("p95", 0.95))
 
 
+def step_lines(report: Report) -> list[Content]:
+    """Return a table of the steps of a layer, each timed by itself."""
+    rows = [step_cells(step) for step in step_figures(report)]
+    if not rows:
+        return [styled("No step was timed by itself yet.", "quiet")]
+    widths = [max(map(len, column)) for column in zip(STEP_TITLES, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *others = (text.rjust(width) for text, width in zip(cells, widths, strict=True))
+        return "  ".join((first.strip().ljust(widths[0]), *others))
+
+    return [styled(line(STEP_TITLES), "quiet"), *(styled(line(row), "plain") for row in rows)]
+
+
+def serving_lines(report: Report) -> list[Content]:
+    """Return what the time of a layer means for its model: name, figure, and what it says."""
+    rows = list(serving_rows(report))
+    name, figure = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    return [
+        Content.assemble(styled(f"{row[0]:<{name}}  ", "quiet"), styled(f"{row[1]:>{figure}}  ", "strong"), styled(row[2], "quiet"))
+        for row in rows
+    ]
+
+
 class RunBody(Container):
-    """Chart and findings at the left, distribution and times at the right; or both timing methods where they are compared."""
+    """Chart and findings at the left, distribution and times at the right; or both timing methods where they are compared.
+
+    Of a layer its steps and what they mean stand below them.
+    """
 
     SCOPED_CSS = False  # it depends on the classes of the screen
     DEFAULT_CSS = """
@@ -174,12 +202,19 @@ class RunBody(Container):
     #clocks-why { padding: 0 2; }
     .-idle RunBody, .-form RunBody, .-sweep RunBody, .-fleet RunBody, .-clocks #findings, .-clocks TimeParts { display: none; }
     .-clocks #clocks { display: block; }
+    #layer { display: none; height: 9; layout: horizontal; }
+    #layer Lines { height: 7; text-wrap: nowrap; text-overflow: ellipsis; }
+    #layer-steps { width: 54; }
+    #layer-meaning { width: 1fr; }
+    RunBody.-layer #layer { display: block; }
 
     /* narrow but tall: one below the other */
     .-narrow #charts { layout: vertical; }
     .-narrow #left { width: 100%; height: 2fr; }
     .-narrow #right { width: 100%; height: 1fr; }
     .-narrow TimeParts { display: none; }
+    .-narrow #layer { layout: vertical; height: 15; }
+    .-narrow #layer Lines { width: 100%; }
 
     /* low: one thing at a time */
     .-low #charts #findings, .-low TimeParts, .-low.-narrow #right, .-low.-details #left { display: none; }
@@ -192,6 +227,9 @@ class RunBody(Container):
     .-low.-details #left LatencyChart { display: none; }
     .-low.-details #charts #findings { display: block; }
     .-low.-details #charts { layout: vertical; }
+    .-low RunBody.-layer #layer, .-low.-details RunBody.-layer #charts { display: none; }
+    .-low.-details RunBody.-layer #layer { display: block; height: 1fr; }
+    .-low.-details RunBody.-layer #worst { display: block; }
     """
 
     def compose(self) -> ComposeResult:
@@ -204,6 +242,9 @@ class RunBody(Container):
             with Container(id="right"):
                 yield Histogram(classes="panel")
                 yield TimeParts(classes="panel")
+        with VerticalScroll(classes="panel", id="layer", can_focus=False):
+            yield LiveLines(id="layer-steps")
+            yield LiveLines(id="layer-meaning")
         yield MethodsView(id="clocks")
         yield Findings(classes="-line", id="worst")
 
@@ -217,6 +258,11 @@ class RunBody(Container):
         self.query_one(TimeParts).show(report)
         for shown in self.query(Findings):
             shown.show(report)
+        self.set_class(bool(report.config.workload.parts), "-layer")
+        if report.config.workload.parts:
+            self.query_one("#layer").border_title = f"{report.config.workload.brief}, each step by itself · {AT_MOST}"
+            self.query_one("#layer-steps", LiveLines).set_lines(step_lines(report))
+            self.query_one("#layer-meaning", LiveLines).set_lines(serving_lines(report))
         if snapshot.clocks is not None:
             self.query_one(MethodsView).show(snapshot.clocks)
 

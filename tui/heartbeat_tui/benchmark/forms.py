@@ -14,8 +14,10 @@ from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import DTYPES
 from heartbeat_core.benchmark.host import gib, needed_bytes
+from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS, Layer
+from heartbeat_core.benchmark.models import find_model, named_models
 from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
-from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, field_names
+from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, Workload, check_dimension, field_names
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_core.units import parse_duration
@@ -24,14 +26,28 @@ from heartbeat_tui.benchmark.text import clock, config_sentence, device_here
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
+PRODUCT = "product"
 SHAPE = ("batch", "hidden", "intermediate")
-CHOICES: dict[str, tuple[str, ...]] = {"backend": tuple(BACKENDS), "method": METHODS, "dtype": DTYPES, "precision": PRECISIONS}
+OF_LAYER = ("phase", "context", "weights")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "work": (PRODUCT, *named_models()),
+    "phase": MODEL_PHASES,
+    "weights": WEIGHTS,
+    "backend": tuple(BACKENDS),
+    "method": METHODS,
+    "dtype": DTYPES,
+    "precision": PRECISIONS,
+}
 FIELDS = tuple(
     Field(name, name.replace("warmup", "warm-up"), hint, CHOICES.get(name, ()))
     for name, hint in (
-        ("batch", "rows of the input"),
+        ("work", "one product, or a layer of a model"),
+        ("phase", "one token for each sequence, or whole prompts"),
+        ("batch", "rows of the input, sequences of a model"),
         ("hidden", "columns of input, rows of weights"),
         ("intermediate", "columns of the weights"),
+        ("context", "tokens of each sequence"),
+        ("weights", "cold: none is in a cache when it comes round"),
         ("dtype", "what the numbers are"),
         ("backend", "where it is computed"),
         ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
@@ -50,7 +66,9 @@ def texts_of(config: BenchmarkConfig) -> dict[str, str]:
     work = config.workload
     length = str(config.iterations) if config.iterations is not None else f"{config.duration_s:g}s" if config.duration_s else ""
     return {
+        "work": str(getattr(work, "model", PRODUCT)),
         **{name: str(getattr(work, name, getattr(HANDBOOK, name))) for name in SHAPE},
+        **{name: str(getattr(work, name, getattr(Layer, name))) for name in OF_LAYER},
         "dtype": work.dtype,
         "backend": config.backend,
         "precision": config.precision,
@@ -65,7 +83,7 @@ def config_of(texts: dict[str, str], config: BenchmarkConfig) -> tuple[Benchmark
     """Return the config that the fields say, the rest as in ``config``; without one, at least one field has an error."""
     errors: Errors = {}
     values: dict[str, Any] = {}
-    for field in FIELDS:
+    for field in (field for field in FIELDS if belongs(field.name, texts["work"])):
         try:
             values[field.name] = value_of(field.name, texts[field.name].strip())
         except HeartbeatError as error:
@@ -73,12 +91,23 @@ def config_of(texts: dict[str, str], config: BenchmarkConfig) -> tuple[Benchmark
     if errors:
         return None, errors
     try:
-        workload = MatMul(**{name: values.pop(name) for name in (*SHAPE, "dtype")})
+        workload = workload_of({name: values.pop(name) for name in ("work", *SHAPE, *OF_LAYER, "dtype") if name in values})
         iterations, duration_s = values.pop("length")
         kept = {name: getattr(config, name) for name in ("window", "repeats", "seed", "calibrate")}
         return BenchmarkConfig(workload=workload, iterations=iterations, duration_s=duration_s, **values, **kept), {}
     except HeartbeatError as error:  # what no field shows alone: the handbook's clock without a number of iterations
         return None, {"length": error}
+
+
+def belongs(name: str, work: str) -> bool:
+    """Return whether a field says something of this work: a model has sizes of its own."""
+    return name not in (OF_LAYER if work == PRODUCT else ("hidden", "intermediate"))
+
+
+def workload_of(values: dict[str, Any]) -> Workload:
+    """Make the work that the fields say; raise HeartbeatError where they make no sense together."""
+    work = values.pop("work")
+    return MatMul(**values) if work == PRODUCT else Layer(find_model(work), **values)
 
 
 def value_of(name: str, text: str) -> Any:
@@ -90,8 +119,8 @@ def value_of(name: str, text: str) -> Any:
     if name == "threads" and not text:
         return None
     value = number_of(name, text)
-    if name in SHAPE:
-        MatMul(**{name: value})  # type: ignore[arg-type] # the name is one of SHAPE
+    if name in SHAPE or name == "context":
+        check_dimension(name, value, "the handbook's shape is 128, 4096, 16384")
     else:
         BenchmarkConfig(**{name: value})  # type: ignore[arg-type] # warmup or threads
     return value
@@ -135,6 +164,8 @@ def values_for(name: str, config: BenchmarkConfig) -> str:
         "batch": "1..512" if BACKENDS[config.backend].host_only else "1..4096",
         "hidden": "512..8192",
         "intermediate": "1024..32768",
+        "context": "256..8192",
+        "weights": "cold,hot",
         "dtype": "float32,bfloat16",
         "precision": "default,high,highest",
         "threads": f"1..{os.cpu_count() or 1}",
@@ -203,7 +234,7 @@ class SweepForm(Form):
 
 
 class ConfigForm(Form):
-    """Ten fields; a config once all of them make sense."""
+    """The fields that the chosen work has; a config once all of them make sense."""
 
     DEFAULT_CSS = """
     ConfigForm #form-sentence { min-height: 2; }
@@ -216,6 +247,23 @@ class ConfigForm(Form):
         super().__init__(texts_of(config), "config", id="config-form")
         self.base, self.limits = config, limits
         self.config: BenchmarkConfig | None = config
+        self.work = self.texts["work"]
+
+    def first(self) -> str:
+        return "batch"
+
+    def shown(self, name: str) -> bool:
+        return belongs(name, self.texts["work"])
+
+    def changed(self, name: str) -> None:
+        """Propose a batch and a dtype where the work has become another: of a product the handbook's."""
+        if name != "work":
+            return
+        before, self.work = self.work, self.texts["work"]
+        if (before == PRODUCT) is not (self.work == PRODUCT):
+            proposed = HANDBOOK if self.work == PRODUCT else Layer(find_model(self.work))
+            self.put("batch", str(proposed.batch))
+            self.put("dtype", proposed.dtype)
 
     def notes(self) -> Mapping[str, Note]:
         self.config, errors = config_of(self.texts, self.base)
@@ -224,7 +272,8 @@ class ConfigForm(Form):
             if lacking := self.limits.lacking.get(self.config.backend):
                 return {"backend": Note(lacking, "failed")}
             if free is not None and needed > free:
-                return {"intermediate": Note(f"needs {gib(needed)} of {gib(free)} free: make the shape smaller", "failed")}
+                words = f"needs {gib(needed)} of {gib(free)} free: make the {'shape' if self.texts['work'] == PRODUCT else 'model'} smaller"
+                return {"intermediate" if self.texts["work"] == PRODUCT else "work": Note(words, "failed")}
         return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
 
     def sentences(self) -> Sequence[Content]:
