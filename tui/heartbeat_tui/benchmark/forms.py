@@ -42,12 +42,12 @@ FIELDS = tuple(
     Field(name, name.replace("warmup", "warm-up"), hint, CHOICES.get(name, ()))
     for name, hint in (
         ("work", "one product, or a layer of a model"),
-        ("phase", "one token for each sequence, or whole prompts"),
+        ("phase", "a token each, or whole prompts"),
         ("batch", "rows of the input, sequences of a model"),
         ("hidden", "columns of input, rows of weights"),
         ("intermediate", "columns of the weights"),
         ("context", "tokens of each sequence"),
-        ("weights", "cold: none is in a cache when it comes round"),
+        ("weights", "cold: none is found in a cache"),
         ("dtype", "what the numbers are"),
         ("backend", "where it is computed"),
         ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
