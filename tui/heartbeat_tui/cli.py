@@ -20,6 +20,7 @@ COMMANDS = {  # each a module in heartbeat_tui.commands, imported when it is use
     "bench": "time the product without a screen",
     "tour": "take a guided tour of the handbook's first part",
     "devices": "list the devices that runs can use here",
+    "fleet": "find the slow hosts of a fleet, or say that there is none",
     "runs": "list, label, compare, check and export recorded runs",
     "chips": "show memory and duty cycle of the TPU's chips",
     "replay": "watch a recorded run again",

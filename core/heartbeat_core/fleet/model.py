@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from heartbeat_core.benchmark.report import Report, State
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, QualityKind
 from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_core.recordings.entry import RunEntry
 
 HostState = Literal[State, "waiting"]  # waiting: the host is known, its worker is not there yet
 SCHEMA = 1
@@ -156,3 +160,35 @@ def fleet_from_json(values: Mapping[str, Any]) -> Fleet:
     if not isinstance(hosts, list) or not all(isinstance(host, dict) for host in hosts):
         raise HeartbeatError("the fleet cannot be read", "It has no list of hosts.", "Give it what `fleet check --json` printed.")
     return Fleet(tuple(map(summary_from_json, hosts)), str(values.get("source", "")))
+
+
+def recorded_fleet(entries: Sequence[RunEntry]) -> Fleet:
+    """Return the hosts of recorded runs, one run a host; raise HeartbeatError where they did not do the same."""
+    work = {(entry.backend, entry.workload, entry.method, entry.precision) for entry in entries if entry.workload}
+    if len(work) > 1:
+        cause = f"They have {len(work)} different configs."
+        raise HeartbeatError("these runs are no fleet", cause, "Name the group of one `bench --on`: heartbeat-tui runs list.")
+    counts = Counter(entry.host for entry in entries)
+    names = [entry.host if entry.host and counts[entry.host] == 1 else entry.title for entry in entries]
+    return Fleet(tuple(map(recorded_host, entries, names)), "recorded")
+
+
+def recorded_host(entry: RunEntry, name: str) -> HostSummary:
+    clean = entry.status in ("done", "stopped")
+    return HostSummary(
+        id=entry.id,
+        name=name,
+        device=entry.device,
+        state="beating" if entry.status == "running" else "ended",
+        count=entry.n,
+        n=entry.n,
+        median_ns=entry.median_ns,
+        low_ns=entry.low_ns,
+        high_ns=entry.high_ns,
+        relative_iqr=entry.relative_iqr,
+        quality=cast("QualityKind", entry.quality) if entry.quality in QUALITY_MARKS else "unknown",
+        reasons=entry.findings,
+        ending="" if entry.status == "running" else entry.status if clean else "lost",
+        problem="" if clean else entry.problem or f"its run is {entry.status}",
+        recording=str(entry.path),
+    )

@@ -320,16 +320,9 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     ones = (*OF_ONE_HOST, "plot") if isinstance(launcher.destination, RayCluster) else OF_ONE_HOST
     if given := [flag for flag in ones if getattr(args, flag)]:
         raise HeartbeatError(f"{spelled(given[0])} is for one host", "NAME:all and ray run on several.", "Name one: --on NAME:0.")
-    wanted = label_of(args)
-    label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
-    with (
-        Interrupt(launcher.give_up) as interrupt,
-        closing(launcher.start_together(replace(config, calibrate=args.calibrate), save=saved(args), label=label)) as run,
-    ):
-        watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, lambda: interrupt.came)
-    print_notes(run)
-    fleet = run.fleet()
-    for host in fleet.hosts:
+    run, interrupted = measure_hosts(args, launcher, replace(config, calibrate=args.calibrate))
+    hosts = run.fleet().hosts
+    for host in hosts:
         if host.lost:
             print_error(HeartbeatError(f"{host.name}: {host.problem}", "", host.remedy))
     if args.json:
@@ -342,7 +335,17 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
             from heartbeat_tui.commands.chart_output import print_hosts_chart
 
             print_hosts_chart(run.hosts())
-    return INTERRUPTED if interrupt.came else max(map(host_exit_code, fleet.hosts))
+    return INTERRUPTED if interrupted else max(map(host_exit_code, hosts))
+
+
+def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> tuple[FleetRun, bool]:
+    """Run on every host to the end; return the run, and whether Ctrl-C cut it short."""
+    wanted = label_of(args)
+    label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
+    with Interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=saved(args), label=label)) as run:
+        watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, lambda: interrupt.came)
+    print_notes(run)
+    return run, interrupt.came
 
 
 def host_exit_code(host: HostSummary) -> int:

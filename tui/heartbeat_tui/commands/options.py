@@ -42,6 +42,18 @@ def duration(text: str) -> float:
     return seconds
 
 
+def share(text: str) -> float:
+    """Read "5%" or "0.05"; raise ArgumentTypeError."""
+    number, percent = text.removesuffix("%").strip(), text.endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage; try 5% or 0.05")
+    return value
+
+
 def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
     """Add the flags; one that is not given stays None, so that settings and defaults have their say.
 

@@ -27,6 +27,7 @@ from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_error, print_json, print_status
+from heartbeat_tui.commands.options import share
 from heartbeat_tui.runs.compared import comparison_lines, trend_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row
 
@@ -129,18 +130,6 @@ def add(
 def add_rate(parser: argparse.ArgumentParser) -> None:
     purpose = "what an hour costs, by chip, host or backend: v6e=2.70"
     parser.add_argument("--rate", type=rate, action="append", default=[], metavar="DEVICE=USD", help=purpose)
-
-
-def share(text: str) -> float:
-    """Read "5%" or "0.05"; raise ArgumentTypeError."""
-    number, percent = text.removesuffix("%").strip(), text.endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage; try 5% or 0.05")
-    return value
 
 
 def rate(text: str) -> tuple[str, float]:
