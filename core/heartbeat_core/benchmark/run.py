@@ -127,10 +127,6 @@ class Source(ABC):
         """Return a line for each of several hosts that run at once, none for a single run."""
         return ()
 
-    def spread(self) -> str:
-        """State how far several hosts lie apart, nothing for a single run."""
-        return ""
-
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; return whether it came."""
         with self.changed:

@@ -42,6 +42,10 @@ def median_cell(found: HostFinding) -> StyledText:
     return (format_ns(ns), "plain") if ns else NO_CELL
 
 
+def p95_cell(found: HostFinding) -> StyledText:
+    return (format_ns(found.host.p95_ns), "quiet") if found.host.p95_ns else NO_CELL
+
+
 def interval_cell(found: HostFinding) -> StyledText:
     host = found.host
     if host.low_ns is None or host.high_ns is None:
@@ -73,6 +77,7 @@ COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
         lambda found: NO_CELL if found.host.relative_iqr is None else (format_share(found.host.relative_iqr), "quiet"),
         least=5, worth=3, align="right", whole=True,
     ),
+    ColumnSpec("p95", "P95", p95_cell, worth=1, align="right", whole=True),
     ColumnSpec("badge", "BADGE", lambda found: badge(found.host.quality) if found.host.count else NO_CELL, least=8, most=14, worth=4),
     ColumnSpec("reason", "WHY", lambda found: found.reason, least=20, most=200, screen=False),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING
 
@@ -19,52 +19,6 @@ from heartbeat_core.fleet.slow_hosts import FleetFindings, find_slow
 
 if TYPE_CHECKING:
     from heartbeat_core.remote.hosts import Host
-
-SLOWER = 1.05  # a host this much slower than the next one is reported
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How far the medians of the hosts lie apart; ``slow`` names one that is surely slower than all others, ``times`` the next one."""
-
-    fastest_ns: float
-    slowest_ns: float
-    slow: str | None
-    times: float
-
-    @property
-    def share(self) -> float:
-        return self.slowest_ns / self.fastest_ns - 1 if self.fastest_ns else 0.0
-
-    @property
-    def sentence(self) -> str:
-        """Return it in a sentence."""
-        said = f"The medians lie {100 * self.share:.1f} % apart."
-        if self.slow is None:
-            return f"{said} No host lags behind."
-        return f"{said} {self.slow} is slow: {self.times:.2f} × the next one, and their intervals do not overlap."
-
-
-def spread_of(lines: Sequence[HostLine]) -> Spread | None:
-    """Compare the hosts, None where fewer than two have figures.
-
-    A host is slow where the whole interval of its median lies above that of the next, and it is more than a twentieth slower.
-    """
-    measured = sorted(
-        ((line.report.statistics, line.name) for line in lines if line.report.statistics is not None and whole(line)),
-        key=lambda pair: pair[0].median_ns,
-    )
-    if len(measured) < 2:
-        return None
-    (next_, _), (last, name) = measured[-2:]
-    times = last.median_ns / next_.median_ns if next_.median_ns else 1.0
-    apart = last.interval and next_.interval and last.interval[0] > next_.interval[1]
-    return Spread(measured[0][0].median_ns, last.median_ns, name if apart and times > SLOWER else None, times)
-
-
-def whole(line: HostLine) -> bool:
-    """Return whether a host is still running or has finished: an incomplete run covers another time than the rest."""
-    return line.report.ending is None or line.report.ending.clean
 
 
 class FleetRun(Source):
@@ -189,10 +143,6 @@ class MultiHostRun(FleetRun):
             HostLine(name, run.report(), run.chart, shown=self.opened == name)
             for index, (name, run) in enumerate(zip(self.names, self.runs, strict=True))
         )
-
-    def spread(self) -> str:
-        found = spread_of(self.hosts())
-        return found.sentence if found else ""
 
     def fleet(self) -> Fleet:
         now = time()

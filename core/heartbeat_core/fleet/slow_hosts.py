@@ -101,6 +101,22 @@ class FleetFindings:
         }
 
 
+def spread_json(found: FleetFindings) -> dict[str, Any] | None:
+    """Return how far the hosts lie apart, as ``bench --on --json`` has it, None for fewer than two: times the next one is the slowest."""
+    medians = sorted(host.median_ns for host in found.fleet.measured if host.median_ns)
+    if len(medians) < 2:
+        return None
+    slow = found.of("slow")
+    return {
+        "fastest_ns": medians[0],
+        "slowest_ns": medians[-1],
+        "slow": slow[0].host.name if slow else None,
+        "times": medians[-1] / medians[-2],
+        "share": medians[-1] / medians[0] - 1,
+        "sentence": found.sentence,
+    }
+
+
 def named(names: list[str], many: str, one: str = "") -> list[str]:
     if not names:
         return []

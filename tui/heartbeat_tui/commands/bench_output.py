@@ -22,7 +22,6 @@ from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
-from heartbeat_core.fleet.model import HostSummary
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
@@ -198,30 +197,18 @@ def start_rows(report: Report) -> Iterator[Row]:
 
 
 def print_hosts(run: FleetRun) -> None:
-    """Print a line a host, the recordings, and how far the hosts lie apart."""
+    """Print a line a host, which are slow, and the recordings."""
+    from heartbeat_core.fleet.columns import fleet_lines
+
     console, config, fleet = console_of(), run.config, run.fleet()
     console.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · {run.labels[0]}")
-    table = Table("host", "median", "95 % CI", "p95", "quality", box=None, padding=(0, 2, 0, 0))
-    for host in fleet.hosts:
-        table.add_row(*host_cells(host))
-    console.print(table)
+    for line in fleet_lines(run.findings()):
+        console.print(line, soft_wrap=True)
     for label in dict.fromkeys(label for host in fleet.hosts for label in host.labels if not label.startswith("on ")):
         console.print(label)
-    if run.spread():
-        console.print(run.spread())
     for host in fleet.hosts:
         if host.recording:
             console.print(sanitize_line(f"recording: {host.recording}"), soft_wrap=True)
-
-
-def host_cells(host: HostSummary) -> tuple[str, str, str, str, str]:
-    """Write one host: name, median, its interval, p95, quality or how it ended."""
-    said = f"✗ {host.ending}" if host.lost else f"{QUALITY_MARKS[host.quality]} {host.quality}"
-    if host.median_ns is None:
-        return host.name, NOTHING, "", NOTHING, said
-    known = host.low_ns is not None and host.high_ns is not None
-    interval = f"{between((host.low_ns, host.high_ns))}, n = {host.n:,}" if known else ""  # type: ignore[arg-type]  # both are known
-    return host.name, format_ns(host.median_ns), interval, NOTHING if host.p95_ns is None else format_ns(host.p95_ns), said
 
 
 def print_comparison(handbook: Report, synchronized: Report, why: str) -> None:

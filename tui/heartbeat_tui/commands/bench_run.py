@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -357,12 +357,13 @@ def host_exit_code(host: HostSummary) -> int:
 
 def together_json(run: FleetRun) -> dict[str, Any]:
     """Make the object that ``bench --on`` prints for several hosts: a summary each, over ssh with its whole report."""
-    from heartbeat_core.fleet.multi_host import MultiHostRun, spread_of  # with all of ssh and the Cloud, which one machine does not need
+    from heartbeat_core.fleet.multi_host import MultiHostRun
+    from heartbeat_core.fleet.slow_hosts import spread_json
 
-    spread, made = spread_of(run.hosts()), run.fleet().to_json()
+    made = run.fleet().to_json()
     for host in made["hosts"]:
         host["recording"] = host["recording"] or None
     if isinstance(run, MultiHostRun):
         for host, one in zip(made["hosts"], run.runs, strict=True):
             host["report"] = report_json(one.report(), one.series)
-    return {**made, "spread": {**asdict(spread), "share": spread.share, "sentence": spread.sentence} if spread else None}
+    return {**made, "spread": spread_json(run.findings())}

@@ -7,6 +7,8 @@ EXAMPLES = {
     "bench": ("bench --batch 1 --duration 30s", "bench --repeat 5 --vs backend=xla --json"),
     "tour": ("tour", "tour --text"),
     "devices": ("devices", "devices --json --python ~/venv/bin/python"),
+    "fleet": ("fleet check hosts-1f2e3d4c", "fleet check --on ray --max-slow 3% --json"),
+    "fleet check": ("fleet check tag:nightly", "fleet check --on my-slice:all --duration 30s"),
     "runs": ("runs", "runs compare nightly last"),
     "runs list": ("runs list tag:nightly --wide", "runs list --sort median --limit 10 --json"),
     "runs show": ("runs show last --plot", "runs show 4f1c2a --json"),

@@ -1,60 +1,10 @@
 from __future__ import annotations
 
-from array import array
-from dataclasses import replace
-
 import pytest
 
-from heartbeat_core.benchmark.report import report_of
-from heartbeat_core.benchmark.run import HostLine
-from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.statistics import Statistics, summarize
-from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.fleet.multi_host import spread_of
 from heartbeat_core.remote.hosts import HostSelector, RemoteTarget, parse_on
-
-
-def figures() -> Statistics:
-    store = SampleStore()
-    store.extend(array("q", range(1, 101)))
-    return summarize(store)
-
-
-FIGURES = figures()
-
-
-def line(name: str, median_ns: float, half_ns: float, ending: RunOutcome | None = None) -> HostLine:
-    stats = replace(FIGURES, median_ns=median_ns, median_low_ns=median_ns - half_ns, median_high_ns=median_ns + half_ns)
-    return HostLine(name, replace(report_of(Series()), statistics=stats, ending=ending), Series().chart)
-
-
-def test_a_host_that_surely_lags_behind_is_pointed_out() -> None:
-    spread = spread_of([line("a:0", 100.0, 1), line("a:1", 102.0, 1), line("a:2", 120.0, 2)])
-    assert spread is not None
-    assert (spread.slow, round(spread.times, 3), round(spread.share, 2)) == ("a:2", 1.176, 0.2)
-    assert "a:2 is slow: 1.18 × the next one" in spread.sentence
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [line("a:0", 100.0, 1), line("a:1", 104.0, 1)],  # apart, and not by much
-        [line("a:0", 100.0, 30), line("a:1", 120.0, 30)],  # by much, and not surely
-        [line("a:0", 100.0, 1), line("a:1", 101.0, 1), line("a:2", 200.0, 1, RunOutcome("lost", "gone"))],  # cut off
-    ],
-)
-def test_no_host_is_blamed_for_noise(lines: list[HostLine]) -> None:
-    spread = spread_of(lines)
-    assert spread is not None
-    assert spread.slow is None
-    assert "No host lags behind" in spread.sentence
-
-
-def test_one_host_alone_is_compared_with_none() -> None:
-    assert spread_of([line("a", 100.0, 1)]) is None
-    assert spread_of([]) is None
 
 
 def test_on_names_a_vm_and_which_of_its_hosts() -> None:
