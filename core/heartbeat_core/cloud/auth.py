@@ -141,16 +141,9 @@ def email_of(id_token: object) -> str | None:
 
 ENDPOINT_VARIABLE = "HEARTBEAT_CLOUD_ENDPOINT"
 SERVICES = {
-    "cloudbilling": "https://cloudbilling.googleapis.com",
-    "cloudquotas": "https://cloudquotas.googleapis.com",
-    "cloudresourcemanager": "https://cloudresourcemanager.googleapis.com",
-    "compute": "https://compute.googleapis.com",
-    "iam": "https://iam.googleapis.com",
-    "oauth2": "https://openidconnect.googleapis.com",
-    "orgpolicy": "https://orgpolicy.googleapis.com",
-    "serviceusage": "https://serviceusage.googleapis.com",
-    "tpu": "https://tpu.googleapis.com",
-}
+    name: f"https://{name}.googleapis.com"
+    for name in ("cloudbilling", "cloudquotas", "cloudresourcemanager", "compute", "iam", "orgpolicy", "serviceusage", "tpu")
+} | {"oauth2": "https://openidconnect.googleapis.com"}
 
 
 def check_endpoint(endpoint: str) -> str:

@@ -106,73 +106,60 @@ def help_link(description: str, url: str) -> Json:
     return {"@type": TYPE + "Help", "links": [{"description": description, "url": url}]}
 
 
-def localized(message: str) -> Json:
-    return {"@type": TYPE + "LocalizedMessage", "locale": "en-US", "message": message}
+CONSOLE = "https://console.developers.google.com"
+RETRY = "wait a few minutes for the action to propagate to our systems and retry."
+# Why Google refuses a call before it looks at it: the message, and what its link is called and leads to.
+REFUSALS: dict[str, tuple[str, str, str]] = {
+    "SERVICE_DISABLED": (
+        ("{serviceTitle} has not been used in project {containerInfo} before or it is disabled. Enable it by visiting {activationUrl} then "
+        f"retry. If you enabled this API recently, {RETRY}"), "Google developers console API activation", "{activationUrl}",
+    ),
+    "BILLING_DISABLED": (
+        ("This API method requires billing to be enabled. Please enable billing on project #{project} by visiting {url} then retry. If you "
+        f"enabled billing for this project recently, {RETRY}"),
+        "Google developers console billing", f"{CONSOLE}/billing/enable?project={{project}}",
+    ),
+    "CONSUMER_INVALID": ("Permission denied on resource project {project}.", "Google developers console", CONSOLE),
+    "USER_PROJECT_DENIED": (
+        ("Caller does not have required permission to use project {project}. Grant the caller the "
+        "roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission, by visiting {url} "
+        "and then retry. Propagation of the new permission may take a few minutes."),
+        "Google developer console IAM admin", f"{CONSOLE}/iam-admin/iam/project?project={{project}}",
+    ),
+    "ACCESS_TOKEN_EXPIRED": (
+        ("Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication "
+        "credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."), "", "",
+    ),
+    "SECURITY_POLICY_VIOLATED": (
+        "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {uid}", "", "",
+    ),
+    "GCP_SUSPENDED": ("The project has been suspended. Please contact your administrator.", "", ""),
+    "CONSUMER_SUSPENDED": ("Permission denied: Consumer has been suspended.", "", ""),
+    "LOCATION_POLICY_VIOLATED": (
+        "The location is not allowed by the organization's policy constraints/gcp.resourceLocations.", "", "",
+    ),
+    "USER_BLOCKED_BY_ADMIN": ("The user's access to this service was blocked by the administrator.", "", ""),
+    "ACCOUNT_STATE_INVALID": ("The account is in an invalid state, such as disabled or deleted.", "", ""),
+}  # fmt: skip
+
+
+def refused(reason: str, service: str, **metadata: str) -> ApiError:
+    """Return Google's refusal for ``reason``; the consumer in its ``metadata`` may be another project than the caller's own."""
+    message, link, url = REFUSALS.get(reason, (f"Refused: {reason}.", "", ""))
+    if reason == "SECURITY_POLICY_VIOLATED":  # an administrator needs this identifier
+        metadata["uid"] = "emulated-Vx3_k9Q"
+    words = {**metadata, "project": metadata.get("consumer", "").removeprefix("projects/")}
+    words["url"] = url.format_map(words)
+    help_ = [help_link(link, words["url"])] if link else []
+    details = error_info(reason, service=service, **metadata)
+    return ApiError(401 if reason.startswith("AC") else 403, message.format_map(words), details, *help_)
 
 
 def service_disabled(service: str, title: str, consumer: str) -> ApiError:
-    """Return the error of an API that is off in the project ``consumer``, which may be another than the caller's own."""
-    url = f"https://console.developers.google.com/apis/api/{service}/overview?project={consumer}"
-    message = (
-        f"{title} has not been used in project {consumer} before or it is disabled. Enable it by visiting {url} then retry. If you "
-        "enabled this API recently, wait a few minutes for the action to propagate to our systems and retry."
-    )
-    info = error_info(
-        "SERVICE_DISABLED", service=service, serviceTitle=title, consumer=f"projects/{consumer}", containerInfo=consumer, activationUrl=url
-    )
-    return ApiError(403, message, info, localized(message), help_link("Google developers console API activation", url))
-
-
-def billing_disabled(service: str, number: str) -> ApiError:
-    url = f"https://console.developers.google.com/billing/enable?project={number}"
-    message = (
-        f"This API method requires billing to be enabled. Please enable billing on project #{number} by visiting {url} then retry. If you "
-        "enabled billing for this project recently, wait a few minutes for the action to propagate to our systems and retry."
-    )
-    info = error_info("BILLING_DISABLED", consumer=f"projects/{number}", service=service)
-    return ApiError(403, message, help_link("Google developers console billing", url), info)
-
-
-def consumer_invalid(service: str, project: str) -> ApiError:
-    message = f"Permission denied on resource project {project}."
-    link = help_link("Google developers console", "https://console.developers.google.com")
-    return ApiError(403, message, link, error_info("CONSUMER_INVALID", service=service, consumer=f"projects/{project}"))
-
-
-def user_project_denied(service: str, project: str) -> ApiError:
-    url = f"https://console.developers.google.com/iam-admin/iam/project?project={project}"
-    message = (
-        f"Caller does not have required permission to use project {project}. Grant the caller the roles/serviceusage.serviceUsageConsumer "
-        f"role, or a custom role with the serviceusage.services.use permission, by visiting {url} and then retry. Propagation of the new "
-        "permission may take a few minutes."
-    )
-    info = error_info("USER_PROJECT_DENIED", service=service, consumer=f"projects/{project}")
-    return ApiError(403, message, help_link("Google developer console IAM admin", url), info)
-
-
-def token_expired(service: str, method: str) -> ApiError:
-    message = (
-        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication "
-        "credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
-    )
-    return ApiError(401, message, error_info("ACCESS_TOKEN_EXPIRED", service=service, method=method))
-
-
-REFUSALS = {
-    "SECURITY_POLICY_VIOLATED": "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: emulated-Vx3_k9Q",
-    "GCP_SUSPENDED": "The project has been suspended. Please contact your administrator.",
-    "CONSUMER_SUSPENDED": "Permission denied: Consumer has been suspended.",
-    "LOCATION_POLICY_VIOLATED": "The location is not allowed by the organization's policy constraints/gcp.resourceLocations.",
-    "USER_BLOCKED_BY_ADMIN": "The user's access to this service was blocked by the administrator.",
-    "ACCOUNT_STATE_INVALID": "The account is in an invalid state, such as disabled or deleted.",
-}
-
-
-def refused_for(reason: str, service: str) -> ApiError:
-    """Return Google's refusal for ``reason``; one of VPC Service Controls carries the identifier that an administrator needs."""
-    message = REFUSALS.get(reason, f"Refused: {reason}.")
-    uid = {"uid": message.rpartition(" ")[2]} if reason == "SECURITY_POLICY_VIOLATED" else {}
-    return ApiError(401 if reason == "ACCOUNT_STATE_INVALID" else 403, message, error_info(reason, service=service, **uid))
+    """Return the refusal of an API that is off in the project ``consumer``."""
+    url = f"{CONSOLE}/apis/api/{service}/overview?project={consumer}"
+    about = {"serviceTitle": title, "consumer": f"projects/{consumer}", "containerInfo": consumer, "activationUrl": url}
+    return refused("SERVICE_DISABLED", service, **about)
 
 
 def permission_denied(service: str, permission: str, resource: str) -> ApiError:

@@ -8,19 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
-from heartbeat_core.emulator.http import (
-    ApiError,
-    EmulatedCall,
-    Json,
-    billing_disabled,
-    consumer_invalid,
-    page,
-    permission_denied,
-    refused_for,
-    service_disabled,
-    token_expired,
-    user_project_denied,
-)
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, permission_denied, refused, service_disabled
 from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 Handler = Callable[[Cloud, EmulatedCall], Json]
@@ -99,16 +87,16 @@ def admit(cloud: Cloud, route: Route, call: EmulatedCall) -> None:
     if route.service not in SERVICES:
         return  # the emulator's own
     if cloud.scenario.credentials == "expired":
-        raise token_expired(route.service, route.handler.__name__)
+        raise refused("ACCESS_TOKEN_EXPIRED", route.service, method=route.handler.__name__)
     if reason := cloud.scenario.refusals.get(route.service, cloud.scenario.refusals.get("*")):
-        raise refused_for(reason, route.service)
+        raise refused(reason, route.service)
     named = call.args.get("project", "")
     project = cloud.find(named) if named else None
     check_consumer(cloud, route, call, project)
     if named not in ("", "-") and project is None and route.permission:
         if route.service == "cloudresourcemanager.googleapis.com":
             raise permission_denied(route.service, route.permission, call.resource)
-        raise consumer_invalid(route.service, named)
+        raise refused("CONSUMER_INVALID", route.service, consumer=f"projects/{named}")
     if project is None or not route.permission:
         return
     if route.permission not in cloud.granted(project):
@@ -123,7 +111,7 @@ def check_consumer(cloud: Cloud, route: Route, call: EmulatedCall, project: Emul
     if named:
         consumer = cloud.find(named)
         if consumer is None or "serviceusage.services.use" not in cloud.granted(consumer):
-            raise user_project_denied(route.service, named)
+            raise refused("USER_PROJECT_DENIED", route.service, consumer=f"projects/{named}")
     else:
         by_gcloud = "google-cloud-sdk" in call.headers.get("user-agent", "")
         if by_gcloud and route.service in SHARED_BY_GCLOUD:
@@ -136,4 +124,4 @@ def check_consumer(cloud: Cloud, route: Route, call: EmulatedCall, project: Emul
     if not consumer.service(route.service).answers:
         raise service_disabled(route.service, SERVICES[route.service], consumer.number)
     if route.service in NEED_BILLING and not cloud.billed(consumer):
-        raise billing_disabled(route.service, consumer.number)
+        raise refused("BILLING_DISABLED", route.service, consumer=f"projects/{consumer.number}")
