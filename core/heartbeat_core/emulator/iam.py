@@ -7,7 +7,7 @@ import re
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, permission_denied
 from heartbeat_core.emulator.resource_manager import held, require_members
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.scenario import ROLES
+from heartbeat_core.emulator.scenario import read_roles
 from heartbeat_core.emulator.seed import add_account
 from heartbeat_core.emulator.state import Account, Cloud, EmulatedProject
 
@@ -104,9 +104,9 @@ def get_role(cloud: Cloud, call: EmulatedCall) -> Json:
     """Describe a role, with those of its permissions that the emulator knows."""
     del cloud
     name = f"roles/{call.args['role']}"
-    if name not in ROLES:
+    if name not in read_roles():
         raise ApiError(404, f"The role named {name} was not found.")
-    title, permissions = ROLES[name]
+    title, permissions = read_roles()[name]
     return {"name": name, "title": title, "stage": "GA", "etag": "AA==", "includedPermissions": sorted(permissions)}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import configparser
+import functools
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -284,75 +287,22 @@ def table_at(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-PROJECT_READ = {"resourcemanager.projects.get", "resourcemanager.projects.getIamPolicy"}
-PROJECT_WRITE = {"resourcemanager.projects.update", "resourcemanager.projects.delete"}
-PROJECT_GRANT = {"resourcemanager.projects.setIamPolicy"}
-BILLING_READ = {"billing.resourceAssociations.list"}
-BILLING_WRITE = {"resourcemanager.projects.createBillingAssignment", "resourcemanager.projects.deleteBillingAssignment"}
-SERVICE_READ = {"serviceusage.services.get", "serviceusage.services.list", "serviceusage.quotas.get"}
-SERVICE_USE = {"serviceusage.services.use"}
-SERVICE_WRITE = {"serviceusage.services.enable", "serviceusage.services.disable"}
-QUOTA_READ = {"cloudquotas.quotas.get", "monitoring.timeSeries.list"}
-QUOTA_WRITE = {"cloudquotas.quotas.update"}
-ACCOUNT_READ = {"iam.serviceAccounts.get", "iam.serviceAccounts.list", "iam.serviceAccounts.getIamPolicy", "iam.roles.get"}
-ACCOUNT_WRITE = {f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "disable", "enable", "update")}
-ACCOUNT_GRANT = {"iam.serviceAccounts.setIamPolicy"}
-ACT_AS = {"iam.serviceAccounts.actAs"}
-COMPUTE_READ = {
-    "compute.projects.get",
-    *(
-        f"compute.{kind}.{verb}"
-        for kind in ("firewalls", "instances", "networks", "regions", "routers", "subnetworks", "zones")
-        for verb in ("get", "list")
-    ),
-}
-COMPUTE_WRITE = {
-    "compute.projects.setCommonInstanceMetadata", "compute.instances.create", "compute.disks.create", "compute.networks.create",
-    "compute.firewalls.create",
-}  # fmt: skip
-ORG_POLICY_READ = {"orgpolicy.policy.get"}
-TPU_READ = {
-    f"tpu.{kind}.{verb}" for kind in ("acceleratortypes", "locations", "nodes", "operations", "runtimeversions") for verb in ("get", "list")
-}
-TPU_WRITE = {f"tpu.nodes.{verb}" for verb in ("create", "delete", "reimage", "reset", "start", "stop", "update")}
-STORAGE = {"storage.buckets.create", "storage.buckets.get", "storage.objects.create", "storage.objects.get", "storage.objects.list"}
+@functools.cache
+def read_roles() -> Mapping[str, tuple[str, frozenset[str]]]:
+    """Return the title and the permissions of each role."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[method-assign, assignment]  # as its documentation says
+    parser.read_string(FOLDER.with_name("roles.ini").read_text(encoding="utf-8"))
+    sets = parser["sets"]
 
-READ = PROJECT_READ | BILLING_READ | SERVICE_READ | QUOTA_READ | ACCOUNT_READ | COMPUTE_READ | TPU_READ
-EDIT = READ | SERVICE_USE | SERVICE_WRITE | QUOTA_WRITE | ACCOUNT_WRITE | ACT_AS | COMPUTE_WRITE | TPU_WRITE | PROJECT_WRITE
-OWN = EDIT | ORG_POLICY_READ | PROJECT_GRANT | ACCOUNT_GRANT | BILLING_WRITE | STORAGE
+    def expand(words: str) -> Iterator[str]:
+        for word in words.split():
+            if choice := re.search(r"\{(.+?)\}", word):
+                yield from expand(" ".join(word.replace(choice[0], each, 1) for each in choice[1].split(",")))
+            elif word in sets:
+                yield from expand(sets[word])
+            else:
+                yield word
 
-ROLES: dict[str, tuple[str, frozenset[str]]] = {
-    name: (title, frozenset(permissions))
-    for name, title, permissions in (
-        ("roles/viewer", "Viewer", READ),
-        ("roles/editor", "Editor", EDIT),
-        ("roles/owner", "Owner", OWN),
-        ("roles/browser", "Browser", PROJECT_READ),
-        ("roles/billing.projectManager", "Project Billing Manager", BILLING_WRITE | BILLING_READ),
-        ("roles/cloudquotas.admin", "Cloud Quotas Admin", QUOTA_READ | QUOTA_WRITE | {"resourcemanager.projects.get"}),
-        ("roles/cloudquotas.viewer", "Cloud Quotas Viewer", QUOTA_READ | {"resourcemanager.projects.get"}),
-        ("roles/cloudtpu.serviceAgent", "Cloud TPU V2 API Service Agent", TPU_READ | COMPUTE_READ | COMPUTE_WRITE),
-        ("roles/compute.admin", "Compute Admin", COMPUTE_READ | COMPUTE_WRITE | {"resourcemanager.projects.get"}),
-        ("roles/compute.viewer", "Compute Viewer", COMPUTE_READ | {"resourcemanager.projects.get"}),
-        (
-            "roles/iam.serviceAccountAdmin", "Service Account Admin",
-            ACCOUNT_READ | ACCOUNT_WRITE | ACCOUNT_GRANT | {"resourcemanager.projects.get"},
-        ),
-        (
-            "roles/iam.serviceAccountUser", "Service Account User",
-            ACT_AS | {"iam.serviceAccounts.get", "iam.serviceAccounts.list", "resourcemanager.projects.get"},
-        ),
-        ("roles/iam.serviceAccountViewer", "View Service Accounts", ACCOUNT_READ | {"resourcemanager.projects.get"}),
-        ("roles/logging.logWriter", "Logs Writer", set()),
-        ("roles/orgpolicy.policyViewer", "Organization Policy Viewer", ORG_POLICY_READ),
-        ("roles/resourcemanager.projectIamAdmin", "Project IAM Admin", PROJECT_READ | PROJECT_GRANT),
-        ("roles/serviceusage.serviceUsageAdmin", "Service Usage Admin", SERVICE_READ | SERVICE_USE | SERVICE_WRITE),
-        ("roles/serviceusage.serviceUsageConsumer", "Service Usage Consumer", SERVICE_READ | SERVICE_USE),
-        ("roles/storage.admin", "Storage Admin", STORAGE | {"resourcemanager.projects.get"}),
-        ("roles/storage.objectAdmin", "Storage Object Admin", {name for name in STORAGE if ".objects." in name}),
-        ("roles/storage.objectViewer", "Storage Object Viewer", {"storage.objects.get", "storage.objects.list"}),
-        ("roles/tpu.admin", "TPU Admin", TPU_READ | TPU_WRITE | {"resourcemanager.projects.get"}),
-        ("roles/tpu.serviceAgent", "Cloud TPU API Service Agent", TPU_READ | COMPUTE_READ | COMPUTE_WRITE),
-        ("roles/tpu.viewer", "TPU Viewer", TPU_READ | {"resourcemanager.projects.get"}),
-    )
-}  # fmt: skip
+    titled = {name: words.partition(":") for name, words in parser["roles"].items()}
+    return {f"roles/{name}": (title, frozenset(expand(words))) for name, (title, _, words) in titled.items()}

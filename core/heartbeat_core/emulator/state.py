@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from heartbeat_core.emulator.catalogue import Slice
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
-from heartbeat_core.emulator.scenario import ROLES, FirewallStart, Scenario
+from heartbeat_core.emulator.scenario import FirewallStart, Scenario, read_roles
 
 
 class Clock:
@@ -89,7 +89,7 @@ class EmulatedPolicy:
             message = "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."
             raise ApiError(409, message, status="ABORTED")
         for binding in sent.get("bindings", []):
-            if binding.get("role") not in ROLES and not str(binding.get("role")).startswith("projects/"):
+            if binding.get("role") not in read_roles() and not str(binding.get("role")).startswith("projects/"):
                 raise ApiError(400, f"Role {binding.get('role')} is not supported for this resource.")
         self.bindings = [
             EmulatedBinding(binding["role"], list(binding["members"]), binding.get("condition"))
@@ -103,8 +103,8 @@ class EmulatedPolicy:
         return {
             permission
             for binding in self.bindings
-            if member in binding.members and binding.holds(moment) and binding.role in ROLES
-            for permission in ROLES[binding.role][1]
+            if member in binding.members and binding.holds(moment) and binding.role in read_roles()
+            for permission in read_roles()[binding.role][1]
         }
 
 

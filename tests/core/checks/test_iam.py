@@ -6,7 +6,7 @@ import pytest
 
 from heartbeat_core.checks.iam import find_grant
 from heartbeat_core.cloud.projects import Condition, IamBinding, IamPolicy
-from heartbeat_core.emulator.scenario import ROLES
+from heartbeat_core.emulator.scenario import read_roles
 
 ROBOT, ROLE = "serviceAccount:robot@llm.iam.gserviceaccount.com", "roles/tpu.admin"
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -17,7 +17,7 @@ def bound(role: str = ROLE, member: str = ROBOT, expression: str | None = None) 
 
 
 def included(role: str) -> frozenset[str] | None:
-    return ROLES[role][1] if role in ROLES else None
+    return read_roles()[role][1] if role in read_roles() else None
 
 
 @pytest.mark.parametrize(
