@@ -80,8 +80,8 @@ def ssh(context: Context) -> Finding:
     if tunnel:
         why = "gcloud reaches the TPU VM with --tunnel-through-iap, heartbeat-tui with --way iap."
         return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own, link=FIREWALLS)
-    sources = dict.fromkeys(source for rule in rules if rule.allows for source in rule.ranges)
-    if some := [source for source in sources if is_public(source) and let_in(rules, ipaddress.ip_network(source, strict=False))]:
+    sources = {source: ipaddress.ip_network(source, strict=False) for rule in rules if rule.allows for source in rule.ranges}
+    if some := [source for source, network in sources.items() if not network.is_private and let_in(rules, network)]:
         why = f"Whether your own address is among these is not known here. {note}"
         return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule, link=FIREWALLS)
     why = f"No rule of the network {name} that applies to the TPU VM lets tcp:22 in."
@@ -100,10 +100,6 @@ def let_in(rules: Iterable[FirewallRule], source: ipaddress.IPv4Network | ipaddr
             if source.subnet_of(named):  # type: ignore[arg-type]  # of one version, as seen above
                 return rule
     return None
-
-
-def is_public(text: str) -> bool:
-    return not ipaddress.ip_network(text, strict=False).is_private
 
 
 def internet(context: Context) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import commonprefix
+
 from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import tpu
@@ -13,17 +15,6 @@ from heartbeat_core.diagnosis.model import Remedy
 ZONES = "https://docs.cloud.google.com/tpu/docs/regions-zones"
 PARALLEL = 16
 SHOWN = 5
-# Neighbouring continents, the nearest first.
-NEIGHBOURS = {
-    "us": ("northamerica", "southamerica", "europe", "asia"),
-    "northamerica": ("us", "southamerica", "europe", "asia"),
-    "southamerica": ("us", "northamerica", "europe", "africa"),
-    "europe": ("me", "africa", "us", "asia"),
-    "me": ("europe", "asia", "africa", "us"),
-    "africa": ("europe", "me", "asia", "us"),
-    "asia": ("australia", "me", "us", "europe"),
-    "australia": ("asia", "us", "me", "europe"),
-}
 
 
 def accelerator(context: Context) -> Finding:
@@ -58,7 +49,7 @@ def not_offered(context: Context, summary: str, zone: str, wanted: str) -> Findi
 
 
 def zones_offering(context: Context, zone: str, wanted: str) -> tuple[list[str], int]:
-    """Return the other zones that offer ``wanted``, by distance, and how many did not answer."""
+    """Return the other zones that offer ``wanted``, those of the region and the continent first, and how many did not answer."""
     from concurrent.futures import ThreadPoolExecutor
 
     session, project = context.session, context.project
@@ -72,23 +63,9 @@ def zones_offering(context: Context, zone: str, wanted: str) -> tuple[list[str],
 
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         answers = dict(zip(others, pool.map(ask, others), strict=True))
-    found = sorted((name for name in others if answers[name]), key=lambda name: distance(zone, name))
+    # by the letters that names begin alike with: the continent, its part, the region
+    found = sorted((name for name in others if answers[name]), key=lambda name: (-len(commonprefix((zone, name))), name))  # noqa: RUF071
     return found, sum(answer is None for answer in answers.values())
-
-
-def distance(one: str, other: str) -> tuple[bool, bool, int, str]:
-    """Return a sort key for nearness: the same region, the same part of the continent, the continent, its neighbours."""
-    here, part = part_of(one)
-    there, other_part = part_of(other)
-    near = (here, *NEIGHBOURS.get(here, ()))
-    far = near.index(there) if there in near else len(near)
-    return one.rpartition("-")[0] != other.rpartition("-")[0], (here, part) != (there, other_part), far, other
-
-
-def part_of(zone: str) -> tuple[str, str]:
-    """Return continent and part: "us-central1-b" → ("us", "central")."""
-    continent, _, rest = zone.partition("-")
-    return continent, rest.partition("-")[0].rstrip("0123456789")
 
 
 def runtime(context: Context) -> Finding:

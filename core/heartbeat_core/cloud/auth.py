@@ -73,11 +73,7 @@ def find_login(environ: Mapping[str, str] | None = None, quota_project: str | No
     google.auth.default() itself starts gcloud for a project, and waits long for a metadata server.
     """
     environ = os.environ if environ is None else environ
-    quota = (
-        SourcedValue(quota_project, "--quota-project")
-        if quota_project
-        else SourcedValue(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
-    )
+    quota = SourcedValue(quota_project or environ.get(QUOTA_VARIABLE) or None, "--quota-project" if quota_project else QUOTA_VARIABLE)
     if named := environ.get(KEY_VARIABLE):
         return from_file(Path(named), KEY_VARIABLE, quota)
     adc = read_gcloud(environ).adc_file
@@ -103,7 +99,10 @@ def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
     from google.auth.credentials import with_scopes_if_required
     from google.auth.exceptions import GoogleAuthError
 
-    info = read_json(path, source)
+    try:
+        info = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise CloudError("no credentials", f"{path} (from {source}) cannot be read: {error}") from error
     try:
         with warnings.catch_warnings():  # a check reports a missing quota project
             warnings.simplefilter("ignore")
@@ -118,13 +117,6 @@ def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
     sort = SORTS.get(text(info, "type"), "external account")
     email = text(info, "client_email") or text(info, "account") or getattr(credentials, "service_account_email", None)
     return Login(credentials, Principal(email or None, sort, f"{path} ({source})"), quota, project or text(info, "project_id"))
-
-
-def read_json(path: Path, source: str) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CloudError("no credentials", f"{path} (from {source}) cannot be read: {error}") from error
 
 
 def email_of(id_token: object) -> str | None:

@@ -126,15 +126,15 @@ def project_of(answer: Any, asked: str = "") -> Project:
 def policy_of(answer: Any) -> IamPolicy:
     return IamPolicy(
         tuple(
-            IamBinding(text(row, "role") or "", texts(row, "members"), condition_of(row) if has(row, "condition") else None)
+            IamBinding(
+                text(row, "role") or "",
+                texts(row, "members"),
+                Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
+            )
             for row in rows(answer, "bindings")
         ),
         whole(answer, "version"),
     )
-
-
-def condition_of(row: Any) -> Condition:
-    return Condition(text(row, "condition", "title"), text(row, "condition", "expression"))
 
 
 SERVICE_USAGE = "serviceusage"

@@ -204,8 +204,8 @@ def compare(
         warnings=(
             *(difference.sentence for difference in differ if difference.work),
             *doubts((*reference, *candidate)),
-            *far_out_words((left, right)),
-            *of_one(ratio),
+            *(f"{each}, a process of {side.title}, lies far out and is left out" for side in (left, right) for each in side.left_out),
+            *((ONE_PROCESS,) if ratio.unit == "sample" and ratio.differs else ()),
         ),
         apart=tuple(SetupDifference(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
         why=why(left, right, rehearsed=rehearsed_here(reference[0], candidate[0])) if left.where != right.where else "",
@@ -239,16 +239,6 @@ def check_sides(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRu
     if shared:
         name = min(shared).name
         raise HeartbeatError("a run is compared with itself", f"{name} stands on both sides.", "Name two runs.")
-
-
-def of_one(ratio: Ratio) -> tuple[str, ...]:
-    """State what samples of one process each cannot show."""
-    return (ONE_PROCESS,) if ratio.unit == "sample" and ratio.differs else ()
-
-
-def far_out_words(groups: Sequence[RunGroup]) -> tuple[str, ...]:
-    """Name the processes that lie far out, which take no part in the comparison."""
-    return tuple(f"{title}, a process of {group.title}, lies far out and is left out" for group in groups for title in group.left_out)
 
 
 def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, str]:

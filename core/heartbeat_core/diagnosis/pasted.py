@@ -61,17 +61,14 @@ def readings(text: str) -> Iterator[str]:
     """Return a text as one line in up to three ways: as it is, without what logs put before each line, without its line ends."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
-    lines = [line.lstrip(LEFT).rstrip(RIGHT) for line in ESCAPED.sub(unescaped, COLOURS.sub("", text)).splitlines()]
+    unescaped = ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "\n" if found[2] else found[3], COLOURS.sub("", text))
+    lines = [line.lstrip(LEFT).rstrip(RIGHT) for line in unescaped.splitlines()]
     yield (first := one_line(" ".join(lines)))
     lines = [line[prefix.end() :] if (prefix := PREFIX.match(line)) else line for line in lines]
     if (second := one_line(" ".join(lines))) != first:
         yield second
     if len(lines) > 1:
         yield one_line("".join(lines))
-
-
-def unescaped(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16)) if match[1] else "\n" if match[2] else match[3]
 
 
 def one_line(text: str) -> str:

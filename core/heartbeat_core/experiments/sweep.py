@@ -216,21 +216,9 @@ def without_axes(config: BenchmarkConfig) -> BenchmarkConfig:
 
 
 COLUMNS = (
-    "median_ns",
-    "low_ns",
-    "high_ns",
-    "n",
-    "flops_per_s",
-    "bytes_per_s",
-    "intensity",
-    "share_of_floor",
-    "bound",
-    "verdict",
-    "quality",
-    "in_cache",
-    "recording",
-    "problem",
-)
+    "median_ns", "low_ns", "high_ns", "n", "flops_per_s", "bytes_per_s", "intensity", "share_of_floor", "bound", "verdict", "quality",
+    "in_cache", "recording", "problem",
+)  # fmt: skip
 TITLES = ("median", "95 % CI", "FLOP/s", "memory", "FLOP/byte", "of peak", "quality")
 
 

@@ -6,7 +6,6 @@ from array import array
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from heartbeat_core.benchmark.protocol import Failed, Label, NewerSchema, Samples
 from heartbeat_core.benchmark.roofline import PeakCache, peaks_key
@@ -89,12 +88,13 @@ def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, statu
     plan, environment, label = series.config, series.environment, series.label or Label(0)
     report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(peak_cache)
     statistics = report.statistics
+    newer = f"recorded by a newer version: {', '.join(series.unknown)} of its config not known here" if series.unknown else ""
     return RunEntry(
         path=path,
         id=sanitize_line(path.stem),
         bytes=size,
         status=status,
-        problem=problem or newer_plan(series),
+        problem=problem or newer,
         name=label.name,
         note=label.note,
         tags=label.tags,
@@ -103,7 +103,7 @@ def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, statu
         reference=label.reference,
         started=time_of(started.time) or time_in_name(path),
         host=str(environment.get("host") or ""),
-        device=device_of(environment),
+        device=str(environment.get("chip") or environment.get("hardware") or environment.get("device") or ""),
         rehearsal=bool(environment.get("rehearsal")),
         backend=plan.backend,
         workload=plan.workload,
@@ -134,15 +134,6 @@ def needs_peaks(series: Series) -> str:
 def in_words(error: HeartbeatError | Failed) -> str:
     """Return one line of an error."""
     return ": ".join(part.rstrip(".") for part in (error.title, error.cause) if part)
-
-
-def newer_plan(series: Series) -> str:
-    return f"recorded by a newer version: {', '.join(series.unknown)} of its config not known here" if series.unknown else ""
-
-
-def device_of(environment: dict[str, Any]) -> str:
-    """Return the chip, else the hardware, else the device as the framework calls it."""
-    return str(environment.get("chip") or environment.get("hardware") or environment.get("device") or "")
 
 
 def whole(value: object) -> int | None:

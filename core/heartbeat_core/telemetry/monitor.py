@@ -40,10 +40,6 @@ LAST_WORDS_S = 1.0  # to read its last lines of stderr
 LONGEST_LINE = 2**20  # bytes; a reading of 256 devices is a twentieth of it
 
 
-def as_it_is(command: Sequence[str]) -> list[str]:
-    return list(command)
-
-
 @dataclass(frozen=True)
 class Reader:
     """How to read: under which Python, from which ports (none: those of the program on the chip, else libtpu's own).
@@ -75,9 +71,9 @@ class Reader:
         return json.dumps(order).encode() + b"\n"
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        command = (self.on_host or as_it_is)([self.python, "-c", BOOTSTRAP])
+        command = [self.python, "-c", BOOTSTRAP]
         return subprocess.Popen(
-            command,
+            command if self.on_host is None else self.on_host(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -98,7 +98,8 @@ class ZoneSearch:
                     if node := self.try_in(zone):
                         return self.only(node)
                 self.report("waiting", f"{round_s:.0f} s")
-                self.session.cancellation.sleep(self.at_most(round_s * random.uniform(0.8, 1.0)))
+                wait_s = round_s * random.uniform(0.8, 1.0)
+                self.session.cancellation.sleep(min(wait_s, self.deadline.left_s) if self.deadline else wait_s)
                 round_s = min(1.5 * round_s, self.policy.longest_round_s)
         except (Cancelled, CloudError) as error:
             if is_cancelled(error):
@@ -173,10 +174,6 @@ class ZoneSearch:
 
     def creation(self, zone: str) -> Creation:
         return Creation(self.session, replace(self.request, zone=zone), self.on_step, self.policy)
-
-    def at_most(self, seconds: float) -> float:
-        """Return a time, or what is left of the limit if that is less."""
-        return seconds if self.deadline is None else min(seconds, self.deadline.left_s)
 
     def late(self) -> bool:
         return self.deadline is not None and not self.deadline.left_s
