@@ -52,7 +52,7 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
         if knee is not None and knee.kind == "knee" and knee.flops_per_s and knee.bytes_per_s
     ]
     return ChartSpec(
-        f"{unit} against FLOP/byte, under the roof (log)",
+        f"roofline, {unit} at FLOP/byte (log)",
         x,
         y,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),

@@ -97,7 +97,7 @@ def test_a_sweep_is_drawn_under_its_roof(make: Make, index: Index) -> None:
     figure = sweep_figure(load_sweep([run.entry.path for run in runs], index.peak_cache, "s"))
     roofline, latency = charts_of(figure)
     assert (roofline.get_xscale(), roofline.get_yscale()) == ("log", "log")
-    assert "FLOP/s against FLOP/byte, under the roof" in roofline.get_title(loc="left")
+    assert "FLOP/s at FLOP/byte" in roofline.get_title(loc="left")
     assert "against batch" in latency.get_title(loc="left")
     for axes in (roofline, latency):
         assert [np.size(line.get_xdata()) for line in axes.get_lines() if line.get_marker() == "o"] == [5]

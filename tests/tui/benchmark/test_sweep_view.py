@@ -44,7 +44,7 @@ async def test_a_sweep_ends_with_its_knee_on_both_charts_and_in_words(theatre: O
         assert [run.config.workload.batch for run in stage.stand.runs] == [2**power for power in range(10)]
         assert len({run.label.group for run in stage.stand.runs}) == 1
         text = stage.text()
-        assert "TFLOP/s against FLOP/byte" in text
+        assert "TFLOP/s at FLOP/byte" in text
         assert text.count("●") == 20  # each point on either chart
         assert text.count("┊") > 6  # the knee, on both charts
         assert "The knee is at a batch of about" in " ".join(text.split())
@@ -85,7 +85,7 @@ async def test_again_means_what_was_done_last(theatre: Open) -> None:
         await sweep(stage, "1,2")
         await stage.press("r")
         assert [run.config.workload.batch for run in stage.stand.runs] == [1, 2, 1, 2]
-        assert "under the roof" in stage.text()
+        assert "roofline, " in stage.text()
         await stage.press("c", "space", "r")
         assert [run.config for run in stage.stand.runs[4:]] == [BenchmarkConfig(), BenchmarkConfig()]
 
@@ -105,7 +105,7 @@ async def test_a_run_after_a_sweep_has_the_pane_to_itself(theatre: Open) -> None
         await sweep(stage, "1,2")
         await stage.press("c", "space")
         await stage.settle()
-        assert "under the roof" not in stage.text()
+        assert "roofline, " not in stage.text()
         assert "latency per iteration" in stage.text()
 
 

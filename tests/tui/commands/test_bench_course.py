@@ -35,7 +35,7 @@ def fake_bench(fake_worker: Callable[[str], str]) -> Bench:
 def test_a_sweep_names_the_knee_and_says_what_it_means(fake_bench: Bench) -> None:
     done = fake_bench(KNEE, "--sweep", "batch=1,2,4,…,1024", "--plot")
     assert done.returncode == 0, done.stderr
-    titles = r"\n.*FLOP/byte, under the roof|\nlatency, .* against batch"
+    titles = r"\nroofline, .*FLOP/byte|\nlatency, .* against batch"
     said, roofline, latency = (" ".join(part.split()) for part in re.split(titles, done.stdout))
     for chart in (roofline, latency):
         assert chart.count("●") == 11

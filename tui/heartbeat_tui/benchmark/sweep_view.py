@@ -81,9 +81,13 @@ class SweepBody(Container):
         self.query_one("#sweep-table").focus()
 
     def show_charts(self, swept: Swept, curves: Sequence[SweepCurve]) -> None:
-        knees = self.knees
-        self.query_one("#roofline-chart", Chart).draw(lambda width, height: roofline_chart(curves, knees, width, height))
-        self.query_one("#sweep-chart", Chart).draw(lambda width, height: latency_sweep_chart(swept, curves, knees, width, height))
+        knees, empty = self.knees, "Fills as points are measured."
+        self.query_one("#roofline-chart", Chart).draw(
+            lambda width, height: roofline_chart(curves, knees, width, height), title="roofline", empty=empty
+        )
+        self.query_one("#sweep-chart", Chart).draw(
+            lambda width, height: latency_sweep_chart(swept, curves, knees, width, height), title="latency", empty=empty
+        )
 
 
 def table(swept: Swept) -> list[Content]:
