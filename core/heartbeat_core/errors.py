@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
+LONGEST_TITLE = 300  # characters
 
 
 class HeartbeatError(Exception):
@@ -16,7 +17,8 @@ class HeartbeatError(Exception):
     """
 
     def __init__(self, title: str, cause: str, remedy: str, *, exit_code: int = 2) -> None:
-        self.title = sanitize_line(title)  # all three may name foreign texts
+        title = sanitize_line(title)  # all three may name foreign texts
+        self.title = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
         self.cause, self.remedy = without_controls(cause), without_controls(remedy)
         super().__init__(self.title)
         self.exit_code = exit_code

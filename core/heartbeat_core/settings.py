@@ -367,7 +367,7 @@ def write_settings(path: Path, changes: Mapping[str, str]) -> None:
         for key, value in values.items():
             put(document, key, value)
         write_whole(path, tomlkit.dumps(document))
-    except (OSError, TOMLKitError) as error:
+    except (OSError, UnicodeError, TOMLKitError) as error:
         raise HeartbeatError(
             f"the settings file {path} cannot be written", str(error), f"Correct that, or name another file by {FILE_VARIABLE}."
         ) from error

@@ -13,15 +13,17 @@ SIZE: Units = ((1.0, "B"), (2.0**10, "KiB"), (2.0**20, "MiB"), (2.0**30, "GiB"))
 NOTHING = "–"
 
 DURATION = re.compile(r"(\d*\.?\d+)\s*(ms|s|min|m|h)?")
+LONGEST_S = 1e8
 SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
 def parse_duration(text: str, *, plain: bool = True) -> float | None:
-    """Read "30s", "1.5m", "250ms" or, where ``plain``, bare seconds; return seconds, None where it is no duration."""
+    """Read "30s", "1.5m", "250ms" or, where ``plain``, bare seconds; return seconds, None where it is no duration, or over three years."""
     found = DURATION.fullmatch(text.strip())
     if not found or (found[2] is None and not plain):
         return None
-    return float(found[1]) * SECONDS[found[2]]
+    seconds = float(found[1]) * SECONDS[found[2]]
+    return seconds if seconds <= LONGEST_S else None  # no clock of the system counts to infinity
 
 
 def format_ns(ns: float) -> str:

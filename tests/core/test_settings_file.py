@@ -49,7 +49,7 @@ def test_a_setting_without_a_value_is_taken_out(tmp_path: Path) -> None:
     [
         ("beat.iterations", "many", "a whole number"),
         ("beat.iterations", "0", "from 1 to"),
-        ("beat.dtype", "int8", "one of float32"),
+        ("beat.dtype", "int3", "one of float32"),
         ("recordings.save", "maybe", "true or false"),
     ],
 )

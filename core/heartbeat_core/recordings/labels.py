@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 from heartbeat_core.benchmark.protocol import Label, Record, Started, StreamError, decode, encode
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, without_controls
 from heartbeat_core.recordings.files import lock_soon
 
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 2_000, 20
@@ -32,7 +32,7 @@ def as_typed(text: str) -> str:
 def check_label(label: Label) -> Label:
     """Return the label as it was typed; raise HeartbeatError if it does not fit on a line, or would be taken for something else."""
     name, note, group = map(as_typed, (label.name, label.note, label.group))
-    label = replace(label, name=name, note=note, tags=tuple(map(as_typed, label.tags)), group=group)
+    label = replace(label, name=name, note=without_controls(note), tags=tuple(map(as_typed, label.tags)), group=group)
     for what, text, most in (("name", label.name, LONGEST_NAME), ("note", label.note, LONGEST_NOTE), ("group", label.group, LONGEST_NAME)):
         if len(text) > most:
             raise HeartbeatError(f"the {what} has {len(text):,} characters", f"It may have {most:,}.", "Shorten it; the note holds more.")

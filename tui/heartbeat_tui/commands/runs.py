@@ -301,7 +301,7 @@ def show_trend(args: argparse.Namespace) -> int:
     """Print the runs of one benchmark from the oldest to the newest, with the changes."""
     index = open_index()
     entries = index.entries(show_progress)
-    like = index.find(args.config_of) if args.config_of else None
+    like = index.find(args.config_of) if args.config_of is not None else None
     found = like_runs(entries, like) if like else named_runs(entries, args.name)
     title = f"runs like {like.title}" if like else args.name
     trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)

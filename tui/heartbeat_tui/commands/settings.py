@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from heartbeat_core.errors import sanitize_line
 from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of, write_settings
 from heartbeat_tui.commands.console import print_json
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     wide = max(len(row.key) for row in rows)
     print(f"{path}{'' if path.exists() else ' (not written yet)'}\n")
     for row in rows:
-        value = text_of(row.value) or "–"
+        value = sanitize_line(text_of(row.value)) or "–"
         print(
             f"{row.key:<{wide}}  {value:<14}  {row.source}"
             + ("" if row.source == "default" else f", default {text_of(row.default) or '–'}")
@@ -54,5 +55,6 @@ def write(key: str, text: str) -> int:
     path = settings_file(os.environ)
     write_settings(path, {key: text})
     settings = load_settings(file=path) if path.exists() else load_settings()
-    print(f"{key} is {text_of(settings[key]) or 'not set'} now, by {settings.source(key)}; written to {path}", file=sys.stderr)
+    now = sanitize_line(text_of(settings[key])) or "not set"
+    print(f"{key} is {now} now, by {settings.source(key)}; written to {path}", file=sys.stderr)
     return 0
