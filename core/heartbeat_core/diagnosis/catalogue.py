@@ -24,7 +24,8 @@ class DiagnosisRule:
 
     ``patterns``, one a line, are searched in the text, ignoring case, with every run of blanks as one; their named groups fill title,
     cause and remedies. A part in [brackets] is left out where a {word} in it is not known. ``reasons`` are those of google.rpc.ErrorInfo.
-    ``remedies``, one a line, are sentences, or names of ``remedies.py``, also with a word of their own: grant_role role=roles/tpu.admin.
+    ``remedies``, one a line, are sentences, or names of ``fixes.ini`` or ``remedies.py``, also with a word of their own:
+    grant_role role=roles/tpu.admin.
     ``googles`` marks generic words, such as "forbidden": they count only where the text around them shows Google.
     ``vague`` rules count only where no other matches.
     ``instead`` names at most two other rules that the same words can stand for, ``tell_apart`` what decides between them.
@@ -46,16 +47,30 @@ class DiagnosisRule:
 @functools.cache
 def read_rules() -> Mapping[str, DiagnosisRule]:
     """Return every rule by its id, in the order in which they are tried."""
-    parser = configparser.ConfigParser(delimiters=("=",), comment_prefixes=("#",), interpolation=None)
-    for name in FILES:
-        parser.read_string(Path(__file__).with_name("rules").joinpath(f"{name}.ini").read_text(encoding="utf-8"), name)
+    parser = parsed(*FILES)
     return {id_: DiagnosisRule(id_, **{name: READ[name](value) for name, value in parser[id_].items()}) for id_ in parser.sections()}
+
+
+def parsed(*names: str) -> configparser.ConfigParser:
+    """Return the sections of files in ``rules``."""
+    parser = configparser.ConfigParser(delimiters=("=",), comment_prefixes=("#",), interpolation=None)
+    for name in names:
+        parser.read_string(Path(__file__).with_name("rules").joinpath(f"{name}.ini").read_text(encoding="utf-8"), name)
+    return parser
+
+
+@functools.cache
+def read_fixes() -> Mapping[str, MakeRemedy]:
+    """Return the fixes of ``rules/fixes.ini`` by their names."""
+    marks: dict[str, Any] = {"yes": True, "unknown": None}
+    parser = parsed("fixes")
+    return {name: remedies.fix(**{key: marks.get(value, value) for key, value in parser[name].items()}) for name in parser.sections()}
 
 
 def remedy_of(line: str) -> MakeRemedy:
     if not (named := NAMED.fullmatch(line)):
         return remedies.fix(line)
-    make: MakeRemedy = getattr(remedies, named[1])
+    make: MakeRemedy = read_fixes().get(named[1]) or getattr(remedies, named[1])
     return (lambda words: make({**words, named[2]: named[3]})) if named[2] else make
 
 

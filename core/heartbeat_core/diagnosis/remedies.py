@@ -51,19 +51,7 @@ login_programs = fix(
     "Sign in for programs: they use separate credentials.", "gcloud auth application-default login",
     changes="the credentials of programs here", interactive=True,
 )  # fmt: skip
-login_workforce = fix(
-    "Sign in through the organization.", "gcloud auth application-default login --login-config={login_config}",
-    changes="the credentials of programs here", interactive=True,
-)  # fmt: skip
 list_accounts = fix("List the accounts of gcloud.", "gcloud auth list")
-list_keys = fix(
-    "List the keys of the account in the file (client_email).", "gcloud iam service-accounts keys list --iam-account={key_account}"
-)
-show_clock = fix("Compare the clock with the time elsewhere, and set it.", "date -u")
-describe_provider = fix(
-    "Compare the provider's condition with the token; both names are in the credentials file (audience).",
-    "gcloud iam workload-identity-pools providers describe {provider} --location=global --workload-identity-pool={pool}",
-)
 
 
 def login_adc(words: Words) -> Remedy:
@@ -100,9 +88,6 @@ link_billing = fix(
     "Link a billing account to the project.", "gcloud billing projects link {project} --billing-account={billing_account}",
     changes="who pays for the project", costs=None,
 )  # fmt: skip
-upgrade_billing = fix(
-    "Upgrade the billing account to a paid one.", page=f"{CONSOLE}/billing", changes="who pays for the project", costs=None
-)
 billing_page = fix(
     "Or link one in the console.",
     page=f"{CONSOLE}/billing/linkedaccount?project={{project}}",
@@ -129,11 +114,6 @@ grant_role = fix(
     "Ask an administrator of the project to grant {role}.", f"gcloud projects {BIND.format('{project}', '{role}')}",
     changes="who may do what in the project",
 )  # fmt: skip
-grant_token_creator = fix(
-    "Grant the permission to impersonate it.",
-    f"gcloud iam service-accounts {BIND.format('{impersonated_account}', 'roles/iam.serviceAccountTokenCreator')}",
-    changes="who may act as the service account",
-)
 grant_act_as = fix(
     "Grant the permission to act as that service account.",
     f"gcloud iam service-accounts {BIND.format('{service_account} --project={project}', 'roles/iam.serviceAccountUser')}",
@@ -243,32 +223,10 @@ delete_queued = fix(
 )  # fmt: skip
 list_locations = fix("List the zones that have TPUs.", "gcloud compute tpus locations list --project={project}")
 list_types = fix("List what the zone offers, or try other zones.", f"gcloud compute tpus accelerator-types list {HERE}")
-list_versions = fix("List the runtimes of the zone.", f"gcloud compute tpus tpu-vm versions list {HERE}")
-queue = fix(
-    "Or create a queued resource.",
-    f"gcloud compute tpus queued-resources create {{queued_resource}} --node-id={{tpu_name}} {HERE} "
-    "--accelerator-type={accelerator_type} --runtime-version={runtime_version}",
-    changes="creates a TPU VM as soon as one is available",
-    costs=True,
-)
 delete_vm = fix(
     "Delete the TPU VM with all data on it.", f"gcloud compute tpus tpu-vm delete {{tpu_name}} {HERE}",
     changes="deletes the TPU VM", interactive=True,
 )  # fmt: skip
-describe_vm = fix("See the VM's state, health, type and runtime.", f"gcloud compute tpus tpu-vm describe {{tpu_name}} {HERE}")
-start_vm = fix(
-    "Start it, if it is stopped.", f"gcloud compute tpus tpu-vm start {{tpu_name}} {HERE}", changes="starts the TPU VM", costs=True
-)
-ssh_verbose = fix(
-    "Connect by hand and let ssh say what it does.", f"gcloud compute tpus tpu-vm ssh {{tpu_name}} {HERE} --ssh-flag=-vvv",
-    changes="may add your key to the VM", interactive=True,
-)  # fmt: skip
-run_on_all = fix(
-    "Start the program on every host at the same time.",
-    f"gcloud compute tpus tpu-vm ssh {{tpu_name}} {HERE} --worker=all --command={{command}}",
-    changes="runs the command on all hosts",
-    interactive=True,
-)
 
 
 def create_vm(words: Words, text: str = "Create the TPU VM.", more: str = "") -> Remedy:
@@ -308,17 +266,7 @@ def two_dashes(words: Words) -> Remedy:
 # -- on a TPU VM
 wait = fix("Wait a minute and try again.")
 holder = fix("List the processes that use the chip; heartbeat-tui never ends another program.", "sudo lsof -w /dev/vfio/0 /dev/accel0")
-holder_of_lock = fix("List the processes that hold the lock.", "sudo lsof -w /tmp/libtpu_lockfile")
-remove_lock = fix("Remove the lock file, only if no process holds it.", "sudo rm /tmp/libtpu_lockfile", changes="deletes a file")
 process = fix("Show that process; end it yourself if it is yours and not needed.", "ps -o pid,user,lstart,args -p {pid}")
-listeners = fix("List the programs that listen.", "sudo ss -ltnp")
-configure_docker = fix(
-    "Let Docker use gcloud's credentials.", "gcloud auth configure-docker {registry}", changes="~/.docker/config.json", interactive=True
-)
-run_privileged = fix(
-    "Run the container with the host's devices and network.", "docker run --rm --privileged --net=host {image}",
-    changes="starts a container",
-)  # fmt: skip
 
 
 def gcloud_help(words: Words) -> Remedy:
@@ -336,19 +284,6 @@ install_openblas = fix("Install OpenBLAS.", "sudo apt-get install -y libopenblas
 install_pair = fix(
     "Install versions that match.", "pip install torch==2.9.* torch_xla[tpu]==2.9.*", changes="replaces torch and torch_xla in this Python"
 )
-install_jax = fix("Install JAX for TPUs, with the libtpu that it needs.", f"{INSTALL} -U jax[tpu]", changes=PYTHON)
-install_cpu_torch = fix(
-    "Install torch for the CPU; torch_xla brings the TPU.",
-    f"{INSTALL} torch==2.9.* --index-url https://download.pytorch.org/whl/cpu",
-    changes=PYTHON,
-)
-install_numpy = fix("Install the older NumPy.", f"{INSTALL} numpy<2", changes=PYTHON)
-install_vllm = fix("Install vLLM for TPUs in a new virtual environment.", f"{INSTALL} vllm-tpu", changes=PYTHON)
-upgrade_pip = fix("Bring pip up to date; an old one does not see new wheels.", f"{INSTALL} -U pip", changes=PYTHON)
-install_quoted = fix("Put quotes around it.", f"{INSTALL} {{package}}", changes=PYTHON)
-show_python = fix("See which Python and pip these are.", "python3 -m pip --version")
-install_pip = fix("Install pip and venv.", "sudo apt-get install -y python3-pip python3-venv", changes="installs packages")
-make_venv = fix("Make a virtual environment.", "python3 -m venv tpu", changes="creates a folder")
 built_for_you = fix(
     "Or let heartbeat-tui build an environment with both.", "heartbeat-tui backend install xla",
     changes="builds an environment in your cache", interactive=True,
