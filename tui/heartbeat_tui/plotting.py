@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from heartbeat_core.columns import cut
 
 if TYPE_CHECKING:
     from heartbeat_core.charts.spec import Axis, ChartSpec, Curve
@@ -164,7 +165,7 @@ def legend_line(spec: ChartSpec, width: int) -> tuple[Run, ...]:
     if not spec.legend:
         return ()
     most = max(6, width // len(spec.legend) - 4)
-    return tuple((f"{marker} {cut(name, most)}  ", style) for marker, name, style in unique(spec.legend))
+    return tuple((f"{marker} {cut(name, most)}  ", style) for marker, name, style in dict.fromkeys(spec.legend))
 
 
 def levels_line(spec: ChartSpec, gutter: int, room: int) -> tuple[Run, ...]:
@@ -177,11 +178,3 @@ def levels_line(spec: ChartSpec, gutter: int, room: int) -> tuple[Run, ...]:
     most = len(EIGHTHS) - 1
     cells = "".join(EIGHTHS[round(most * min(1.0, max(0.0, sum(some) / len(some))))] if some else " " for some in found)
     return ((f"{spec.levels_name[: gutter - 1]:>{gutter - 1}} ", AXIS), (cells, "levels"))
-
-
-def unique(entries: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    return list(dict.fromkeys(entries))
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -42,12 +42,6 @@ def name_of(key: str) -> str:
     return key.replace(".", "-")
 
 
-def field_of(key: str) -> Field:
-    kind = KEYS[key]
-    typed = "" in kind.choices  # nothing is one of the choices
-    return Field(name_of(key), key, "", YES_NO if kind.type is bool else () if typed else kind.choices)
-
-
 class SettingsForm(Form):
     """The form: one field for each setting."""
 
@@ -56,7 +50,10 @@ class SettingsForm(Form):
     SettingsForm .field-name { width: 29; }
     SettingsForm Input, SettingsForm Select { width: 24; }
     """
-    FIELDS = tuple(field_of(key) for key in KEYS)
+    FIELDS = tuple(  # one that may be nothing is typed
+        Field(name_of(key), key, "", YES_NO if kind.type is bool else () if "" in kind.choices else kind.choices)
+        for key, kind in KEYS.items()
+    )
     BUTTONS = (("ctrl+s", "Write", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [
         *form_bindings("settings", "Write", "write what was changed into the settings file", "leave the settings as they were")

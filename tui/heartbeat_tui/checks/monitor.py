@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.check import Check
@@ -26,16 +26,13 @@ MOST_AFTER = 6  # repeats of the checks that waited for a fixed one: some stay u
 DELAYS = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0, *[30.0] * 20)
 
 
-class OpenRunner(Protocol):
-    """Detects the environment and returns a runner; may take a second and raise HeartbeatError."""
-
-    def __call__(self, choices: Mapping[str, str], *, on_result: Callable[[Result], None], on_start: Callable[[str], None]) -> Runner: ...
-
-
 class CheckMonitor:
-    """Runs the checks, one round at a time, and keeps what is known; ``news`` is called from any thread when that changes."""
+    """Runs the checks, one round at a time, and keeps what is known; ``news`` is called from any thread when that changes.
 
-    def __init__(self, open_runner: OpenRunner, *, delays: Iterable[float] = DELAYS) -> None:
+    ``open_runner`` detects the environment and returns a runner, as RunnerFactory does; it may take a second and raise HeartbeatError.
+    """
+
+    def __init__(self, open_runner: Callable[..., Runner], *, delays: Iterable[float] = DELAYS) -> None:
         self.open_runner, self.delays = open_runner, tuple(delays)
         self.news: Callable[[], object] = lambda: None
         self.choices: dict[str, str] = {}
@@ -247,12 +244,10 @@ class IdentityCache:
 
 def same_credentials(one: CloudSession, other: CloudSession) -> bool:
     """Return whether both sessions use the same credentials."""
-
-    def key(session: CloudSession) -> tuple[object, ...]:
-        login = session.login
-        return login.principal.sort, login.principal.source, getattr(login.credentials, "refresh_token", None)
-
-    return key(one) == key(other)
+    keys = [
+        (each.principal.sort, each.principal.source, getattr(each.credentials, "refresh_token", None)) for each in (one.login, other.login)
+    ]
+    return keys[0] == keys[1]
 
 
 class RunnerFactory:
@@ -273,24 +268,19 @@ class RunnerFactory:
         from heartbeat_core.checks.registry import checks_for
         from heartbeat_core.checks.runner import Runner
         from heartbeat_core.cloud.gcloud_config import SourcedValue
+        from heartbeat_core.emulator.scenario import load_scenario
         from heartbeat_core.settings import CloudSettings
 
         if self.demo is None:
             environment = detect_environment(self.flags, settings=self.settings)
         else:
-            project = SourcedValue(self.project(), "the demo")
+            project = SourcedValue(load_scenario(self.demo).project.id or None, "the demo")  # which may not exist yet
             settings = replace(self.settings, cloud=CloudSettings(), sources={})
             environment = detect_environment(self.flags, endpoint=self.url(), settings=settings, environ=demo_environ(), project=project)
         environment = replace(
             environment, target=chosen_here(environment.target, choices), open_session=IdentityCache(environment.open_session)
         )
         return Runner(checks_for(), environment, on_result=on_result, on_start=on_start)
-
-    def project(self) -> str | None:
-        """Return the project of the demo, which may not exist yet."""
-        from heartbeat_core.emulator.scenario import load_scenario
-
-        return load_scenario(self.demo or "").project.id or None
 
     def url(self) -> str:
         """Return the emulator's address; start it where it does not run."""

@@ -12,8 +12,8 @@ from textual.content import Content
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.target import PROVISIONING, ZONE, Target, TargetOffers
 from heartbeat_tui.checks.text import came_from
-from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings, some
-from heartbeat_tui.widgets.text import styled
+from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
+from heartbeat_tui.widgets.text import some, styled
 
 FIELDS = (
     Field("project", "project", "the id of the project"),
@@ -99,7 +99,7 @@ class TargetForm(TpuForm):
         if name == "accelerator_type":
             if listed and text not in listed:
                 alike = sorted(listed, key=lambda option: not option.startswith(text.partition("-")[0]))
-                return Note(f"Not offered in {self.texts['zone']}. Available: {some(tuple(alike))}.", "attention")
+                return Note(f"Not offered in {self.texts['zone']}. Available: {some(alike)}.", "attention")
             unknown = not listed and find_accelerator(text) is None
             return Note("Unknown type; it is written like v6e-1 or v5litepod-4.", "attention") if unknown else None
         accelerator = find_accelerator(self.texts["accelerator_type"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from heartbeat_core.checks.check import Check
 from heartbeat_core.checks.result import GLYPHS, SECTIONS, CheckReport, Evidence, Result, Status, count, group_of
 from heartbeat_core.cloud.target import Target
+from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import scaled
@@ -18,7 +19,6 @@ from heartbeat_core.units import scaled
 if TYPE_CHECKING:
     from heartbeat_tui.checks.monitor import Checklist, Watch
 
-StyledText = tuple[str, str]  # text, style
 Line = tuple[StyledText, ...]
 Fold = Literal["open", "shut"]
 
@@ -31,7 +31,7 @@ STATUS_STYLES: dict[Status, str] = {
     "not_applicable": "quiet",
 }
 STATUS_WORDS: dict[Status, str] = {"not_applicable": "not applicable"}
-SHORT_WORDS: dict[Status, str] = {"not_applicable": "n/a", "unknown": "unknown"}
+SHORT_WORDS: dict[Status, str] = {"not_applicable": "n/a"}
 QUIET: tuple[Status, ...] = ("pass", "not_applicable", "blocked")  # nothing to do about these now
 OPEN: tuple[Status, ...] = ("fail", "unknown", "warn")
 WORST: tuple[Status, ...] = ("fail", "unknown", "blocked", "warn", "pass", "not_applicable")
@@ -139,11 +139,8 @@ def section_line(row: CheckRow, width: int) -> Line:
         pending = (f"{max(left, row.asking)} pending" if left else f"checking {row.asking}", "quiet")
         words, glyphs = [*words, pending], [*glyphs, pending]
     room = width - sum(len(text) for text, _ in head) - 2
-    return justified(head, spaced(words if sum(len(text) + 2 for text, _ in words) - 2 <= room else glyphs), width)
-
-
-def spaced(pieces: list[StyledText]) -> list[StyledText]:
-    return [piece for index, part in enumerate(pieces) for piece in ([("  ", ""), part] if index else [part])]
+    shown = words if sum(len(text) + 2 for text, _ in words) - 2 <= room else glyphs
+    return justified(head, [piece for part in shown for piece in (("  ", ""), part)][1:], width)
 
 
 def check_line(row: CheckRow, width: int, names: int) -> Line:
@@ -153,28 +150,22 @@ def check_line(row: CheckRow, width: int, names: int) -> Line:
     head: list[StyledText] = [
         (" ➤ " if row.next else "   ", "accent"),
         (f"{glyph} ", kind),
-        (f"{shortened(row.text, names):<{names}}  ", "plain"),
+        (f"{cut(row.text, names):<{names}}  ", "plain"),
         (summary, "quiet" if result is None or result.status in QUIET else "plain"),
     ]
     return justified(head, [("next", "accent")] if row.next else [], width)
 
 
-def shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
 def justified(head: list[StyledText], tail: list[StyledText], width: int) -> Line:
     """Return a line with ``tail`` at the right edge; ``head`` is cut where it does not fit."""
     room = max(0, width - sum(len(text) for text, _ in tail) - (2 if tail else 1))
-    cut: list[StyledText] = []
+    line: list[StyledText] = []
     for text, kind in head:
-        if len(text) > room:
-            cut.append((text[: max(0, room - 1)] + "…" if room else "", kind))
-            room = 0
+        line.append((cut(text, room), kind))
+        room -= len(line[-1][0])
+        if line[-1][0] != text:
             break
-        cut.append((text, kind))
-        room -= len(text)
-    return (*cut, (" " * room + " ", ""), *tail)
+    return (*line, (" " * room + " ", ""), *tail)
 
 
 # -- the head
@@ -394,10 +385,6 @@ def command_of(result: Result | None) -> str | None:
     shells = [remedy.shell for remedy in remedies if remedy.shell]
     pages = [remedy.page for remedy in remedies if remedy.page]
     return next(iter([*shells, *pages]), result.link if result else None)
-
-
-def plain(lines: Iterable[Line]) -> str:
-    return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
 def group_name(row: CheckRow) -> tuple[str, ...]:

@@ -56,11 +56,13 @@ class Compared:
 
     def at(self, rates: Mapping[str, float]) -> Compared:
         """Return the comparison with costs at these rates, US dollars an hour by device; others are from the price list."""
-        return compare_groups(self.runs, self.snapshots, replace(self.rates, given=rates), self.left_out)
+        known = replace(self.rates, given=rates)
+        return replace(self, comparisons=compare_all(self.runs, known), rates=known)
 
     def swapped(self) -> Compared:
         """Return the comparison with reference and candidate exchanged."""
-        return compare_groups(tuple(reversed(self.runs)), tuple(reversed(self.snapshots)), self.rates, self.left_out)
+        runs = self.runs[::-1]
+        return replace(self, comparisons=compare_all(runs, self.rates), runs=runs, snapshots=self.snapshots[::-1])
 
 
 def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRates) -> Compared:
@@ -94,16 +96,9 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
         why = "The chosen runs repeat one another." if rest > 1 else f"Only one run is {'left' if errors else 'chosen'}."
         why = " ".join((why, *(f"{left_out(error)}." for error in errors)))
         raise HeartbeatError("there is nothing to compare with", why, "Mark runs that differ: space marks one.")
-    return compare_groups(tuple(map(tuple, runs.values())), tuple(map(tuple, snapshots.values())), rates, tuple(map(left_out, errors)))
-
-
-def compare_groups(
-    runs: tuple[tuple[MeasuredRun, ...], ...],
-    snapshots: tuple[tuple[Snapshot, ...], ...],
-    rates: CostRates,
-    left_out: tuple[str, ...],
-) -> Compared:
-    return Compared(compare_all(runs, rates), runs, snapshots, rates, left_out)
+    groups = tuple(map(tuple, runs.values()))
+    shown = tuple(map(tuple, snapshots.values()))
+    return Compared(compare_all(groups, rates), groups, shown, rates, tuple(map(left_out, errors)))
 
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:

@@ -78,20 +78,10 @@ class ExportForm(Form):
         return [styled(f"{len(self.entries)} run{'s' * (len(self.entries) > 1)} to {self.path.absolute()}", "quiet")]
 
 
-FIELDS = (
-    Field("name", "name", "for the list and the command line"),
-    Field("note", "note", "free text"),
-    Field("tags", "tags", "words separated by spaces, to filter by"),
-)
-
-
-def tags_of(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text.replace(",", " ").split()))
-
-
 def label_of(texts: Mapping[str, str]) -> Label:
     """Return the label in the fields."""
-    return Label(0, texts["name"].strip(), texts["note"].strip(), tags_of(texts["tags"]))
+    tags = tuple(dict.fromkeys(texts["tags"].replace(",", " ").split()))
+    return Label(0, texts["name"].strip(), texts["note"].strip(), tags)
 
 
 class LabelForm(Form):
@@ -101,7 +91,11 @@ class LabelForm(Form):
     LabelForm { height: auto; }
     LabelForm Input { width: 2fr; max-width: 60; }
     """
-    FIELDS = FIELDS
+    FIELDS = (
+        Field("name", "name", "for the list and the command line"),
+        Field("note", "note", "free text"),
+        Field("tags", "tags", "words separated by spaces, to filter by"),
+    )
     BUTTONS = (("enter", "Save", "accept"),)
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("label", "Save", "write the label into the recording", "change nothing")]
 

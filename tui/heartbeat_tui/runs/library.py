@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.benchmark.roofline import PeakCache
@@ -37,20 +36,19 @@ from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare
 REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
 
 
-class OpenReplay(Protocol):
-    """Replays a recording; may raise HeartbeatError."""
-
-    def __call__(self, path: Path) -> Source: ...
-
-
 class RunLibrary:
     """Keeps the list and the last runs that were read; ``news`` is called from any thread when there is more to show.
 
-    ``saving`` is whether new runs are recorded.
+    ``saving`` is whether new runs are recorded; ``open_replay`` replays a recording, and may raise HeartbeatError.
     """
 
     def __init__(
-        self, open_index: Callable[[], Index], peak_cache: Callable[[], PeakCache], open_replay: OpenReplay, *, saving: bool = True
+        self,
+        open_index: Callable[[], Index],
+        peak_cache: Callable[[], PeakCache],
+        open_replay: Callable[[Path], Source],
+        *,
+        saving: bool = True,
     ) -> None:
         self.open_index, self.peak_cache, self.open_replay, self.saving = open_index, peak_cache, open_replay, saving
         self.news: Callable[[], object] = lambda: None
@@ -225,9 +223,8 @@ class RunLibrary:
             raise failures[0][1]
         if failures:
             title = f"{len(failures)} of {len(entries)} recordings could not be deleted"
-            raise HeartbeatError(
-                title, "\n".join(f"{error.title}: {error.cause}" for _, error in failures), "Check the permissions of the folder."
-            )
+            cause = "\n".join(f"{error.title}: {error.cause}" for _, error in failures)
+            raise HeartbeatError(title, cause, "Check the permissions of the folder.")
 
 
 def loaded_run(loaded: Loaded, peak_cache: PeakCache) -> LoadedRun:
@@ -303,12 +300,12 @@ def to_compare(chosen: Iterable[RunEntry], reference: str | None, entries: Itera
 
 def known_rates(given: Mapping[str, float] | None = None) -> CostRates:
     """Return what is known of prices; ``given`` rates go before the price list."""
-    return CostRates(given or {}, load_prices(cache_file()), cache(target_region))
 
+    @cache
+    def region() -> str:
+        return choose_target({}, environ=os.environ, gcloud=read_gcloud(), settings=load_settings()).region or ""
 
-def target_region() -> str:
-    """Return the region of the target, empty if there is none."""
-    return choose_target({}, environ=os.environ, gcloud=read_gcloud(), settings=load_settings()).region or ""
+    return CostRates(given or {}, load_prices(cache_file()), region)
 
 
 @dataclass(frozen=True)

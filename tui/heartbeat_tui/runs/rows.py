@@ -138,10 +138,6 @@ def quality_cell(row: RunRow) -> StyledText:
     return next((each for each in found if each[1] in ("failed", "attention")), found[0])
 
 
-def tags_cell(row: RunRow) -> StyledText:
-    return " ".join(dict.fromkeys(tag for entry in row.entries for tag in entry.tags)), "quiet"
-
-
 def shortened(text: str) -> str:
     return "rehearsal" if "rehearsal" in text else SHORT.get(text) or text.partition(",")[0]
 
@@ -158,10 +154,6 @@ def number(value: float | None, form: Callable[[float], str]) -> str:
     return NOTHING if value is None else form(value)
 
 
-def started_key(row: RunRow) -> float | None:
-    return row.entry.started.timestamp() if row.entry.started else None
-
-
 def shape_key(row: RunRow) -> tuple[int, int, int] | None:
     work = row.entry.workload
     return (work.flops, work.batch, work.bytes) if work else None
@@ -171,7 +163,8 @@ Spec = ColumnSpec[RunRow]
 # fmt: off
 COLUMNS: tuple[Spec, ...] = (
     Spec("name", "RUN", name_cell, least=16, most=44, worth=9, sort=lambda row: row.entry.name.casefold() or None),
-    Spec("started", "WHEN", started_cell, worth=4, whole=True, sort=started_key, descending=True),
+    Spec("started", "WHEN", started_cell, worth=4, whole=True,
+         sort=lambda row: row.entry.started and row.entry.started.timestamp(), descending=True),
     Spec("device", "DEVICE", shared(lambda entry: entry.where), least=10, most=34, worth=8, shorten=shortened,
          sort=lambda row: row.entry.where.casefold() or None),
     Spec("shape", "SHAPE", shared(lambda entry: shape_text(entry.workload)), worth=6, whole=True, sort=shape_key, descending=True),
@@ -184,7 +177,8 @@ COLUMNS: tuple[Spec, ...] = (
          sort=lambda row: row.entry.relative_iqr, descending=True),
     Spec("quality", "QUALITY", quality_cell, least=2, worth=7, shorten=lambda text: text[:1],
          sort=lambda row: QUALITIES.index(row.entry.quality) if row.entry.quality else None),
-    Spec("tags", "TAGS", tags_cell, least=8, most=30, optional=True, sort=lambda row: " ".join(row.entry.tags).casefold() or None),
+    Spec("tags", "TAGS", lambda row: (" ".join(dict.fromkeys(tag for entry in row.entries for tag in entry.tags)), "quiet"), least=8,
+         most=30, optional=True, sort=lambda row: " ".join(row.entry.tags).casefold() or None),
     Spec("flops", "FLOP/S", single(lambda entry: number(entry.flops_per_s, format_rate)), worth=5, align="right", whole=True, wide=True,
          sort=lambda row: row.entry.flops_per_s, descending=True),
     Spec("n", "SAMPLES", single(lambda entry: format_count(entry.n)), least=7, worth=4, align="right", wide=True,

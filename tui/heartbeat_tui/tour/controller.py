@@ -82,7 +82,9 @@ class TourController(Controller):
         if way == "leave" or (way == "next" and self.tour.phase == "after" and self.tour.last):
             await self.end()
         elif way == "replay":
-            self.replay_step(self.tour)
+            recording, play = self.tour.step.recording, self.play
+            if recording is not None and play is not None:
+                self.benchmark.play(lambda: play(recording))
         elif way == "install":
             self.install()
             await self.arrive()
@@ -91,11 +93,6 @@ class TourController(Controller):
         elif not self.benchmark.session.active:
             self.tour.go(1 if way == "next" else -1)
             await self.arrive()
-
-    def replay_step(self, tour: Tour) -> None:
-        recording, play = tour.step.recording, self.play
-        if recording is not None and play is not None:
-            self.benchmark.play(lambda: play(recording))
 
     def install(self) -> None:
         """Run the installer in the terminal; it says the size and asks."""

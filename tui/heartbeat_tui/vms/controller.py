@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App, SuspendNotSupported
 
-from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError
@@ -153,19 +152,13 @@ class VmsController(Controller):
                 checked = self.monitor.check(request)
             finally:
                 self.checking = False
-            self.app.call_later(self.start_task, self.confirm_create(request, zones, rooms, cost, checked), "questions")
+            question = create_question(request, zones, rooms, cost, checked)
+            self.app.call_later(self.start_task, self.confirm_create(request, zones, question), "questions")
 
         self.start_thread(check, "offers")
 
-    async def confirm_create(
-        self,
-        request: CreateRequest,
-        zones: tuple[str, ...],
-        rooms: tuple[QuotaHeadroom, ...] | None,
-        cost: str,
-        checked: CheckReport | None,
-    ) -> None:
-        if not await self.confirmed(create_question(request, zones, rooms, cost, checked)):
+    async def confirm_create(self, request: CreateRequest, zones: tuple[str, ...], question: Question) -> None:
+        if not await self.confirmed(question):
             return
         await self.view.close_form()
         if self.monitor.view().endpoint is None:
@@ -211,21 +204,27 @@ class VmsController(Controller):
 
     # -- connecting
 
-    def connection(self, key: str) -> tuple[Node, SshConnection]:
-        """Return a node and gcloud's command that connects to it; raise HeartbeatError where nothing can answer."""
+    def connection(self, key: str) -> tuple[Node, SshConnection] | None:
+        """Return a node and gcloud's command that connects to it; report why nothing can answer."""
         view = self.monitor.view()
         node = view.nodes.get(key)
         if node is None:
-            raise HeartbeatError(
-                f"{key.rpartition('/')[2]} is gone", "It was deleted, or is not in the newest list.", "Press r to refresh."
-            )
-        flags = split_flags(self.remote.ssh_flags)
-        return node, connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
+            cause = "It was deleted, or is not in the newest list."
+            self.report(HeartbeatError(f"{key.rpartition('/')[2]} is gone", cause, "Press r to refresh."))
+            return None
+        try:
+            flags = split_flags(self.remote.ssh_flags)
+            return node, connect(node, view.project, endpoint=view.endpoint, way=self.remote.way, flags=flags)
+        except HeartbeatError as error:
+            self.report(error)
+            return None
 
     def connect(self, key: str) -> None:
         """Run gcloud's own ssh in the terminal, and come back after it."""
+        if (found := self.connection(key)) is None:
+            return
+        node, connection = found
         try:
-            node, connection = self.connection(key)
             code = self.run_in_terminal(connection.command, connection.environ)
         except (HeartbeatError, SuspendNotSupported) as error:
             self.report(error)
@@ -236,21 +235,14 @@ class VmsController(Controller):
 
     def run_benchmark_on(self, key: str) -> None:
         """Let the Heartbeat pane run on all hosts of this one."""
-        try:
-            node, _ = self.connection(key)
-        except HeartbeatError as error:
-            self.report(error)
-            return
-        self.app.post_message(BenchmarkOn(node, self.monitor.view().project, None))
+        if found := self.connection(key):
+            self.app.post_message(BenchmarkOn(found[0], self.monitor.view().project, None))
 
     async def set_up(self, key: str) -> None:
         """Show our own command that sets it up, and run that once it is confirmed."""
-        try:
-            node, _ = self.connection(key)
-        except HeartbeatError as error:
-            self.report(error)
+        if (found := self.connection(key)) is None:
             return
-        view = self.monitor.view()
+        node, view = found[0], self.monitor.view()
         at = (f"--endpoint={view.endpoint}",) if view.endpoint else ()
         arguments = ("vms", "setup", node.id, f"--project={view.project}", f"--zone={node.zone}", *at)
         self.set_up_dialog = SetUp(node.id, len(node.endpoints), arguments, emulated=bool(at))

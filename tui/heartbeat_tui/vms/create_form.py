@@ -12,14 +12,13 @@ from textual.content import Content
 
 from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
 from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
-from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, ZoneOffers
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
-from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings, some
-from heartbeat_tui.widgets.text import styled, styled_line
+from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
+from heartbeat_tui.widgets.text import some, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_tui.vms.controller import VmsController
@@ -87,26 +86,17 @@ def free_name(name: str, zone: str, taken: frozenset[tuple[str, str]]) -> str:
 def texts_of(request: CreateRequest) -> dict[str, str]:
     """Return the texts of the fields for a request."""
     return {
-        "name": request.name,
-        "zone": request.zone,
-        "accelerator_type": request.accelerator_type,
-        "runtime_version": request.runtime_version,
-        "provisioning": request.provisioning,
-        "max_run_time": request.max_run_time,
+        **{field.name: getattr(request, field.name, "") for field in FIELDS},
         "queued": YES if request.queued else NO,
-        "zones": "",
         "external_ip": YES if request.external_ip else NO,
-        "service_account": request.service_account,
-        "network": request.network,
-        "subnetwork": request.subnetwork,
         "labels": ",".join(f"{key}={value}" for key, value in request.labels.items()),
-        "startup_script": request.startup_script,
     }
 
 
 def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
     """Return the request that the fields describe, which may have problems."""
     text = {name: value.strip() for name, value in texts.items()}
+    pairs = [part.partition("=") for part in text["labels"].split(",") if part.strip()]
     rest: dict[str, Any] = {name: text[name] for name in ("service_account", "network", "subnetwork", "startup_script", "max_run_time")}
     return CreateRequest(
         project,
@@ -117,15 +107,9 @@ def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
         cast("Provisioning", text["provisioning"]),
         queued=text["queued"] == YES,
         external_ip=text["external_ip"] == YES,
-        labels=labels_of(text["labels"]),
+        labels={key.strip(): value.strip() for key, _, value in pairs},  # one without "=" has no value, which is allowed
         **rest,
     )
-
-
-def labels_of(text: str) -> dict[str, str]:
-    """Return labels; one without "=" has no value, which is allowed."""
-    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def zones_of(text: str, zone: str) -> tuple[str, ...]:
@@ -148,7 +132,8 @@ def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | Non
     """Return what is wrong or in doubt, by the name of the field."""
     request = request_of(texts, project)
     offers = ZoneOffers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
-    notes = {name: Note(in_a_line(problem), "failed") for name, problem in request.problems(offers).items()}
+    problems = request.problems(offers)
+    notes = {name: Note(f"{each.title}. {each.remedy or each.cause}".strip(), "failed") for name, each in problems.items()}
     if "zone" not in notes and offered and offered.zones and request.zone not in offered.zones:
         notes["zone"] = Note(f"No TPUs there, but in {some(offered.zones)}.", "attention")
     if "name" not in notes:
@@ -158,11 +143,6 @@ def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | Non
     if problem := zones_problem(texts, offered):
         notes["zones"] = problem
     return notes
-
-
-def in_a_line(problem: HeartbeatError) -> str:
-    """Return a problem in one line: what, and what to do, or else why."""
-    return f"{problem.title}. {problem.remedy or problem.cause}".strip()
 
 
 QUIET_S = 0.5  # without a key, before the quota is asked for
@@ -271,9 +251,8 @@ class VmForm(TpuForm):
         if self.rooms is None:
             lines.append(styled("Asking for the quota headroom …", "quiet"))
         elif not self.rooms:
-            lines.append(
-                styled(f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here.", "quiet")
-            )
+            unknown = f"How much quota is left is not known: the quota of {request.accelerator_type} is not known here."
+            lines.append(styled(unknown, "quiet"))
         lines += [styled_line(headroom_line(room)) for room in self.rooms or ()]
         if self.offers is None:
             lines.append(styled(f"Asking what {request.zone} offers …", "quiet"))

@@ -21,9 +21,10 @@ from heartbeat_core.columns import StyledText
 from heartbeat_core.vms.pricing import Rates, money, rate_of
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.serialize import as_yaml, node_json, queued_json
 from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of
 from heartbeat_tui.vms.model import InventoryView, Job
-from heartbeat_tui.vms.text import Line, job_head, meaning, outcome_lines, rated, step_lines, yaml_line, yaml_text
+from heartbeat_tui.vms.text import Line, job_head, meaning, outcome_lines, rated, step_lines, yaml_line
 from heartbeat_tui.widgets.dialogs import CommandScreen, Modal
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
@@ -319,7 +320,8 @@ class Describe(Modal[None]):
             return
         self.view = view
         now = self.now()
-        self.text = yaml_text(resource, view.rates, now)
+        fields = queued_json(resource, now) if isinstance(resource, QueuedResource) else node_json(resource, view.rates, now)
+        self.text = "\n".join(as_yaml(fields))
         self.query_one("#describe-meaning", Lines).set_lines([styled_line(line) for line in meaning(resource, view.rates, now)])
         self.query_one("#describe-text", Lines).set_lines([styled_line(yaml_line(line)) for line in self.text.splitlines()])
 

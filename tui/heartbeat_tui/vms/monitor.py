@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.checks.registry import check_create
@@ -39,10 +40,7 @@ LONGEST_S = 60.0
 MOST_STEPS, MOST_EVENTS = 500, 500
 VISIBLE = ("accepted", "arrived", "state", "done")  # steps after which a new inventory shows something new
 LOGGED = ("zone", "failed", "waiting")  # steps that are events of their own
-
-
-def clock() -> datetime:
-    return datetime.now(timezone.utc)
+clock = partial(datetime.now, timezone.utc)
 
 
 class Jobs:
@@ -95,7 +93,7 @@ class Jobs:
             session = environment.open_session()
             try:
                 child = session.child_session(cancellation=self.cancellations[job.id])
-                self.work[job.id](child, lambda step: self.add_step(job.id, step))
+                self.work[job.id](child, partial(self.add_step, job.id))
             finally:
                 session.close()
         except Exception as error:
@@ -225,11 +223,8 @@ class InventoryMonitor:
         if environment is not self.environment:
             self.change_target(environment)
         if not environment.target.project.value:
-            raise HeartbeatError(
-                "no project is chosen",
-                "The Cloud TPU API lists the TPU VMs of one project.",
-                "Press 1 for Readiness, then t to choose one.",
-            )
+            cause = "The Cloud TPU API lists the TPU VMs of one project."
+            raise HeartbeatError("no project is chosen", cause, "Press 1 for Readiness, then t to choose one.")
         if self.session is None:
             self.session = environment.open_session()
         return self.session, environment.target.project.value
@@ -253,7 +248,8 @@ class InventoryMonitor:
         """Keep a new inventory, and what has changed."""
         self.failures = 0
         history = self.history = self.history or History()
-        self.add_events(*history.add(inventory))
+        with self.lock:
+            self.events.extend(history.add(inventory))
         others = tuple(
             each
             for each in self.view().other_zones
@@ -275,10 +271,6 @@ class InventoryMonitor:
             self.history = None
             listed = (*view.inventory.nodes, *view.inventory.queued) if view.inventory else ()
             self.put(zone=zone, inventory=None, other_zones=(*listed, *view.other_zones))
-
-    def add_events(self, *events: Transition | Job) -> None:
-        with self.lock:
-            self.events.extend(events)
 
     def put(self, **changes: object) -> None:
         """Show what has changed, with the newest events and jobs: the last caller must not show an older state of these."""
@@ -326,7 +318,8 @@ class InventoryMonitor:
         if newest is not self.noted.get(job.id):  # an order to stop is no step
             self.noted[job.id] = newest
             if job.ended is not None or job.steps[-1].what in LOGGED:
-                self.add_events(job)
+                with self.lock:
+                    self.events.append(job)
         self.put()
 
     def take_hurry(self) -> bool:

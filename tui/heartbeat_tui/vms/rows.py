@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.columns import StyledText
 from heartbeat_core.vms.columns import VmRow, vm_rows
 from heartbeat_core.vms.inventory import Transition, age_words
-from heartbeat_core.vms.pricing import rate_of
 from heartbeat_core.vms.vocabulary import ACTIONS, Action, find_state, key_of, queue_of, state_of
 from heartbeat_tui.vms.model import InventoryView, Job
 
@@ -31,11 +29,6 @@ def rows_of(view: InventoryView, now: datetime) -> tuple[VmRow, ...]:
         return replace(row, note=note, doing=doing.get(row.key)) if note or row.key in doing else row
 
     return tuple(noted(row) for row in vm_rows(inventory, view.rates, now))
-
-
-def other_rows(view: InventoryView, now: datetime) -> tuple[VmRow, ...]:
-    """Return rows for the resources of zones that are not listed now."""
-    return tuple(VmRow(each, now, rate_of(view.rates, each) if isinstance(each, Node) else None) for each in view.other_zones)
 
 
 def recent_changes(view: InventoryView, now: datetime) -> Mapping[str, StyledText]:

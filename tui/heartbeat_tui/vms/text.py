@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.tpu import EVERYWHERE, Node, QueuedResource
 from heartbeat_core.columns import StyledText
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
-from heartbeat_core.diagnosis.model import Diagnosis
+from heartbeat_core.diagnosis.model import Diagnosis, Remedy
 from heartbeat_core.vms.columns import VmRow
 from heartbeat_core.vms.inventory import Transition, age_s, age_words
 from heartbeat_core.vms.pricing import Rates, cost_so_far, money, rate_of, unit_price
-from heartbeat_core.vms.serialize import as_yaml, node_json, queued_json
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, state_of, step_text
 from heartbeat_tui.vms.model import InventoryView, Job
-from heartbeat_tui.vms.rows import change_style, other_rows, rows_of
+from heartbeat_tui.vms.rows import change_style, rows_of
+from heartbeat_tui.widgets.text import some
 
 Line = tuple[StyledText, ...]
-MOST_NAMED = 3
 STALE_S = 20.0  # from this age on an answer is marked as old
 
 
@@ -47,7 +46,7 @@ def counts(view: InventoryView, rows: Sequence[VmRow], shown: int) -> str:
     if view.zone != EVERYWHERE:
         parts.append(f"{view.zone} alone")
     else:
-        parts.append(some(sorted({row.zone for row in rows if row.zone})) or "all zones")
+        parts.append(some(sorted({row.zone for row in rows if row.zone}), 3) or "all zones")
     return " · ".join(parts)
 
 
@@ -111,8 +110,7 @@ def notices(view: InventoryView, rows: Sequence[VmRow]) -> list[Line]:
         lines.append(((f"! {zones} did not answer: there may be more there that is not shown", "attention"),))
     if inventory.more():
         lines.append(((f"! {inventory.more()}", "attention"),))
-    forgotten = [row for row in rows if row.long_ready]
-    if forgotten:
+    if forgotten := [row for row in rows if row.long_ready]:
         lines.append(((forgotten_text(forgotten), "attention"),))
     return lines
 
@@ -132,14 +130,17 @@ def problem_lines(problem: Diagnosis) -> list[Line]:
     """Return what went wrong, why, and what fixes it."""
     lines: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), ()]
     for remedy in problem.remedies:
-        lines.append(((remedy.text, "plain"),))
-        if remedy.shell or remedy.page:
-            lines.append(((f"  {remedy.shell or remedy.page}", "command"),))
+        lines += remedy_lines(remedy)
     if problem.evidence and not problem.evidence.startswith(problem.title):  # our own errors contain no more than the lines above
         lines += [(), ((f"It said: {problem.evidence}", "quiet"),)]
     if not any(remedy.text.startswith(READINESS) for remedy in problem.remedies):
         lines += [(), ((f"{READINESS}, which checks account, project and permissions one by one.", "strong"),)]
     return lines
+
+
+def remedy_lines(remedy: Remedy) -> list[Line]:
+    command: list[Line] = [((f"  {remedy.shell or remedy.page}", "command"),)] if remedy.shell or remedy.page else []
+    return [((remedy.text, "plain"),), *command]
 
 
 def empty_lines(view: InventoryView, query: str) -> list[Line]:
@@ -179,20 +180,15 @@ def log_lines(view: InventoryView, count: int) -> list[Line]:
 def event_line(event: Transition | Job) -> Line:
     """Return an event with its time and the name of the resource."""
     if isinstance(event, Transition):
-        at, text, style = event.at, change_text(event), change_style(event)
+        took = f" after {age_words(event.took_s)}" if event.took_s is not None else ""
+        text = f"{event.before} → {event.after or 'gone'}{took}" if event.before is not None else f"new: {event.after}"
+        at, style = event.at, change_style(event)
     elif event.ended is not None:
         at, (text, style) = event.ended, ended_text(event)
     else:
         step = event.steps[-1]
         at, (text, style) = step.at, step_text(step.what, step.detail)
     return (f"{clock_time(at)} ", "quiet"), (f"{event.name}  ", "plain"), (text, style)
-
-
-def change_text(change: Transition) -> str:
-    if change.before is None:
-        return f"new: {change.after}"
-    took = f" after {age_words(change.took_s)}" if change.took_s is not None else ""
-    return f"{change.before} → {change.after or 'gone'}{took}"
 
 
 def rated(rates: Rates) -> str:
@@ -213,8 +209,9 @@ def left_behind(view: InventoryView, now: datetime) -> list[tuple[str, str]]:
     under_way = [f"{job.what} {job.name}" for job in view.jobs if job.ended is None]
     if under_way:
         after = "Google carries out the requests that were sent; they are not watched from here, and no further zone is tried."
-        found.append((f"under way: {some(under_way)}", after))
-    rows = (*rows_of(view, now), *other_rows(view, now))
+        found.append((f"under way: {some(under_way, 3)}", after))
+    others = (VmRow(each, now, rate_of(view.rates, each) if isinstance(each, Node) else None) for each in view.other_zones)
+    rows = (*rows_of(view, now), *others)
     charged = [row for row in rows if row.charged]
     if charged:
         prices = [row.per_hour for row in charged if row.per_hour is not None]
@@ -222,19 +219,12 @@ def left_behind(view: InventoryView, now: datetime) -> list[tuple[str, str]]:
         price = f"about ${money(sum(prices))}/h{more}, an estimate" if prices else "at an unknown price"
         seen_at = f", as of {clock_time(view.seen)}" if view.seen else ""
         what = f"{plural(len(charged), 'TPU VM')} {'runs' if len(charged) == 1 else 'run'}"
-        found.append((what, f"{some(row.id for row in charged)}: {price}{seen_at}. Leaving stops none of them."))
+        found.append((what, f"{some((row.id for row in charged), 3)}: {price}{seen_at}. Leaving stops none of them."))
     pending = [row.id for row in rows if state_of(row.resource).pending]
     if pending:
-        after = f"{some(pending)}: charged as soon as there is capacity."
+        after = f"{some(pending, 3)}: charged as soon as there is capacity."
         found.append((f"{plural(len(pending), 'queued resource')} {'waits' if len(pending) == 1 else 'wait'}", after))
     return found
-
-
-def some(names: Iterable[str]) -> str:
-    """Return the first names, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
 
 
 # -- jobs
@@ -296,9 +286,7 @@ def outcome_lines(job: Job) -> list[Line]:
         lines += [(), ((outcome.remedy, "strong"),)]
     lines += [((f"  {shlex.join(command)}", "command"),) for command in outcome.commands]
     for remedy in outcome.remedies:
-        lines += [(), ((remedy.text, "plain"),)]
-        if remedy.shell or remedy.page:
-            lines.append(((f"  {remedy.shell or remedy.page}", "command"),))
+        lines += [(), *remedy_lines(remedy)]
     return lines
 
 
@@ -334,12 +322,6 @@ def cost_line(node: Node, rates: Rates | None, now: datetime) -> Line:
         return ((f"Not charged now; {per_hour} while it runs.", "quiet"),)
     since = f", at most ${money(so_far)} in the {age_words(age_s(node.created, now))} since it was created" if so_far is not None else ""
     return ((f"{per_hour}{since}.", "plain"),)
-
-
-def yaml_text(resource: Resource, rates: Rates | None, now: datetime) -> str:
-    """Return every field as YAML."""
-    table = queued_json(resource, now) if isinstance(resource, QueuedResource) else node_json(resource, rates, now)
-    return "\n".join(as_yaml(table))
 
 
 def yaml_line(line: str) -> Line:

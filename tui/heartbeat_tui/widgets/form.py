@@ -19,8 +19,6 @@ from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled
 
-MOST_SHOWN = 4  # names in a list
-
 
 @dataclass(frozen=True)
 class Field:
@@ -256,9 +254,3 @@ class TpuForm(Form):
         """Return what a field that was changed may be completed to."""
         text = self.texts[name].strip()
         return self.completions(name, text) if text and text != self.before[name] else ()
-
-
-def some(names: tuple[str, ...]) -> str:
-    """Return the first few names and the number of the others."""
-    more = f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else ""
-    return ", ".join(names[:MOST_SHOWN]) + more
