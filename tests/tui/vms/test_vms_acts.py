@@ -349,7 +349,7 @@ async def test_leaving_says_what_is_under_way(vms: Open) -> None:
         await stage.press("enter", "c")
         await stage.until(lambda: "◐ CREATING" in stage.words(), "CREATING on the screen of the job")
         await stage.press("escape", "q")
-        assert "under way: create llm-tpu-vm" in stage.words()
+        assert "Leave while creating llm-tpu-vm?" in stage.words()
         await stage.press("enter")
         await until(lambda: not stage.app.is_running and not stage.fleet.jobs.under_way(), "the end of the app and of its jobs")
 

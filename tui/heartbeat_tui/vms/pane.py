@@ -202,6 +202,8 @@ class VmsPane(TablePane[VmRow]):
         }
 
     def refusal(self, action: str) -> str:
+        if action == "new":
+            return "The TPU VMs of a project have to be listed first: press 1, then t to choose the project."
         if self.row is None or action not in ("connect", "benchmark", "set_up", "stop", "start", "delete"):
             return ""
         if self.pointed_key in busy_rows(self.view):

@@ -62,7 +62,7 @@ def job_notes(view: InventoryView, now: datetime) -> Mapping[str, StyledText]:
             for key in keys:
                 found.pop(key, None)
         elif job.outcome.interrupted:
-            found |= dict.fromkeys(keys, ("! no longer watched from here", "attention"))
+            found |= dict.fromkeys(keys, ("! not watched from here", "attention"))
         else:
             found |= dict.fromkeys(keys, (f"✗ not {ACTIONS[job.what].done}: {job.outcome.title}", "failed"))
     return found

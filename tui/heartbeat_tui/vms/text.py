@@ -206,10 +206,10 @@ def price_source(view: InventoryView) -> str:
 def left_behind(view: InventoryView, now: datetime) -> list[tuple[str, str]]:
     """Return what goes on after the program has ended: operations at Google, and TPU VMs that cost."""
     found = []
-    under_way = [f"{job.what} {job.name}" for job in view.jobs if job.ended is None]
+    under_way = [f"{ACTIONS[job.what].doing} {job.name}" for job in view.jobs if job.ended is None]
     if under_way:
         after = "Google carries out the requests that were sent; they are not watched from here, and no further zone is tried."
-        found.append((f"under way: {some(under_way, 3)}", after))
+        found.append((some(under_way, 3), after))
     others = (VmRow(each, now, rate_of(view.rates, each) if isinstance(each, Node) else None) for each in view.other_zones)
     rows = (*rows_of(view, now), *others)
     charged = [row for row in rows if row.charged]
