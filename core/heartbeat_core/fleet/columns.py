@@ -71,7 +71,7 @@ COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
     ColumnSpec("median", "MEDIAN", median_cell, least=9, worth=9, align="right", whole=True),
     ColumnSpec("interval", "95 % CI", interval_cell, least=9, worth=5, whole=True),
     ColumnSpec("ratio", "RATIO", ratio_cell, least=7, worth=9, align="right", whole=True),
-    ColumnSpec("verdict", "VERDICT", verdict_cell, least=6, most=12, worth=8),
+    ColumnSpec("verdict", "VERDICT", verdict_cell, worth=8, whole=True),
     ColumnSpec(
         "noise", "NOISE",
         lambda found: NO_CELL if found.host.relative_iqr is None else (format_share(found.host.relative_iqr), "quiet"),

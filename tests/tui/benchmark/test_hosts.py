@@ -71,6 +71,15 @@ async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(theatr
         assert runs[1].orders == ["stop", "kill"]
 
 
+async def test_an_experiment_counts_the_first_of_several_hosts(theatre: Open) -> None:
+    async with theatre() as stage:
+        on_two_hosts(stage, 9 * MS, 14 * MS)
+        await stage.press("m")
+        assert "9.02 ms per iteration" in stage.words()
+        assert "on slice:0" in stage.text().splitlines()[0]
+        assert not stage.app.heartbeat_pane.query("FleetBody")
+
+
 async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -> None:
     async with theatre() as stage:
         runs = on_two_hosts(stage, 9 * MS, 9 * MS)

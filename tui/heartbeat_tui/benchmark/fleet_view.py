@@ -68,8 +68,9 @@ class FleetTable(Table[HostFinding]):
         return before != self.shown
 
     def draw_heading(self, width: int) -> Content:
-        seconds = self.heat.cell_s(self.strip_width)
-        return super().draw_heading(width) + styled(f"  OVER TIME, {seconds:g} s a cell"[: self.strip_width + GAP], "quiet")
+        each = f", {self.heat.cell_s(self.strip_width):g} s a cell"
+        title = "OVER TIME" + each * (self.strip_width >= len("OVER TIME" + each))
+        return super().draw_heading(width) + styled(" " * GAP + title, "quiet")
 
     def draw_row(self, index: int, width: int) -> Content:
         cells = [heat_cell(ratio, self.max_slow) for ratio in self.heat.row(self.keys[index], self.strip_width)]

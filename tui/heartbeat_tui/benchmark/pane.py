@@ -189,7 +189,7 @@ class RunPane(ChartPane):
 
     def offered(self) -> dict[str, bool]:
         charted = self.snapshot is not None and not self.sweep_shown and (not self.fleet_shown or bool(self.snapshot.hosts))
-        detailed = (charted or self.sweep_shown) and self.low and not self.clocks_shown
+        detailed = (charted or self.sweep_shown) and self.low and not self.clocks_shown and not self.fleet_shown
         return {**self.chart_offers(charted=charted, detailed=detailed), "copy": self.snapshot is not None}
 
     def draw_anew(self) -> None:

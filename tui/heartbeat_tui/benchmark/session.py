@@ -126,6 +126,8 @@ class BenchmarkSession:
                 self.reported, refused = self.reported + 1, error
             else:
                 self.trial = trial
+                if self.run is not None:
+                    self.run.choose(0)
                 return
         if refused is not None:
             raise refused
@@ -150,7 +152,7 @@ class BenchmarkSession:
         with self.reporting:
             run, experiment, trial = self.run, self.experiment, self.trial
             if run is not None and run.ending is not None and experiment is not None and trial is not None:
-                experiment.ended(trial, run.report(), kept_at(run))
+                experiment.ended(trial, run.shown().report(), kept_at(run))
                 self.trial, self.reported = None, self.reported + 1
 
     def change(self, begin: Callable[[], Source]) -> None:
@@ -179,9 +181,9 @@ class BenchmarkSession:
         if seen == self.seen:
             return None
         self.seen = seen
-        report = run.report()
         shown = run.shown()
-        fleet = fleet_of(run)
+        report = run.report() if self.experiment is None else shown.report()  # of several hosts the first counts there
+        fleet = fleet_of(run) if self.experiment is None else None
         if fleet is not None and not fleet.fresh:
             self.seen = None  # more is to be seen a moment later
         return Snapshot(
