@@ -23,6 +23,12 @@ BY_KIND = {
     "no credentials": "credentials-missing",
 }
 BY_STATUS = {401: "credentials-expired", 403: "forbidden", 404: "not-found", 409: "exists", 429: "too-many"}
+BY_CLASS = {  # of the libraries below; a connection that timed out is both
+    **dict.fromkeys(("Timeout", "TimeoutError", "DeadlineExceeded", "RetryError"), "timed-out"),
+    **dict.fromkeys(("ConnectionError", "TransportError"), "unreachable"),
+    "RefreshError": "credentials-expired",
+    "DefaultCredentialsError": "credentials-missing",
+}
 GOOGLES_OWN = ("764086051850", "32555940559")  # the projects of gcloud's two logins
 APIS = {
     "cloud tpu api": "tpu.googleapis.com",
@@ -134,13 +140,7 @@ def by_circumstances(error: BaseException, origin: Origin) -> str | None:
     if isinstance(error, CloudError):
         return BY_KIND.get(error.kind)
     names = {parent.__name__ for parent in type(error).__mro__}
-    if names & {"Timeout", "TimeoutError", "DeadlineExceeded", "RetryError"}:
-        return "timed-out"
-    if names & {"ConnectionError", "TransportError"}:
-        return "unreachable"
-    if "RefreshError" in names:
-        return "credentials-expired"
-    return "credentials-missing" if "DefaultCredentialsError" in names else None
+    return next((id_ for name, id_ in BY_CLASS.items() if name in names), None)
 
 
 def foreign(consumer: str, known: Words) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, QuotaDefinition, Slice
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, quota_exceeded
 from heartbeat_core.emulator.router import collection, routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedProject, Preference
+from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 HOLDING = {"PROVISIONING", "SUSPENDING", "SUSPENDED", "FAILED"}  # the states of a queued resource that count against quota
 GONE = {"TERMINATED", "PREEMPTED"}
@@ -60,31 +61,11 @@ def infos(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
     return {quota.id: quota_info(cloud, project, quota) for quota in QUOTAS if quota.service == call.args["service"]}
 
 
-def preference_json(preference: Preference) -> Json:
-    config = {"preferredValue": str(preference.preferred), "grantedValue": str(preference.granted), "traceId": "emulated"}
-    answer: Json = {
-        "name": preference.name,
-        "service": preference.service,
-        "quotaId": preference.quota_id,
-        "dimensions": dict(preference.dimensions),
-        "quotaConfig": {
-            **config,
-            "stateDetail": "Quota increase requested." if preference.reconciling else "Quota increase approved.",
-        },
-        "createTime": preference.created,
-        "updateTime": preference.created,
-        "etag": "ZW11bGF0ZWQ=",
-        "contactEmail": preference.email,
-        "justification": preference.justification,
-    }
-    return {**answer, "reconciling": True} if preference.reconciling else answer
-
-
 def preferences(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
     """Return the requests; of a filter only reconciling:true is understood."""
     pending = "reconciling" in call.query.get("filter", "")
     found = cloud.project(call).preferences.items()
-    return {name: preference_json(one) for name, one in found if one.reconciling or not pending}
+    return {name: one for name, one in found if not pending or "reconciling" in one}
 
 
 def no_preference(call: EmulatedCall) -> ApiError:
@@ -99,33 +80,51 @@ def request_quota(cloud: Cloud, call: EmulatedCall) -> Json:
     """Ask for a limit; what is asked for is granted after a while."""
     project = cloud.project(call)
     body = call.body
-    old = project.preferences.get(call.args.get("preference", ""))
-    quota = BY_ID.get(str(body.get("quotaId") or (old.quota_id if old else "")))
+    old = project.preferences.get(call.args.get("preference", ""), {})
+    quota = BY_ID.get(str(body.get("quotaId") or old.get("quotaId", "")))
     if quota is None:
         raise ApiError(400, f"Quota {body.get('quotaId')} is not found in service {body.get('service')}.")
-    dimensions = {str(key): str(value) for key, value in (body.get("dimensions") or (old.dimensions if old else {})).items()}
+    dimensions = {str(key): str(value) for key, value in (body.get("dimensions") or old.get("dimensions", {})).items()}
     place = dimensions.get(quota.dimension, "")
     if quota.dimension and place not in locations(quota):
         raise ApiError(400, f"Invalid dimensions for quota {quota.id}: {quota.dimension} is missing or unknown.")
     wanted, current = int((body.get("quotaConfig") or {}).get("preferredValue", 0)), limit(project, quota, place)
-    email = str(body.get("contactEmail") or (old.email if old else ""))
+    email = str(body.get("contactEmail") or old.get("contactEmail", ""))
     if wanted > current and not email:
         raise ApiError(400, "contact_email is required for quota increase requests.")
     if wanted > current and quota.id in cloud.scenario.ineligible:
         raise ApiError(400, f"Quota {quota.id} is not eligible for an increase.", status="FAILED_PRECONDITION")
     identity = call.args.get("preference") or call.query.get("quotaPreferenceId") or f"emulated-{next(cloud.numbers)}"
-    if old is None and identity in project.preferences:
+    if not old and identity in project.preferences:
         raise ApiError(409, f"Quota preference {identity} already exists.")
-    name = f"projects/{project.number}/locations/global/quotaPreferences/{identity}"
-    asked = Preference(name, quota.service, quota.id, dimensions, wanted, current, email, str(body.get("justification", "")), cloud.stamp())
+    config = {
+        "preferredValue": str(wanted),
+        "grantedValue": str(current),
+        "traceId": "emulated",
+        "stateDetail": "Quota increase requested.",
+    }
+    asked: Json = {
+        "name": f"projects/{project.number}/locations/global/quotaPreferences/{identity}",
+        "service": quota.service,
+        "quotaId": quota.id,
+        "dimensions": dimensions,
+        "quotaConfig": config,
+        "createTime": cloud.stamp(),
+        "updateTime": cloud.stamp(),
+        "etag": "ZW11bGF0ZWQ=",
+        "contactEmail": email,
+        "justification": str(body.get("justification", "")),
+        "reconciling": True,
+    }
     project.preferences[identity] = asked
 
     def grant() -> None:
-        asked.granted, asked.reconciling = wanted, False
+        del asked["reconciling"]
+        config.update(grantedValue=str(wanted), stateDetail="Quota increase approved.")
         project.limits.setdefault(quota.id, {})[place or "default"] = wanted
 
     cloud.later(cloud.scenario.timings.quota_s, grant)
-    return preference_json(asked)
+    return copy.deepcopy(asked)
 
 
 def in_use(project: EmulatedProject, quota_id: str, location: str) -> int:

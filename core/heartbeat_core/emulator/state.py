@@ -129,22 +129,6 @@ class Service:
 
 
 @dataclass
-class Preference:
-    """A request for quota."""
-
-    name: str
-    service: str
-    quota_id: str
-    dimensions: Mapping[str, str]
-    preferred: int
-    granted: int
-    email: str
-    justification: str
-    created: str
-    reconciling: bool = True
-
-
-@dataclass
 class EmulatedNode:
     """A TPU VM: ``body`` is what its owner set, the rest what the Cloud knows of it."""
 
@@ -225,7 +209,7 @@ class EmulatedProject:
     inherited: EmulatedPolicy = field(default_factory=EmulatedPolicy)
     accounts: dict[str, Account] = field(default_factory=dict)
     limits: dict[str, dict[str, int]] = field(default_factory=dict)
-    preferences: dict[str, Preference] = field(default_factory=dict)
+    preferences: dict[str, Json] = field(default_factory=dict)  # requests for quota
     nodes: dict[str, EmulatedNode] = field(default_factory=dict)
     queued: dict[str, Queued] = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)

@@ -254,12 +254,8 @@ def repeat_json(repeated: Repeated) -> dict[str, Any]:
         "candidates": [candidate_json(candidate) for candidate in repeated.candidates],
         "comparisons": [
             {
-                "reference": ratio.reference,
-                "candidate": ratio.candidate,
+                **{name: getattr(ratio, name) for name in ("reference", "candidate", "pairs", "same_work", "sentence")},
                 "ratio": asdict(ratio.interval),
-                "pairs": ratio.pairs,
-                "same_work": ratio.same_work,
-                "sentence": ratio.sentence,
             }
             for ratio in repeated.ratios()
         ],

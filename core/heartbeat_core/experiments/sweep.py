@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -215,10 +212,6 @@ def without_axes(config: BenchmarkConfig) -> BenchmarkConfig:
     return replace(config, workload=plain, precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
 
 
-COLUMNS = (
-    "median_ns", "low_ns", "high_ns", "n", "flops_per_s", "bytes_per_s", "intensity", "share_of_floor", "bound", "verdict", "quality",
-    "in_cache", "recording", "problem",
-)  # fmt: skip
 TITLES = ("median", "95 % CI", "FLOP/s", "memory", "FLOP/byte", "of peak", "quality")
 
 
@@ -281,16 +274,6 @@ def sweep_json(swept: Swept) -> dict[str, Any]:
     }
 
 
-def sweep_csv(swept: Swept) -> str:
-    """Write one line a point, with a header; times in nanoseconds."""
-    names = [axis.name for axis in swept.axes]
-    made = io.StringIO()
-    writer = csv.DictWriter(made, [*names, *COLUMNS], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**point_json(point), "quality": point.quality} for point in swept.points)
-    return made.getvalue()
-
-
 def sweep_markdown(swept: Swept) -> str:
     """Write a table for people, the knee below it."""
     names = [axis.name for axis in swept.axes]
@@ -323,10 +306,3 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
         format_share(report.share) if report.share else NOTHING,
         point.quality,
     )
-
-
-SWEEP_FORMATS: dict[str, Callable[[Swept], str]] = {
-    "csv": sweep_csv,
-    "md": sweep_markdown,
-    "json": lambda swept: json.dumps(sweep_json(swept), allow_nan=False, indent=1) + "\n",
-}

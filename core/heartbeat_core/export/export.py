@@ -11,8 +11,8 @@ from pathlib import Path
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import measure_each
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.sweep import SWEEP_FORMATS, NoSweep, Swept, load_sweep
-from heartbeat_core.export.tables import WRITERS, compare_for_export
+from heartbeat_core.experiments.sweep import NoSweep, Swept, load_sweep
+from heartbeat_core.export.tables import SWEEP_WRITERS, WRITERS, compare_for_export
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.index import Index
 
@@ -32,7 +32,7 @@ def export_runs(groups: Sequence[tuple[RunEntry, ...]], format_: str, index: Ind
     if picture:
         check_matplotlib()
     if len(groups) == 1 and (swept := sweep_in(groups[0], index)):
-        return figure_bytes(sweep_figure(swept), format_) if picture else SWEEP_FORMATS[format_](swept).encode(), ()
+        return figure_bytes(sweep_figure(swept), format_) if picture else SWEEP_WRITERS[format_](swept).encode(), ()
     read = [measure_each(group, index.peak_cache) for group in groups]
     exported = compare_for_export([runs for runs, _ in read], rates)
     made = figure_bytes(runs_figure(exported), format_) if picture else WRITERS[format_](exported).encode()

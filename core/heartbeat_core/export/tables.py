@@ -15,6 +15,7 @@ from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
 from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, group_table, price_notes, side_of
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.experiments.sweep import Swept, point_json, sweep_json, sweep_markdown
 from heartbeat_core.recordings.recording import read_records
 
 ENTRY_COLUMNS = ("id", "name", "group", "started", "host", "device", "backend", "method", "precision", "threads", "n", "status")
@@ -147,3 +148,8 @@ def escaped(text: str) -> str:
 
 
 WRITERS: dict[str, Callable[[Exported], str]] = {"csv": to_csv, "json": to_json, "md": to_markdown}
+SWEEP_WRITERS: dict[str, Callable[[Swept], str]] = {
+    "csv": lambda swept: write_csv({**point_json(point), "quality": point.quality} for point in swept.points),
+    "json": lambda swept: json.dumps(sweep_json(swept), allow_nan=False, indent=1) + "\n",
+    "md": sweep_markdown,
+}

@@ -21,8 +21,9 @@ from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import TrialFinished, TrialStarted, carry_out
-from heartbeat_core.experiments.sweep import LEAST_SAMPLES, MOST_SAMPLES, Sweep, Swept, load_sweep, sweep_csv, sweep_json, sweep_markdown
+from heartbeat_core.experiments.sweep import LEAST_SAMPLES, MOST_SAMPLES, Sweep, Swept, load_sweep, sweep_json, sweep_markdown
 from heartbeat_core.export.export import sweep_in
+from heartbeat_core.export.tables import SWEEP_WRITERS
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.recording import Recording, load
 
@@ -203,7 +204,7 @@ def test_every_form_has_every_point(swept: Swept) -> None:
     assert len(made["points"]) == 11
     assert made["curves"][0]["knee"]["kind"] == "knee"
     assert made["curves"][0]["knee"]["meaning"][0].startswith("The knee is at a batch of about 92, between 64 and 128")
-    rows = list(csv.DictReader(io.StringIO(sweep_csv(swept))))
+    rows = list(csv.DictReader(io.StringIO(SWEEP_WRITERS["csv"](swept))))
     assert [int(row["batch"]) for row in rows] == made["sweep"]["batch"]
     assert [float(row["median_ns"]) for row in rows] == [point.ns for point in swept.points]
     table = sweep_markdown(swept)
