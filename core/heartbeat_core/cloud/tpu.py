@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from heartbeat_core.cloud.connection import HttpConnection
 
 T = TypeVar("T")
+Verb = Literal["create", "start", "stop", "delete"]  # of an operation
 
 SERVICE = "tpu"
 PAGE_SIZE = 1000
@@ -501,12 +502,9 @@ def create_queued_resource(session: CloudSession, project: str, zone: str, queue
     return change(session, "create_queued_resource", **request)
 
 
-def change_node(session: CloudSession, project: str, zone: str, node: str, verb: Literal["start", "stop"]) -> Operation:
+def change_node(session: CloudSession, project: str, zone: str, node: str, verb: Verb) -> Operation:
+    """Start, stop or delete a TPU VM."""
     return change(session, f"{verb}_node", name=f"{place(project, zone)}/nodes/{segment(node)}")
-
-
-def delete_node(session: CloudSession, project: str, zone: str, node: str) -> Operation:
-    return change(session, "delete_node", name=f"{place(project, zone)}/nodes/{segment(node)}")
 
 
 def delete_queued_resource(session: CloudSession, project: str, zone: str, queued: str) -> Operation:

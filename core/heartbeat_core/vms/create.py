@@ -36,12 +36,12 @@ from heartbeat_core.vms.operation import (
     Lost,
     Missing,
     OnStep,
+    OperationSpec,
     PollPolicy,
     VmError,
     VmOperation,
     ignore_step,
     is_cancelled,
-    resource_name,
 )
 from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.vocabulary import Resource, command_of, gcloud_command
@@ -69,33 +69,20 @@ def create(
 
 
 @dataclass(frozen=True)
-class CreateSpec:
+class CreateSpec(OperationSpec):
     """A node that is created until it is READY, or a queued resource until it is ACTIVE."""
 
     request: CreateRequest
-    verb: str = "create"
-
-    @property
-    def project(self) -> str:
-        return self.request.project
-
-    @property
-    def zone(self) -> str:
-        return self.request.zone
-
-    @property
-    def target(self) -> str:
-        return resource_name(self.project, self.zone, self.request.name, queued=self.request.queued)
 
     def send(self, session: CloudSession) -> Operation:
         if self.request.provisioning == "flex-start":
             return ask_gcloud(session, self.request.command())
-        send = create_queued_resource if self.request.queued else create_node
-        return send(session, self.project, self.zone, self.request.name, self.request.body())
+        send = create_queued_resource if self.queued else create_node
+        return send(session, self.project, self.zone, self.name, self.request.body())
 
     def read(self, session: CloudSession) -> FoundResource:
-        where = (session, self.project, self.zone, self.request.name)
-        if self.request.queued:
+        where = (session, self.project, self.zone, self.name)
+        if self.queued:
             queued = get_queued_resource(*where)
             cause = queued.problem or f"The queued resource came to be {queued.state}."
             problem = OperationError(cause) if queued.state in HOLDING else None
@@ -135,7 +122,8 @@ class Creation:
 
     def __init__(self, session: CloudSession, request: CreateRequest, on_step: OnStep, policy: PollPolicy) -> None:
         self.session, self.request = session, request
-        self.operation = VmOperation(session, CreateSpec(request), on_step, policy)
+        spec = CreateSpec(request.project, request.zone, request.name, "create", request.queued, request)
+        self.operation = VmOperation(session, spec, on_step, policy)
 
     def carry_out(self, *, wait: bool = True) -> Resource:
         """Check that the name is free, send the request, and watch; raise VmError."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import Operation, OperationError, get_operation, list_operations
+from heartbeat_core.cloud.tpu import Operation, OperationError, Verb, get_operation, list_operations
 from heartbeat_core.diagnosis.model import Diagnosis
 from heartbeat_core.errors import NO, HeartbeatError
 from heartbeat_core.vms.vocabulary import Resource, Step
@@ -118,27 +119,30 @@ class FoundResource:
     resource: Resource | None = None
 
 
-class OperationSpec(Protocol):
-    """What an operation does: ``target`` and ``verb`` are as Google's operations name them (projects/p/locations/z/nodes/n)."""
+@dataclass(frozen=True)
+class OperationSpec(ABC):
+    """What an operation does to a node or queued resource; ``verb`` is as Google's operations name it."""
+
+    project: str
+    zone: str
+    name: str
+    verb: Verb
+    queued: bool
 
     @property
-    def project(self) -> str: ...
+    def target(self) -> str:
+        """Return the resource as operations name it."""
+        return f"projects/{self.project}/locations/{self.zone}/{'queuedResources' if self.queued else 'nodes'}/{self.name}"
 
-    @property
-    def zone(self) -> str: ...
-
-    @property
-    def target(self) -> str: ...
-
-    @property
-    def verb(self) -> str: ...
-
+    @abstractmethod
     def send(self, session: CloudSession) -> Operation:
         """Send the request, once; raise CloudError."""
 
+    @abstractmethod
     def read(self, session: CloudSession) -> FoundResource:
         """Read the resource; raise CloudError, with status 404 if there is none."""
 
+    @abstractmethod
     def arrived(self, found: FoundResource) -> bool:
         """Return whether the resource as it was read shows that the request arrived."""
 
@@ -370,11 +374,6 @@ UNNAMED = Operation("", done=False, verb=None, target=None, created=None, ended=
 def is_cancelled(error: BaseException) -> bool:
     """Return whether an error only says that the caller has cancelled."""
     return isinstance(error, Cancelled) or (isinstance(error, CloudError) and error.kind == "cancelled")
-
-
-def resource_name(project: str, zone: str, name: str, *, queued: bool) -> str:
-    """Return the name of a node or a queued resource as operations know it."""
-    return f"projects/{project}/locations/{zone}/{'queuedResources' if queued else 'nodes'}/{name}"
 
 
 def is_refusal(error: CloudError) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
@@ -14,7 +13,6 @@ from heartbeat_core.cloud.tpu import (
     OperationError,
     QueuedResource,
     change_node,
-    delete_node,
     delete_queued_resource,
     get_node,
     get_queued_resource,
@@ -26,12 +24,12 @@ from heartbeat_core.vms.operation import (
     NOT_FOUND,
     FoundResource,
     OnStep,
+    OperationSpec,
     PollPolicy,
     VmError,
     VmOperation,
     ignore_step,
     is_cancelled,
-    resource_name,
 )
 from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of, state_of
 
@@ -94,25 +92,12 @@ def change_of(project: str, resource: Resource, action: Change) -> ResourceChang
     return ResourceChange(project, resource.zone, queue or resource.id, action, queued=queue is not None)
 
 
-@dataclass(frozen=True)
-class ResourceChange:
+class ResourceChange(OperationSpec):
     """A node that is started, stopped or deleted, or a queued resource that is deleted with its nodes."""
-
-    project: str
-    zone: str
-    name: str
-    verb: Change
-    queued: bool = False
-
-    @property
-    def target(self) -> str:
-        return resource_name(self.project, self.zone, self.name, queued=self.queued)
 
     def send(self, session: CloudSession) -> Operation:
         if self.queued:
             return delete_queued_resource(session, self.project, self.zone, self.name)
-        if self.verb == "delete":
-            return delete_node(session, self.project, self.zone, self.name)
         return change_node(session, self.project, self.zone, self.name, self.verb)
 
     def read(self, session: CloudSession) -> FoundResource:
