@@ -59,9 +59,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Allow the tests that start real ssh connections, torch_xla or gcloud more time than the others, and begin with them."""
+    """Allow the tests that start real ssh connections, Ray, torch_xla or gcloud more time than the others, and begin with them."""
     here = Path(__file__).parent
-    slow = {item for item in items if any(item.path.is_relative_to(here / folder) for folder in ("xla", "remote", "referee"))}
+    slow = {item for item in items if any(item.path.is_relative_to(here / folder) for folder in ("xla", "remote", "referee", "fleet_ray"))}
     for item in slow:
         item.add_marker(pytest.mark.timeout(300))
     items.sort(key=lambda item: item not in slow)

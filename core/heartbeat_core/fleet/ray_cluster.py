@@ -132,14 +132,25 @@ def check_versions(server: str, ours: str) -> None:
     )
 
 
-def held_by(node: RayNode, resource: str) -> str:
+FreeResources = Mapping[str, Mapping[str, float]]  # by the id of the node
+
+
+def free_resources() -> FreeResources:
+    """Return what is free on each node."""
+    from ray._private import state
+
+    found: FreeResources = state.available_resources_per_node()
+    return found
+
+
+def held_by(node: RayNode, resource: str, free: FreeResources) -> str:
     """State who holds what a host lacks, as far as Ray tells; empty where enough of it is free."""
     from ray._private import state
 
-    free = state.available_resources_per_node().get(node.id, {}).get(resource, 0)
-    if free >= node.amount:
+    count = free.get(node.id, {}).get(resource, 0)
+    if count >= node.amount:
         return ""
     there = [actor for actor in state.actors().values() if actor["State"] == "ALIVE" and actor["Address"]["NodeID"] == node.id]
     holders = sorted(f"{actor['ActorClassName']} (job {actor['JobID']}, process {actor['Pid']})" for actor in there)
     who = f"actors there are {', '.join(holders)}" if holders else "Ray names no actor there; `ray list tasks` may name a task"
-    return f"{free:g} of {node.amount} {resource} are free; {who}."
+    return f"{count:g} of {node.amount} {resource} are free; {who}."

@@ -15,17 +15,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, BinaryIO
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.worker import private_stdout
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.fleet.model import HostSummary, summary_from_json
-from heartbeat_core.fleet.ray_cluster import RayNode, choose_nodes, connect, held_by
+from heartbeat_core.fleet.ray_cluster import FreeResources, RayNode, choose_nodes, connect, free_resources, held_by
 from heartbeat_core.remote.bundle import WorkerBundle, pack
 
 FOLLOW_S = 0.2  # between two looks at the stream of an opened host
-LOOK_S = 2.0  # between two looks at what a host waits for, and at the head
+FREE_S = 0.5  # between two looks at what is free
+LOOK_S = 2.0  # between two looks at the head
 START_S = 120.0  # for a process of Ray on a host with a free device
 HEAD_TRIES = 3
 FETCHES = 8  # streams that are fetched at the same time after the end
@@ -94,6 +96,7 @@ class Driver:
         self.hosts: dict[str, DrivenHost] = {}
         self.opened: str | None = None
         self.stopping = False
+        self.free: tuple[float, FreeResources] | None = None  # when, and what was free then
         self.turn = asyncio.Semaphore(1 if order["serial"] else 10**6)
         self.fetches = asyncio.Semaphore(FETCHES)
 
@@ -155,10 +158,12 @@ class Driver:
     async def measure(self, host: DrivenHost, bundle: WorkerBundle, engine: Any, *, alone: bool) -> None:
         """Run on one host from its start to its end; whatever happens there, the others go on."""
         async with self.turn:
-            if self.stopping:
-                self.tell(host, state="ended", ending="stopped")
-                return
             try:
+                if not self.stopping:
+                    await self.wait_for_device(host)
+                if self.stopping:
+                    self.tell(host, state="ended", ending="stopped")
+                    return
                 host.actor = self.start_actor(host, bundle, engine, alone=alone)
                 await self.reach(host)
                 host.going = True
@@ -179,24 +184,32 @@ class Driver:
             finally:
                 self.kill(host)
 
-    async def reach(self, host: DrivenHost) -> None:
-        """Wait until the actor is there; raise HeartbeatError if the device stays in use, or no process comes."""
-        ready = asyncio.ensure_future(_await(host.actor.ready.remote()))
-        waited = 0.0
-        while not (await asyncio.wait({ready}, timeout=LOOK_S))[0]:
-            waited += LOOK_S
-            taken = held_by(host.node, self.resource)
-            if taken and taken != host.summary.problem:
+    async def wait_for_device(self, host: DrivenHost) -> None:
+        """Return when the device of a host is free; raise HeartbeatError if it is not in time."""
+        until, node = monotonic() + self.order["wait_s"], host.node
+        while taken := self.taken_on(node):
+            if taken != host.summary.problem:
                 self.tell(host, problem=taken)
-            if waited >= (self.order["wait_s"] if taken else START_S):
-                ready.cancel()
-                node = host.node
-                if taken:
-                    raise HeartbeatError(
-                        f"the {self.resource} of {node.name} is in use", taken, "Wait for its end, or give a longer --wait.", exit_code=3
-                    )
-                cause = f"Ray started no process on it within {START_S:.0f} s."
-                raise HeartbeatError(f"{node.name} did not start", cause, "Look at it: ray status; ray list nodes.", exit_code=3)
+            if monotonic() >= until:
+                title, remedy = f"the {self.resource} of {node.name} is in use", "Wait for its end, or give a longer --wait."
+                raise HeartbeatError(title, taken, remedy, exit_code=3)
+            await asyncio.sleep(FREE_S)
+        if host.summary.problem:
+            self.tell(host, problem="")
+
+    def taken_on(self, node: RayNode) -> str:
+        """Return who holds what ``node`` lacks; one look at the cluster serves all hosts."""
+        if self.free is None or monotonic() - self.free[0] >= FREE_S:
+            self.free = monotonic(), free_resources()
+        return held_by(node, self.resource, self.free[1])
+
+    async def reach(self, host: DrivenHost) -> None:
+        """Wait until the actor is there; raise HeartbeatError if it does not come."""
+        ready = asyncio.ensure_future(_await(host.actor.ready.remote()))
+        if not (await asyncio.wait({ready}, timeout=START_S))[0]:
+            ready.cancel()
+            cause = f"Ray started no process on it within {START_S:.0f} s. {self.taken_on(host.node)}".rstrip()
+            raise HeartbeatError(f"{host.node.name} did not start", cause, "Look at it: ray status; ray list nodes.", exit_code=3)
         ready.result()
 
     async def fetch(self, host: DrivenHost) -> None:
@@ -241,13 +254,13 @@ class Driver:
         if host.killed:
             self.tell(host, state="ended", ending="stopped")
             return
-        text = " ".join(sanitize_line(str(error)).split())
-        alive = {node["NodeID"] for node in self.ray.nodes() if node["Alive"]}
-        if host.node.id not in alive:
-            self.end(host, "lost", f"{host.node.name} died", f"It has left the cluster. {KEPT_THERE}", "Look at it, then run this again.")
-        else:
-            said = text if len(text) < 600 else f"{text[:200]} … {text[-400:]}"
-            self.end(host, "lost", f"the process on {host.node.name} ended", said, "Look at its log: ray logs cluster.")
+        name, text = host.node.name, " ".join(sanitize_line(str(error)).split())
+        if isinstance(error, self.ray.exceptions.ActorUnavailableError):  # Ray itself learns of the death of a node later
+            cause = f"The connection to its process broke, so the node or the process has died. {KEPT_THERE}"
+            self.end(host, "lost", f"{name} died", cause, "Look at it: ray list nodes. Then run this again.")
+            return
+        said = text if len(text) < 600 else f"{text[:200]} … {text[-400:]}"
+        self.end(host, "lost", f"the process on {name} ended", f"{said} {KEPT_THERE}", "Look at its log: ray logs cluster.")
 
     def end(self, host: DrivenHost, ending: str, title: str, cause: str, remedy: str) -> None:
         self.tell(host, state="ended", ending=ending, problem=f"{title}. {cause}", remedy=remedy)

@@ -236,9 +236,10 @@ class RayRun(FleetRun):
         endings = [run.ending for run in self.runs.values() if run.ending is not None]
         self.notes += [f"{run.summary.name}: {note}" for run in self.runs.values() for note in run.notes]
         worst = next((ending for ending in endings if not ending.clean), endings[0] if endings else RunOutcome("lost"))
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            with contextlib.suppress(BrokenPipeError):  # an order that the driver did not live to read
+                if pipe is not None:
+                    pipe.close()
         self.finish(worst)
 
     def fleet(self) -> Fleet:
