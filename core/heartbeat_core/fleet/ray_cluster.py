@@ -71,6 +71,7 @@ def choose_nodes(found: Iterable[Mapping[str, Any]], resource: str) -> tuple[lis
 def connect(address: str) -> tuple[Any, str]:
     """Join the cluster as a driver; return the module ``ray`` and the address of the head. Raise HeartbeatError in words."""
     os.environ.setdefault("RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL", "minor")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # else its notes would be the last words of a driver that ends
     import ray
 
     server = head_of(address)
