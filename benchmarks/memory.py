@@ -34,12 +34,13 @@ def empty_mib() -> float:
 
 
 def count_recorded(folder: Path) -> int:
-    """Read from the recording how many samples the screen has been sent."""
+    """Read from the newest recording how many samples the screen has been sent."""
     found = list(folder.rglob("*.jsonl"))
     if not found:
         return 0
-    with found[0].open("rb") as file:
-        file.seek(max(0, found[0].stat().st_size - TAIL))
+    newest = max(found, key=lambda path: path.stat().st_mtime)
+    with newest.open("rb") as file:
+        file.seek(max(0, newest.stat().st_size - TAIL))
         lines = file.read().splitlines(keepends=True)
     for line in reversed(lines):
         try:
