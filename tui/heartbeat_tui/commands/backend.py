@@ -24,17 +24,11 @@ def register(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     add(actions, "list", list_backends, "show which interpreter each backend runs under")
     install = add(actions, "install", install_backend, "build the pinned torch_xla environment in your cache", named=True)
-    install.add_argument(
-        "--python", metavar="PY", default=sys.executable, help="build it from this Python, 3.10 to 3.13 (default: this one)"
-    )
+    purpose = "build it from this Python, 3.10 to 3.13 (default: this one)"
+    install.add_argument("--python", metavar="PY", default=sys.executable, help=purpose)
     install.add_argument("--yes", action="store_true", help="do not ask before downloading")
     remove = add(actions, "remove", remove_backend, "delete the environment", named=True)
     remove.add_argument("--yes", action="store_true", help="do not ask before deleting")
-
-
-def managed() -> tuple[str, ...]:
-    """Return the names of the backends that have an environment of their own."""
-    return tuple(info.name for info in BACKENDS.values() if info.environment)
 
 
 def environment_of(backend: str) -> XlaEnvironment:
@@ -54,7 +48,8 @@ def add(
     """Add one action; ``named`` where it acts on a backend."""
     parser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
     if named:
-        parser.add_argument("backend", choices=managed(), help="a backend with an environment of its own")
+        managed = tuple(info.name for info in BACKENDS.values() if info.environment)
+        parser.add_argument("backend", choices=managed, help="a backend with an environment of its own")
     parser.add_argument("--json", action="store_true", help="print one object of JSON")
     parser.set_defaults(run=function)
     return parser

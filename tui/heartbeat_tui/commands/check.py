@@ -56,21 +56,14 @@ def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[C
     checks = tuple(checks)
     known = {name for check in checks for name in (check.id, check.group)}
     for name in (*only, *skip):
-        if name not in known:
-            refuse(name)
+        if name not in known and name not in (ids := [*(check.id for check in CHECKS), *GROUPS]):
+            near = nearest(name, ids)
+            cause = f"Did you mean {near}?" if near else f"Groups are {', '.join(GROUPS)}."
+            raise HeartbeatError(f"there is no check or group {name}", cause, f"Checks are {', '.join(ids[: len(CHECKS)])}.")
     kept = tuple(check for check in checks if check.id not in skip and check.group not in skip)
     if not any(not only or check.id in only or check.group in only for check in kept):
         raise HeartbeatError("no check is left", "--skip excludes all that --only names.", "Skip less.")
     return kept
-
-
-def refuse(name: str) -> None:
-    ids = [check.id for check in CHECKS]
-    if name in (*ids, *GROUPS):
-        return  # one that --only excludes
-    near = nearest(name, [*ids, *GROUPS])
-    cause = f"Did you mean {near}?" if near else f"Groups are {', '.join(GROUPS)}."
-    raise HeartbeatError(f"there is no check or group {name}", cause, f"Checks are {', '.join(ids)}.")
 
 
 def make_runner(checks: tuple[Check, ...], environment: Any, timeout_s: float | None) -> Runner:
@@ -114,7 +107,9 @@ def short_status(status: str) -> str:
 
 def text_lines(report: CheckReport, label: str = "") -> Iterator[str]:
     """Yield the headline, each section with its counts, and why and the fixes of each open check."""
-    yield sanitize_line(" · ".join(part for part in (label, headline(report), *about(report)) if part))
+    part = set(GROUPS) - {result.group for result in report.results}  # a part of the checks alone is not ready
+    headline = report.headline() + (", as far as checked" if report.ready and part else "")
+    yield sanitize_line(" · ".join(filter(None, (label, headline, *about(report)))))
     following = report.next
     shown: dict[object, str] = {}  # why and fixes -> the first check with them
     for title, results in report.sections():
@@ -129,17 +124,11 @@ def text_lines(report: CheckReport, label: str = "") -> Iterator[str]:
                 yield from lines("why", f"as for {same}") if again else details(result)
 
 
-def headline(report: CheckReport) -> str:
-    """Return the headline; a part of the checks alone is not ready."""
-    part = set(GROUPS) - {result.group for result in report.results}
-    return report.headline() + (", as far as checked" if report.ready and part else "")
-
-
 def about(report: CheckReport) -> Iterator[str]:
     """Yield target, project and principal, each with its source."""
     target = report.target
     if target:
-        model = {"on-demand": "on demand"}.get(target.model, target.model)
+        model = target.model.replace("on-demand", "on demand")
         yield f"{target.accelerator_type.value or 'no accelerator'} in {target.zone.value or 'no zone'}, {model}"
         yield f"project {target.project.value} (from {target.project.source})" if target.project else "no project"
     if report.principal:

@@ -37,11 +37,8 @@ def run(args: argparse.Namespace) -> int:
     as_json = args.json or words[-1:] == ["--json"]  # the rest of the line is the text, but that one is meant for us
     text = " ".join(words[:-1] if as_json and not args.json else words) or read_stdin()
     if not text.strip():
-        raise HeartbeatError(
-            "there is no text to explain",
-            "Neither the command line nor stdin holds any.",
-            "Give it as an argument, or on stdin: heartbeat-tui explain < log.txt",
-        )
+        remedy = "Give it as an argument, or on stdin: heartbeat-tui explain < log.txt"
+        raise HeartbeatError("there is no text to explain", "Neither the command line nor stdin holds any.", remedy)
     diagnosis = diagnose_text(text, known_words())
     if as_json:
         print_json({"schema": SCHEMA, "known": diagnosis is not None, "diagnosis": diagnosis.to_json() if diagnosis else None})
@@ -89,10 +86,9 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
         show("fix" if number == 0 else "or", fix.text)
         if fix.shell or fix.page:
             print(f"{INDENT}{fix.shell or fix.page}")
-        notes = [f"changes: {fix.changes}"] if fix.changes else []
-        notes += ["costs money"] if fix.costs else ["may cost money"] if fix.costs is None else []
-        notes += [f"fill in {', '.join(fix.missing)}"] if fix.missing else []
-        if notes:
+        costs = "" if fix.costs is False else "costs money" if fix.costs else "may cost money"
+        missing = f"fill in {', '.join(fix.missing)}" if fix.missing else ""
+        if notes := [note for note in (fix.changes and f"changes: {fix.changes}", costs, missing) if note]:
             print(f"{INDENT}({'; '.join(notes)})")
     for number, other in enumerate(diagnosis.alternatives):
         show("perhaps" if number == 0 else "", f"{other.title} ({other.id})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from heartbeat_tui.commands import vms_connect, vms_create, vms_list, vms_manage
+from heartbeat_tui.commands.vms_shared import report_errors
 
 VERBS = (
     vms_list.register,
@@ -24,3 +25,5 @@ def register(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for register_verb in VERBS:
         register_verb(verbs)
+    for verb in verbs.choices.values():
+        verb.set_defaults(run=report_errors(verb.get_default("run")))

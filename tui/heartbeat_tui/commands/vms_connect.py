@@ -17,7 +17,7 @@ from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import load_settings
 from heartbeat_tui.commands.console import print_error, print_json
-from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope, report_errors
+from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope
 
 WAYS = ("auto", "external", "internal", "iap")
 
@@ -36,8 +36,8 @@ def register_ssh(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM, and which of its hosts; default the first")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the command and run nothing")
-    add_scope_flags(parser, zone="its zone; default: search all zones", as_json="with --print: one object")
-    parser.set_defaults(run=report_errors(run_ssh))
+    add_scope_flags(parser, as_json="with --print: one object")
+    parser.set_defaults(run=run_ssh)
 
 
 def add_way_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,18 +59,16 @@ def run_ssh(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
         flags = tuple(args.ssh_flag or split_flags(remote.ssh_flags))
-        opened = connect(
-            node, scope.project, endpoint=scope.session.endpoint, worker=on.worker or 0, way=args.way or remote.way, flags=flags
-        )  # fmt: skip
+        way, worker = args.way or remote.way, on.worker or 0
+        opened = connect(node, scope.project, endpoint=scope.session.endpoint, worker=worker, way=way, flags=flags)
     for warning in opened.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    if args.print and args.json:
+    if args.json:
         print_json({"schema": 1, "command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
-    elif args.print:
-        print(shlex.join(opened.command))
+    else:
+        print(shlex.join(opened.command), file=sys.stdout if args.print else sys.stderr)
     if args.print:
         return 0
-    print(f"{shlex.join(opened.command)}", file=sys.stderr)
     return run_in_terminal(opened.command, opened.environ)
 
 
@@ -84,8 +82,8 @@ def register_setup(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
-    add_scope_flags(parser, zone="its zone; default: search all zones", as_json="print one object: hosts, steps, device")
-    parser.set_defaults(run=report_errors(run_setup))
+    add_scope_flags(parser, as_json="print one object: hosts, steps, device")
+    parser.set_defaults(run=run_setup)
 
 
 def run_setup(args: argparse.Namespace) -> int:
@@ -94,10 +92,11 @@ def run_setup(args: argparse.Namespace) -> int:
     from heartbeat_core.remote.install import tpu_steps
 
     remote = load_settings().remote
-    remote = replace(remote, way=args.way or remote.way, ssh_flags=flags_text(args.ssh_flag) or remote.ssh_flags)
+    remote = replace(remote, way=args.way or remote.way, ssh_flags=shlex.join(args.ssh_flag or ()) or remote.ssh_flags)
     steps = tpu_steps(remote.folder.removeprefix("~/"))
     if args.print:
-        print_steps(steps)
+        for step in steps:
+            print("\n".join((f"# {step.title}{'' if step.commands else ' (checked only)'}", *map(shlex.join, step.commands))))
         return 0
     on = parse_on(args.name)
     with sigterm_as_ctrl_c(), open_scope(args) as scope:
@@ -119,10 +118,6 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def flags_text(flags: list[str] | None) -> str:
-    return shlex.join(flags) if flags else ""
 
 
 Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError | None"]
@@ -187,10 +182,3 @@ def result_json(result: Result) -> dict[str, Any]:
         "cause": error.cause if error else device.cause if device and device.problem else None,
         "remedy": error.remedy if error else device.remedy if device and device.problem else None,
     }
-
-
-def print_steps(steps: tuple[InstallStep, ...]) -> None:
-    for step in steps:
-        print(f"# {step.title}{'' if step.commands else ' (checked only)'}")
-        for command in step.commands:
-            print(shlex.join(command))

@@ -40,7 +40,6 @@ from heartbeat_tui.commands.vms_shared import (
     interruptible,
     open_scope,
     print_vm_error,
-    report_errors,
     try_rates,
 )
 
@@ -89,7 +88,6 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-@report_errors
 def run(args: argparse.Namespace) -> int:
     """Show, ask, create; return the exit code. Raise HeartbeatError for bad usage."""
     args.tpu_name = args.name
@@ -106,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
             return failure.exit_code
         if args.dry_run:
             return 0
-        if not agreed(args, request):
+        question = f"{'Queue for' if request.queued else 'Create'} it? It is charged from when it runs until it is deleted."
+        if not args.yes and not confirmed(question):
             print("Nothing was created.", file=sys.stderr)
             return 1
         if not scope.session.emulated:
@@ -118,9 +117,8 @@ def check_usage(args: argparse.Namespace) -> None:
     if args.zones and not args.keep_trying:
         raise HeartbeatError("--zones is for --keep-trying", "Without it one zone is tried, once.", "Add --keep-trying, or give --zone.")
     if args.keep_trying and args.no_wait:
-        raise HeartbeatError(
-            "--keep-trying cannot go with --no-wait", "Whether there is capacity is known only at the end.", "Give one of them."
-        )
+        cause = "Whether there is capacity is known only at the end."
+        raise HeartbeatError("--keep-trying cannot go with --no-wait", cause, "Give one of them.")
     if args.keep_trying and args.queued:
         raise HeartbeatError("--keep-trying cannot go with --queued", "A queued resource waits in one zone.", "Give one of them.")
     if not args.dry_run:
@@ -170,19 +168,9 @@ def checks_json(checked: CheckReport | None) -> list[dict[str, Any]] | None:
     return [result.to_json() for result in checked.results if result.status in OPEN] if checked else None
 
 
-def agreed(args: argparse.Namespace, request: CreateRequest) -> bool:
-    """Ask on the terminal, unless --yes was given."""
-    what = "Queue for it" if request.queued else "Create it"
-    return args.yes or confirmed(f"{what}? It is charged from when it runs until it is deleted.")
-
-
-def policy_of(args: argparse.Namespace, request: CreateRequest) -> PollPolicy:
-    default = None if request.queued else PollPolicy().total_s
-    return PollPolicy(total_s=args.timeout or default)
-
-
 def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
-    session, progress, policy = scope.session, Progress(), policy_of(args, request)
+    session, progress = scope.session, Progress()
+    policy = PollPolicy(total_s=args.timeout or (None if request.queued else PollPolicy().total_s))
     made: Resource | None = None
     failure: VmError | None = None
     try:

@@ -24,7 +24,6 @@ from heartbeat_tui.commands.vms_shared import (
     interruptible,
     open_scope,
     read_inventory,
-    report_errors,
     try_rates,
 )
 
@@ -46,11 +45,10 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--queued", action="store_true", help="the queued resource of that name")
-    add_scope_flags(parser, zone="its zone; default: search all zones", as_json="print one object: schema, and Google's answer as it came")
+    add_scope_flags(parser, as_json="print one object: schema, and Google's answer as it came")
     parser.set_defaults(run=run_describe)
 
 
-@report_errors
 def run_list(args: argparse.Namespace) -> int:
     """Print the list; return 0. Raise CloudError if it cannot be read."""
     with open_scope(args) as scope:
@@ -74,11 +72,10 @@ def ask(scope: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
         return inventory, *asked.result()
 
 
-@report_errors
 def run_describe(args: argparse.Namespace) -> int:
     """Print Google's answer about one; return 0."""
     with open_scope(args) as scope:
-        resource = find_resource(scope, interruptible(scope.session, lambda: read_inventory(scope)), args.name, queued=args.queued)
+        resource = find_resource(scope, read_inventory(scope), args.name, queued=args.queued)
     if args.json:
         print_json({"schema": SCHEMA, "emulated": scope.label or None, "answer": words_of(resource)})
     else:
@@ -90,9 +87,8 @@ def run_describe(args: argparse.Namespace) -> int:
 
 def list_lines(inventory: Inventory, rates: Rates | None, label: str, problem: str, *, wide: bool) -> Iterator[str]:
     """Yield the headline, the table, and what is wrong, or may be."""
-    yield sanitize_line(
-        " · ".join(filter(None, (label, headline(inventory), f"project {inventory.project}", price_line(inventory, rates, problem))))
-    )
+    parts = (label, headline(inventory), f"project {inventory.project}", price_line(inventory, rates, problem))
+    yield sanitize_line(" · ".join(filter(None, parts)))
     rows = tuple(vm_rows(inventory, rates, inventory.at))
     if rows:
         yield ""

@@ -33,15 +33,13 @@ from heartbeat_tui.commands.vms_shared import (
     open_scope,
     print_vm_error,
     read_inventory,
-    report_errors,
 )
 
 AT_ONCE = 8
-CHANGES = ("start", "stop", "delete")
 
 
 def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
-    for action in CHANGES:
+    for action in ("start", "stop", "delete"):
         words = ACTIONS[action]
         parser = verbs.add_parser(
             action,
@@ -59,12 +57,11 @@ def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
         parser.set_defaults(run=run_change, action=action, queued=False)
 
 
-@report_errors
 def run_change(args: argparse.Namespace) -> int:
     """Find, ask, carry out; return the exit code. Raise HeartbeatError if one is missing, or its state does not allow it."""
     check_tty(args, ACTIONS[args.action].effect)
     with open_scope(args) as scope:
-        inventory = interruptible(scope.session, lambda: read_inventory(scope))
+        inventory = read_inventory(scope)
         resources = [find_resource(scope, inventory, name, queued=args.queued) for name in dict.fromkeys(args.names)]
         for resource in resources:
             if problem := refuse(resource, args.action):
@@ -72,9 +69,8 @@ def run_change(args: argparse.Namespace) -> int:
         shown: set[str] = set()
         for resource in resources:
             show(scope, inventory, resource, args.action, shown)
-        if not args.yes and not all(
-            agreed(resource, args.action) for resource in (resources if args.action == "delete" else resources[:1])
-        ):
+        asked = resources if args.action == "delete" else resources[:1]
+        if not args.yes and not all(agreed(resource, args.action) for resource in asked):
             print("Nothing was changed.", file=sys.stderr)
             return 1
         return carry_out(args, scope, resources)
@@ -87,9 +83,8 @@ def show(scope: VmScope, inventory: Inventory, resource: Resource, action: Any, 
     what = f"{'TPU VM' if isinstance(resource, Node) else 'queued resource'} {resource.id} ({kinds}, {resource.state})"
     print(sanitize_line(f"{action} the {what} in {resource.zone}. {ACTIONS[action].effect}"), file=sys.stderr)
     if action == "delete" and queue:
-        held = [
-            node.id for node in inventory.nodes if (node.queued_resource, node.zone) == (queue, resource.zone) and node.id != resource.id
-        ]
+        of_queue = [node.id for node in inventory.nodes if (node.queued_resource, node.zone) == (queue, resource.zone)]
+        held = [name for name in of_queue if name != resource.id]
         others = f", with {', '.join(held)}" if held else ""
         if isinstance(resource, Node):
             print(sanitize_line(f"  It belongs to the queued resource {queue}, which is deleted{others}."), file=sys.stderr)
@@ -129,11 +124,12 @@ def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource
 def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resource]) -> list[HeartbeatError | None]:
     """Change them in parallel, grouped by request; return for each why it failed."""
     groups = list(power.by_request(resources, args.action).values())
+    policy = PollPolicy(total_s=args.timeout) if args.timeout else PollPolicy()
 
     def one(group: list[Resource]) -> HeartbeatError | None:
         resource, progress = group[0], Progress(", ".join(resource.id for resource in group) if len(resources) > 1 else "")
         try:
-            power.carry_out(scope.session, scope.project, resource, args.action, progress, policy_of(args), wait=not args.no_wait)
+            power.carry_out(scope.session, scope.project, resource, args.action, progress, policy, wait=not args.no_wait)
         except HeartbeatError as error:
             return error
         return None
@@ -141,10 +137,6 @@ def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resourc
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="change") as pool:
         ended = {id(resource): failure for group, failure in zip(groups, pool.map(one, groups), strict=True) for resource in group}
     return [ended[id(resource)] for resource in resources]
-
-
-def policy_of(args: argparse.Namespace) -> PollPolicy:
-    return PollPolicy(total_s=args.timeout) if args.timeout else PollPolicy()
 
 
 EXIT = {"reached": 0, "ended": 1, "gone": 1, "timed out": 3}
@@ -160,19 +152,21 @@ def register_watch(verbs: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--until", type=str.upper, default="READY", metavar="STATE", help="default READY; GONE: until it is deleted")
     parser.add_argument("--timeout", type=duration, metavar="TIME", help="give up after that time, default never")
-    add_scope_flags(parser, zone="its zone; default: search all zones", as_json="print one object: schema, outcome, state, seconds")
+    add_scope_flags(parser, as_json="print one object: schema, outcome, state, seconds")
     parser.set_defaults(run=run_watch)
 
 
-@report_errors
 def run_watch(args: argparse.Namespace) -> int:
-    """Wait, print how it ended and return 0, 1, 3 or 130; raise CloudError if Google refuses to answer."""
-    check_state(args.until)
-    policy = PollPolicy(total_s=args.timeout, absent_s=10.0)
-    progress = Progress()
+    """Wait, print how it ended and return 0, 1, 3 or 130.
+
+    Raise CloudError if Google refuses to answer, HeartbeatError for what looks like a mistyped state.
+    """
+    if args.until not in STATES and (meant := nearest(args.until, sorted(STATES))):  # others pass, for Google may have new ones
+        raise HeartbeatError(f"there is no state {args.until}", "It would never be reached.", f"Did you mean {meant}?")
+    policy, progress = PollPolicy(total_s=args.timeout, absent_s=10.0), Progress()
     with open_scope(args) as scope:
         try:
-            zone = scope.chosen_zone or interruptible(scope.session, lambda: zone_of(scope, args.name))
+            zone = scope.chosen_zone or zone_of(scope, args.name)
             found = interruptible(scope.session, lambda: watch(scope.session, scope.project, zone, args.name, args.until, progress, policy))
         except (CloudError, Cancelled) as error:
             if not is_cancelled(error):
@@ -185,13 +179,6 @@ def run_watch(args: argparse.Namespace) -> int:
     else:
         print(sentence(args.name, zone, args.until, found))
     return EXIT[found.outcome]
-
-
-def check_state(until: str) -> None:
-    """Raise HeartbeatError for what looks like a mistyped state; others pass, for Google may have new ones."""
-    meant = "" if until in STATES else nearest(until, sorted(STATES))
-    if meant:
-        raise HeartbeatError(f"there is no state {until}", "It would never be reached.", f"Did you mean {meant}?")
 
 
 def zone_of(scope: VmScope, name: str) -> str:

@@ -73,7 +73,7 @@ class VmScope:
         return self.target.zone.value if self.target.zone.source == "--zone" else None
 
 
-def add_scope_flags(parser: argparse.ArgumentParser, *, zone: str, as_json: str) -> None:
+def add_scope_flags(parser: argparse.ArgumentParser, *, as_json: str, zone: str = "its zone; default: search all zones") -> None:
     what = parser.add_argument_group("which")
     add_project_flag(what, "also PROJECT_ID")
     what.add_argument("--zone", metavar="ZONE", help=zone)
@@ -116,9 +116,8 @@ def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
     """Return why it is not known that there is none: what did not answer may hold it. None if all answered."""
     title = f"it is not known whether {what}"
     if inventory.unreachable:
-        return HeartbeatError(
-            title, f"{', '.join(inventory.unreachable)} did not answer.", "Try again, or name its zone: --zone.", exit_code=3
-        )
+        why = f"{', '.join(inventory.unreachable)} did not answer."
+        return HeartbeatError(title, why, "Try again, or name its zone: --zone.", exit_code=3)
     if inventory.queued_problem is None:
         return None
     found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
@@ -127,8 +126,8 @@ def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
 
 
 def read_inventory(scope: VmScope) -> Inventory:
-    """Return the inventory of the zone on the command line, or of all; raise CloudError."""
-    return fetch_inventory(scope.session, scope.project, scope.chosen_zone or "-")
+    """Return the inventory of the zone on the command line, or of all; raise CloudError. Ctrl-C cancels it."""
+    return interruptible(scope.session, lambda: fetch_inventory(scope.session, scope.project, scope.chosen_zone or "-"))
 
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
