@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,20 @@ class Done:
     returncode: int
     stdout: str
     stderr: str
+
+
+SPY = """
+import atexit, runpy, sys
+atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
+sys.argv[0] = "heartbeat-tui"
+runpy.run_module("heartbeat_tui", run_name="__main__")
+"""
+
+
+def imported(*arguments: str, env: Mapping[str, str] | None = None) -> tuple[str, set[str]]:
+    """Carry out one command line in a process of its own; return its output and the packages that it has imported."""
+    done = subprocess.run([sys.executable, "-c", SPY, *arguments], capture_output=True, text=True, check=False, env=env)
+    return done.stdout, set(done.stderr.splitlines()[-1].split())
 
 
 def run_program(

@@ -353,6 +353,78 @@ tell('ended', reason='done')
     assert "dropped" in made["explanation"]
 
 
+def test_a_run_is_recorded_under_its_label(fake_worker: Callable[[str], str], home: Path) -> None:
+    python = fake_worker(DONE)
+    assert bench("--python", python, "--name", "base", "--note", "a quiet room", "--tag", "cpu", "--tag", "old").returncode == 0
+    (recording,) = home.rglob("*.jsonl")
+    label = load(recording).series.label
+    assert label is not None
+    assert (label.name, label.note, label.tags) == ("base", "a quiet room", ("cpu", "old"))
+
+
+def test_a_label_that_cannot_be_kept_is_refused_before_the_run(fake_worker: Callable[[str], str], home: Path) -> None:
+    python = fake_worker(DONE)
+    for arguments, words in ((("--name", "base", "--no-save"), "no recording to label"), (("--name", "a/b"), "has a /")):
+        refused = bench("--python", python, *arguments)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+    assert not list(home.rglob("*.jsonl"))
+
+
+def test_a_label_typed_under_the_plain_c_locale_is_kept_and_found(fake_worker: Callable[[str], str], home: Path) -> None:
+    typed = "größer".encode().decode("ascii", "surrogateescape")  # as Python reads it there
+    assert bench("--python", fake_worker(DONE), "--name", typed, "--note", typed, "--tag", typed).returncode == 0
+    (recording,) = home.rglob("*.jsonl")
+    label = load(recording).series.label
+    assert label is not None
+    assert (label.name, label.note, label.tags) == ("größer", "größer", ("größer",))
+    assert run_program("runs", "tag", typed, "--remove", typed).returncode == 0
+    assert "größer" not in run_program("runs", "show", typed).stdout.partition("tags")[2]
+
+
+def test_it_says_how_to_open_what_it_kept(fake_worker: Callable[[str], str], tmp_path: Path) -> None:
+    folder = tmp_path / "profile"
+    python = fake_worker(
+        "start(); beat(1, *[1000] * 30); tell('proof', row=3, error=1e-7, implies='float32', passed=True)\n"
+        "for name in ('trace.json', 'operators.txt'): open(f\"{order['profile']}/{name}\", 'w').write('{}')\n"
+        "tell('profile', folder=order['profile'], files={'trace.json': 2, 'operators.txt': 2}, problem=''); tell('ended', reason='done')"
+    )
+    done = bench("--python", python, "--profile", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert f"drop {folder}/trace.json on https://ui.perfetto.dev" in done.stdout
+    assert f"less {folder}/operators.txt" in done.stdout
+    again = bench("--python", python, "--profile", str(folder))
+    assert again.returncode == 2
+    assert "is not empty" in again.stderr
+    assert again.stdout == ""
+
+
+def test_a_profile_with_a_problem_is_said_and_the_run_counts(fake_worker: Callable[[str], str], tmp_path: Path) -> None:
+    body = (
+        "start(); beat(1, *[1000] * 30); tell('proof', row=3, error=1e-7, implies='float32', passed=True)\n"
+        "tell('profile', folder=order['profile'], files={}, problem='OSError: No space left on device'); tell('ended', reason='done')"
+    )
+    done = bench("--python", fake_worker(body), "--profile", str(tmp_path / "new"))
+    assert done.returncode == 0
+    assert "profile: not whole: OSError: No space left on device. The run itself counts." in " ".join(done.stdout.split())
+
+
+def test_a_run_that_takes_none_says_so(fake_worker: Callable[[str], str], tmp_path: Path) -> None:
+    done = bench(
+        "--python", fake_worker("start(); beat(1, *[1000] * 30); tell('ended', reason='stopped')"), "--profile", str(tmp_path / "new")
+    )
+    assert "no profile was taken" in done.stderr
+
+
+@pytest.mark.parametrize("other", [["--sweep", "batch=1,2"], ["--repeat", "3"], ["--compare-methods"], ["--on", "vm"]])
+def test_a_profile_is_of_one_run_on_this_machine(other: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    done = bench("--profile", str(folder), *other)
+    assert done.returncode == 2
+    assert "--profile" in done.stderr
+    assert not folder.exists()
+
+
 @pytest.mark.torch
 class TestWithTorch:
     def test_a_real_run_is_plausible(self, home: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.program import Done, run_program
+from tests.program import Done, imported, run_program
 
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport, Result
@@ -19,12 +19,6 @@ from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_tui.commands.check import plan_lines, text_lines
 
 IN_THE_CLOUD = ["--skip", "host"]
-SPY = """
-import atexit, runpy, sys
-atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
-sys.argv[0] = "heartbeat-tui"
-runpy.run_module("heartbeat_tui", run_name="__main__")
-"""
 
 
 def check(*arguments: str, **environment: str) -> Done:
@@ -117,11 +111,8 @@ def test_without_anything_set_up_it_says_so_and_never_waits(tmp_path: Path) -> N
 
 
 def test_this_machines_checks_start_no_google_client() -> None:
-    environ = {**os.environ, "NO_GCE_CHECK": "true"}
-    command = [sys.executable, "-c", SPY, "check", "--only", "host", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
-    loaded = set(done.stderr.splitlines()[-1].split())
-    assert json.loads(done.stdout)["checks"]
+    said, loaded = imported("check", "--only", "host", "--json", env={**os.environ, "NO_GCE_CHECK": "true"})
+    assert json.loads(said)["checks"]
     assert not loaded & {"google", "requests", "torch", "numpy", "textual", "rich", "starlette", "uvicorn", "asyncio"}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.program import run_program
+from tests.program import imported, run_program
 
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS
@@ -23,28 +23,31 @@ from heartbeat_tui.commands import options as plan_flags
 from heartbeat_tui.commands.examples import EXAMPLES
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui"]
-SPY = """
-import atexit, runpy, sys
-atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
-sys.argv[0] = "heartbeat-tui"
-runpy.run_module("heartbeat_tui", run_name="__main__")
+LIST_MODULES = """
+import sys
+from heartbeat_tui.cli import make_parser
+make_parser(["--help"]).format_help()
+print(*sys.modules, sep="\\n")
 """
-
-
-def imported(*arguments: str) -> set[str]:
-    """Carry out a command line, and name the packages it has imported."""
-    done = subprocess.run([sys.executable, "-c", SPY, *arguments], capture_output=True, text=True, check=False)
-    return set(done.stderr.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["bench", "--help"], ["devices", "--help"], ["replay", "--help"]])
 def test_help_costs_next_to_nothing(arguments: list[str]) -> None:
-    assert not imported(*arguments) & {"textual", "rich", "torch", "numpy", "platformdirs", "asyncio", "google"}
+    assert not imported(*arguments)[1] & {"textual", "rich", "torch", "numpy", "platformdirs", "asyncio", "google"}
+
+
+def test_help_imports_no_command_no_screen_and_no_number_cruncher() -> None:
+    listed, always = (
+        set(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split())
+        for code in (LIST_MODULES, 'import sys; print(*sys.modules, sep="\\n")')
+    )  # an editable installation imports pathlib for every program
+    commands = {f"heartbeat_tui.commands.{name}" for name in cli.COMMANDS}
+    assert not {*commands, "json", "numpy", "pathlib", "platformdirs", "textual", "torch"} & (listed - always)
 
 
 def test_a_headless_run_has_neither_screen_nor_torch(fake_worker: Any) -> None:
     body = "start(); beat(0, *range(1, 40)); tell('ended', reason='done')"
-    loaded = imported("bench", "--json", "--no-save", "--python", fake_worker(body))
+    _, loaded = imported("bench", "--json", "--no-save", "--python", fake_worker(body))
     assert "numpy" in loaded  # it did come as far as the statistics
     assert not loaded & {"textual", "torch", "rich", "google"}
 

@@ -13,17 +13,11 @@ from typing import Any
 
 import pytest
 from tests.emulation import EmulatorThread, start_emulator
-from tests.program import Done, run_program
+from tests.program import Done, imported, run_program
 
 from heartbeat_core.cloud.cancellation import Cancellation
 
 PROGRAM = [sys.executable, "-m", "heartbeat_tui", "vms"]
-SPY = """
-import atexit, runpy, sys
-atexit.register(lambda: print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr))
-sys.argv[0] = "heartbeat-tui"
-runpy.run_module("heartbeat_tui", run_name="__main__")
-"""
 SPEED = 200.0
 
 
@@ -306,10 +300,9 @@ def test_a_name_in_two_zones_is_asked_for_its_zone(ready: EmulatorThread) -> Non
 
 
 def test_the_list_imports_no_screen(running: EmulatorThread) -> None:
-    command = [sys.executable, "-c", SPY, "vms", "list", "--json", *at(running)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environ())
-    assert not {"textual", "rich", "numpy", "torch", "starlette"} & set(done.stderr.split())
-    assert json.loads(done.stdout)["schema"] == 1
+    said, loaded = imported("vms", "list", "--json", *at(running), env=environ())
+    assert not {"textual", "rich", "numpy", "torch", "starlette"} & loaded
+    assert json.loads(said)["schema"] == 1
 
 
 def test_without_a_project_it_says_how_to_name_one() -> None:
