@@ -46,8 +46,6 @@ class TargetForm(TpuForm):
     """Edits the target in eight fields; ``find_offers`` looks for the options of a project and zone, and calls its third argument."""
 
     DEFAULT_CSS = """
-    TargetForm .field { margin-bottom: 1; }
-    .-low TargetForm .field { margin-bottom: 0; }
     TargetForm .field-name { width: 15; }
     TargetForm Input, TargetForm Select { width: 32; }
     """
