@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.bandwidth import Stream, Transfer
 from heartbeat_core.benchmark.layer import Layer, ModelShape
 from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, Workload, field_names
 from heartbeat_core.errors import HeartbeatError
@@ -62,6 +63,15 @@ class BenchmarkConfig:
         if self.iterations is not None and self.duration_s is not None:
             raise HeartbeatError(
                 "both iterations and duration are given", "A run has one end.", "Give --iterations or --duration, not both."
+            )
+        if self.method != "synchronized" and self.workload.one_by_one:
+            cause = f"A {self.workload.kind} writes its results into the same memory again, so each iteration must be waited for."
+            raise HeartbeatError(f"a {self.workload.kind} by the method {self.method}", cause, "Use --method synchronized.")
+        if BACKENDS[self.backend].host_only and not self.workload.on_device:
+            raise HeartbeatError(
+                "the CPU backend has nothing to transfer",
+                "Its device is the host itself, with the same memory.",
+                "Use --backend xla or accelerator; --workload stream measures the memory of the host.",
             )
         if self.method == "handbook" and self.workload.parts:
             raise HeartbeatError(
@@ -134,7 +144,7 @@ def config_from_json(data: object) -> BenchmarkConfig:
         raise HeartbeatError("the config is not well formed", str(error), "Use one version on both sides.") from error
 
 
-WORKLOADS: dict[str, type[Workload]] = {kind.kind: kind for kind in (MatMul, Layer)}
+WORKLOADS: dict[str, type[Workload]] = {kind.kind: kind for kind in (MatMul, Layer, Stream, Transfer)}
 
 
 def workload_from_json(data: object) -> Workload:

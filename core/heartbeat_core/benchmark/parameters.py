@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.bandwidth import HOST_MEMORIES
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, WORKLOADS, BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import DTYPES
 from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS, ModelShape
@@ -17,10 +18,16 @@ from heartbeat_core.benchmark.workload import field_names
 from heartbeat_core.errors import HeartbeatError
 
 Value = int | str
-NUMBERS = ("batch", "hidden", "intermediate", "context", "threads")
-WORDS: dict[str, tuple[str, ...]] = {"dtype": DTYPES, "precision": PRECISIONS, "weights": WEIGHTS, "phase": MODEL_PHASES}
+NUMBERS = ("batch", "hidden", "intermediate", "context", "mib", "threads")
+WORDS: dict[str, tuple[str, ...]] = {
+    "dtype": DTYPES,
+    "precision": PRECISIONS,
+    "weights": WEIGHTS,
+    "phase": MODEL_PHASES,
+    "host_memory": HOST_MEMORIES,
+}
 SWEPT = ("batch", "hidden", "intermediate", "context", "dtype", "weights", "precision", "threads")
-VARIED = (*SWEPT, "model", "phase", "backend", "method")  # by a candidate of a repeat
+VARIED = (*SWEPT, "model", "phase", "mib", "host_memory", "backend", "method")  # by a candidate of a repeat
 OF_WORKLOAD = {name for kind in WORKLOADS.values() for name in field_names(kind)}
 DOTS = ("…", "...")
 DOUBLING = re.compile(r"(\d[\d_]*)\.\.(\d[\d_]*)")

@@ -251,6 +251,8 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
 def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
     """Set the work under the roof of its chip, else under the peak measured on this machine."""
     config, environment = series.config, series.environment
+    if not config.workload.on_device:
+        return None
     chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
     if chip is not None:
         in_bfloat16 = config.workload.dtype == "float32" and any(name.startswith("XLA_") for name in environment)
@@ -265,7 +267,7 @@ def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
 def hard_floor(series: Series) -> Floor | None:
     """Set the work under the hard peak of its device, where that is known: what is faster is impossible."""
     roof = hard_peak(series.environment, series.config)
-    return None if roof is None else floor(series.config.workload, roof)
+    return None if roof is None or not series.config.workload.on_device else floor(series.config.workload, roof)
 
 
 def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from heartbeat_core.benchmark.hard_peaks import GPUS
 from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.roofline import Roof, floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import CHIPS, chip_by_name
-from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_share, significant
+from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_share, significant
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
@@ -242,11 +242,11 @@ def serving_json(report: Report, usd_per_hour: float | None = None) -> dict[str,
     }
 
 
-STEP_TITLES = ("step", "time", "share", "MFU", "MBU", "bound by")
+STEP_TITLES = ("step", "time", "share", "memory", "MFU", "MBU", "bound by")
 
 
 def step_cells(step: StepFigures) -> tuple[str, ...]:
     """Write the figures of a step under STEP_TITLES."""
-    shares = (format_share(value) if value is not None else NOTHING for value in (step.share, step.mfu, step.mbu))
+    share, *used = (format_share(value) if value is not None else NOTHING for value in (step.share, step.mfu, step.mbu))
     bound = {"compute": "arithmetic", "memory": "memory", None: NOTHING}[step.bound]
-    return (step.name, format_ns(step.ns), *shares, bound)
+    return (step.name, format_ns(step.ns), share, format_bytes_rate(step.bytes_per_s), *used, bound)

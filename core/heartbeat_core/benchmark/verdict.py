@@ -129,7 +129,8 @@ def judge(
     if floor is not None:
         return Verdict("plausible", share_of_floor(mean_ns or median_ns, floor, proof.call_ns if proof else None))
     if proof is not None:
-        return Verdict("plausible", f"every product was waited for, {checked(proof)}; no peak measured here yet")
+        unknown = "; no peak measured here yet" if workload.on_device else "; no peak of the way to the device is known"
+        return Verdict("plausible", f"every {workload.unit} was waited for, {checked(proof)}{unknown}")
     return Verdict("unknown", "no peak was measured here and the result is not checked yet")
 
 

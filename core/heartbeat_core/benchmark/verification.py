@@ -21,10 +21,11 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends.base import Backend
+from heartbeat_core.benchmark.bandwidth import Passes
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import IMPLIES, TABLE
 from heartbeat_core.benchmark.protocol import Proof
-from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES
+from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, Operands, StepFunction, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +83,33 @@ def groups_of(matrices: Any) -> Any:
     return matrices if matrices.dim() == 3 else matrices[None]
 
 
-Checks = Sequence[tuple[ResultCheck, ...]]  # for each set of weights one a step
+class PassCheck:
+    """Checks results of one pass over an array, element by element; ``expected`` gives them in float32."""
+
+    def __init__(self, expected: StepFunction, second: Any) -> None:
+        self.expected, self.second = expected, second
+
+    def error(self, inputs: Any, result: Any) -> tuple[float, int]:
+        """Return the greatest error, as a share of the element, or of 1 where that is larger, and its row; infinity for NaN or infinity."""
+        worst, where, start = 0.0, 0, 0
+        for first, second, out in zip(*(in_chunks(each, inputs.shape[-1]) for each in (inputs, self.second, result)), strict=True):
+            wanted = self.expected(first.float(), second.float())
+            errors = ((out.float() - wanted).abs_() / wanted.abs().clamp_min_(1)).amax(dim=1).nan_to_num(nan=math.inf, posinf=math.inf)
+            index = int(errors.argmax())
+            if errors[index].item() > worst:
+                worst, where = errors[index].item(), start + index
+            start += first.shape[0]
+        return worst, where
+
+
+Checks = Sequence[tuple[ResultCheck | PassCheck, ...]]  # for each set of weights one a step
+
+
+def checks_of(work: Workload, backend: Backend, weights: Operands, seed: int) -> tuple[ResultCheck | PassCheck, ...]:
+    """Return the check of each step, for one set of weights on the host."""
+    if isinstance(work, Passes):
+        return tuple(PassCheck(*each) for each in zip(work.expected(backend), weights, strict=True))
+    return tuple(ResultCheck(backend.torch, each, seed) for each in weights)
 
 
 def in_chunks(matrix: Any, width: int) -> Sequence[Any]:

@@ -29,7 +29,7 @@ from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
 from heartbeat_core.benchmark.timing import Recorder, calibrate, measure, parts_of
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
-from heartbeat_core.benchmark.verification import Checks, Inspector, ResultCheck, draw_seed
+from heartbeat_core.benchmark.verification import Checks, Inspector, checks_of, draw_seed
 from heartbeat_core.errors import HeartbeatError
 
 DRIVER = "the driver"
@@ -152,10 +152,10 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
     output.send_health()
     with output.stage("proof"):
         proof = inspector.end()
-        if inspector.launched is not None and before is not None:
+        if inspector.launched is not None and before is not None and config.workload.on_device:
             proof = replace(proof, executed=inspector.launched - before, expected=expected_products(config, recorder.taken))
     output.send(replace(proof, at_ns=output.now()))
-    if complete and proof.passed and (config.calibrate or control.calibrate):
+    if complete and proof.passed and config.workload.on_device and (config.calibrate or control.calibrate):
         with output.stage("calibrate"):
             watch, start = HealthWatch(), output.now()
             peaks = calibrate(backend, config, found.get("cache_bytes"))
@@ -188,14 +188,14 @@ def allocate(backend: Backend, config: BenchmarkConfig, output: Output, seed: in
         torch.manual_seed(config.seed)
         inputs, weights = work.draw(torch, config.inputs, sets)
     with output.stage("transfer"):
-        backend.place(inputs, weights, work.functions(backend.product), config.seed)
+        backend.place(inputs, weights, work.functions(backend), config.seed)
     with output.stage("reference"):
-        return [tuple(ResultCheck(torch, each, seed) for each in one) for one in weights]
+        return [checks_of(work, backend, one, seed) for one in weights]
 
 
 def sets_of_weights(config: BenchmarkConfig, found: dict[str, Any]) -> dict[str, Any]:
     """Return for the environment how many sets of weights take turns, and the cache that they are to exceed; nothing for one product."""
-    if not config.workload.parts:
+    if not config.workload.parts or config.workload.one_by_one:
         return {}
     chip, cache = chip_by_name(str(found.get("chip"))), found.get("cache_bytes")
     cache = cache or (chip and chip.on_chip_bytes) or UNKNOWN_CACHE_BYTES

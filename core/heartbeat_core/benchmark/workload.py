@@ -17,6 +17,22 @@ CHECK_CHUNK_BYTES = 32 * 2**20  # of a matrix in float64, held at a time by the 
 Operands = tuple[Any, ...]  # a tensor for each step
 
 
+StepFunction = Callable[[Any, Any], Any]  # from an input and weights to a result
+
+
+class ComputeDevice(Protocol):
+    """What a workload asks of the backend that it runs on."""
+
+    torch: Any
+    eager: ClassVar[bool]
+    host_inputs: list[Operands]  # of the run; ``turned`` says which of them are used next
+    turned: int
+
+    def product(self, info: DtypeInfo) -> StepFunction: ...
+
+    def upload(self, array: Any) -> Any: ...
+
+
 class Step(Protocol):
     """A part of the work that can be timed by itself."""
 
@@ -91,6 +107,9 @@ class Workload(ABC):
 
     kind: ClassVar[str]
     smaller: ClassVar[str]  # the flags that make it smaller
+    unit: ClassVar[str] = "product"  # what a step is called
+    on_device: ClassVar[bool] = True  # it stays on the device, whose peaks bound it
+    one_by_one: ClassVar[bool] = False  # each iteration must be done before the next, which writes over its results
     dtype: Dtype
     batch: int
 
@@ -136,8 +155,8 @@ class Workload(ABC):
         """Draw so many sets of inputs and of weights on the host, each with a tensor for each step."""
 
     @abstractmethod
-    def functions(self, product: Callable[[DtypeInfo], Callable[[Any, Any], Any]]) -> tuple[Callable[[Any, Any], Any], ...]:
-        """Return for each step the function that computes it from its input and its weights; ``product`` is the device's, by dtype."""
+    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+        """Return for each step the function that computes it on the device from its input and its weights."""
 
     def weight_sets(self, cache_bytes: int) -> int:
         """Return how many sets of weights take turns, given the device's cache in bytes."""
@@ -225,8 +244,8 @@ class Products(Workload):
         left = [tuple(draw(torch, step.numbers, *step.left) for step in self.steps) for _ in range(inputs)]
         return left, [tuple(draw_weights(torch, step.numbers, *step.right) for step in self.steps) for _ in range(sets)]
 
-    def functions(self, product: Callable[[DtypeInfo], Callable[[Any, Any], Any]]) -> tuple[Callable[[Any, Any], Any], ...]:
-        return tuple(product(step.numbers) for step in self.steps)
+    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+        return tuple(device.product(step.numbers) for step in self.steps)
 
 
 @dataclass(frozen=True)

@@ -169,10 +169,14 @@ def between(interval: tuple[float, float]) -> str:
 
 
 def throughput_rows(report: Report) -> Iterator[Row]:
-    if not (report.flops_per_s and report.bytes_per_s and report.iterations_per_s):
+    if not (report.bytes_per_s and report.iterations_per_s):
         return
     by = "by the first reading" if report.handbook else "over all iterations"
-    yield "throughput", format_rate(report.flops_per_s), f"{significant(report.iterations_per_s)} iterations/s, {by}"
+    per_s = f"{significant(report.iterations_per_s)} iterations/s, {by}"
+    if not report.config.workload.on_device:
+        yield "throughput", format_bytes_rate(report.bytes_per_s), per_s
+        return
+    yield "throughput", format_rate(report.flops_per_s or 0.0), per_s
     yield "memory", format_bytes_rate(report.bytes_per_s), f"{report.config.workload.intensity:.1f} FLOP per byte"
     if report.floor and report.share:
         bound = "memory" if report.floor.bound == "memory" else "arithmetic"

@@ -12,6 +12,7 @@ from heartbeat_core.benchmark.dtypes import DTYPES
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
+    from heartbeat_core.benchmark.bandwidth import Passes
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.layer import Layer
     from heartbeat_core.checks.context import CheckEnvironment
@@ -28,7 +29,10 @@ METHODS = ("synchronized", "pipelined", "handbook")
 PRECISIONS = ("default", "high", "highest")
 PHASES = ("decode", "prefill")
 WEIGHTS = ("cold", "hot")
+HOST_MEMORIES = ("pageable", "pinned")
+KINDS = ("matmul", "stream", "transfer")
 
+OF_PRODUCTS = ("batch", "hidden", "intermediate", "dtype", "precision", "phase", "context", "weights")
 SETTINGS = ("backend", "method", "iterations", "warmup", "batch", "hidden", "intermediate", "dtype", "precision", "threads")
 
 
@@ -78,6 +82,9 @@ def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = N
     what.add_argument("--intermediate", type=int, metavar="N", help="default 16384")
     what.add_argument("--dtype", choices=DTYPES)
     what.add_argument("--precision", choices=PRECISIONS, help="of float32 products, where the backend has it")
+    what.add_argument("--workload", choices=KINDS, help="the product (default), the memory's bandwidth, or host to device and back")
+    what.add_argument("--mib", type=int, metavar="N", help="of a stream or transfer: the size of each array, default 128")
+    what.add_argument("--host-memory", choices=HOST_MEMORIES, help="of a transfer: what it copies from and to, default pageable")
     what.add_argument("--model", metavar="NAME", help="time one layer of this model: llama-3.1-8b; bench --list-models lists them")
     what.add_argument("--phase", choices=PHASES, help="of a model: one token for each sequence (default), or whole prompts")
     what.add_argument("--context", type=int, metavar="N", help="tokens of each sequence, default 2048")
@@ -115,8 +122,8 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
     from dataclasses import replace
 
     config = launcher.config()
-    if (layer := make_layer(args)) is not None:
-        config = replace(config, workload=layer)
+    if (work := make_passes(args) or make_layer(args)) is not None:
+        config = replace(config, workload=work)
     if args.duration is not None or args.until_stopped:
         config = replace(config, iterations=None, duration_s=args.duration)
     return replace(config, **{name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None})
@@ -135,6 +142,23 @@ def make_layer(args: argparse.Namespace) -> Layer | None:
     from heartbeat_core.benchmark.models import find_model
 
     return Layer(find_model(args.model), **given)
+
+
+def make_passes(args: argparse.Namespace) -> Passes | None:
+    """Return the stream or transfer that the flags name, None for a product; raise HeartbeatError for flags that do not go together."""
+    from heartbeat_core.benchmark.bandwidth import Stream, Transfer
+    from heartbeat_core.benchmark.workload import field_names
+
+    kinds: dict[str, type[Passes]] = {kind.kind: kind for kind in (Stream, Transfer)}
+    chosen = kinds.get(args.workload)
+    taken = field_names(chosen) if chosen else OF_PRODUCTS
+    given = {name: value for name in (*OF_PRODUCTS, "mib", "host_memory") if (value := getattr(args, name)) is not None}
+    if args.model is not None and args.workload is not None:
+        raise HeartbeatError("--model and --workload are given", "A model's layer is a workload of its own.", "Give one of them.")
+    if other := [name.replace("_", "-") for name in given if name not in taken]:
+        cause = f"A {args.workload or 'matmul'} has {', '.join(taken)}."
+        raise HeartbeatError(f"--{other[0]} does not go with the workload", cause, f"Leave out --{other[0]}, or choose --workload.")
+    return chosen(**given) if chosen else None
 
 
 PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network", "subnetwork")

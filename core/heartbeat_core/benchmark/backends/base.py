@@ -13,7 +13,7 @@ from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import COARSEST, DTYPES, TABLE, DtypeInfo, draw, draw_weights, product_of, redraw, side
 from heartbeat_core.benchmark.protocol import ChipReading
-from heartbeat_core.benchmark.workload import Operands, Product
+from heartbeat_core.benchmark.workload import Operands, Product, StepFunction
 from heartbeat_core.errors import HeartbeatError
 
 TRACE, OPERATORS, HLO = "trace.json", "operators.txt", "hlo.txt"  # the files of a profile
@@ -38,8 +38,8 @@ class Backend(ABC):
     error_bound: float = COARSEST  # of float32 products, in the result check; ``open`` sets it by the precision the device claims
     torch: Any
     device: Any
-    compute: Callable[[Any, Any], Any]  # the work, from its operands to its result
-    functions: tuple[Callable[[Any, Any], Any], ...]  # the same, step by step
+    compute: StepFunction  # the work, from its operands to its result
+    functions: tuple[StepFunction, ...]  # the same, step by step
     operands: tuple[Any, Any]  # of the next iteration: inputs and weights, a tensor each, or a tuple of one for each step
     inputs: list[Operands]
     weights: list[Operands]  # sets of them, which take turns
@@ -62,9 +62,13 @@ class Backend(ABC):
     def fence(self) -> None:
         """Return when the device has nothing left to do."""
 
-    def product(self, info: DtypeInfo) -> Callable[[Any, Any], Any]:
+    def product(self, info: DtypeInfo) -> StepFunction:
         """Return the device's product of two matrices of a dtype."""
         return product_of(self.torch, info, self.device)
+
+    def upload(self, array: Any) -> Any:
+        """Bring an array of the host to the device."""
+        return array.to(self.device)
 
     def ensure_products(self, config: BenchmarkConfig) -> None:
         """Raise HeartbeatError where the device has no product of the dtype; float32 and bfloat16 are everywhere."""
@@ -106,7 +110,7 @@ class Backend(ABC):
         """Read from the device's driver how its memory is filled; None where it does not tell."""
         return None
 
-    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[Callable[[Any, Any], Any], ...], seed: int) -> None:
+    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[StepFunction, ...], seed: int) -> None:
         """Bring the operands to the device and wait until they are there; ``seed`` gives the rows rewritten later."""
         self.functions, self.compute = functions, functions[0] if len(functions) == 1 else self.compute_steps
         self.host_inputs = inputs

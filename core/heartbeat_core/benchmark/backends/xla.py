@@ -7,7 +7,6 @@ for the device. Nothing here has been run on TPU hardware yet.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter_ns
@@ -18,7 +17,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import COARSEST, FLOAT32, TABLE, DtypeInfo
 from heartbeat_core.benchmark.host import cache_bytes
 from heartbeat_core.benchmark.tpu_chips import hidden_bus, hidden_tpus, scan_tpus
-from heartbeat_core.benchmark.workload import Operands
+from heartbeat_core.benchmark.workload import Operands, StepFunction
 
 INSTALL = "Install the pinned pair: heartbeat-tui backend install xla"
 PASSES = {"default": 1, "high": 3, "highest": 6}
@@ -83,7 +82,7 @@ class XlaBackend(Backend):
             **{name: os.environ[name] for name in bf16_forced()},
         }
 
-    def product(self, info: DtypeInfo) -> Callable[[Any, Any], Any]:
+    def product(self, info: DtypeInfo) -> StepFunction:
         """Return XLA's own product where torch's would not be XLA's.
 
         torch_xla 2.9 computes ``torch._int_mm`` and ``torch._scaled_mm`` on the host. Its float16 is 100 times as slow on the CPU
@@ -97,10 +96,13 @@ class XlaBackend(Backend):
         dimensions = {2: (([1], [0]), (none, none)), 3: (([2], [1]), ([0], [0]))}
         return lambda first, second: dot(first, second, dimensions[first.dim()], None, sums).to(result)
 
+    def upload(self, array: Any) -> Any:
+        return self.xm.send_cpu_data_to_device([array], self.device)[0]
+
     def host_copies(self) -> int:
         return 1 if self.hardware == "TPU" else 2
 
-    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[Callable[[Any, Any], Any], ...], seed: int) -> None:
+    def place(self, inputs: list[Operands], weights: list[Operands], functions: tuple[StepFunction, ...], seed: int) -> None:
         super().place(inputs, weights, functions, seed)
         self.read_compiles()
 
