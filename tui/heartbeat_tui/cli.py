@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from heartbeat_core import __version__
-from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
+from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
 from heartbeat_tui.commands.console import CommandParser, print_error, print_status, replace_unencodable
 from heartbeat_tui.commands.options import add_config_flags, make_config, make_launcher
 
@@ -118,7 +118,7 @@ def show_screen(args: argparse.Namespace) -> int:
         config = make_config(args, launcher)
         from heartbeat_tui.bootstrap import open_screen
 
-        check = "".join(f" --{name} {value}" for name in ("demo", "project") if (value := getattr(args, name)) is not None)
+        check = "".join(f" --{name} {sanitize_line(value)}" for name in ("demo", "project") if (value := getattr(args, name)) is not None)
         instead = f"heartbeat-tui check{check}" if check and not args.start else "heartbeat-tui bench"
         return open_screen(launcher, config, instead=instead, start=args.start, flags={"project": args.project}, demo=args.demo)
     finally:

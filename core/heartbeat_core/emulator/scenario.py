@@ -204,8 +204,8 @@ def load_scenario(name: str) -> Scenario:
     if not name.endswith(".toml") and name not in scenario_names():
         near = nearest(name, scenario_names())
         raise HeartbeatError(
-            f"there is no scenario {name}",
-            f"Did you mean {near}?" if near else f"There are {', '.join(scenario_names())}.",
+            f"there is no scenario {name!r}",
+            f"Did you mean {near}?" if near else f"None of the {len(scenario_names())} has this name.",
             "heartbeat-tui emulator --list says what each is.",
         )
     table = read_table(path, seen=())

@@ -31,7 +31,7 @@ def test_it_answers_on_loopback_until_it_is_closed() -> None:
 
 
 def test_a_scenario_or_port_that_cannot_be_used_is_said() -> None:
-    with pytest.raises(HeartbeatError, match="there is no scenario nothing"):
+    with pytest.raises(HeartbeatError, match="there is no scenario 'nothing'"):
         start_emulator("nothing")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

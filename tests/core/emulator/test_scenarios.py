@@ -30,7 +30,7 @@ def test_descriptions_differ() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(HeartbeatError, match="there is no scenario redy") as caught:
+    with pytest.raises(HeartbeatError, match="there is no scenario 'redy'") as caught:
         load_scenario("redy")
     assert caught.value.cause == "Did you mean ready?"
 
