@@ -154,7 +154,7 @@ def drawn(index: Index, source: Path, name: str, factor: float, chance: random.R
     steady: list[Record] = [Samples(0, "cold", 0, {"total": array("q", taken[:1])}), Samples(0, "steady", 1, {"total": array("q", taken)})]
     path = index.folder / f"{name}.jsonl"
     path.write_bytes(b"".join(encode(record) for record in (*records, *steady, Ended(0, "done"))))
-    return measure(summarize_recording(path, path.stat().st_size, index.peak_cache).entry, index.peak_cache)
+    return measure(summarize_recording(path, path.stat().st_size, index.peak_cache)[0], index.peak_cache)
 
 
 if __name__ == "__main__":

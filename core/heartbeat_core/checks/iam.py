@@ -154,7 +154,7 @@ def tpu_service_account(context: Context) -> Finding:
     words = context.words
     choose = replace(do.list_service_accounts(words), text="Choose one, with --service-account or cloud.service_account in the settings.")
     try:
-        found = iam.get_service_account(context.session, account_project(context, email), email)
+        disabled = iam.is_disabled(context.session, account_project(context, email), email)
     except CloudError as error:
         if error.status != 404:
             raise
@@ -165,7 +165,7 @@ def tpu_service_account(context: Context) -> Finding:
             raise Blocked("api.compute", "the default service account appears with Compute Engine") from error
         why = "No service account is chosen, so the TPU VM would run as Compute Engine's default account, which was deleted."
         return failed(f"{email} does not exist", why, choose)
-    if found.disabled:
+    if disabled:
         command = ("gcloud", "iam", "service-accounts", "enable", email, f"--project={context.project}")
         return failed(f"{email} is disabled", "", Remedy("Enable it.", command, changes="enables the service account"), choose)
     if chosen:

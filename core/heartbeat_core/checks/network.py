@@ -29,7 +29,7 @@ def network(context: Context) -> Finding:
     chosen, region = context.target.network, context.target.region
     name = chosen.value or "default"
     try:
-        found = compute.get_network(context.session, context.project, name)
+        found = compute.get_network_regions(context.session, context.project, name)
     except CloudError as error:
         if error.status != 404:
             raise
@@ -37,8 +37,8 @@ def network(context: Context) -> Finding:
         return failed(f"there is no network {name}", why, *do.create_network(context.words, name), link=NETWORKS)
     if not region:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
-    if region not in found.regions:
-        why = f"The network {name} has subnets in {', '.join(sorted(found.regions)) or 'no region'} only."
+    if region not in found:
+        why = f"The network {name} has subnets in {', '.join(sorted(found)) or 'no region'} only."
         return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name), link=NETWORKS)
     subnet = context.target.subnetwork.value
     return passed(f"{name}, with a subnet in {region}") if not subnet else subnetwork(context, name, region, subnet)

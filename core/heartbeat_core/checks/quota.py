@@ -10,7 +10,7 @@ from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, 
 from heartbeat_core.checks.context import Context, fetch_nodes
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
-from heartbeat_core.cloud.compute import get_region
+from heartbeat_core.cloud.compute import get_region_quotas
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
@@ -222,7 +222,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     if not place:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
-    row = context.fetch(get_region, place).quotas.get(names[1])
+    row = context.fetch(get_region_quotas, place).get(names[1])
     if row is None or row.limit is None or row.usage is None:
         return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words), link=LINK)
     if row.limit < 0:

@@ -185,14 +185,6 @@ class Running:
     due: float
 
 
-@dataclass
-class DeferredFinding:
-    """A finding that waits for another check, which may block it."""
-
-    result: Result
-    failure: Failure
-
-
 class CheckRound:
     """One run of a runner: what waits, what runs, what is held back until another check is answered."""
 
@@ -200,7 +192,7 @@ class CheckRound:
         self.runner = runner
         self.waiting = {name: runner.checks[name] for name in names}
         self.running: dict[str, Running] = {}
-        self.held: dict[str, DeferredFinding] = {}
+        self.held: dict[str, tuple[Result, Failure]] = {}  # what waits for another check, which may block it
         self.done: dict[str, Result] = {}
         self.cancellation = Cancellation()
         limit_s = max((check.limit_s for check in runner.checks.values()), default=LIMIT_S)
@@ -238,7 +230,7 @@ class CheckRound:
             released = [self.release(name) for name in list(self.held)]
             moved = True in (*begun, *released)
             if self.held and not (moved or self.running):  # they wait for one another
-                self.settle(self.held.pop(next(iter(self.held))).result)
+                self.settle(self.held.pop(next(iter(self.held)))[0])
                 moved = True
         return bool(self.running) and not self.cancellation.cancelled
 
@@ -280,7 +272,7 @@ class CheckRound:
         failure = failure_of(outcome, check, context.words)
         result = result_of(check, failure.finding, context, took)
         if failure.blocker and failure.blocker != name:
-            self.held[name] = DeferredFinding(result, failure)
+            self.held[name] = result, failure
             self.want(failure.blocker)
         else:
             self.settle(result)
@@ -295,18 +287,18 @@ class CheckRound:
 
     def release(self, name: str) -> bool:
         """Settle a deferred finding, once the check it waits for has a result; return whether it was."""
-        held = self.held[name]
-        blocker = held.failure.blocker
+        result, failure = self.held[name]
+        blocker = failure.blocker
         if blocker in self.waiting or blocker in self.running or blocker in self.held:
             return False
         del self.held[name]
         found = self.done.get(blocker) or self.runner.results.get(blocker)
         if found and found.status in STOPS:
-            why = held.failure.diagnosis.title if held.failure.diagnosis else held.failure.finding.summary
+            why = failure.diagnosis.title if failure.diagnosis else failure.finding.summary
             stopped = blocked(self.runner.checks[name], roots([found]), f"{why[0].upper()}{why[1:]}.")
-            self.settle(replace(stopped, evidence=held.result.evidence, took_ms=held.result.took_ms))
+            self.settle(replace(stopped, evidence=result.evidence, took_ms=result.took_ms))
         else:
-            self.settle(held.result)
+            self.settle(result)
         return True
 
     def give_up_late(self) -> None:

@@ -23,27 +23,9 @@ class RegionQuota:
     usage: float | None
 
 
-@dataclass(frozen=True)
-class Region:
-    """``quotas`` by metric: IN_USE_ADDRESSES, CPUS, HDB_TOTAL_GB; one that is missing is unknown, not 0."""
-
-    name: str
-    status: str | None
-    quotas: Mapping[str, RegionQuota]
-    zones: tuple[str, ...]
-
-
-def get_region(session: CloudSession, project: str, region: str) -> Region:
-    """Read one region as the project sees it."""
-    return region_of(session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/regions/{segment(region)}"), region)
-
-
-@dataclass(frozen=True)
-class Network:
-    """``regions`` are those with a subnet."""
-
-    name: str
-    regions: frozenset[str]
+def get_region_quotas(session: CloudSession, project: str, region: str) -> Mapping[str, RegionQuota]:
+    """Read the quotas of a region by metric (IN_USE_ADDRESSES, CPUS, HDB_TOTAL_GB): one that is missing is unknown, not 0."""
+    return region_quotas_of(session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/regions/{segment(region)}"))
 
 
 @dataclass(frozen=True)
@@ -69,12 +51,11 @@ class FirewallRule:
         return False
 
 
-def get_network(session: CloudSession, project: str, network: str) -> Network:
-    """Read a network by its name, or by a path such as projects/p/global/networks/n, which may be of another project."""
+def get_network_regions(session: CloudSession, project: str, network: str) -> frozenset[str]:
+    """Read in which regions a network has a subnet; its path, projects/p/global/networks/n, may be of another project."""
     where, name = network_path(project, network)
     answer = session.get(SERVICE, f"/compute/v1/projects/{segment(where)}/global/networks/{segment(name)}")
-    regions = (link.split("/regions/")[-1].partition("/")[0] for link in texts(answer, "subnetworks"))
-    return Network(text(answer, "name") or name, frozenset(regions))
+    return frozenset(link.split("/regions/")[-1].partition("/")[0] for link in texts(answer, "subnetworks"))
 
 
 def network_of_subnet(session: CloudSession, project: str, region: str, subnetwork: str) -> str:
@@ -122,18 +103,9 @@ def has_nat(session: CloudSession, project: str, region: str, network: str) -> b
     return any(last(text(router, "network")) == name and rows(router, "nats") for router in found.items)
 
 
-def region_of(answer: Any, asked: str = "") -> Region:
-    zones = answer.get("zones") if isinstance(answer, dict) else None
-    return Region(
-        name=text(answer, "name") or asked,
-        status=text(answer, "status"),
-        quotas={
-            metric: RegionQuota(real(row, "limit"), usage_of(row))
-            for row in rows(answer, "quotas")
-            if (metric := text(row, "metric")) is not None
-        },
-        zones=tuple(last(zone) for zone in zones if isinstance(zone, str)) if isinstance(zones, list) else (),
-    )
+def region_quotas_of(answer: Any) -> dict[str, RegionQuota]:
+    found = {text(row, "metric"): RegionQuota(real(row, "limit"), usage_of(row)) for row in rows(answer, "quotas")}
+    return {metric: quota for metric, quota in found.items() if metric is not None}
 
 
 def usage_of(row: Mapping[str, Any]) -> float | None:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from heartbeat_core.cloud.json_fields import flag, segment, text, texts
+from heartbeat_core.cloud.json_fields import flag, segment, texts
 from heartbeat_core.cloud.projects import ask_permissions
 from heartbeat_core.cloud.session import CloudSession
 
 SERVICE = "iam"
 ACT_AS = "iam.serviceAccounts.actAs"
-
-
-@dataclass(frozen=True)
-class ServiceAccount:
-    email: str
-    name: str | None
-    disabled: bool
-
-    @property
-    def member(self) -> str:
-        return f"serviceAccount:{self.email}"
 
 
 def default_account(number: str) -> str:
@@ -38,9 +25,9 @@ def service_agents(number: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def get_service_account(session: CloudSession, project: str, email: str) -> ServiceAccount:
-    """Read one service account of the project."""
-    return account_of(session.get(SERVICE, account_path(project, email)), email)
+def is_disabled(session: CloudSession, project: str, email: str) -> bool:
+    """Return whether a service account of the project is disabled; raise CloudError, with status 404 if there is none."""
+    return flag(session.get(SERVICE, account_path(project, email)), "disabled") or False
 
 
 def role_permissions(session: CloudSession, role: str) -> frozenset[str]:
@@ -55,7 +42,3 @@ def granted_on_account(session: CloudSession, project: str, email: str, permissi
 
 def account_path(project: str, email: str) -> str:
     return f"/v1/projects/{segment(project)}/serviceAccounts/{segment(email)}"
-
-
-def account_of(answer: Any, asked: str = "") -> ServiceAccount:
-    return ServiceAccount(text(answer, "email") or asked, text(answer, "displayName"), flag(answer, "disabled") or False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from heartbeat_core.cloud.json_fields import flag, has, labels, last, rows, segment, text, texts, whole
+from heartbeat_core.cloud.json_fields import flag, has, last, rows, segment, text, texts
 from heartbeat_core.cloud.session import CloudSession
 
 RESOURCE_MANAGER = "cloudresourcemanager"
@@ -22,9 +22,7 @@ class Project:
 
     id: str
     number: str | None
-    name: str | None
     state: str | None
-    labels: Mapping[str, str]
     parent: str | None = None
 
 
@@ -48,7 +46,6 @@ class IamPolicy:
     """Who holds which role on one resource itself: what is inherited from a folder or an organization is not in it."""
 
     bindings: tuple[IamBinding, ...]
-    version: int | None = None
 
     def holds(self, member: str, role: str) -> tuple[IamBinding, ...]:
         """Find the bindings that give ``role`` to ``member`` by name; addresses are compared without regard to case."""
@@ -116,9 +113,7 @@ def project_of(answer: Any, asked: str = "") -> Project:
     return Project(
         id=text(answer, "projectId") or asked,
         number=last(text(answer, "name")) or None,
-        name=text(answer, "displayName"),
         state=text(answer, "state"),
-        labels=labels(answer, "labels"),
         parent=text(answer, "parent"),
     )
 
@@ -132,8 +127,7 @@ def policy_of(answer: Any) -> IamPolicy:
                 Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
             )
             for row in rows(answer, "bindings")
-        ),
-        whole(answer, "version"),
+        )
     )
 
 

@@ -55,7 +55,6 @@ class Quota:
     """``can_increase`` is None where Google does not say; ``rows`` run from the most specific to the least."""
 
     id: str
-    metric: str | None
     dimensions: tuple[str, ...]
     rows: tuple[QuotaRow, ...]
     can_increase: bool | None
@@ -104,7 +103,6 @@ def infos(project: str, service: str) -> str:
 def quota_of(answer: Any, asked: str = "") -> Quota:
     return Quota(
         id=text(answer, "quotaId") or asked,
-        metric=text(answer, "metric"),
         dimensions=texts(answer, "dimensions"),
         rows=tuple(
             QuotaRow(labels(row, "dimensions"), texts(row, "applicableLocations"), limit_of(row)) for row in rows(answer, "dimensionsInfos")

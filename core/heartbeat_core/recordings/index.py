@@ -172,11 +172,11 @@ class Index:
 
         assert self.known is not None
         for count, name in enumerate(names, 1):
-            summary = summarize_recording(self.folder / name, stamps[name][1], peak_cache)
-            if summary.entry.status == "broken" and not (self.folder / name).exists():
+            entry, peaks_key = summarize_recording(self.folder / name, stamps[name][1], peak_cache)
+            if entry.status == "broken" and not (self.folder / name).exists():
                 self.known.pop(name, None)  # another program has just deleted it
             else:
-                self.known[name] = CachedRecording(stamps[name], peaks_of(summary.peaks_key, peak_cache), summary.entry)
+                self.known[name] = CachedRecording(stamps[name], peaks_of(peaks_key, peak_cache), entry)
             if on_progress and (count % PROGRESS_EVERY == 0 or count == len(names)):
                 on_progress(count, len(names))
 
@@ -218,7 +218,7 @@ class Index:
             size = path.stat().st_size
         except OSError as error:
             raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
-        return summarize_recording(path, size, self.peak_cache).entry
+        return summarize_recording(path, size, self.peak_cache)[0]
 
     def label(self, entry: RunEntry, change: Relabel) -> RunEntry:
         """Change the name, note, tags or group of a run; raise HeartbeatError if its recording cannot be changed."""

@@ -150,11 +150,15 @@ def mib(count: int) -> str:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recording read to its end. ``cut_off``: the record that ends a run is missing."""
+    """A recording read to its end."""
 
     path: Path
     series: Series
-    cut_off: bool
+
+    @property
+    def cut_off(self) -> bool:
+        """Return whether the record that ends a run is missing."""
+        return self.series.ended is None and self.series.failed is None
 
     def report(self, peak_cache: PeakCache) -> Report:
         """Return the report of the run, with the greater of the peak that it measured itself and the one known on this machine."""
@@ -201,4 +205,4 @@ def load(path: Path) -> Loaded:
         series.apply(record)
     if series.started is None:
         raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
-    return Loaded(path, series, cut_off=series.ended is None and series.failed is None)
+    return Loaded(path, series)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -40,16 +39,8 @@ class Digest(Series):
             self.steady.extend(total)
 
 
-@dataclass(frozen=True)
-class Summary:
-    """An entry, and the key of the peak of this machine that its verdict depends on, empty if on none."""
-
-    entry: RunEntry
-    peaks_key: str
-
-
-def summarize_recording(path: Path, size: int, peak_cache: PeakCache) -> Summary:
-    """Read a recording, whatever its state."""
+def summarize_recording(path: Path, size: int, peak_cache: PeakCache) -> tuple[RunEntry, str]:
+    """Read a recording, whatever its state; return with its entry the key of the peak of this machine that its verdict depends on."""
     series = Digest()
     status: Status | None = None
     problem = ""
@@ -61,7 +52,7 @@ def summarize_recording(path: Path, size: int, peak_cache: PeakCache) -> Summary
         problem = in_words(error)
     if status is None:
         status, problem = state_of(path, size, series)
-    return Summary(entry_of(path, size, series, peak_cache, status, problem), needs_peaks(series))
+    return entry_of(path, size, series, peak_cache, status, problem), needs_peaks(series)
 
 
 def state_of(path: Path, size: int, series: Series) -> tuple[Status, str]:
@@ -86,7 +77,7 @@ def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, statu
     if started is None:
         return RunEntry(path, sanitize_line(path.stem), size, status, problem, started=time_in_name(path))
     plan, environment, label = series.config, series.environment, series.label or Label(0)
-    report = Loaded(path, series, cut_off=not (series.ended or series.failed)).report(peak_cache)
+    report = Loaded(path, series).report(peak_cache)
     statistics = report.statistics
     newer = f"recorded by a newer version: {', '.join(series.unknown)} of its config not known here" if series.unknown else ""
     return RunEntry(

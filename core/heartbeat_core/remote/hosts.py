@@ -249,14 +249,6 @@ def check_arrived(host: Host, code: int, said: str) -> None:
 FIND_S = 120.0  # far more than a list of nodes may take
 
 
-@dataclass(frozen=True)
-class ResolvedVm:
-    """A TPU VM and its hosts."""
-
-    node: Node
-    hosts: tuple[Host, ...]
-
-
 @dataclass
 class Destination:
     """The hosts that ``on`` selects; ``find`` returns the node, and may raise HeartbeatError."""
@@ -266,7 +258,7 @@ class Destination:
     endpoint: str | None
     remote: RemoteSettings
     find: Callable[[], Node]
-    found: ResolvedVm | None = None
+    found: tuple[Node, tuple[Host, ...]] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     calls: SshCalls = field(default_factory=SshCalls, repr=False)  # of the newest connection
 
@@ -287,18 +279,19 @@ class Destination:
             self.calls = calls = SshCalls()
             if self.found is not None:
                 try:
-                    reach(self.found.hosts, self.found.node, self.project, self.remote, calls=calls)
+                    node, hosts = self.found
+                    reach(hosts, node, self.project, self.remote, calls=calls)
                 except GivenUp:
                     raise
                 except HeartbeatError:
                     self.found = None  # it may have been created again, with another address
                     self.calls = calls = SshCalls()  # the failed try has ended its own
                 else:
-                    return self.found.hosts
+                    return hosts
             node = calls.wait_for(self.find, FIND_S)
             hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote, calls=calls)
             reach(hosts, node, self.project, self.remote, calls=calls)
-            self.found = ResolvedVm(node, hosts)
+            self.found = node, hosts
             return hosts
 
     def give_up(self) -> None:

@@ -30,7 +30,7 @@ CALLS: dict[str, Callable[[CloudSession], Any]] = {
     "apis": lambda session: services.get_apis(session, P),
     "role": lambda session: iam.role_permissions(session, "roles/tpu.viewer"),
     "firewall": lambda session: compute.list_firewall_rules(session, P, "default"),
-    "region": lambda session: compute.get_region(session, P, REGION),
+    "region": lambda session: compute.get_region_quotas(session, P, REGION),
     "quota": lambda session: quotas.get_quota(session, P, quotas.TPU, V6E),
     "quotas": lambda session: quotas.list_quotas(session, P, quotas.COMPUTE),
     "zones": lambda session: tpu.list_zones(session, P),
@@ -77,15 +77,13 @@ def test_all_that_is_ready_is_read(cloud: Cloud) -> None:
     account = f"heartbeat-tpu@{P}.iam.gserviceaccount.com"
     assert policy.holds(f"serviceAccount:{account}", "roles/tpu.admin")
     assert any(policy.holds(f"serviceAccount:{email}", role) for email, role in iam.service_agents(NUMBER))
-    assert not iam.get_service_account(session, P, account).disabled
+    assert not iam.is_disabled(session, P, account)
     assert "storage.objects.get" in iam.role_permissions(session, "roles/storage.objectAdmin")
     assert not projects.get_organization_policy(session, P, "compute.requireShieldedVm").restricts
-    assert REGION in compute.get_network(session, P, "default").regions
+    assert REGION in compute.get_network_regions(session, P, "default")
     assert {"default-allow-ssh"} < {rule.name for rule in compute.list_firewall_rules(session, P, "default") if rule.covers(22)}
     assert iam.granted_on_account(session, P, account) == {iam.ACT_AS}
-    region = compute.get_region(session, P, REGION)
-    assert ZONE in region.zones
-    assert region.quotas["IN_USE_ADDRESSES"].limit
+    assert compute.get_region_quotas(session, P, REGION)["IN_USE_ADDRESSES"].limit
     assert ZONE in tpu.list_zones(session, P)
     assert "v6e-1" in tpu.list_accelerator_types(session, P, ZONE)
     assert "v2-alpha-tpuv6e" in tpu.list_runtime_versions(session, P, ZONE)

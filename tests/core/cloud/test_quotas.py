@@ -23,7 +23,7 @@ STRANGE = st.builds(QuotaRow, st.just({"tpu_family": "CT6E"}), st.just(ZONES), L
 
 
 def quota(*rows: QuotaRow, dimensions: tuple[str, ...] = ("zone",)) -> Quota:
-    return Quota("Q", None, dimensions, rows, None, None)
+    return Quota("Q", dimensions, rows, None, None)
 
 
 @given(st.lists(NAMED | LISTED | STRANGE), st.sampled_from(ZONES))
