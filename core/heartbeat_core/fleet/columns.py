@@ -79,7 +79,7 @@ COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
     ),
     ColumnSpec("p95", "P95", p95_cell, worth=1, align="right", whole=True),
     ColumnSpec("badge", "BADGE", lambda found: badge(found.host.quality) if found.host.count else NO_CELL, least=8, most=14, worth=4),
-    ColumnSpec("reason", "WHY", lambda found: found.reason, least=20, most=200, screen=False),
+    ColumnSpec("reason", "WHY", lambda found: "" if found.verdict == "fine" else found.reason, least=20, most=200, screen=False),
 )  # fmt: skip
 
 

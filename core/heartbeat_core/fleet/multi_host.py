@@ -76,15 +76,18 @@ class FleetRun(Source):
 
     def report_of_all(self) -> Report:
         """Return how far the hosts are, without figures: the one that has come least far counts."""
-        hosts = self.findings().fleet.hosts
+        hosts, config = self.findings().fleet.hosts, self.config
         going = [host for host in hosts if not host.over] or list(hosts)
-        elapsed_s = max((host.n * host.mean_ns * self.config.products_per_sample / 1e9 for host in hosts if host.mean_ns), default=0.0)
+        elapsed_s = max((host.n * host.mean_ns * config.products_per_sample / 1e9 for host in hosts if host.mean_ns), default=0.0)
+        labels = dict.fromkeys(label for host in hosts for label in host.labels if not label.startswith("on "))
         return replace(
             super().report(),
             state=self.state,
             count=min((host.count for host in going), default=0),
             elapsed_s=elapsed_s,
+            remaining_s=None if config.duration_s is None else max(0.0, config.duration_s - elapsed_s),
             ending=self.ending,
+            labels=(*labels, *self.labels),
         )
 
     @property

@@ -165,9 +165,8 @@ def judge_host(host: HostSummary, ratio: float | None, spread: float, limit: flo
     if host.lost:
         return HostFinding(host, "unsure", host.problem or f"its run ended: {host.ending}", ratio)
     if ratio is None or own is None:
-        return HostFinding(
-            host, "unsure", host.problem or f"too few samples: {host.n}" if host.count else host.problem or "no figure yet", ratio
-        )
+        why = f"no interval of its median: {', '.join(host.reasons) or 'too few independent samples'}" if host.count else "no figure yet"
+        return HostFinding(host, "unsure", host.problem or why, ratio)
     if host.quality in UNRELIABLE:
         return HostFinding(host, "unsure", f"{host.quality}: {', '.join(host.reasons)}", ratio)
     if alone:

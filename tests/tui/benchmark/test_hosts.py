@@ -34,7 +34,7 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
     def start(host: Host) -> Any:
         run = stage.stand(stage.app.heartbeat_pane.config)
         run.labels = (f"on {host.label}",)
-        run.open().warm_up().beat(90, ns[host.worker])
+        run.open(rehearsal=True).warm_up().beat(90, ns[host.worker])
         runs.append(run)
         return run
 
@@ -61,7 +61,7 @@ async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(theatr
         await stage.press("h")
         assert "on slice:0" in stage.text().splitlines()[0]
         await stage.press("escape")
-        assert "on slice:all" in stage.text().splitlines()[0]
+        assert "rehearsal on the CPU: not a TPU · on slice:all" in stage.text().splitlines()[0]
         await stage.press("s")
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
         runs[0].finish(RunOutcome("stopped"))
