@@ -112,10 +112,9 @@ def lay_out(columns: Sequence[ColumnSpec[T]], wanted: Mapping[str, int], width: 
     """Return the columns that fit into ``width`` cells, in their order, each as wide as it wants if there is room.
 
     Those of the greatest worth come in first, at their least width. What is left over goes to them in the same order. ``wide``
-    columns share what remains after that, and texts that were shortened are whole if there is still room.
+    columns share what remains after that.
     """
     widths: dict[str, int] = {}
-    shortened: list[ColumnSpec[T]] = []
     left = width + GAP
     for wide in (False, True):
         group = [column for column in columns if column.wide == wide and (wanted.get(column.key) or not column.optional)]
@@ -129,18 +128,14 @@ def lay_out(columns: Sequence[ColumnSpec[T]], wanted: Mapping[str, int], width: 
             fitting.append(column)
             widths[column.key] = least
             left -= least + GAP
-        shortened += [column for column in fitting if column.shorten]
         for column in fitting:
-            more = 0 if column.shorten else min(left, max(0, min(wanted.get(column.key, 0), column.most) - widths[column.key]))
+            more = max(0, min(wanted.get(column.key, 0), column.most) - widths[column.key])
+            if more > left:
+                more = 0 if column.shorten else left  # between its shortened and its whole texts there is nothing to gain
             widths[column.key] += more
             left -= more
         if len(fitting) < len(group):
             break
-    for column in shortened:
-        more = max(0, min(wanted.get(column.key, 0), column.most) - widths[column.key])
-        if more <= left:  # between its shortened and its whole texts there is nothing to gain
-            widths[column.key] += more
-            left -= more
     return tuple((column, widths[column.key]) for column in columns if column.key in widths)
 
 

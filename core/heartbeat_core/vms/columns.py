@@ -185,7 +185,7 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         sort=type_key, json=lambda row: row.type or None, json_key="accelerator_type",
     ),
     ColumnSpec(
-        "state", "STATE", lambda row: state_of(row.resource).label, least=14, most=26, worth=9,
+        "state", "STATE", lambda row: state_of(row.resource).label, least=14, most=14, worth=9,
         shorten=lambda text: text.removesuffix("_FOR_RESOURCES"),
         sort=lambda row: (not row.has_problem, row.resource.state), json=lambda row: row.resource.state,
     ),

@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_core.benchmark.report import Report
+from heartbeat_core.charts.latency import TITLE
 from heartbeat_core.columns import Order, StyledText
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
@@ -153,7 +154,7 @@ class RunsPane(TablePane[RunRow]):
         now = datetime.now(timezone.utc)
         entry = row.entry
         if row.is_head:
-            self.details.show(group_facts(row), None, entry.group)
+            self.details.show(group_facts(row), None, entry.group, "⏎ opens the group; point at a run.")
             return
         result = self.controller.library.loaded(entry) if entry.readable else None
         snapshot = None if result is None or isinstance(result, HeartbeatError) else result.snapshot
@@ -197,6 +198,12 @@ class RunsPane(TablePane[RunRow]):
             "sort": bool(self.runs.entries),
             "attempts": any(entry.is_attempt for entry in self.runs.entries or ()),
         }
+
+    def refusal(self, action: str) -> str:
+        del action
+        if self.row is not None and self.row.is_head:
+            return f"This is a group of {len(self.row.members)} runs: press enter to open it, and point at one."
+        return "This recording cannot be read." if self.row is not None and not self.row.entry.readable else ""
 
     # -- what the keys do
 
@@ -366,15 +373,15 @@ class RunDetails(Horizontal):
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw_facts)
 
-    def show(self, facts: Sequence[tuple[str, StyledText]], snapshot: Snapshot | None, title: str) -> None:
-        """Show what is known; without a ``snapshot`` the chart stays empty."""
+    def show(self, facts: Sequence[tuple[str, StyledText]], snapshot: Snapshot | None, title: str, empty: str = "") -> None:
+        """Show what is known; without a ``snapshot`` the chart says ``empty``."""
         box = self.query_one("#run-facts", VerticalScroll)
         box.border_title = title
         self.facts, self.environment = facts, environment_of(snapshot.report) if snapshot is not None else ()
         self.draw_facts()
         chart = self.query_one(LatencyChart)
         if snapshot is None:
-            chart.clear()
+            chart.draw(lambda _width, _height: None, title=TITLE, empty=empty)
             return
         statistics = snapshot.report.statistics
         chart.show(

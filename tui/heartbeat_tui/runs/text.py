@@ -79,7 +79,7 @@ def count_text(runs: RunListing, shown: int, query: str, hidden: int = 0) -> str
     count = f"{len(entries) - hidden:,} run{'' if len(entries) - hidden == 1 else 's'}"
     size = format_bytes(sum(entry.bytes for entry in entries))
     text = f"{shown:,} of {count} with {query!r}" if query else f"{count} · {size}"
-    return f"{text} · {attempts(hidden)} hidden: a" if hidden else text
+    return f"{text} · a shows {attempts(hidden)}" if hidden else text
 
 
 def notices(runs: RunListing) -> list[StyledText]:

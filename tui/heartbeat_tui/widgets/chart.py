@@ -55,12 +55,6 @@ class Chart(Widget):
         self.make, self.title, self.subtitle, self.empty = make, title, subtitle, empty
         self.on_resize()
 
-    def clear(self) -> None:
-        """Show nothing."""
-        self.make, self.lines, self.spec = None, (), None
-        self.border_title, self.border_subtitle = self.title, ""
-        self.refresh()
-
     def on_resize(self) -> None:
         width, height = self.size
         if self.make is None or not width or not height:
