@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -14,6 +15,7 @@ from heartbeat_core.cloud.tpu import Endpoint, Node
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.fleet.multi_host import MultiHostRun
 from heartbeat_core.remote.hosts import Host
+from heartbeat_tui.benchmark.fleet_view import heat_cell
 from heartbeat_tui.controller import BenchmarkOn
 
 if TYPE_CHECKING:
@@ -69,6 +71,11 @@ async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(theatr
         stage.app.heartbeat_pane.lose_patience()
         await stage.press("s")
         assert runs[1].orders == ["stop", "kill"]
+
+
+@pytest.mark.parametrize(("ratio", "glyph"), [(math.nan, "·"), (0.5, "▁"), (1.03, "▁"), (1.05, "▃"), (1.1, "▅"), (1.2, "█"), (9.0, "█")])
+def test_the_history_is_read_without_colours(ratio: float, glyph: str) -> None:
+    assert heat_cell(ratio, 0.03)[0] == glyph
 
 
 async def test_an_experiment_counts_the_first_of_several_hosts(theatre: Open) -> None:

@@ -26,6 +26,7 @@ WORDS = (
     ("badge", "the worst finding: ✓ plausible, ! noisy or suspicious, ✗ impossible or result wrong, ? unknown"),
     ("sweep", "one run for each value; ● are its points, the line is the roofline"),
     ("knee", "the batch at which compute, no longer memory, sets the time: decoding becomes prefill"),
+    ("slow", "of several hosts: over the fleet's median by more than 3 %, and by more than healthy hosts differ"),
     ("◆ ◇ ✕", "on the chart: first iteration, warm-up, compiled"),
 )
 
