@@ -100,17 +100,34 @@ def test_a_host_in_use_ends_with_the_name_of_its_holder_and_the_others_are_measu
     assert {host.ending for host in hosts.values()} == {"done"}
 
 
+def readiness(cluster: Cluster, address: str) -> dict[str, tuple[str, str]]:
+    """Return the status and the summary of each check of the cluster."""
+    command = [sys.executable, "-m", "heartbeat_tui", "check", "--only", "ray", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "RAY_ADDRESS": address}, check=False)
+    return {result["id"]: (result["status"], result["summary"]) for result in json.loads(done.stdout)["checks"]}
+
+
 def test_another_version_is_said_before_anything_joins(cluster: Cluster) -> None:
+    found = readiness(cluster, cluster.address)
+    assert [status for status, _ in found.values()] == ["pass", "pass", "warn"]
+    assert found["ray.devices"][1] == "no TPU: the cluster offers 3 CPU"
     cluster.do("version", "2.49.1")
     with pytest.raises(HeartbeatError, match=r"the cluster has Ray 2\.49\.1 and Python .*, this program Ray") as caught:
         RayRun(CONFIG, RayCluster(cluster.address))
+    assert readiness(cluster, cluster.address)["ray.version"][0] == "fail"
     cluster.do("version")
     assert "on the head node" in caught.value.remedy
     assert caught.value.exit_code == 3
     with pytest.raises(HeartbeatError, match="no host of the cluster offers a TPU"):
         RayRun(replace(CONFIG, backend="xla"), RayCluster(cluster.address))
+
+
+def test_a_cluster_that_is_not_there_is_said(home: Path) -> None:
+    del home
     with pytest.raises(HeartbeatError, match="nothing answers at"):
         RayRun(CONFIG, RayCluster("127.0.0.1:9"))
+    with pytest.raises(HeartbeatError, match="cannot be used"):
+        RayRun(CONFIG, RayCluster("ray://127.0.0.1:10001"))
 
 
 def test_ctrl_c_leaves_nothing_on_the_cluster(cluster: Cluster) -> None:

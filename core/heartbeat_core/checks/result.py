@@ -23,6 +23,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("network and policies", ("network", "policy")),
     ("quota", ("quota",)),
     ("zone", ("zone",)),
+    ("Ray cluster", ("ray",)),
 )
 GROUPS: tuple[str, ...] = tuple(group for _, groups in SECTIONS for group in groups)
 

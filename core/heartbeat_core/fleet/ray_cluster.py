@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import socket
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -155,3 +156,24 @@ def held_by(node: RayNode, resource: str, free: FreeResources) -> str:
     holders = sorted(f"{actor['ActorClassName']} (job {actor['JobID']}, process {actor['Pid']})" for actor in there)
     who = f"actors there are {', '.join(holders)}" if holders else "Ray names no actor there; `ray list tasks` may name a task"
     return f"{count:g} of {node.amount} {resource} are free; {who}."
+
+
+def main() -> None:
+    """Write what can be seen of the cluster at the address in the arguments without joining it: one object of JSON."""
+    try:
+        import ray
+        from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+        server = head_of(sys.argv[3])
+        version, python = versions_of(server)
+        nodes = [node for node in GcsClient(address=server).get_all_node_info(timeout=CONNECT_S).values() if node.state == 0]
+        totals = {name: sum(math.floor(node.resources_total.get(name, 0)) for node in nodes) for name in ("TPU", "GPU", "CPU")}
+        ours = {"ours": ray.__version__, "our_python": platform.python_version()}
+        found: dict[str, Any] = {"head": server, "ray": version, "python": python, "nodes": len(nodes), "totals": totals, **ours}
+    except HeartbeatError as error:
+        found = {"title": error.title, "cause": error.cause, "remedy": error.remedy}
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
