@@ -21,6 +21,7 @@ FIGURES = (
     "vms",
     "vms_pane",
     "fleet_scale",
+    "fleet",
     "remote",
     "tour",
     "runs",

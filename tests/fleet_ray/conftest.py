@@ -15,15 +15,20 @@ pytest.importorskip("ray")
 SCRIPT = Path(__file__).parent / "ray_cluster_process.py"
 
 
-class RayCluster:
+class Cluster:
     """The process that owns the cluster; ``hosts`` are the raylets' processes by the id of their node."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, hosts: int = 3) -> None:
         self.home = home
         environ = {**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0"}
         environ.pop("RAY_ADDRESS", None)
         self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ, text=True
+            [sys.executable, str(SCRIPT), str(hosts)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+            text=True,
         )
         assert self.process.stdout is not None
         line = next(line for line in self.process.stdout if line.startswith("{"))
@@ -61,8 +66,8 @@ class RayCluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
-    made = RayCluster(tmp_path_factory.mktemp("ray-home"))
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("ray-home"))
     try:
         yield made
     finally:

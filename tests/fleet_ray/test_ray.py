@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.fleet_ray.conftest import RayCluster as Cluster
+from tests.fleet_ray.conftest import Cluster
 from tests.waiting import wait_until
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
