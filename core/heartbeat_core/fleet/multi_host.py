@@ -115,6 +115,7 @@ class MultiHostRun(FleetRun):
         super().__init__(self.runs[0].config, (f"on {hosts[0].name}:all",))
         self.chosen = 0  # the host that is opened
         self.states: Sequence[object] = ()
+        self.reports: Sequence[Report] = ()  # of the last look at all
         for run in self.runs:
             run.watchers.append(self.heard)
         self.heard()
@@ -142,16 +143,15 @@ class MultiHostRun(FleetRun):
             self.news()
 
     def hosts(self) -> tuple[HostLine, ...]:
-        return tuple(
-            HostLine(name, run.report(), run.chart, shown=self.opened == name)
-            for index, (name, run) in enumerate(zip(self.names, self.runs, strict=True))
-        )
+        self.findings()  # which takes the reports
+        each = zip(self.names, self.reports, self.runs, strict=True)
+        return tuple(HostLine(name, report, run.chart, shown=self.opened == name) for name, report, run in each)
 
     def fleet(self) -> Fleet:
-        now = time()
-        summaries = (HostSummary(name, name).with_report(run.report(), now) for name, run in zip(self.names, self.runs, strict=True))
-        recordings = (str(run.path or "") for run in self.runs)
-        return Fleet(tuple(replace(host, recording=path) for host, path in zip(summaries, recordings, strict=True)), "ssh")
+        now, self.reports = time(), [run.report() for run in self.runs]
+        each = zip(self.names, self.reports, self.runs, strict=True)
+        hosts = (HostSummary(name, name, recording=str(run.path or "")).with_report(report, now) for name, report, run in each)
+        return Fleet(tuple(hosts), "ssh")
 
     def by_name(self) -> Mapping[str, Source]:
         return dict(zip(self.names, self.runs, strict=True))
