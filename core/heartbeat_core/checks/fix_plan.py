@@ -40,9 +40,9 @@ def open_results(report: CheckReport) -> tuple[Result, ...]:
 def together(off: list[Result]) -> Result:
     """Return one result for the APIs that are off, each of which has a command that enables it."""
     first = off[0].remedies[0]
-    if len(off) == 1:
+    names = tuple(dict.fromkeys(service for result in off for service in sorted(services(result.remedies[0]))))
+    if len(names) == 1:  # also where no API can be seen without it
         return off[0]
-    names = [service for result in off for service in sorted(services(result.remedies[0]))]
     flags = [word for word in first.command or () if word.startswith("--")]
     text = f"Enable {len(names)} APIs; takes a few minutes to propagate."
     remedy = replace(first, text=text, command=(*ENABLE, *names, *flags), changes="enables these APIs in the project")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from heartbeat_core.checks.fix_plan import all_steps
 from heartbeat_core.checks.registry import CHECKS
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.emulator.catalogue import SERVICES
@@ -124,6 +125,13 @@ def test_each_scenario_fails_exactly_its_checks(name: str, asked: Callable[..., 
     named = {check for ids in expected.values() for check in ids}
     unchosen = [check for check in UNCHOSEN if check not in named]
     assert_expected(asked(name), {**expected, "warn": [*expected.get("warn", []), *unchosen]})
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_no_fix_enables_an_api_twice(name: str, asked: Callable[..., CheckReport]) -> None:
+    for step in all_steps(asked(name)):
+        words = step.remedy.command or ()
+        assert len(set(words)) == len(words)
 
 
 @pytest.mark.parametrize("name", WITH_CHOSEN)

@@ -165,7 +165,7 @@ class ReadinessPane(ListPane):
             return "The checks are running." if action in ("fix", "fix_all", "next") else ""
         return {
             "fix": "This check has no fix.",
-            "fix_all": "No check that fails can be fixed by a command.",
+            "fix_all": "Nothing is left to fix." if self.checklist.report.ready else "No check that fails can be fixed by a command.",
             "copy": "This check has no command to copy.",
         }.get(action, "")
 

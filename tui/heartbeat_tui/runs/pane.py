@@ -154,7 +154,7 @@ class RunsPane(TablePane[RunRow]):
         now = datetime.now(timezone.utc)
         entry = row.entry
         if row.is_head:
-            self.details.show(group_facts(row), None, entry.group, "⏎ opens the group; point at a run.")
+            self.details.show(group_facts(row), None, entry.group, "⏎ opens the group.")
             return
         result = self.controller.library.loaded(entry) if entry.readable else None
         snapshot = None if result is None or isinstance(result, HeartbeatError) else result.snapshot
