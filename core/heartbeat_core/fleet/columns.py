@@ -78,7 +78,7 @@ COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
         least=5, worth=3, align="right", whole=True,
     ),
     ColumnSpec("p95", "P95", p95_cell, worth=1, align="right", whole=True),
-    ColumnSpec("badge", "BADGE", lambda found: badge(found.host.quality) if found.host.count else NO_CELL, least=8, most=14, worth=4),
+    ColumnSpec("badge", "BADGE", lambda found: badge(found.host.quality) if found.host.count else NO_CELL, worth=4, whole=True),
     ColumnSpec("reason", "WHY", lambda found: "" if found.verdict == "fine" else found.reason, least=20, most=200, screen=False),
 )  # fmt: skip
 

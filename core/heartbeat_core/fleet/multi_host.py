@@ -75,9 +75,9 @@ class FleetRun(Source):
         return self.shown().report() if self.opened else self.report_of_all()
 
     def report_of_all(self) -> Report:
-        """Return how far the hosts are, without figures: the one that has come least far counts."""
+        """Return how far the hosts are, without figures: of those that have begun the one that has come least far counts."""
         hosts, config = self.findings().fleet.hosts, self.config
-        going = [host for host in hosts if not host.over] or list(hosts)
+        going = [host for host in hosts if not host.over and host.count] or list(hosts)
         elapsed_s = max((host.n * host.mean_ns * config.products_per_sample / 1e9 for host in hosts if host.mean_ns), default=0.0)
         labels = dict.fromkeys(label for host in hosts for label in host.labels if not label.startswith("on "))
         return replace(

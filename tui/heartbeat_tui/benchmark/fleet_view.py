@@ -86,7 +86,7 @@ class FleetBody(Container):
     FleetBody { display: none; height: 1fr; }
     .-fleet FleetBody { display: block; }
     .-idle FleetBody, .-form FleetBody, .-sweep FleetBody { display: none; }
-    #fleet-panel { height: 1fr; padding: 0; }
+    #fleet-panel { height: 1fr; padding: 0; border-subtitle-color: $text-muted; border-subtitle-style: none; }
     #fleet-chart { display: none; height: 1fr; }
     FleetBody.-charted #fleet-panel { height: auto; max-height: 50%; }
     FleetBody.-charted #fleet-table { height: auto; max-height: 100%; }
