@@ -65,7 +65,7 @@ def verdict_cell(found: HostFinding) -> StyledText:
 
 
 COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
-    ColumnSpec("host", "HOST", lambda found: (found.host.name, "strong"), least=8, most=32, worth=10),
+    ColumnSpec("host", "HOST", lambda found: (found.host.name, "strong"), least=16, most=32, worth=10),
     ColumnSpec("slice", "SLICE", lambda found: found.host.slice or NO_VALUE, least=6, most=20, worth=2, optional=True),
     ColumnSpec("state", "STATE", state_cell, least=10, most=16, worth=7),
     ColumnSpec("median", "MEDIAN", median_cell, least=9, worth=9, align="right", whole=True),
