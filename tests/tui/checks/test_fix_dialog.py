@@ -74,19 +74,21 @@ async def test_it_runs_as_shown_and_the_check_is_watched_until_it_turns(
         assert "● at least 2 steps left" in stage.text()
 
 
-async def test_a_remedy_that_fails_says_so_and_nothing_is_watched(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
-    fake = survey(mended_by(answers, own("x", "3")))
+@pytest.mark.parametrize(
+    ("fix", "said"),
+    [
+        (own("x", "3"), "✗ it ended with code 3"),
+        (Remedy("Do it.", ("/nowhere/gcloud", "init")), "/nowhere/gcloud cannot be started"),
+    ],
+)
+async def test_a_fix_that_fails_says_so_and_nothing_is_watched(
+    readiness: Open, survey: Survey, answers: tuple[Result, ...], fix: Remedy, said: str
+) -> None:
+    fake = survey(mended_by(answers, fix))
     async with readiness(fake) as stage:
         await stage.press("down", "f", "enter")
-        assert "✗ it ended with code 3" in stage.text()
+        assert said in stage.text()
         assert fake.runner.rounds == [None]
-
-
-async def test_a_program_that_is_missing_is_named(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
-    gone = Remedy("Do it.", ("/nowhere/gcloud", "init"))
-    async with readiness(survey(mended_by(answers, gone))) as stage:
-        await stage.press("down", "f", "enter")
-        assert "/nowhere/gcloud cannot be started" in stage.text()
 
 
 async def test_it_can_be_cancelled(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:

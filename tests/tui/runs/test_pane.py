@@ -240,13 +240,6 @@ async def test_runs_of_a_group_stand_together_under_a_head(hall: OpenHall, folde
         assert stage.line("➤").startswith("➤   ▸ sweep batch")
 
 
-async def test_a_run_that_another_program_makes_is_found(hall: OpenHall, folder: Folder) -> None:
-    async with hall() as stage:
-        folder.add(label=Label(0, "made elsewhere"))
-        await stage.press("r")
-        assert "made elsewhere" in stage.text()
-
-
 async def test_what_is_copied_can_be_read(hall: OpenHall, folder: Folder) -> None:
     folder.add(label=Label(0, "one"))
     folder.add(label=Label(0, "two"))
@@ -268,8 +261,11 @@ async def test_a_folder_that_cannot_be_read_is_said_with_its_fix(hall: OpenHall,
         assert "recordings.folder" in shown
 
 
-async def test_the_list_follows_a_run_that_ends(hall: OpenHall, folder: Folder) -> None:
+async def test_the_list_finds_what_another_program_made_and_follows_a_run_that_ends(hall: OpenHall, folder: Folder) -> None:
     async with hall() as stage:
+        folder.add(label=Label(0, "made elsewhere"))
+        await stage.press("r")
+        assert "made elsewhere" in stage.text()
         await stage.press("3", "space")
         stage.run.open().warm_up().beat(10)
         await stage.press("4")
@@ -278,11 +274,6 @@ async def test_the_list_follows_a_run_that_ends(hall: OpenHall, folder: Folder) 
         stage.run.done()
         await stage.settle()
         assert "just made" in stage.text()
-
-
-async def test_what_holds_for_the_whole_program_stands_above_this_pane_too(hall: OpenHall) -> None:
-    async with hall(banner=("DEMO: emulated, scenario ready",)) as stage:
-        assert "DEMO: emulated, scenario ready" in stage.text().splitlines()[0]
 
 
 async def test_a_sweep_opens_as_its_roofline(hall: OpenHall, folder: Folder) -> None:
