@@ -198,10 +198,8 @@ class HeartbeatApp(App[None]):
         # asyncio's own executor has six threads on two cores: many operations on TPU VMs would make everything else wait, leaving too
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="work"))
         if self.chosen_theme and self.theme != self.chosen_theme:
-            report_error(
-                self,
-                HeartbeatError(f"there is no theme {self.chosen_theme!r}", "It is set in the settings.", "Press ctrl+p and choose Theme."),
-            )
+            title = f"there is no theme {self.chosen_theme!r}"
+            report_error(self, HeartbeatError(title, "It is set in the settings.", "Press ctrl+p and choose Theme."))
         self.benchmark.watch()
         if self.begins_with_run:
             self.call_after_refresh(self.heartbeat_pane.begin)

@@ -155,18 +155,15 @@ class BenchmarkController(Controller):
 
     def start(self, config: BenchmarkConfig) -> None:
         """Start a run, or the replay there is; one that is on its way is stopped first."""
-        self.lower_priority()
-        self.change_run(partial(self.session.start, config) if self.replay is None else partial(self.session.adopt, self.replay))
+        self.begin_run(partial(self.session.start, config) if self.replay is None else partial(self.session.adopt, self.replay))
 
     def compare(self, config: BenchmarkConfig) -> None:
         """Run the handbook's method, then synchronized timing, on the same work."""
-        self.lower_priority()
-        self.change_run(partial(self.session.compare, config))
+        self.begin_run(partial(self.session.compare, config))
 
     def sweep(self, config: BenchmarkConfig, parameters: tuple[Parameter, ...]) -> None:
         """Run once for each value of a parameter, or of two."""
-        self.lower_priority()
-        self.change_run(partial(self.session.sweep, config, parameters))
+        self.begin_run(partial(self.session.sweep, config, parameters))
 
     def play(self, replay: Callable[[], Source]) -> None:
         """Play a recording in the place of a run, once."""
@@ -187,6 +184,14 @@ class BenchmarkController(Controller):
         self.view.config = config
         self.view.begin()
 
+    def begin_run(self, begin: Callable[[], None]) -> None:
+        """Let the benchmark go first on the cores, and begin; a test has none to give way to."""
+        if not self.app.is_headless:
+            from heartbeat_core.benchmark.process import lower_priority
+
+            lower_priority()
+        self.change_run(begin)
+
     def change_run(self, change: Callable[[], None]) -> None:
         """Start or change the run in a thread: both wait for processes."""
         self.start_thread(change, "run")
@@ -203,13 +208,6 @@ class BenchmarkController(Controller):
         self.look()
         for act in self.on_started:
             act()
-
-    def lower_priority(self) -> None:
-        """Let the benchmark go first on the cores; a test has none to give way to."""
-        if not self.app.is_headless:
-            from heartbeat_core.benchmark.process import lower_priority
-
-            lower_priority()
 
     # -- changing it
 

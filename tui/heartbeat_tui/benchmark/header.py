@@ -44,6 +44,7 @@ def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
 
 
 def right(value: str, width: int) -> Cell:
+    """Return a figure right-aligned, quiet where there is none yet."""
     return value.rjust(width), "quiet" if value == NOTHING else "strong"
 
 
@@ -63,22 +64,17 @@ def block(shown: Figures, width: int) -> list[Content]:
     return lines
 
 
-def figure(value: str, width: int) -> Content:
-    """Return a figure right-aligned, quiet where there is none yet."""
-    return styled(value.rjust(width), "quiet" if value == NOTHING else "strong")
-
-
 def line(shown: Figures, width: int) -> Content:
     """Return the most important figures in one line."""
-    rates = [(figure(shown.computed, 14), 14), (figure(shown.moved, 12), 12)]
+    rates = [(styled(*right(shown.computed, 14)), 14), (styled(*right(shown.moved, 12)), 12)]
     parts = [
         (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "accent"), 8),
-        (figure(shown.rate, 13), 13),
-        *([(styled("  p95 ", "quiet") + figure(shown.p95, 7), 13)] if shown.p95 else []),
+        (styled(*right(shown.rate, 13)), 13),
+        *([(styled("  p95 ", "quiet") + styled(*right(shown.p95, 7)), 13)] if shown.p95 else []),
         (styled(f"  CI {shown.interval}".ljust(15) if shown.interval else " " * 15, "quiet"), 15),
         *(rates[::-1] if shown.by_memory else rates),
-        *([(styled("  max ", "quiet") + figure(shown.max, 7), 13)] if shown.max else []),
-        *([(styled("  last ", "quiet") + figure(shown.last, 7), 14)] if shown.last else []),
+        *([(styled("  max ", "quiet") + styled(*right(shown.max, 7)), 13)] if shown.max else []),
+        *([(styled("  last ", "quiet") + styled(*right(shown.last, 7)), 14)] if shown.last else []),
     ]
     left = width - 16  # the badge and the space before it
     kept = []

@@ -175,12 +175,6 @@ class ReadinessPane(ListPane):
 
     # -- what the keys do
 
-    def open_details(self) -> None:
-        self.add_class("-details")
-        if self.details is not None:
-            self.details.query_one("#details-scroll").focus()
-        self.refresh_bindings()
-
     async def action_back(self) -> None:
         """Close what is open: the details, then the filter."""
         if not self.at_list and self.seeker is None:
@@ -246,7 +240,10 @@ class ReadinessPane(ListPane):
         self.draw_details()
 
     def on_lines_list_chosen(self) -> None:
-        self.open_details()
+        self.add_class("-details")
+        if self.details is not None:
+            self.details.query_one("#details-scroll").focus()
+        self.refresh_bindings()
 
     def on_lines_list_folded(self, event: ChecklistView.Folded) -> None:
         self.folds[event.key] = "open" if event.open_ else "shut"

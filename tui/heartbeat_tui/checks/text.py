@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.checks.check import Check
-from heartbeat_core.checks.result import GLYPHS, SECTIONS, CheckReport, Evidence, Result, Status, count, group_of
+from heartbeat_core.checks.result import GLYPHS, SECTIONS, Evidence, Result, Status, count, group_of
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.model import Remedy
@@ -185,23 +185,16 @@ def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
         return ((f"{PENDING} detecting the environment …", "quiet"),)
     report, total = checklist.report, len(checklist.checks)
     goal: StyledText = (goal_of(report.target), "plain")
-    answered = len(report.results)
+    answered, steps = len(report.results), report.steps_left
     if answered < total:
+        so_far = f" · {steps} step{'s' * (steps != 1)} so far" if steps else ""
         doing = "checking" if checklist.busy else "checked"
-        return ((f"{PENDING} {doing} {answered} of {total}", "accent"), goal, *so_far(report.steps_left))
+        return ((f"{PENDING} {doing} {answered} of {total}", "accent"), goal, (so_far, "attention"))
     glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[report.ready]
-    following = (" · n creates the TPU VM", "accent") if report.ready else (waiting_text(report), "attention")
-    return ((f"{glyph} {report.headline()}", kind), goal, following)
-
-
-def waiting_text(report: CheckReport) -> str:
-    """Return how many checks wait for the steps: " · 23 checks wait"."""
     waiting = count(report.results).get("blocked", 0)
-    return "" if not waiting else " · 1 check waits" if waiting == 1 else f" · {waiting} checks wait"
-
-
-def so_far(steps: int) -> Line:
-    return ((f" · {steps} step{'s' * (steps != 1)} so far", "attention"),) if steps else ()
+    wait = f" · {waiting} check{' waits' if waiting == 1 else 's wait'}" if waiting else ""
+    following = (" · n creates the TPU VM", "accent") if report.ready else (wait, "attention")
+    return ((f"{glyph} {report.headline()}", kind), goal, following)
 
 
 def goal_of(target: Target | None) -> str:

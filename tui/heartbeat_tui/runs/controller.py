@@ -73,21 +73,17 @@ class RunsController(Controller):
 
     # -- the list
 
-    def work_on_files(self, work: Callable[[], object]) -> None:
-        """Read or write recordings in a thread."""
-        self.start_thread(work, "runs")
-
     def read(self) -> None:
         """Look for runs that are new, made here or by another program."""
-        self.work_on_files(self.library.read)
+        self.start_thread(self.library.read, "runs")
 
     def load_latest(self, entry: RunEntry) -> None:
         """Read a run for its chart."""
-        self.work_on_files(partial(self.library.load_latest, entry))
+        self.start_thread(partial(self.library.load_latest, entry), "runs")
 
     def label(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
         """Change what runs are called."""
-        self.work_on_files(partial(self.library.label, entries, change))
+        self.start_thread(partial(self.library.label, entries, change), "runs")
 
     def export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
         """Write runs to a file, and say where it is."""
@@ -105,10 +101,10 @@ class RunsController(Controller):
 
     async def confirm_delete(self, entries: tuple[RunEntry, ...]) -> None:
         names = [entry.title for entry in entries[:NAMED]] + ([f"{len(entries) - NAMED} more"] if len(entries) > NAMED else [])
-        question = "Delete this recording for good?" if len(entries) == 1 else f"Delete {len(entries)} recordings for good?"
+        question = f"Delete {'this recording' if len(entries) == 1 else f'{len(entries)} recordings'} for good?"
         detail = f"{', '.join(names)}: {format_bytes(sum(entry.bytes for entry in entries))}. There is no way back."
         if await self.app.push_screen_wait(Confirm(question, detail, "Delete", "Keep")):
-            self.work_on_files(partial(self.library.delete, entries))
+            self.start_thread(partial(self.library.delete, entries), "runs")
 
     # -- a whole run
 
@@ -138,8 +134,8 @@ class RunsController(Controller):
 
     async def play(self, path: Path) -> None:
         if self.benchmark.session.active:
-            question = "End the run on its way?"
-            ended = Confirm(question, "The replay takes its place; what it has measured is kept.", "End it", "Cancel")
+            said = "The replay takes its place; what it has measured is kept."
+            ended = Confirm("End the run on its way?", said, "End it", "Cancel")
             if not await self.app.push_screen_wait(ended):
                 return
         await self.benchmark.play_chosen(partial(self.library.open_replay, path))
@@ -202,9 +198,8 @@ class RunsController(Controller):
         elif offer:
             await self.offer_run(pair)
         else:
-            self.report(
-                HeartbeatError("there is no pair to compare yet", "The run just made has no figures, or was not recorded.", "4, then t.")
-            )
+            cause = "The run just made has no figures, or was not recorded."
+            self.report(HeartbeatError("there is no pair to compare yet", cause, "4, then t."))
 
     async def offer_run(self, pair: DevicePair) -> None:
         """Offer to make the run that is missing in the Heartbeat pane; the comparison comes when it has ended."""
@@ -220,8 +215,8 @@ class RunsController(Controller):
         name = "on this machine's CPU" if info.host_only else f"on {info.label}"
         there = f" to compare {pair.there.title} with" if pair.there is not None else ""
         rehearsal = " Without a TPU in this machine, torch_xla rehearses on the CPU." if info.rehearsal else ""
-        detail = config_sentence(config) + rehearsal
-        question = Confirm(f"There is no run {name}{there}. Make it now?", detail, "Make it", "Not now")
+        title = f"There is no run {name}{there}. Make it now?"
+        question = Confirm(title, config_sentence(config) + rehearsal, "Make it", "Not now")
         if await self.app.push_screen_wait(question):
             self.pair_wanted = True
             await self.benchmark.start_from(config)

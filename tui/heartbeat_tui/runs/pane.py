@@ -319,20 +319,14 @@ def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width:
     return lines
 
 
-def in_one_line(value: object) -> str:
-    """Write a value of the environment: a list with spaces, variables as NAME=value."""
-    if isinstance(value, dict):
-        return " ".join(f"{name}={each}" for name, each in value.items())
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def environment_of(report: Report) -> list[tuple[str, StyledText]]:
-    """Return where it ran, and its setup time."""
-    facts: list[tuple[str, StyledText]] = [
-        (name.replace("_", " "), (in_one_line(value), "plain"))
-        for name, value in report.environment.items()
-        if value not in (None, "", {}, []) and name not in SKIPPED
-    ]
+    """Return where it ran, lists with spaces and variables as NAME=value, and its setup time."""
+    facts: list[tuple[str, StyledText]] = []
+    for name, value in report.environment.items():
+        if value not in (None, "", {}, []) and name not in SKIPPED:
+            parts = [f"{key}={each}" for key, each in value.items()] if isinstance(value, dict) else value
+            text = " ".join(map(str, parts)) if isinstance(parts, list) else str(parts)
+            facts.append((name.replace("_", " "), (text, "plain")))
     done = " · ".join(f"{name} {format_ns(ns)}" for name, ns in report.stages.items() if ns is not None)
     return [*facts, *([("setup", (done, "plain"))] if done else [])]
 

@@ -38,19 +38,13 @@ def run_facts(entry: RunEntry, now: datetime) -> list[Fact]:
     if entry.cold_ns:
         times = f", {entry.cold_ns / entry.median_ns:.1f}× the median" if entry.median_ns else ""
         rows.append(("cold", (format_ns(entry.cold_ns) + times, "plain")))
-    if entry.note:
-        rows.append(("note", (entry.note, "plain")))
-    if entry.tags:
-        rows.append(("tags", (" ".join(entry.tags), "plain")))
-    if entry.group:
-        rows.append(("group", (entry.group, "plain")))
+    labels = {"note": entry.note, "tags": " ".join(entry.tags), "group": entry.group}
+    rows += [(name, (text, "plain")) for name, text in labels.items() if text]
     if entry.quality:
         text, style = badge(entry.quality)
         rows.append(("quality", (f"{text}: {'; '.join(entry.findings)}", style)))
-    rows.append(
-        ("recorded", (f"{time_text(entry.started, now)} · {format_bytes(entry.bytes)} · {sanitize_line(entry.path.name)}", "quiet"))
-    )
-    return rows
+    recorded = f"{time_text(entry.started, now)} · {format_bytes(entry.bytes)} · {sanitize_line(entry.path.name)}"
+    return [*rows, ("recorded", (recorded, "quiet"))]
 
 
 def group_facts(row: RunRow) -> list[Fact]:

@@ -86,20 +86,16 @@ class TourController(Controller):
             if recording is not None and play is not None:
                 self.benchmark.play(lambda: play(recording))
         elif way == "install":
-            self.install()
+            try:  # the installer says the size and asks
+                self.run_in_terminal(INSTALL, os.environ)
+            except (HeartbeatError, SuspendNotSupported) as error:
+                self.report(error)
             await self.arrive()
         elif way == "next" and self.tour.phase == "before" and not self.tour.lacks:
             self.benchmark.view.begin()
         elif not self.benchmark.session.active:
             self.tour.go(1 if way == "next" else -1)
             await self.arrive()
-
-    def install(self) -> None:
-        """Run the installer in the terminal; it says the size and asks."""
-        try:
-            self.run_in_terminal(INSTALL, os.environ)
-        except (HeartbeatError, SuspendNotSupported) as error:
-            self.report(error)
 
     async def end(self) -> None:
         """Leave the guide; a run on its way goes on."""

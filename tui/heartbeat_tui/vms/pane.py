@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -134,9 +134,6 @@ class VmsPane(TablePane[VmRow]):
         panel.border_subtitle = " · ".join(
             part for part in (f"{len(self.marks)} marked" if self.marks else "", price_source(self.view)) if part
         )
-        self.draw_empty(rows)
-
-    def draw_empty(self, rows: Sequence[VmRow]) -> None:
         self.set_class(not rows, "-empty")
         if not rows:
             self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
