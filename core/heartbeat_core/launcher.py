@@ -20,7 +20,7 @@ from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.tpu_chips import hidden_tpus, scan_tpus
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.paths import cache_folder, data_folder
+from heartbeat_core.paths import cache_folder, data_folder, expanded
 from heartbeat_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Launcher:
         """Return the Python that a backend runs under, None for our own."""
         configured: str = self.python or self.settings[f"backends.{backend}.python"]
         if configured:
-            return str(Path(configured).expanduser())
+            return str(expanded(configured))
         if environment := BACKENDS[backend].environment:
             managed = load(environment)().find()
             return str(managed) if managed else None
@@ -259,7 +259,7 @@ class Launcher:
         """Return the folder of recordings."""
         folder = self.settings.recordings.folder
         if folder:
-            return Path(folder).expanduser()
+            return expanded(folder)
         return data_folder() / "recordings"
 
     def peak_cache(self) -> PeakCache:

@@ -43,6 +43,11 @@ def emulated_gcloud_folder() -> Path:
     return cache_folder() / "emulator-gcloud"
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with a leading ~ replaced; that of a user who does not exist stays, for what opens the path to refuse."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  # that of pathlib raises RuntimeError there
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file atomically, through another one beside it; a link stays a link, and permissions stay. Raises OSError."""
     path = path.resolve()

@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.config import LONGEST_RUN, Method, Precision
 from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.workload import LARGEST_DIMENSION
 from heartbeat_core.errors import HeartbeatError, nearest
-from heartbeat_core.paths import APP, config_folder, write_whole
+from heartbeat_core.paths import APP, config_folder, expanded, write_whole
 
 PREFIX = "HEARTBEAT_"
 FILE_VARIABLE = "HEARTBEAT_SETTINGS"
@@ -239,7 +239,7 @@ def load_settings(
 def settings_file(environ: Mapping[str, str]) -> Path:
     """Return the path of the settings file, whether it exists or not."""
     if named := environ.get(FILE_VARIABLE):
-        return Path(named).expanduser()
+        return expanded(named)
     return config_folder() / "settings.toml"
 
 

@@ -143,7 +143,7 @@ def test_variables_of_other_things_are_let_alone() -> None:
         ("", {"HEARTBEAT_BEAT_WARMUP": "five"}, {}, ["beat.warmup is 'five'", "set by HEARTBEAT_BEAT_WARMUP"]),
         ("", {"HEARTBEAT_BEAT_WARMUP": ""}, {}, ["beat.warmup is ''", "set by HEARTBEAT_BEAT_WARMUP"]),
         ("", {"HEARTBEAT_SCREEN_REDUCED_MOTION": "si"}, {}, ["screen.reduced_motion is 'si'", "true or false"]),
-        ("", {}, {"beat.dtype": "int8"}, ["beat.dtype is 'int8'", "set by the command line"]),
+        ("", {}, {"beat.dtype": "int3"}, ["beat.dtype is 'int3'", "set by the command line"]),
         ("", {}, {"beat.dtyp": None}, ["there is no setting beat.dtyp", "Did you mean beat.dtype?"]),
     ],
 )

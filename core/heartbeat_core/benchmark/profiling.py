@@ -36,7 +36,7 @@ class ProfileFile:
 
 def prepare_folder(folder: Path) -> Path:
     """Make the folder for a profile and return its full path; raise HeartbeatError where it holds something, or cannot be made."""
-    folder = folder.expanduser().absolute()
+    folder = folder.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         taken = next(folder.iterdir(), None)

@@ -20,6 +20,7 @@ from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
 from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits
 from heartbeat_core.cloud.target import Target, choose_target
+from heartbeat_core.paths import expanded
 from heartbeat_core.settings import Settings
 
 T = TypeVar("T")
@@ -234,5 +235,5 @@ def xla_python(settings: Settings) -> Path | None:
     named = settings[f"backends.{tpu_backend().name}.python"]
     if not named:
         return XlaEnvironment().find()
-    path = Path(named).expanduser()
+    path = expanded(named)
     return Path(shutil.which(path) or path)

@@ -73,7 +73,8 @@ def last(name: str | None) -> str:
 
 def segment(name: str) -> str:
     """Return ``name`` quoted as one segment of a path, so that it cannot lead to another path."""
-    return quote(name, safe="") if name.strip(".") else quote(name, safe="").replace(".", "%2E")
+    quoted = quote(name, safe="", errors="surrogateescape")
+    return quoted if name.strip(".") else quoted.replace(".", "%2E")
 
 
 def dig(answer: Any, path: tuple[str, ...]) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from heartbeat_core.errors import HeartbeatError, nearest
+from heartbeat_core.paths import expanded
 
 FOLDER = Path(__file__).with_name("scenarios")
 DEFAULT = "ready"
@@ -200,7 +201,7 @@ def scenario_names() -> list[str]:
 
 def load_scenario(name: str) -> Scenario:
     """Read a scenario by its name or, where it ends in .toml, by its path; raise HeartbeatError where it is none."""
-    path = Path(name).expanduser() if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    path = expanded(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in scenario_names():
         near = nearest(name, scenario_names())
         raise HeartbeatError(

@@ -18,7 +18,7 @@ from typing import Any
 from heartbeat_core import __version__
 from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError, sanitize_line
-from heartbeat_core.paths import write_whole
+from heartbeat_core.paths import expanded, write_whole
 from heartbeat_core.recordings.entry import RunEntry, entry_of_row
 from heartbeat_core.recordings.files import OURS, SUFFIX, remove
 from heartbeat_core.recordings.labels import Relabel, relabel
@@ -197,8 +197,8 @@ class Index:
 
     def in_folder(self, text: str, entries: Sequence[RunEntry]) -> tuple[RunEntry, ...]:
         """Read the recordings in the folder that a path names, wherever it is; none if the text is not the path of a folder."""
-        path = Path(text).expanduser()
-        if os.sep not in text or not path.is_dir():
+        path = expanded(text)
+        if os.sep not in text or not os.path.isdir(path):  # noqa: PTH112  # that of pathlib raises for a name that is too long
             return ()
         found = tuple(entry for file in sorted(path.glob(f"*{SUFFIX}")) if (entry := self.at_path(str(file.absolute()), entries)))
         if not found:
@@ -207,8 +207,8 @@ class Index:
 
     def at_path(self, text: str, entries: Sequence[RunEntry]) -> RunEntry | None:
         """Read the recording that a path names, wherever it is; None if the text is not the path of a file."""
-        path = Path(text).expanduser()
-        if not (os.sep in text or text.endswith(SUFFIX)) or not path.is_file():
+        path = expanded(text)
+        if not (os.sep in text or text.endswith(SUFFIX)) or not os.path.isfile(path):  # noqa: PTH113  # as above
             return None
         if path.parent.resolve() == self.folder.resolve():
             return next((entry for entry in entries if entry.path.name == path.name), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shlex
 import shutil
@@ -21,7 +20,7 @@ from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import ZONE, Target
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
 from heartbeat_core.errors import HeartbeatError, nearest
-from heartbeat_core.paths import state_folder, write_whole
+from heartbeat_core.paths import expanded, state_folder, write_whole
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
 IN_COMPUTE_ENGINE = re.compile(r"tpu\d|v?7x|ct\d", re.IGNORECASE)
@@ -282,7 +281,7 @@ def unreadable(path: str) -> HeartbeatError | None:
 
 def read_script(path: str) -> str:
     """Return a start-up script; raise HeartbeatError. A pipe is refused, for the file is read once to check it and again to send it."""
-    file = Path(expanded(path))
+    file = expanded(path)
     try:
         status = file.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -294,11 +293,6 @@ def read_script(path: str) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise HeartbeatError(f"the start-up script {path} cannot be read", str(error), "Name a file of text.") from error
-
-
-def expanded(path: str) -> str:
-    """Expand a leading ~, which neither gcloud nor the shell does in the middle of a flag; an unknown home stays as it is."""
-    return os.path.expanduser(path)  # noqa: PTH111  # that of pathlib raises for a home it does not know
 
 
 SCHEMA = 1

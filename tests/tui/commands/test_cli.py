@@ -164,6 +164,12 @@ def test_a_shell_completes_commands_flags_and_files(shell: str) -> None:
         ),
         (["vms", "create", "--no\nme"], "unrecognized: --no me", "See heartbeat-tui vms create --help."),
         (["bench", "--ba", "5"], "--ba is ambiguous", "See heartbeat-tui bench --help."),
+        (
+            ["runs", "show", "~nobody-here/a.jsonl"],
+            "there is no run '~nobody-here/a.jsonl'",
+            "Run `heartbeat-tui runs list` to see what there is.",
+        ),
+        (["vms", "watch", "a b"], "'a b' is no name of a TPU VM", "List them: heartbeat-tui vms list."),
         ([""], "there is no command ''", "See heartbeat-tui --help."),
         (["bench", "--backend", "cuda"], "--backend is cuda", "See heartbeat-tui bench --help."),
         (["bench", "--iterations", "x"], "--iterations is x", "See heartbeat-tui bench --help."),
@@ -196,7 +202,7 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch, capsys:
         ends_with(monkeypatch, PermissionError(13, "Permission denied"), capsys)
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "other.toml"])
+@pytest.mark.parametrize("name", ["missing.jsonl", "other.toml", "x" * 3000])
 def test_a_replay_of_what_is_no_recording_never_opens_the_screen(name: str, tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text("[project]\n")
     done = run_program("replay", str(tmp_path / name))

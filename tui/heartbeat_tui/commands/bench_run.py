@@ -23,6 +23,7 @@ from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial
 from heartbeat_core.experiments.repeat import Repeat, repeat_json
 from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
+from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import format_ns, format_rate
 from heartbeat_tui.commands.console import Interrupt, print_error, print_json, print_status
@@ -163,7 +164,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
     Raises OSError where the stream could not be printed, HeartbeatError where the profile has no new folder.
     """
-    stream, profile = StreamOut() if args.stream else None, prepare_folder(args.profile) if args.profile is not None else None
+    stream, profile = StreamOut() if args.stream else None, prepare_folder(expanded(args.profile)) if args.profile is not None else None
     config, sinks = replace(config, calibrate=args.calibrate), (stream,) if stream else ()
     with (
         Interrupt(launcher.give_up) as interrupt,

@@ -16,6 +16,7 @@ from heartbeat_core.vms import power
 from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.operation import PollPolicy, is_cancelled
 from heartbeat_core.vms.power import refuse
+from heartbeat_core.vms.request import NAME
 from heartbeat_core.vms.serialize import SCHEMA
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
@@ -163,6 +164,8 @@ def run_watch(args: argparse.Namespace) -> int:
     """
     if args.until not in STATES and (meant := nearest(args.until, sorted(STATES))):  # others pass, for Google may have new ones
         raise HeartbeatError(f"there is no state {args.until}", "It would never be reached.", f"Did you mean {meant}?")
+    if not NAME.fullmatch(args.name):
+        raise HeartbeatError(f"{args.name!r} is no name of a TPU VM", "It would never appear.", "List them: heartbeat-tui vms list.")
     policy, progress = PollPolicy(total_s=args.timeout, absent_s=10.0), Progress()
     with open_scope(args) as scope:
         try:

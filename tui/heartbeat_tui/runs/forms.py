@@ -13,6 +13,7 @@ from textual.content import Content
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.export.export import FORMATS
+from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.labels import Relabel, check_label
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
@@ -54,7 +55,7 @@ class ExportForm(Form):
 
     @property
     def path(self) -> Path:
-        return Path(self.texts["file"].strip()).expanduser()
+        return expanded(self.texts["file"].strip())
 
     def first(self) -> str:
         return "file"
