@@ -3,21 +3,61 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
-from typing import Any
+from typing import Any, Literal
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.process import kill_worker, spawn_worker
 from heartbeat_core.benchmark.protocol import Environment, Failed, StreamError, decode
 from heartbeat_core.benchmark.tpu_chips import PciTpu, hidden_tpus, scan_tpus
+from heartbeat_core.benchmark.workload import MatMul
 
 LIMIT_S = 60.0
+PEAKS_S = 10.0  # of measuring, on all devices; starting them takes a few seconds more
+
+
+@dataclass(frozen=True)
+class PeakFigure:
+    """A rate or a time measured here, and the published or computed one: ``unit`` is FLOP/s, bytes/s or ns; ``source`` is the latter's."""
+
+    name: str
+    measured: float
+    unit: Literal["FLOP/s", "bytes/s", "ns"]
+    published: float | None = None
+    source: str = ""
+
+    @property
+    def share(self) -> float | None:
+        return self.measured / self.published if self.published else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "share": self.share}
+
+
+def peak_figures(environment: Mapping[str, Any], measured: Mapping[str, Any]) -> Iterator[PeakFigure]:
+    """Name what a device measured, with the published peaks of its chip or GPU, or those computed for the processor."""
+    backend = str(environment.get("backend"))
+    roof = None
+    for dtype, rate in measured["flops_per_s"].items():
+        roof = hard_peak(environment, BenchmarkConfig(MatMul(dtype=dtype), backend=backend), boost=1)
+        published = (roof.flops_per_s, roof.source) if roof else (None, "no published figure is known here")
+        yield PeakFigure(f"products in {dtype}", rate, "FLOP/s", *published)
+    known = roof is not None and math.isfinite(roof.bytes_per_s)
+    memory = (roof.bytes_per_s, roof.source) if roof and known else (None, "no published figure is known here")
+    yield PeakFigure("memory", measured["bytes_per_s"], "bytes/s", *memory)
+    for name, rate in measured.items():
+        if name.startswith("to_"):
+            words = name.removesuffix("_bytes_per_s").replace("_pinned", ", pinned").replace("_", " ")
+            yield PeakFigure(words, rate, "bytes/s", source="depends on the host")
+    yield PeakFigure("a call", measured["call_ns"], "ns", source="a 2×2 product that is waited for")
 
 
 @dataclass(frozen=True)
@@ -35,6 +75,12 @@ class Device:
     def usable(self) -> bool:
         return not self.problem
 
+    @property
+    def peaks(self) -> tuple[PeakFigure, ...]:
+        """Return the peaks that were measured, each beside the published figure; none where none were asked for."""
+        measured = self.found.get("peaks")
+        return tuple(peak_figures(self.found, measured)) if isinstance(measured, dict) else ()
+
 
 @dataclass(frozen=True)
 class DeviceInventory:
@@ -43,6 +89,13 @@ class DeviceInventory:
     devices: tuple[Device, ...]
     tpus: tuple[PciTpu, ...]
     hidden: tuple[Path, ...] = ()
+
+
+def measure_devices(inventory: DeviceInventory) -> DeviceInventory:
+    """Measure the peaks of all usable devices, one after the other, so that none disturbs another; it takes less than 20 s in all."""
+    usable = [device for device in inventory.devices if device.usable]
+    measured = {each.backend: probe_device(each.backend, each.python, LIMIT_S, peaks_s=PEAKS_S / len(usable)) for each in usable}
+    return replace(inventory, devices=tuple(measured.get(device.backend, device) for device in inventory.devices))
 
 
 def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
@@ -58,14 +111,20 @@ def take_inventory(interpreter: Callable[[str], str | None], own_python: str, li
             raise
 
 
-def probe_device(backend: str, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None) -> Device:
-    """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is called with the child."""
+def probe_device(
+    backend: str, python: str, limit_s: float, started: Callable[[Popen[bytes]], None] = lambda _: None, peaks_s: float | None = None
+) -> Device:
+    """Ask a child process what the backend finds, and kill it if it does not answer; ``started`` is called with the child.
+
+    With ``peaks_s`` it measures its peaks too, for about so many seconds.
+    """
     try:
         process = spawn_worker(python)
         started(process)
     except OSError as error:
         return Device(backend, python, {}, f"{python} cannot be started", str(error), f"Check --python and backends.{backend}.python.")
-    order = json.dumps({"probe": BenchmarkConfig(backend=backend).to_json(), "parent": os.getpid()}).encode() + b"\n"
+    asked = {"probe": BenchmarkConfig(backend=backend).to_json(), "parent": os.getpid(), **({"peaks": peaks_s} if peaks_s else {})}
+    order = json.dumps(asked).encode() + b"\n"
     try:
         output, errors = process.communicate(order, timeout=limit_s)
     except TimeoutExpired:

@@ -116,8 +116,10 @@ GPUS: tuple[GpuPeak, ...] = (
 )
 
 
-def hard_peak(environment: Mapping[str, Any], config: BenchmarkConfig) -> Roof | None:
+def hard_peak(environment: Mapping[str, Any], config: BenchmarkConfig, *, boost: float = BOOST) -> Roof | None:
     """Return the hard roof of the device a run was made on, by the record of its environment; None where it is unknown.
+
+    With a ``boost`` of 1 the published figure of a GPU.
 
     A TPU's is that of its chip, a GPU's of its name, a processor's of cores × clock × FLOP a cycle. The memory of a
     processor is not known: its ``bytes_per_s`` is infinite, and only the arithmetic refutes.
@@ -128,7 +130,7 @@ def hard_peak(environment: Mapping[str, Any], config: BenchmarkConfig) -> Roof |
     backend = BACKENDS.get(config.backend)
     if (backend and backend.host_only) or environment.get("hardware") == "CPU":
         return processor_peak(environment, config.workload.dtype)
-    return gpu_peak(str(environment.get("hardware") or ""), environment, config)
+    return gpu_peak(str(environment.get("hardware") or ""), environment, config, boost)
 
 
 def processor_peak(environment: Mapping[str, Any], dtype: Dtype) -> Roof | None:
@@ -158,7 +160,7 @@ def processor_peak(environment: Mapping[str, Any], dtype: Dtype) -> Roof | None:
     )
 
 
-def gpu_peak(hardware: str, environment: Mapping[str, Any], config: BenchmarkConfig) -> Roof | None:
+def gpu_peak(hardware: str, environment: Mapping[str, Any], config: BenchmarkConfig, boost: float = BOOST) -> Roof | None:
     """Return the hard roof of a GPU by its name, None where the name is not known."""
     found = next((row for row in GPUS if row.name.lower() in hardware.lower()), None)
     if found is None:
@@ -167,10 +169,10 @@ def gpu_peak(hardware: str, environment: Mapping[str, Any], config: BenchmarkCon
     forced = isinstance(variables, dict) and variables.get("NVIDIA_TF32_OVERRIDE") == "1"
     cache = environment.get("cache_bytes")
     return Roof(
-        flops_per_s=BOOST * found.flops_of(config.workload.dtype, tf32=forced or config.precision == "high"),
+        flops_per_s=boost * found.flops_of(config.workload.dtype, tf32=forced or config.precision == "high"),
         bytes_per_s=found.bytes_per_s,
         on_chip_bytes=max(found.on_chip_bytes, cache if isinstance(cache, int) else 0),
-        source=f"{found.source}, × {BOOST:g} for a higher clock",
+        source=found.source if boost == 1 else f"{found.source}, × {boost:g} for a higher clock",
         hard=True,
         name=found.name,
     )

@@ -1,4 +1,4 @@
-"""The timing methods, and the peaks measured here.
+"""The timing methods.
 
 synchronized  each iteration is one product and the fence that waits for it: latency.
 pipelined     a window of products is enqueued, then waited for once: throughput.
@@ -16,9 +16,7 @@ from typing import Any, Protocol
 
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.dtypes import TABLE, draw, draw_weights
-from heartbeat_core.benchmark.host import available_bytes
-from heartbeat_core.benchmark.protocol import HandbookClock, Pause, PeaksMeasured, Phase, Samples
+from heartbeat_core.benchmark.protocol import HandbookClock, Pause, Phase, Samples
 from heartbeat_core.benchmark.verification import Inspector
 
 FLUSH_NS = 33_000_000
@@ -265,58 +263,3 @@ def handbook(
         if control.attention and not control.proceed(recorder):
             return False
     return True
-
-
-SQUARES = (2048, 4096, 8192)  # a small product does not fill a large machine: the next where this one takes less than
-LONG_ENOUGH_S = 0.01
-LEAST_STREAM_BYTES = 2**30  # caches of 300 MiB exist: less would measure the cache
-STREAM_CACHES = 4  # times the last-level cache
-WIDE = 4096  # columns of the matrix of the GEMV
-EACH_NS = 500_000_000
-LEAST_REPEATS = 3
-
-
-def calibrate(backend: Backend, config: BenchmarkConfig, cache_bytes: int | None) -> PeaksMeasured:
-    """Measure the peaks: FLOP/s as the best of square products, bytes/s of memory as the best of GEMV, sum and copy.
-
-    Each is the best of what fits into half a second, with at least three tries.
-    """
-    torch, numbers = backend.torch, TABLE[config.workload.dtype]
-    flops = 0.0
-    for side in SQUARES:
-        first, second = (made(torch, numbers, side, side).to(backend.device) for made in (draw, draw_weights))
-        seconds = best(backend, backend.product(numbers), first, second)
-        flops = max(flops, 2 * side**3 / seconds)
-        if seconds > LONG_ENOUGH_S:
-            break
-    streamed = TABLE["float32"] if numbers.eight_bits else numbers  # torch adds and multiplies no vectors of 8 bits
-    dtype = getattr(torch, streamed.torch_name)
-    count = stream_bytes(backend, cache_bytes) // streamed.bytes // WIDE * WIDE
-    size = count * streamed.bytes
-    stream = torch.ones(count, dtype=dtype).to(backend.device)
-    vector = torch.ones(WIDE, dtype=dtype).to(backend.device)
-    moved = [
-        size / best(backend, torch.mv, stream.view(-1, WIDE), vector),
-        size / best(backend, lambda values, _: values.sum(), stream, vector),
-    ]
-    if backend.eager:  # a lazy device may alias a copy
-        half = count // 2
-        moved.append(size / best(backend, lambda source, target: target.copy_(source), stream[:half], stream[half : 2 * half]))
-    return PeaksMeasured(0, flops, max(moved))
-
-
-def stream_bytes(backend: Backend, cache_bytes: int | None) -> int:
-    """Return how much memory to stream through: far more than any cache holds, and at most a quarter of what is free."""
-    wanted = max(LEAST_STREAM_BYTES, STREAM_CACHES * (cache_bytes or 0))
-    free = [bound for bound in (backend.device_memory(), available_bytes()) if bound is not None]
-    return max(4 * WIDE, min([wanted, *(each // (4 * backend.host_copies()) for each in free)]))
-
-
-def best(backend: Backend, work: Callable[[Any, Any], Any], first: Any, second: Any) -> float:
-    """Return the least time of the work in seconds, the first try left out."""
-    backend.fenced(work, first, second)
-    end = perf_counter_ns() + EACH_NS
-    times: list[int] = []
-    while len(times) < LEAST_REPEATS or perf_counter_ns() < end:
-        times.append(backend.fenced(work, first, second))
-    return min(times) / 1e9

@@ -35,7 +35,6 @@ BURSTS = 4  # of iterations after those, with the one chosen and the last six lo
 EXTRA_NS = 2_000_000_000  # after this only one of each
 BURST_NS = 20_000_000  # of iterations: many small products leave behind what one alone would hide in noise
 LONGEST_BURST = 200
-CALLS = 101  # of a 2×2 product
 UNBOUNDED_NS = 10_000_000_000  # a run without an end is inspected within this time
 
 
@@ -186,7 +185,7 @@ class Inspector:
             self.inspect([(turn, self.backend.result)])
             if perf_counter_ns() - begun > EXTRA_NS:
                 break
-        call_ns = self.time_calls()
+        call_ns = self.backend.time_calls()
         bound, error = self.bounds[self.step], self.worst
         known, implies = math.isfinite(error), TABLE[self.dtypes[self.step]].implies if error <= bound else ""
         return Proof(
@@ -206,19 +205,6 @@ class Inspector:
             call_ns=call_ns,
             step=self.config.workload.parts[self.step] if self.config.workload.parts else None,
         )
-
-    def time_calls(self) -> int:
-        """Return the median time of a 2×2 product that is waited for."""
-        backend = self.backend
-        small = backend.torch.ones(2, 2).to(backend.device)
-        before = backend.operands, backend.compute
-        backend.operands, backend.compute = (small, small), backend.torch.matmul
-        try:
-            for _ in range(CALLS // 10):
-                backend.iterate()
-            return sorted(backend.iterate()[0] for _ in range(CALLS))[CALLS // 2]
-        finally:
-            backend.operands, backend.compute = before  # a profile or a calibration comes after it
 
 
 def draw_seed() -> int:

@@ -25,9 +25,10 @@ from heartbeat_core.benchmark.backends.base import Backend, BackendUnavailable, 
 from heartbeat_core.benchmark.config import BenchmarkConfig, config_from_json
 from heartbeat_core.benchmark.control import ControlChannel, exit_with_parent
 from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe_host, ensure_fits, interruptions
+from heartbeat_core.benchmark.peaks import calibrate, measure_peaks
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
-from heartbeat_core.benchmark.timing import Recorder, calibrate, measure, parts_of
+from heartbeat_core.benchmark.timing import Recorder, measure, parts_of
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verification import Checks, Inspector, checks_of, draw_seed
 from heartbeat_core.errors import HeartbeatError
@@ -86,7 +87,7 @@ def run_order(output: Output) -> None:
         order = read_order(sys.stdin.buffer.readline())
         exit_with_parent(order.get("parent"))
         if "probe" in order:
-            probe(config_from_json(order["probe"]), output, place_of(order))
+            probe(config_from_json(order["probe"]), output, place_of(order), order.get("peaks"))
         else:
             run(config_from_json(order.get("plan")), output, place_of(order), order.get("profile"))
     except BrokenPipeError:
@@ -116,12 +117,15 @@ def place_of(order: dict[str, Any]) -> dict[str, Any]:
     return place if isinstance(place, dict) else {}
 
 
-def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any]) -> None:
-    """Send what the device is, and compute nothing."""
+def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any], peaks_s: float | None) -> None:
+    """Send what the device is and which dtypes it multiplies, and its peaks where that may take so many seconds."""
     host = describe_host()
     backend = load_backend(config.backend)
     found = backend.open(config)
-    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found, "dtypes": backend.dtypes()}))
+    found["dtypes"] = backend.dtypes()
+    if peaks_s:
+        found["peaks"] = measure_peaks(backend, config, found.get("cache_bytes"), float(peaks_s))
+    output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found}))
     output.send(Ended(output.now(), "done"))
 
 

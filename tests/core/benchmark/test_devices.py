@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.devices import probe_device, take_inventory
+from heartbeat_core.benchmark.devices import Device, probe_device, take_inventory
 
 LONG_S = 60.0
 
@@ -86,3 +86,36 @@ def test_a_tpu_asked_for_and_missing_is_reported_at_once(fake_torch: Callable[..
     monkeypatch.setenv("PJRT_DEVICE", "TPU")
     device = probe_device("xla", sys.executable, LONG_S)
     assert device.problem == "there is no TPU on this machine"
+
+
+@pytest.mark.torch
+def test_the_peaks_are_measured_beside_what_the_processor_could_do() -> None:
+    device = probe_device("cpu", sys.executable, LONG_S, peaks_s=0.5)
+    assert device.usable, device.problem
+    figures = {figure.name: figure for figure in device.peaks}
+    assert {name for name in figures if not name.startswith("products")} == {"memory", "a call"}  # nothing to transfer
+    assert [name for name, why in device.found["dtypes"].items() if not why] == [
+        name.removeprefix("products in ") for name in figures if name.startswith("products")
+    ]
+    for name, figure in figures.items():
+        assert figure.measured > 0
+        if name.startswith("products"):
+            assert figure.share is not None
+            assert 0 < figure.share < 1
+
+
+def test_published_figures_stand_beside_the_measured_ones() -> None:
+    measured = {"flops_per_s": {"bfloat16": 400e12, "int8": 800e12}, "bytes_per_s": 1e12, "call_ns": 5e3, "to_device_bytes_per_s": 2e10}
+    environment = {"backend": "xla", "chip": "v6e", "peaks": measured}
+    figures = {figure.name: figure for figure in Device("xla", "python", environment).peaks}
+    assert figures["products in bfloat16"].published == 918e12
+    assert figures["products in int8"].published == 1840e12
+    assert figures["memory"].published == 1638e9
+    assert figures["to device"].published is None
+    gpu = {
+        figure.name: figure
+        for figure in Device(
+            "accelerator", "python", {**environment, "backend": "accelerator", "chip": None, "hardware": "NVIDIA L4"}
+        ).peaks
+    }
+    assert gpu["products in bfloat16"].published == 121e12  # the data sheet's, without what a higher clock may add

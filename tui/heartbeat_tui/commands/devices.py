@@ -8,9 +8,10 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from heartbeat_core.benchmark.devices import Device, DeviceInventory, take_inventory
+from heartbeat_core.benchmark.devices import Device, DeviceInventory, PeakFigure, measure_devices, take_inventory
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.commands.console import print_json
 
 SHOWN = (
@@ -22,6 +23,7 @@ SHOWN = (
 def register(parser: argparse.ArgumentParser) -> None:
     parser.description = "Probe every backend in a child process that is killed when it hangs. Exit 0 where one can run, else 3."
     parser.add_argument("--json", action="store_true", help="print one object: schema, tpus, hidden_tpus, devices")
+    parser.add_argument("--peaks", action="store_true", help="measure products, memory, transfers and calls, in less than 20 s")
     parser.add_argument("--python", metavar="PATH", default=argparse.SUPPRESS, help="probe with this Python")
 
 
@@ -29,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """List the backends; return 0 where at least one can run, 3 otherwise."""
     with closing(Launcher(load_settings(), python=args.python or "")) as launcher:
         inventory = take_inventory(launcher.interpreter, sys.executable)
+    if args.peaks:
+        inventory = measure_devices(inventory)
     if args.json:
         print_json(inventory_json(inventory))
     else:
@@ -42,7 +46,12 @@ def inventory_json(inventory: DeviceInventory) -> dict[str, Any]:
         "tpus": [{"address": tpu.address, "chip": tpu.chip.name if tpu.chip else None} for tpu in inventory.tpus],
         "hidden_tpus": [str(file) for file in inventory.hidden],
         "devices": [
-            {**asdict(device), "usable": device.usable, **{name: getattr(device, name) or None for name in ("problem", "cause", "remedy")}}
+            {
+                **asdict(device),
+                "peaks": [figure.to_json() for figure in device.peaks],
+                "usable": device.usable,
+                **{name: getattr(device, name) or None for name in ("problem", "cause", "remedy")},
+            }
             for device in inventory.devices
         ],
     }
@@ -64,8 +73,23 @@ def print_inventory(inventory: DeviceInventory) -> None:
             for name, why in dtypes.items():
                 if why:
                     print(f"  no {name}: {why}")
+            print_peaks(device.peaks)
         else:
             print("\n".join(f"  {line}" for line in (device.cause, device.remedy) if line))
+
+
+def print_peaks(peaks: tuple[PeakFigure, ...]) -> None:
+    """Print what was measured beside what is published."""
+    if not peaks:
+        return
+    print(f"  {'peak':<24}{'measured':>14}{'published':>14}{'share':>8}")
+    for figure in peaks:
+        write = {"FLOP/s": format_rate, "bytes/s": format_bytes_rate, "ns": format_ns}[figure.unit]
+        published = NOTHING if figure.published is None else write(figure.published)
+        share = NOTHING if figure.share is None else format_share(figure.share)
+        print(f"  {figure.name:<24}{write(figure.measured):>14}{published:>14}{share:>8}  {figure.source}")
+    if not any(figure.name.startswith("to ") for figure in peaks):
+        print("  There is nothing to transfer: the device is the host itself.")
 
 
 def headline(device: Device) -> str:
