@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 from heartbeat_core.cloud.json_fields import rows, table, text
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError, without_controls
@@ -31,11 +31,11 @@ SECRETS = re.compile(
 class CloudError(HeartbeatError):
     """A failed call.
 
-    ``status`` is the HTTP status and ``code`` Google's name of it ("PERMISSION_DENIED"); ``reason``, ``domain`` and
-    ``metadata`` are those of google.rpc.ErrorInfo. All but ``kind`` and ``message`` may be missing.
+    ``status`` is the HTTP status and ``code`` Google's name of it ("PERMISSION_DENIED"); ``reason`` and ``metadata`` are
+    those of google.rpc.ErrorInfo. All but ``kind`` and ``message`` may be missing.
     """
 
-    def __init__(  # noqa: PLR0913  # keywords, each a field of an answer
+    def __init__(
         self,
         kind: Kind,
         message: str,
@@ -44,16 +44,13 @@ class CloudError(HeartbeatError):
         status: int | None = None,
         code: str | None = None,
         reason: str | None = None,
-        domain: str | None = None,
         metadata: Mapping[str, str] | None = None,
-        details: tuple[Mapping[str, Any], ...] = (),
         retry_after_s: float | None = None,
     ) -> None:
         self.kind: Kind = kind
         self.message = redact(message)[:LONGEST_MESSAGE]
         self.service, self.status, self.code = service, status, code
-        self.reason, self.domain, self.metadata = reason, domain, dict(metadata or {})
-        self.details, self.retry_after_s = details, retry_after_s
+        self.reason, self.metadata, self.retry_after_s = reason, dict(metadata or {}), retry_after_s
         super().__init__(self.headline(), self.message, "", exit_code=COULD_NOT_TELL)
 
     def headline(self) -> str:
@@ -101,8 +98,7 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
         parts = [error, text(answer, "error_description")] if isinstance(error, str) else [sentence_of(words)]
         said = ": ".join(part for part in parts if part)
         return CloudError("refused", said or phrase(status), service=service, status=status, retry_after_s=seconds(retry_after))
-    details = rows(error, "details")
-    info = next((detail for detail in details if detail.get("@type") == ERROR_INFO), {})
+    info = next((detail for detail in rows(error, "details") if detail.get("@type") == ERROR_INFO), {})
     return CloudError(
         "refused",
         text(error, "message") or phrase(status),
@@ -110,9 +106,7 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
         status=status,
         code=text(error, "status"),
         reason=text(info, "reason"),
-        domain=text(info, "domain"),
         metadata={key: value for key, value in table(info, "metadata").items() if isinstance(value, str)},
-        details=details,
         retry_after_s=seconds(retry_after),
     )
 

@@ -69,7 +69,6 @@ class Node:
     provisioning: Provisioning
     endpoints: tuple[Endpoint, ...]
     service_account: str | None
-    scopes: tuple[str, ...]
     created: str | None
     queued_resource: str | None
     symptoms: tuple[Symptom, ...]
@@ -365,7 +364,6 @@ def node_of(message: Any, answer: Mapping[str, Any]) -> Node:
         provisioning=provisioning_of(spot=scheduling.spot or scheduling.preemptible, reserved=scheduling.reserved),
         endpoints=tuple(Endpoint(each.ip_address or None, each.access_config.external_ip or None) for each in message.network_endpoints),
         service_account=message.service_account.email or None,
-        scopes=tuple(message.service_account.scope),
         created=moment_of(message, "create_time"),
         queued_resource=last(message.queued_resource) or None,
         symptoms=tuple(
@@ -437,9 +435,6 @@ class Operation:
     done: bool
     verb: str | None
     target: str | None
-    created: str | None
-    ended: str | None
-    detail: str | None
     error: OperationError | None
 
 
@@ -471,9 +466,6 @@ def operation_of(message: Any, answer: Mapping[str, Any]) -> Operation:
         done=message.done,
         verb=metadata.verb or None,
         target=metadata.target or None,
-        created=moment_of(metadata, "create_time"),
-        ended=moment_of(metadata, "end_time"),
-        detail=metadata.status_detail or None,
         error=error_of(message.error) if message.HasField("error") else None,
     )
 

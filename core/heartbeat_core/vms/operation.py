@@ -368,7 +368,7 @@ class VmOperation(Poller):
             self.pause()
 
 
-UNNAMED = Operation("", done=False, verb=None, target=None, created=None, ended=None, detail=None, error=None)
+UNNAMED = Operation("", done=False, verb=None, target=None, error=None)
 
 
 def is_cancelled(error: BaseException) -> bool:

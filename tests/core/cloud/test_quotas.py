@@ -157,7 +157,7 @@ def test_a_runtime_fits_or_not(name: str, runtime: str, fits: bool | None) -> No
 
 
 def node(name: str, kind: str | None, state: str = "READY", zone: str = "us-central1-b", spot: bool = False) -> Node:
-    return Node(name, zone, state, None, None, kind, None, "spot" if spot else "on-demand", (), None, (), None, None, (), {})
+    return Node(name, zone, state, None, None, kind, None, "spot" if spot else "on-demand", (), None, None, None, (), {})
 
 
 def queued(name: str, kind: str, state: str, zone: str = "us-central1-b") -> QueuedResource:

@@ -12,7 +12,7 @@ from heartbeat_core.remote.ssh import connect
 NODE = Node(
     id="vm", zone="us-central1-b", state="READY", health="HEALTHY", health_description=None, accelerator_type="v6e-1",
     runtime_version="v2-alpha-tpuv6e", provisioning="on-demand", endpoints=(Endpoint("10.0.0.2", "198.51.100.7"),), service_account=None,
-    scopes=(), created=None, queued_resource=None, symptoms=(), labels={},
+    created=None, queued_resource=None, symptoms=(), labels={},
 )  # fmt: skip
 
 

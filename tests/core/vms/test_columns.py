@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 RATES = Rates(NOON, "a test", {"v6e us-central1 on-demand": 2.0})
 NODE = Node(
     "llm-tpu-vm", "us-central1-b", "READY", "HEALTHY", None, "v6e-16", "v2-alpha-tpuv6e", "on-demand",
-    (Endpoint("10.0.0.2", "203.0.113.5"), Endpoint("10.0.0.3", "203.0.113.6")), None, (), "2026-11-24T10:00:00Z", None, (), {"team": "llm"},
+    (Endpoint("10.0.0.2", "203.0.113.5"), Endpoint("10.0.0.3", "203.0.113.6")), None, "2026-11-24T10:00:00Z", None, (), {"team": "llm"},
 )  # fmt: skip
 SMALL = replace(NODE, id="small", accelerator_type="v6e-4", state="STOPPED", endpoints=())
 QUEUED = QueuedResource("big", "us-east5-a", "ACCEPTED", ("v6e-8", "v6e-8"), ("big",), "spot", None)

@@ -34,7 +34,7 @@ ZONES = ("us-central1-b", "us-east5-b")
 
 
 def node(name: str, state: str | None = "READY", zone: str = ZONES[0], created: str | None = None) -> Node:
-    return Node(name, zone, state, None, None, "v6e-1", "v2-alpha-tpuv6e", "on-demand", (), None, (), created, None, (), {})
+    return Node(name, zone, state, None, None, "v6e-1", "v2-alpha-tpuv6e", "on-demand", (), None, created, None, (), {})
 
 
 def queued(name: str, state: str | None, zone: str = ZONES[0]) -> QueuedResource:

@@ -30,7 +30,7 @@ def sku(description: str, *prices: tuple[str, int], usage: str = "OnDemand", gro
 
 
 def node(state: str = "READY", kind: str = "v6e-4", created: str | None = "2026-11-24T09:00:00Z", **more: Any) -> Node:
-    made = Node("n", "us-east5-a", state, None, None, kind, None, "on-demand", (), None, (), created, None, (), {})
+    made = Node("n", "us-east5-a", state, None, None, kind, None, "on-demand", (), None, created, None, (), {})
     return replace(made, **more)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NODE = Node(
     id="slice", zone="us-central1-a", state="READY", health="HEALTHY", health_description=None, accelerator_type="v5p-16",
     runtime_version="v2-alpha-tpuv5", provisioning="on-demand", endpoints=(Endpoint("10.0.0.2", "198.51.100.7"),) * 2,
-    service_account=None, scopes=(), created=None, queued_resource=None, symptoms=(), labels={},
+    service_account=None, created=None, queued_resource=None, symptoms=(), labels={},
 )  # fmt: skip
 MS = 1_000_000
 
