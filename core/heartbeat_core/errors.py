@@ -7,6 +7,7 @@ from typing import Any
 
 NO, COULD_NOT_TELL, INTERRUPTED = 1, 3, 130
 LONGEST_TITLE = 300  # characters
+NEAR = 0.66  # the share of letters that two words have in common, in order
 
 
 class HeartbeatError(Exception):
@@ -42,27 +43,12 @@ def without_controls(value: Any) -> Any:
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """Return the known word that is the fewest edits away, at most one for each three letters; empty where none is near.
+    """Return the known word that is most like the text, empty where none is near.
 
     A text without a dot may also mean the last part of a word: "batch" means "beat.batch".
     """
-    wanted, most, found = text.lower(), max(min(1, len(text) - 1), len(text) // 3), ""
-    for word in known:
-        meant = word.lower() if "." in text else word.lower().rpartition(".")[2]
-        if abs(len(meant) - len(wanted)) <= most and (distance := edits(wanted, meant)) <= most:
-            found, most = word, distance - 1
-    return found
+    from difflib import get_close_matches  # here: most runs of the program misspell nothing
 
-
-def edits(one: str, other: str) -> int:
-    """Count the letters to insert, delete, replace or swap with the next (Damerau and Levenshtein's distance)."""
-    before, last = [0], list(range(len(other) + 1))
-    for row, letter in enumerate(one, 1):
-        now = [row]
-        for column, wanted in enumerate(other, 1):
-            count = min(now[-1] + 1, last[column] + 1, last[column - 1] + (letter != wanted))
-            if row > 1 and column > 1 and (letter, one[row - 2]) == (other[column - 2], wanted):
-                count = min(count, before[column - 2] + 1)
-            now.append(count)
-        before, last = last, now
-    return last[-1]
+    meant = {(word if "." in text else word.rpartition(".")[2]).lower(): word for word in reversed(list(known))}
+    found = get_close_matches(text.lower(), meant, 1, NEAR)
+    return meant[found[0]] if found else ""

@@ -6,11 +6,10 @@ import ast
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies
 
 import heartbeat_core
 import heartbeat_tui
-from heartbeat_core.errors import edits, nearest
+from heartbeat_core.errors import nearest
 
 SOURCES = sorted(path for package in (heartbeat_core, heartbeat_tui) for path in Path(str(package.__file__)).parent.rglob("*.py"))
 
@@ -39,10 +38,3 @@ def test_each_error_says_what_why_and_what_to_do() -> None:
 )
 def test_a_suggestion_is_a_few_edits_away_or_none(text: str, meant: str) -> None:
     assert nearest(text, ("bench", "runs", "vms", "beat.batch", "settings")) == meant
-
-
-@given(strategies.text(max_size=12), strategies.text(max_size=12))
-def test_the_number_of_edits_is_a_distance(one: str, other: str) -> None:
-    assert edits(one, other) == edits(other, one) <= max(len(one), len(other))
-    assert (edits(one, other) == 0) == (one == other)
-    assert edits(one, f"{one}x") == 1

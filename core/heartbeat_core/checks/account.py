@@ -76,7 +76,7 @@ def quota_project(context: Context) -> Finding:
         return emulated_quota_project(context)
     if session.principal.sort in ("service account", "metadata server"):
         return not_applicable("calls of a service account count against its own project")
-    named = session.quota_project
+    named = session.login.quota_project
     context.note("the quota project of the credentials", str(named))
     if not named:
         why = "Some APIs then count calls against a project of Google's where they are off, and report yours as off."

@@ -220,10 +220,9 @@ def detect_environment(
     return CheckEnvironment(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
 
 
-def demo_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def demo_environ() -> dict[str, str]:
     """Return the environment without what chooses a target or credentials: a demo has its own."""
-    environ = os.environ if environ is None else environ
-    kept = {name: environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "TPU_LIBRARY_PATH") if name in environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "TPU_LIBRARY_PATH") if name in os.environ}
     return {**kept, "CLOUDSDK_CONFIG": os.devnull, "NO_GCE_CHECK": "true"}
 
 

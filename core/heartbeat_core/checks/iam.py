@@ -206,12 +206,12 @@ def tpu_service_account_roles(context: Context) -> Finding:
 def act_as(context: Context) -> Finding:
     email = vm_account(context)
     try:
-        granted = iam.granted_on_account(context.session, account_project(context, email), email)
+        allowed = iam.may_act_as(context.session, account_project(context, email), email)
     except CloudError as error:
         if error.status != 404:
             raise
         raise Blocked("iam.tpu-service-account", f"{email} does not exist") from error
-    if iam.ACT_AS in granted:
+    if allowed:
         return passed(f"{tested_account(context)} may act as {email}")
     why = (
         f"{tested_account(context)} lacks {iam.ACT_AS} on it, which creating a TPU VM with it needs. "

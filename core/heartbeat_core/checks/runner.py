@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 
 from heartbeat_core.checks.check import LIMIT_S, Check, Finding, unknown
 from heartbeat_core.checks.context import DENIED, Blocked, CheckEnvironment, Context, SharedQueries
@@ -348,18 +349,9 @@ def roots(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def check_order(checks: dict[str, Check]) -> None:
+def check_order(checks: Mapping[str, Check]) -> None:
     """Raise ValueError where checks need one another in a cycle."""
-    seen: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in path:
-            raise ValueError(f"{' needs '.join([*path, name])}")
-        if name in seen or name not in checks:
-            return
-        for need in checks[name].needs:
-            visit(need, (*path, name))
-        seen.add(name)
-
-    for name in checks:
-        visit(name, ())
+    try:
+        TopologicalSorter({name: check.needs for name, check in checks.items()}).prepare()
+    except CycleError as error:
+        raise ValueError(" needs ".join(reversed(error.args[1]))) from error

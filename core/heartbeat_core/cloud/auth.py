@@ -67,13 +67,13 @@ def anonymous() -> Login:
     return Login(credentials, Principal(None, "anonymous", "an emulator"), SourcedValue(None, "not needed by an emulator"))
 
 
-def find_login(environ: Mapping[str, str] | None = None, quota_project: str | None = None) -> Login:
+def find_login(environ: Mapping[str, str] | None = None) -> Login:
     """Find credentials where google.auth.default() does; raise CloudError where there are none or a file is broken.
 
     google.auth.default() itself starts gcloud for a project, and waits long for a metadata server.
     """
     environ = os.environ if environ is None else environ
-    quota = SourcedValue(quota_project or environ.get(QUOTA_VARIABLE) or None, "--quota-project" if quota_project else QUOTA_VARIABLE)
+    quota = SourcedValue(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
     if named := environ.get(KEY_VARIABLE):
         return from_file(Path(named), KEY_VARIABLE, quota)
     adc = read_gcloud(environ).adc_file

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from heartbeat_core.cloud.json_fields import flag, segment, texts
 from heartbeat_core.cloud.projects import ask_permissions
 from heartbeat_core.cloud.session import CloudSession
@@ -35,9 +33,9 @@ def role_permissions(session: CloudSession, role: str) -> frozenset[str]:
     return frozenset(texts(session.get(SERVICE, "/v1/" + "/".join(segment(part) for part in role.split("/"))), "includedPermissions"))
 
 
-def granted_on_account(session: CloudSession, project: str, email: str, permissions: Iterable[str] = (ACT_AS,)) -> frozenset[str]:
-    """Ask which of ``permissions`` one has on the service account, those of the whole project included."""
-    return ask_permissions(session, SERVICE, account_path(project, email), permissions)
+def may_act_as(session: CloudSession, project: str, email: str) -> bool:
+    """Ask whether one may act as the service account, permissions on the whole project included."""
+    return ACT_AS in ask_permissions(session, SERVICE, account_path(project, email), (ACT_AS,))
 
 
 def account_path(project: str, email: str) -> str:

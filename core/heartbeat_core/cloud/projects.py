@@ -60,9 +60,9 @@ def get_project(session: CloudSession, project: str) -> Project:
     return project_of(session.get(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}"), project)
 
 
-def search_projects(session: CloudSession, query: str = "state:ACTIVE") -> tuple[Project, ...]:
+def search_projects(session: CloudSession) -> tuple[Project, ...]:
     """List the projects one may see, for completion."""
-    found = session.list(RESOURCE_MANAGER, "/v3/projects:search", "projects", {"query": query} if query else None)
+    found = session.list(RESOURCE_MANAGER, "/v3/projects:search", "projects", {"query": "state:ACTIVE"})
     return tuple(project_of(item) for item in found.items)
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Login, Principal, anonymous, check_endpoint, find_login
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline, Timeout
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.json_fields import rows, text, texts
 
 if TYPE_CHECKING:
@@ -77,7 +76,6 @@ class Listing:
 def open_session(
     *,
     endpoint: str | None = None,
-    quota_project: str | None = None,
     environ: Mapping[str, str] | None = None,
     limits: Limits | None = None,
 ) -> CloudSession:
@@ -90,7 +88,7 @@ def open_session(
     base = check_endpoint(endpoint) if endpoint else None
     from heartbeat_core.cloud.connection import HttpConnection  # here: it imports google.auth and requests
 
-    login = anonymous() if base else find_login(environ, quota_project)
+    login = anonymous() if base else find_login(environ)
     return CloudSession(HttpConnection(login, base), limits or Limits())
 
 
@@ -138,10 +136,6 @@ class CloudSession:
     @property
     def emulated(self) -> bool:
         return self.endpoint is not None
-
-    @property
-    def quota_project(self) -> SourcedValue:
-        return self.login.quota_project
 
     @property
     def principal(self) -> Principal:

@@ -240,15 +240,15 @@ def call(session: CloudSession, method: str, /, *, reads: bool = True, **request
 
     from heartbeat_core.cloud.connection import failures
 
-    client, exchange = client_of(session.connection), Exchange()
+    work, exchange = getattr(client_of(session.connection), method), Exchange()
 
     def send(timeout: Timeout) -> tuple[Any, dict[str, Any]]:
         CALLS.exchange, exchange.status = exchange, None
         session.connection.authorize({}, timeout)
         with failures(SERVICE):
             try:
-                message = message_of(getattr(client, method)(request, retry=None, timeout=timeout[1]))
-            except ParseError:
+                message = message_of(work(request, retry=None, timeout=timeout[1]))
+            except (ParseError, AttributeError):  # the second for "@type": null
                 message = None
         return message, exchange.answer
 
@@ -316,7 +316,7 @@ def parsed(key: str, item: Mapping[str, Any]) -> Any:
     }  # fmt: skip
     try:
         return ParseDict(item, kinds[key](), ignore_unknown_fields=True)
-    except ParseError:
+    except (ParseError, AttributeError):  # the second for "@type": null
         return None
 
 

@@ -118,12 +118,13 @@ class Emulator:
         lot = self.cloud.chance.random() if service else 1.0
         if service in faults.broken:
             return respond(*refused(500, "Internal error encountered."))
-        if lot < faults.too_many:
-            return respond(*refused(429, "Resource has been exhausted (e.g. check quota)."))
-        lot -= faults.too_many
-        if lot < faults.unavailable:
-            return respond(*refused(503, "The service is currently unavailable."))
-        lot -= faults.unavailable
+        for share, status, message in (
+            (faults.too_many, 429, "Resource has been exhausted (e.g. check quota)."),
+            (faults.unavailable, 503, "The service is currently unavailable."),
+        ):
+            if lot < share:
+                return respond(*refused(status, message))
+            lot -= share
         status, answer = self.answer(call)
         if lot < faults.cut:
             return CutResponse(encode(answer), status, media_type="application/json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from heartbeat_core.emulator.catalogue import SERVICES, find_slice
+from heartbeat_core.emulator.catalogue import SERVICES, Slice, find_slice
 from heartbeat_core.emulator.http import Json
 from heartbeat_core.emulator.scenario import NodeStart, QueuedStart, Scenario
 from heartbeat_core.emulator.state import (
@@ -92,10 +92,14 @@ def add_default_account(cloud: Cloud, project: EmulatedProject) -> None:
         project.policy.grant("roles/editor", f"serviceAccount:{project.default_account}")
 
 
+def slice_at(zone: str, accelerator_type: str) -> Slice:
+    if (found := find_slice(zone, accelerator_type)) is None:
+        raise ValueError(f"{zone} has no {accelerator_type}")
+    return found
+
+
 def add_node(cloud: Cloud, project: EmulatedProject, start: NodeStart) -> None:
-    slice_ = find_slice(start.zone, start.accelerator_type)
-    if slice_ is None:
-        raise ValueError(f"{start.zone} has no {start.accelerator_type}")
+    slice_ = slice_at(start.zone, start.accelerator_type)
     body: Json = {
         "acceleratorType": start.accelerator_type,
         "runtimeVersion": start.runtime_version,
@@ -114,9 +118,7 @@ def add_node(cloud: Cloud, project: EmulatedProject, start: NodeStart) -> None:
 
 
 def add_queued(cloud: Cloud, project: EmulatedProject, start: QueuedStart) -> None:
-    slice_ = find_slice(start.zone, start.accelerator_type)
-    if slice_ is None:
-        raise ValueError(f"{start.zone} has no {start.accelerator_type}")
+    slice_ = slice_at(start.zone, start.accelerator_type)
     parent = f"projects/{project.id}/locations/{start.zone}"
     node = {"acceleratorType": start.accelerator_type, "runtimeVersion": start.runtime_version}
     body: Json = {"tpu": {"nodeSpec": [{"parent": parent, "nodeId": f"{start.id}-node", "node": node}]}}

@@ -145,14 +145,11 @@ def check_network(cloud: Cloud, project: EmulatedProject, body: Json) -> None:
     if (subnet := str(config.get("subnetwork") or network).rpartition("/")[2]) != network:  # each has one subnetwork, with its own name
         raise bad_request(f"The subnetwork {subnet} is not in the network {network}.")
     constraints = cloud.scenario.constraints
-    if "compute.requireShieldedVm" in constraints and not (body.get("shieldedInstanceConfig") or {}).get("enableSecureBoot"):
-        raise ApiError(
-            412, f"Constraint constraints/compute.requireShieldedVm violated for project {project.id}.", status="FAILED_PRECONDITION"
-        )
-    if "compute.vmExternalIpAccess" in constraints and config.get("enableExternalIps", True):
-        raise ApiError(
-            412, f"Constraint constraints/compute.vmExternalIpAccess violated for project {project.id}.", status="FAILED_PRECONDITION"
-        )
+    shielded = (body.get("shieldedInstanceConfig") or {}).get("enableSecureBoot")
+    for name, broken in (("requireShieldedVm", not shielded), ("vmExternalIpAccess", config.get("enableExternalIps", True))):
+        if broken and f"compute.{name}" in constraints:
+            message = f"Constraint constraints/compute.{name} violated for project {project.id}."
+            raise ApiError(412, message, status="FAILED_PRECONDITION")
 
 
 def check_account(cloud: Cloud, project: EmulatedProject, email: str) -> None:

@@ -154,12 +154,12 @@ def test_the_quota_project_is_sent_along_and_its_source_known(google: Any, answe
     session = open_as_user(tmp_path)
     session.get("tpu", "/v2/x")
     assert "x-goog-user-project" not in google.asked[-1].headers
-    assert session.quota_project.value is None
+    assert session.login.quota_project.value is None
 
     session = open_as_user(tmp_path, GOOGLE_CLOUD_QUOTA_PROJECT="payer")
     session.get("tpu", "/v2/x")
     assert google.asked[-1].headers["x-goog-user-project"] == "payer"
-    assert (session.quota_project.value, session.quota_project.source) == ("payer", "GOOGLE_CLOUD_QUOTA_PROJECT")
+    assert (session.login.quota_project.value, session.login.quota_project.source) == ("payer", "GOOGLE_CLOUD_QUOTA_PROJECT")
 
     file = user_file(tmp_path / "own.json", quota_project_id="mine")
     assert find_login({"GOOGLE_APPLICATION_CREDENTIALS": str(file)}).quota_project.value == "mine"
