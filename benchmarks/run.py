@@ -12,6 +12,7 @@ from time import perf_counter
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = (
     "fidelity",
+    "model_layer",
     "stream",
     "chart",
     "start",
