@@ -1,4 +1,4 @@
-"""The two charts of a sweep: throughput under the roof, and latency against what was varied."""
+"""The two charts of a sweep: throughput under the roof, of a model tokens/s, and latency against what was varied."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ ROOF_STEPS = 60  # points of a roof or floor between the ends of the axis
 
 
 def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int) -> ChartSpec | None:
-    """Return the points under their roof, throughput against arithmetic intensity; None without points or without room."""
+    """Return the points under their roof, throughput against arithmetic intensity; None without points or without room.
+
+    Of a model's layer tokens/s against the time of a token.
+    """
+    if any(point.limit for curve in curves for point in curve.points):
+        return tokens_chart(curves, knees, width, height)
     points = [
         [(point.config.workload.intensity, point.report.flops_per_s) for point in curve.points if point.report and point.report.flops_per_s]
         for curve in curves
@@ -61,6 +66,29 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
             *intervals_of(curves, lambda point: point.config.workload.intensity, y, height - 2, rate=True),
             *point_curves(points),
         ),
+        captions=knee_captions(at, len(knees), x, y),
+        legend=legend_of(curves),
+    )
+
+
+def tokens_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int) -> ChartSpec | None:
+    """Return what a model gives at most, tokens/s against the time that each sequence waits for a token; None without room."""
+    limits = [[(point, point.limit) for point in curve.points if point.limit] for curve in curves]
+    points = [[(limit.pass_ns, limit.tokens_per_s) for _, limit in some] for some in limits]
+    if width < LEAST[0] or height < LEAST[1]:
+        return None
+    x = log_axis([ns for some in points for ns, _ in some], width // 10, TIME)
+    y = log_axis([rate for some in points for _, rate in some], max(2, height // 3))
+    at = []
+    for number, (knee, some) in enumerate(zip(knees, limits, strict=True)):
+        beyond = [limit.pass_ns for point, limit in some if knee and knee.batch and point.config.workload.batch >= knee.batch]
+        at += [(min(beyond), number)] if beyond else []
+    return ChartSpec(
+        f"tokens/s at {unit_for(x.high)[1]} a token (log), at most",
+        x,
+        y,
+        rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
+        curves=point_curves(points),
         captions=knee_captions(at, len(knees), x, y),
         legend=legend_of(curves),
     )

@@ -12,6 +12,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import PeakCache, Roof
+from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
 from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_notes, knee_serving, knee_summary
@@ -41,6 +42,11 @@ class SweepPoint:
     @property
     def name(self) -> str:
         return in_words(self.values)
+
+    @property
+    def limit(self) -> ServingLimit | None:
+        """Return what the time means for the whole model, None where the work is no layer."""
+        return by_measurement(self.report) if self.report else None
 
     @property
     def in_cache(self) -> bool:
@@ -215,6 +221,11 @@ def without_axes(config: BenchmarkConfig) -> BenchmarkConfig:
 TITLES = ("median", "95 % CI", "FLOP/s", "memory", "FLOP/byte", "of peak", "quality")
 
 
+def titles_of(swept: Swept) -> tuple[str, ...]:
+    """Return TITLES, with tokens/s in place of the intensity where the work is a layer."""
+    return tuple("tokens/s" if title == "FLOP/byte" and any(point.limit for point in swept.points) else title for title in TITLES)
+
+
 def point_json(point: SweepPoint) -> dict[str, Any]:
     """Return a point's values and figures; what was not measured is None."""
     report, work = point.report, point.config.workload
@@ -229,6 +240,7 @@ def point_json(point: SweepPoint) -> dict[str, Any]:
         "flops_per_s": report.flops_per_s if report else None,
         "bytes_per_s": report.bytes_per_s if report else None,
         "intensity": work.intensity,
+        "tokens_per_s": point.limit.tokens_per_s if point.limit else None,
         "share_of_floor": report.share if report else None,
         "bound": report.floor.bound if report and report.floor else None,
         "verdict": report.verdict.kind if report else None,
@@ -277,7 +289,7 @@ def sweep_json(swept: Swept) -> dict[str, Any]:
 def sweep_markdown(swept: Swept) -> str:
     """Write a table for people, the knee below it."""
     names = [axis.name for axis in swept.axes]
-    lines = [f"| {' | '.join((*names, *TITLES))} |", "|" + "---:|" * (len(names) + len(TITLES) - 1) + "---|"]
+    lines = [f"| {' | '.join((*names, *titles_of(swept)))} |", "|" + "---:|" * (len(names) + len(TITLES) - 1) + "---|"]
     for point in swept.points:
         cells = [f"{value:,}" if isinstance(value, int) else value for value in (point.values[name] for name in names)]
         lines.append(f"| {' | '.join((*cells, *point_cells(point)))} |".replace("\n", " "))
@@ -289,7 +301,7 @@ def sweep_markdown(swept: Swept) -> str:
 
 
 def point_cells(point: SweepPoint) -> tuple[str, ...]:
-    """Write the figures of a point under TITLES."""
+    """Write the figures of a point under ``titles_of`` its sweep."""
     report = point.report
     if report is None or point.ns is None:
         return (NOTHING,) * (len(TITLES) - 1) + (f"not measured: {point.error.title if point.error else 'no figures'}",)
@@ -302,7 +314,7 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
         interval,
         format_rate(report.flops_per_s or 0),
         format_bytes_rate(report.bytes_per_s or 0),
-        significant(point.config.workload.intensity),
+        significant(point.limit.tokens_per_s if point.limit else point.config.workload.intensity),
         format_share(report.share) if report.share else NOTHING,
         point.quality,
     )

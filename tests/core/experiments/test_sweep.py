@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.layer import Layer, ModelShape
 from heartbeat_core.benchmark.parameters import parse_axes
 from heartbeat_core.benchmark.protocol import Label, Record
 from heartbeat_core.benchmark.roofline import PeakCache
@@ -254,3 +255,21 @@ def test_both_charts_show_every_point_and_the_knee(swept: Swept) -> None:
         points = next(curve for curve in spec.curves if curve.marker)
         assert len(points.x) == len([point for point in swept.points if point.ns])
         assert [rule.vertical for rule in spec.rules] == [True] * len([knee for knee in knees if knee and knee.kind == "knee"])
+
+
+def test_a_sweep_of_a_model_shows_tokens_a_second_against_the_time_of_a_token(begin: Begin, fake_worker: Callable[[str], str]) -> None:
+    python = fake_worker(KNEE)
+    layer = Layer(ModelShape("any", 64, 128, 4, 2, 16, layers=10, vocabulary=64), context=8)
+    course = Sweep(replace(PLAN, workload=layer), parse_axes(["batch=1..1024"]))
+    for _ in carry_out(course, lambda plan, label: begin(plan, python=python)):
+        pass
+    swept = course.swept()
+    first, last = (point["tokens_per_s"] for point in (sweep_json(swept)["points"][index] for index in (0, -1)))
+    assert first == pytest.approx(1e9 / (10 * 9e6), rel=0.1)  # ten layers of 9 ms, and a small head
+    assert last == pytest.approx(1024e9 / (10 * 102.4e6), rel=0.1)
+    assert "| tokens/s |" in sweep_markdown(swept)
+    curves = swept.curves()
+    chart = roofline_chart(curves, [curve.knee() for curve in curves], 80, 20)
+    assert chart is not None
+    assert chart.title.startswith("tokens/s at s a token")
+    assert chart.curves[0].y[0] == pytest.approx(first)

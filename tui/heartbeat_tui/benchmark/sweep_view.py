@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
-from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
+from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
@@ -93,10 +93,11 @@ class SweepBody(Container):
 def table(swept: Swept) -> list[Content]:
     """Write one line a point, under a header."""
     names = [axis.name for axis in swept.axes]
+    titles = ["tokens/s" if title == "computed" and any(point.limit for point in swept.points) else title for title in TITLES]
     rows = [([written(point.values[name]) for name in names], figures_of(point)) for point in swept.points]
-    columns = zip((*names, *TITLES), *((*values, *(figures or [""] * len(TITLES))) for values, figures in rows), strict=True)
+    columns = zip((*names, *titles), *((*values, *(figures or [""] * len(TITLES))) for values, figures in rows), strict=True)
     widths = [max(map(len, column)) + 2 for column in columns]
-    lines = [styled(in_cells((*names, *TITLES), widths), "quiet")]
+    lines = [styled(in_cells((*names, *titles), widths), "quiet")]
     for point, (values, figures) in zip(swept.points, rows, strict=True):
         start = styled(in_cells(values, widths), "strong")
         lines.append(Content.assemble(start, styled(in_cells(figures, widths[len(names) :]), "plain"), judgement(point)))
@@ -117,7 +118,8 @@ def figures_of(point: SweepPoint) -> tuple[str, ...]:
     if report is None or point.ns is None:
         return ()
     share = format_share(report.share) if report.share else NOTHING
-    rates = format_rate(report.flops_per_s or 0), format_bytes_rate(report.bytes_per_s or 0)
+    computed = significant(point.limit.tokens_per_s) if point.limit else format_rate(report.flops_per_s or 0)
+    rates = computed, format_bytes_rate(report.bytes_per_s or 0)
     return (format_ns(point.ns), interval_text(report), *rates, share)
 
 

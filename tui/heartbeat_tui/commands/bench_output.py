@@ -21,7 +21,7 @@ from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proo
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeated
-from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells
+from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells, titles_of
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
@@ -252,7 +252,7 @@ def print_sweep(swept: Swept) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for axis in swept.axes:
         table.add_column(axis.name, justify="right" if axis.numeric else "left")
-    for title in TITLES[:-1]:
+    for title in titles_of(swept)[:-1]:
         table.add_column(title, justify="right", no_wrap=title != "95 % CI")
     table.add_column(TITLES[-1])
     for point in swept.points:
