@@ -18,7 +18,7 @@ from heartbeat_core.benchmark.models import find_model
 
 MODEL = "qwen2.5-0.5b"  # the smallest: it takes 10 ms here
 WARMUP = 5
-CASES = {("decode", 8, 512): (40, 5), ("prefill", 1, 64): (30, 5)}  # phase, batch, context: (iterations, rounds)
+CASES = {("decode", 8, 512): (40, 5), ("prefill", 1, 32): (40, 5)}  # phase, batch, context: (iterations, rounds)
 Case = tuple[str, int, int]
 
 
