@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from heartbeat_core.benchmark.roofline import Floor
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
-from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, side_of, titles_of, without_far_out
+from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, side_of, titles_of, tokens_words, without_far_out
 from heartbeat_core.comparison.ratio import LEAST, MOST_NEEDED, SURELY_OTHER, Ratio, of_rounds, processes_needed, ratio_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import format_ns, format_share, significant
@@ -199,7 +199,7 @@ def compare(
         candidate=right,
         ratio=ratio,
         kind=kind,
-        sentence=sentence,
+        sentence=sentence + tokens_words(left, right),
         differences=differ,
         warnings=(
             *(difference.sentence for difference in differ if difference.work),

@@ -16,6 +16,7 @@ from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import Floor, PeakCache
 from heartbeat_core.benchmark.samples import SampleStore
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.benchmark.serving import by_measurement, priced
 from heartbeat_core.benchmark.verdict import PASSING, QUALITY_MARKS, Quality
 from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.comparison.cost import CostRates
@@ -167,6 +168,8 @@ class RunGroup:
     usd_per_hour: float | None = None
     usd_per_million: float | None = None
     price_source: str = ""
+    tokens_per_s: float | None = None  # at most, of the whole model, where the work is a layer of one
+    usd_per_million_tokens: float | None = None  # at least
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "ids": list(self.ids)}
@@ -181,6 +184,8 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
     timed = [run.timed for run in runs]
     ns, low_ns, high_ns = typical_of([one for one in timed if one])
     price = tariff.of(entry, report.environment)
+    limits = [limit for run in runs if (limit := by_measurement(run.report))]
+    priced_limits = [priced(limit, price.usd_per_hour if price else None) for limit in limits]
     worst = min(runs, key=lambda run: VERDICTS.index(run.report.verdict.kind)).report.verdict
     return RunGroup(
         title=title or title_of(runs),
@@ -209,6 +214,8 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
         usd_per_hour=price.usd_per_hour if price else None,
         usd_per_million=price.usd_per_hour * mean_ns * MILLION / HOUR_NS if price else None,
         price_source=price.source if price else "",
+        tokens_per_s=middle([limit.tokens_per_s for limit in limits]),
+        usd_per_million_tokens=middle([limit.usd_per_million for limit in priced_limits]),
     )
 
 
@@ -319,8 +326,20 @@ def group_table(groups: Sequence[RunGroup]) -> list[Row]:
         ("of peak", *(NOTHING if group.share is None else format_share(group.share) for group in groups)),
         ("quality", *(f"{group.quality.glyph} {group.quality.kind}" for group in groups)),
         ("a million cost", *costs(groups)),
+        ("tokens/s at most", *(NOTHING if group.tokens_per_s is None else significant(group.tokens_per_s) for group in groups)),
+        ("a million tokens", *(NOTHING if (usd := group.usd_per_million_tokens) is None else f"${significant(usd)}" for group in groups)),
     ]
     return [("", *(group.title for group in groups)), *(row for row in rows if any(cell != NOTHING for cell in row[1:]))]
+
+
+def tokens_words(reference: RunGroup, candidate: RunGroup) -> str:
+    """State the tokens/s of both sides, and what a million of them cost where both are known; empty where one side has no model."""
+    if reference.tokens_per_s is None or candidate.tokens_per_s is None:
+        return ""
+    rates = f"at most {significant(candidate.tokens_per_s)} tokens/s against {significant(reference.tokens_per_s)}"
+    here, there = candidate.usd_per_million_tokens, reference.usd_per_million_tokens
+    cost = "" if here is None or there is None else f", at least ${significant(here)} a million tokens against ${significant(there)}"
+    return f"; for the whole model, by matrix products alone, {rates}{cost}"
 
 
 def interval_text(group: RunGroup) -> str:

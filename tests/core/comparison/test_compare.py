@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.layer import Layer
+from heartbeat_core.benchmark.models import find_model
 from heartbeat_core.benchmark.protocol import Ended, Label, PeaksMeasured, Proof, Record, Stage
+from heartbeat_core.benchmark.serving import by_measurement
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.comparison.compare import between, change, check, compare
 from heartbeat_core.comparison.cost import CostRates
-from heartbeat_core.comparison.groups import MeasuredRun, by_plan, costs, measure, measure_each, price_notes, titles_of
+from heartbeat_core.comparison.groups import MeasuredRun, by_plan, costs, group_table, measure, measure_each, price_notes, titles_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.units import significant
@@ -146,6 +150,22 @@ def test_cpu_against_tpu_says_why(make: Make) -> None:
     assert found.why.endswith("the machines themselves make 459 ×")
     assert found.candidate.usd_per_million == pytest.approx(2.7 * (tpu.report.mean_ns or 0) * 1e6 / 3.6e12)
     assert found.reference.usd_per_million is None
+
+
+def test_two_models_are_compared_by_their_tokens_and_what_these_cost(make: Make) -> None:
+    layer = Layer(find_model("llama-3.1-8b"), batch=8)
+    plans = BenchmarkConfig(layer, backend="xla"), BenchmarkConfig(replace(layer, dtype="int8"), backend="xla")
+    runs = [
+        make(plan.workload.dtype, steady(ns), plan=plan, chip="v6e", hardware="TPU") for plan, ns in zip(plans, (4e5, 2.5e5), strict=True)
+    ]
+    found = compare([runs[0]], [runs[1]], CostRates({"v6e": 2.7}))
+    limit = by_measurement(runs[1].report)
+    assert limit is not None
+    assert found.candidate.tokens_per_s == pytest.approx(limit.tokens_per_s)
+    assert found.candidate.usd_per_million_tokens == pytest.approx(1e6 * 2.7 / 3600 / limit.tokens_per_s)
+    assert f"at most {significant(limit.tokens_per_s)} tokens/s against " in found.sentence
+    assert "a million tokens against $" in found.sentence
+    assert {"tokens/s at most", "a million tokens"} <= {row[0] for row in group_table([found.reference, found.candidate])}
 
 
 def test_a_rehearsal_is_called_one(make: Make) -> None:
