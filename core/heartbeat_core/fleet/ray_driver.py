@@ -187,7 +187,7 @@ class Driver:
     async def wait_for_device(self, host: DrivenHost) -> None:
         """Return when the device of a host is free; raise HeartbeatError if it is not in time."""
         until, node = monotonic() + self.order["wait_s"], host.node
-        while taken := self.taken_on(node):
+        while not self.stopping and (taken := self.taken_on(node)):
             if taken != host.summary.problem:
                 self.tell(host, problem=taken)
             if monotonic() >= until:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from time import time
+from time import monotonic, time
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -28,6 +28,7 @@ from heartbeat_core.remote.ssh import GivenUp
 
 DRIVER = "heartbeat_core.fleet.ray_driver"
 WAIT_S = 60.0  # for a device that is in use
+FETCH_S = 30.0  # for the recordings of hosts that were told to stop
 
 
 @dataclass
@@ -283,10 +284,14 @@ class RayRun(FleetRun):
         self.word("kill")
 
     def close(self) -> None:
-        """End all of them: politely, then surely; nothing stays on the cluster."""
+        """End all of them: politely, as long as news come, then surely; nothing stays on the cluster."""
         if self.ending is None:
             self.stop()
+        until, version = monotonic() + FETCH_S, -1
+        while self.ending is None and monotonic() < until and (newer := self.wait_for_news(version, GRACE_S)) != version:
+            version = newer
         for end in (self.kill, lambda: kill_worker(self.process)):
-            if not self.wait(GRACE_S):
+            if self.ending is None:
                 end()
+                self.wait(GRACE_S)
         self.wait(EXIT_LIMIT_S)

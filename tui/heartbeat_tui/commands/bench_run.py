@@ -325,7 +325,7 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     hosts = run.fleet().hosts
     for host in hosts:
         if host.lost:
-            print_error(HeartbeatError(f"{host.name} was lost", host.problem, host.remedy))
+            print_error(HeartbeatError(f"{host.name} was {'lost' if host.ending == 'lost' else 'not measured'}", host.problem, host.remedy))
     if args.json:
         print_json(together_json(run), indent=None)
     else:
