@@ -22,7 +22,7 @@ from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.table import MARGIN, Table
 from heartbeat_tui.widgets.text import Lines, retitle, styled, styled_line
 
-LEAST_STRIP, MOST_STRIP = 14, 120  # cells of the history of a host; a quarter of a wide screen
+LEAST_STRIP, MOST_STRIP = 14, 120  # cells of the history of a host; a sixth of a wide screen
 HEAT = ((1, "▁", "ok"), (2, "▃", "attention"), (4, "▅", "attention"), (math.inf, "█", "failed"))  # up to so many times what matters
 NO_HEAT = ("·", "quiet")
 
@@ -63,7 +63,7 @@ class FleetTable(Table[HostFinding]):
             return False
         self.widths = wanted_widths(self.columns, self.rows, self.widths)
         shown = [column for column in self.columns if column.screen]
-        before, self.shown = self.shown, lay_out(shown, self.widths, width - max(LEAST_STRIP, width // 4) - GAP)
+        before, self.shown = self.shown, lay_out(shown, self.widths, width - max(LEAST_STRIP, width // 6) - GAP)
         self.strip_width = min(MOST_STRIP, width - sum(cells + GAP for _, cells in self.shown))
         return before != self.shown
 
