@@ -19,7 +19,7 @@ from time import perf_counter
 from benchmarks.figure import Figure, finish, interleave, program, quiet, ratio
 
 from heartbeat_core.checks.context import demo_environ, detect_environment
-from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits
 from heartbeat_core.emulator.process import gcloud_environment, start_emulator
@@ -94,7 +94,7 @@ def subprocess_s(command: list[str]) -> float:
 
 def faults() -> list[Figure]:
     """Check a Cloud that fails by chance and where one quota is 0, again and again; count what must never be."""
-    checks = tuple(check for check in CHECKS if check.group != "host")
+    checks = tuple(check for check in checks_for() if check.group != "host")
     limits, wrong, late = Limits(tries=2, backoff_s=0.001), 0, 0.0
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "faulty.toml")

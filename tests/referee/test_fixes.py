@@ -15,13 +15,13 @@ from tests.referee.conftest import SPEED
 from heartbeat_core.checks.context import demo_environ, detect_environment
 from heartbeat_core.checks.fix_plan import chain_of
 from heartbeat_core.checks.fix_runner import fill_in
-from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.emulator.process import gcloud_environment
 from heartbeat_tui.commands.check import plan_lines
 
-IN_THE_CLOUD = tuple(check for check in CHECKS if check.group not in ("host", "account") or check.id == "account.adc")
+IN_THE_CLOUD = tuple(check for check in checks_for() if check.group not in ("host", "account") or check.id == "account.adc")
 VALUES = {
     "<BILLING_ACCOUNT>": "000000-AAAAAA-111111", "<EMAIL>": "ada@example.com", "<JUSTIFICATION>": "to learn",
     "<SOURCE_RANGE>": "8.8.8.8/32",

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from heartbeat_core.checks import host
 from heartbeat_core.checks.check import Check
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.checks.result import CheckReport, group_of
-
-if TYPE_CHECKING:
-    CHECKS: tuple[Check, ...]
 
 
 def checks_for(names: Iterable[str] = ()) -> tuple[Check, ...]:
@@ -41,9 +37,3 @@ def check_create(environment: CheckEnvironment, parts: Mapping[str, str], source
         check for check in checks_for() if check.group not in ("host", "ray") and check.id not in ("account.gcloud", "account.match")
     )
     return Runner(chosen, replace(environment, target=target)).run()
-
-
-def __getattr__(name: str) -> object:
-    if name == "CHECKS":
-        return checks_for()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

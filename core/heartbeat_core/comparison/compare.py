@@ -246,7 +246,7 @@ def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, s
     here, there = candidate.title, reference.title
     refuted = [REFUTED[side.quality.kind].format(side.title) for side in (reference, candidate) if side.quality.kind in REFUTED]
     if refuted:
-        return "cannot tell", f"{' and '.join(refuted)}, so the ratio of {times(ratio.value)} means nothing"
+        return "cannot tell", f"{' and '.join(refuted)}, so the ratio of {significant(ratio.value, 4)} means nothing"
     if ratio.low is None or ratio.high is None:
         return "cannot tell", f"these runs cannot tell: {ratio.lacking}; {here} {took(ratio.value)} than {there} here"
     sure = f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {p_words(ratio.p_value)}"
@@ -285,10 +285,6 @@ def between(low: float, high: float) -> str:
     if plain:
         return f"{change(near).rpartition(' ')[0]} to {change(far)}"
     return f"{significant(max(near, 1 / near))} to {significant(max(far, 1 / far))} × {'slower' if low >= 1 else 'faster'}"
-
-
-def times(ratio: float) -> str:
-    return significant(ratio, 4)
 
 
 def p_words(p_value: float | None) -> str:

@@ -19,10 +19,6 @@ class Price:
     source: str = ""
 
 
-def nowhere() -> str:
-    return ""
-
-
 @dataclass(frozen=True)
 class CostRates:
     """``given`` are US dollars an hour by host, device or backend; ``kept`` is the price list, None where there is none.
@@ -32,7 +28,7 @@ class CostRates:
 
     given: Mapping[str, float] = field(default_factory=dict)
     kept: Rates | None = None
-    region: Callable[[], str] = nowhere
+    region: Callable[[], str] = str  # nowhere
 
     def of(self, entry: RunEntry, environment: Mapping[str, Any]) -> Price | None:
         """Find what an hour costs: by host, device or backend, whatever is named first of these, else by the list; None where not known.

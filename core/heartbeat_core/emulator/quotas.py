@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 
 from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, QuotaDefinition, Slice
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, quota_exceeded
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.router import collection, routes_of
 from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
@@ -145,12 +145,13 @@ def tpu_scopes(zone: str, slice_: Slice, *, spot: bool) -> Iterator[tuple[QuotaD
         yield BY_ID[slice_.quota_id(spot=spot, scope=scope)], scope.lower(), place
 
 
-def ensure_tpu_quota(project: EmulatedProject, zone: str, slice_: Slice, *, spot: bool) -> None:
-    """Raise the ApiError of an exceeded quota, the zone's before the region's."""
+def exceeded(project: EmulatedProject, zone: str, slice_: Slice, *, spot: bool) -> tuple[str, int, str] | None:
+    """Return the quota that one more such slice exceeds, its limit and its place, the zone's before the region's; None for none."""
     for quota, scope, place in tpu_scopes(zone, slice_, spot=spot):
         allowed = limit(project, quota, place)
         if allowed != UNLIMITED and in_use(project, quota.id, place) + slice_.size > allowed:
-            raise quota_exceeded(quota.id, allowed, f"{scope} {place}", project.number)
+            return quota.id, allowed, f"{scope} {place}"
+    return None
 
 
 def region_usage(project: EmulatedProject, metric: str, region: str) -> int:

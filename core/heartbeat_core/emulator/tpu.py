@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from heartbeat_core.emulator.catalogue import REGION_METRICS, RUNTIMES, Slice, find_slice, slice_of_config
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, quota_exceeded
 from heartbeat_core.emulator.operations import status_of
-from heartbeat_core.emulator.quotas import BOOT_DISK_GB, BY_ID, UNLIMITED, ensure_tpu_quota, in_use, limit, region_usage, tpu_scopes
+from heartbeat_core.emulator.quotas import BOOT_DISK_GB, BY_ID, UNLIMITED, exceeded, limit, region_usage
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import AGENTS, SCOPES, add_agent
 from heartbeat_core.emulator.state import Cloud, EmulatedNode, EmulatedProject, Queued
@@ -87,7 +87,8 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     if full in project.nodes:
         raise ApiError(409, f"Resource '{full}' already exists")
     spot = is_spot(call.body)
-    ensure_tpu_quota(project, zone, slice_, spot=spot)
+    if beyond := exceeded(project, zone, slice_, spot=spot):
+        raise quota_exceeded(*beyond, project.number)
     node = new_node(cloud, project, full, slice_, call.body, spot=spot)
 
     def finish() -> Json:
@@ -337,12 +338,11 @@ def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
     if queued.zone in cloud.scenario.stockout:
         queued.state = "WAITING_FOR_RESOURCES"
         return
-    for quota, scope, place in tpu_scopes(queued.zone, queued.slice, spot=queued.spot):
-        allowed = limit(project, quota, place)
-        if allowed != UNLIMITED and in_use(project, quota.id, place) + queued.slice.size > allowed:
-            queued.state = "FAILED"
-            queued.error = status_of(ApiError(429, f"Quota '{quota.id}' exhausted. Limit {allowed} in {scope} {place}"))
-            return
+    if beyond := exceeded(project, queued.zone, queued.slice, spot=queued.spot):
+        name, allowed, place = beyond
+        queued.state = "FAILED"
+        queued.error = status_of(ApiError(429, f"Quota '{name}' exhausted. Limit {allowed} in {place}"))
+        return
     queued.state = "PROVISIONING"
     cloud.later(cloud.scenario.timings.create_s, lambda: activate(cloud, project, queued))
 

@@ -253,20 +253,17 @@ def point_json(point: SweepPoint) -> dict[str, Any]:
 
 def curve_json(curve: SweepCurve) -> dict[str, Any]:
     knee, roof = curve.knee(), curve.roof
+    names = ("kind", "batch", "low", "high", "bytes_per_s", "flops_per_s", "misfit", "roof_batch", "call_ns")
     return {
         "name": curve.name,
         "axis": curve.axis,
         "values": [point.values[curve.axis] for point in curve.points],
         "roof": asdict(roof) if roof else None,
-        "knee": knee_json(knee) if knee else None,
-    }
-
-
-def knee_json(knee: Knee) -> dict[str, Any]:
-    names = ("kind", "batch", "low", "high", "bytes_per_s", "flops_per_s", "misfit", "roof_batch", "call_ns")
-    return {
-        **{name: getattr(knee, name) for name in names},
-        "meaning": [knee_summary(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
+        "knee": knee
+        and {
+            **{name: getattr(knee, name) for name in names},
+            "meaning": [knee_summary(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
+        },
     }
 
 

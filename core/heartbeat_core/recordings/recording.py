@@ -91,7 +91,8 @@ class Recording:
         except OSError as error:
             return [*notes, f"old recordings could not be removed: {error}"]
         if removed:
-            notes.append(f"{counted(len(removed))} removed to stay under the cap of {mib(self.limit_bytes)}")
+            counted = "1 old recording was" if len(removed) == 1 else f"{len(removed):,} old recordings were"
+            notes.append(f"{counted} removed to stay under the cap of {mib(self.limit_bytes)}")
         if named:
             which = ", ".join(named[:NAMED]) + (", …" if len(named) > NAMED else "")
             notes.append(f"{len(named)} of them had a name, a note or tags, because no others were left: {which}")
@@ -138,10 +139,6 @@ def label_name(path: Path) -> str:
     except OSError:
         return ""
     return label.name or (path.stem if label.note or label.tags else "")
-
-
-def counted(count: int) -> str:
-    return "1 old recording was" if count == 1 else f"{count:,} old recordings were"
 
 
 def mib(count: int) -> str:

@@ -76,7 +76,43 @@ class ChipReadings:
     @property
     def problem(self) -> HeartbeatError | None:
         """Return what is missing, None if nothing is."""
-        return problem_of(self)
+        ports = " and ".join(f"localhost:{answer.port}" for answer in self.answers)
+        named = len(self.answers) > 1
+        details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in self.answers if each.detail)
+        silent = any(answer.outcome != "told" for answer in self.answers)
+        contained = " One in another container cannot be seen from this one." if self.contained else ""
+        problems: dict[State, tuple[str, str, str]] = {
+            "broken": ("the chips could not be read", self.failure, "Try again; name the Python with --python."),
+            "no tpu": (
+                "there is no TPU on this machine", "Its PCI bus shows no TPU chip.",
+                "Run this on a TPU VM. A metrics server elsewhere: --port.",
+            ),
+            "hidden": hidden_bus(self.files),
+            "no library": (
+                "the package tpu-info is missing", f"The Python that reads the chips has none: {self.library_problem}.",
+                "Install it beside torch_xla: heartbeat-tui backend install xla. Or name a Python that has it: --python.",
+            ),
+            "idle": (
+                "no workload yet",
+                f"No server answers on {ports}: libtpu serves its metrics from within the program that uses the chip.{contained}",
+                "Start one, such as heartbeat-tui bench --backend xla, and try again.",
+            ),
+            "silent": (
+                "the program on the chip serves no metrics",
+                f"Held by {'; '.join(map(str, self.holders))}. No server answers on {ports}.",
+                "It may serve another port, which --port names (libtpu's TPU_RUNTIME_METRICS_PORTS), or run in a container of its own.",
+            ),
+            "timeout": (f"{ports} does not answer", details, "The program on the chip may hang; check it, and try again."),
+            "refused": (
+                f"{ports} refuses the metrics", details, "Something else may serve that port, or libtpu is too old for them."
+            ),
+            "partial": (
+                "some values are missing", details or "The server did not report every value of each chip.",
+                "Check whether the program behind that port still runs." if silent else "A newer release of libtpu may report more.",
+            ),
+        }  # fmt: skip
+        found = problems.get(self.state)
+        return HeartbeatError(*found, exit_code=1 if self.state == "idle" else 3) if found else None
 
 
 def complete(chip: ChipReading) -> bool:
@@ -86,46 +122,6 @@ def complete(chip: ChipReading) -> bool:
 def title_of(name: str | None) -> str:
     chip = chip_by_name(name) if name else None
     return chip.title if chip else "TPU of an unknown generation"
-
-
-def problem_of(reading: ChipReadings) -> HeartbeatError | None:
-    ports = " and ".join(f"localhost:{answer.port}" for answer in reading.answers)
-    named = len(reading.answers) > 1
-    details = "; ".join(f"localhost:{each.port}: {each.detail}" if named else each.detail for each in reading.answers if each.detail)
-    silent = any(answer.outcome != "told" for answer in reading.answers)
-    contained = " One in another container cannot be seen from this one." if reading.contained else ""
-    problems: dict[State, tuple[str, str, str]] = {
-        "broken": ("the chips could not be read", reading.failure, "Try again; name the Python with --python."),
-        "no tpu": (
-            "there is no TPU on this machine", "Its PCI bus shows no TPU chip.",
-            "Run this on a TPU VM. A metrics server elsewhere: --port.",
-        ),
-        "hidden": hidden_bus(reading.files),
-        "no library": (
-            "the package tpu-info is missing", f"The Python that reads the chips has none: {reading.library_problem}.",
-            "Install it beside torch_xla: heartbeat-tui backend install xla. Or name a Python that has it: --python.",
-        ),
-        "idle": (
-            "no workload yet",
-            f"No server answers on {ports}: libtpu serves its metrics from within the program that uses the chip.{contained}",
-            "Start one, such as heartbeat-tui bench --backend xla, and try again.",
-        ),
-        "silent": (
-            "the program on the chip serves no metrics",
-            f"Held by {'; '.join(map(str, reading.holders))}. No server answers on {ports}.",
-            "It may serve another port, which --port names (libtpu's TPU_RUNTIME_METRICS_PORTS), or run in a container of its own.",
-        ),
-        "timeout": (f"{ports} does not answer", details, "The program on the chip may hang; check it, and try again."),
-        "refused": (
-            f"{ports} refuses the metrics", details, "Something else may serve that port, or libtpu is too old for them."
-        ),
-        "partial": (
-            "some values are missing", details or "The server did not report every value of each chip.",
-            "Check whether the program behind that port still runs." if silent else "A newer release of libtpu may report more.",
-        ),
-    }  # fmt: skip
-    found = problems.get(reading.state)
-    return HeartbeatError(*found, exit_code=1 if reading.state == "idle" else 3) if found else None
 
 
 def reading_from_json(line: bytes) -> ChipReadings:

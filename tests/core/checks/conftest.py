@@ -13,7 +13,7 @@ import requests
 
 from heartbeat_core.checks.check import Check
 from heartbeat_core.checks.context import CheckEnvironment, demo_environ, detect_environment
-from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.auth import anonymous
@@ -28,7 +28,7 @@ from heartbeat_core.emulator.state import Clock
 
 Http = TypeVar("Http", bound=requests.Session)
 NOWHERE = "http://127.0.0.1:1"
-IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")
+IN_THE_CLOUD = tuple(check for check in checks_for() if check.group != "host")
 
 
 class Wire(requests.adapters.BaseAdapter):

@@ -10,12 +10,12 @@ import pytest
 from tests.emulation import EmulatorThread, start_emulator
 
 from heartbeat_core.checks.context import CheckEnvironment, demo_environ, detect_environment
-from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.cloud.session import Limits
 
-IN_THE_CLOUD = tuple(check for check in CHECKS if check.group != "host")
+IN_THE_CLOUD = tuple(check for check in checks_for() if check.group != "host")
 QUICK = Limits(tries=3, backoff_s=0.001)
 FLAKY_ROUNDS = 10
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from heartbeat_core.checks.fix_plan import all_steps
-from heartbeat_core.checks.registry import CHECKS
+from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.emulator.catalogue import SERVICES
 from heartbeat_core.emulator.scenario import FirewallStart, load_scenario, scenario_names
 
-IN_THE_CLOUD = [check.id for check in CHECKS if check.group not in ("host", "account")]
+IN_THE_CLOUD = [check.id for check in checks_for() if check.group not in ("host", "account")]
 API = [name for name in IN_THE_CLOUD if name.startswith("api.")]
 BEHIND_PROJECT = [name for name in IN_THE_CLOUD if name not in (*API, "project.exists", "zone.pairing")]
 ONLY_CHECKED = [f"api.{name}" for name in ("serviceusage", "cloudresourcemanager", "cloudbilling", "cloudquotas")]
@@ -283,7 +283,7 @@ def test_every_question_that_several_ask_goes_out_once(world: Any, direct: Any) 
     from heartbeat_core.checks.runner import Runner
 
     wire = direct("ready")
-    Runner(CHECKS, replace(world(wire), environ={})).run()
+    Runner(checks_for(), replace(world(wire), environ={})).run()
     assert len(wire.asked) == len(set(wire.asked))
     assert not [call for call in wire.asked if call.startswith(("PUT", "PATCH", "DELETE"))]
     assert {call.rpartition(":")[2] for call in wire.asked if call.startswith("POST")} <= {"testIamPermissions", "getIamPolicy"}

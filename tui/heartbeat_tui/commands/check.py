@@ -11,7 +11,7 @@ from typing import Any
 
 from heartbeat_core.checks.check import Check
 from heartbeat_core.checks.fix_plan import OPEN, follows, is_safe, open_results
-from heartbeat_core.checks.registry import CHECKS, checks_for
+from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
@@ -56,10 +56,10 @@ def choose(checks: Iterable[Check], only: list[str], skip: list[str]) -> tuple[C
     checks = tuple(checks)
     known = {name for check in checks for name in (check.id, check.group)}
     for name in (*only, *skip):
-        if name not in known and name not in (ids := [*(check.id for check in CHECKS), *GROUPS]):
+        if name not in known and name not in (ids := [*(check.id for check in checks_for()), *GROUPS]):
             near = nearest(name, ids)
             cause = f"Did you mean {near}?" if near else f"Groups are {', '.join(GROUPS)}."
-            raise HeartbeatError(f"there is no check or group {name}", cause, f"Checks are {', '.join(ids[: len(CHECKS)])}.")
+            raise HeartbeatError(f"there is no check or group {name}", cause, f"Checks are {', '.join(ids[: len(checks_for())])}.")
     kept = tuple(check for check in checks if check.id not in skip and check.group not in skip)
     if not any(not only or check.id in only or check.group in only for check in kept):
         raise HeartbeatError("no check is left", "--skip excludes all that --only names.", "Skip less.")
