@@ -55,6 +55,8 @@ class MachineLimits:
         """Return about how long a run takes, its setup included; None where nothing like it was measured, or it has no end."""
         flops_per_s, bytes_per_s = self.rates.get((config.backend, config.workload.dtype), (0.0, 0.0))
         each = max(config.workload.flops / flops_per_s, config.workload.bytes / bytes_per_s) if flops_per_s and bytes_per_s else None
+        if each and config.workload.parts and config.method == "synchronized":
+            each *= 2  # each step is timed by itself as well
         if config.duration_s is not None:
             return SETUP_S + config.duration_s + config.warmup * (each or 0.0)
         return SETUP_S + (config.warmup + config.iterations) * each if config.iterations and each else None

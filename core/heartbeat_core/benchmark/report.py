@@ -245,7 +245,8 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
     total = wanted(series.config)
     if total is None or statistics is None:
         return None
-    return max(0, total - series.count) * statistics.mean_ns * series.config.products_per_sample / 1e9
+    apart_ns = sum(store.quantile(0.5) for name, store in series.parts.items() if name in series.config.workload.parts)
+    return max(0, total - series.count) * (statistics.mean_ns * series.config.products_per_sample + apart_ns) / 1e9
 
 
 def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:

@@ -168,7 +168,7 @@ class Workload(ABC):
         known = field_names(type(self))
         for name in values:
             if name not in known:
-                raise HeartbeatError(f"a {self.kind} has no {name}", f"It has {', '.join(known)}.", f"Leave out {name}.")
+                raise HeartbeatError(f"this work has no {name}", f"It has {', '.join(known)}.", f"Leave out {name}.")
         return replace(self, **values)  # type: ignore[type-var] # subclasses are dataclasses
 
     def plain(self) -> Workload:

@@ -98,6 +98,7 @@ def run_row(run: MeasuredRun) -> dict[str, Any]:
     )
     return {
         **{name: safe(entry[name]) for name in ENTRY_COLUMNS},
+        "shape": run.entry.workload.brief if run.entry.workload else None,
         **{name: entry["workload"].get(name) for name in WORK_COLUMNS},
         **dict(zip(FIGURE_COLUMNS, figures, strict=True)),
         **{f"{name}_ns": run.apart_ns(name) for name in APART},

@@ -53,7 +53,7 @@ def test_a_run_of_a_layer_says_what_it_means_with_its_price(home: Path) -> None:
         (("--phase", "decode"), "--phase is given without --model"),
         (("--model", "qwen3-8b", "--hidden", "8"), "--hidden and --model are given"),
         (("--limits",), "--limits is given without --model"),
-        (("--vs", "context=8"), "a matmul has no context"),
+        (("--vs", "context=8"), "this work has no context"),
         (("--model", "llama-3.1-405b", "--phase", "prefill", "--context", "131072", "--dtype", "float32"), "does not fit into memory"),
     ],
 )

@@ -260,9 +260,11 @@ class RunBody(Container):
             shown.show(report)
         self.set_class(bool(report.config.workload.parts), "-layer")
         if report.config.workload.parts:
-            self.query_one("#layer").border_title = f"{report.config.workload.brief}, each step by itself · {AT_MOST}"
+            meaning = serving_lines(report)
+            title = f"{report.config.workload.brief}, each step by itself"
+            self.query_one("#layer").border_title = f"{title} · {AT_MOST}" if meaning else title
             self.query_one("#layer-steps", LiveLines).set_lines(step_lines(report))
-            self.query_one("#layer-meaning", LiveLines).set_lines(serving_lines(report))
+            self.query_one("#layer-meaning", LiveLines).set_lines(meaning)
         if snapshot.clocks is not None:
             self.query_one(MethodsView).show(snapshot.clocks)
 

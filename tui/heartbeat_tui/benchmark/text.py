@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.benchmark.statistics import TOO_FEW
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.telemetry.text import chip_rows
@@ -324,7 +325,10 @@ def figures_text(report: Report) -> str:
         ("throughput", f"{shown.rate}, {shown.computed}, {shown.moved}"),
         ("peak", f"{shown.share} of peak, MFU {shown.mfu}, MBU {shown.mbu}; {shown.source}" if report.share else shown.source),
     ]
-    rows += [(name, f"{value}, {detail}" if value else detail) for name, value, detail in chip_rows(report.chips)]
+    more = (*chip_rows(report.chips), *serving_rows(report))
+    rows += [(name, f"{value}, {detail}" if value else detail) for name, value, detail in more]
+    for name, *cells in map(step_cells, step_figures(report)):
+        rows.append((name, ", ".join(f"{title} {cell}" for title, cell in zip(STEP_TITLES[1:], cells, strict=True))))
     lines = [f"{name:<13}  {value}" for name, value in rows if value]
     return "\n".join([*lines, "", *(text for text, _ in findings(report)), *report.labels]) + "\n"
 
