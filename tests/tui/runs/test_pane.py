@@ -9,8 +9,8 @@ from textual.widgets import Input, Select
 
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.recordings.labels import last_label
+from heartbeat_tui.runs.opened_panes import RecordedRunPane
 from heartbeat_tui.runs.pane import RunsPane
-from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
 
 if TYPE_CHECKING:
     from tests.tui.runs.conftest import Folder, OpenHall

@@ -41,7 +41,7 @@ class ComparisonPane(ChartPane):
     """Draws one comparison."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("escape", "leave", "Back", "back to where you came from"),
+        key("escape", "dismiss", "Back", "back to where you came from"),
         key("s", "swap", "Swap", "exchange reference and candidate"),
         *chart_keys("comparison"),
         key("u", "rates", "Cost …", "set what an hour of each device costs, to see what a million products cost", show=False),
@@ -75,9 +75,6 @@ class ComparisonPane(ChartPane):
             "swap": len(self.compared.comparisons) == 1,
             **self.chart_offers(charted=True, detailed=self.low),
         }
-
-    async def action_leave(self) -> None:
-        await self.dismiss(None)
 
     async def action_swap(self) -> None:
         await self.replace_body(self.compared.swapped())

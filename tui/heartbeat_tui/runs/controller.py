@@ -20,8 +20,7 @@ from heartbeat_tui.benchmark.text import config_sentence
 from heartbeat_tui.controller import Controller
 from heartbeat_tui.runs.comparison_pane import ComparisonPane
 from heartbeat_tui.runs.library import DevicePair, RunLibrary, RunListing, find_pair, latest_comparable
-from heartbeat_tui.runs.recorded_run_pane import RecordedRunPane
-from heartbeat_tui.runs.trend_pane import TrendPane
+from heartbeat_tui.runs.opened_panes import RecordedRunPane, TrendPane
 from heartbeat_tui.widgets.dialogs import Confirm
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
@@ -21,7 +21,6 @@ from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
 from heartbeat_tui.widgets.text import some, styled, styled_line
 
 if TYPE_CHECKING:
-    from heartbeat_tui.vms.controller import VmsController
     from heartbeat_tui.vms.model import InventoryView
 
 
@@ -150,7 +149,10 @@ Counted = tuple[str, str, str]  # zone, type, provisioning: what a quota is for
 
 
 class VmForm(TpuForm):
-    """Fourteen fields; below them the cost, the quota headroom, and the gcloud command. ``controller`` asks Google meanwhile."""
+    """Fourteen fields; below them the cost, the quota headroom, and the gcloud command.
+
+    ``find_offers`` and ``find_headroom`` ask Google meanwhile, and call their last argument with the answer.
+    """
 
     DEFAULT_CSS = """
     VmForm .field-name { width: 16; }
@@ -161,11 +163,11 @@ class VmForm(TpuForm):
     BUTTONS = (("enter", "Create …", "accept"), ("→", "Complete", "complete"))
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "create this one", "cancel")]
 
-    def __init__(self, start: Start, view: InventoryView, controller: VmsController) -> None:
+    def __init__(self, start: Start, view: InventoryView, find_offers: Callable[..., None], find_headroom: Callable[..., None]) -> None:
         self.taken = frozenset(
             {(node.zone, node.id) for node in view.nodes.values()} | {(each.zone, each.id) for each in view.queued.values()}
         )
-        self.start, self.controller = start, controller
+        self.start, self.find_offers, self.find_headroom = start, find_offers, find_headroom
         name = free_name(start.texts["name"], start.texts["zone"], self.taken)
         super().__init__({**start.texts, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
         self.before["name"] = start.texts["name"]
@@ -196,7 +198,7 @@ class VmForm(TpuForm):
         request = self.request
         if request.zone != self.asked[1] and ZONE.fullmatch(request.zone):
             self.asked, self.offers = (request.project, request.zone), None
-            self.controller.find_offers(*self.asked, self.offer)
+            self.find_offers(*self.asked, self.offer)
         counted: Counted = (request.zone, request.accelerator_type, request.provisioning)
         if counted != self.counted:
             known = bool(ZONE.fullmatch(request.zone) and find_accelerator(request.accelerator_type))
@@ -206,7 +208,7 @@ class VmForm(TpuForm):
 
     def want_room(self, counted: Counted) -> None:
         if counted == self.counted:
-            self.controller.find_headroom(self.request, self.show_room)
+            self.find_headroom(self.request, self.show_room)
 
     def show_room(self, request: CreateRequest, rooms: tuple[QuotaHeadroom, ...]) -> None:
         if (request.zone, request.accelerator_type, request.provisioning) == self.counted and self.is_attached:

@@ -263,7 +263,7 @@ class VmsPane(TablePane[VmRow]):
     # -- the form
 
     async def show_create_form(self, start: Start) -> None:
-        await self.open_form(VmForm(start, self.view, self.controller))
+        await self.open_form(VmForm(start, self.view, self.controller.find_offers, self.controller.find_headroom))
 
     def on_form_accepted(self, event: Form.Accepted) -> None:
         event.stop()

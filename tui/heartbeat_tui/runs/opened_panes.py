@@ -1,21 +1,43 @@
-"""One benchmark over time, shown over the list of runs: a chart of its medians, and a line for each run."""
+"""What is opened over the list of runs: a recorded run with the widgets of the Heartbeat pane, or one benchmark over time."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from heartbeat_core.charts.trend import trend_chart
 from heartbeat_core.comparison.trend import Trend
+from heartbeat_tui.benchmark.pane import COPY, RunPane
 from heartbeat_tui.runs.compared import trend_lines
 from heartbeat_tui.widgets.chart import Chart
-from heartbeat_tui.widgets.pane import Pane, PaneContext, pane_key
+from heartbeat_tui.widgets.pane import Pane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, styled
 
+if TYPE_CHECKING:
+    from heartbeat_tui.benchmark.session import Snapshot
+
 key = partial(pane_key, "trend")
+
+
+class RecordedRunPane(RunPane):
+    """Stands over the Runs pane until it is left; a run on its way goes on meanwhile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "dismiss", "Back", tooltip="back to the list of runs", id="runs.leave", key_display="esc"),
+        *chart_keys("heartbeat"),
+        COPY,
+    ]
+
+    def __init__(self, context: PaneContext, snapshot: Snapshot) -> None:
+        super().__init__(context, "runs", snapshot.report.config)
+        self.snapshot = snapshot
+
+    async def fill(self) -> None:
+        await super().fill()
+        self.refresh_state()
 
 
 class TrendPane(Pane):
@@ -27,7 +49,7 @@ class TrendPane(Pane):
     TrendPane #trend-runs Lines { text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("escape", "leave", "Back", "back to the list of runs"),
+        key("escape", "dismiss", "Back", "back to the list of runs"),
         key("y", "copy", "Copy", "copy the trend as text"),
     ]
 
@@ -48,9 +70,6 @@ class TrendPane(Pane):
 
     def draw(self) -> None:
         self.query_one(Chart).draw(partial(trend_chart, self.trend), empty="There is no room for the chart.")
-
-    async def action_leave(self) -> None:
-        await self.dismiss(None)
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join(text for text, _ in trend_lines(self.trend)) + "\n")
