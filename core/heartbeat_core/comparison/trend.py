@@ -64,7 +64,7 @@ class Trend:
 
 def named_runs(entries: Sequence[RunEntry], text: str) -> tuple[RunEntry, ...]:
     """Return the runs with this name, group or tag, or those that a query such as "tag:nightly" finds; raise HeartbeatError for none."""
-    found = tuple(entry for entry in entries if text in (entry.name, entry.group, *entry.tags))
+    found = tuple(entry for entry in entries if text and text in (entry.name, entry.group, *entry.tags))
     found = found or (query_runs(entries, text) if ":" in text else ())
     if not found:
         remedy = "Name runs with bench --name NAME, or give one of them: runs trend --config-of RUN."

@@ -22,7 +22,7 @@ RECORDING = "core/heartbeat_core/tour/recordings/cold.jsonl"
 LINES = (
     *("--help", "--version", f"bench --from {RECORDING} --plot", "bench --help", "tour --help", "devices", "chips", "runs list"),
     *(f"runs show {RECORDING}", "replay --help", "backend list", "emulator --list", "explain RESOURCE_EXHAUSTED", "check --demo"),
-    *("vms list --demo", "settings", "report", "completion bash"),
+    *("vms list --demo", "settings", "report", "completion bash", "fleet --help"),
 )
 
 

@@ -49,10 +49,14 @@ def run_check(args: argparse.Namespace) -> int:
     from heartbeat_tui.commands.console import print_json
 
     if (args.group is None) == (args.on is None):
-        cause = "One is a run that was recorded, the other measures now." if args.group else "Neither a recorded group nor --on is given."
+        cause = (
+            "One is a run that was recorded, the other measures now."
+            if args.group is not None
+            else "Neither a recorded group nor --on is given."
+        )
         remedy = "heartbeat-tui fleet check GROUP, or heartbeat-tui fleet check --on ray"
         raise HeartbeatError("the fleet to check is not clear", cause, remedy)
-    fleet, interrupted = (recorded(args.group), False) if args.group else measured(args)
+    fleet, interrupted = measured(args) if args.group is None else (recorded(args.group), False)
     found = find_slow(fleet, args.max_slow)
     if args.json:
         print_json(found.to_json())
