@@ -158,7 +158,8 @@ def step_lines(report: Report) -> list[Content]:
     """Return a table of the steps of a layer, each timed by itself."""
     rows = [step_cells(step) for step in step_figures(report)]
     if not rows:
-        return [styled("No step was timed by itself yet.", "quiet")]
+        alone = report.config.method == "synchronized"
+        return [styled("No step was timed by itself yet." if alone else "Pipelined timing times the whole only.", "quiet")]
     widths = [max(map(len, column)) for column in zip(STEP_TITLES, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
