@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from heartbeat_core.benchmark.bandwidth import Stream, Transfer
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.models import find_model
+from heartbeat_core.benchmark.parameters import OF_WORKLOAD
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.launcher import MachineLimits
 from heartbeat_tui.benchmark.forms import ConfigForm, config_of, texts_of
@@ -73,6 +75,22 @@ def test_fields_that_do_not_go_together_are_reported_at_the_length() -> None:
     plan, errors = config_of({**texts_of(PLAN), "method": "handbook", "length": ""}, PLAN)
     assert plan is None
     assert "number of iterations" in errors["length"].title
+
+
+@pytest.mark.parametrize(
+    ("work", "backend", "fields"),
+    [(Stream(64, "bfloat16"), "cpu", {"mib", "dtype"}), (Transfer(64, "pinned"), "accelerator", {"mib", "host_memory"})],
+)
+def test_a_stream_and_a_transfer_have_fields_of_their_own(work: Stream | Transfer, backend: str, fields: set[str]) -> None:
+    plan = replace(PLAN, workload=work, backend=backend)
+    assert config_of(texts_of(plan), plan) == (plan, {})
+    form = ConfigForm(plan, MachineLimits())
+    assert {name for name in OF_WORKLOAD & set(texts_of(plan)) if form.shown(name)} == fields
+
+
+def test_a_transfer_on_the_cpu_is_refused_at_the_work() -> None:
+    _, errors = config_of({**texts_of(PLAN), "work": "transfer"}, PLAN)
+    assert errors["work"].title == "the CPU backend has nothing to transfer"
 
 
 def test_a_config_is_held_against_the_memory_and_the_backends_of_the_machine() -> None:

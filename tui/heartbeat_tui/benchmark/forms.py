@@ -11,12 +11,13 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
+from heartbeat_core.benchmark.bandwidth import HOST_MEMORIES, Passes, Stream, Transfer
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import DTYPES
 from heartbeat_core.benchmark.host import gib, needed_bytes
 from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS, Layer
 from heartbeat_core.benchmark.models import find_model, named_models
-from heartbeat_core.benchmark.parameters import SWEPT, Parameter, grid, parse_axes, varied
+from heartbeat_core.benchmark.parameters import OF_WORKLOAD, SWEPT, Parameter, grid, parse_axes, varied
 from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, Workload, check_dimension, field_names
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
@@ -29,8 +30,10 @@ from heartbeat_tui.widgets.text import styled
 PRODUCT = "product"
 SHAPE = ("batch", "hidden", "intermediate")
 OF_LAYER = ("phase", "context", "weights")
+KINDS: dict[str, type[Workload]] = {PRODUCT: MatMul, Stream.kind: Stream, Transfer.kind: Transfer}  # all others are models
 CHOICES: dict[str, tuple[str, ...]] = {
-    "work": (PRODUCT, *named_models()),
+    "work": (*KINDS, *named_models()),
+    "host_memory": HOST_MEMORIES,
     "phase": MODEL_PHASES,
     "weights": WEIGHTS,
     "backend": tuple(BACKENDS),
@@ -39,15 +42,17 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
 }
 FIELDS = tuple(
-    Field(name, name.replace("warmup", "warm-up"), hint, CHOICES.get(name, ()))
+    Field(name, name.replace("warmup", "warm-up").replace("_", " "), hint, CHOICES.get(name, ()))
     for name, hint in (
-        ("work", "one product, or a layer of a model"),
+        ("work", "a product, memory, transfers, or a model"),
         ("phase", "a token each, or whole prompts"),
         ("batch", "rows of the input, sequences of a model"),
         ("hidden", "columns of input, rows of weights"),
         ("intermediate", "columns of the weights"),
         ("context", "tokens of each sequence"),
         ("weights", "cold: none is found in a cache"),
+        ("mib", "MiB of each array"),
+        ("host_memory", "what the host copies from and to"),
         ("dtype", "what the numbers are"),
         ("backend", "where it is computed"),
         ("precision", "1, 3 or 6 bfloat16 passes, on a TPU"),
@@ -66,9 +71,10 @@ def texts_of(config: BenchmarkConfig) -> dict[str, str]:
     work = config.workload
     length = str(config.iterations) if config.iterations is not None else f"{config.duration_s:g}s" if config.duration_s else ""
     return {
-        "work": str(getattr(work, "model", PRODUCT)),
-        **{name: str(getattr(work, name, getattr(HANDBOOK, name))) for name in SHAPE},
+        "work": next((name for name, kind in KINDS.items() if isinstance(work, kind)), str(getattr(work, "model", ""))),
+        **{name: str(getattr(HANDBOOK if isinstance(work, Passes) else work, name, getattr(HANDBOOK, name))) for name in SHAPE},
         **{name: str(getattr(work, name, getattr(Layer, name))) for name in OF_LAYER},
+        **{name: str(getattr(work, name, getattr(Transfer, name))) for name in ("mib", "host_memory")},
         "dtype": work.dtype,
         "backend": config.backend,
         "precision": config.precision,
@@ -91,23 +97,27 @@ def config_of(texts: dict[str, str], config: BenchmarkConfig) -> tuple[Benchmark
     if errors:
         return None, errors
     try:
-        workload = workload_of({name: values.pop(name) for name in ("work", *SHAPE, *OF_LAYER, "dtype") if name in values})
+        workload = workload_of({name: values.pop(name) for name in ("work", *OF_WORKLOAD) if name in values})
         iterations, duration_s = values.pop("length")
         kept = {name: getattr(config, name) for name in ("window", "repeats", "seed", "calibrate")}
         return BenchmarkConfig(workload=workload, iterations=iterations, duration_s=duration_s, **values, **kept), {}
     except HeartbeatError as error:  # what no field shows alone: the handbook's clock without a number of iterations
-        return None, {"length": error}
+        return None, {"work" if issubclass(kind_of(texts["work"]), Passes) else "length": error}
 
 
 def belongs(name: str, work: str) -> bool:
     """Return whether a field says something of this work: a model has sizes of its own."""
-    return name not in (OF_LAYER if work == PRODUCT else ("hidden", "intermediate"))
+    return name not in OF_WORKLOAD or name in field_names(kind_of(work))
+
+
+def kind_of(work: str) -> type[Workload]:
+    return KINDS.get(work, Layer)
 
 
 def workload_of(values: dict[str, Any]) -> Workload:
     """Make the work that the fields say; raise HeartbeatError where they make no sense together."""
     work = values.pop("work")
-    return MatMul(**values) if work == PRODUCT else Layer(find_model(work), **values)
+    return KINDS[work](**values) if work in KINDS else Layer(find_model(work), **values)
 
 
 def value_of(name: str, text: str) -> Any:
@@ -119,7 +129,9 @@ def value_of(name: str, text: str) -> Any:
     if name == "threads" and not text:
         return None
     value = number_of(name, text)
-    if name in SHAPE or name == "context":
+    if name == "mib":
+        Stream(value)
+    elif name in SHAPE or name == "context":
         check_dimension(name, value, "the handbook's shape is 128, 4096, 16384")
     else:
         BenchmarkConfig(**{name: value})  # type: ignore[arg-type] # warmup or threads
@@ -250,20 +262,22 @@ class ConfigForm(Form):
         self.work = self.texts["work"]
 
     def first(self) -> str:
-        return "batch"
+        return "batch" if self.shown("batch") else "mib"
 
     def shown(self, name: str) -> bool:
         return belongs(name, self.texts["work"])
 
     def changed(self, name: str) -> None:
-        """Propose a batch and a dtype where the work has become another: of a product the handbook's."""
+        """Propose a batch, a dtype and a method where the work has become another: of a product the handbook's."""
         if name != "work":
             return
         before, self.work = self.work, self.texts["work"]
-        if (before == PRODUCT) is not (self.work == PRODUCT):
-            proposed = HANDBOOK if self.work == PRODUCT else Layer(find_model(self.work))
+        if kind_of(before) is not (kind := kind_of(self.work)):
+            proposed = kind() if self.work in KINDS else Layer(find_model(self.work))
             self.put("batch", str(proposed.batch))
             self.put("dtype", proposed.dtype)
+            if proposed.one_by_one:
+                self.put("method", "synchronized")
 
     def notes(self) -> Mapping[str, Note]:
         self.config, errors = config_of(self.texts, self.base)
@@ -272,8 +286,10 @@ class ConfigForm(Form):
             if lacking := self.limits.lacking.get(self.config.backend):
                 return {"backend": Note(lacking, "failed")}
             if free is not None and needed > free:
-                words = f"needs {gib(needed)} of {gib(free)} free: make the {'shape' if self.texts['work'] == PRODUCT else 'model'} smaller"
-                return {"intermediate" if self.texts["work"] == PRODUCT else "work": Note(words, "failed")}
+                field, what = {PRODUCT: ("intermediate", "shape"), Stream.kind: ("mib", "arrays"), Transfer.kind: ("mib", "arrays")}.get(
+                    self.texts["work"], ("work", "model")
+                )
+                return {field: Note(f"needs {gib(needed)} of {gib(free)} free: make the {what} smaller", "failed")}
         return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
 
     def sentences(self) -> Sequence[Content]:
