@@ -29,7 +29,7 @@ def gcloud(context: Context) -> Finding:
         return failed("gcloud has no account", "It was never signed in, or its account is unset.", do.init({}), do.login({}))
     if config.accounts is None:
         return unknown(f"could not tell whether {config.account} is signed in", "gcloud's database cannot be read.", do.list_accounts({}))
-    impersonated = config.get("auth/impersonate_service_account")
+    impersonated = config.properties.get("auth/impersonate_service_account")
     if config.account in config.accounts or impersonated or (metadata and metadata.email == config.account):
         return passed(f"as {config.account}, in the configuration {config.name}")
     return failed(f"gcloud is set to {config.account}, which is not signed in", "", do.login({}), do.list_accounts({}))

@@ -60,11 +60,11 @@ def find_grant(
         elif binding.condition is None:
             return Grant(True)
         else:
-            until = expiry(binding.condition)
+            until, titled = expiry(binding.condition), f', "{binding.condition.title}"' if binding.condition.title else ""
             if until and until > now:
                 return Grant(True, f"until {until:%Y-%m-%d}")
             uncertain = uncertain or until is None
-            reasons.append(f"its grant ended {until:%Y-%m-%d}" if until else f"its grant depends on a condition{titled(binding.condition)}")
+            reasons.append(f"its grant ended {until:%Y-%m-%d}" if until else f"its grant depends on a condition{titled}")
     if inherits:
         uncertain = True
         reasons.append("the project is in an organization or folder and may inherit a role from there")
@@ -81,10 +81,6 @@ def expiry(condition: Condition) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def titled(condition: Condition) -> str:
-    return f', "{condition.title}"' if condition.title else ""
 
 
 ROLES = "https://docs.cloud.google.com/iam/docs/roles-permissions"

@@ -44,14 +44,10 @@ class GcloudConfig:
     accounts: tuple[str, ...] | None
     problem: str = ""
 
-    def get(self, key: str) -> SourcedValue | None:
-        """Return the property ``key``, None where it is not set."""
-        return self.properties.get(key)
-
     @property
     def account(self) -> str | None:
         """Return the account that gcloud acts as."""
-        found = self.get("auth/impersonate_service_account") or self.get("core/account")
+        found = self.properties.get("auth/impersonate_service_account") or self.properties.get("core/account")
         return found.value if found else None
 
     @property

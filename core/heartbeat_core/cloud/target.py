@@ -143,7 +143,7 @@ def candidates(
         yield setting
     for variable in part.variables:
         yield SourcedValue(environ.get(variable), variable)
-    configured = gcloud.get(part.gcloud) or NOT_SET
+    configured = gcloud.properties.get(part.gcloud) or NOT_SET
     if configured.source in environ:  # CLOUDSDK_CORE_PROJECT
         yield configured
     yield setting

@@ -21,10 +21,6 @@ def billing_info(cloud: Cloud, project: EmulatedProject) -> Json:
     return answer
 
 
-def get_info(cloud: Cloud, call: EmulatedCall) -> Json:
-    return billing_info(cloud, cloud.project(call))
-
-
 def update_info(cloud: Cloud, call: EmulatedCall) -> Json:
     """Link an account, or none."""
     project = cloud.project(call)
@@ -89,7 +85,12 @@ def sku(family: TpuGeneration, region: str, model: str, *, moment: str) -> Json:
 
 ROUTES = routes_of(
     "cloudbilling.googleapis.com",
-    ("GET", "/v1/projects/{project}/billingInfo", get_info, "resourcemanager.projects.get"),
+    (
+        "GET",
+        "/v1/projects/{project}/billingInfo",
+        lambda cloud, call: billing_info(cloud, cloud.project(call)),
+        "resourcemanager.projects.get",
+    ),
     ("PUT", "/v1/projects/{project}/billingInfo", update_info, "resourcemanager.projects.createBillingAssignment"),
     ("GET", "/v1/billingAccounts", list_accounts, ""),
     ("GET", "/v1/services/{service}/skus", list_skus, ""),

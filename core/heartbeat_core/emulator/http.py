@@ -162,6 +162,10 @@ def service_disabled(service: str, title: str, consumer: str) -> ApiError:
     return refused("SERVICE_DISABLED", service, **about)
 
 
+def precondition_failure(kind: str, subject: str, message: str) -> Json:
+    return {"@type": TYPE + "PreconditionFailure", "violations": [{"type": kind, "subject": subject, "description": message}]}
+
+
 def permission_denied(service: str, permission: str, resource: str) -> ApiError:
     """Refuse for want of ``permission``; each API has words of its own."""
     if service == "compute.googleapis.com":
@@ -171,8 +175,7 @@ def permission_denied(service: str, permission: str, resource: str) -> ApiError:
     if service == "serviceusage.googleapis.com":
         verb, what = permission.rpartition(".")[2], resource.rpartition("/")[2]
         message = f"Permission denied to {verb} service [{what}]" if "/services/" in resource else f"Permission denied to {verb} services"
-        violation = {"type": "googleapis.com", "subject": "110002", "description": message}
-        failure = {"@type": TYPE + "PreconditionFailure", "violations": [violation]}
+        failure = precondition_failure("googleapis.com", "110002", message)
         return ApiError(403, message, failure, error_info("AUTH_PERMISSION_DENIED", service))
     full = f"//{service}/{resource}"
     info = error_info("IAM_PERMISSION_DENIED", service, permission=permission, resource=resource)

@@ -64,10 +64,6 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     return account_json(project, account)
 
 
-def get(cloud: Cloud, call: EmulatedCall) -> Json:
-    return account_json(*find(cloud, call, "iam.serviceAccounts.get"))
-
-
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:
     project, account = find(cloud, call, "iam.serviceAccounts.delete")
     del project.accounts[account.email]
@@ -115,7 +111,7 @@ ROUTES = routes_of(
     "iam.googleapis.com",
     ("GET", "/v1/projects/{project}/serviceAccounts", list_accounts, "iam.serviceAccounts.list"),
     ("POST", "/v1/projects/{project}/serviceAccounts", create, "iam.serviceAccounts.create"),
-    ("GET", ACCOUNT, get, ""),
+    ("GET", ACCOUNT, lambda cloud, call: account_json(*find(cloud, call, "iam.serviceAccounts.get")), ""),
     ("DELETE", ACCOUNT, delete, ""),
     ("POST", ACCOUNT + ":disable", disable, ""),
     ("POST", ACCOUNT + ":enable", enable, ""),

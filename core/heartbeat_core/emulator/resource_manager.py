@@ -38,14 +38,6 @@ def project_v1(project: EmulatedProject) -> Json:
     }
 
 
-def get_v3(cloud: Cloud, call: EmulatedCall) -> Json:
-    return project_v3(cloud, cloud.project(call))
-
-
-def get_v1(cloud: Cloud, call: EmulatedCall) -> Json:
-    return project_v1(cloud.project(call))
-
-
 def visible(cloud: Cloud, call: EmulatedCall) -> list[EmulatedProject]:
     """List the projects the caller may see; of a filter only words and id:… are understood."""
     words = (call.query.get("query") or call.query.get("filter") or "").lower().split()
@@ -91,10 +83,6 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
         f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}
     )
     return begin(cloud, operation, cloud.scenario.timings.update_s, finish).to_json()
-
-
-def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
-    return cloud.project(call).policy.to_json()
 
 
 def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -153,9 +141,14 @@ ROUTES = routes_of(
     ("GET", "/v3/projects", search_v3, ""),
     ("POST", "/(v1|v3)/projects", create, ""),
     ("GET", "/v1/projects", list_v1, ""),
-    ("GET", "/v3/projects/{project}", get_v3, "resourcemanager.projects.get"),
-    ("GET", "/v1/projects/{project}", get_v1, "resourcemanager.projects.get"),
-    ("POST", "/(v1|v3)/projects/{project}:getIamPolicy", get_policy, "resourcemanager.projects.getIamPolicy"),
+    ("GET", "/v3/projects/{project}", lambda cloud, call: project_v3(cloud, cloud.project(call)), "resourcemanager.projects.get"),
+    ("GET", "/v1/projects/{project}", lambda cloud, call: project_v1(cloud.project(call)), "resourcemanager.projects.get"),
+    (
+        "POST",
+        "/(v1|v3)/projects/{project}:getIamPolicy",
+        lambda cloud, call: cloud.project(call).policy.to_json(),
+        "resourcemanager.projects.getIamPolicy",
+    ),
     ("POST", "/(v1|v3)/projects/{project}:setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
     ("POST", "/(v1|v3)/projects/{project}:testIamPermissions", test_permissions, ""),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from heartbeat_core.emulator.catalogue import NEED_BILLING, SERVICES
-from heartbeat_core.emulator.http import TYPE, ApiError, EmulatedCall, Json, error_info, page
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, error_info, page, precondition_failure
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import add_default_account, agent_email
@@ -24,8 +26,7 @@ def service_json(project: EmulatedProject, name: str) -> Json:
 
 def not_found(names: list[str]) -> ApiError:
     message = f"Not found or permission denied for service(s): {', '.join(names)}."
-    violation = {"type": "googleapis.com", "subject": "220002", "description": message}
-    failure = {"@type": TYPE + "PreconditionFailure", "violations": [violation]}
+    failure = precondition_failure("googleapis.com", "220002", message)
     info = error_info("SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED", DOMAIN, services=",".join(names))
     return ApiError(403, message, failure, info)
 
@@ -97,10 +98,15 @@ def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -
 
     if not missing:
         return EmulatedOperation("operations/noop.DONE_OPERATION", {}, response=finish()).to_json()
+    return started(cloud, project, names, finish)
+
+
+def started(cloud: Cloud, project: EmulatedProject, names: list[str], finish: Callable[[], Json]) -> Json:
+    """Start the operation that turns APIs on or off."""
     resources = [f"projects/{project.number}/services/{name}" for name in names]
     metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": resources}
     operation = EmulatedOperation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
-    return begin(cloud, operation, timings.enable_s, finish).to_json()
+    return begin(cloud, operation, cloud.scenario.timings.enable_s, finish).to_json()
 
 
 def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
@@ -109,12 +115,8 @@ def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
         f"Billing account for project '{project.number}' is not found. Billing must be enabled for activation of service(s) "
         f"'{listed}' to proceed."
     )
-    violation = {
-        "type": "googleapis.com/billing-enabled",
-        "subject": f"?error_code=390001&project={project.number}&services={listed}",
-        "description": message,
-    }
-    failure = {"@type": TYPE + "PreconditionFailure", "violations": [violation]}
+    subject = f"?error_code=390001&project={project.number}&services={listed}"
+    failure = precondition_failure("googleapis.com/billing-enabled", subject, message)
     info = error_info("UREQ_PROJECT_BILLING_NOT_FOUND", f"{DOMAIN}/billing-enabled", project=project.number, services=listed)
     return ApiError(400, message, failure, info, status="FAILED_PRECONDITION")
 
@@ -126,9 +128,7 @@ def disable(cloud: Cloud, call: EmulatedCall) -> Json:
         project.service(name).enabled = project.service(name).answers = False
         return {"@type": PREFIX + "v1.DisableServiceResponse", "service": service_json(project, name)}
 
-    metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": [f"projects/{project.number}/services/{name}"]}
-    operation = EmulatedOperation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
-    return begin(cloud, operation, cloud.scenario.timings.enable_s, finish).to_json()
+    return started(cloud, project, [name], finish)
 
 
 def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:

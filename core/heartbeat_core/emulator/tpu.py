@@ -86,7 +86,8 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     full = f"projects/{project.id}/locations/{zone}/nodes/{name}"
     if full in project.nodes:
         raise ApiError(409, f"Resource '{full}' already exists")
-    spot = is_spot(call.body)
+    scheduling = call.body.get("schedulingConfig") or {}
+    spot = bool(scheduling.get("spot") or scheduling.get("preemptible"))
     if beyond := exceeded(project, zone, slice_, spot=spot):
         raise quota_exceeded(*beyond, project.number)
     node = new_node(cloud, project, full, slice_, call.body, spot=spot)
@@ -169,11 +170,6 @@ def check_account(cloud: Cloud, project: EmulatedProject, email: str) -> None:
 
 def bad_request(detail: str) -> ApiError:
     return ApiError(400, f"Cloud TPU received a bad request. {detail} {error_id(detail)}")
-
-
-def is_spot(body: Json) -> bool:
-    scheduling = body.get("schedulingConfig") or {}
-    return bool(scheduling.get("spot") or scheduling.get("preemptible"))
 
 
 def ensure_capacity(cloud: Cloud, project: EmulatedProject, node: EmulatedNode) -> None:

@@ -125,7 +125,9 @@ def envelope(points: Sequence[MeasuredPoint]) -> tuple[MeasuredPoint, ...]:
 def choose(points: Sequence[MeasuredPoint], both: Fit, memory: Fit, compute: Fit) -> tuple[Kind, Fit]:
     """Choose what the points follow: two lines where they clearly do better than one and each has points of its own."""
     one, kind = (memory, "memory") if memory.misfit <= compute.misfit else (compute, "compute")
-    moving = sum(memory_bound(point, both) for point in points)
+    moving = sum(  # memory sets the time of these
+        math.log(each.workload.bytes) - both.log_bandwidth > math.log(each.workload.flops) - both.log_rate for each in points
+    )
     sided = LEAST_EACH_SIDE <= moving <= len(points) - LEAST_EACH_SIDE
     clearer = CLEARER * both.misfit**2 < one.misfit**2 and one.misfit > CLOSE / 4
     if sided and clearer and both.misfit < CLOSE:
@@ -133,10 +135,6 @@ def choose(points: Sequence[MeasuredPoint], both: Fit, memory: Fit, compute: Fit
     if one.misfit < CLOSE:
         return ("memory", one) if kind == "memory" else ("compute", one)
     return ("edge" if clearer and both.misfit < CLOSE else "unclear"), both
-
-
-def memory_bound(point: MeasuredPoint, fitted: Fit) -> bool:
-    return math.log(point.workload.bytes) - fitted.log_bandwidth > math.log(point.workload.flops) - fitted.log_rate
 
 
 def batch_of(workload: Workload, fitted: Fit) -> float | None:

@@ -32,8 +32,8 @@ from heartbeat_core.remote.ssh import (
     choose_way,
     direct,
     endpoint_of,
+    explained,
     gcloud_environ,
-    gcloud_failed,
     last_lines,
     read_dry_run,
     refuse_fictitious,
@@ -179,7 +179,7 @@ def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: floa
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HeartbeatError("gcloud does not answer", str(error), "Try it by hand: gcloud info.", exit_code=3) from error
     if done.returncode:
-        raise gcloud_failed(done.stderr.decode("utf-8", "replace"))
+        raise explained("gcloud does not connect", "gcloud", done.stderr.decode("utf-8", "replace"))
     return done.stdout.decode("utf-8", "replace")
 
 

@@ -283,12 +283,8 @@ def cannot_reach(label: str, said: str) -> HeartbeatError:
     return explained(f"{label} cannot be reached", "ssh", said)
 
 
-def gcloud_failed(said: str) -> HeartbeatError:
-    """Return the error for gcloud, which refused or could not propagate the key."""
-    return explained("gcloud does not connect", "gcloud", said)
-
-
 def explained(title: str, speaker: str, said: str) -> HeartbeatError:
+    """Return the error for what ssh or gcloud said, with its diagnosis."""
     words = last_lines(said)
     found = diagnose_text(words)
     if found is None:

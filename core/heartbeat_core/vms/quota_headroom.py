@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 
 from heartbeat_core.cloud.accelerators import Scope
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.quotas import TPU, Limit, get_quota
+from heartbeat_core.cloud.quotas import PLACES, TPU, Limit, get_quota
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Nodes, QuotaUsage, held
 from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.request import CreateRequest
-
-SCOPES: tuple[Scope, ...] = ("zone", "region")
 
 
 @dataclass(frozen=True)
@@ -93,5 +91,5 @@ def find_headroom(session: CloudSession, request: CreateRequest, inventory: Inve
             return replace(headroom, problem=error.title)
         return replace(headroom, limit=quota.limit(place)) if quota else replace(headroom, problem=f"Google knows no quota {quota_id}")
 
-    with ThreadPoolExecutor(max_workers=len(SCOPES), thread_name_prefix="quota") as pool:
-        return tuple(headroom for headroom in pool.map(ask, SCOPES) if headroom)
+    with ThreadPoolExecutor(max_workers=len(PLACES), thread_name_prefix="quota") as pool:
+        return tuple(headroom for headroom in pool.map(ask, PLACES) if headroom)

@@ -31,7 +31,7 @@ def read(folder: Path, **environ: str) -> GcloudConfig:
 
 
 def value(config: GcloudConfig, key: str) -> str | None:
-    found = config.get(key)
+    found = config.properties.get(key)
     return found.value if found else None
 
 
@@ -41,7 +41,7 @@ def test_the_active_configuration_is_read(tmp_path: Path) -> None:
     (tmp_path / "active_config").write_text("work")
     config = read(tmp_path)
     assert (config.name, config.account, config.problem) == ("work", "you@example.com", "")
-    project = config.get("core/project")
+    project = config.properties.get("core/project")
     assert project is not None
     assert (project.value, project.source) == ("mine", "gcloud configuration work")
     assert value(config, "compute/zone") == "us-central1-b"
@@ -54,7 +54,7 @@ def test_the_environment_comes_first(tmp_path: Path) -> None:
     (tmp_path / "active_config").write_text("work")
     config = read(tmp_path, CLOUDSDK_ACTIVE_CONFIG_NAME="other", CLOUDSDK_CORE_ACCOUNT="me@example.com", CLOUDSDK_PYTHON="python3")
     assert (config.name, value(config, "core/project"), config.account) == ("other", "other", "me@example.com")
-    project = read(tmp_path, CLOUDSDK_CORE_PROJECT="set").get("core/project")
+    project = read(tmp_path, CLOUDSDK_CORE_PROJECT="set").properties.get("core/project")
     assert project is not None
     assert (project.value, project.source) == ("set", "CLOUDSDK_CORE_PROJECT")
 

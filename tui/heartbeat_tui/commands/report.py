@@ -121,7 +121,7 @@ def secrets(environment: CheckEnvironment, report: CheckReport) -> dict[str, lis
         "project": [
             target.project.value,
             metadata.project if metadata else None,
-            *(found.value for key in ("core/project", "billing/quota_project") if (found := gcloud.get(key))),
+            *(found.value for key in ("core/project", "billing/quota_project") if (found := gcloud.properties.get(key))),
         ],
         "account": [account if domain.endswith(".iam.gserviceaccount.com") else None],  # the command that creates it has only this part
         "tpu": [target.tpu_name.value if target.tpu_name.source != "default" else None],
