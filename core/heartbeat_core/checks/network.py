@@ -72,7 +72,7 @@ def ssh(context: Context) -> Finding:
     if not context.target.external:
         if tunnel:
             return passed(f"{tunnel.name} lets IAP's tunnel in", note)
-        why = f"A TPU VM without an external address is reached through IAP's tunnel, from {IAP}."
+        why = f"A TPU VM without an external address is reached through IAP's tunnel, from {IAP}. {note}"
         return failed("no rule lets IAP's tunnel in", why, iap_rule, link=FIREWALLS)
     if rule := let_in(rules, ANYWHERE):
         return passed(f"{rule.name} lets tcp:22 in from anywhere", note)
@@ -84,7 +84,7 @@ def ssh(context: Context) -> Finding:
     if some := [source for source, network in sources.items() if not network.is_private and let_in(rules, network)]:
         why = f"Whether your own address is among these is not known here. {note}"
         return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule, link=FIREWALLS)
-    why = f"No rule of the network {name} that applies to the TPU VM lets tcp:22 in."
+    why = f"No rule of the network {name} that applies to the TPU VM lets tcp:22 in. {note}"
     return failed("the firewall lets no ssh in", why, own, iap_rule, link=FIREWALLS)
 
 
