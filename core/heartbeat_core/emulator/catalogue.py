@@ -123,7 +123,6 @@ class QuotaDefinition:
     dimension: str
     default: int
     display: str
-    unit: str = "1"
 
 
 def tpu_quotas() -> list[QuotaDefinition]:
@@ -152,10 +151,6 @@ QUOTAS: tuple[QuotaDefinition, ...] = (
         )
     ),
 )
-# Compute Engine's regions call them differently.
-REGION_METRICS = {
-    "CPUS": "CPUS-per-project-region",
-    "HDB_TOTAL_GB": "HDB-TOTAL-GB-per-project-region",
-    "IN_USE_ADDRESSES": "IN-USE-ADDRESSES-per-project-region",
-    "PREEMPTIBLE_CPUS": "PREEMPTIBLE-CPUS-per-project-region",
-}
+# Compute Engine's regions call them otherwise: IN_USE_ADDRESSES is IN-USE-ADDRESSES-per-project-region.
+REGIONAL = "-per-project-region"
+REGION_METRICS = {each.id.removesuffix(REGIONAL).replace("-", "_"): each.id for each in QUOTAS if each.id.endswith(REGIONAL)}

@@ -50,7 +50,7 @@ def quota_info(cloud: Cloud, project: EmulatedProject, quota: QuotaDefinition) -
         "dimensionsInfos": rows,
         "metricDisplayName": quota.display,
         "quotaDisplayName": quota.display,
-        "metricUnit": quota.unit,
+        "metricUnit": "1",
         "quotaIncreaseEligibility": eligible,
     }
     return {**answer, "dimensions": [quota.dimension]} if quota.dimension else answer
