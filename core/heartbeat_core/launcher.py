@@ -44,12 +44,13 @@ SETUP_S = 2.0  # of a run on a CPU: the import of torch, the operands, the resul
 class MachineLimits:
     """What a config is checked against before it starts: by backend its memory and what it lacks here.
 
-    ``rates`` are the greatest FLOP/s and bytes/s of the runs recorded on this machine, by backend and dtype.
+    ``refused`` is why a backend cannot multiply a dtype, as ``heartbeat-tui devices`` found last. ``rates`` are the greatest FLOP/s and bytes/s of the runs recorded on this machine, by backend and dtype.
     """
 
     available: Mapping[str, int | None] = field(default_factory=dict)
     lacking: Mapping[str, str] = field(default_factory=dict)
     rates: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def seconds(self, config: BenchmarkConfig) -> float | None:
         """Return about how long a run takes, its setup included; None where nothing like it was measured, or it has no end."""
@@ -236,6 +237,7 @@ class Launcher:
 
     def limits(self) -> MachineLimits:
         """Return what is known of this machine; nothing where runs go to another one. Reads the list of recordings."""
+        from heartbeat_core.benchmark.devices import known_refusals
         from heartbeat_core.benchmark.host import available_bytes
 
         if self.destination is not None:
@@ -244,12 +246,22 @@ class Launcher:
         hbm = min((chip.hbm_bytes // chip.devices_per_chip for chip in chips), default=free)
         rates: dict[tuple[str, str], tuple[float, float]] = {}
         for entry in self.index().entries():
-            if entry.workload and entry.median_ns and entry.host == socket.gethostname() and entry.verdict != "impossible":
+            if (
+                entry.workload
+                and entry.workload.on_device
+                and entry.median_ns
+                and entry.host == socket.gethostname()
+                and entry.verdict != "impossible"
+            ):
                 key, work = (entry.backend, entry.workload.dtype), entry.workload
                 before = rates.get(key, (0.0, 0.0))
                 rates[key] = max(before[0], 1e9 * work.flops / entry.median_ns), max(before[1], 1e9 * work.bytes / entry.median_ns)
         memory = {name: hbm if info.needs_tpu else free if info.host_only else None for name, info in BACKENDS.items()}
-        return MachineLimits(memory, {name: self.lacks(name) for name in BACKENDS}, rates)
+        return MachineLimits(memory, {name: self.lacks(name) for name in BACKENDS}, rates, known_refusals(self.refusals()))
+
+    def refusals(self) -> Path:
+        """Return the file that keeps which dtypes the devices here cannot multiply."""
+        return cache_folder() / "dtypes.json"
 
     def index(self) -> Index:
         """Return the list of all recordings."""

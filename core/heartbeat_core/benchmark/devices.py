@@ -19,6 +19,7 @@ from heartbeat_core.benchmark.process import kill_worker, spawn_worker
 from heartbeat_core.benchmark.protocol import Environment, Failed, StreamError, decode
 from heartbeat_core.benchmark.tpu_chips import PciTpu, hidden_tpus, scan_tpus
 from heartbeat_core.benchmark.workload import MatMul
+from heartbeat_core.paths import write_whole
 
 LIMIT_S = 60.0
 PEAKS_S = 10.0  # of measuring, on all devices; starting them takes a few seconds more
@@ -109,6 +110,20 @@ def take_inventory(interpreter: Callable[[str], str | None], own_python: str, li
             for process in started:
                 kill_worker(process)
             raise
+
+
+def keep_refusals(inventory: DeviceInventory, path: Path) -> None:
+    """Keep which dtypes the usable devices cannot multiply, and why; raise OSError where the file cannot be written."""
+    write_whole(path, json.dumps({device.backend: device.found.get("dtypes", {}) for device in inventory.devices if device.usable}))
+
+
+def known_refusals(path: Path) -> dict[tuple[str, str], str]:
+    """Return why a backend cannot multiply a dtype, by both, as it was found last; nothing where nothing was kept."""
+    try:
+        kept = json.loads(path.read_text())
+        return {(backend, dtype): str(why) for backend, found in kept.items() for dtype, why in found.items() if why}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def probe_device(

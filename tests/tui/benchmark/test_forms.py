@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from heartbeat_core.benchmark.bandwidth import Stream, Transfer
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.devices import Device, DeviceInventory, keep_refusals, known_refusals
 from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.models import find_model
 from heartbeat_core.benchmark.parameters import OF_WORKLOAD
@@ -103,3 +105,15 @@ def test_a_config_is_held_against_the_memory_and_the_backends_of_the_machine() -
     assert "of 1.0 GiB free. The run takes about 0:02." in small.sentences()[1].plain
     assert limits.seconds(replace(PLAN, iterations=None, duration_s=30.0)) == pytest.approx(32, abs=1)
     assert limits.seconds(replace(PLAN, workload=MatMul(dtype="bfloat16"))) is None
+
+
+def test_a_dtype_that_a_device_cannot_multiply_is_marked_with_the_reason_and_can_still_be_tried(tmp_path: Path) -> None:
+    path = tmp_path / "dtypes.json"
+    found = Device("cpu", "python", {"dtypes": {"float32": "", "int8": "RuntimeError: no such product"}})
+    keep_refusals(DeviceInventory((found,), ()), path)
+    limits = MachineLimits(refused=known_refusals(path))
+    note = ConfigForm(replace(PLAN, workload=MatMul(dtype="int8")), limits).notes()["dtype"]
+    assert "RuntimeError: no such product" in note.text
+    assert not note.wrong
+    assert not ConfigForm(PLAN, limits).notes()
+    assert known_refusals(tmp_path / "none") == {}

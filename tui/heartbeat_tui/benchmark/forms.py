@@ -290,6 +290,8 @@ class ConfigForm(Form):
                     self.texts["work"], ("work", "model")
                 )
                 return {field: Note(f"needs {gib(needed)} of {gib(free)} free: make the {what} smaller", "failed")}
+            if why := self.limits.refused.get((self.config.backend, self.config.workload.dtype)):
+                return {"dtype": Note(f"not on {self.config.backend}, `devices` found: {why}", "attention")}
         return {name: Note(f"{error.title}: {error.cause} {error.remedy}", "failed") for name, error in errors.items()}
 
     def sentences(self) -> Sequence[Content]:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from heartbeat_core.benchmark.devices import Device, DeviceInventory, PeakFigure, measure_devices, take_inventory
+from heartbeat_core.benchmark.devices import Device, DeviceInventory, PeakFigure, keep_refusals, measure_devices, take_inventory
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
@@ -31,6 +31,10 @@ def run(args: argparse.Namespace) -> int:
     """List the backends; return 0 where at least one can run, 3 otherwise."""
     with closing(Launcher(load_settings(), python=args.python or "")) as launcher:
         inventory = take_inventory(launcher.interpreter, sys.executable)
+        try:
+            keep_refusals(inventory, launcher.refusals())
+        except OSError as error:
+            print(f"note: the form of a run's config will not know the dtypes: {error}", file=sys.stderr)
     if args.peaks:
         inventory = measure_devices(inventory)
     if args.json:
