@@ -4,52 +4,34 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
-DARK = Theme(
-    name="heartbeat",
-    dark=True,
-    primary="#5cc8e6",
-    secondary="#5cc8e6",
-    accent="#5cc8e6",
-    success="#74c98a",
-    warning="#e3b25b",
-    error="#f2716b",
-    foreground="#d9dce1",
-    background="#14171b",
-    surface="#191d22",
-    panel="#20252b",
-    variables={
-        "rule": "#3a414a",
-        "text-muted": "#8b939e",
-        "footer-background": "#14171b",
-        "footer-key-foreground": "#5cc8e6",
-        "series-a": "#5cc8e6",
-        "series-b": "#e58fc4",
-        "series-c": "#b3a5f2",
-        "series-d": "#b8c16a",
-    },
+COLOURS = {  # of the dark theme, of the light one
+    "accent": ("#5cc8e6", "#0b6f8c"),
+    "success": ("#74c98a", "#1f7a3d"),
+    "warning": ("#e3b25b", "#8a5a00"),
+    "error": ("#f2716b", "#b3261e"),
+    "foreground": ("#d9dce1", "#23272d"),
+    "background": ("#14171b", "#fbfbf9"),
+    "surface": ("#191d22", "#f4f4f1"),
+    "panel": ("#20252b", "#ecece8"),
+}
+VARIABLES = {
+    "rule": ("#3a414a", "#c3c7cc"),
+    "text-muted": ("#8b939e", "#646b75"),
+    "footer-background": COLOURS["background"],
+    "footer-key-foreground": COLOURS["accent"],
+    "series-a": COLOURS["accent"],
+    "series-b": ("#e58fc4", "#a8327d"),
+    "series-c": ("#b3a5f2", "#5b4bb5"),
+    "series-d": ("#b8c16a", "#66661a"),
+}
+DARK, LIGHT = THEMES = tuple(
+    Theme(
+        name=name,
+        dark=column == 0,
+        primary=COLOURS["accent"][column],
+        secondary=COLOURS["accent"][column],
+        variables={key: colours[column] for key, colours in VARIABLES.items()},
+        **{key: colours[column] for key, colours in COLOURS.items()},  # type: ignore[arg-type]
+    )
+    for column, name in enumerate(("heartbeat", "heartbeat-light"))
 )
-LIGHT = Theme(
-    name="heartbeat-light",
-    dark=False,
-    primary="#0b6f8c",
-    secondary="#0b6f8c",
-    accent="#0b6f8c",
-    success="#1f7a3d",
-    warning="#8a5a00",
-    error="#b3261e",
-    foreground="#23272d",
-    background="#fbfbf9",
-    surface="#f4f4f1",
-    panel="#ecece8",
-    variables={
-        "rule": "#c3c7cc",
-        "text-muted": "#646b75",
-        "footer-background": "#fbfbf9",
-        "footer-key-foreground": "#0b6f8c",
-        "series-a": "#0b6f8c",
-        "series-b": "#a8327d",
-        "series-c": "#5b4bb5",
-        "series-d": "#66661a",
-    },
-)
-THEMES = (DARK, LIGHT)
