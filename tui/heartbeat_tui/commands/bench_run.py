@@ -26,7 +26,7 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import format_ns, format_rate
-from heartbeat_tui.commands.console import Interrupt, print_error, print_json, print_status
+from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_status
 from heartbeat_tui.commands.options import make_config, make_launcher
 
 if TYPE_CHECKING:
@@ -167,17 +167,17 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     stream, profile = StreamOut() if args.stream else None, prepare_folder(expanded(args.profile)) if args.profile is not None else None
     config, sinks = replace(config, calibrate=args.calibrate), (stream,) if stream else ()
     with (
-        Interrupt(launcher.give_up) as interrupt,
+        first_interrupt(launcher.give_up) as interrupt,
         launcher.start(config, save=saved(args), sinks=sinks, label=label, profile=profile) as finished,
     ):
-        watch(finished, {"": finished}, lambda: interrupt.came or (stream and stream.broken))
+        watch(finished, {"": finished}, lambda: interrupt.is_set() or (stream and stream.broken))
     if stream and stream.broken:
         raise stream.broken
     print_notes(finished)
     complain_of(finished.report())
     if profile and not finished.series.profiled:
         print_status("note: no profile was taken: it comes after the last iteration of a run that ends by itself")
-    return finished, interrupt.came
+    return finished, interrupt.is_set()
 
 
 def saved(args: argparse.Namespace) -> bool | None:
@@ -279,23 +279,23 @@ def follow(
         config = replace(config, calibrate=True) if args.calibrate else prepare(config)
         return launcher.start(config, save=saved(args), label=label_in(args, label))
 
-    with Interrupt(launcher.give_up) as interrupt:
+    with first_interrupt(launcher.give_up) as interrupt:
         for news in carry_out(experiment, begin):
             if isinstance(news, TrialStarted):
-                if interrupt.came:
+                if interrupt.is_set():
                     experiment.stop()
-                watch(news.source, {"": news.source}, lambda: interrupt.came)
+                watch(news.source, {"": news.source}, interrupt.is_set)
                 print_notes(news.source)
-            elif news.report is not None and not interrupt.came:
+            elif news.report is not None and not interrupt.is_set():
                 print_trial(experiment, news.trial, in_short(news.report))
                 complain_of(news.report)
             elif news.error is not None:
                 print_trial(experiment, news.trial, f"not measured: {news.error.title}. {news.error.cause}".strip())
-            if interrupt.came:
+            if interrupt.is_set():
                 experiment.stop()
-    if interrupt.came:
+    if interrupt.is_set():
         print_status("interrupted: what was measured until then counts")
-    return interrupt.came
+    return interrupt.is_set()
 
 
 def print_trial(experiment: Experiment, trial: Trial, text: str) -> None:
@@ -343,10 +343,10 @@ def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: Benchmar
     """Run on every host to the end; return the run, and whether Ctrl-C cut it short."""
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
-    with Interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=saved(args), label=label)) as run:
-        watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, lambda: interrupt.came)
+    with first_interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=saved(args), label=label)) as run:
+        watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, interrupt.is_set)
     print_notes(run)
-    return run, interrupt.came
+    return run, interrupt.is_set()
 
 
 def host_exit_code(host: HostSummary) -> int:

@@ -10,14 +10,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from types import FrameType, TracebackType
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from heartbeat_core.diagnosis.model import Remedy
 
 
@@ -90,31 +89,27 @@ def folded(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> It
         yield f"{rest if number else first}{line}"
 
 
-class Interrupt:
-    """Record the first Ctrl-C as ``came``, for the caller to stop between two steps; a second one interrupts as usual.
+@contextmanager
+def first_interrupt(first: Callable[[], object] = lambda: None) -> Iterator[threading.Event]:
+    """Yield what the first Ctrl-C sets, for the caller to stop between two steps; a second one interrupts as usual.
 
     An exception in the middle of a library would leave a cursor hidden or an output redirected. ``first`` is then called in a
     thread: it may end what the caller waits for.
     """
+    came, before = threading.Event(), signal.getsignal(signal.SIGINT)
 
-    def __init__(self, first: Callable[[], object] = lambda: None) -> None:
-        self.first = first
-        self.came = False
-        self.before = signal.getsignal(signal.SIGINT)
-
-    def take(self, _number: int, _frame: FrameType | None) -> None:
-        if self.came:
+    def take(_number: int, _frame: FrameType | None) -> None:
+        if came.is_set():
             raise KeyboardInterrupt
-        self.came = True
-        threading.Thread(target=self.first, daemon=True).start()  # the main thread may hold a lock that it needs
+        came.set()
+        threading.Thread(target=first, daemon=True).start()  # the main thread may hold a lock that it needs
 
-    def __enter__(self) -> Self:
-        if self.before is not signal.SIG_IGN:  # a background job of a shell is not interrupted
-            signal.signal(signal.SIGINT, self.take)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        signal.signal(signal.SIGINT, self.before)
+    if before is not signal.SIG_IGN:  # a background job of a shell is not interrupted
+        signal.signal(signal.SIGINT, take)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # What argparse says of a wrong command line, and how it reads as what happened and why.

@@ -13,7 +13,7 @@ from heartbeat_core.errors import INTERRUPTED
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.tour.tour import Tour, TourStep
-from heartbeat_tui.commands.console import Interrupt, print_json
+from heartbeat_tui.commands.console import first_interrupt, print_json
 
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, the systolic array, XLA cold and warm, and what the handbook's
 timing misses. Without torch_xla a recording is replayed instead, labelled as one. Exit 3 where a step fails."""
@@ -73,8 +73,8 @@ def run_step(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
         source: Source = launcher.replay(step.recording, speed=1e6).start()
     else:
         source = launcher.start(launcher.with_peaks(step.config), save=False)
-    with closing(source), Interrupt() as interrupt:
+    with closing(source), first_interrupt() as interrupt:
         while not source.wait(0.2):
-            if interrupt.came:
+            if interrupt.is_set():
                 source.close()
-    return source.report(), source.series, interrupt.came
+    return source.report(), source.series, interrupt.is_set()
