@@ -44,7 +44,8 @@ SETUP_S = 2.0  # of a run on a CPU: the import of torch, the operands, the resul
 class MachineLimits:
     """What a config is checked against before it starts: by backend its memory and what it lacks here.
 
-    ``refused`` is why a backend cannot multiply a dtype, as ``heartbeat-tui devices`` found last. ``rates`` are the greatest FLOP/s and bytes/s of the runs recorded on this machine, by backend and dtype.
+    ``rates`` are the greatest FLOP/s and bytes/s of the runs recorded on this machine, by backend and dtype; ``refused`` is why
+    a backend cannot multiply a dtype, as ``heartbeat-tui devices`` found last.
     """
 
     available: Mapping[str, int | None] = field(default_factory=dict)
@@ -246,14 +247,9 @@ class Launcher:
         hbm = min((chip.hbm_bytes // chip.devices_per_chip for chip in chips), default=free)
         rates: dict[tuple[str, str], tuple[float, float]] = {}
         for entry in self.index().entries():
-            if (
-                entry.workload
-                and entry.workload.on_device
-                and entry.median_ns
-                and entry.host == socket.gethostname()
-                and entry.verdict != "impossible"
-            ):
-                key, work = (entry.backend, entry.workload.dtype), entry.workload
+            work, here = entry.workload, entry.host == socket.gethostname()
+            if work and work.on_device and entry.median_ns and here and entry.verdict != "impossible":
+                key = entry.backend, work.dtype
                 before = rates.get(key, (0.0, 0.0))
                 rates[key] = max(before[0], 1e9 * work.flops / entry.median_ns), max(before[1], 1e9 * work.bytes / entry.median_ns)
         memory = {name: hbm if info.needs_tpu else free if info.host_only else None for name, info in BACKENDS.items()}
