@@ -1,100 +1,61 @@
-"""A layer of a model: the median of `bench --model` against the same layer written plainly in torch, with what each product hands on.
+"""A layer of a model: a pass of the cpu backend against the same layer written plainly in torch, where each product takes the last result.
 
-Run as `model_layer.py plain MODEL PHASE BATCH CONTEXT SETS ITERATIONS` it is that layer, and prints its times.
+Both take turns in one process, on the same weights, on one thread; compared is the processor time of that thread.
 """
 
 from __future__ import annotations
 
-import json
-import statistics
-import subprocess
-import sys
-from collections.abc import Callable
-from functools import partial
-from time import perf_counter_ns
+import io
+from time import thread_time_ns
 from typing import Any
 
+from benchmarks.figure import Figure, finish, ratio
+
+from heartbeat_core.benchmark.backends.base import load_backend
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.models import find_model
+from heartbeat_core.benchmark.worker import Output, allocate, sets_of_weights
 
-MODEL = "qwen2.5-0.5b"  # the smallest: it takes 10 ms here
-WARMUP = 5
-CASES = {("decode", 8, 512): (40, 5), ("prefill", 1, 32): (40, 5)}  # phase, batch, context: (iterations, rounds)
-Case = tuple[str, int, int]
-
-
-def plain(name: str, phase: str, batch: int, context: int, sets: int, iterations: int) -> list[int]:
-    """Time a layer with its residuals as they are, without norms, rotation and softmax; the sets of weights take turns."""
-    import torch
-
-    torch.set_num_threads(1)  # as `bench` is asked to: two threads wait for one another on a busy machine
-    model, new = find_model(name), context if phase == "prefill" else 1
-    heads, kv, size = model.heads, model.kv_heads, model.head_size
-
-    def weights() -> tuple[Any, ...]:
-        shapes = (
-            (model.hidden, (heads + 2 * kv) * size),
-            (batch, kv, size, context),
-            (batch, kv, context, size),
-            (heads * size, model.hidden),
-            (model.hidden, 2 * model.intermediate),
-            (model.intermediate, model.hidden),
-        )
-        return tuple(torch.randn(*shape) / shape[-2] ** 0.5 for shape in shapes)
-
-    drawn, inputs = [weights() for _ in range(sets)], torch.randn(batch * new, model.hidden)
-    times = []
-    for iteration in range(WARMUP + iterations):
-        qkv, keys, values, output, gate_up, down = drawn[iteration % sets]
-        start = perf_counter_ns()
-        queries = (inputs @ qkv)[:, : heads * size].view(batch, new, kv, heads // kv, size).transpose(1, 2).reshape(batch, kv, -1, size)
-        attended = (queries @ keys @ values).view(batch, kv, new, heads // kv, size).transpose(1, 2).reshape(batch * new, heads * size)
-        gate, up = (attended @ output @ gate_up).chunk(2, dim=1)
-        (gate * up) @ down
-        times.append(perf_counter_ns() - start)
-    return times[WARMUP:]
+MODEL = find_model("qwen2.5-0.5b")  # the smallest
+WARMUP = 10
+LAYERS = {  # to passes
+    Layer(MODEL, "decode", 8, 512, "cold", "float32"): 120,
+    Layer(MODEL, "decode", 1, 512, "cold", "float32"): 150,
+    Layer(MODEL, "prefill", 1, 32, "cold", "float32"): 80,
+}
 
 
-def bench(case: Case, iterations: int) -> tuple[float, int]:
-    """Take the median of `bench --model`, ns, and how many sets of weights took turns."""
-    from benchmarks.figure import program
-
-    phase, batch, context = case
-    flags = ["--model", MODEL, "--phase", phase, "--batch", str(batch), "--context", str(context), "--dtype", "float32", "--backend", "cpu"]
-    flags += ["--threads", "1", "--iterations", str(iterations), "--warmup", str(WARMUP), "--json", "--no-save"]
-    made = subprocess.run([*program(), "bench", *flags], capture_output=True, check=True)
-    found = json.loads(made.stdout)
-    return statistics.median(found["samples_ns"]["steady"]), found["environment"]["weight_sets"]
+def plain(layer: Layer, weights: tuple[Any, ...], inputs: Any) -> Any:
+    """Compute a layer without norms, rotation, softmax, activation and residuals."""
+    qkv, keys, values, output, gate_up, down = weights
+    heads, kv, size, batch, new = layer.model.heads, layer.model.kv_heads, layer.model.head_size, layer.batch, layer.tokens // layer.batch
+    queries = (inputs @ qkv)[:, : heads * size].view(batch, new, kv, heads // kv, size).transpose(1, 2).reshape(batch * kv, -1, size)
+    attended = (queries @ keys @ values).view(batch, kv, new, heads // kv, size).transpose(1, 2).reshape(batch * new, heads * size)
+    gate, up = (attended @ output @ gate_up).chunk(2, dim=1)
+    return (gate * up) @ down
 
 
-def median_of(case: Case, iterations: int) -> float:
-    return bench(case, iterations)[0]
-
-
-def bare(case: Case, iterations: int, sets: int) -> float:
-    """Take the median of the plain layer in a process of its own, ns."""
-    command = [sys.executable, __file__, "plain", MODEL, *map(str, case), str(sets), str(iterations)]
-    made = subprocess.run(command, capture_output=True, check=True)
-    times_ns: list[int] = json.loads(made.stdout)
-    return statistics.median(times_ns)
-
-
-def main() -> None:
-    from benchmarks.figure import finish, interleave, quiet, ratio
-
-    figures = []
-    with quiet():
-        for case, (iterations, rounds) in CASES.items():
-            _, sets = bench(case, WARMUP)
-            runs: dict[str, Callable[[], float]] = {"bare": partial(bare, case, iterations, sets)}
-            runs["bench"] = partial(median_of, case, iterations)
-            taken = interleave(rounds, runs)
-            name = f"{MODEL} {' '.join(map(str, case))} ({statistics.median(taken['bare']) / 1e6:.2f} ms)"
-            figures.append(ratio(f"bench --model / plain torch, {name}", taken["bench"], taken["bare"], most=1.05, least=0.95))
-    finish(figures)
+def measure(layer: Layer, passes: int) -> Figure:
+    config = BenchmarkConfig(layer, threads=1)
+    backend = load_backend("cpu")
+    sets = sets_of_weights(config, backend.open(config))["weight_sets"]
+    allocate(backend, config, Output(io.BytesIO()), seed=1, sets=sets)
+    drawn = [tuple(each / each.shape[-2] ** 0.5 for each in one) for one in backend.weights]  # so that the numbers stay finite
+    inputs = backend.torch.randn(layer.tokens, MODEL.hidden)
+    taken: dict[str, list[float]] = {"bench": [], "plain": []}
+    for number in range(WARMUP + passes):
+        backend.turn()
+        start = thread_time_ns()
+        backend.iterate()
+        turn = thread_time_ns()
+        plain(layer, drawn[number % sets], inputs)
+        taken["plain"].append(thread_time_ns() - turn)
+        taken["bench"].append(turn - start)
+    ours, theirs = (times[WARMUP:] for times in taken.values())
+    name = f"{layer.brief} ({sorted(theirs)[passes // 2] / 1e6:.2f} ms)"
+    return ratio(f"a pass of the backend / plain torch, {name}", ours, theirs, most=1.05, least=0.95)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["plain"]:
-        print(json.dumps(plain(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:]))))
-    else:
-        main()
+    finish([measure(layer, passes) for layer, passes in LAYERS.items()])
