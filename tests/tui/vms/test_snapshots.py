@@ -41,7 +41,6 @@ def node(name: str, zone: str, kind: str, state: str, minutes: float, **more: An
     fields |= {
         "provisioning": "on-demand",
         "endpoints": (),
-        "scopes": (),
         "symptoms": (),
         "labels": {},
         "runtime_version": "v2-alpha-tpuv6e",
