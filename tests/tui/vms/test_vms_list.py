@@ -205,7 +205,7 @@ async def test_what_is_in_a_zone_that_falls_silent_is_kept_and_said_to_be_old(vm
 
 async def test_an_internal_error_is_shown_and_does_not_stop_the_refresh(vms: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     async with vms("running") as stage:
-        monkeypatch.setattr(stage.fleet, "fetch", lambda *_: 1 / 0)
+        monkeypatch.setattr("heartbeat_tui.vms.monitor.fetch_inventory", lambda *_: 1 / 0)
         await stage.press("r")
         assert "ZeroDivisionError" in stage.words()
         assert stage.app.vms.next_look is not None

@@ -105,7 +105,7 @@ class BenchmarkController(Controller):
                 act()
         if self.session.due:
             if not self.session.changing.locked():  # the change under way may wait for a connection
-                self.change_run(self.session.follow)
+                self.start_thread(self.session.follow, "run")
             return
         if not self.view.awake or self.view.waiting or self.session.resting:
             return
@@ -168,7 +168,7 @@ class BenchmarkController(Controller):
     def play(self, replay: Callable[[], Source]) -> None:
         """Play a recording in the place of a run, once."""
         self.view.wait_for_run(True)
-        self.change_run(partial(self.session.adopt, replay))
+        self.start_thread(partial(self.session.adopt, replay), "run")
 
     async def play_chosen(self, replay: Callable[[], Source]) -> None:
         """Go to the Heartbeat pane and play a recording there, again and again until it is cleared."""
@@ -185,16 +185,12 @@ class BenchmarkController(Controller):
         self.view.begin()
 
     def begin_run(self, begin: Callable[[], None]) -> None:
-        """Let the benchmark go first on the cores, and begin; a test has none to give way to."""
+        """Let the benchmark go first on the cores, and begin in a thread: it waits for processes. A test has none to give way to."""
         if not self.app.is_headless:
             from heartbeat_core.benchmark.process import lower_priority
 
             lower_priority()
-        self.change_run(begin)
-
-    def change_run(self, change: Callable[[], None]) -> None:
-        """Start or change the run in a thread: both wait for processes."""
-        self.start_thread(change, "run")
+        self.start_thread(begin, "run")
 
     @property
     def changing(self) -> bool:

@@ -39,7 +39,6 @@ CARRIED = {
     "<BILLING_ACCOUNT>": re.compile(r"\b([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})\b.*\bTrue\b"),  # an open account
     "<QUEUED_RESOURCE>": re.compile(r"^(\S+)\s.*\b(?:SUSPENDED|FAILED)\b"),
 }
-MakeRun = Callable[..., FixRun]
 RunInTerminal = Callable[[tuple[str, ...], dict[str, str], str], object]  # command, environment, id of the check
 OnEnd = Callable[[str, int], object]  # id of the check, exit code
 
@@ -70,22 +69,14 @@ class FixDialog(CommandScreen):
     ]
 
     def __init__(
-        self,
-        steps: Sequence[FixStep],
-        environ: dict[str, str],
-        *,
-        run_in_terminal: RunInTerminal,
-        on_end: OnEnd,
-        emulated: bool = False,
-        make_run: MakeRun = FixRun,
+        self, steps: Sequence[FixStep], environ: dict[str, str], *, run_in_terminal: RunInTerminal, on_end: OnEnd, emulated: bool = False
     ) -> None:
         super().__init__()
-        self.steps, self.environ, self.emulated, self.make_run = tuple(steps), environ, emulated, make_run
+        self.steps, self.environ, self.emulated = tuple(steps), environ, emulated
         self.run_in_terminal, self.on_end = run_in_terminal, on_end
         self.number = 0
         self.values: dict[str, str] = {}
         self.code: int | None = None
-        self.status: str = self.result.status
         self.status_line: Content = styled("", "plain")
 
     def compose(self) -> ComposeResult:
@@ -200,7 +191,6 @@ class FixDialog(CommandScreen):
         result = checklist.report.get(self.result.id)
         if self.code != 0 or result is None:
             return
-        self.status = result.status
         word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
         if result.id in checklist.asking:
             self.say(f"✓ done. Checking {result.id} again …", "ok")
@@ -241,7 +231,7 @@ class FixDialog(CommandScreen):
             return
         self.set_focus(None)
         self.output.clear()
-        await self.begin(self.make_run(command, self.line, self.environ))
+        await self.begin(FixRun(command, self.line, self.environ))
 
     async def on_command_screen_over(self, event: CommandScreen.Over) -> None:
         """Post the end of the command, so that the check is watched; show the next step, if one follows."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, badge
-from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
@@ -68,10 +67,6 @@ STATUSES: Mapping[str, StyledText] = {  # those that are worth a word in the lis
     "empty": ("✗ empty", "failed"),
 }
 SHORT = {"float32": "f32", "bfloat16": "bf16", "synchronized": "synced", "accelerator": "accel"}
-
-
-def shape_text(work: Workload | None) -> str:
-    return work.brief if work else NOTHING
 
 
 def time_text(started: datetime | None, now: datetime) -> str:
@@ -167,7 +162,8 @@ COLUMNS: tuple[Spec, ...] = (
          sort=lambda row: row.entry.started and row.entry.started.timestamp(), descending=True),
     Spec("device", "DEVICE", shared(lambda entry: entry.where), least=10, most=34, worth=8, shorten=shortened,
          sort=lambda row: row.entry.where.casefold() or None),
-    Spec("shape", "SHAPE", shared(lambda entry: shape_text(entry.workload)), worth=6, whole=True, sort=shape_key, descending=True),
+    Spec("shape", "SHAPE", shared(lambda entry: entry.workload.brief if entry.workload else NOTHING), worth=6, whole=True,
+         sort=shape_key, descending=True),
     Spec("dtype", "DTYPE", shared(dtype_text), least=5, worth=5, shorten=shortened, sort=lambda row: dtype_text(row.entry) or None),
     Spec("method", "METHOD", shared(lambda entry: entry.method), least=8, worth=2, shorten=shortened,
          sort=lambda row: row.entry.method or None),

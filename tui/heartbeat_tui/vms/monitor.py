@@ -207,7 +207,7 @@ class InventoryMonitor:
             zone = self.view().zone
             try:
                 session, project = self.open()
-                inventory = self.fetch(session, project, zone)
+                inventory = fetch_inventory(session, project, zone)
             except HeartbeatError as error:
                 if is_cancelled(error):
                     return self.every_s
@@ -228,9 +228,6 @@ class InventoryMonitor:
         if self.session is None:
             self.session = environment.open_session()
         return self.session, environment.target.project.value
-
-    def fetch(self, session: CloudSession, project: str, zone: str) -> Inventory:
-        return fetch_inventory(session, project, zone)
 
     def change_target(self, environment: CheckEnvironment) -> None:
         """Begin anew with another target; if the project is the same, what is known stays until the next answer."""

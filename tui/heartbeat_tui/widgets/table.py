@@ -59,8 +59,8 @@ class LinesList(ScrollView, can_focus=True):
             super().__init__()
             self.column = column
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's name
+        super().__init__(id=id)
         self.keys: Sequence[str] = ()
         self.cursor = 0
         self.last_key: str | None = None  # of the row at the cursor, also while there are no rows
