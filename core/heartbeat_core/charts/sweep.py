@@ -78,13 +78,13 @@ def tokens_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], wid
     if width < LEAST[0] or height < LEAST[1]:
         return None
     x = log_axis([ns for some in points for ns, _ in some], width // 10, TIME)
-    y = log_axis([rate for some in points for _, rate in some], max(2, height // 3))
+    y = log_axis([rate for some in points for _, rate in some], max(2, height // 3), ((1.0, "tokens/s"),))
     at = []
     for number, (knee, some) in enumerate(zip(knees, limits, strict=True)):
         beyond = [limit.pass_ns for point, limit in some if knee and knee.batch and point.config.workload.batch >= knee.batch]
         at += [(min(beyond), number)] if beyond else []
     return ChartSpec(
-        f"tokens/s at {unit_for(x.high)[1]} a token (log), at most",
+        f"tokens/s at {unit_for(x.high)[1]}/token (log), at most",
         x,
         y,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),

@@ -271,5 +271,5 @@ def test_a_sweep_of_a_model_shows_tokens_a_second_against_the_time_of_a_token(be
     curves = swept.curves()
     chart = roofline_chart(curves, [curve.knee() for curve in curves], 80, 20)
     assert chart is not None
-    assert chart.title.startswith("tokens/s at s a token")
+    assert chart.title.startswith("tokens/s at s/token")
     assert chart.curves[0].y[0] == pytest.approx(first)
