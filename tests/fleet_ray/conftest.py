@@ -20,7 +20,7 @@ class Cluster:
 
     def __init__(self, home: Path, hosts: int = 3) -> None:
         self.home = home
-        environ = {**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0"}
+        environ = {**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # as our runs have it
         environ.pop("RAY_ADDRESS", None)
         self.process = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(hosts)],

@@ -9,7 +9,7 @@ import platform
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,28 +134,31 @@ def check_versions(server: str, ours: str) -> None:
     )
 
 
-FreeResources = Mapping[str, Mapping[str, float]]  # by the id of the node
+@dataclass(frozen=True)
+class Usage:
+    """What is in use at one moment: what is ``free`` on each node, and the living actors, as Ray's tables have them."""
+
+    free: Mapping[str, Mapping[str, float]]
+    actors: Sequence[Mapping[str, Any]]
+
+    def held_by(self, node: RayNode, resource: str) -> str:
+        """State who holds what a host lacks, as far as Ray tells; empty where enough of it is free."""
+        if node.id not in self.free:
+            return "Ray does not say what is free there: the node may have died."
+        count = self.free[node.id].get(resource, 0)
+        if count >= node.amount:
+            return ""
+        there = [actor for actor in self.actors if actor["Address"]["NodeID"] == node.id]
+        holders = sorted(f"{actor['ActorClassName']} (job {actor['JobID']}, process {actor['Pid']})" for actor in there)
+        who = f"actors there are {', '.join(holders)}" if holders else "Ray names no actor there; `ray list tasks` may name a task"
+        return f"{count:g} of {node.amount} {resource} are free; {who}."
 
 
-def free_resources() -> FreeResources:
-    """Return what is free on each node."""
+def usage() -> Usage:
+    """Return what is in use now; the driver has joined the cluster."""
     from ray._private import state
 
-    found: FreeResources = state.available_resources_per_node()
-    return found
-
-
-def held_by(node: RayNode, resource: str, free: FreeResources) -> str:
-    """State who holds what a host lacks, as far as Ray tells; empty where enough of it is free."""
-    from ray._private import state
-
-    count = free.get(node.id, {}).get(resource, 0)
-    if count >= node.amount:
-        return ""
-    there = [actor for actor in state.actors().values() if actor["State"] == "ALIVE" and actor["Address"]["NodeID"] == node.id]
-    holders = sorted(f"{actor['ActorClassName']} (job {actor['JobID']}, process {actor['Pid']})" for actor in there)
-    who = f"actors there are {', '.join(holders)}" if holders else "Ray names no actor there; `ray list tasks` may name a task"
-    return f"{count:g} of {node.amount} {resource} are free; {who}."
+    return Usage(state.available_resources_per_node(), [actor for actor in state.actors().values() if actor["State"] == "ALIVE"])
 
 
 def main() -> None:

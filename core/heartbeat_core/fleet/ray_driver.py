@@ -22,7 +22,7 @@ from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.worker import private_stdout
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.fleet.model import HostSummary, summary_from_json
-from heartbeat_core.fleet.ray_cluster import FreeResources, RayNode, choose_nodes, connect, free_resources, held_by
+from heartbeat_core.fleet.ray_cluster import RayNode, Usage, choose_nodes, connect, usage
 from heartbeat_core.remote.bundle import WorkerBundle, pack
 
 FOLLOW_S = 0.2  # between two looks at the stream of an opened host
@@ -96,7 +96,7 @@ class Driver:
         self.hosts: dict[str, DrivenHost] = {}
         self.opened: str | None = None
         self.stopping = False
-        self.free: tuple[float, FreeResources] | None = None  # when, and what was free then
+        self.looked: tuple[float, Usage] | None = None  # when, and what was in use then
         self.turn = asyncio.Semaphore(1 if order["serial"] else 10**6)
         self.fetches = asyncio.Semaphore(FETCHES)
 
@@ -191,7 +191,7 @@ class Driver:
             if taken != host.summary.problem:
                 self.tell(host, problem=taken)
             if monotonic() >= until:
-                title, remedy = f"the {self.resource} of {node.name} is in use", "Wait for its end, or give a longer --wait."
+                title, remedy = f"the {self.resource} of {node.name} is not free", "Wait for its end, or give a longer --wait."
                 raise HeartbeatError(title, taken, remedy, exit_code=3)
             await asyncio.sleep(FREE_S)
         if host.summary.problem:
@@ -199,9 +199,9 @@ class Driver:
 
     def taken_on(self, node: RayNode) -> str:
         """Return who holds what ``node`` lacks; one look at the cluster serves all hosts."""
-        if self.free is None or monotonic() - self.free[0] >= FREE_S:
-            self.free = monotonic(), free_resources()
-        return held_by(node, self.resource, self.free[1])
+        if self.looked is None or monotonic() - self.looked[0] >= FREE_S:
+            self.looked = monotonic(), usage()
+        return self.looked[1].held_by(node, self.resource)
 
     async def reach(self, host: DrivenHost) -> None:
         """Wait until the actor is there; raise HeartbeatError if it does not come."""

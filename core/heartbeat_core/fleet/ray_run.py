@@ -81,18 +81,20 @@ class RayHostRun(Source):
 
     def open(self) -> None:
         """Take the samples from now on, and those of its recording if it has one already."""
-        if not self.opened and self.path is not None:
-            for record, _line in read_records(self.path):
-                self.apply(record)
-        self.opened = True
+        with self.changed:
+            if not self.opened and self.path is not None:
+                for record, _line in read_records(self.path):
+                    self.apply(record)
+            self.opened = True
 
     def take(self, text: str) -> None:
         """Take lines of its stream; raise HeartbeatError for what is no record."""
-        for line in text.encode().splitlines(keepends=True):
-            if self.opened:
-                self.apply(decode(line))
-            if self.recording is not None:
-                self.notes += [note] if (note := self.recording.write(line)) else []
+        with self.changed:  # it may be opened meanwhile: each line counts once
+            for line in text.encode().splitlines(keepends=True):
+                if self.opened:
+                    self.apply(decode(line))
+                if self.recording is not None:
+                    self.notes += [note] if (note := self.recording.write(line)) else []
 
     def conclude(self, summary: HostSummary) -> None:
         """Close its recording."""
