@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import heartbeat_core
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import Report, report_of
 from heartbeat_core.benchmark.series import Series
@@ -18,6 +20,7 @@ from heartbeat_core.benchmark.workload import MatMul
 
 pytestmark = pytest.mark.xla
 
+DTYPES: tuple[Dtype, ...] = ("float16", "int8", "float8_e4m3")
 CHEATS = ("honest", "fence disabled", "caches", "skips every second")
 WORKERS = """
 import io, json, os, sys
@@ -58,12 +61,13 @@ def reports(xla_python: str) -> dict[str, Report]:
     """Run a worker of each kind; return what is reported of it."""
     config = BenchmarkConfig(MatMul(128, 1024, 1024), backend="xla", iterations=31)
     environ = {**os.environ, "PYTHONPATH": str(Path(heartbeat_core.__file__).parents[1])}
-    orders = json.dumps([(cheat, config.to_json()) for cheat in CHEATS])
+    small = {dtype: replace(config, workload=MatMul(32, 256, 128, dtype)) for dtype in DTYPES}
+    orders = json.dumps([*((cheat, config.to_json()) for cheat in CHEATS), *(("honest", each.to_json()) for each in small.values())])
     command = [xla_python, "-c", WORKERS]
     done = subprocess.run(command, input=orders, capture_output=True, text=True, timeout=300, check=False, env=environ)
     assert done.returncode == 0, done.stderr
     found: dict[str, Report] = {}
-    for cheat, line in zip(CHEATS, done.stdout.splitlines(), strict=True):
+    for cheat, line in zip((*CHEATS, *DTYPES), done.stdout.splitlines(), strict=True):
         series = Series()
         for record in json.loads(line):
             series.apply(decode(record.encode()))
@@ -77,6 +81,14 @@ def test_an_honest_worker_passes(reports: dict[str, Report]) -> None:
     assert proof.passed
     assert proof.executed == proof.expected == 36  # the programs that rewrite the inputs are not counted
     assert reports["honest"].verdict.kind in ("plausible", "unknown")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_products_of_few_bits_are_computed_by_the_device(reports: dict[str, Report], dtype: str) -> None:
+    proof = reports[dtype].proof
+    assert proof is not None
+    assert proof.passed
+    assert proof.executed == proof.expected == 36  # torch's own products of 8 bits would run on the host
 
 
 def test_a_fence_that_does_not_wait_is_impossible(reports: dict[str, Report]) -> None:

@@ -16,6 +16,7 @@ HOST_MEMORIES: tuple[HostMemory, ...] = get_args(HostMemory)
 STREAMED: tuple[Dtype, ...] = ("float32", "bfloat16", "float16")
 SCALAR = 3.0  # STREAM's
 COLUMNS = 4096
+CACHES = 4  # an array is as large as so many caches at least, as STREAM asks for
 LARGEST_MIB = 2**17
 
 
@@ -111,6 +112,13 @@ class Stream(Passes):
     def steps(self) -> tuple[Pass, ...]:
         numbers = self.rows * COLUMNS
         return Pass("copy", 0, 2 * self.size), Pass("scale", numbers, 2 * self.size), Pass("triad", 2 * numbers, 3 * self.size)
+
+    def in_cache(self, cache_bytes: int) -> str:
+        """Return in a sentence that a cache of so many bytes holds much of the arrays; empty where it cannot."""
+        if self.size >= CACHES * cache_bytes:
+            return ""
+        most = f"{cache_bytes / 2**20:,.0f} MiB"
+        return f"arrays of {self.mib} MiB, less than {CACHES} times the cache of {most}: it is measured in part. Give --mib more"
 
     def named(self, left_out: Collection[str] = ()) -> str:
         size = "" if "mib" in left_out else f" of {self.mib} MiB"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from heartbeat_core.benchmark.bandwidth import Stream
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import interruptions
@@ -117,6 +118,10 @@ class Report:
         if self.steady and self.steady.drifting:
             found.append(self.steady.sentence)
         found += [f"{name} is set: float32 is computed in bfloat16" for name in self.environment if name.startswith("XLA_")]
+        chip, work = chip_by_name(str(self.environment.get("chip") or "")), self.config.workload
+        cache = chip.on_chip_bytes if chip else self.environment.get("cache_bytes")
+        if isinstance(work, Stream) and isinstance(cache, int) and (sentence := work.in_cache(cache)):
+            found.append(sentence)
         return tuple(found)
 
 

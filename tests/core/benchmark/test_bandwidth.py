@@ -36,6 +36,11 @@ def test_bytes_are_counted_as_stream_does(mib: int, dtype: Any) -> None:
     assert work.flops == 3 * size // (4 if dtype == "float32" else 2)
 
 
+@given(sizes, st.integers(1, 2**40))
+def test_arrays_that_a_cache_could_hold_are_named(mib: int, cache: int) -> None:
+    assert bool(Stream(mib).in_cache(cache)) is (mib * 2**20 < 4 * cache)
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
