@@ -100,10 +100,13 @@ async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Op
     async with vms(scenario(f'extends = "ready"\n[[nodes]]\n{node}state = "STOPPED"'), size=(80, 24)) as stage:
         stage.pane.marks = frozenset(stage.pane.list.keys if stage.pane.list else ())
         await stage.press("D")
-        assert "Delete n-0001 in us-central1-b" not in stage.words()
-        assert "enter Delete all 12 escape Cancel" in stage.words()
-        await stage.press(*["pageup"] * 6)
         assert "Delete n-0001 in us-central1-b" in stage.words()
+        assert "Delete n-0012 in us-central1-b" not in stage.words()
+        assert "tpu-vm delete n-0001" in stage.words()
+        assert "enter Delete all 12 escape Cancel" in stage.words()
+        await stage.press(*["pagedown"] * 6)
+        assert "Delete n-0012 in us-central1-b" in stage.words()
+        assert "tpu-vm delete n-0012" in stage.words()
         await stage.press("escape")
 
 

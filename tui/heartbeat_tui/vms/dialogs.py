@@ -213,8 +213,8 @@ class Ask(Modal[bool]):
     """Asks before something costs or deletes."""
 
     DEFAULT_CSS = """
-    Ask .scroll { max-height: 74vh; }
-    Ask #ask-said { margin: 1 0; }
+    Ask #ask-scroll { max-height: 44vh; margin-bottom: 1; }
+    Ask #ask-commands { max-height: 20vh; }  /* always seen, however much is said */
     Ask #ask-row { height: 1; margin-top: 1; }
     Ask #ask-label { width: auto; margin-right: 1; }
     Ask Input { width: 1fr; background: $panel; }
@@ -237,11 +237,12 @@ class Ask(Modal[bool]):
             box.border_subtitle = "DEMO" if self.emulated else ""
             with VerticalScroll(id="ask-scroll", classes="scroll", can_focus=False):
                 yield Lines(id="ask-said").with_text(*(styled_line(line) for line in self.question.said))
-                yield Lines(classes="command").with_text(*(styled(command, "command") for command in self.question.commands))
-                if self.question.typed:
-                    with Horizontal(id="ask-row"):
-                        yield Lines(id="ask-label").with_text(styled(f"type {self.question.typed} to confirm:", "strong"))
-                        yield Input(compact=True, id="ask-typed")
+            with VerticalScroll(id="ask-commands", classes="scroll command", can_focus=False):
+                yield Lines().with_text(*(styled(command, "command") for command in self.question.commands))
+            if self.question.typed:
+                with Horizontal(id="ask-row"):
+                    yield Lines(id="ask-label").with_text(styled(f"type {self.question.typed} to confirm:", "strong"))
+                    yield Input(compact=True, id="ask-typed")
             with Horizontal(classes="keys"):
                 yield KeyButton(self.question.key, self.question.yes, f"press('{self.question.key}')")
                 if not self.question.typed:
@@ -266,7 +267,8 @@ class Ask(Modal[bool]):
 
     def action_scroll(self, by: int) -> None:
         """Scroll a long question; the field for the name does not pass these keys on."""
-        self.query_one("#ask-scroll").scroll_relative(y=by, animate=False)
+        for part in self.query(VerticalScroll):
+            part.scroll_relative(y=by, animate=False)
 
     def action_no(self) -> None:
         self.answer(False)
