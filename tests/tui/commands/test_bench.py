@@ -87,6 +87,8 @@ def test_the_json_is_one_object_of_schema_1(fake_bench: Bench) -> None:
         "elapsed": type(None),
         "chips": type(None),
         "profile": type(None),
+        "serving": type(None),
+        "steps": list,
         "warnings": list,
         "labels": list,
         "ending": dict,
