@@ -216,6 +216,10 @@ def serving_rows(report: Report, usd_per_hour: float | None = None) -> Iterator[
         prompt = by_peaks(replace(layer, phase="prefill", batch=1), roof)
         yield "first token", format_ns(prompt.pass_ns), f"of a prompt of {layer.context:,} tokens, by the peak, {AT_LEAST}"
         yield "batch", turning_words(layer, roof), "from it on arithmetic sets the time of a decode, by the peak / without attention"
+    sets, cache = report.environment.get("weight_sets"), report.environment.get("cold_beyond_bytes")
+    if isinstance(sets, int) and isinstance(cache, int):
+        why = f"so that none is found in a cache of {format_bytes(cache)}" if layer.weights == "cold" else "used again and again"
+        yield layer.weights, f"{sets} set{'s' if sets > 1 else ''}", f"of weights, {why}"
     holds = f"{format_bytes(model_bytes(layer))} of weights and {format_bytes(cache_bytes(layer))} of KV cache"
     chip = chip_by_name(str(report.environment.get("chip")))
     chips = devices_needed(layer, chip.hbm_bytes) if chip else None
