@@ -91,6 +91,13 @@ async def test_a_fix_that_fails_says_so_and_nothing_is_watched(
         assert fake.runner.rounds == [None]
 
 
+async def test_its_keys_are_in_view_on_the_smallest_screen(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
+    many = own(*(f"word {number} of a long command" for number in range(30)))
+    async with readiness(survey(mended_by(answers, many)), size=(60, 18)) as stage:
+        await stage.press("down", "f")
+        assert "Run it" in stage.text()
+
+
 async def test_it_can_be_cancelled(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     waits = "import signal; print('waiting', flush=True); signal.pause()"
     async with readiness(survey(mended_by(answers, own(program=waits)))) as stage:

@@ -286,7 +286,6 @@ class Describe(Modal[None]):
 
     DEFAULT_CSS = """
     Describe #describe-meaning { margin: 1 0; }
-    Describe .scroll { max-height: 74vh; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", tooltip="copy the YAML", id="describe.copy"),

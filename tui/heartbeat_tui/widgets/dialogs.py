@@ -25,7 +25,7 @@ class Modal(ModalScreen[T]):
     DEFAULT_CSS = """
     Modal { align: center middle; }
     Modal .panel { background: $surface; width: 100; max-width: 96%; height: auto; max-height: 96%; border-subtitle-color: $text-warning; }
-    Modal .scroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    Modal .scroll { height: auto; max-height: 74vh; scrollbar-size-vertical: 1; }  /* the keys below stay in view */
     Modal .command { background: $panel; padding: 0 1; }
     Modal .keys { height: 1; margin: 1 0; width: 100%; layout: horizontal; align: center middle; }
     """
