@@ -22,7 +22,7 @@ from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.paths import write_whole
 
 LIMIT_S = 60.0
-PEAKS_S = 10.0  # of measuring, on all devices; starting them takes a few seconds more
+PEAKS_S = 6.0  # of measuring, on all devices; starting their processes takes as long again
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,9 @@ def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any], peaks_
     found = backend.open(config)
     found["dtypes"] = backend.dtypes()
     if peaks_s:
-        found["peaks"] = measure_peaks(backend, config, found.get("cache_bytes"), float(peaks_s))
+        watch, start = HealthWatch(), output.now()
+        peaks = measure_peaks(backend, config, found.get("cache_bytes"), float(peaks_s))
+        found["peaks"] = {**peaks, "disturbed": busy_since(watch, start, output)}
     output.send(Environment(output.now(), {"backend": config.backend, **host, **place, **found}))
     output.send(Ended(output.now(), "done"))
 
@@ -163,14 +165,19 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
         with output.stage("calibrate"):
             watch, start = HealthWatch(), output.now()
             peaks = calibrate(backend, config, found.get("cache_bytes"))
-            busy = "; ".join(interruptions(watch.read(output.now()), (output.now() - start) / 1e9))
-        output.send(replace(peaks, at_ns=output.now(), disturbed=busy))
+        output.send(replace(peaks, at_ns=output.now(), disturbed=busy_since(watch, start, output)))
     if profile and complete:
         with output.stage("profile"):
             profiled = take_profile(backend, Path(profile), output.now())
         output.send(replace(profiled, at_ns=output.now()))
     control.finished.set()
     output.send(Ended(output.now(), "done" if complete else "stopped"))
+
+
+def busy_since(watch: HealthWatch, start_ns: int, output: Output) -> str:
+    """Return what else the machine did since then, empty where nothing disturbed."""
+    now = output.now()
+    return "; ".join(interruptions(watch.read(now), (now - start_ns) / 1e9))
 
 
 def send_health(backend: Backend, watch: HealthWatch, output: Output) -> None:

@@ -77,23 +77,25 @@ def print_inventory(inventory: DeviceInventory) -> None:
             for name, why in dtypes.items():
                 if why:
                     print(f"  no {name}: {why}")
-            print_peaks(device.peaks)
+            print_peaks(device.peaks, device.found.get("peaks", {}).get("disturbed", ""))
         else:
             print("\n".join(f"  {line}" for line in (device.cause, device.remedy) if line))
 
 
-def print_peaks(peaks: tuple[PeakFigure, ...]) -> None:
-    """Print what was measured beside what is published."""
+def print_peaks(peaks: tuple[PeakFigure, ...], disturbed: str) -> None:
+    """Print what was measured beside what is published, and what disturbed it."""
     if not peaks:
         return
-    print(f"  {'peak':<24}{'measured':>14}{'published':>14}{'share':>8}")
+    print(f"  {'peak':<24}{'measured':>14}{'published':>14}{'share':>10}")
     for figure in peaks:
         write = {"FLOP/s": format_rate, "bytes/s": format_bytes_rate, "ns": format_ns}[figure.unit]
         published = NOTHING if figure.published is None else write(figure.published)
         share = NOTHING if figure.share is None else format_share(figure.share)
-        print(f"  {figure.name:<24}{write(figure.measured):>14}{published:>14}{share:>8}  {figure.source}")
+        print(f"  {figure.name:<24}{write(figure.measured):>14}{published:>14}{share:>10}  {figure.source}")
     if not any(figure.name.startswith("to ") for figure in peaks):
         print("  There is nothing to transfer: the device is the host itself.")
+    if disturbed:
+        print(f"  ! The figures may be too low: {disturbed}.")
 
 
 def headline(device: Device) -> str:
