@@ -31,7 +31,7 @@ async def test_every_tpu_vm_is_shown_with_its_state_in_words(vms: Open, size: tu
         assert "✗ no driver" in stage.row("wrong-runtime")
         assert "… WAITING" in stage.text()
         assert "us-central1-b" in stage.row("stopped")
-        assert "6 nodes: 3 READY, 1 STOPPED, 1 PREEMPT" in stage.text()
+        assert "6 nodes: 1 PREEMPTED, 3 READY, 1 STOP" in stage.text()
         assert set(stage.names()[:4]) == {"preempted", "maintained", "wrong-runtime", "forgotten"}  # what has a problem comes first
         assert "running now" in stage.line("6 nodes")
         if size[0] > 80:

@@ -15,7 +15,7 @@ from heartbeat_core.diagnosis.model import Diagnosis, Remedy
 from heartbeat_core.vms.columns import VmRow
 from heartbeat_core.vms.inventory import Transition, age_s, age_words
 from heartbeat_core.vms.pricing import Rates, cost_so_far, money, rate_of, unit_price
-from heartbeat_core.vms.vocabulary import ACTIONS, Resource, state_of, step_text
+from heartbeat_core.vms.vocabulary import ACTIONS, Resource, find_state, state_of, step_text
 from heartbeat_tui.vms.model import InventoryView, Job
 from heartbeat_tui.vms.rows import change_style, rows_of
 from heartbeat_tui.widgets.text import some
@@ -34,10 +34,11 @@ def plural(count: int, word: str) -> str:
 
 
 def counts(view: InventoryView, rows: Sequence[VmRow], shown: int) -> str:
-    """Return how many there are, in which states and zones."""
+    """Return how many there are, in which states (problems first), and in which zone."""
     nodes = [row for row in rows if row.kind == "node"]
     states = Counter(row.resource.state for row in nodes)
-    by_state = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    ordered = sorted(states.most_common(), key=lambda pair: find_state(pair[0]).style != "failed")
+    by_state = ", ".join(f"{count:,} {state}" for state, count in ordered)
     parts = [plural(len(nodes), "node") + (f": {by_state}" if by_state else "")]
     if len(rows) > len(nodes):
         parts.append(f"{len(rows) - len(nodes)} queued")
