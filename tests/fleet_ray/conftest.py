@@ -20,7 +20,12 @@ class Cluster:
 
     def __init__(self, home: Path, hosts: int = 3) -> None:
         self.home = home
-        environ = {**os.environ, "HOME": str(home), "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # as our runs have it
+        settings = {
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # as our runs have it
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # the hosts end so long after the head, not after a minute
+        }
+        environ = {**os.environ, "HOME": str(home), **settings}
         environ.pop("RAY_ADDRESS", None)
         self.process = subprocess.Popen(
             [sys.executable, str(SCRIPT), str(hosts)],
