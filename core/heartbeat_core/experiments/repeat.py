@@ -235,7 +235,8 @@ def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
     ratio = of_rounds(pairs)
     assert ratio.low is not None
     assert ratio.high is not None
-    same_work = reference.config.workload.flops == candidate.config.workload.flops
+    left, right = (side.config.workload for side in (reference, candidate))
+    same_work = left.flops == right.flops and (left.on_device or left.bytes == right.bytes)  # a transfer computes nothing
     return PairedRatio(reference.name, candidate.name, Interval(ratio.value, ratio.low, ratio.high), len(pairs), same_work)
 
 
