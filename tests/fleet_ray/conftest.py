@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).parent / "ray_cluster_process.py"
 
 
 class Cluster:
-    """The process that owns the cluster; ``hosts`` are the raylets' processes by the id of their node."""
+    """The process that owns the cluster; ``hosts`` are the ids of their nodes."""
 
     def __init__(self, home: Path, hosts: int = 3) -> None:
         self.home = home
@@ -38,7 +38,7 @@ class Cluster:
         assert self.process.stdout is not None
         line = next(line for line in self.process.stdout if line.startswith("{"))
         self.address: str = json.loads(line)["address"]
-        self.hosts: dict[str, int] = json.loads(line)["hosts"]
+        self.hosts: list[str] = json.loads(line)["hosts"]
 
     def do(self, *words: str) -> None:
         """Have it done, and return when it is."""

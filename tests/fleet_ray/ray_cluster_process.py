@@ -1,7 +1,7 @@
 """A Ray cluster of several raylets on this machine, in a process of its own: a node without a device, and so many hosts of one CPU
 each as the argument says.
 
-It prints its address and the process of each host's raylet, then does what each line of its stdin says, and says "done".
+It prints its address and the hosts, then does what each line of its stdin says, and says "done".
 """
 
 from __future__ import annotations
@@ -26,14 +26,10 @@ class Holder:
         pass
 
 
-def pid_of(node: Any) -> int:
-    return int(node.all_processes["raylet"][0].process.pid)
-
-
 def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
     hosts = [cluster.add_node(num_cpus=1, **SMALL) for _ in range(int(sys.argv[1]))]
-    print(json.dumps({"address": cluster.address, "hosts": {host.node_id: pid_of(host) for host in hosts}}), flush=True)
+    print(json.dumps({"address": cluster.address, "hosts": [host.node_id for host in hosts]}), flush=True)
     for line in sys.stdin:
         word, _, argument = line.strip().partition(" ")
         host = next((host for host in hosts if host.node_id == argument), None)

@@ -37,15 +37,15 @@ def program(cluster: Cluster, *arguments: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def busy_loops(core: int) -> Iterator[None]:
-    """Keep a core busy with four processes."""
-    loop = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
-    loops = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(4)]
+def busy_loops() -> Iterator[None]:
+    """Keep every core busy with four processes."""
+    loops = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(4 * (os.cpu_count() or 1))]
     try:
         yield
     finally:
         for process in loops:
             process.kill()
+        for process in loops:
             process.wait()
 
 
@@ -65,26 +65,23 @@ def test_every_host_is_measured_recorded_and_reported_in_one_group(cluster: Clus
     wait_until(lambda: not cluster.workers(), "the end of all processes on the hosts")
 
 
-def test_a_host_whose_core_is_busy_is_the_slow_one(cluster: Cluster) -> None:
+def test_a_host_whose_cores_are_busy_is_the_slow_one(cluster: Cluster) -> None:
     slow = next(iter(cluster.hosts))
-    core = max(os.sched_getaffinity(0))
-    for task in Path(f"/proc/{cluster.hosts[slow]}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {core})
-    config = replace(CONFIG, workload=MatMul(512, 1024, 1024, "float32"), iterations=None, duration_s=1.5)
+    config = replace(CONFIG, workload=MatMul(512, 1024, 1024, "float32"), iterations=None, duration_s=3.0)
     with closing(RayRun(config, RayCluster(cluster.address, serial=True))) as run:
 
         def summary() -> HostSummary:
             return next(host for host in run.fleet().hosts if host.id == slow)
 
         wait_until(lambda: summary().count or run.ending, "the first sample of the host", 120)
-        with busy_loops(core):
+        with busy_loops():  # while it alone is measured
             wait_until(lambda: summary().over, "its end", 120)
         wait_until(lambda: run.ending, "the end of the run", 120)
         fleet = run.fleet()
         ratios = {host.id: fleet.ratio(host) or 0.0 for host in fleet.hosts}
     assert all(host.ending == "done" for host in fleet.hosts)
     assert max(ratios, key=lambda id_: ratios[id_]) == slow
-    assert ratios[slow] > 1.3
+    assert ratios[slow] > 1.2
 
 
 def test_a_host_in_use_ends_with_the_name_of_its_holder_and_the_others_are_measured(cluster: Cluster) -> None:
