@@ -226,7 +226,7 @@ class HeartbeatApp(App[None]):
         """Report the error of a worker, and show the result of a start or change of a run."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             report_error(self, event.worker.error)
-        if event.worker.group == "run" and event.worker.is_finished and not self.benchmark.changing:
+        if event.worker.group == "run" and event.worker.is_finished and not self.benchmark.changing and not self._exit:
             self.benchmark.changed()
 
     async def on_benchmark_on(self, event: BenchmarkOn) -> None:
