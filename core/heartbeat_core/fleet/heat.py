@@ -16,7 +16,7 @@ UNKNOWN = math.nan  # nothing was measured in this time
 class HeatHistory:
     """Takes a fleet now and then.
 
-    A cell is the mean time of a host in it over the median of the hosts; a longer one is the slowest of those that it joins.
+    A cell is the mean time of a host in it over the median of those with its device; a longer one is the slowest of those that it joins.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,16 @@ class HeatHistory:
             self.before = {host.id: total(host) for host in fleet.hosts}
             return
         recent = {host.id: found for host in fleet.hosts if (found := self.recent_ns(host)) is not None}
-        middle = statistics.median_low(recent.values()) if recent else None
+        devices = {host.device for host in fleet.hosts if host.id in recent}
+        middles = {
+            each: statistics.median_low(recent[host.id] for host in fleet.hosts if host.id in recent and host.device == each)
+            for each in devices
+        }
         count = max(self.count, math.ceil((now_s - self.began_s) / self.step_s))
         for host in fleet.hosts:
             cells = self.cells.setdefault(host.id, array("f"))
             cells.extend([UNKNOWN] * (self.count - len(cells)))
-            ratio = recent[host.id] / middle if middle and host.id in recent else UNKNOWN
+            ratio = recent[host.id] / middle if host.id in recent and (middle := middles[host.device]) else UNKNOWN
             if cells and count == self.count:
                 cells[-1] = slowest((cells[-1], ratio))
             cells.extend([ratio] * (count - len(cells)))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HostState = Literal[State, "waiting"]  # waiting: the host is known, its worker is not there yet
 SCHEMA = 1
+UNRELIABLE: tuple[QualityKind, ...] = ("wrong result", "impossible", "suspicious")
 
 
 @dataclass(frozen=True)
@@ -134,18 +135,25 @@ class Fleet:
 
     @cached_property
     def measured(self) -> tuple[HostSummary, ...]:
-        """Return the hosts whose figures count: those with a median whose run was not cut short."""
-        return tuple(host for host in self.hosts if host.median_ns and not host.lost)
+        """Return the hosts whose figures count: those with a median to be relied on, whose run was not cut short."""
+        return tuple(host for host in self.hosts if host.median_ns and not host.lost and host.quality not in UNRELIABLE)
 
     @cached_property
+    def medians(self) -> dict[str, float]:
+        """Return the median of the hosts' medians, by device; of an even number the faster of the two in the middle."""
+        found: dict[str, list[float]] = {}
+        for host in self.measured:
+            found.setdefault(host.device, []).append(host.median_ns or 0)
+        return {device: statistics.median_low(each) for device, each in found.items()}
+
+    @property
     def median_ns(self) -> float | None:
-        """Return the median of the hosts' medians; of an even number the faster of the two in the middle, so of two hosts the faster."""
-        medians = [host.median_ns for host in self.measured if host.median_ns]
-        return statistics.median_low(medians) if medians else None
+        """Return the median of the hosts, None where they have different devices or no figures."""
+        return next(iter(self.medians.values())) if len(self.medians) == 1 else None
 
     def ratio(self, host: HostSummary) -> float | None:
-        """Return the time of a host over that of the fleet."""
-        middle = self.median_ns
+        """Return the time of a host over that of all hosts with its device."""
+        middle = self.medians.get(host.device)
         return host.median_ns / middle if middle and host.median_ns else None
 
     def to_json(self) -> dict[str, Any]:

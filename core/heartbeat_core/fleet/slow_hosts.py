@@ -1,7 +1,7 @@
 """Which hosts of a fleet are slow: a robust z with at most one false alarm in a hundred fleets, whatever their size.
 
-A host's z is the logarithm of its median over the fleet's, in standard deviations: 1.4826 times the median absolute deviation of all hosts,
-and the host's own interval. Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers"; the limits are simulated
+A host's z is the logarithm of its median over that of all hosts with its device, in standard deviations: 1.4826 times their median absolute
+deviation, and the host's own interval. Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers"; the limits are simulated
 (docs/statistics.md, benchmarks/statistics_power.py).
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heartbeat_core.errors import COULD_NOT_TELL
-from heartbeat_core.fleet.model import SCHEMA, Fleet, HostSummary
+from heartbeat_core.fleet.model import SCHEMA, UNRELIABLE, Fleet, HostSummary
 from heartbeat_core.units import format_share, significant
 
 MAX_SLOW = 0.03  # a host slower by less does not matter
@@ -31,13 +31,12 @@ LIMITS = (
 Z95 = 1.96
 HostVerdict = Literal["wrong", "slow", "unsure", "fine"]
 ORDER: tuple[HostVerdict, ...] = ("wrong", "slow", "unsure", "fine")
-UNRELIABLE = ("impossible", "suspicious")
 BUSY = ("disturbed", "noisy", "drifting")
 
 
 @dataclass(frozen=True)
 class HostFinding:
-    """A host, judged: ``ratio`` is its time over the fleet's median, ``z`` how many standard deviations it lies above."""
+    """A host, judged: ``ratio`` is its time over the median of those with its device, ``z`` how many standard deviations it lies above."""
 
     host: HostSummary
     verdict: HostVerdict
@@ -54,7 +53,8 @@ class HostFinding:
 class FleetFindings:
     """All hosts of a fleet, judged, the worst first; ``slices`` are those whose hosts are all slow.
 
-    ``spread`` is the standard deviation of healthy hosts, relative; ``limit`` the z above which a host is slow.
+    ``spread`` is the standard deviation of healthy hosts, relative; ``limit`` the z above which a host is slow; of several devices
+    those of the one with most hosts.
     """
 
     fleet: Fleet
@@ -125,12 +125,18 @@ def named(names: list[str], many: str, one: str = "") -> list[str]:
 
 
 def find_slow(fleet: Fleet, max_slow: float = MAX_SLOW) -> FleetFindings:
-    """Judge every host; ``max_slow`` is the share above the fleet's median from which a slow host matters."""
-    middle = fleet.median_ns
-    logs = [math.log(host.median_ns / middle) for host in fleet.measured if middle and host.median_ns and deviation(host) is not None]
-    spread, limit = spread_of(logs), z_limit(len(logs))
-    found = [judge_host(host, fleet.ratio(host), spread, limit, max_slow, alone=len(logs) < 2) for host in fleet.hosts]
+    """Judge every host among those with its device; ``max_slow`` is the share above their median from which a slow host matters."""
+    logs: dict[str, list[float]] = {host.device: [] for host in fleet.hosts}
+    for host in fleet.measured:
+        if (ratio := fleet.ratio(host)) is not None and deviation(host) is not None:
+            logs[host.device].append(math.log(ratio))
+    scales = {device: (spread_of(each), z_limit(len(each))) for device, each in logs.items()}
+    found = []
+    for host in fleet.hosts:
+        spread, limit = scales[host.device]
+        found.append(judge_host(host, fleet.ratio(host), spread, limit, max_slow, alone=len(logs[host.device]) < 2))
     found.sort(key=lambda one: (ORDER.index(one.verdict), -(one.ratio or 0) if one.verdict == "slow" else 0))  # the rest stay in place
+    spread, limit = scales[max(logs, key=lambda device: len(logs[device]))] if logs else (spread_of([]), z_limit(0))
     return FleetFindings(fleet, max_slow, spread, limit, tuple(found), slow_slices(found))
 
 
@@ -158,7 +164,7 @@ def deviation(host: HostSummary) -> float | None:
 
 
 def judge_host(host: HostSummary, ratio: float | None, spread: float, limit: float, max_slow: float, *, alone: bool) -> HostFinding:
-    """Judge one host by its ratio to the fleet's median."""
+    """Judge one host by its ratio to the median of those with its device."""
     own = deviation(host)
     if host.quality == "wrong result":
         return HostFinding(host, "wrong", host.reasons[0] if host.reasons else "its result is wrong", ratio)
@@ -170,9 +176,9 @@ def judge_host(host: HostSummary, ratio: float | None, spread: float, limit: flo
     if host.quality in UNRELIABLE:
         return HostFinding(host, "unsure", f"{host.quality}: {', '.join(host.reasons)}", ratio)
     if alone:
-        return HostFinding(host, "unsure", "there is no other host to compare it with", ratio)
+        return HostFinding(host, "unsure", "there is no other host with its device to compare it with", ratio)
     z = math.log(ratio) / math.hypot(spread, own)
-    times = f"{significant(ratio, 3)} × the fleet's median"
+    times = f"{significant(ratio, 3)} × the median"
     if ratio > 1 + max_slow and host.quality in BUSY:
         return HostFinding(host, "unsure", f"{times}, but {host.quality}: {', '.join(host.reasons)}", ratio, z)
     if ratio > 1 + max_slow and z > limit:

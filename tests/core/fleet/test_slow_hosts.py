@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_core.benchmark.verdict import QualityKind
 from heartbeat_core.fleet.model import Fleet, HostSummary
 from heartbeat_core.fleet.slow_hosts import LIMITS, FleetFindings, find_slow, z_limit
 
@@ -64,6 +65,24 @@ def test_what_cannot_be_judged_is_no_pass(changes: dict[str, object], reason: st
 def test_a_host_that_computes_wrongly_is_to_be_cordoned_however_fast_it_is() -> None:
     found = judged(replace(host(0), quality="wrong result", reasons=("element 3 is off",)), *(host(i) for i in range(1, 8)))
     assert (found.exit_code, found.to_json()["cordon"], found.hosts[0].reason) == (1, ["h0"], "element 3 is off")
+
+
+def test_hosts_with_another_chip_are_another_fleet() -> None:
+    older = [replace(host(i, 2.0), device="v5e") for i in range(8)]
+    newer = [replace(host(i, 1.2 if i == 9 else 1.0), device="v6e") for i in range(8, 16)]
+    assert names(judged(*older, *newer), "slow") == ["h9"]
+    assert len(names(judged(*older, *newer), "fine")) == 15
+    found = judged(*older, newer[0])
+    assert (names(found, "unsure"), found.hosts[0].reason, found.exit_code) == (
+        ["h8"], "there is no other host with its device to compare it with", 3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("quality", ["wrong result", "impossible", "suspicious"])
+def test_a_host_that_is_not_to_be_relied_on_is_no_measure_of_the_others(quality: QualityKind) -> None:
+    unreliable = [replace(host(i, 0.5), quality=quality, reasons=("too fast",)) for i in range(3)]
+    assert names(judged(*unreliable, host(3), host(4)), "fine") == ["h3", "h4"]
+    assert "h3" in names(judged(*unreliable, host(3)), "unsure")
 
 
 def test_half_a_fleet_far_from_the_other_half_is_not_passed() -> None:
