@@ -11,7 +11,7 @@ import math
 import statistics
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from heartbeat_core.errors import COULD_NOT_TELL
@@ -31,6 +31,7 @@ LIMITS = (
 Z95 = 1.96
 HostVerdict = Literal["wrong", "slow", "unsure", "fine"]
 ORDER: tuple[HostVerdict, ...] = ("wrong", "slow", "unsure", "fine")
+FASTER = "some hosts are faster"
 BUSY = ("disturbed", "noisy", "drifting")
 
 
@@ -82,7 +83,8 @@ class FleetFindings:
         said += named([f"{found.host.name} ({significant(found.ratio or 0, 3)} ×)" for found in slow], "slow")
         said += named([found.host.name for found in self.of("wrong")], "wrong in their results", "wrong in its results")
         said += named([found.host.name for found in self.of("unsure")], "not judged")
-        return " ".join(said) or f"No host is slow: all {len(self.hosts)} lie within {format_share(self.max_slow)} of the fleet's median."
+        said += [f"{found.reason[0].upper()}{found.reason[1:]}." for found in self.of("unsure") if found.reason.startswith(FASTER)][:1]
+        return " ".join(said) or f"No host is slow: all {len(self.hosts)} take at most {format_share(self.max_slow)} more than the median."
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``fleet check --json`` prints."""
@@ -135,9 +137,19 @@ def find_slow(fleet: Fleet, max_slow: float = MAX_SLOW) -> FleetFindings:
     for host in fleet.hosts:
         spread, limit = scales[host.device]
         found.append(judge_host(host, fleet.ratio(host), spread, limit, max_slow, alone=len(logs[host.device]) < 2))
+    faster = {one.host.device for one in found if is_faster(one, max_slow, scales[one.host.device][1])}
+    why = f"{FASTER} by more than {format_share(max_slow)}: the median itself may be slow"
+    for at, one in enumerate(found):
+        if one.verdict == "fine" and one.host.device in faster and not is_faster(one, max_slow, scales[one.host.device][1]):
+            found[at] = replace(one, verdict="unsure", reason=why)
     found.sort(key=lambda one: (ORDER.index(one.verdict), -(one.ratio or 0) if one.verdict == "slow" else 0))  # the rest stay in place
     spread, limit = scales[max(logs, key=lambda device: len(logs[device]))] if logs else (spread_of([]), z_limit(0))
     return FleetFindings(fleet, max_slow, spread, limit, tuple(found), slow_slices(found))
+
+
+def is_faster(found: HostFinding, max_slow: float, limit: float) -> bool:
+    """Return whether a host is as far below the median as a slow one is above it."""
+    return found.verdict == "fine" and found.ratio is not None and found.ratio < 1 / (1 + max_slow) and (found.z or 0) < -limit
 
 
 def spread_of(logs: list[float]) -> float:

@@ -90,6 +90,12 @@ def test_half_a_fleet_far_from_the_other_half_is_not_passed() -> None:
     assert (set(names(found, "unsure")), found.exit_code) == ({"h2", "h3"}, 3)
 
 
+def test_a_fleet_most_of_which_is_slow_is_not_passed() -> None:
+    found = judged(*(host(i, 1.2 if i < 7 else 1.0) for i in range(10)))
+    assert (names(found, "fine"), len(names(found, "unsure")), found.exit_code) == (["h7", "h8", "h9"], 7, 3)
+    assert found.sentence.endswith("Some hosts are faster by more than 3.0 %: the median itself may be slow.")
+
+
 def test_a_fleet_of_none_or_one_cannot_be_judged() -> None:
     assert judged().exit_code == 3
     assert judged(host(0)).exit_code == 3
