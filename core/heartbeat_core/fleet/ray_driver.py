@@ -168,15 +168,11 @@ class Driver:
                 await self.reach(host)
                 host.going = True
                 async for reference in host.actor.news.options(num_returns="streaming").remote():
-                    values = await reference
-                    if values["state"] != "ended":
-                        host.summary = summary_from_json(values)
-                        self.send("summary", host=values)
-                    elif self.order["keep"] or host.node.id == self.opened:
+                    host.summary = summary_from_json(await reference)
+                    if host.summary.over and (self.order["keep"] or host.node.id == self.opened):
                         async with self.fetches:
                             await self.fetch(host)
-                if not host.killed:
-                    self.send("summary", host=values)
+                    self.tell(host)
             except HeartbeatError as error:
                 self.end(host, "unavailable", error.title, error.cause, error.remedy)
             except self.ray.exceptions.RayError as error:
@@ -243,7 +239,9 @@ class Driver:
             except (OSError, asyncio.TimeoutError):
                 failed += 1
         for host in self.hosts.values():
-            if host.summary.state != "ended":
+            if host.summary.over:
+                self.tell(host)  # its recording may not have come, its figures have
+            else:
                 cause = f"Nothing answers at {self.address}. {KEPT_THERE} Ray ends the processes of the hosts within a minute."
                 self.end(host, "lost", "the head of the cluster is gone", cause, "Start the cluster again, then run this again.")
         self.send("over", notes=[])
@@ -251,6 +249,9 @@ class Driver:
 
     def lose(self, host: DrivenHost, error: Exception) -> None:
         """End a host whose actor is gone: its node died, its process did, or we ended it."""
+        if host.summary.over:
+            self.tell(host)
+            return
         if host.killed:
             self.tell(host, state="ended", ending="stopped")
             return
@@ -285,12 +286,12 @@ class Driver:
         word = order["word"]
         self.stopping = self.stopping or word in ("stop", "kill")
         for host in self.hosts.values():
-            if host.actor is None or host.summary.state == "ended":
+            if host.actor is None:
                 continue
-            if word == "kill" or (word == "stop" and not host.going):
+            if word == "kill" or (word == "stop" and not host.going and not host.summary.over):
                 host.killed = True
                 self.kill(host)
-            elif host.going:
+            elif host.going and not host.summary.over:
                 host.actor.order.remote(word)
 
 

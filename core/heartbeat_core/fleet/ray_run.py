@@ -196,6 +196,8 @@ class RayRun(FleetRun):
         elif kind == "summary":
             summary = replace(summary_from_json(message["host"]), at_s=time())
             run = self.runs[summary.id]
+            if run.summary.over:
+                return
             if summary.over:
                 run.conclude(summary)
             with self.changed:
