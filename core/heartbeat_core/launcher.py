@@ -52,6 +52,13 @@ class MachineLimits:
     lacking: Mapping[str, str] = field(default_factory=dict)
     rates: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    caches: Mapping[str, int] = field(default_factory=dict)  # bytes that cold weights are to exceed, by backend
+
+    def needed(self, config: BenchmarkConfig) -> int:
+        """Return the bytes of memory that a run takes at its peak."""
+        from heartbeat_core.benchmark.host import needed_bytes
+
+        return needed_bytes(config, sets=config.workload.weight_sets(self.caches.get(config.backend, 0)))
 
     def seconds(self, config: BenchmarkConfig) -> float | None:
         """Return about how long a run takes, its setup included; None where nothing like it was measured, or it has no end."""
@@ -239,7 +246,7 @@ class Launcher:
     def limits(self) -> MachineLimits:
         """Return what is known of this machine; nothing where runs go to another one. Reads the list of recordings."""
         from heartbeat_core.benchmark.devices import known_refusals
-        from heartbeat_core.benchmark.host import available_bytes
+        from heartbeat_core.benchmark.host import available_bytes, cache_bytes
 
         if self.destination is not None:
             return MachineLimits()
@@ -253,7 +260,9 @@ class Launcher:
                 before = rates.get(key, (0.0, 0.0))
                 rates[key] = max(before[0], 1e9 * work.flops / entry.median_ns), max(before[1], 1e9 * work.bytes / entry.median_ns)
         memory = {name: hbm if info.needs_tpu else free if info.host_only else None for name, info in BACKENDS.items()}
-        return MachineLimits(memory, {name: self.lacks(name) for name in BACKENDS}, rates, known_refusals(self.refusals()))
+        cache, on_chip = cache_bytes() or 0, max((chip.on_chip_bytes for chip in chips), default=0)
+        caches = {name: on_chip or cache if info.needs_tpu else cache for name, info in BACKENDS.items()}
+        return MachineLimits(memory, {name: self.lacks(name) for name in BACKENDS}, rates, known_refusals(self.refusals()), caches)
 
     def refusals(self) -> Path:
         """Return the file that keeps which dtypes the devices here cannot multiply."""

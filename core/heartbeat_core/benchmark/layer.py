@@ -118,6 +118,10 @@ class Layer(Products):
     def brief(self) -> str:
         return f"{self.model} {self.phase} {self.batch}×{self.context}"
 
+    def must_move(self, cache_bytes: int) -> int:
+        """Count all weights and the KV cache where they are cold: no cache holds them."""
+        return super().must_move(cache_bytes) if self.weights == "hot" else sum(step.right_bytes for step in self.steps)
+
     def weight_sets(self, cache_bytes: int) -> int:
         """Return one set for hot weights; else as many as it takes to pass ``COLD_CACHES`` caches between two uses of a matrix."""
         if self.weights == "hot":

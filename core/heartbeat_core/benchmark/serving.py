@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 AT_MOST = "at most, matrix products alone"
 AT_LEAST = "at least, matrix products alone"
+UNFUSED = "as measured: attention is neither masked nor fused, as servers do it"
 HOUR_S = 3600
+LEAST_LEFT = 0.5  # of a layer's time, where the cost of its call is taken off
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class StepFigures:
 
 def step_figures(report: Report) -> tuple[StepFigures, ...]:
     """Return the figures of each step, in order; none where the work has one step or none was timed."""
-    timed = [(step, report.steps[step.name]) for step in report.config.workload.steps if report.steps.get(step.name)]
+    work = report.config.workload
+    timed = [(step, report.steps[step.name]) for step in work.steps if report.steps.get(step.name)]
     total, roof = sum(ns for _, ns in timed), report.floor.roof if report.floor else None
     return tuple(
         StepFigures(
@@ -50,11 +53,12 @@ def step_figures(report: Report) -> tuple[StepFigures, ...]:
             ns / total,
             flops := 1e9 * step.flops / ns,
             moved := 1e9 * step.bytes / ns,
-            flops / roof.flops_per_s if roof else None,
+            flops / roof.flops_per_s if roof and of_its_dtype else None,
             moved / roof.bytes_per_s if roof else None,
-            floor(step, roof).bound if roof else None,
+            floor(step, roof).bound if roof and of_its_dtype else None,
         )
         for step, ns in timed
+        for of_its_dtype in (getattr(step, "dtype", work.dtype) == work.dtype,)  # attention has 16 bits where the weights have 8
     )
 
 
@@ -71,6 +75,16 @@ class ServingLimit:
     pass_ns: float
     source: str
     usd_per_million: float | None = None
+    measured: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return what its rate of tokens is: of a prefill that was measured no bound, for servers mask and fuse attention."""
+        return UNFUSED if self.measured and self.layer.phase == "prefill" else AT_MOST
+
+    @property
+    def label_of_times(self) -> str:
+        return AT_LEAST if self.label == AT_MOST else UNFUSED
 
     @property
     def tokens_per_s(self) -> float:
@@ -78,7 +92,8 @@ class ServingLimit:
 
     def to_json(self) -> dict[str, Any]:
         values = {name: value for name, value in asdict(self).items() if name != "layer"}
-        return {**values, "phase": self.layer.phase, "tokens_per_s": self.tokens_per_s, "label": AT_MOST}
+        label = {"label": self.label, "label_of_times": self.label_of_times}
+        return {**values, "phase": self.layer.phase, "tokens_per_s": self.tokens_per_s, **label}
 
 
 def model_bytes(layer: Layer) -> int:
@@ -111,18 +126,24 @@ def by_peaks(layer: Layer, roof: Roof, devices: int = 1) -> ServingLimit:
 
 
 def by_measurement(report: Report) -> ServingLimit | None:
-    """Return the limit by the time measured: all layers like this one, and the head at the rate of the largest product.
+    """Return the limit by the time measured: all layers like this one, and the head at the rate of the largest product with weights.
 
+    What a call costs without any work is taken off each layer that was waited for: a model that is compiled whole pays it once.
     None where the work is no layer or nothing was measured.
     """
     layer, ns = report.config.workload, report.iteration_ns
     if not isinstance(layer, Layer) or not ns:
         return None
-    largest = max(layer.steps, key=lambda step: step.flops)
+    call_ns = (report.proof.call_ns or 0) if report.proof and report.config.method == "synchronized" else 0
+    layer_ns = max(ns - call_ns, LEAST_LEFT * ns)
+    largest = max((step for step in layer.steps if not step.per_sequence), key=lambda step: step.flops)
     taken = report.steps.get(largest.name)
-    head_ns = taken * layer.head.flops / largest.flops if taken else ns * layer.head.flops / layer.flops
-    source = f"{layer.model.layers} layers of {format_ns(ns)} as measured, the head at the rate of {largest.name if taken else 'the layer'}"
-    return ServingLimit(layer, 1, layer.model.layers * ns + head_ns, source)
+    amount = "bytes" if layer.phase == "decode" else "flops"  # what sets the time
+    head_ns = (taken or layer_ns) * getattr(layer.head, amount) / getattr(largest if taken else layer, amount)
+    less = f" less {format_ns(ns - layer_ns)} of a call" if call_ns else ""
+    rate_of = largest.name if taken else "the layer"
+    source = f"{layer.model.layers} layers of {format_ns(ns)}{less} as measured, the head at the rate of {rate_of}"
+    return ServingLimit(layer, 1, layer.model.layers * layer_ns + head_ns, source, measured=True)
 
 
 def priced(limit: ServingLimit, usd_per_hour: float | None) -> ServingLimit:
@@ -208,9 +229,9 @@ def serving_rows(report: Report, usd_per_hour: float | None = None) -> Iterator[
     if not isinstance(layer, Layer) or limit is None:
         return
     limit = priced(limit, usd_per_hour)
-    yield "tokens/s", significant(limit.tokens_per_s), f"{limit.source}; {AT_MOST}"
+    yield "tokens/s", significant(limit.tokens_per_s), f"{limit.source}; {limit.label}"
     what = f"output token of {layer.batch:,} sequences" if layer.phase == "decode" else "first token"
-    yield "a token", format_ns(limit.pass_ns), f"per {what}, {AT_LEAST}"
+    yield "a token", format_ns(limit.pass_ns), f"per {what}, {limit.label_of_times}"
     if roof is not None:
         yield "by the peak", f"{significant(by_peaks(layer, roof).tokens_per_s)}/s", f"tokens, {roof.source}; {AT_MOST}"
         prompt = by_peaks(replace(layer, phase="prefill", batch=1), roof)
@@ -225,7 +246,7 @@ def serving_rows(report: Report, usd_per_hour: float | None = None) -> Iterator[
     chips = devices_needed(layer, chip.hbm_bytes) if chip else None
     yield "memory", format_bytes(model_bytes(layer) + cache_bytes(layer)), holds + (f": {chips} × {chip.name}" if chip else "")
     if limit.usd_per_million is not None:
-        yield "cost", f"{limit.usd_per_million:.3g} USD", f"per million tokens, {AT_LEAST}"
+        yield "cost", f"{limit.usd_per_million:.3g} USD", f"per million tokens, {limit.label_of_times}"
 
 
 def serving_json(report: Report, usd_per_hour: float | None = None) -> dict[str, Any] | None:
@@ -236,6 +257,7 @@ def serving_json(report: Report, usd_per_hour: float | None = None) -> dict[str,
     chip = chip_by_name(str(report.environment.get("chip")))
     return {
         "label": AT_MOST,
+        "label_of_times": AT_LEAST,
         "measured": priced(limit, usd_per_hour).to_json() if limit else None,
         "by_peak": by_peaks(layer, roof).to_json() if roof else None,
         "first_token_by_peak_ns": by_peaks(replace(layer, phase="prefill", batch=1), roof).pass_ns if roof else None,

@@ -182,7 +182,7 @@ def refuted_by_physics(workload: Workload, median_ns: float | None, floor: Floor
         needed, peak = rate(workload.bytes, median_ns, 1e9), significant(roof.bytes_per_s / 1e9)
         reason = f"would need {needed} GB/s, the memory of a {roof.name} gives {peak}"
         kept = roof.on_chip_bytes
-        must_move = 0 if kept is None else max(0, workload.bytes - kept)
+        must_move = 0 if kept is None else workload.must_move(kept)
         if median_ns < 1e9 * must_move / roof.bytes_per_s * (1 - ROUNDING):
             needed = rate(must_move, median_ns, 1e9)
             stayed = f"even if {format_bytes(kept or 0)} stayed on the chip"
@@ -218,7 +218,7 @@ def faster_than_peak(workload: Workload, median_ns: float, floor: Floor) -> bool
 
     Only what the machine's caches cannot hold counts: the peak of memory says nothing about the rest.
     """
-    must_move = max(0, workload.bytes - (floor.roof.on_chip_bytes or 0))
+    must_move = workload.must_move(floor.roof.on_chip_bytes or 0)
     least_ns = max(floor.compute_ns, 1e9 * must_move / floor.roof.bytes_per_s)
     return not floor.roof.hard and least_ns > median_ns * (1 + HEADROOM)
 

@@ -163,6 +163,10 @@ class Workload(ABC):
         del cache_bytes
         return 1
 
+    def must_move(self, cache_bytes: int) -> int:
+        """Return the bytes that come from memory in each iteration, whatever caches of so many bytes keep from the last one."""
+        return max(0, self.bytes - cache_bytes)
+
     def varied(self, values: Mapping[str, Any]) -> Workload:
         """Return the work with these values in place of its own; raise HeartbeatError where it has no such thing."""
         known = field_names(type(self))
@@ -171,10 +175,10 @@ class Workload(ABC):
                 raise HeartbeatError(f"this work has no {name}", f"It has {', '.join(known)}.", f"Leave out {name}.")
         return replace(self, **values)  # type: ignore[type-var] # subclasses are dataclasses
 
-    def plain(self) -> Workload:
-        """Return the work with all that has a default as it is by default."""
-        kept = {field.name: getattr(self, field.name) for field in fields(self) if field.default is MISSING}  # type: ignore[arg-type]
-        return type(self)(**kept)
+    def plain(self, names: Collection[str]) -> Workload:
+        """Return the work with those of its fields that are named as they are by default, where they have one."""
+        defaults = {field.name: field.default for field in fields(self) if field.name in names}  # type: ignore[arg-type]
+        return self.varied({name: value for name, value in defaults.items() if value is not MISSING})
 
     @property
     def shape(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -47,15 +48,19 @@ def network(context: Context) -> Finding:
 def subnetwork(context: Context, network: str, region: str, name: str) -> Finding:
     """Find out whether the subnetwork that was chosen is one of the network, in the region."""
     why = f"A TPU VM joins the subnetwork {name}, set by {context.target.subnetwork.source}, of the network {network}."
+    elsewhere = re.search(r"regions/([^/]+)/", name)
+    if elsewhere and elsewhere[1] != region:
+        return failed(f"{name} is in {elsewhere[1]}", f"{why} The zone is in {region}.", do.list_subnets(context.words), link=NETWORKS)
     try:
         of = compute.network_of_subnet(context.session, context.project, region, name)
     except CloudError as error:
         if error.status != 404:
             raise
         return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words), link=NETWORKS)
-    if of != network.rpartition("/")[2]:
+    if of != compute.network_path(context.project, network):
+        path = of[1] if of[0] == context.project else f"projects/{of[0]}/global/networks/{of[1]}"
         return failed(
-            f"{name} is a subnetwork of the network {of}", f"{why} Give --network {of}.", do.list_subnets(context.words), link=NETWORKS
+            f"{name} is a subnetwork of the network {path}", f"{why} Give --network {path}.", do.list_subnets(context.words), link=NETWORKS
         )
     return passed(f"{network}, with the subnetwork {name} in {region}")
 

@@ -58,11 +58,11 @@ def get_network_regions(session: CloudSession, project: str, network: str) -> fr
     return frozenset(link.split("/regions/")[-1].partition("/")[0] for link in texts(answer, "subnetworks"))
 
 
-def network_of_subnet(session: CloudSession, project: str, region: str, subnetwork: str) -> str:
-    """Return the name of the network of a subnetwork, given by its name or by a path such as projects/p/regions/r/subnetworks/s."""
+def network_of_subnet(session: CloudSession, project: str, region: str, subnetwork: str) -> tuple[str, str]:
+    """Return the project and the name of the network of a subnetwork in a region, given by its name or by its path."""
     where, name = network_path(project, subnetwork)
     path = f"/compute/v1/projects/{segment(where)}/regions/{segment(region)}/subnetworks/{segment(name)}"
-    return last(text(session.get(SERVICE, path), "network"))
+    return network_path(project, text(session.get(SERVICE, path), "network") or "")
 
 
 def network_path(project: str, network: str) -> tuple[str, str]:

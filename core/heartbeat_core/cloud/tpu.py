@@ -248,7 +248,11 @@ def call(session: CloudSession, method: str, /, *, reads: bool = True, **request
         with failures(SERVICE):
             try:
                 message = message_of(work(request, retry=None, timeout=timeout[1]))
-            except (ParseError, AttributeError):  # the second for "@type": null
+            except ParseError:
+                message = None
+            except AttributeError:  # of an answer with "@type": null
+                if not exchange.answer:
+                    raise
                 message = None
         return message, exchange.answer
 

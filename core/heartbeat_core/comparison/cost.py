@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.cloud.accelerators import Provisioning
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.vms.pricing import Rates
@@ -17,6 +18,12 @@ class Price:
 
     usd_per_hour: float
     source: str = ""
+    devices: int = 1  # that what they buy has: a chip of v2, v3 or 7x has two
+
+    @property
+    def usd_of_device(self) -> float:
+        """Return US dollars an hour of one device."""
+        return self.usd_per_hour / self.devices
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ class CostRates:
         provisioning: Provisioning = next((model for model in get_args(Provisioning) if model == kind), "on-demand")
         usd = self.kept.find(chip, region, provisioning)
         words = f"one chip of {chip}, {provisioning.replace('-', ' ')} in {region}, by {self.kept}"
-        return None if usd is None else Price(usd, words)
+        known = chip_by_name(chip)
+        return None if usd is None else Price(usd, words, known.devices_per_chip if known else 1)
 
 
 NO_RATES = CostRates()

@@ -185,7 +185,7 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
     ns, low_ns, high_ns = typical_of([one for one in timed if one])
     price = tariff.of(entry, report.environment)
     limits = [limit for run in runs if (limit := by_measurement(run.report))]
-    priced_limits = [priced(limit, price.usd_per_hour if price else None) for limit in limits]
+    priced_limits = [priced(limit, price.usd_of_device if price else None) for limit in limits]
     worst = min(runs, key=lambda run: VERDICTS.index(run.report.verdict.kind)).report.verdict
     return RunGroup(
         title=title or title_of(runs),

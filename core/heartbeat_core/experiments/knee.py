@@ -292,8 +292,11 @@ def knee_notes(knee: Knee) -> tuple[str, ...]:
     if knee.call_ns:
         notes.append(f"A call alone takes {format_ns(knee.call_ns)} (a 2×2 product): taken off each point before the lines are fitted.")
     roof, moved = knee.roof, knee.bytes_per_s
-    weights = knee.points[0].workload.weight_bytes if knee.points else 0
-    cached = roof is not None and not roof.hard and roof.on_chip_bytes is not None and weights <= roof.on_chip_bytes
+    first = knee.points[0].workload if knee.points else None
+    weights = first.weight_bytes if first else 0
+    cached = bool(
+        roof and not roof.hard and roof.on_chip_bytes and first and first.must_move(roof.on_chip_bytes) < weights <= roof.on_chip_bytes
+    )
     if cached and roof and roof.on_chip_bytes:
         sizes = f"The weights, {format_bytes(weights)}, fit into the caches, {format_bytes(roof.on_chip_bytes)}"
         notes.append(f"{sizes}: small batches show these.")

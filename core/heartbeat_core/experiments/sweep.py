@@ -214,7 +214,7 @@ def ordered(values: tuple[Value | None, ...]) -> tuple[Value, ...]:
 
 def without_axes(config: BenchmarkConfig) -> BenchmarkConfig:
     """Keep of a config what a sweep leaves alone."""
-    plain = config.workload.plain()
+    plain = config.workload.plain(SWEPT)
     return replace(config, workload=plain, precision="default", threads=None, iterations=1, duration_s=None, calibrate=False)
 
 
@@ -278,6 +278,7 @@ def sweep_json(swept: Swept) -> dict[str, Any]:
         "environment": dict(first.environment) if first else {},
         "labels": list(first.labels) if first else [],
         "points": [point_json(point) for point in swept.points],
+        **({"label": limit.label} if (limit := next((point.limit for point in swept.points if point.limit), None)) else {}),
         "points_wanted": swept.total,
         "curves": [curve_json(curve) for curve in swept.curves()],
     }

@@ -176,7 +176,7 @@ class CreateRequest:
         for key, value in self.labels.items():
             if not (LABEL_KEY.fullmatch(key) and LABEL_VALUE.fullmatch(value)):
                 why = "Key and value are small letters, digits, hyphens and underscores, 63 at most; a key begins with a letter."
-                yield wrong("labels", f"{key}={value} is no label", why, f"Use {why[0].lower()}")
+                yield wrong("labels", f"{key}={value} is no label", why, f"Use {why[0].lower()}{why[1:]}")
         if self.startup_script and (problem := unreadable(self.startup_script)):
             yield "startup_script", problem
 

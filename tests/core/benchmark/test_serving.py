@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.layer import Layer, ModelShape
 from heartbeat_core.benchmark.models import find_model, named_models
 from heartbeat_core.benchmark.roofline import Roof
-from heartbeat_core.benchmark.serving import ServingLimit, by_peaks, by_published_peaks, compute_bound_from, least_work, priced
+from heartbeat_core.benchmark.serving import (
+    AT_MOST,
+    UNFUSED,
+    ServingLimit,
+    by_measurement,
+    by_peaks,
+    by_published_peaks,
+    compute_bound_from,
+    least_work,
+    priced,
+)
 from heartbeat_core.errors import HeartbeatError
 
 # By hand, as in docs/models.md: Llama 3.1 8B in bfloat16 reads 32 layers of 218,103,808 weights and a head of 525,336,576, so
@@ -63,6 +75,22 @@ def test_the_turning_batch_is_the_least_whose_arithmetic_takes_longer(context: i
 
 def test_where_each_sequence_reads_more_than_it_computes_no_batch_turns() -> None:
     assert compute_bound_from(LLAMA, Roof(197e12, 819e9, None, "", hard=True)) is None
+
+
+@pytest.mark.parametrize("context", [2048, 16384])
+def test_the_head_takes_what_its_own_bytes_take_however_long_the_context_is(context: int) -> None:
+    layer, bandwidth = Layer(find_model("qwen2.5-0.5b"), batch=64, context=context), 1638.0  # bytes/ns, which bounds every step
+    steps = {step.name: step.bytes / bandwidth for step in layer.steps}
+    found = by_measurement(SimpleNamespace(config=BenchmarkConfig(layer), iteration_ns=sum(steps.values()), steps=steps, proof=None))  # type: ignore[arg-type]
+    assert found is not None
+    assert found.pass_ns == pytest.approx(layer.model.layers * sum(steps.values()) + layer.head.bytes / bandwidth)
+
+
+def test_a_prefill_that_was_measured_is_no_bound() -> None:
+    for phase, label in (("prefill", UNFUSED), ("decode", AT_MOST)):
+        layer = replace(LLAMA, phase=phase)  # type: ignore[arg-type]
+        assert ServingLimit(layer, 1, 1.0, "", measured=True).to_json()["label"] == label
+        assert ServingLimit(layer, 1, 1.0, "").to_json()["label"] == AT_MOST
 
 
 def test_a_million_tokens_cost_what_the_time_for_them_costs() -> None:

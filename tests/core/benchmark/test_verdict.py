@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heartbeat_core.benchmark.config import Precision
 from heartbeat_core.benchmark.dtypes import Dtype
+from heartbeat_core.benchmark.layer import Layer, ModelShape
 from heartbeat_core.benchmark.protocol import HandbookClock, Proof
 from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_chip, roof_of_peaks
 from heartbeat_core.benchmark.samples import SampleStore
@@ -140,6 +141,13 @@ def test_data_that_stays_in_the_caches_is_not_held_against_the_memory() -> None:
     assert verdict(least.compute_ns / 1.47, least, work=work, proof=HELD).kind == "suspicious"
     large = floor(HANDBOOK, roof_of_peaks(MeasuredPeaks(2e12, 30e9, "2026-11-22"), cache_bytes=32 * 2**20))
     assert verdict(large.ns / 1.47, large, proof=HELD).kind == "suspicious"
+
+
+def test_no_cache_excuses_weights_that_are_cold() -> None:
+    for weights, kind in (("hot", "plausible"), ("cold", "suspicious")):
+        layer = Layer(ModelShape("any", 512, 1024, 8, 8, 64, layers=1, vocabulary=512), context=64, weights=weights)  # type: ignore[arg-type]
+        least = floor(layer, roof_of_peaks(MeasuredPeaks(2e12, 30e9, "2026-11-22"), cache_bytes=256 * 2**20))
+        assert judge(workload=layer, median_ns=least.ns / 2, floor=least, proof=HELD, handbook=None).kind == kind
 
 
 def test_a_rate_above_the_peak_is_suspicious() -> None:

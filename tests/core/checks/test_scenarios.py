@@ -267,7 +267,8 @@ def test_a_service_account_that_is_missing_can_be_created(asked: Callable[..., C
 def test_a_subnetwork_must_be_there_and_of_the_network(asked: Callable[..., CheckReport], tmp_path: Path) -> None:
     file = tmp_path / "two.toml"
     file.write_text('description = "t"\nextends = "ready"\nnetworks = ["default", "other"]\n', encoding="utf-8")
-    for name, status in (("default", "pass"), ("nowhere", "fail"), ("other", "fail"), ("projects/demo-project/x/default", "pass")):
+    for name, status in (("default", "pass"), ("nowhere", "fail"), ("other", "fail"), ("projects/demo-project/x/default", "pass"),
+                         ("projects/demo-project/regions/europe-west4/subnetworks/default", "fail")):  # fmt: skip
         result = asked(str(file), ("network.default",), subnetwork=name).get("network.default")
         assert result is not None
         assert result.status == status, result.summary

@@ -8,12 +8,12 @@ import pytest
 from heartbeat_core.benchmark.bandwidth import Stream, Transfer
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.devices import Device, DeviceInventory, keep_refusals, known_refusals
-from heartbeat_core.benchmark.layer import Layer
+from heartbeat_core.benchmark.layer import WEIGHTS, Layer
 from heartbeat_core.benchmark.models import find_model
 from heartbeat_core.benchmark.parameters import OF_WORKLOAD
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.launcher import MachineLimits
-from heartbeat_tui.benchmark.forms import ConfigForm, config_of, texts_of
+from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm, config_of, texts_of
 
 PLAN = BenchmarkConfig()
 
@@ -105,6 +105,15 @@ def test_a_config_is_held_against_the_memory_and_the_backends_of_the_machine() -
     assert "of 1.0 GiB free. The run takes about 0:02." in small.sentences()[1].plain
     assert limits.seconds(replace(PLAN, iterations=None, duration_s=30.0)) == pytest.approx(32, abs=1)
     assert limits.seconds(replace(PLAN, workload=MatMul(dtype="bfloat16"))) is None
+    cold, hot = (replace(PLAN, workload=Layer(find_model("qwen2.5-0.5b"), weights=weights)) for weights in WEIGHTS)
+    cached = replace(limits, caches={"cpu": 256 * 2**20})
+    assert cached.needed(cold) > 2 * cached.needed(hot) == 2 * limits.needed(hot)
+
+
+def test_a_sweep_of_the_handbooks_method_keeps_its_readings() -> None:
+    form = SweepForm(replace(PLAN, method="handbook", iterations=100, duration_s=None), MachineLimits())
+    assert not form.notes()
+    assert "points on" in form.sentences()[0].plain
 
 
 def test_a_dtype_that_a_device_cannot_multiply_is_marked_with_the_reason_and_can_still_be_tried(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def test_a_part_of_the_checklist_is_never_ready() -> None:
     assert done.stdout.startswith("DEMO ready · ready, as far as checked · ")
 
 
+def test_the_whole_checklist_is_ready() -> None:
+    results = tuple(Result(check.id, check.group, check.question, "pass", "") for check in checks_for())
+    assert next(text_lines(CheckReport(results))) == "ready"
+    assert next(text_lines(CheckReport(results[1:2]))) == "ready, as far as checked"
+
+
 def test_not_ready_is_1_and_the_text_says_what_to_do_next() -> None:
     done = check("--demo", "quota-zone-zero", *IN_THE_CLOUD)
     assert done.returncode == 1

@@ -14,7 +14,7 @@ from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.bandwidth import HOST_MEMORIES, Passes, Stream, Transfer
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS, BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import DTYPES
-from heartbeat_core.benchmark.host import gib, needed_bytes
+from heartbeat_core.benchmark.host import gib
 from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS, Layer
 from heartbeat_core.benchmark.models import find_model, named_models
 from heartbeat_core.benchmark.parameters import OF_WORKLOAD, SWEPT, Parameter, grid, parse_axes, varied
@@ -236,7 +236,9 @@ class SweepForm(Form):
         names = {axis.name for axis in self.axes}
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in field_names(type(work)) if name not in names)
         length = f"{config.duration_s:g} s" if config.duration_s is not None else "about a second"
-        each = replace(config, duration_s=config.duration_s or 1.0, iterations=None)
+        each = config
+        if config.method != "handbook":  # whose readings stay as they are
+            each = replace(config, duration_s=config.duration_s or 1.0, iterations=None)
         about = sum(self.limits.seconds(varied(each, values)) or 0.0 for values in points)
         return [
             styled(f"{count} point{'' if count == 1 else 's'} on {device_here(config.backend)}, {rest}.", "strong"),
@@ -282,7 +284,7 @@ class ConfigForm(Form):
     def notes(self) -> Mapping[str, Note]:
         self.config, errors = config_of(self.texts, self.base)
         if self.config is not None:
-            free, needed = self.limits.available.get(self.config.backend), needed_bytes(self.config)
+            free, needed = self.limits.available.get(self.config.backend), self.limits.needed(self.config)
             if lacking := self.limits.lacking.get(self.config.backend):
                 return {"backend": Note(lacking, "failed")}
             if free is not None and needed > free:
@@ -297,7 +299,7 @@ class ConfigForm(Form):
     def sentences(self) -> Sequence[Content]:
         assert self.config is not None  # nothing is wrong
         free = self.limits.available.get(self.config.backend)
-        needed = f" It needs {gib(needed_bytes(self.config))} of {gib(free)} free." if free is not None else ""
+        needed = f" It needs {gib(self.limits.needed(self.config))} of {gib(free)} free." if free is not None else ""
         seconds = self.limits.seconds(self.config)
         about = f" The run takes about {clock(seconds)}." if seconds is not None else ""
         return [styled(config_sentence(self.config), "strong"), styled(f"{work_in_words(self.config)}{needed}{about}", "quiet")]

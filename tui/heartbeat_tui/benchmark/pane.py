@@ -293,7 +293,7 @@ class HeartbeatPane(RunPane):
             "stop_at_once": self.impatient and state in ("stopping", "finishing"),
             "again": state == "ended",
             "edit": free,
-            "compare": free,
+            "compare": free and not self.config.workload.parts,
             "sweep": free,
             "calibrate": free and self.peak_measured_here and not self.clocks_shown and not self.sweep_shown,
             "next_host": self.fleet is not None,
@@ -309,6 +309,8 @@ class HeartbeatPane(RunPane):
             return "There is no run: press space to start one."
         if self.replaying:
             return "This is a recorded run: it can only be looked at."
+        if action == "compare" and self.config.workload.parts:
+            return "The other timing method takes one product: press e to choose it."
         if action == "begin":
             return "Press r to run it again."
         if self.state != "ended" and action not in ("next_host", "details"):

@@ -262,7 +262,8 @@ def judged(report: Report) -> list[tuple[str, str]]:
     if glyph == "…":
         return [(f"… {sentence(worst)}", style)]
     advice = ADVICE.get(kind, "") if kind != "suspicious" or report.refutes_peak else ""
-    if is_recorded(report) or (kind == "plausible" and (report.ending is None or report.config.method != "synchronized")):
+    comparable = report.ending is not None and report.config.method == "synchronized" and not report.config.workload.parts
+    if is_recorded(report) or (kind == "plausible" and not comparable):
         advice = ""
     lines = [(f"{glyph} {kind.capitalize()}: {worst.rstrip('.')}.{advice}", style)]
     return lines + [(f"{'!' if kind != 'plausible' else glyph} {sentence(reason)}", style) for reason in others]

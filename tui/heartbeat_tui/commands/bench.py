@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from heartbeat_tui.commands.options import add_config_flags, add_project_flag
+from heartbeat_tui.commands.options import add_config_flags, add_project_flag, usd
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     models = parser.add_argument_group("models: what a device could give at most; nothing is run")
     models.add_argument("--list-models", action="store_true", help="list the models that --model takes, with their sizes")
     models.add_argument("--limits", action="store_true", help="tokens/s of --model on the chips of today, by their published peaks")
-    output.add_argument("--usd-per-hour", type=float, metavar="USD", help="what an hour of the device costs, for the price of tokens")
+    output.add_argument("--usd-per-hour", type=usd, metavar="USD", help="what an hour of the device costs, for the price of tokens")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -258,6 +258,8 @@ def print_sweep(swept: Swept) -> None:
     for point in swept.points:
         table.add_row(*row(point, swept))
     out.print(table)
+    if limit := next((point.limit for point in swept.points if point.limit), None):
+        out.print(f"Tokens/s: {limit.label}.")
     for point in swept.missing:
         why = f"{point.error.title}. {point.error.cause}".strip() if point.error else "it has no figures"
         out.print(f"{point.name}: not measured: {why}")

@@ -43,6 +43,7 @@ EXCLUSIVE = {
     "vs": EXPERIMENT,
     "source": (("stream", "compare_methods"), ONE_KIND),
     "compare_methods": (("plot",), ONE_KIND),
+    "usd_per_hour": (("sweep", "repeat", "vs", "compare_methods"), "It is for one run; runs compare takes --rate."),
 }
 OF_ONE_HOST = ("source", "stream", "compare_methods", "sweep", "repeat", "vs")
 BARS = 20  # hosts whose progress is shown, each by a bar; of more only their number is
@@ -119,7 +120,7 @@ def price_of(args: argparse.Namespace, report: Report) -> float | None:
     from heartbeat_tui.runs.library import known_rates
 
     price = known_rates().by_list(report.environment)
-    return price.usd_per_hour if price else None
+    return price.usd_of_device if price else None
 
 
 def print_run(args: argparse.Namespace, report: Report, series: Series, recording: Path | None) -> None:

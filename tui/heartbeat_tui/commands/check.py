@@ -107,7 +107,7 @@ def short_status(status: str) -> str:
 
 def text_lines(report: CheckReport, label: str = "") -> Iterator[str]:
     """Yield the headline, each section with its counts, and why and the fixes of each open check."""
-    part = set(GROUPS) - {result.group for result in report.results}  # a part of the checks alone is not ready
+    part = set(GROUPS) - {"ray"} - {result.group for result in report.results}  # a part of the checks alone is not ready
     headline = report.headline() + (", as far as checked" if report.ready and part else "")
     yield sanitize_line(" · ".join(filter(None, (label, headline, *about(report)))))
     following = report.next

@@ -52,7 +52,13 @@ def limits(args: argparse.Namespace) -> int:
     from heartbeat_tui.runs.library import known_rates
 
     rates = known_rates()
-    found = by_published_peaks(layer, lambda chip: price.usd_per_hour if (price := rates.by_list({"chip": chip})) else None)
+    given: float | None = args.usd_per_hour
+
+    def price_of(chip: str) -> float | None:
+        listed = rates.by_list({"chip": chip}) if given is None else None
+        return listed.usd_per_hour if listed else given
+
+    found = by_published_peaks(layer, price_of)
     if args.json:
         print_json({"schema": 1, "label": AT_MOST, "workload": layer.to_json(), "chips": [each.to_json() for each in found]})
         return 0

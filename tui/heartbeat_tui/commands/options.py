@@ -46,6 +46,17 @@ def duration(text: str) -> float:
     return seconds
 
 
+def usd(text: str) -> float:
+    """Read "2.70"; raise ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no price; try 2.70, US dollars an hour")
+    return value
+
+
 def share(text: str) -> float:
     """Read "5%" or "0.05"; raise ArgumentTypeError."""
     number, percent = text.removesuffix("%").strip(), text.endswith("%")
