@@ -192,9 +192,10 @@ class Launcher:
         from heartbeat_core.benchmark.protocol import Label
         from heartbeat_core.fleet.multi_host import MultiHostRun
         from heartbeat_core.fleet.ray_run import RayCluster, RayRun
+        from heartbeat_core.recordings.labels import check_label
 
         label = label or Label(0)
-        label = replace(label, group=label.group or f"hosts-{secrets.token_hex(4)}")
+        label = check_label(replace(label, group=label.group or f"hosts-{secrets.token_hex(4)}"))  # a recording opens after its run
         if isinstance(self.destination, RayCluster):
             keep = self.settings.recordings.save if save is None else save
             return RayRun(config, self.destination, partial(self.record, config, label) if keep else None, watched=watched)

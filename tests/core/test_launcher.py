@@ -14,10 +14,12 @@ from heartbeat_core import launcher as launch
 from heartbeat_core.benchmark.backends import xla
 from heartbeat_core.benchmark.backends.base import BackendUnavailable
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, peaks_key
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.benchmark.xla_environment import XlaEnvironment
 from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.fleet.ray_run import RayCluster
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.settings import load_settings
@@ -121,3 +123,10 @@ def test_runs_of_one_launcher_start_at_its_first_priority(launcher: Callable[...
             assert run.ending is not None
             assert run.ending.clean
     assert sys.executable not in str(made.interpreter("cpu"))
+
+
+def test_a_label_that_is_not_valid_is_refused_before_any_host_starts(launcher: Callable[..., Launcher]) -> None:
+    made = launcher()
+    made.destination = RayCluster("ray://there-is-none")
+    with pytest.raises(HeartbeatError, match="cannot be a tag"):
+        made.start_together(BenchmarkConfig(), label=Label(0, tags=("two words",)))
