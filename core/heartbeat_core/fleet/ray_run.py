@@ -19,6 +19,7 @@ from heartbeat_core.benchmark.process import kill_worker, module_command
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import wanted
 from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Source
+from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.fleet.model import Fleet, HostSummary, summary_from_json
@@ -83,8 +84,12 @@ class RayHostRun(Source):
         """Take the samples from now on, and those of its recording if it has one already."""
         with self.changed:
             if not self.opened and self.path is not None:
-                for record, _line in read_records(self.path):
-                    self.apply(record)
+                try:
+                    for record, _line in read_records(self.path):
+                        self.apply(record)
+                except HeartbeatError as error:
+                    self.series = Series(config=self.config)
+                    self.fleet_run.notes.append(f"{self.summary.name}: {error.title}: {error.cause}")
             self.opened = True
 
     def take(self, text: str) -> None:

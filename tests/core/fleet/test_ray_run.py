@@ -1,0 +1,49 @@
+"""What comes of the messages of a driver. No driver runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.fleet.model import HostSummary
+from heartbeat_core.fleet.ray_run import RayCluster, RayRun
+
+HOST = HostSummary("n1", "host-1", state="beating", count=10)
+
+
+def idle(run: RayRun) -> None:
+    """Read nothing."""
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> RayRun:
+    """A run of one host whose driver is the test."""
+
+    def know(self: RayRun, **_: Any) -> None:
+        if not self.runs:
+            self.take({"type": "hosts", "hosts": [HOST.to_json()]})
+
+    monkeypatch.setattr(RayCluster, "spawn", lambda self: SimpleNamespace(stdin=None, stdout=None, stderr=None, returncode=0))
+    monkeypatch.setattr(RayRun, "listen", idle)
+    monkeypatch.setattr(RayRun, "read", idle)
+    monkeypatch.setattr(RayRun, "send", know)
+    return RayRun(BenchmarkConfig(), RayCluster("head:6379"))
+
+
+def test_a_host_whose_recording_is_gone_opens_empty_with_a_note(run: RayRun, tmp_path: Path) -> None:
+    run.runs["n1"].path = tmp_path / "gone.jsonl"
+    run.choose(0)
+    assert run.shown().series.count == 0
+    assert "cannot be read" in run.notes[0]
+
+
+def test_what_comes_after_the_end_of_a_host_changes_nothing(run: RayRun) -> None:
+    ended = replace(HOST, state="ended", ending="done")
+    for summary in (ended, replace(ended, ending="lost")):
+        run.take({"type": "summary", "host": summary.to_json()})
+    assert run.fleet().hosts[0].ending == "done"
