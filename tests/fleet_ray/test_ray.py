@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -37,16 +38,28 @@ def program(cluster: Cluster, *arguments: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def busy_loops() -> Iterator[None]:
-    """Keep every core busy with four processes."""
-    loops = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(4 * (os.cpu_count() or 1))]
+def slowed(pids: list[int]) -> Iterator[None]:
+    """Let processes run for a quarter of the time, however busy the machine is."""
+    over = threading.Event()
+
+    def stop_and_go() -> None:
+        while not over.is_set():
+            for number, pause_s in ((signal.SIGSTOP, 0.03), (signal.SIGCONT, 0.01)):
+                for pid in pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, number)
+                over.wait(pause_s)
+
+    thread = threading.Thread(target=stop_and_go)
+    thread.start()
     try:
         yield
     finally:
-        for process in loops:
-            process.kill()
-        for process in loops:
-            process.wait()
+        over.set()
+        thread.join()
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def test_every_host_is_measured_recorded_and_reported_in_one_group(cluster: Cluster) -> None:
@@ -65,7 +78,7 @@ def test_every_host_is_measured_recorded_and_reported_in_one_group(cluster: Clus
     wait_until(lambda: not cluster.workers(), "the end of all processes on the hosts")
 
 
-def test_a_host_whose_cores_are_busy_is_the_slow_one(cluster: Cluster) -> None:
+def test_a_host_that_is_held_up_is_the_slow_one(cluster: Cluster) -> None:
     slow = next(iter(cluster.hosts))
     config = replace(CONFIG, workload=MatMul(512, 1024, 1024, "float32"), iterations=None, duration_s=3.0)
     with closing(RayRun(config, RayCluster(cluster.address, serial=True))) as run:
@@ -74,7 +87,7 @@ def test_a_host_whose_cores_are_busy_is_the_slow_one(cluster: Cluster) -> None:
             return next(host for host in run.fleet().hosts if host.id == slow)
 
         wait_until(lambda: summary().count or run.ending, "the first sample of the host", 120)
-        with busy_loops():  # while it alone is measured
+        with slowed(cluster.workers()):  # it alone is measured
             wait_until(lambda: summary().over, "its end", 120)
         wait_until(lambda: run.ending, "the end of the run", 120)
         fleet = run.fleet()

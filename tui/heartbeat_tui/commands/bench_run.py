@@ -217,9 +217,9 @@ def watch(run: Source, runs: Mapping[str, Source], stop: Callable[[], object]) -
         pass
 
 
-def print_notes(run: Source, host: str = "") -> None:
+def print_notes(run: Source) -> None:
     for note in run.notes:
-        print_status(f"note: {host}{note}")
+        print_status(f"note: {note}")
 
 
 def complain_of(report: Report) -> None:
