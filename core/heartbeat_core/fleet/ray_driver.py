@@ -139,6 +139,7 @@ class Driver:
             "plan": self.order["plan"],
             "host": host.summary.to_json(),
             "python": self.order["python"],
+            "keep": self.order["keep"],
             "alone": alone,
             "place": place,
         }

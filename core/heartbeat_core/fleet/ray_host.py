@@ -6,12 +6,13 @@ The driver starts it in an actor. It is part of the bundle, so it needs the stan
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic, time
-from typing import Any
+from typing import Any, BinaryIO
 
 from heartbeat_core.benchmark.config import config_from_json
 from heartbeat_core.benchmark.process import ProcessLauncher, lower_priority
@@ -48,7 +49,13 @@ class RayHost:
     def __init__(self, order: Mapping[str, Any]) -> None:
         """Start the run that the driver ordered; if it cannot start, ``news`` says why."""
         self.summary = summary_from_json(order["host"])
-        self.stream = tempfile.TemporaryFile()  # noqa: SIM115  # it has no name, and is gone when this process is
+        self.stream: BinaryIO | None = None
+        self.unkept = ""  # why its samples are not kept
+        if order["keep"]:
+            try:
+                self.stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # it has no name, and is gone when this process is
+            except OSError as error:
+                self.unkept = f"its samples are not kept: {error}"
         self.run: Run | None = None
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to the CPUs that an actor asks for; the config says how many threads
         if order["alone"]:
@@ -63,10 +70,13 @@ class RayHost:
             self.summary = replace(self.summary, state="ended", ending="refused", **said)
 
     def write(self, line: bytes) -> str | None:
-        """Keep a line of the stream."""
-        self.stream.seek(0, os.SEEK_END)
-        self.stream.write(line)
-        self.stream.flush()
+        """Keep a line of the stream; a full disk ends the keeping, never the run."""
+        if self.stream is not None and not self.unkept:
+            try:
+                whole = self.stream.write(line) == len(line)
+                self.unkept = "" if whole else f"its samples are not all kept: {os.strerror(errno.ENOSPC)}"
+            except OSError as error:
+                self.unkept = f"its samples are not all kept: {error}"
         return None
 
     def close(self) -> list[str]:
@@ -75,6 +85,8 @@ class RayHost:
 
     def fetch(self, offset: int) -> bytes:
         """Return the stream from ``offset`` on, CHUNK bytes at most and whole lines only; empty where there is no more."""
+        if self.stream is None:
+            return b""
         data = os.pread(self.stream.fileno(), CHUNK, offset)
         while data and b"\n" not in data and len(more := os.pread(self.stream.fileno(), len(data) + CHUNK, offset)) > len(data):
             data = more
@@ -92,7 +104,8 @@ class RayHost:
             step = self.run.series.stage, self.run.series.count > 0, self.run.paused
             if over or step != before or monotonic() >= due:
                 before, due = step, monotonic() + EVERY_S
-                yield self.summary.with_report(self.run.report(), time()).to_json()
+                summary = self.summary.with_report(self.run.report(), time())
+                yield (replace(summary, problem=self.unkept) if self.unkept and over and not summary.lost else summary).to_json()
 
     def order(self, word: str) -> None:
         """Carry out "pause", "resume", "stop" or "kill"."""

@@ -102,7 +102,8 @@ class RayHostRun(Source):
                     self.notes += [note] if (note := self.recording.write(line)) else []
 
     def conclude(self, summary: HostSummary) -> None:
-        """Close its recording."""
+        """Close its recording; a host that is not lost has a problem where its samples were not kept."""
+        self.notes += [summary.problem] if summary.problem and not summary.lost else []
         self.notes += self.recording.close() if self.recording is not None else []
         self.finish(RunOutcome(summary.ending or "lost", summary.problem, "", summary.remedy))  # type: ignore[arg-type]
 

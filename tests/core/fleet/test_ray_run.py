@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.fleet import ray_host
 from heartbeat_core.fleet.model import HostSummary
 from heartbeat_core.fleet.ray_run import RayCluster, RayRun
 
@@ -47,3 +48,17 @@ def test_what_comes_after_the_end_of_a_host_changes_nothing(run: RayRun) -> None
     for summary in (ended, replace(ended, ending="lost")):
         run.take({"type": "summary", "host": summary.to_json()})
     assert run.fleet().hosts[0].ending == "done"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_full_disk_of_a_host_ends_the_keeping_of_its_samples_only(keep: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_host, "Run", lambda *_, **__: None)
+    monkeypatch.setattr("os.setpriority", lambda *_: None)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    plan = BenchmarkConfig().to_json()
+    order = {"host": HOST.to_json(), "keep": keep, "alone": False, "python": "", "place": {}, "plan": plan}
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda buffering: full)
+        host = ray_host.RayHost(order)
+        host.write(b"{}\n")
+    assert ("No space left" in host.unkept) == keep
