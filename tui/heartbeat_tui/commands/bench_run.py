@@ -337,7 +337,8 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
             from heartbeat_tui.commands.chart_output import print_hosts_chart
 
             print_hosts_chart(run.hosts())
-    return INTERRUPTED if interrupted else max(map(host_exit_code, hosts))
+    codes = [host_exit_code(host) for host in hosts]
+    return INTERRUPTED if interrupted else 1 if 1 in codes else max(codes)
 
 
 def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> tuple[FleetRun, bool]:
