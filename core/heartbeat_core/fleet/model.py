@@ -171,14 +171,19 @@ def fleet_from_json(values: Mapping[str, Any]) -> Fleet:
 
 
 def recorded_fleet(entries: Sequence[RunEntry]) -> Fleet:
-    """Return the hosts of recorded runs, one run a host; raise HeartbeatError where they did not do the same."""
+    """Return the hosts of recorded runs, one run a host, and those of a group that left none; raise HeartbeatError for different work."""
     work = {(entry.backend, entry.workload, entry.method, entry.precision) for entry in entries if entry.workload}
     if len(work) > 1:
         cause = f"They have {len(work)} different configs."
         raise HeartbeatError("these runs are no fleet", cause, "Name the group of one `bench --on`: heartbeat-tui runs list.")
-    counts = Counter(entry.host for entry in entries)
-    names = [entry.host if entry.host and counts[entry.host] == 1 else entry.title for entry in entries]
-    return Fleet(tuple(map(recorded_host, entries, names)), "recorded")
+    names = [entry.ray_node or entry.host for entry in entries]
+    counts, groups = Counter(names), Counter(entry.group for entry in entries)
+    names = [name if name and counts[name] == 1 else entry.title for name, entry in zip(names, entries, strict=True)]
+    expected = {group: max(entry.fleet_hosts or 0 for entry in entries if entry.group == group) for group in groups}
+    missing = sum(max(0, count - groups[group]) for group, count in expected.items())
+    lost = HostSummary("", "", state="ended", ending="lost", problem="its run left no recording")
+    absent = [replace(lost, id=f"not recorded {number}", name=f"not recorded {number}") for number in range(1, missing + 1)]
+    return Fleet((*map(recorded_host, entries, names), *absent), "recorded")
 
 
 def recorded_host(entry: RunEntry, name: str) -> HostSummary:
@@ -186,6 +191,7 @@ def recorded_host(entry: RunEntry, name: str) -> HostSummary:
     return HostSummary(
         id=entry.id,
         name=name,
+        slice=entry.tpu_slice,
         device=entry.device,
         state="beating" if entry.status == "running" else "ended",
         count=entry.n,

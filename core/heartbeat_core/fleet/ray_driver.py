@@ -132,9 +132,9 @@ class Driver:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         node = host.node
-        place = {"ray_node": node.name, **({"tpu_slice": node.slice} if node.slice else {})}
+        place = {"ray_node": node.name, "fleet_hosts": len(self.hosts), **({"tpu_slice": node.slice} if node.slice else {})}
         if self.resource == "CPU":
-            place["rehearsal"] = True  # type: ignore[assignment]
+            place["rehearsal"] = True
         order = {
             "plan": self.order["plan"],
             "host": host.summary.to_json(),

@@ -25,7 +25,8 @@ class RunEntry:
     run, empty if nothing is. ``low_ns``..``high_ns`` is the 95 % confidence interval of the median, ``relative_iqr`` the
     interquartile range over the median. ``device`` is the chip, the hardware or "cpu"; ``rehearsal`` runs of torch_xla were not
     on a TPU. ``group`` is common to repeats, ``round`` to those of them that took turns, and ``reference`` marks those with the
-    config that the others are compared with.
+    config that the others are compared with. ``ray_node`` and ``tpu_slice`` are where in a Ray cluster it ran, ``fleet_hosts`` on how
+    many hosts its run was to be.
     """
 
     path: Path
@@ -59,6 +60,9 @@ class RunEntry:
     quality: str = ""
     findings: tuple[str, ...] = ()  # the reasons of the quality
     cold_ns: float | None = None
+    ray_node: str = ""
+    tpu_slice: str = ""
+    fleet_hosts: int | None = None
 
     @property
     def readable(self) -> bool:

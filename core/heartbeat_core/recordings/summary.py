@@ -112,6 +112,9 @@ def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, statu
         quality=report.quality.kind,
         findings=report.quality.reasons,
         cold_ns=report.cold_ns,
+        ray_node=str(environment.get("ray_node") or ""),
+        tpu_slice=str(environment.get("tpu_slice") or ""),
+        fleet_hosts=whole(environment.get("fleet_hosts")),
     )
 
 

@@ -7,6 +7,7 @@ import random
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.program import Done, run_program
@@ -24,13 +25,13 @@ Write = Callable[..., None]
 def write(tmp_path: Path) -> Write:
     """Record a run of 200 iterations on a host, of about ``centre`` ns each."""
 
-    def make(number: int, centre: float = 1e6, *, ended: bool = True, config: BenchmarkConfig | None = None) -> None:
+    def make(number: int, centre: float = 1e6, *, ended: bool = True, config: BenchmarkConfig | None = None, **place: Any) -> None:
         chance = random.Random(number)
         ns = array("q", [round(centre * (1 + 0.002 * chance.gauss(0, 1))) for _ in range(200)])
         config = config or BenchmarkConfig()
         records: list[Record] = [
             Started(0, SCHEMA, "0", 1, f"2026-11-30T12:00:{number:02}+00:00", config.to_json()),
-            Environment(1, {"backend": "cpu", "host": f"host-{number}", "chip": "v5p"}),
+            Environment(1, {"backend": "cpu", "host": f"host-{number}", "chip": "v5p", **place}),
             Samples(2, "steady", 0, {"total": ns}),
             Proof(3, 17, 4.2e-7, "float32 products", True),
         ]
@@ -66,6 +67,15 @@ def test_a_lost_host_is_no_pass(write: Write, tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "host-3 is not judged." in done.stdout
     assert "the worker ended without finishing" in done.stdout
+
+
+def test_a_host_of_a_ray_cluster_that_left_no_recording_is_no_pass(write: Write, tmp_path: Path) -> None:
+    for number in range(6):
+        write(number, ray_node=f"node-{number}", tpu_slice="a", fleet_hosts=7)
+    done = check(tmp_path)
+    assert done.returncode == 3
+    assert "its run left no recording" in done.stdout
+    assert "node-5" in done.stdout
 
 
 def test_runs_of_different_work_are_no_fleet(write: Write, tmp_path: Path) -> None:
