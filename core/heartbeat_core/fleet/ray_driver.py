@@ -81,6 +81,7 @@ class DrivenHost:
     offset: int = 0
     going: bool = False
     killed: bool = False
+    fetched: bool = False  # all of its stream
 
     def __post_init__(self) -> None:
         self.fetching = asyncio.Lock()
@@ -125,6 +126,8 @@ class Driver:
             task.cancel()
         late = [node.name for node in choose_nodes(self.ray.nodes(), self.resource)[0] if node.id not in self.hosts]
         notes = [f"{len(late)} hosts joined the cluster after the start and were not measured: {', '.join(late)}"] if late else []
+        unfetched = sum(bool(host.summary.count) and not host.fetched and not host.summary.lost for host in self.hosts.values())
+        notes += [f"the recordings of {unfetched} hosts were not fetched"] if unfetched and self.order["keep"] else []
         self.send("over", notes=notes)
 
     def start_actor(self, host: DrivenHost, bundle: WorkerBundle, engine: Any, *, alone: bool) -> Any:
@@ -173,6 +176,7 @@ class Driver:
                     if host.summary.over and (self.order["keep"] or host.node.id == self.opened):
                         async with self.fetches:
                             await self.fetch(host)
+                        host.fetched = True
                     self.tell(host)
             except HeartbeatError as error:
                 self.end(host, "unavailable", error.title, error.cause, error.remedy)

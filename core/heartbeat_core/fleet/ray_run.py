@@ -239,6 +239,9 @@ class RayRun(FleetRun):
             "the driver of the Ray cluster ended", " / ".join(list(self.stderr)[-3:]), "Run it again; try ray status.", exit_code=3
         )
         kind = "stopped" if self.stopping else "lost"
+        unfetched = sum(bool(run.summary.count) and not run.summary.over for run in self.runs.values())
+        if unfetched and self.stopping and self.record is not None:
+            self.notes.append(f"the recordings of {unfetched} hosts were not fetched")
         for run in self.runs.values():
             if not run.summary.over:
                 problem = "" if self.stopping else f"{said.title}. {said.cause}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -48,6 +48,12 @@ def test_what_comes_after_the_end_of_a_host_changes_nothing(run: RayRun) -> None
     for summary in (ended, replace(ended, ending="lost")):
         run.take({"type": "summary", "host": summary.to_json()})
     assert run.fleet().hosts[0].ending == "done"
+
+
+def test_recordings_that_were_not_fetched_before_the_end_are_counted(run: RayRun) -> None:
+    run.record, run.stopping = cast("Any", object()), True
+    run.conclude()
+    assert "the recordings of 1 hosts were not fetched" in run.notes
 
 
 @pytest.mark.parametrize("keep", [True, False])
