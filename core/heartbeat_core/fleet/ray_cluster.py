@@ -17,7 +17,7 @@ from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.fleet.model import HostSummary
 
 CONNECT_S = 5.0
-SLICE, ACCELERATOR = "ray.io/tpu-slice-name", "ray.io/accelerator-type"
+SLICE, TOPOLOGY, ACCELERATOR = "ray.io/tpu-slice-name", "ray.io/tpu-topology", "ray.io/accelerator-type"
 ON_THE_HEAD = (
     "Run this on the head node, in its own Python: pip install 'heartbeat-tui[ray]' && heartbeat-tui bench --on ray. "
     "With KubeRay: kubectl exec -it HEAD_POD -- bash; with ray up: ray attach CLUSTER.yaml."
@@ -26,7 +26,10 @@ ON_THE_HEAD = (
 
 @dataclass(frozen=True)
 class RayNode:
-    """A node of the cluster with the device that is asked for; ``amount`` of it is what the run holds."""
+    """A node of the cluster with the device that is asked for; ``amount`` of it is what the run holds.
+
+    ``alone``: it is one of several hosts of a slice, and is not to wait for the others.
+    """
 
     id: str
     name: str
@@ -34,14 +37,15 @@ class RayNode:
     amount: int
     slice: str = ""
     device: str = ""
+    alone: bool = False
 
     def summary(self) -> HostSummary:
         """Return the summary of a host on which nothing has started."""
         return HostSummary(self.id, self.name, node=self.address, slice=self.slice, device=self.device, chips=self.amount)
 
 
-def choose_nodes(found: Iterable[Mapping[str, Any]], resource: str) -> tuple[list[RayNode], Counter[str]]:
-    """Return the living nodes that offer ``resource``, by name, and how many there are in each slice; raise HeartbeatError for none.
+def choose_nodes(found: Iterable[Mapping[str, Any]], resource: str) -> list[RayNode]:
+    """Return the living nodes that offer ``resource``, by name; raise HeartbeatError for none.
 
     A run holds the whole of the CPUs or of the TPU chips of its host, and one GPU.
     """
@@ -59,14 +63,18 @@ def choose_nodes(found: Iterable[Mapping[str, Any]], resource: str) -> tuple[lis
             exit_code=3,
         )
     names = Counter(node["NodeManagerHostname"] for node in offering)
+    slices = Counter(node.get("Labels", {}).get(SLICE, "") for node in offering)
     nodes = []
     for node in offering:
         name, labels = node["NodeManagerHostname"], node.get("Labels", {})
         name = sanitize_line(name if names[name] == 1 else f"{name}-{node['NodeID'][:6]}")
         amount = 1 if resource == "GPU" else math.floor(node["Resources"][resource])
         device = labels.get(ACCELERATOR, "")
-        nodes.append(RayNode(node["NodeID"], name, node["NodeManagerAddress"], amount, labels.get(SLICE, ""), device))
-    return sorted(nodes, key=lambda node: node.name), Counter(node.slice for node in nodes if node.slice)
+        slice_, sizes = labels.get(SLICE, ""), labels.get(TOPOLOGY, "").split("x")
+        known = resource == "TPU" and all(size.isdecimal() for size in sizes)  # not all hosts of the slice may have joined
+        alone = math.prod(map(int, sizes)) > amount if known else bool(slice_) and slices[slice_] > 1
+        nodes.append(RayNode(node["NodeID"], name, node["NodeManagerAddress"], amount, slice_, device, alone))
+    return sorted(nodes, key=lambda node: node.name)
 
 
 def connect(address: str) -> tuple[Any, str]:

@@ -112,7 +112,7 @@ class Driver:
 
     async def run(self) -> None:
         """Measure until all hosts are over."""
-        nodes, slices = choose_nodes(self.ray.nodes(), self.resource)
+        nodes = choose_nodes(self.ray.nodes(), self.resource)
         self.hosts = {node.id: DrivenHost(node, node.summary()) for node in nodes}
         self.send("hosts", hosts=[host.summary.to_json() for host in self.hosts.values()])
         bundle = pack()
@@ -120,17 +120,16 @@ class Driver:
         loop = asyncio.get_running_loop()
         threading.Thread(target=self.read_words, args=(loop,), name="words", daemon=True).start()
         beside = [asyncio.create_task(self.follow()), asyncio.create_task(self.watch_head())]
-        alone = {node.id: slices[node.slice] > 1 for node in nodes}
-        await asyncio.gather(*(self.measure(host, bundle, engine, alone=alone[host.node.id]) for host in self.hosts.values()))
+        await asyncio.gather(*(self.measure(host, bundle, engine) for host in self.hosts.values()))
         for task in beside:
             task.cancel()
-        late = [node.name for node in choose_nodes(self.ray.nodes(), self.resource)[0] if node.id not in self.hosts]
+        late = [node.name for node in choose_nodes(self.ray.nodes(), self.resource) if node.id not in self.hosts]
         notes = [f"{len(late)} hosts joined the cluster after the start and were not measured: {', '.join(late)}"] if late else []
         unfetched = sum(bool(host.summary.count) and not host.fetched and not host.summary.lost for host in self.hosts.values())
         notes += [f"the recordings of {unfetched} hosts were not fetched"] if unfetched and self.order["keep"] else []
         self.send("over", notes=notes)
 
-    def start_actor(self, host: DrivenHost, bundle: WorkerBundle, engine: Any, *, alone: bool) -> Any:
+    def start_actor(self, host: DrivenHost, bundle: WorkerBundle, engine: Any) -> Any:
         """Ask Ray for an actor on this host that holds the device; it is never started a second time."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -143,7 +142,7 @@ class Driver:
             "host": host.summary.to_json(),
             "python": self.order["python"],
             "keep": self.order["keep"],
-            "alone": alone,
+            "alone": node.alone,
             "place": place,
         }
         asked = {"num_cpus": node.amount} if self.resource == "CPU" else {"num_cpus": 0, "resources": {"TPU": node.amount}}
@@ -159,7 +158,7 @@ class Driver:
         folder = "~/.heartbeat-tui"
         return actor.remote(engine, bundle.command(folder)[1:], bundle.package(folder), order)
 
-    async def measure(self, host: DrivenHost, bundle: WorkerBundle, engine: Any, *, alone: bool) -> None:
+    async def measure(self, host: DrivenHost, bundle: WorkerBundle, engine: Any) -> None:
         """Run on one host from its start to its end; whatever happens there, the others go on."""
         async with self.turn:
             try:
@@ -168,7 +167,7 @@ class Driver:
                 if self.stopping:
                     self.tell(host, state="ended", ending="stopped")
                     return
-                host.actor = self.start_actor(host, bundle, engine, alone=alone)
+                host.actor = self.start_actor(host, bundle, engine)
                 await self.reach(host)
                 host.going = True
                 async for reference in host.actor.news.options(num_returns="streaming").remote():

@@ -21,12 +21,15 @@ def test_every_living_host_with_chips_is_chosen_with_its_slice() -> None:
         node(1, {"CPU": 8.0, "TPU": 4.0, "TPU-v6e-8-head": 1.0}, tpu_slice_name="a", accelerator_type="TPU-V6E"),
         node(4, {"CPU": 8.0, "TPU": 8.0}),
         node(5, {"CPU": 8.0, "TPU": 4.0}, alive=False),
+        node(6, {"CPU": 8.0, "TPU": 4.0}, tpu_slice_name="b", tpu_topology="2x4"),  # its other host has not joined
+        node(7, {"CPU": 8.0, "TPU": 4.0}, tpu_slice_name="c", tpu_topology="2x2"),
     ]
-    nodes, slices = choose_nodes(found, "TPU")
-    chosen = [(each.name, each.amount, each.slice, each.device) for each in nodes]
-    assert chosen == [("host-1", 4, "a", "TPU-V6E"), ("host-2", 4, "a", "TPU-V6E"), ("host-4", 8, "", "")]
-    assert slices == {"a": 2}
-    assert len(choose_nodes(found, "CPU")[0]) == 4
+    chosen = [(each.name, each.amount, each.slice, each.device, each.alone) for each in choose_nodes(found, "TPU")]
+    assert chosen == [
+        ("host-1", 4, "a", "TPU-V6E", True), ("host-2", 4, "a", "TPU-V6E", True), ("host-4", 8, "", "", False),
+        ("host-6", 4, "b", "", True), ("host-7", 4, "c", "", False),
+    ]  # fmt: skip
+    assert len(choose_nodes(found, "CPU")) == 6
 
 
 def test_a_cluster_without_the_device_says_what_it_offers() -> None:

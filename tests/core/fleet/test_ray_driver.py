@@ -66,7 +66,7 @@ def sent(driver: Driver) -> list[HostSummary]:
 def test_a_finished_host_whose_samples_cannot_be_fetched_keeps_its_figures(driver: DriverWithoutRay) -> None:
     host = DrivenHost(NODE, NODE.summary())
     driver.hosts = {NODE.id: host}
-    asyncio.run(driver.measure(host, None, None, alone=False))  # type: ignore[arg-type]
+    asyncio.run(driver.measure(host, None, None))  # type: ignore[arg-type]
     assert sent(driver) == [ENDED]
     driver.obey({"word": "kill"})
     assert host.summary == ENDED
