@@ -12,9 +12,11 @@ from heartbeat_core.benchmark.process import module_command
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context
 from heartbeat_core.diagnosis.model import Remedy
+from heartbeat_core.errors import sanitize_line
 
 CLUSTER = "heartbeat_core.fleet.ray_cluster"  # a module that the child runs; it imports Ray
 LIMIT_S = 20.0
+LAST_WORDS = 400  # characters of what a child that ended has written
 NO_ADDRESS = "RAY_ADDRESS names no cluster"
 FLEETS = "https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/tpu.html"
 
@@ -25,6 +27,9 @@ def look(context: Context) -> dict[str, Any]:
     def ask() -> dict[str, Any]:
         command = [*module_command(sys.executable, CLUSTER), context.environment.environ["RAY_ADDRESS"]]
         done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
+        if done.returncode:
+            said = sanitize_line(done.stderr.decode("utf-8", "replace")).strip()
+            raise ValueError(f"It ended with exit code {done.returncode}: {said[-LAST_WORDS:]}")
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from heartbeat_core.benchmark.report import Report, State
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, QualityKind
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 
 if TYPE_CHECKING:
     from heartbeat_core.recordings.entry import RunEntry
@@ -97,14 +97,17 @@ class HostSummary:
 
 
 def summary_from_json(values: Mapping[str, Any]) -> HostSummary:
-    """Read what ``to_json`` returned; raise HeartbeatError where it is something else. Keys of newer versions are left out."""
+    """Read what ``to_json`` returned; raise HeartbeatError where it is something else. Keys of newer versions are left out.
+
+    Texts of the cluster lose what would command a terminal.
+    """
     kinds = {field.name: str(field.type) for field in fields(HostSummary) if field.name in values}
     wrong = [name for name, kind in kinds.items() if not fits(values[name], kind)]
     if wrong or values.get("schema") != SCHEMA or not {"id", "name"} <= kinds.keys():
         cause = f"{wrong[0]} is {values[wrong[0]]!r}." if wrong else "It has no id, no name, or another schema."
         raise HeartbeatError("the summary of a host cannot be read", cause, "Run the same version on every host.")
-    given: dict[str, Any] = {name: values[name] for name in kinds}
-    return HostSummary(**{**given, **{name: tuple(given.get(name, ())) for name in ("reasons", "labels")}})
+    given: dict[str, Any] = {name: sanitize_line(values[name]) if kind == "str" else values[name] for name, kind in kinds.items()}
+    return HostSummary(**{**given, **{name: tuple(map(sanitize_line, given.get(name, ()))) for name in ("reasons", "labels")}})
 
 
 def fits(value: object, kind: str) -> bool:

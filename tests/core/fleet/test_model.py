@@ -11,11 +11,11 @@ from heartbeat_core.benchmark.protocol import Samples, Started
 from heartbeat_core.benchmark.report import report_of
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
-from heartbeat_core.errors import HeartbeatError
+from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.fleet.model import Fleet, HostSummary, fleet_from_json, summary_from_json
 
 times = st.none() | st.floats(1, 1e12)
-texts = st.text(max_size=20)
+texts = st.text(max_size=20).map(sanitize_line)
 summaries = st.builds(HostSummary, id=texts, name=texts, problem=texts, median_ns=times, low_ns=times, n=st.integers(0, 10**9))
 
 
@@ -41,6 +41,11 @@ def test_a_fleet_is_read_as_it_was_written(hosts: list[HostSummary]) -> None:
 def test_what_is_no_summary_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(HeartbeatError, match="the summary of a host cannot be read"):
         summary_from_json({**HostSummary("1", "a").to_json(), **changed})
+
+
+def test_a_text_of_the_cluster_commands_no_terminal() -> None:
+    read = summary_from_json(HostSummary("1", "a", problem="held by \x1b[2JEvil", reasons=("\x07",)).to_json())
+    assert (read.problem, read.reasons) == ("held by  [2JEvil", (" ",))
 
 
 def test_a_host_reports_what_its_report_says() -> None:

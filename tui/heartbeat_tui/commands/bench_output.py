@@ -38,8 +38,8 @@ def console_of(width: int = WIDTH) -> Console:
 def show_progress(runs: Mapping[str, Source], over: Callable[[], bool]) -> None:
     """Draw a bar on stderr for each run, beside its name, until all of it is ``over``."""
     columns = (
-        TextColumn("{task.fields[name]}"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.fields[name]}", markup=False),
+        TextColumn("{task.description}", markup=False),  # it may be a text of a cluster
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
