@@ -16,7 +16,6 @@ from heartbeat_core.errors import sanitize_line
 
 CLUSTER = "heartbeat_core.fleet.ray_cluster"  # a module that the child runs; it imports Ray
 LIMIT_S = 20.0
-LAST_WORDS = 400  # characters of what a child that ended has written
 NO_ADDRESS = "RAY_ADDRESS names no cluster"
 FLEETS = "https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/tpu.html"
 
@@ -28,8 +27,8 @@ def look(context: Context) -> dict[str, Any]:
         command = [*module_command(sys.executable, CLUSTER), context.environment.environ["RAY_ADDRESS"]]
         done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
         if done.returncode:
-            said = sanitize_line(done.stderr.decode("utf-8", "replace")).strip()
-            raise ValueError(f"It ended with exit code {done.returncode}: {said[-LAST_WORDS:]}")
+            said = "".join(done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:])
+            raise ValueError(f"It ended with exit code {done.returncode}. {sanitize_line(said)}")
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
