@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
+from threading import Event
 from typing import Any, Literal
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -102,12 +103,20 @@ def measure_devices(inventory: DeviceInventory) -> DeviceInventory:
 def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
     """Probe all backends at the same time; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
     started: list[Popen[bytes]] = []
+    interrupted = Event()
+
+    def keep(process: Popen[bytes]) -> None:
+        started.append(process)
+        if interrupted.is_set():  # it was started meanwhile
+            kill_worker(process)
+
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
-        probes = [pool.submit(probe_device, name, interpreter(name) or own_python, limit_s, started.append) for name in BACKENDS]
         try:
+            probes = [pool.submit(probe_device, name, interpreter(name) or own_python, limit_s, keep) for name in BACKENDS]
             return DeviceInventory(tuple(each.result() for each in probes), scan_tpus(), hidden_tpus())
         except KeyboardInterrupt:
-            for process in started:
+            interrupted.set()
+            for process in tuple(started):
                 kill_worker(process)
             raise
 
