@@ -126,7 +126,7 @@ class Driver:
         late = [node.name for node in choose_nodes(self.ray.nodes(), self.resource) if node.id not in self.hosts]
         notes = [f"{len(late)} hosts joined the cluster after the start and were not measured: {', '.join(late)}"] if late else []
         unfetched = sum(bool(host.summary.count) and not host.fetched and not host.summary.lost for host in self.hosts.values())
-        notes += [f"the recordings of {unfetched} hosts were not fetched"] if unfetched and self.order["keep"] else []
+        notes += [f"recordings that were not fetched: {unfetched}"] if unfetched and self.order["keep"] else []
         self.send("over", notes=notes)
 
     def start_actor(self, host: DrivenHost, bundle: WorkerBundle, engine: Any) -> Any:

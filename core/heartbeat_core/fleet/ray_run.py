@@ -241,7 +241,7 @@ class RayRun(FleetRun):
         kind = "stopped" if self.stopping else "lost"
         unfetched = sum(bool(run.summary.count) and not run.summary.over for run in self.runs.values())
         if unfetched and self.stopping and self.record is not None:
-            self.notes.append(f"the recordings of {unfetched} hosts were not fetched")
+            self.notes.append(f"recordings that were not fetched: {unfetched}")
         for run in self.runs.values():
             if not run.summary.over:
                 problem = "" if self.stopping else f"{said.title}. {said.cause}"

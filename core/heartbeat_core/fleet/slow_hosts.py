@@ -31,7 +31,6 @@ LIMITS = (
 Z95 = 1.96
 HostVerdict = Literal["wrong", "slow", "unsure", "fine"]
 ORDER: tuple[HostVerdict, ...] = ("wrong", "slow", "unsure", "fine")
-FASTER = "some hosts are faster"
 BUSY = ("disturbed", "noisy", "drifting")
 
 
@@ -64,6 +63,7 @@ class FleetFindings:
     limit: float
     hosts: tuple[HostFinding, ...]
     slices: tuple[str, ...]
+    doubt: str = ""  # why hosts that lie near the median are not judged
 
     def of(self, *verdicts: HostVerdict) -> tuple[HostFinding, ...]:
         return tuple(found for found in self.hosts if found.verdict in verdicts)
@@ -83,7 +83,7 @@ class FleetFindings:
         said += named([f"{found.host.name} ({significant(found.ratio or 0, 3)} ×)" for found in slow], "slow")
         said += named([found.host.name for found in self.of("wrong")], "wrong in their results", "wrong in its results")
         said += named([found.host.name for found in self.of("unsure")], "not judged")
-        said += [f"{found.reason[0].upper()}{found.reason[1:]}." for found in self.of("unsure") if found.reason.startswith(FASTER)][:1]
+        said += [f"{self.doubt.capitalize()}."] if self.doubt else []
         return " ".join(said) or f"No host is slow: all {len(self.hosts)} take at most {format_share(self.max_slow)} more than the median."
 
     def to_json(self) -> dict[str, Any]:
@@ -138,13 +138,14 @@ def find_slow(fleet: Fleet, max_slow: float = MAX_SLOW) -> FleetFindings:
         spread, limit = scales[host.device]
         found.append(judge_host(host, fleet.ratio(host), spread, limit, max_slow, alone=len(logs[host.device]) < 2))
     faster = {one.host.device for one in found if is_faster(one, max_slow, scales[one.host.device][1])}
-    why = f"{FASTER} by more than {format_share(max_slow)}: the median itself may be slow"
+    why = f"some hosts are faster by more than {format_share(max_slow)}: the median itself may be slow"
     for at, one in enumerate(found):
         if one.verdict == "fine" and one.host.device in faster and not is_faster(one, max_slow, scales[one.host.device][1]):
             found[at] = replace(one, verdict="unsure", reason=why)
+    doubt = why if any(one.reason == why for one in found) else ""
     found.sort(key=lambda one: (ORDER.index(one.verdict), -(one.ratio or 0) if one.verdict == "slow" else 0))  # the rest stay in place
     spread, limit = scales[max(logs, key=lambda device: len(logs[device]))] if logs else (spread_of([]), z_limit(0))
-    return FleetFindings(fleet, max_slow, spread, limit, tuple(found), slow_slices(found))
+    return FleetFindings(fleet, max_slow, spread, limit, tuple(found), slow_slices(found), doubt)
 
 
 def is_faster(found: HostFinding, max_slow: float, limit: float) -> bool:

@@ -53,7 +53,7 @@ def test_what_comes_after_the_end_of_a_host_changes_nothing(run: RayRun) -> None
 def test_recordings_that_were_not_fetched_before_the_end_are_counted(run: RayRun) -> None:
     run.record, run.stopping = cast("Any", object()), True
     run.conclude()
-    assert "the recordings of 1 hosts were not fetched" in run.notes
+    assert "recordings that were not fetched: 1" in run.notes
 
 
 @pytest.mark.parametrize("keep", [True, False])
