@@ -205,7 +205,7 @@ class RunBody(Container):
     .-clocks #clocks { display: block; }
     #layer { display: none; height: 9; layout: horizontal; }
     #layer Lines { height: 7; text-wrap: nowrap; text-overflow: ellipsis; }
-    #layer-steps { width: 54; }
+    #layer-steps { width: 64; padding: 0 2 0 0; }
     #layer-meaning { width: 1fr; }
     RunBody.-layer #layer { display: block; }
 
