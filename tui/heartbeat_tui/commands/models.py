@@ -26,18 +26,22 @@ def list_models(args: argparse.Namespace) -> int:
         rows = [{**asdict(each.shape), "parameters": each.shape.parameters, "source": each.source, "note": each.note} for each in models]
         print_json({"schema": 1, "models": rows})
         return 0
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("model")
-    for title in ("parameters", *(name.replace("_", " ") for name in SIZES)):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    out = console_of(WIDTH)
+    sizes, gap = (SIZES, 2) if out.width >= WHOLE else (SIZES[:-1], 1)
+    table = Table(box=None, padding=(0, gap, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for title in ("parameters", *(name.replace("_", " ") for name in sizes)):
+        table.add_column(title, justify="right")
     for each in models:
-        table.add_row(each.shape.name, parameters(each.shape), *(f"{getattr(each.shape, name):,}" for name in SIZES), each.note)
-    console_of(WIDTH).print(table)
+        table.add_row(each.shape.name, parameters(each.shape), *(f"{getattr(each.shape, name):,}" for name in sizes))
+    out.print(table)
+    for note in dict.fromkeys(each.note for each in models if each.note):
+        out.print(f"{', '.join(each.shape.name for each in models if each.note == note)}: {note}.")
     return 0
 
 
 WIDTH = 150
+WHOLE = 100  # cells of the whole table; a narrower one is without the vocabulary
 
 
 def parameters(shape: ModelShape) -> str:
@@ -64,13 +68,13 @@ def limits(args: argparse.Namespace) -> int:
         return 0
     out = console_of(WIDTH)
     note = named_models()[layer.model.name].note
-    out.print(f"{layer.model}, {layer.dtype}, {layer.batch:,} sequences of {layer.context:,} tokens: {AT_MOST}")
+    out.print(f"{layer.model}, {layer.dtype}, batch {layer.batch:,}, context {layer.context:,} tokens: {AT_MOST}")
     sizes = f"{format_bytes(model_bytes(layer))} of weights, {format_bytes(cache_bytes(layer))} of KV cache"
     out.print(f"{sizes}; {note}" if note else sizes)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("chip")
+    table.add_column("chip", no_wrap=True)
     for title in ("chips needed", "tokens/s", "time per token", "first token", "arithmetic from batch", "USD per million"):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title, justify="right")
     for each in found:
         table.add_row(*cells(each))
     out.print(table)
