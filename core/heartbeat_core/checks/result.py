@@ -88,11 +88,11 @@ class CheckReport:
 
     @property
     def ready(self) -> bool | None:
-        """Return whether all checks pass, None where one is unknown and none failed; warnings pass."""
-        statuses = {result.status for result in self.results}
+        """Return whether all checks that apply pass, None where one is unknown and none failed, or where none applies; warnings pass."""
+        statuses = {result.status for result in self.results} - {"not_applicable"}
         if "fail" in statuses:
             return False
-        return None if statuses & {"unknown", "blocked"} else True
+        return True if statuses and statuses <= {"pass", "warn"} else None
 
     @property
     def failed(self) -> tuple[Result, ...]:
@@ -125,7 +125,7 @@ class CheckReport:
         if self.ready:
             return "ready"
         if self.ready is None:
-            return "could not tell"
+            return "could not tell" if any(result.status != "not_applicable" for result in self.results) else "nothing to check"
         least = "at least " if any(result.status == "blocked" for result in self.results) else ""
         return f"{least}{self.steps_left} step{'s' * (self.steps_left != 1)} left"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -47,7 +47,7 @@ class FleetRun(Source):
 
     def findings(self) -> FleetFindings:
         """Return all hosts, judged; looked at anew once a second at most while they run."""
-        now, version = time(), self.version
+        now, version = monotonic(), self.version  # the clock on the wall may be set during a run
         before = self.looked
         if before is None or (before[0] != version and (self.stale or self.ending is not None or now - before[1] >= self.EVERY_S)):
             self.stale = False

@@ -25,7 +25,7 @@ def of(*statuses: Status) -> CheckReport:
 def test_ready_is_said_only_where_nothing_failed_and_nothing_is_open(statuses: list[Status]) -> None:
     ready = of(*statuses).ready
     assert (ready is False) == ("fail" in statuses)
-    assert (ready is True) == (not {"fail", "unknown", "blocked"} & set(statuses))
+    assert (ready is True) == (bool({"pass", "warn"} & set(statuses)) and not {"fail", "unknown", "blocked"} & set(statuses))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,7 @@ def test_ready_is_said_only_where_nothing_failed_and_nothing_is_open(statuses: l
         (("blocked", "fail"), "quota.1", "at least 1 step left"),
         (("pass", "blocked", "unknown"), "quota.2", "could not tell"),
         (("blocked",), None, "could not tell"),
+        (("not_applicable",), None, "nothing to check"),
     ],
 )
 def test_the_next_step_is_the_first_failure_else_the_first_unknown(

@@ -3,9 +3,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.fleet import multi_host
 from heartbeat_core.fleet.heat import MOST_CELLS, HeatHistory
 from heartbeat_core.fleet.model import Fleet, HostSummary
 
@@ -45,3 +48,29 @@ def test_a_long_run_keeps_few_cells_and_fits_every_width(seconds: int, width: in
     assert heat.count <= MOST_CELLS
     assert 1 <= len(heat.row("0", width)) <= width
     assert heat.count * heat.step_s >= seconds
+
+
+class Hosts(multi_host.FleetRun):
+    """A run of one host, further by a second each time that it is looked at."""
+
+    EVERY_S = 0.0
+
+    def fleet(self) -> Fleet:
+        self.version += 1
+        return fleet(self.version, 1.0)
+
+    def by_name(self) -> dict[str, multi_host.Source]:
+        return {}
+
+
+def test_a_clock_that_is_set_during_the_run_adds_nothing_to_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = Hosts(BenchmarkConfig(), ())
+    hosts.findings()
+    for day in (365, -365):
+        monkeypatch.setattr("time.time", lambda day=day: 1.8e9 + 86_400 * day)
+        monkeypatch.setattr(multi_host, "time", lambda day=day: 1.8e9 + 86_400 * day)
+        before = hosts.version
+        hosts.version += 1
+        hosts.findings()
+        assert hosts.version > before + 1  # looked at anew, though the time went back
+    assert len(hosts.heat.cells["0"]) <= 2
