@@ -45,7 +45,12 @@ EXCLUSIVE = {
     "compare_methods": (("plot",), ONE_KIND),
     "usd_per_hour": (("sweep", "repeat", "vs", "compare_methods"), "It is for one run; runs compare takes --rate."),
 }
-OF_ONE_HOST = ("source", "stream", "compare_methods", "sweep", "repeat", "vs")
+# flag -> the flags of which it needs one, and why
+NEEDED = {
+    "order_seed": (("repeat", "vs"), "It repeats the order in which candidates took turns.", "Add --repeat 5 or --vs NAME=VALUE."),
+    "usd_per_hour": (("model", "source"), "It is for the price of a model's tokens.", "Add --model, or take runs compare --rate."),
+}
+OF_ONE_HOST = ("source", "stream", "compare_methods", "sweep", "repeat", "vs", "usd_per_hour")
 BARS = 20  # hosts whose progress is shown, each by a bar; of more only their number is
 PROCESSES = 5  # where only --vs is given
 
@@ -56,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
         for other in others if getattr(args, flag) else ():
             if getattr(args, other):
                 raise HeartbeatError(f"{spelled(flag)} and {spelled(other)} are given", why, f"Leave out {spelled(other)}.")
+    for flag, (needed, why, remedy) in NEEDED.items():
+        if getattr(args, flag) is not None and not any(getattr(args, other) for other in needed):
+            raise HeartbeatError(f"{spelled(flag)} is given without {' or '.join(map(spelled, needed))}", why, remedy)
     if args.list_models or args.limits:
         from heartbeat_tui.commands.models import limits, list_models
 

@@ -124,6 +124,9 @@ def make_launcher(args: argparse.Namespace) -> Launcher:
         flags["remote.python"] = args.python  # it is the worker's, wherever that is
     launcher = Launcher(load_settings(flags), python=args.python or "")
     on_ray = (args.on or "").partition(":")[0] == "ray"
+    for name in ("wait", "serial"):
+        if not on_ray and getattr(args, name, None):
+            raise HeartbeatError(f"--{name} is given without --on ray", "It is for the hosts of a Ray cluster.", f"Leave out --{name}.")
     launcher.destination = ray_cluster(args) if on_ray else make_destination(args, launcher.settings)
     return launcher
 
@@ -137,7 +140,12 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
         config = replace(config, workload=work)
     if args.duration is not None or args.until_stopped:
         config = replace(config, iterations=None, duration_s=args.duration)
-    return replace(config, **{name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None})
+    of_method = {name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None}
+    several = any(getattr(args, flag, None) for flag in ("vs", "sweep", "compare_methods"))  # another of them may have the method
+    for name, method in (("window", "pipelined"), ("repeats", "handbook")):
+        if name in of_method and method != config.method and not several:
+            raise HeartbeatError(f"--{name} is given without --method {method}", "No other method has it.", f"Add --method {method}.")
+    return replace(config, **of_method)
 
 
 def make_layer(args: argparse.Namespace) -> Layer | None:
