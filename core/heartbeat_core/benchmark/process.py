@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import heartbeat_core
+from heartbeat_core.errors import sanitize_line
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,16 +40,38 @@ def module_command(python: str, module: str = WORKER, package: str | None = None
     return [python, "-c", BOOTSTRAP, package or str(Path(heartbeat_core.__file__).parent), module]
 
 
+def spawn_piped(command: Sequence[str], environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a program with three pipes in a session of its own, so that the terminal's signals reach only us; raise OSError."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, env=environ)
+
+
 def spawn_worker(python: str | None = None) -> subprocess.Popen[bytes]:
-    """Start a worker in a session of its own, so that the terminal's signals reach only us; raise OSError."""
-    return subprocess.Popen(
-        module_command(python or sys.executable),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+    """Start a worker; raise OSError."""
+    return spawn_piped(module_command(python or sys.executable), {**os.environ, "PYTHONUNBUFFERED": "1"})
+
+
+def keep_stderr(process: subprocess.Popen[bytes], lines: deque[str]) -> threading.Thread:
+    """Keep the lines that a program writes to its stderr, in a thread that ends with them; return it."""
+
+    def listen() -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            # what libraries and ssh say may hold colours and worse, and ends up on a screen
+            if text := sanitize_line(line.decode("utf-8", "replace")).strip():
+                lines.append(text)
+
+    thread = threading.Thread(target=listen, name="stderr", daemon=True)
+    thread.start()
+    return thread
+
+
+def close_pipes(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipes of a program that has ended."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(BrokenPipeError):  # an order that it did not live to read
+            if pipe is not None:
+                pipe.close()
 
 
 def kill_worker(process: subprocess.Popen[bytes]) -> None:

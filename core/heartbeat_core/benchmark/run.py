@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import ensure_fits
-from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
+from heartbeat_core.benchmark.process import ProcessLauncher, close_pipes, keep_stderr, kill_worker
 from heartbeat_core.benchmark.protocol import (
     ChipReading,
     Chips,
@@ -38,7 +38,7 @@ from heartbeat_core.benchmark.report import Report, get_ready, report_of, steady
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -297,8 +297,7 @@ class Run(Source):
         self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
         self.watchdog.daemon = True
         self.watchdog.start()
-        self.listener = threading.Thread(target=self.listen, name="stderr", daemon=True)
-        self.listener.start()
+        self.listener = keep_stderr(process, self.stderr)
         threading.Thread(target=self.read, name="stream", daemon=True).start()
         if self.place.pulse_s is not None:
             threading.Thread(target=self.pulse, args=(self.place.pulse_s,), name="pulse", daemon=True).start()
@@ -367,7 +366,7 @@ class Run(Source):
         kill_worker(self.process)  # or what it has left behind
         self.process.wait()
         self.listener.join(EXIT_LIMIT_S)
-        self.close_pipes()
+        close_pipes(self.process)
         oom_kills = self.place.oom_kills()
         gone = WorkerExit(
             returncode=None if lingered else self.process.returncode,
@@ -382,20 +381,6 @@ class Run(Source):
 
     def close_sinks(self) -> None:
         self.notes += [note for sink in self.sinks for note in sink.close()]
-
-    def close_pipes(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            with contextlib.suppress(BrokenPipeError):  # an order the worker did not live to read
-                if pipe:
-                    pipe.close()
-
-    def listen(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            # what libraries say may hold colours and worse, and ends up on a screen
-            text = sanitize_line(line.decode("utf-8", "replace")).strip()
-            if text:
-                self.stderr.append(text)
 
     def give_up(self) -> None:
         self.timed_out = True

@@ -15,13 +15,13 @@ from time import monotonic, time
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.process import kill_worker, module_command
+from heartbeat_core.benchmark.process import close_pipes, keep_stderr, kill_worker, module_command, spawn_piped
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import wanted
 from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Source
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.fleet.model import Fleet, HostSummary, summary_from_json
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.recordings.recording import Recording, read_records
@@ -57,8 +57,7 @@ class RayCluster:
         if find_spec("ray") is None:
             cause = "Only the extra `ray` brings it."
             raise HeartbeatError("Ray is not installed here", cause, "pip install 'heartbeat-tui[ray]'", exit_code=3)
-        command, pipe = module_command(sys.executable, DRIVER), subprocess.PIPE
-        self.joining = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+        self.joining = spawn_piped(module_command(sys.executable, DRIVER))
         return self.joining
 
     def give_up(self) -> None:
@@ -147,10 +146,8 @@ class RayRun(FleetRun):
         self.send(
             address=cluster.address, plan=config.to_json(), wait_s=cluster.wait_s, serial=cluster.serial, keep=keep, python=cluster.python
         )
-        threads = [threading.Thread(target=work, name=work.__name__, daemon=True) for work in (self.listen, self.read)]
-        self.listener, _reader = threads
-        for thread in threads:
-            thread.start()
+        self.listener = keep_stderr(self.process, self.stderr)
+        threading.Thread(target=self.read, name="driver", daemon=True).start()
         with self.changed:
             self.changed.wait_for(lambda: self.runs or self.ending is not None)
         cluster.joining = None
@@ -166,12 +163,6 @@ class RayRun(FleetRun):
         with self.writing, contextlib.suppress(BrokenPipeError, ValueError):  # it is gone; ``read`` says how
             self.process.stdin.write(json.dumps(values).encode() + b"\n")
             self.process.stdin.flush()
-
-    def listen(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if text := sanitize_line(line.decode("utf-8", "replace")).strip():
-                self.stderr.append(text)
 
     def read(self) -> None:
         """Take the messages of the driver until it ends, then conclude what it left open."""
@@ -250,10 +241,7 @@ class RayRun(FleetRun):
         endings = [run.ending for run in self.runs.values() if run.ending is not None]
         self.notes += [f"{run.summary.name}: {note}" for run in self.runs.values() for note in run.notes]
         worst = next((ending for ending in endings if not ending.clean), endings[0] if endings else RunOutcome("lost"))
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            with contextlib.suppress(BrokenPipeError):  # an order that the driver did not live to read
-                if pipe is not None:
-                    pipe.close()
+        close_pipes(self.process)
         self.finish(worst)
 
     def fleet(self) -> Fleet:

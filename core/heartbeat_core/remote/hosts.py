@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.process import SUPERVISOR, module_command
+from heartbeat_core.benchmark.process import SUPERVISOR, module_command, spawn_piped
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
 from heartbeat_core.benchmark.target import START_LIMIT_S, RunOutcome, WorkerExit, explain
@@ -339,14 +339,7 @@ class RemoteTarget:
         return (f"on {self.host.label}",)
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.host.worker_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=dict(self.host.environ),
-        )
+        return spawn_piped(self.host.worker_command(), self.host.environ)
 
     def order(self) -> dict[str, Any]:
         """Return what the worker needs to know about its host; the supervisor adds that it is the parent."""

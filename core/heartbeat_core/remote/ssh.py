@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from heartbeat_core.benchmark.process import kill_worker
+from heartbeat_core.benchmark.process import kill_worker, spawn_piped
 from heartbeat_core.cloud.auth import is_loopback
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled
 from heartbeat_core.cloud.tpu import CLOSED, Endpoint, Node
@@ -248,8 +248,7 @@ class SshCalls:
         with self.lock:
             if self.order.cancelled:
                 raise GivenUp
-            pipe = subprocess.PIPE
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, env=dict(environ))
+            process = spawn_piped(command, environ)
             self.running.add(process)
         return process
 
