@@ -244,6 +244,11 @@ class Series:
     label: Label | None = None
     unknown: tuple[str, ...] = ()  # what the plan names that this version does not know
 
+    @property
+    def cut_off(self) -> bool:
+        """Return whether the record that ends a run is missing."""
+        return self.ended is None and self.failed is None
+
     def apply(self, record: Record) -> None:
         """Take one record; raise HeartbeatError where it cannot be what a worker measured."""
         if isinstance(record, Label):  # no part of the run: it may come long after

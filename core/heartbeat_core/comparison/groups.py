@@ -23,7 +23,7 @@ from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import (
     NOTHING,
     format_bytes_rate,
@@ -79,8 +79,8 @@ def measure(entry: RunEntry, peak_cache: PeakCache) -> MeasuredRun:
     """Read the recording of an entry; raise HeartbeatError where it cannot be read, or holds no steady sample."""
     if not entry.readable:
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{entry.problem}.", "Choose another run.", exit_code=3)
-    loaded = load(entry.path)
-    return measured(entry, loaded.report(peak_cache), loaded.series)
+    series = load(entry.path)
+    return measured(entry, recorded_report(series, peak_cache), series)
 
 
 def measured(entry: RunEntry, report: Report, series: Series) -> MeasuredRun:

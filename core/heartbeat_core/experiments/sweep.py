@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
 from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_notes, knee_serving, knee_summary
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 A_POINT_S = 1.0  # of iterations after the warm-up
@@ -189,8 +189,8 @@ def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") ->
 
     Raises NoSweep where nothing differs or more than a sweep varies, HeartbeatError where a recording cannot be read.
     """
-    loaded = [load(path) for path in paths]
-    configs = [each.series.config for each in loaded]
+    recorded = {path: load(path) for path in paths}
+    configs = [series.config for series in recorded.values()]
     values = {name: tuple(dict.fromkeys(value_of(config, name) for config in configs)) for name in SWEPT}
     axes = tuple(Parameter(name, ordered(found)) for name, found in values.items() if len(found) > 1)
     if not axes:
@@ -198,11 +198,11 @@ def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") ->
     if len(axes) > MOST_AXES or len({without_axes(config) for config in configs}) > 1:
         raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
     points = []
-    for each, config in zip(loaded, configs, strict=True):
-        report = each.report(peak_cache)
+    for path, series in recorded.items():
+        report = recorded_report(series, peak_cache)
         error = ending_error(report)
-        at = {axis.name: value_of(config, axis.name) or 0 for axis in axes}
-        points.append(SweepPoint(at, config, None if error else report, error, each.path))
+        at = {axis.name: value_of(series.config, axis.name) or 0 for axis in axes}
+        points.append(SweepPoint(at, series.config, None if error else report, error, path))
     return Swept(axes, tuple(points), len(points), group)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
@@ -145,32 +144,18 @@ def mib(count: int) -> str:
     return f"{count / 2**20:,.0f} MiB"
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A recording read to its end."""
-
-    path: Path
-    series: Series
-
-    @property
-    def cut_off(self) -> bool:
-        """Return whether the record that ends a run is missing."""
-        return self.series.ended is None and self.series.failed is None
-
-    def report(self, peak_cache: PeakCache) -> Report:
-        """Return the report of the run, with the greater of the peak that it measured itself and the one known on this machine."""
-        series = self.series
-        day = series.started.time[:10] if series.started else ""
-        peaks = peak_cache.load(peaks_key(series.config, series.environment))
-        if series.peaks:
-            peaks = peaks_of(series.peaks, day, peaks)
-        return report_of(series, peaks=peaks, ending=ending_of(series), labels=(f"recorded on {day}",))
+def recorded_report(series: Series, peak_cache: PeakCache) -> Report:
+    """Return the report of a recorded run, with the greater of the peak that it measured itself and the one known on this machine."""
+    day = series.started.time[:10] if series.started else ""
+    peaks = peak_cache.load(peaks_key(series.config, series.environment))
+    if series.peaks:
+        peaks = peaks_of(series.peaks, day, peaks)
+    return report_of(series, peaks=peaks, ending=ending_of(series), labels=(f"recorded on {day}",))
 
 
 def ending_of(series: Series) -> RunOutcome:
     """Return how a recorded run ended."""
-    cut_off = series.ended is None and series.failed is None
-    return RunOutcome("lost", *INCOMPLETE) if cut_off else explain(series, WorkerExit(None))
+    return RunOutcome("lost", *INCOMPLETE) if series.cut_off else explain(series, WorkerExit(None))
 
 
 def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
@@ -195,11 +180,11 @@ def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
         raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> Series:
     """Read a whole recording; raise HeartbeatError as ``read_records`` does, and for an empty file."""
     series = Series()
     for record, _line in read_records(path):
         series.apply(record)
     if series.started is None:
         raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
-    return Loaded(path, series)
+    return series

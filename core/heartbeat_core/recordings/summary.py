@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.recordings.entry import RunEntry, Status
 from heartbeat_core.recordings.files import OURS, is_locked
-from heartbeat_core.recordings.recording import Loaded, read_records
+from heartbeat_core.recordings.recording import read_records, recorded_report
 
 CUT_OFF = "the worker ended without finishing; what it recorded before is whole"
 
@@ -77,7 +77,7 @@ def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, statu
     if started is None:
         return RunEntry(path, sanitize_line(path.stem), size, status, problem, started=time_in_name(path))
     plan, environment, label = series.config, series.environment, series.label or Label(0)
-    report = Loaded(path, series).report(peak_cache)
+    report = recorded_report(series, peak_cache)
     statistics = report.statistics
     newer = f"recorded by a newer version: {', '.join(series.unknown)} of its config not known here" if series.unknown else ""
     return RunEntry(

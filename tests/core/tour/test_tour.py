@@ -8,7 +8,7 @@ import pytest
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import PeakCache
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.tour.tour import STEPS, Tour, TourStep
 
 RECORDED = tuple(step for step in STEPS if step.recording)
@@ -16,7 +16,7 @@ RECORDED = tuple(step for step in STEPS if step.recording)
 
 def report_of_step(step: TourStep, folder: Path) -> Report:
     assert step.recording is not None
-    return load(step.recording).report(PeakCache(folder / "none.json"))
+    return recorded_report(load(step.recording), PeakCache(folder / "none.json"))
 
 
 def test_every_step_that_needs_more_than_a_cpu_has_a_recording_to_stand_in() -> None:

@@ -24,7 +24,7 @@ from heartbeat_core.experiments.repeat import Repeat, repeat_json
 from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import expanded
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import format_ns, format_rate
 from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_status
 from heartbeat_tui.commands.options import make_config, make_launcher
@@ -105,9 +105,9 @@ def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
 
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     """Report on a recording as if it had just been made."""
-    loaded = load(args.source)
-    report = loaded.report(launcher.peak_cache())
-    print_run(args, report, loaded.series, args.source)
+    series = load(args.source)
+    report = recorded_report(series, launcher.peak_cache())
+    print_run(args, report, series, args.source)
     complain_of(report)
     return exit_code(report)
 
