@@ -162,23 +162,17 @@ class Sweep(Experiment):
         samples = round(1e9 * A_POINT_S / expected_ns / config.products_per_sample)
         return config.with_iterations(config.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
 
-    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
+    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
-        if self.cut_short(report):
-            return
-        error = ending_error(report)
-        self.keep(SweepPoint(self.values, trial.config, None if error else report, error, path))
+        self.points = (*self.points, SweepPoint(self.values, trial.config, report, error, path))
         if error and error.exit_code == 3 and not any(point.ns for point in self.points):
             self.coming.clear()
 
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
         """Keep why the point was not measured; a worker that cannot be started ends the sweep."""
-        self.keep(SweepPoint(self.values, trial.config, error=error))
+        super().refused(trial, error)
         if error.exit_code == 3:
             self.coming.clear()
-
-    def keep(self, point: SweepPoint) -> None:
-        self.points = (*self.points, point)
 
     def swept(self) -> Swept:
         return Swept(self.axes, self.points, self.total, self.group)

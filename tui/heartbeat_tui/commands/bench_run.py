@@ -260,15 +260,14 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
     candidates = [parse_candidate(text) for text in args.vs or ()]
     experiment = Repeat(config, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
     interrupted = follow(args, experiment, lambda config: config, launcher)
-    repeated = experiment.repeated()
     if args.json:
-        print_json(repeat_json(repeated), indent=None)
+        print_json(repeat_json(experiment), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_repeat
 
-        print_repeat(repeated)
-    reports = [process.report for one in repeated.candidates for process in one.measured]
-    return INTERRUPTED if interrupted else judged(reports, some_missing=any(not one.measured for one in repeated.candidates))
+        print_repeat(experiment)
+    reports = [process.report for one in experiment.candidates for process in one.measured]
+    return INTERRUPTED if interrupted else judged(reports, some_missing=any(not one.measured for one in experiment.candidates))
 
 
 def follow(
