@@ -137,15 +137,15 @@ def test_all_hosts_run_at_once_headless(cluster: Any, tmp_path: Path) -> None:
 
 def test_one_of_all_that_is_lost_does_not_end_the_others(launcher: Any, endless: Any, cluster: Any) -> None:
     runs = launcher("slice:all").start_together(endless)
-    for run in runs.runs:
+    for run in runs.runs.values():
         until(run, partial(beats, run))
     cluster.sshds[1].cut()
-    assert runs.runs[1].wait(LONG_S)
-    assert runs.runs[1].ending.kind == "lost"
+    assert runs.runs["slice:1"].wait(LONG_S)
+    assert runs.runs["slice:1"].ending.kind == "lost"
     assert runs.ending is None
     runs.stop()
     assert runs.wait(LONG_S)
-    assert runs.runs[0].ending.kind == "stopped"
+    assert runs.runs["slice:0"].ending.kind == "stopped"
     assert runs.worst().kind == "lost"
     assert [line.shown for line in runs.hosts()] == [False, False]
     runs.open_host("slice:1")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from time import monotonic, time
@@ -137,7 +137,6 @@ class RayRun(FleetRun):
         super().__init__(config, (f"on {cluster.label}",))
         self.cluster, self.record, self.watched = cluster, record, watched
         self.runs: dict[str, RayHostRun] = {}
-        self.chosen = 0
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.failed: HeartbeatError | None = None
         self.writing = threading.Lock()
@@ -154,9 +153,13 @@ class RayRun(FleetRun):
         if not self.runs:
             if self.process.returncode == -9:
                 raise GivenUp
-            raise self.failed or HeartbeatError(
-                "the driver of the Ray cluster ended", " / ".join(list(self.stderr)[-3:]), "Run it again; try ray status.", exit_code=3
-            )
+            raise self.failure
+
+    @property
+    def failure(self) -> HeartbeatError:
+        """Return what the driver said, or that it ended without a word."""
+        said = " / ".join(list(self.stderr)[-3:])
+        return self.failed or HeartbeatError("the driver of the Ray cluster ended", said, "Run it again; try ray status.", exit_code=3)
 
     def send(self, **values: Any) -> None:
         assert self.process.stdin is not None
@@ -226,9 +229,7 @@ class RayRun(FleetRun):
 
     def conclude(self) -> None:
         """End every host that the driver has left, and the run."""
-        said = self.failed or HeartbeatError(
-            "the driver of the Ray cluster ended", " / ".join(list(self.stderr)[-3:]), "Run it again; try ray status.", exit_code=3
-        )
+        said = self.failure
         kind = "stopped" if self.stopping else "lost"
         unfetched = sum(bool(run.summary.count) and not run.summary.over for run in self.runs.values())
         if unfetched and self.stopping and self.record is not None:
@@ -238,30 +239,20 @@ class RayRun(FleetRun):
                 problem = "" if self.stopping else f"{said.title}. {said.cause}"
                 run.summary = replace(run.summary, state="ended", ending=kind, problem=problem, remedy=said.remedy)
                 run.conclude(run.summary)
-        endings = [run.ending for run in self.runs.values() if run.ending is not None]
         self.notes += [f"{run.summary.name}: {note}" for run in self.runs.values() for note in run.notes]
-        worst = next((ending for ending in endings if not ending.clean), endings[0] if endings else RunOutcome("lost"))
         close_pipes(self.process)
-        self.finish(worst)
+        self.finish(self.worst())
 
     def fleet(self) -> Fleet:
         with self.changed:
             return Fleet(tuple(run.summary for run in self.runs.values()), "ray")
 
-    def by_name(self) -> Mapping[str, Source]:
-        return {run.summary.name: run for run in self.runs.values()}
-
-    def shown(self) -> Source:
-        return list(self.runs.values())[self.chosen]
-
     def choose(self, index: int) -> None:
         """Open a host: fetch its samples, and show them."""
-        self.chosen = index % len(self.runs)
-        run = list(self.runs.values())[self.chosen]
+        id_, run = list(self.runs.items())[index % len(self.runs)]
         run.open()
-        self.send(open=run.summary.id)
-        with self.changed:
-            self.news()
+        self.send(open=id_)
+        super().choose(index)
 
     def word(self, word: str, *, paused: bool = False) -> None:
         with self.changed:

@@ -366,6 +366,6 @@ def together_json(run: FleetRun) -> dict[str, Any]:
     for host in made["hosts"]:
         host["recording"] = host["recording"] or None
     if isinstance(run, MultiHostRun):
-        for host, one in zip(made["hosts"], run.runs, strict=True):
+        for host, one in zip(made["hosts"], run.runs.values(), strict=True):
             host["report"] = report_json(one.report(), one.series)
     return {**made, "spread": spread_json(run.findings())}
