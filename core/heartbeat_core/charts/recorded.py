@@ -8,7 +8,7 @@ from itertools import pairwise
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.statistics import Bin
-from heartbeat_core.charts.latency import OverlayCurve, latency_of, overlay_chart
+from heartbeat_core.charts.latency import OverlayCurve, latency_chart, overlay_chart
 from heartbeat_core.charts.spec import (
     Axis,
     ChartSpec,
@@ -30,7 +30,7 @@ BINS = 40
 def run_chart(report: Report, series: Series, width: int, height: int) -> ChartSpec | None:
     """Return the latency of each iteration of one run, with its warm-up; None without room, or where nothing was measured."""
     quantiles = dict(report.statistics.quantiles) if report.statistics else {}
-    return latency_of(series.chart, width, height, median_ns=quantiles.get(0.5), p95_ns=quantiles.get(0.95))
+    return latency_chart(series.chart, width, height, median_ns=quantiles.get(0.5), p95_ns=quantiles.get(0.95))
 
 
 def runs_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup], width: int, height: int) -> ChartSpec | None:
