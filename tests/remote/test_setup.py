@@ -27,7 +27,7 @@ def host(cluster: Any) -> Host:
     destination = cluster.destination("vm", python="")
     node = destination.find()
     hosts = hosts_of(node, "demo-project", destination.on, endpoint=cluster.url, remote=destination.remote)
-    reach(hosts, node, "demo-project", destination.remote, partial(bring_engine, set_up=False))
+    reach(hosts, partial(bring_engine, set_up=False))
     (host,) = hosts
     return host
 

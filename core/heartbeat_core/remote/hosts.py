@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any
@@ -25,19 +26,14 @@ from heartbeat_core.remote.ssh import (
     NOTHING,
     GivenUp,
     SshCalls,
-    Vm,
-    Worker,
     cannot_reach,
-    check_state,
-    choose_way,
     direct,
-    endpoint_of,
     explained,
     gcloud_environ,
     last_lines,
     read_dry_run,
-    refuse_fictitious,
     split_flags,
+    vm_of,
 )
 from heartbeat_core.settings import RemoteSettings
 
@@ -71,6 +67,7 @@ class Host:
     """One machine of a TPU VM; ``ssh`` is the command that connects to it, ``folder`` has our files on it.
 
     ``alone``: it is one of several, and uses its own chips only. ``kind`` is what the recording of a run says about the VM.
+    ``bring_key`` is the command of gcloud that makes our key known to it and to those that were found with it.
     """
 
     name: str
@@ -81,6 +78,7 @@ class Host:
     python: str
     alone: bool = False
     kind: Mapping[str, str] = field(default_factory=dict)
+    bring_key: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -140,13 +138,9 @@ def hosts_of(
 
     Raise HeartbeatError for a state without ssh, a host that does not exist, or if gcloud refuses.
     """
-    check_state(node)
-    everyone = on.all or (every and on.worker is None)
-    first = endpoint_of(node, on.worker or 0)
-    vm = Vm(node.id, node.zone, project, choose_way(node, first, remote.way), split_flags(remote.ssh_flags))
-    refuse_fictitious(node, first, endpoint)
+    everyone, worker = on.all or (every and on.worker is None), on.worker or 0
+    vm = vm_of(node, project, endpoint=endpoint, worker=worker, way=remote.way, flags=split_flags(remote.ssh_flags))
     environ = gcloud_environ(endpoint)
-    worker = on.worker or 0
     question = vm.gcloud("all" if everyone else worker, "--quiet", f"--command={NOTHING}", "--dry-run")
     said = ask_gcloud(question, environ, ASK_S, calls or SshCalls())
     # without a key yet, the output of ssh-keygen stands beside them
@@ -162,9 +156,11 @@ def hosts_of(
     python = remote.python.removeprefix("~/") or f"{folder}/venv/bin/python"
     known = {"tpu_type": node.accelerator_type, "tpu_zone": node.zone, "tpu_provisioning": node.provisioning}
     kind = {name: value for name, value in known.items() if value}
+    # gcloud's ssh must not ask anything either
+    bring_key = vm.gcloud(workers[0] if len(workers) == 1 else "all", "--quiet", "--ssh-flag=-oBatchMode=yes", f"--command={NOTHING}")
+    alone = len(node.endpoints) > 1
     return tuple(
-        Host(node.id, number, way, environ, folder, python, alone=len(node.endpoints) > 1, kind=kind)
-        for number, way in zip(workers, ways, strict=True)
+        Host(node.id, number, way, environ, folder, python, alone, kind, bring_key) for number, way in zip(workers, ways, strict=True)
     )
 
 
@@ -186,15 +182,7 @@ def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: floa
 Arrive = Callable[[Host, SshCalls], tuple[int, str]]  # done at a host first; returns its exit code and output
 
 
-def reach(
-    hosts: tuple[Host, ...],
-    node: Node,
-    project: str,
-    remote: RemoteSettings,
-    arrive: Arrive | None = None,
-    *,
-    calls: SshCalls | None = None,
-) -> None:
+def reach(hosts: tuple[Host, ...], arrive: Arrive | None = None, *, calls: SshCalls | None = None) -> None:
     """Send the engine to every host; if one does not know our key, have gcloud propagate it, once, and try again.
 
     ``arrive`` is done there instead. Raise HeartbeatError for the first host that cannot be used.
@@ -204,11 +192,7 @@ def reach(
         try:
             answers = list(pool.map(arrive, hosts, repeat(calls)))
             if any(DENIED in said for _, said in answers):
-                vm = Vm(node.id, node.zone, project, choose_way(node, endpoint_of(node, 0), remote.way), split_flags(remote.ssh_flags))
-                worker: Worker = hosts[0].worker if len(hosts) == 1 else "all"
-                # gcloud's ssh must not ask anything either
-                command = vm.gcloud(worker, "--quiet", "--ssh-flag=-oBatchMode=yes", f"--command={NOTHING}")
-                ask_gcloud(command, hosts[0].environ, PROPAGATE_S, calls)
+                ask_gcloud(hosts[0].bring_key, hosts[0].environ, PROPAGATE_S, calls)
                 answers = list(pool.map(arrive, hosts, repeat(calls)))
         except BaseException:
             calls.end()  # Ctrl-C, or a host that failed: the others are given up
@@ -258,7 +242,7 @@ class Destination:
     endpoint: str | None
     remote: RemoteSettings
     find: Callable[[], Node]
-    found: tuple[Node, tuple[Host, ...]] | None = None
+    found: tuple[Host, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     calls: SshCalls = field(default_factory=SshCalls, repr=False)  # of the newest connection
 
@@ -277,21 +261,20 @@ class Destination:
         """Return the hosts, each reached just now; those that moved since the last run are found anew. Raise HeartbeatError."""
         with self.lock:
             self.calls = calls = SshCalls()
-            if self.found is not None:
+            if self.found:
                 try:
-                    node, hosts = self.found
-                    reach(hosts, node, self.project, self.remote, calls=calls)
+                    reach(self.found, calls=calls)
                 except GivenUp:
                     raise
                 except HeartbeatError:
-                    self.found = None  # it may have been created again, with another address
+                    self.found = ()  # it may have been created again, with another address
                     self.calls = calls = SshCalls()  # the failed try has ended its own
                 else:
-                    return hosts
+                    return self.found
             node = calls.wait_for(self.find, FIND_S)
             hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote, calls=calls)
-            reach(hosts, node, self.project, self.remote, calls=calls)
-            self.found = node, hosts
+            reach(hosts, calls=calls)
+            self.found = hosts
             return hosts
 
     def give_up(self) -> None:
@@ -312,11 +295,8 @@ def destination_of(
     on = HostSelector(node.id, worker if several else None, all=several and worker is None)
 
     def find() -> Node:
-        session = open_session()
-        try:
+        with closing(open_session()) as session:
             return find_node(session, project, node.id, node.zone)
-        finally:
-            session.close()
 
     return Destination(on, project, endpoint, remote, find)
 

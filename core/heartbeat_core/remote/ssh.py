@@ -123,11 +123,17 @@ def connect(
 
     ``endpoint`` is the emulator that is asked in place of Google, ``flags`` are for ssh.
     """
+    vm = vm_of(node, project, endpoint=endpoint, worker=worker, way=way, flags=flags)
+    return SshConnection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
+
+
+def vm_of(node: Node, project: str, *, endpoint: str | None, worker: int, way: Way, flags: tuple[str, ...]) -> Vm:
+    """Return ``node`` with the way to one of its hosts; raise HeartbeatError if it cannot answer."""
     check_state(node)
     where = endpoint_of(node, worker)
-    vm = Vm(node.id, node.zone, project, choose_way(node, where, way), flags)
+    route = choose_way(node, where, way)
     refuse_fictitious(node, where, endpoint)
-    return SshConnection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
+    return Vm(node.id, node.zone, project, route, flags)
 
 
 def check_state(node: Node) -> None:

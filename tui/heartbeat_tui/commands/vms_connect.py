@@ -103,7 +103,7 @@ def run_setup(args: argparse.Namespace) -> int:
         node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
         hosts = hosts_of(node, scope.project, on, endpoint=scope.session.endpoint, remote=remote, every=True)
         print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
-        reach(hosts, node, scope.project, remote, partial(bring_engine, set_up=False))
+        reach(hosts, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
         label = scope.label
