@@ -57,16 +57,16 @@ PAIR = tuple(pin for pin in XLA_PACKAGES if pin.partition("==")[0] in ("torch", 
 
 @dataclass(frozen=True)
 class InstallStep:
-    """One thing to install; ``check`` exits 0 if it is there, without one the commands run every time.
+    """One thing to install; ``check`` exits 0 if it is there.
 
     A step without commands is a condition that only people can meet. ``problem`` and ``remedy`` are for a failure that is not known.
     """
 
     name: str
     title: str
-    check: Argv | None = None
+    check: Argv
     commands: tuple[Argv, ...] = ()
-    problem: str = ""
+    problem: str = "it failed"
     remedy: str = ""
 
 
@@ -172,35 +172,16 @@ class InstallResult:
     detail: str = ""
 
 
-def set_up(
-    host: Host, steps: Sequence[InstallStep], on_line: OnLine, on_done: Callable[[InstallResult], object]
-) -> tuple[InstallResult, ...]:
-    """Run the steps whose check fails; raise HeartbeatError with a diagnosis if one cannot be done.
-
-    What was installed stays, so that the next call goes on from there.
-    """
-    results = []
-    for step in steps:
-        done = take(host, step, on_line)
-        on_done(done)
-        results.append(done)
-    return tuple(results)
-
-
-def take(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
+def install(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
+    """Run a step if its check fails; raise HeartbeatError with a diagnosis if it cannot be done."""
     begun = monotonic()
-    if step.check is not None:
-        code, said = run(host, step.check, lambda _: None)
-        if code == 0:
-            return InstallResult(step, "there", monotonic() - begun, said[-1] if said else "")
-        if not step.commands or code == LOST or code < 0:  # no answer does not mean that it is missing
-            raise failed(host, step, code, said)
-    for command in step.commands:
-        code, said = run(host, command, on_line)
-        if code:
-            raise failed(host, step, code, said)
-    if step.check is not None:
-        code, said = run(host, step.check, lambda _: None)
+    code, said = run(host, step.check, lambda _: None)
+    if code == 0:
+        return InstallResult(step, "there", monotonic() - begun, said[-1] if said else "")
+    if not step.commands or code == LOST or code < 0:  # no answer does not mean that it is missing
+        raise failed(host, step, code, said)
+    for command, hear in (*((each, on_line) for each in step.commands), (step.check, lambda _: None)):
+        code, said = run(host, command, hear)
         if code:
             raise failed(host, step, code, said)
     return InstallResult(step, "brought", monotonic() - begun)
@@ -240,7 +221,7 @@ def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> Hea
         return cannot_reach(host.label, text)
     words = " / ".join(said[-3:])[:400] or f"It ended with code {code}."
     found = diagnose_text(text)
-    title = f"{host.label}, {step.name}: {step.problem or 'it failed'}"
+    title = f"{host.label}, {step.name}: {step.problem}"
     if found is None:
         return HeartbeatError(title, words, step.remedy, exit_code=1)
     return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
