@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
@@ -103,32 +103,30 @@ def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path]
 
     Those with a label go last. The one just made is not removed, nor one that a program is writing.
     """
-    sized = [(path, size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name) and (size := size_of(path))]
-    excess = sum(size for _path, size in sized) - limit_bytes
+    sizes = {path: size_of(path) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name)}
+    excess = sum(sizes.values()) - limit_bytes
+    least_wanted = labelled_last(path for path, size in sizes.items() if size and path != keep)
     removed: list[Path] = []
-    labelled: list[tuple[Path, int, str]] = []
-    for path, size in sized:
-        if excess <= 0:
-            return removed, []
-        called = label_name(path) if path != keep else None
-        if called:
-            labelled.append((path, size, called))
-        elif path != keep and free_room(path, removed):
-            excess -= size
-    gone: list[str] = []
-    for path, size, called in labelled:
-        if excess > 0 and free_room(path, removed):
-            gone += [called] if path in removed else []
-            excess -= size
-    return removed, gone
+    named: list[str] = []
+    while excess > 0 and (found := next(least_wanted, None)):
+        path, called = found
+        if remove(path):
+            removed.append(path)
+            named += [called] if called else []
+        if not path.exists():  # also if another program has removed it
+            excess -= sizes[path]
+    return removed, named
 
 
-def free_room(path: Path, removed: list[Path]) -> bool:
-    """Remove a recording; return whether its room is free, also if another program has removed it."""
-    if remove(path):
-        removed.append(path)
-        return True
-    return not path.exists()
+def labelled_last(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the recordings with their names, which those without a label lack; a label is read where it is asked for."""
+    labelled: list[tuple[Path, str]] = []
+    for path in paths:
+        if called := label_name(path):
+            labelled.append((path, called))
+        else:
+            yield path, ""
+    yield from labelled
 
 
 def label_name(path: Path) -> str:
