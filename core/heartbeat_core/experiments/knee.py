@@ -234,10 +234,12 @@ def knee_summary(knee: Knee) -> str:
     if knee.kind == "few":
         return f"Too few batches to look for a knee: it takes {LEAST_POINTS}, and {len(knee.points)} were measured."
     least, most = knee.points[0].batch, knee.points[-1].batch
-    if knee.kind == "memory":
-        return f"No knee from batch {least:,} to {most:,}: the time follows the bytes throughout, {rate(knee)}." + by_roof(knee)
-    if knee.kind == "compute":
-        return f"No knee from batch {least:,} to {most:,}: the time follows the arithmetic throughout, {rate(knee)}." + by_roof(knee)
+    followed = {
+        "memory": f"the bytes throughout, {format_bytes_rate(knee.bytes_per_s or 0)} of memory",
+        "compute": f"the arithmetic throughout, {format_rate(knee.flops_per_s or 0)}",
+    }
+    if knee.kind in followed:
+        return f"No knee from batch {least:,} to {most:,}: the time follows {followed[knee.kind]}." + by_roof(knee)
     if knee.kind == "edge":
         return (
             f"A knee shows at the end of these points, from batch {least:,} to {most:,}: too few lie beyond it to name it. Sweep further."
@@ -323,12 +325,6 @@ def by_roof(knee: Knee) -> str:
     if knee.roof_batch is None:
         return f" {of} has no knee for this shape: memory would set the limit at every batch."
     return f" {of} alone would put it at {rounded(knee.roof_batch)}."
-
-
-def rate(knee: Knee) -> str:
-    if knee.kind == "memory":
-        return f"{format_bytes_rate(knee.bytes_per_s or 0)} of memory"
-    return format_rate(knee.flops_per_s or 0)
 
 
 def rounded(value: float) -> str:

@@ -165,14 +165,6 @@ class Fleet:
         return {"schema": SCHEMA, "source": self.source, "median_ns": self.median_ns, "hosts": hosts}
 
 
-def fleet_from_json(values: Mapping[str, Any]) -> Fleet:
-    """Read what ``Fleet.to_json`` returned; raise HeartbeatError where it is something else."""
-    hosts = values.get("hosts")
-    if not isinstance(hosts, list) or not all(isinstance(host, dict) for host in hosts):
-        raise HeartbeatError("the fleet cannot be read", "It has no list of hosts.", "Give it what `fleet check --json` printed.")
-    return Fleet(tuple(map(summary_from_json, hosts)), str(values.get("source", "")))
-
-
 def recorded_fleet(entries: Sequence[RunEntry]) -> Fleet:
     """Return the hosts of recorded runs, one run a host, and those of a group that left none; raise HeartbeatError for different work."""
     work = {(entry.backend, entry.workload, entry.method, entry.precision) for entry in entries if entry.workload}

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, BinaryIO
 
@@ -82,9 +82,7 @@ class DrivenHost:
     going: bool = False
     killed: bool = False
     fetched: bool = False  # all of its stream
-
-    def __post_init__(self) -> None:
-        self.fetching = asyncio.Lock()
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Driver:
