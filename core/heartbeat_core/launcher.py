@@ -270,13 +270,11 @@ class Launcher:
         return cache_folder() / "dtypes.json"
 
     def index(self) -> Index:
-        """Return the list of all recordings."""
         from heartbeat_core.recordings.index import Index
 
         return Index(self.recordings(), cache_folder() / "runs", self.peak_cache())
 
     def recordings(self) -> Path:
-        """Return the folder of recordings."""
         folder = self.settings.recordings.folder
         if folder:
             return expanded(folder)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heartbeat_core.units import TIME, Units, significant, unit_of
+from heartbeat_core.units import TIME, significant, unit_of
 
 DECADE = (1.0, 2.0, 5.0)
 FLAT = 0.02  # a series that spans less than this share of its size keeps its noise small
@@ -114,12 +114,10 @@ def curve_style(number: int) -> str:
 
 
 def curve_marker(number: int) -> str:
-    """Return the marker of a curve."""
     return MARKERS[number % len(MARKERS)]
 
 
 def curve_of(points: Iterable[tuple[float, float]], style: str, *, joined: bool = False, marker: str = "") -> Curve:
-    """Return the curve through some points."""
     found = list(points)
     return Curve(tuple(x for x, _ in found), tuple(y for _, y in found), style, joined, marker)
 
@@ -152,7 +150,7 @@ def log_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
     return tuple(found) if len(found) >= 2 else linear_ticks(low, high, most)
 
 
-def value_axis(values: Iterable[float], rows: int, *, log: bool, units: Units = TIME, room: float = 1.06) -> tuple[Axis, str]:
+def value_axis(values: Iterable[float], rows: int, *, log: bool, room: float = 1.06) -> tuple[Axis, str]:
     """Return an axis around positive values with about a tick every fourth row, and the name of its unit.
 
     A flat series is not blown up: the axis spans at least 2 % of its middle. Raise ValueError where there are no values.
@@ -171,7 +169,7 @@ def value_axis(values: Iterable[float], rows: int, *, log: bool, units: Units = 
         low, high = max(low - margin, low / 2), high + margin
         log = False
         ticks = next(steps for count in range(most, 4 * most) if len(steps := linear_ticks(low, high, count)) >= 2)
-    size, unit = unit_of(high, units)
+    size, unit = unit_of(high, TIME)
     return Axis(low, high, log, tuple((tick, tick_label(tick / size)) for tick in ticks)), unit
 
 

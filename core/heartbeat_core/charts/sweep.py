@@ -168,7 +168,6 @@ def intervals_of(
 
 
 def log_axis(values: Sequence[float], most: int, units: Units | None = None, *, room: float = 1.3) -> Axis:
-    """Return a logarithmic axis around positive values."""
     low, high = min(values) / room, max(values) * room
     size = unit_of(high, units)[0] if units else 1.0
     ticks = log_ticks(low, high, max(2, most))

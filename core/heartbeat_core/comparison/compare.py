@@ -242,7 +242,6 @@ def check_sides(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRu
 
 
 def say(reference: RunGroup, candidate: RunGroup, ratio: Ratio) -> tuple[Kind, str]:
-    """Put the result into one sentence."""
     here, there = candidate.title, reference.title
     refuted = [REFUTED[side.quality.kind].format(side.title) for side in (reference, candidate) if side.quality.kind in REFUTED]
     if refuted:

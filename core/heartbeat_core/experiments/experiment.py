@@ -90,7 +90,6 @@ class Experiment(ABC):
         self.keep(trial, None if error else report, error, path)
 
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
-        """Take note of a trial that could not begin."""
         self.keep(trial, None, error, None)
 
     def stop(self) -> None:

@@ -298,12 +298,9 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
     if report is None or point.ns is None:
         return (NOTHING,) * (len(TITLES) - 1) + (f"not measured: {point.error.title if point.error else 'no figures'}",)
     s = report.statistics
-    interval = NOTHING
-    if s is not None and s.interval:
-        interval = " to ".join(map(format_ns, s.interval))
     return (
         format_ns(point.ns),
-        interval,
+        " to ".join(map(format_ns, s.interval)) if s and s.interval else NOTHING,
         format_rate(report.flops_per_s or 0),
         format_bytes_rate(report.bytes_per_s or 0),
         significant(point.limit.tokens_per_s if point.limit else point.config.workload.intensity),

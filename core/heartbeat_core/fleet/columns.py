@@ -83,8 +83,7 @@ COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
 )  # fmt: skip
 
 
-def fleet_lines(findings: FleetFindings, width: int | None = None) -> Iterator[str]:
-    """Write the table and the result as plain text."""
-    yield from text_table(COLUMNS, findings.hosts, width=width)
+def fleet_lines(findings: FleetFindings) -> Iterator[str]:
+    yield from text_table(COLUMNS, findings.hosts)
     yield ""
     yield findings.sentence

@@ -36,8 +36,7 @@ class FleetRun(Source):
         self.looked: tuple[int, float, FleetFindings] | None = None  # the version, when, and what was found
 
     @abstractmethod
-    def fleet(self) -> Fleet:
-        """Return all hosts at this moment."""
+    def fleet(self) -> Fleet: ...
 
     def by_name(self) -> Mapping[str, Source]:
         """Return the run of each host."""

@@ -104,7 +104,6 @@ class Driver:
         self.output.flush()
 
     def tell(self, host: DrivenHost, **changes: Any) -> None:
-        """Send the summary of a host, changed."""
         host.summary = replace(host.summary, **changes)
         self.send("summary", host=host.summary.to_json())
 
@@ -211,7 +210,6 @@ class Driver:
         ready.result()
 
     async def fetch(self, host: DrivenHost) -> None:
-        """Fetch what is new in the stream of a host."""
         async with host.fetching:
             while data := await host.actor.fetch.remote(host.offset):
                 host.offset += len(data)
@@ -302,7 +300,6 @@ async def _await(reference: Any) -> Any:
 
 
 def main() -> None:
-    """Read the order, join the cluster, measure."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     output = private_stdout()
     order = json.loads(sys.stdin.buffer.readline() or b"{}")

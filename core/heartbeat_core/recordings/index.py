@@ -165,7 +165,6 @@ class Index:
         return found
 
     def read(self, names: Sequence[str], stamps: Mapping[str, Stamp], peak_cache: PeakCache, on_progress: Progress | None) -> None:
-        """Read these recordings."""
         if not names:
             return
         from heartbeat_core.recordings.summary import summarize_recording

@@ -34,7 +34,6 @@ class Replay(Source):
         self.thread = threading.Thread(target=self.play, name="replay", daemon=True)
 
     def start(self) -> Replay:
-        """Start the replay."""
         self.thread.start()
         return self
 

@@ -126,7 +126,6 @@ def needs_peaks(series: Series) -> str:
 
 
 def in_words(error: HeartbeatError | Failed) -> str:
-    """Return one line of an error."""
     return ": ".join(part.rstrip(".") for part in (error.title, error.cause) if part)
 
 

@@ -284,7 +284,6 @@ def last_lines(said: str) -> str:
 
 
 def cannot_reach(label: str, said: str) -> HeartbeatError:
-    """Return the error for a host that could not be reached."""
     return explained(f"{label} cannot be reached", "ssh", said)
 
 

@@ -129,7 +129,6 @@ class ChipReader:
         return lines_of(process.stdout.fileno(), self.reader.limit_s + (self.every_s or 0))
 
     def stop(self) -> None:
-        """End the reader, and with it the readings."""
         with self.guard:
             self.stopping.set()
             if self.process is not None and self.process.returncode is None:
