@@ -66,6 +66,18 @@ def keep_stderr(process: subprocess.Popen[bytes], lines: deque[str]) -> threadin
     return thread
 
 
+def reap(process: subprocess.Popen[bytes], listener: threading.Thread, limit_s: float) -> bool:
+    """Wait for the end of a program, end what it has left behind, and close its pipes; return whether it ended in time."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(limit_s)
+    in_time = process.returncode is not None
+    kill_worker(process)
+    process.wait()
+    listener.join(limit_s)
+    close_pipes(process)
+    return in_time
+
+
 def close_pipes(process: subprocess.Popen[bytes]) -> None:
     """Close the pipes of a program that has ended."""
     for pipe in (process.stdin, process.stdout, process.stderr):

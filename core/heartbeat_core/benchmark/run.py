@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import ensure_fits
-from heartbeat_core.benchmark.process import ProcessLauncher, close_pipes, keep_stderr, kill_worker
+from heartbeat_core.benchmark.process import ProcessLauncher, keep_stderr, kill_worker, reap
 from heartbeat_core.benchmark.protocol import (
     ChipReading,
     Chips,
@@ -358,18 +358,10 @@ class Run(Source):
         """Wait for the worker to be gone, and close the books."""
         if self.beside:
             self.beside.end()
-        lingered = False
-        try:
-            self.process.wait(EXIT_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            lingered = True
-        kill_worker(self.process)  # or what it has left behind
-        self.process.wait()
-        self.listener.join(EXIT_LIMIT_S)
-        close_pipes(self.process)
+        in_time = reap(self.process, self.listener, EXIT_LIMIT_S)
         oom_kills = self.place.oom_kills()
         gone = WorkerExit(
-            returncode=None if lingered else self.process.returncode,
+            returncode=self.process.returncode if in_time else None,
             stderr=tuple(self.stderr),
             rubbish=rubbish,
             timed_out_s=self.start_limit_s if self.timed_out else None,

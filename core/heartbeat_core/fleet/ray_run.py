@@ -15,7 +15,7 @@ from time import monotonic, time
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.process import close_pipes, keep_stderr, kill_worker, module_command, spawn_piped
+from heartbeat_core.benchmark.process import keep_stderr, kill_worker, module_command, reap, spawn_piped
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import wanted
 from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Source
@@ -179,11 +179,7 @@ class RayRun(FleetRun):
             )
             kill_worker(self.process)
         finally:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(EXIT_LIMIT_S)
-            kill_worker(self.process)  # Ray ends the actors of a driver that is gone
-            self.process.wait()
-            self.listener.join(EXIT_LIMIT_S)
+            reap(self.process, self.listener, EXIT_LIMIT_S)  # Ray ends the actors of a driver that is gone
             self.conclude()
 
     def take(self, message: dict[str, Any]) -> None:
@@ -240,7 +236,6 @@ class RayRun(FleetRun):
                 run.summary = replace(run.summary, state="ended", ending=kind, problem=problem, remedy=said.remedy)
                 run.conclude(run.summary)
         self.notes += [f"{run.summary.name}: {note}" for run in self.runs.values() for note in run.notes]
-        close_pipes(self.process)
         self.finish(self.worst())
 
     def fleet(self) -> Fleet:

@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> RayRun:
         if not self.runs:
             self.take({"type": "hosts", "hosts": [HOST.to_json()]})
 
-    monkeypatch.setattr(RayCluster, "spawn", lambda self: SimpleNamespace(stdin=None, stdout=None, stderr=io.BytesIO(), returncode=0))
+    monkeypatch.setattr(RayCluster, "spawn", lambda self: SimpleNamespace(stderr=io.BytesIO(), returncode=0))
     monkeypatch.setattr(RayRun, "read", idle)
     monkeypatch.setattr(RayRun, "send", know)
     return RayRun(BenchmarkConfig(), RayCluster("head:6379"))
