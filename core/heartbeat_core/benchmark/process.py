@@ -40,10 +40,10 @@ def module_command(python: str, module: str = WORKER, package: str | None = None
     return [python, "-c", BOOTSTRAP, package or str(Path(heartbeat_core.__file__).parent), module]
 
 
-def spawn_piped(command: Sequence[str], environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a program with three pipes in a session of its own, so that the terminal's signals reach only us; raise OSError."""
+def spawn_piped(command: Sequence[str], environ: Mapping[str, str] | None = None, *, own_session: bool = True) -> subprocess.Popen[bytes]:
+    """Start a program with three pipes; raise OSError. In a session of its own the terminal's signals do not reach it."""
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, env=environ)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=own_session, env=environ)
 
 
 def spawn_worker(python: str | None = None) -> subprocess.Popen[bytes]:

@@ -16,6 +16,7 @@ from typing import IO, Literal, cast
 from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.devices import Device, read_answer
+from heartbeat_core.benchmark.process import spawn_piped
 from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
 from heartbeat_core.checks.fix_runner import lines_of
 from heartbeat_core.diagnosis.diagnose import diagnose_text
@@ -193,13 +194,8 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
     Ssh stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, so that pip ends.
     """
     last: deque[str] = deque(maxlen=LAST_LINES)
-    process = subprocess.Popen(
-        host.command(("python3", "-c", TIED, *argv)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(host.environ),
-    )
+    command, pipe = host.command(("python3", "-c", TIED, *argv)), subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=host.environ)
     try:
         with cast("BufferedReader", process.stdout) as output:
             for line in lines_of(output):
@@ -242,13 +238,7 @@ def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
 
     Its stdin stays open meanwhile: the end of stdin is an order to stop.
     """
-    process = subprocess.Popen(
-        host.worker_command(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(host.environ),
-    )
+    process = spawn_piped(host.worker_command(), host.environ, own_session=False)
     until = monotonic() + PROBE_S
     with process, ThreadPoolExecutor(max_workers=2) as pool:
         assert process.stdin is not None
