@@ -21,7 +21,7 @@ from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.target import LocalTarget, RunTarget
 from heartbeat_core.benchmark.workload import MatMul
-from heartbeat_core.remote.hosts import Host, RemoteTarget, bring_engine
+from heartbeat_core.remote.hosts import Host, bring_engine
 from heartbeat_core.remote.ssh import SshCalls, direct
 
 ROUNDS = 15
@@ -100,7 +100,7 @@ def main() -> list[Figure]:
                 ROUNDS,
                 {
                     "here": lambda plan=plan: median(LocalTarget(), plan, process_launcher),  # type: ignore[misc]
-                    "there": lambda plan=plan: median(RemoteTarget(host), plan, process_launcher),  # type: ignore[misc]
+                    "there": lambda plan=plan: median(host, plan, process_launcher),  # type: ignore[misc]
                 },
             )
             figures.append(ratio(f"median over ssh, {name}", taken["there"], taken["here"], 1.03, 0.97))

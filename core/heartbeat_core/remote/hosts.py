@@ -41,6 +41,9 @@ ON = re.compile(r"(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)(?::(?P<worker>\d{1,4}|all
 LOST = 255  # ssh's own exit code; a command's is passed on
 DENIED = "Permission denied ("
 ASK_S, PROPAGATE_S, SHIP_S = 60.0, 180.0, 90.0  # gcloud itself tries ten times, five seconds apart
+CONNECT_S = 60.0  # to connect, and to read torch from a cold disk
+PULSE_S = 10.0
+KEPT = "The samples received until then are kept."
 SILENCE_S, GRACE_S = 60.0, 4.0  # of silence, after which the supervisor ends the worker; the worker counts a grace of three seconds itself
 
 
@@ -66,6 +69,7 @@ def parse_on(text: str) -> HostSelector:
 class Host:
     """One machine of a TPU VM; ``ssh`` is the command that connects to it, ``folder`` has our files on it.
 
+    As the place of a run: its worker is started over ssh, supervised; the end of the connection is no end of the worker.
     ``alone``: it is one of several, and uses its own chips only. ``kind`` is what the recording of a run says about the VM.
     ``bring_key`` is the command of gcloud that makes our key known to it and to those that were found with it.
     """
@@ -79,6 +83,8 @@ class Host:
     alone: bool = False
     kind: Mapping[str, str] = field(default_factory=dict)
     bring_key: tuple[str, ...] = ()
+    start_limit_s: float = START_LIMIT_S + CONNECT_S
+    pulse_s: float | None = PULSE_S
 
     @property
     def label(self) -> str:
@@ -102,7 +108,57 @@ class Host:
         except subprocess.TimeoutExpired as error:
             raise cannot_reach(self.label, f"no answer within {limit_s:.0f} s") from error
         except OSError as error:
-            raise HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3) from error
+            raise self.cannot_start(None, error) from error
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (f"on {self.label}",)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        return spawn_piped(self.worker_command(), self.environ)
+
+    def order(self) -> dict[str, Any]:
+        """Return what the worker needs to know about its host; the supervisor adds that it is the parent."""
+        return {"place": {"tpu_vm": self.name, "tpu_worker": self.worker, **self.kind}}
+
+    def available_bytes(self) -> int | None:
+        return None  # the worker looks at its own machine before it allocates anything
+
+    def oom_kills(self) -> int | None:
+        return None  # the supervisor counts
+
+    def cannot_start(self, config: BenchmarkConfig | None, error: OSError) -> HeartbeatError:
+        del config
+        return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
+
+    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
+        """Return how a run ended: by our order or the worker's own record, else by ssh's exit code, else by that of the supervisor."""
+        code = gone.returncode
+        spoke = gone.timed_out_s is not None or gone.ended_by_us or series.failed is not None or series.ended is not None
+        if gone.rubbish is not None and series.started is None:
+            cause = f"{gone.rubbish.cause} A shell without a terminal must print nothing: check ~/.bashrc on {self.label}."
+            return RunOutcome("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
+        if series.failed is not None and series.failed.kind == "backend":
+            ending = explain(series, gone)
+            return replace(ending, remedy=f"{ending.remedy} On {self.name}, heartbeat-tui vms setup {self.name} installs both.")
+        if spoke or gone.rubbish is not None or code is None:
+            return explain(series, gone)
+        if code == LOST:
+            return self.lost(series, gone)
+        if code in (126, 127) and series.started is None:
+            title = f"the worker could not be started on {self.label}"
+            return RunOutcome("unavailable", title, last_lines("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.name}")
+        if code == OUT_OF_MEMORY:
+            return explain(series, replace(gone, returncode=-9, kernel_killed=True))
+        return explain(series, replace(gone, returncode=128 - code if 128 < code < 128 + 65 else code))
+
+    def lost(self, series: Series, gone: WorkerExit) -> RunOutcome:
+        """Return the outcome of a connection that ended before the run did, or failed."""
+        error = cannot_reach(self.label, "\n".join(gone.stderr))
+        if series.started is None:
+            return RunOutcome("unavailable", error.title, error.cause, error.remedy)
+        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
+        return RunOutcome("lost", f"the connection to {self.label} was lost", cause, "Check the TPU VM: heartbeat-tui vms list.")
 
 
 def find_node(session: CloudSession, project: str, name: str, zone: str | None = None) -> Node:
@@ -299,67 +355,3 @@ def destination_of(
             return find_node(session, project, node.id, node.zone)
 
     return Destination(on, project, endpoint, remote, find)
-
-
-KEPT = "The samples received until then are kept."
-CONNECT_S = 60.0  # to connect, and to read torch from a cold disk
-PULSE_S = 10.0
-
-
-@dataclass(frozen=True)
-class RemoteTarget:
-    """One host: its worker is started over ssh, supervised; the end of the connection is no end of the worker."""
-
-    host: Host
-    start_limit_s: float = START_LIMIT_S + CONNECT_S
-    pulse_s: float | None = PULSE_S
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return (f"on {self.host.label}",)
-
-    def spawn(self) -> subprocess.Popen[bytes]:
-        return spawn_piped(self.host.worker_command(), self.host.environ)
-
-    def order(self) -> dict[str, Any]:
-        """Return what the worker needs to know about its host; the supervisor adds that it is the parent."""
-        return {"place": {"tpu_vm": self.host.name, "tpu_worker": self.host.worker, **self.host.kind}}
-
-    def available_bytes(self) -> int | None:
-        return None  # the worker looks at its own machine before it allocates anything
-
-    def oom_kills(self) -> int | None:
-        return None  # the supervisor counts
-
-    def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
-        del config
-        return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
-
-    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
-        """Return how a run ended: by our order or the worker's own record, else by ssh's exit code, else by that of the supervisor."""
-        code = gone.returncode
-        spoke = gone.timed_out_s is not None or gone.ended_by_us or series.failed is not None or series.ended is not None
-        if gone.rubbish is not None and series.started is None:
-            cause = f"{gone.rubbish.cause} A shell without a terminal must print nothing: check ~/.bashrc on {self.host.label}."
-            return RunOutcome("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
-        if series.failed is not None and series.failed.kind == "backend":
-            ending = explain(series, gone)
-            return replace(ending, remedy=f"{ending.remedy} On {self.host.name}, heartbeat-tui vms setup {self.host.name} installs both.")
-        if spoke or gone.rubbish is not None or code is None:
-            return explain(series, gone)
-        if code == LOST:
-            return self.lost(series, gone)
-        if code in (126, 127) and series.started is None:
-            title = f"the worker could not be started on {self.host.label}"
-            return RunOutcome("unavailable", title, last_lines("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.host.name}")
-        if code == OUT_OF_MEMORY:
-            return explain(series, replace(gone, returncode=-9, kernel_killed=True))
-        return explain(series, replace(gone, returncode=128 - code if 128 < code < 128 + 65 else code))
-
-    def lost(self, series: Series, gone: WorkerExit) -> RunOutcome:
-        """Return the outcome of a connection that ended before the run did, or failed."""
-        error = cannot_reach(self.host.label, "\n".join(gone.stderr))
-        if series.started is None:
-            return RunOutcome("unavailable", error.title, error.cause, error.remedy)
-        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
-        return RunOutcome("lost", f"the connection to {self.host.label} was lost", cause, "Check the TPU VM: heartbeat-tui vms list.")
