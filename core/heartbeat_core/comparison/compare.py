@@ -115,19 +115,6 @@ TIMES_FROM = 1.95  # the factor from which on times are said rather than percent
 
 
 @dataclass(frozen=True)
-class SetupDifference:
-    """What came before the steady state, on either side, in nanoseconds: cold, compile, transfer. ``ratio`` is candidate over reference."""
-
-    name: str
-    reference_ns: float | None
-    candidate_ns: float | None
-
-    @property
-    def ratio(self) -> float | None:
-        return self.candidate_ns / self.reference_ns if self.candidate_ns and self.reference_ns else None
-
-
-@dataclass(frozen=True)
 class Comparison:
     """``ratio`` is the candidate's time over the reference's, above 1 is slower.
 
@@ -142,7 +129,6 @@ class Comparison:
     sentence: str
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
-    apart: tuple[SetupDifference, ...]
     why: str
 
     @property
@@ -160,9 +146,15 @@ class Comparison:
             "comparable": self.comparable,
             "differences": [{**asdict(difference), "sentence": difference.sentence} for difference in self.differences],
             "warnings": list(self.warnings),
-            "apart": [{**asdict(apart), "ratio": apart.ratio} for apart in self.apart],
+            "apart": [self.apart(name) for name in APART],
             "why": self.why,
         }
+
+    def apart(self, name: str) -> dict[str, Any]:
+        """Return what came before the steady state on either side, in nanoseconds, and candidate over reference."""
+        reference, candidate = self.reference.apart_ns[name], self.candidate.apart_ns[name]
+        ratio = candidate / reference if candidate and reference else None
+        return {"name": name, "reference_ns": reference, "candidate_ns": candidate, "ratio": ratio}
 
 
 def compare_all(sides: Sequence[Sequence[MeasuredRun]], tariff: CostRates = NO_RATES) -> tuple[Comparison, ...]:
@@ -207,7 +199,6 @@ def compare(
             *(f"{each}, a process of {side.title}, lies far out and is left out" for side in (left, right) for each in side.left_out),
             *((ONE_PROCESS,) if ratio.unit == "sample" and ratio.differs else ()),
         ),
-        apart=tuple(SetupDifference(name, left.apart_ns[name], right.apart_ns[name]) for name in APART),
         why=why(left, right, rehearsed=rehearsed_here(reference[0], candidate[0])) if left.where != right.where else "",
     )
 

@@ -102,11 +102,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def half(self) -> float:
-        """Return half its width, relative to the value."""
-        return (self.high - self.low) / 2 / self.value
-
 
 @dataclass(frozen=True)
 class Ratio:

@@ -50,7 +50,6 @@ class Fit:
 
     log_bandwidth: float
     log_rate: float
-    sharpness: float
     misfit: float
 
 
@@ -168,7 +167,7 @@ def one_line(points: Sequence[MeasuredPoint], *, memory: bool) -> Fit:
     rates = [work - math.log(point.ns) for work, point in zip(works, points, strict=True)]
     mean = math.fsum(rates) / len(rates)
     misfit = math.sqrt(math.fsum((rate - mean) ** 2 for rate in rates) / len(rates))
-    return Fit(mean if memory else math.inf, math.inf if memory else mean, 1.0, misfit)
+    return Fit(mean if memory else math.inf, math.inf if memory else mean, misfit)
 
 
 def fit(points: Sequence[MeasuredPoint]) -> Fit:
@@ -222,7 +221,7 @@ def descend(rows: Rows, bandwidth: float, rate: float, sharpness: float) -> Fit:
         bandwidth, rate, gained, best = bandwidth + scale * step_a, rate + scale * step_b, best - trial, trial
         if gained < 1e-12:
             break
-    return Fit(bandwidth, rate, sharpness, math.sqrt(best / len(rows)))
+    return Fit(bandwidth, rate, math.sqrt(best / len(rows)))
 
 
 SLOW = 0.25  # of memory's speed: a flat line this far below it is set by something else
