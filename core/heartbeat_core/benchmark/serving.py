@@ -273,6 +273,6 @@ STEP_TITLES = ("step", "time", "share", "memory", "MFU", "MBU", "bound by")
 
 def step_cells(step: StepFigures) -> tuple[str, ...]:
     """Write the figures of a step under STEP_TITLES."""
-    share, *used = (format_share(value) if value is not None else NOTHING for value in (step.share, step.mfu, step.mbu))
+    share, *used = map(format_share, (step.share, step.mfu, step.mbu))
     bound = {"compute": "arithmetic", "memory": "memory", None: NOTHING}[step.bound]
     return (step.name, format_ns(step.ns), share, format_bytes_rate(step.bytes_per_s), *used, bound)

@@ -234,8 +234,8 @@ def knee_summary(knee: Knee) -> str:
         return f"Too few batches to look for a knee: it takes {LEAST_POINTS}, and {len(knee.points)} were measured."
     least, most = knee.points[0].batch, knee.points[-1].batch
     followed = {
-        "memory": f"the bytes throughout, {format_bytes_rate(knee.bytes_per_s or 0)} of memory",
-        "compute": f"the arithmetic throughout, {format_rate(knee.flops_per_s or 0)}",
+        "memory": f"the bytes throughout, {format_bytes_rate(knee.bytes_per_s)} of memory",
+        "compute": f"the arithmetic throughout, {format_rate(knee.flops_per_s)}",
     }
     if knee.kind in followed:
         return f"No knee from batch {least:,} to {most:,}: the time follows {followed[knee.kind]}." + by_roof(knee)
@@ -253,8 +253,8 @@ def knee_summary(knee: Knee) -> str:
     below = "the time hardly grows" if far_below_memory(knee) else "memory sets the time"
     return (
         f"The knee is at a batch of about {rounded(knee.batch)}, {between}, by the {len(knee.points)} points measured: "
-        f"below it {below} ({format_bytes_rate(knee.bytes_per_s or 0)}), above it arithmetic sets it "
-        f"({format_rate(knee.flops_per_s or 0)})." + by_roof(knee)
+        f"below it {below} ({format_bytes_rate(knee.bytes_per_s)}), above it arithmetic sets it "
+        f"({format_rate(knee.flops_per_s)})." + by_roof(knee)
     )
 
 

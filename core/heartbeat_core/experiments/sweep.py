@@ -301,8 +301,8 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
     return (
         format_ns(point.ns),
         " to ".join(map(format_ns, s.interval)) if s and s.interval else NOTHING,
-        format_rate(report.flops_per_s or 0),
-        format_bytes_rate(report.bytes_per_s or 0),
+        format_rate(report.flops_per_s),
+        format_bytes_rate(report.bytes_per_s),
         significant(point.limit.tokens_per_s if point.limit else point.config.workload.intensity),
         format_share(report.share) if report.share else NOTHING,
         point.quality,

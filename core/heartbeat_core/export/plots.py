@@ -97,7 +97,7 @@ def run_line(run: MeasuredRun) -> str:
     found, config = run.report.statistics, run.report.config
     interval = f" (95 % CI {format_interval(*found.interval)})" if found and found.interval else ""
     where = f"{run.entry.where}, {config.workload.shape} {config.workload.dtype}, {config.method}"
-    return f"{run.entry.title}: {format_ns(run.report.iteration_ns or 0)}{interval}, {where}"
+    return f"{run.entry.title}: {format_ns(run.report.iteration_ns)}{interval}, {where}"
 
 
 def settings() -> Any:

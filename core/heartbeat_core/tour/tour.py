@@ -127,7 +127,7 @@ def handbook_bound() -> str:
 def rates(report: Report, *, moved: bool = False) -> str:
     """Return the rate of arithmetic or of memory, and its share of the peak where one is known."""
     rate = report.bytes_per_s if moved else report.flops_per_s
-    text = format_bytes_rate(rate or 0) if moved else format_rate(rate or 0)
+    text = format_bytes_rate(rate) if moved else format_rate(rate)
     if report.share is None or report.floor is None or (report.floor.bound == "memory") != moved:
         return text
     peak = "the chip's peak" if report.floor.roof.hard else "the measured peak"
