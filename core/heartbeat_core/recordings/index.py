@@ -20,7 +20,7 @@ from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.paths import expanded, write_whole
 from heartbeat_core.recordings.entry import RunEntry, entry_of_row
-from heartbeat_core.recordings.files import OURS, SUFFIX, remove
+from heartbeat_core.recordings.files import OURS, SUFFIX, remove, size_of
 from heartbeat_core.recordings.labels import Relabel, relabel
 from heartbeat_core.recordings.query import find_entries, find_entry
 
@@ -213,11 +213,7 @@ class Index:
             return next((entry for entry in entries if entry.path.name == path.name), None)
         from heartbeat_core.recordings.summary import summarize_recording
 
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
-        return summarize_recording(path, size, self.peak_cache)[0]
+        return summarize_recording(path, size_of(path), self.peak_cache)[0]
 
     def label(self, entry: RunEntry, change: Relabel) -> RunEntry:
         """Change the name, note, tags or group of a run; raise HeartbeatError if its recording cannot be changed."""
