@@ -281,4 +281,4 @@ class Launcher:
             self.destination.give_up()
 
     def close(self) -> None:
-        self.process_launcher.close()
+        self.process_launcher.shutdown()

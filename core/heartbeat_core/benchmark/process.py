@@ -12,15 +12,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import heartbeat_core
 from heartbeat_core.errors import sanitize_line
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 
 # Only the package itself is found, at its place: our site-packages on that Python's path would shadow its own torch.
 BOOTSTRAP = """
@@ -97,24 +92,15 @@ T = TypeVar("T")
 LOWERED_NICENESS = 5  # at 19 a 2-core machine draws 0.4 frames a second, at 5 the benchmark slows by less than can be measured
 
 
-class ProcessLauncher:
+class ProcessLauncher(ThreadPoolExecutor):
     """Runs calls in one thread of its own; make it before the program lowers its priority."""
 
     def __init__(self) -> None:
-        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-launcher")
+        super().__init__(max_workers=1, thread_name_prefix="process-launcher")
         self.call(lambda: None)  # the thread starts with its first call, and takes over the niceness of that moment
 
     def call(self, work: Callable[[], T]) -> T:
-        return self.executor.submit(work).result()
-
-    def close(self) -> None:
-        self.executor.shutdown(wait=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        return self.submit(work).result()
 
 
 def lower_priority() -> None:
