@@ -175,18 +175,44 @@ class ChipMonitor(Protocol):
         """See to it that ``reports`` ends now."""
 
 
+CLOCK_SLACK_NS, CLOCK_SLACK = 1_000_000_000, 0.1  # by which a clock may seem too slow, for lines may come late
+
+
+class ClockWatch:
+    """Compares the worker's clock, by which all times are taken, with ours. A lag is ours less the worker's when a record comes."""
+
+    def __init__(self) -> None:
+        self.first: tuple[int, int] | None = None  # ours and the worker's, when the device was open
+        self.lags: deque[int] = deque(maxlen=3)  # the last few, of which the least counts
+        self.least: int | None = None  # of all, for lines may come late and never early
+
+    def heard(self, record: Record) -> None:
+        now = monotonic_ns()
+        if isinstance(record, Environment):
+            self.first = now, record.at_ns
+        lag = now - record.at_ns
+        self.lags.append(lag)
+        self.least = lag if self.least is None else min(lag, self.least)
+
+    def worker_ns(self) -> int:
+        """Return what the worker's clock shows now."""
+        return monotonic_ns() - (self.least or 0)
+
+    def disagreement(self, at_ns: int) -> Elapsed | None:
+        """Return what passed by either clock until the worker's said ``at_ns``, None where its is not too slow."""
+        if self.first is None or at_ns <= self.first[1]:
+            return None
+        worker_ns = at_ns - self.first[1]
+        here_ns = worker_ns + min(self.lags) - (self.first[0] - self.first[1])
+        return Elapsed(at_ns, worker_ns, here_ns) if here_ns - worker_ns > max(CLOCK_SLACK_NS, CLOCK_SLACK * here_ns) else None
+
+
 class SideChannel:
     """Listens to a monitor of chips in a thread of its own, from when the run knows where it takes place to its end."""
 
-    def __init__(self, chip_monitor: ChipMonitor, take: Callable[[Chips, bytes], None]) -> None:
-        self.chip_monitor, self.take = chip_monitor, take
-        self.lag_ns: int | None = None  # our clock less the worker's: the least seen, for lines may come late and never early
+    def __init__(self, chip_monitor: ChipMonitor, clocks: ClockWatch, take: Callable[[Chips, bytes], None]) -> None:
+        self.chip_monitor, self.clocks, self.take = chip_monitor, clocks, take
         self.thread: threading.Thread | None = None
-
-    def heard(self, at_ns: int) -> None:
-        """Note when a record came that the worker dated ``at_ns``."""
-        lag_ns = monotonic_ns() - at_ns
-        self.lag_ns = lag_ns if self.lag_ns is None else min(lag_ns, self.lag_ns)
 
     def begin(self, environment: Mapping[str, Any]) -> None:
         if self.thread is None and self.chip_monitor.concerns(environment):
@@ -198,7 +224,7 @@ class SideChannel:
         before: str | None = None
         for readings, problem in self.chip_monitor.reports():
             if readings or problem != before:
-                record = Chips(monotonic_ns() - (self.lag_ns or 0), self.chip_monitor.source, readings, problem)
+                record = Chips(self.clocks.worker_ns(), self.chip_monitor.source, readings, problem)
                 self.take(record, encode(record))
             before = problem
 
@@ -207,31 +233,6 @@ class SideChannel:
         if self.thread is not None:
             self.chip_monitor.stop()
             self.thread.join()
-
-
-CLOCK_SLACK_NS, CLOCK_SLACK = 1_000_000_000, 0.1  # by which a clock may seem too slow, for lines may come late
-
-
-class ClockWatch:
-    """Compares the worker's clock, by which all times are taken, with ours. Of the last few records the one that came soonest counts."""
-
-    def __init__(self) -> None:
-        self.first: tuple[int, int] | None = None  # ours and the worker's, when the device was open
-        self.lags: deque[int] = deque(maxlen=3)
-
-    def heard(self, record: Record) -> None:
-        now = monotonic_ns()
-        if isinstance(record, Environment):
-            self.first = now, record.at_ns
-        self.lags.append(now - record.at_ns)
-
-    def disagreement(self, at_ns: int) -> Elapsed | None:
-        """Return what passed by either clock until the worker's said ``at_ns``, None where its is not too slow."""
-        if self.first is None or at_ns <= self.first[1]:
-            return None
-        worker_ns = at_ns - self.first[1]
-        here_ns = worker_ns + min(self.lags) - (self.first[0] - self.first[1])
-        return Elapsed(at_ns, worker_ns, here_ns) if here_ns - worker_ns > max(CLOCK_SLACK_NS, CLOCK_SLACK * here_ns) else None
 
 
 EXIT_LIMIT_S = 10.0
@@ -274,8 +275,8 @@ class Run(Source):
         self.place, self.sinks, self.peak_cache, self.profile = place, sinks, peak_cache, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
-        self.beside = SideChannel(chip_monitor, self.take) if chip_monitor else None
         self.clocks = ClockWatch()
+        self.beside = SideChannel(chip_monitor, self.clocks, self.take) if chip_monitor else None
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = self.refuted = False
         self.oom_kills = place.oom_kills()
@@ -339,8 +340,6 @@ class Run(Source):
             self.notes += [note for sink in self.sinks if (note := sink.write(line))]
 
     def on_record(self, record: Record) -> None:
-        if self.beside and not isinstance(record, Chips):
-            self.beside.heard(record.at_ns)
         if isinstance(record, Environment):
             self.watchdog.cancel()
             if self.beside:
