@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import sleep
 
@@ -83,7 +83,7 @@ def server() -> Iterator[Host]:
 
 
 def median(place: RunTarget, plan: BenchmarkConfig, process_launcher: ProcessLauncher) -> float:
-    with Run(plan, process_launcher, place=place) as run:
+    with closing(Run(plan, process_launcher, place=place)) as run:
         run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic_ns
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Literal, Protocol
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
@@ -40,9 +39,6 @@ from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
 from heartbeat_core.errors import HeartbeatError
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 
 @dataclass(frozen=True)
 class HostLine:
@@ -52,6 +48,9 @@ class HostLine:
     report: Report
     chart: Callable[[int, bool], ChartData]
     shown: bool = False
+
+
+Order = Literal["pause", "resume", "stop"]
 
 
 class Source(ABC):
@@ -138,15 +137,28 @@ class Source(ABC):
             self.changed.wait_for(lambda: self.version > version or self.ending is not None, timeout_s)
             return self.version
 
-    @abstractmethod
-    def pause(self) -> None: ...
+    def pause(self) -> None:
+        self.order("pause")
 
-    @abstractmethod
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        self.order("resume")
 
-    @abstractmethod
     def stop(self) -> None:
-        """Ask for the end; what has come stays."""
+        """Ask for the end after the iteration under way, with the result check; what has come stays."""
+        self.order("stop")
+
+    def order(self, word: Order) -> None:
+        """Note an order and forward it; once the run is over there is nobody to obey."""
+        with self.changed:
+            if self.ending is not None:
+                return
+            self.paused, self.stopping = word == "pause", self.stopping or word == "stop"
+            self.news()
+        self.forward(word)
+
+    def forward(self, word: Order) -> None:
+        """Send an order to what computes, if that is another process."""
+        del word
 
     def kill(self) -> None:
         """End it without waiting for the iteration under way; what has come stays."""
@@ -294,7 +306,7 @@ class Run(Source):
         process = self.place.spawn()
         self.process = process
         profile = {"profile": str(self.profile)} if self.profile else {}
-        self.send({"plan": self.config.to_json(), **self.place.order(), **profile})
+        self.write(json.dumps({"plan": self.config.to_json(), **self.place.order(), **profile}).encode() + b"\n")
         self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
         self.watchdog.daemon = True
         self.watchdog.start()
@@ -397,33 +409,14 @@ class Run(Source):
             except OSError as error:
                 self.notes.append(f"the measured peak could not be kept: {error}")
 
-    def pause(self) -> None:
-        self.order(b"pause", paused=True)
-
-    def resume(self) -> None:
-        self.order(b"resume", paused=False)
-
-    def stop(self) -> None:
-        """Ask the worker to end after the iteration under way, with the result check."""
-        self.stopping = True
-        self.order(b"stop", paused=False)
-
     def kill(self) -> None:
         """End the worker immediately; what has come stays."""
         self.ended_by_us = True
         if self.ending is None:
             kill_worker(self.process)
 
-    def order(self, word: bytes, *, paused: bool) -> None:
-        with self.changed:
-            if self.ending is not None:
-                return
-            self.paused = paused
-            self.news()
-        self.write(word + b"\n")
-
-    def send(self, order: dict[str, object]) -> None:
-        self.write(json.dumps(order).encode() + b"\n")
+    def forward(self, word: Order) -> None:
+        self.write(word.encode() + b"\n")
 
     def write(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -437,9 +430,3 @@ class Run(Source):
         if not self.wait(GRACE_S):
             self.kill()
             self.wait(EXIT_LIMIT_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()

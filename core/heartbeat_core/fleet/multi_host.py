@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, State
-from heartbeat_core.benchmark.run import HostLine, Run, Source
+from heartbeat_core.benchmark.run import HostLine, Order, Run, Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.fleet.heat import HeatHistory
@@ -154,17 +154,9 @@ class MultiHostRun(FleetRun):
         hosts = (HostSummary(name, name, recording=str(run.path or "")).with_report(report, now) for (name, run), report in each)
         return Fleet(tuple(hosts), "ssh")
 
-    def pause(self) -> None:
+    def order(self, word: Order) -> None:
         for run in self.runs.values():
-            run.pause()
-
-    def resume(self) -> None:
-        for run in self.runs.values():
-            run.resume()
-
-    def stop(self) -> None:
-        for run in self.runs.values():
-            run.stop()
+            run.order(word)
 
     def kill(self) -> None:
         for run in self.runs.values():

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from time import monotonic, time
-from typing import Any
+from typing import Any, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import keep_stderr, kill_worker, module_command, reap, spawn_piped
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import wanted
-from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Source
+from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Order, Source
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
@@ -106,14 +106,8 @@ class RayHostRun(Source):
         self.notes += self.recording.close() if self.recording is not None else []
         self.finish(RunOutcome(summary.ending or "lost", summary.problem, "", summary.remedy))  # type: ignore[arg-type]
 
-    def pause(self) -> None:
-        self.fleet_run.pause()
-
-    def resume(self) -> None:
-        self.fleet_run.resume()
-
-    def stop(self) -> None:
-        self.fleet_run.stop()
+    def order(self, word: Order) -> None:
+        self.fleet_run.order(word)
 
     def close(self) -> None:
         self.fleet_run.close()
@@ -249,26 +243,16 @@ class RayRun(FleetRun):
         self.send(open=id_)
         super().choose(index)
 
-    def word(self, word: str, *, paused: bool = False) -> None:
+    def order(self, word: Order | Literal["kill"]) -> None:
         with self.changed:
+            self.stopping = self.stopping or word in ("stop", "kill")
             for source in (self, *self.runs.values()):
-                source.paused, source.stopping = paused, self.stopping
+                source.paused, source.stopping = word == "pause", self.stopping
             self.news()
         self.send(word=word)
 
-    def pause(self) -> None:
-        self.word("pause", paused=True)
-
-    def resume(self) -> None:
-        self.word("resume")
-
-    def stop(self) -> None:
-        self.stopping = True
-        self.word("stop")
-
     def kill(self) -> None:
-        self.stopping = True
-        self.word("kill")
+        self.order("kill")
 
     def close(self) -> None:
         """End all of them: politely, as long as news come, then surely; nothing stays on the cluster."""
