@@ -195,14 +195,10 @@ def report_of(
     )
 
 
-def get_ready() -> None:
-    """Import what the figures need: in a thread while the worker starts, for it would hold up the first report."""
-
-
 def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     if not len(series.steady):
         return None, None
-    # NumPy takes 80 ms to import, and nothing needs it before there are samples
+    # these bring NumPy, which takes 80 ms to import, and nothing needs them before there are samples
     from heartbeat_core.benchmark.statistics import summarize
     from heartbeat_core.benchmark.steady_state import steady_state
 

@@ -33,7 +33,7 @@ from heartbeat_core.benchmark.protocol import (
     encode,
     not_ours,
 )
-from heartbeat_core.benchmark.report import Report, get_ready, report_of, steady_s, wanted
+from heartbeat_core.benchmark.report import Report, report_of, steady_s, wanted
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
@@ -326,7 +326,8 @@ class Run(Source):
         assert self.process.stdout is not None
         rubbish: HeartbeatError | None = None
         try:
-            get_ready()  # the worker is still importing torch
+            import heartbeat_core.benchmark.statistics  # noqa: F401  # it brings NumPy, while the worker is still importing torch
+
             while line := self.process.stdout.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
                     raise not_ours(line, f"It is longer than {LONGEST_LINE:,} bytes.")
