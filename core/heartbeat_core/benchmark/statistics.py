@@ -9,20 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from heartbeat_core.benchmark.effective_samples import effective_samples, interval_ranks
 from heartbeat_core.benchmark.samples import LONGEST, PRECISION, CountedSamples, OrderStatistics, SampleStore, as_array
 from heartbeat_core.units import significant
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Values = NDArray[Any]
-
-
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
-TOO_FEW = "too few independent samples for an interval"
 OUTLYING = 14.826  # median absolute deviations; ten standard deviations, were the samples normal
 WORRYING, BAD = 0.10, 0.25  # interquartile range over median
 
@@ -145,9 +139,6 @@ def histogram(samples: SampleStore, statistics: Statistics, bins: int, products:
 
 def counted(samples: SampleStore, edges: Sequence[float], products: int = 1) -> tuple[Bin, ...]:
     """Count the samples between these edges, nanoseconds per product."""
-    # NumPy takes 80 ms to import, and nothing needs it before there are samples
-    import numpy as np
-
     if samples.exact:
         values, weights = as_array(samples.values()), None
     else:

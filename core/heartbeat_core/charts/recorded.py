@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.statistics import Bin
 from heartbeat_core.charts.latency import OverlayCurve, latency_chart, overlay_chart
 from heartbeat_core.charts.spec import (
     Axis,
@@ -23,6 +23,9 @@ from heartbeat_core.charts.spec import (
 )
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
 from heartbeat_core.units import format_ns
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.statistics import Bin
 
 BINS = 40
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
-from heartbeat_core.benchmark.statistics import TOO_FEW
-from heartbeat_core.benchmark.verdict import badge
+from heartbeat_core.benchmark.verdict import TOO_FEW, badge
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.text import sentence

@@ -16,8 +16,7 @@ from heartbeat_core.benchmark.protocol import Proof
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
-from heartbeat_core.benchmark.statistics import TOO_FEW
-from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS, TOO_FEW, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.repeat import Candidate, Repeat

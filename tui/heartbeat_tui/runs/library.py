@@ -19,7 +19,6 @@ from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.statistics import histogram
 from heartbeat_core.cloud.gcloud_config import read_gcloud
 from heartbeat_core.cloud.target import choose_target
 from heartbeat_core.comparison.cost import CostRates
@@ -230,6 +229,8 @@ class RunLibrary:
 
 def loaded_run(series: Series, peak_cache: PeakCache) -> LoadedRun:
     """Return a recording with the snapshot that a live run is shown by."""
+    from heartbeat_core.benchmark.statistics import histogram  # which brings NumPy
+
     report = recorded_report(series, peak_cache)
     statistics = report.statistics
     snapshot = Snapshot(
