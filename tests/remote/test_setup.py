@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES
+from heartbeat_core.benchmark.xla_environment import xla_packages
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
 from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, InstallResult, InstallStep, install, probe_device, tpu_steps
@@ -129,7 +129,7 @@ def test_the_steps_for_a_tpu_install_the_pinned_pair_and_nothing_unpinned() -> N
     steps = {step.name: step for step in tpu_steps("there")}
     pip, _ = steps["torch"].commands
     assert pip[0] == "there/venv/bin/python"
-    assert set(XLA_PACKAGES) < set(pip)
+    assert set(xla_packages()) < set(pip)
     check = steps["torch"].check
     assert check is not None
     assert {"torch==2.9.1", "torch-xla==2.9.0", "libtpu==0.0.21"} < set(check)

@@ -17,7 +17,7 @@ from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.devices import Device, read_answer
 from heartbeat_core.benchmark.process import spawn_piped
-from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
+from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_REQUIREMENTS, xla_packages
 from heartbeat_core.checks.fix_runner import lines_of
 from heartbeat_core.diagnosis.diagnose import diagnose_text
 from heartbeat_core.errors import HeartbeatError
@@ -53,7 +53,7 @@ for pin in sys.argv[1:]:
         sys.exit(f"{name}: {found}, not {wanted}")
 """
 APT = ("sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-PAIR = tuple(pin for pin in XLA_PACKAGES if pin.partition("==")[0] in ("torch", "torch-xla", "libtpu"))
+PAIR = ("torch", "torch-xla", "libtpu")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class InstallStep:
 
 def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
     """Return the steps for a TPU VM: system packages, then torch and torch_xla in an environment below ``folder``."""
-    python = f"{folder}/venv/bin/python"
+    python, pins = f"{folder}/venv/bin/python", xla_packages()
     return (
         InstallStep(
             "python",
@@ -116,10 +116,10 @@ def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
         InstallStep(
             "torch",
             "torch and torch_xla for the TPU, 4.3 GB to download",
-            check=(python, "-c", HAS_PINS, *PAIR),
+            check=(python, "-c", HAS_PINS, *(pin for pin in pins if pin.partition("==")[0] in PAIR)),
             commands=(
                 (python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--disable-pip-version-check",
-                 "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *XLA_PACKAGES),
+                 "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *pins),
                 ("rm", "-rf", f"{folder}/downloads"),  # kept until then, in case pip is interrupted
             ),
             problem="pip could not install torch_xla",
