@@ -152,21 +152,11 @@ def probe_device(
     try:
         output, errors = process.communicate(order, timeout=limit_s)
     except TimeoutExpired:
-        end(process)
-        return Device(
-            backend,
-            python,
-            {},
-            f"no answer within {limit_s:.0f} s",
-            "The device or its driver hangs.",
-            "End what holds it, or reboot.",
-        )
+        kill_worker(process)
+        process.communicate()
+        why = f"no answer within {limit_s:.0f} s", "The device or its driver hangs.", "End what holds it, or reboot."
+        return Device(backend, python, {}, *why)
     return read_answer(backend, python, output, errors, process.returncode)
-
-
-def end(process: Popen[bytes]) -> None:
-    kill_worker(process)
-    process.communicate()
 
 
 def read_answer(backend: str, python: str, output: bytes, errors: bytes, returncode: int) -> Device:
