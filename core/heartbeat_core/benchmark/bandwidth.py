@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from heartbeat_core.benchmark.dtypes import TABLE, Dtype, draw
-from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, ComputeDevice, Operands, StepFunction, Workload
+from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, Operands, StepFunction, Workload
 from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.backends.base import Backend
 
 HostMemory = Literal["pageable", "pinned"]
 HOST_MEMORIES: tuple[HostMemory, ...] = get_args(HostMemory)
@@ -85,7 +88,7 @@ class Passes(Workload):
         return array
 
     @abstractmethod
-    def expected(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def expected(self, device: Backend) -> tuple[StepFunction, ...]:
         """Return for each pass what gives its result in float32, from the rows of its input and of the second array."""
 
 
@@ -124,7 +127,7 @@ class Stream(Passes):
         size = "" if "mib" in left_out else f" of {self.mib} MiB"
         return f"copy, scale and triad of arrays{size}"
 
-    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def functions(self, device: Backend) -> tuple[StepFunction, ...]:
         torch = device.torch
         if not device.eager:  # a lazy device drops a copy; a change of sign moves the same bytes
             return (
@@ -138,7 +141,7 @@ class Stream(Passes):
             in_turn(lambda first, second, out: torch.add(second, first, alpha=SCALAR, out=out)),
         )
 
-    def expected(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def expected(self, device: Backend) -> tuple[StepFunction, ...]:
         sign = 1 if device.eager else -1
         return lambda first, _: sign * first, lambda first, _: SCALAR * first, lambda first, second: second + SCALAR * first
 
@@ -178,7 +181,7 @@ class Transfer(Passes):
             cause = str(error).partition("\n")[0]
             raise HeartbeatError("this backend has no pinned memory", cause, "Leave out --host-memory pinned.") from error
 
-    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def functions(self, device: Backend) -> tuple[StepFunction, ...]:
         torch, pinned = device.torch, self.host_memory == "pinned"
 
         def on_host() -> Any:
@@ -191,7 +194,7 @@ class Transfer(Passes):
             in_turn(lambda first, _, out: out.copy_(first, non_blocking=pinned), lambda first: self.allocated(torch.empty(first.shape))),
         )
 
-    def expected(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def expected(self, device: Backend) -> tuple[StepFunction, ...]:
         del device
         return (lambda first, _: first,) * 2
 
