@@ -17,7 +17,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import SUPERVISOR, module_command, spawn_piped
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
-from heartbeat_core.benchmark.target import START_LIMIT_S, RunOutcome, WorkerExit, explain
+from heartbeat_core.benchmark.target import START_LIMIT_S, RunOutcome, RunTarget, WorkerExit, explain
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, list_nodes
 from heartbeat_core.errors import HeartbeatError
@@ -66,10 +66,11 @@ def parse_on(text: str) -> HostSelector:
 
 
 @dataclass(frozen=True)
-class Host:
+class Host(RunTarget):
     """One machine of a TPU VM; ``ssh`` is the command that connects to it, ``folder`` has our files on it.
 
-    As the place of a run: its worker is started over ssh, supervised; the end of the connection is no end of the worker.
+    As the place of a run: its worker is started over ssh, supervised; the end of the connection is no end of the worker. The worker
+    looks at the memory of its machine before it allocates anything, and the supervisor counts the processes killed for it.
     ``alone``: it is one of several, and uses its own chips only. ``kind`` is what the recording of a run says about the VM.
     ``bring_key`` is the command of gcloud that makes our key known to it and to those that were found with it.
     """
@@ -83,8 +84,8 @@ class Host:
     alone: bool = False
     kind: Mapping[str, str] = field(default_factory=dict)
     bring_key: tuple[str, ...] = ()
-    start_limit_s: float = START_LIMIT_S + CONNECT_S
-    pulse_s: float | None = PULSE_S
+    start_limit_s = START_LIMIT_S + CONNECT_S
+    pulse_s = PULSE_S
 
     @property
     def label(self) -> str:
@@ -120,12 +121,6 @@ class Host:
     def order(self) -> dict[str, Any]:
         """Return what the worker needs to know about its host; the supervisor adds that it is the parent."""
         return {"place": {"tpu_vm": self.name, "tpu_worker": self.worker, **self.kind}}
-
-    def available_bytes(self) -> int | None:
-        return None  # the worker looks at its own machine before it allocates anything
-
-    def oom_kills(self) -> int | None:
-        return None  # the supervisor counts
 
     def cannot_start(self, config: BenchmarkConfig | None, error: OSError) -> HeartbeatError:
         del config
