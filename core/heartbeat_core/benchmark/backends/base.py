@@ -207,8 +207,15 @@ class Backend(ABC):
         return sorted(times[CALLS // 10 :])[(CALLS - CALLS // 10) // 2]
 
     def profile(self, folder: Path, iterations: int) -> None:
-        """Profile some iterations and write what was seen into the folder; raise what the profiler raises."""
-        profile_with_torch(self, folder, iterations)
+        """Profile some iterations, a trace in Chrome's format and a table of the operators; raise what the profiler raises."""
+        from torch.profiler import profile, supported_activities
+
+        with profile(activities=supported_activities()) as profiler:
+            for _ in range(iterations):
+                self.iterate()
+        profiler.export_chrome_trace(str(folder / TRACE))
+        table = profiler.key_averages().table(row_limit=30)
+        (folder / OPERATORS).write_text(f"{iterations} iterations\n{table}")
 
 
 def import_torch() -> Any:
@@ -229,18 +236,6 @@ def refuse_precision(config: BenchmarkConfig, allowed: tuple[str, ...], why: str
     """Raise HeartbeatError where the backend does not have the precision asked for."""
     if config.precision not in allowed:
         raise HeartbeatError(f"the {config.backend} backend has no precision {config.precision!r}", why, "Use --precision default.")
-
-
-def profile_with_torch(backend: Backend, folder: Path, iterations: int) -> None:
-    """Profile some iterations with torch: a trace in Chrome's format, and a table of the operators."""
-    from torch.profiler import profile, supported_activities
-
-    with profile(activities=supported_activities()) as profiler:
-        for _ in range(iterations):
-            backend.iterate()
-    profiler.export_chrome_trace(str(folder / TRACE))
-    table = profiler.key_averages().table(row_limit=30)
-    (folder / OPERATORS).write_text(f"{iterations} iterations\n{table}")
 
 
 def load_backend(name: str) -> Backend:
