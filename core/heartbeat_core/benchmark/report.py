@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import interruptions
 from heartbeat_core.benchmark.protocol import Elapsed, HandbookClock, Health, Profiled, Proof
-from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_chip, roof_of_peaks
+from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_peaks
 from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
@@ -252,18 +252,15 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
 
 def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
     """Set the work under the roof of its chip, else under the peak measured on this machine."""
-    config, environment = series.config, series.environment
-    if not config.workload.on_device:
+    work, environment, hard = series.config.workload, series.environment, hard_floor(series)
+    if not work.on_device:
         return None
-    chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
-    if chip is not None:
-        in_bfloat16 = config.workload.dtype == "float32" and any(name.startswith("XLA_") for name in environment)
-        return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
-    hard = hard_floor(series)
+    if chip_by_name(str(environment.get("chip") or "")):
+        return hard
     if peaks is None or (hard is not None and peaks.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none
         return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
     cache = environment.get("cache_bytes")  # from the stream, so anything
-    return floor(config.workload, roof_of_peaks(peaks, cache if isinstance(cache, int) else None))
+    return floor(work, roof_of_peaks(peaks, cache if isinstance(cache, int) else None))
 
 
 def hard_floor(series: Series) -> Floor | None:
