@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_core.benchmark.dtypes import TABLE
-from heartbeat_core.benchmark.hard_peaks import GPUS
+from heartbeat_core.benchmark.hard_peaks import gpus
 from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.roofline import Roof, floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import CHIPS, chip_by_name
@@ -214,7 +214,7 @@ def by_published_peaks(layer: Layer, prices: Prices = lambda _chip: None) -> tup
         one = roof_of_chip(chip, layer.dtype)
         whole = replace(one, flops_per_s=one.flops_per_s * chip.devices_per_chip, source=chip.source)
         found.append(limit(chip.name, whole, devices_needed(decode, chip.hbm_bytes)))
-    for gpu in (gpu for gpu in GPUS if gpu.name in SHOWN_GPUS):
+    for gpu in (gpu for gpu in gpus() if gpu.name in SHOWN_GPUS):
         rate = gpu.flops_of(layer.dtype, tf32=False)
         found.append(limit(gpu.name, Roof(rate, gpu.bytes_per_s, None, gpu.source, hard=True, name=gpu.name), None))
     return tuple(found)
