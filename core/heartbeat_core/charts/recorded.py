@@ -79,7 +79,7 @@ def bins_of(sides: Sequence[Sequence[MeasuredRun]], most: int) -> list[tuple[Bin
     statistics = [found for runs in sides if (found := runs[0].report.statistics)]
     common = common_edges(statistics, most)
     return [
-        counted(pooled(runs), common or edges_for(found, max(4, most)), runs[0].report.config.products_per_sample)
+        counted(pooled(runs), common or edges_for([found], most), runs[0].report.config.products_per_sample)
         for runs, found in zip(sides, statistics, strict=True)
     ]
 
