@@ -70,10 +70,6 @@ class Change:
     def real(self) -> bool:
         return abs(self.z) > SURE * math.sqrt(self.tau) and abs(self.shift) > SMALLEST_SHIFT
 
-    def shrunk_by(self, tau: float) -> Change:
-        """Return this change with the lesser autocorrelation: its own or another explanation's."""
-        return replace(self, tau=min(tau, self.tau))
-
 
 def steady_state(samples: SampleStore) -> SteadyState:
     """Find the steady state in samples that hold no warm-up and no compile iteration."""
@@ -118,7 +114,7 @@ def find_change(values: Values) -> Change | None:
     modes = find_modes(values)
     if modes is not None and not lasting(modes):
         return None
-    found = found.shrunk_by(time_of(without_trend(values)))  # it may be no step but a slope
+    found = replace(found, tau=min(found.tau, time_of(without_trend(values))))  # it may be no step but a slope
     if not found.real:
         return None
     for part in (values[: found.at], values[found.at :]):
