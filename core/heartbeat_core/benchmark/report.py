@@ -169,7 +169,7 @@ def report_of(
         stage=series.stage,
         count=series.count,
         wanted=wanted(config),
-        elapsed_s=elapsed_s(series),
+        elapsed_s=passed_s(series, series.first_beat_at_ns),
         remaining_s=remaining_s(series, statistics, ending),
         last_ns=None if series.last_ns is None else series.last_ns / products,
         cold_ns=None if series.cold_ns is None else series.cold_ns / products,
@@ -224,18 +224,16 @@ def wanted(config: BenchmarkConfig) -> int | None:
     return config.samples_wanted - (-config.warmup // config.products_per_sample)
 
 
-def elapsed_s(series: Series, until_ns: int | None = None) -> float:
-    """Return the seconds since the iterations began, up to a moment or the last record, pauses left out."""
-    if series.first_beat_at_ns is None:
+def passed_s(series: Series, since_ns: int | None, until_ns: int | None = None) -> float:
+    """Return the seconds from one moment of a run to another, or to the last record; pauses left out. 0 where it has not come so far."""
+    if since_ns is None:
         return 0.0
-    return max(0, (series.last_at_ns if until_ns is None else until_ns) - series.first_beat_at_ns - series.paused_ns) / 1e9
+    return max(0, (series.last_at_ns if until_ns is None else until_ns) - since_ns - series.paused_ns) / 1e9
 
 
 def steady_s(series: Series) -> float:
-    """Return the seconds since the warm-up was over, from when a duration counts; pauses left out."""
-    if series.steady_from_ns is None:
-        return 0.0
-    return max(0, series.last_at_ns - series.steady_from_ns - series.paused_ns) / 1e9
+    """Return the seconds since the warm-up was over, from when a duration counts."""
+    return passed_s(series, series.steady_from_ns)
 
 
 def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcome | None) -> float | None:
@@ -271,15 +269,15 @@ def hard_floor(series: Series) -> Floor | None:
 
 def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:
     """List what else the machine was doing, where it was enough to show in the figures."""
-    found = [*stops(series.health, statistics)]
-    health = series.health
-    seconds = elapsed_s(series, health.at_ns) if health else 0.0  # what came after the last iteration is not in its counts
-    if health is None or seconds <= 0:
+    found, health = [*stops(series.health, statistics)], series.health
+    if health is None:
         return tuple(found)
-    found += interruptions(health, seconds)
-    if series.clock_change is not None:
-        before, after = series.clock_change
-        found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
+    seconds = passed_s(series, series.first_beat_at_ns, health.at_ns)  # what came after the last iteration is not in its counts
+    if seconds > 0:
+        found += interruptions(health, seconds)
+        if series.clock_change is not None:
+            before, after = series.clock_change
+            found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
     return tuple(found)
 
 
