@@ -177,17 +177,10 @@ def clock_mhz() -> float | None:
     return sum(found) / len(found) if found else None
 
 
-@dataclass(frozen=True)
-class CpuTime:
-    """Ticks of all cores since boot, from /proc/stat."""
-
-    total: int
-    steal: int
-
-
-def cpu_time() -> CpuTime | None:
+def cpu_ticks() -> tuple[int, int] | None:
+    """Read the ticks of all cores since boot, and how many of these others had."""
     ticks = [int(value) for value in text_of(STAT).partition("\n")[0].split()[1:9]]
-    return CpuTime(sum(ticks), ticks[7]) if len(ticks) == 8 else None
+    return (sum(ticks), ticks[7]) if len(ticks) == 8 else None
 
 
 class HealthWatch:
@@ -199,7 +192,7 @@ class HealthWatch:
 
     def __init__(self, seen: Callable[[], int] = time.perf_counter_ns) -> None:
         self.switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        self.cpu_time = cpu_time()
+        self.cpu_ticks = cpu_ticks()
         self.suspended, self.throttling, self.waited = suspended_ns(), throttling(), waited_ns()
         self.seen, self.stops, self.stopped_ns = seen, 0, 0
         if threading.current_thread() is threading.main_thread():
@@ -231,10 +224,10 @@ class HealthWatch:
         )
 
     def steal_percent(self) -> float | None:
-        before, now = self.cpu_time, cpu_time()
-        if before is None or now is None or now.total <= before.total:
+        before, now = self.cpu_ticks, cpu_ticks()
+        if before is None or now is None or now[0] <= before[0]:
             return None
-        return 100 * (now.steal - before.steal) / (now.total - before.total)
+        return 100 * (now[1] - before[1]) / (now[0] - before[0])
 
 
 WAITED = 0.1  # of the time
