@@ -86,10 +86,11 @@ def run_order(output: Output) -> None:
     try:
         order = read_order(sys.stdin.buffer.readline())
         exit_with_parent(order.get("parent"))
+        place = order.get("place", {})  # what the sender knows of this machine and it does not: the name of the TPU VM
         if "probe" in order:
-            probe(config_from_json(order["probe"]), output, place_of(order), order.get("peaks"))
+            probe(config_from_json(order["probe"]), output, place, order.get("peaks"))
         else:
-            run(config_from_json(order.get("plan")), output, place_of(order), order.get("profile"))
+            run(config_from_json(order.get("plan")), output, place, order.get("profile"))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - every failure reaches the parent as a record
@@ -109,12 +110,6 @@ def read_order(line: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise HeartbeatError("the order is not JSON", str(error), "Start runs with `heartbeat-tui bench`.") from error
     return order if isinstance(order, dict) else {}
-
-
-def place_of(order: dict[str, Any]) -> dict[str, Any]:
-    """Return what the sender knows of this machine and it does not: the name of the TPU VM."""
-    place = order.get("place")
-    return place if isinstance(place, dict) else {}
 
 
 def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any], peaks_s: float | None) -> None:
