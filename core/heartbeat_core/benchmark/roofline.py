@@ -14,12 +14,9 @@ from typing import Any, Literal
 from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
 from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import PeaksMeasured
-from heartbeat_core.benchmark.tpu_chips import Chip
+from heartbeat_core.benchmark.tpu_chips import PASSES, Chip
 from heartbeat_core.benchmark.workload import Step, Workload
 from heartbeat_core.paths import write_whole
-
-# How many bfloat16 products a TPU makes of one float32 product; torch_xla.backends.set_mat_mul_precision.
-PASSES: dict[Precision, int] = {"default": 1, "high": 3, "highest": 6}
 
 
 @dataclass(frozen=True)
