@@ -52,7 +52,6 @@ class Report:
     remaining_s: float | None
     last_ns: float | None
     cold_ns: float | None
-    warmup_count: int
     statistics: Statistics | None
     steady: SteadyState | None
     split: Mapping[str, float]
@@ -173,7 +172,6 @@ def report_of(
         remaining_s=remaining_s(series, statistics, ending),
         last_ns=None if series.last_ns is None else series.last_ns / products,
         cold_ns=None if series.cold_ns is None else series.cold_ns / products,
-        warmup_count=len(series.warmup),
         statistics=statistics,
         steady=steady,
         split={name: ns for name, ns in medians.items() if name not in config.workload.parts},
