@@ -25,7 +25,7 @@ from heartbeat_core.recordings.labels import Relabel, relabel
 from heartbeat_core.recordings.query import find_entries, find_entry
 
 # Another version may summarize otherwise.
-VERSION = zlib.crc32(repr((3, __version__, [field.name for field in fields(RunEntry)])).encode())
+VERSION = zlib.crc32(repr((4, __version__, [field.name for field in fields(RunEntry)])).encode())
 Stamp = tuple[int, int]  # mtime in nanoseconds and size in bytes: they tell whether a file is still the one that was read
 Progress = Callable[[int, int], None]  # recordings read, of those to be read
 PROGRESS_EVERY = 100

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.protocol import Ended, Failed, Label, PeaksMeasured, Record, Samples, encode
+from heartbeat_core.benchmark.protocol import Ended, Failed, Health, Label, PeaksMeasured, Record, Samples, encode
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
@@ -40,6 +40,13 @@ def test_an_entry_says_what_the_report_of_its_recording_says(index: Index, write
     assert (entry.host, entry.device, entry.threads, entry.backend) == ("h", "cpu", 2, "cpu")
     assert entry.started == datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
     assert entry.bytes == path.stat().st_size
+
+
+def test_an_entry_names_what_disturbed_a_run(index: Index, write: Write, records: Records) -> None:
+    path = write([*records(), Health(6, 0, None, None, None, waited_ns=10**12)])
+    (entry,) = index.entries()
+    assert entry.findings == load(path).report(index.peak_cache).quality.reasons
+    assert any("for a processor" in finding for finding in entry.findings)
 
 
 def test_what_was_read_is_kept_for_the_next_program(index: Index, open_index: Open, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
