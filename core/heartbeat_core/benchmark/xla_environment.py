@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.paths import cache_folder
+from heartbeat_core.paths import cache_folder, write_whole
 
 SCHEMA = 1
 NAME = "xla-2.9-py"
@@ -176,9 +176,7 @@ class XlaEnvironment:
         shutil.rmtree(downloads, ignore_errors=True)
         shutil.rmtree(scratch, ignore_errors=True)
         complete = {"schema": SCHEMA, "packages": list(self.packages), **versions}
-        unfinished = folder / "complete.json.part"
-        unfinished.write_text(json.dumps(complete, indent=1) + "\n")
-        unfinished.replace(folder / "complete.json")
+        write_whole(folder / "complete.json", json.dumps(complete, indent=1) + "\n")
         return Installed(python, versions["torch"], versions["torch_xla"])
 
     def check_space(self, folder: Path) -> None:
