@@ -156,13 +156,11 @@ class PeakCache:
 
     def load(self, key: str) -> MeasuredPeaks | None:
         """Return what was measured under a key, None where nothing was."""
-        values = self.read().get(key)
-        if not isinstance(values, dict):
-            return None
         try:
+            values = self.read()[key]
             rates = float(values["flops_per_s"]), float(values["bytes_per_s"])
             return MeasuredPeaks(*rates, str(values["measured_on"]), str(values.get("disturbed", "")))
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError):  # nothing, or nothing of ours
             return None
 
     def store(self, key: str, peaks: MeasuredPeaks) -> None:
