@@ -100,8 +100,8 @@ def measure_devices(inventory: DeviceInventory) -> DeviceInventory:
     return replace(inventory, devices=tuple(measured.get(device.backend, device) for device in inventory.devices))
 
 
-def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
-    """Probe all backends at the same time; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
+def take_inventory(interpreter: Callable[[str], str | None], own_python: str) -> DeviceInventory:
+    """Probe all backends at the same time; none takes longer than a minute, and Ctrl-C ends them all."""
     started: list[Popen[bytes]] = []
     interrupted = Event()
 
@@ -112,7 +112,7 @@ def take_inventory(interpreter: Callable[[str], str | None], own_python: str, li
 
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
         try:
-            probes = [pool.submit(probe_device, name, interpreter(name) or own_python, limit_s, keep) for name in BACKENDS]
+            probes = [pool.submit(probe_device, name, interpreter(name) or own_python, LIMIT_S, keep) for name in BACKENDS]
             return DeviceInventory(tuple(each.result() for each in probes), scan_tpus(), hidden_tpus())
         except KeyboardInterrupt:
             interrupted.set()

@@ -95,7 +95,7 @@ def clock_max_mhz(cpus: Path = CPUS) -> float | None:
     return max(clocks, default=None)
 
 
-def own_group(controller: str, root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> list[Path]:
+def own_group(controller: str, root: Path, proc: Path) -> list[Path]:
     """List the control groups of this process, the innermost first; version 1 has a tree for each controller."""
     for number, controllers, path in (line.split(":", 2) for line in text_of(proc).splitlines()):
         if number == "0" and (root / "cgroup.controllers").exists():

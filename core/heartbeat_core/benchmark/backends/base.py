@@ -73,8 +73,9 @@ class Backend(ABC):
 
     def ensure_products(self, config: BenchmarkConfig) -> None:
         """Raise HeartbeatError where the device has no product of the dtype; float32 and bfloat16 are everywhere."""
-        products = [step for step in config.workload.steps if isinstance(step, Product)]
-        for each in (step for step in products if step.dtype not in ("float32", "bfloat16")):
+        for each in config.workload.steps:
+            if not isinstance(each, Product) or each.dtype in ("float32", "bfloat16"):
+                continue
             if why := self.refusal(each.numbers, each.rows, each.inner, each.columns):
                 shape = f"[{each.rows}×{each.inner}]·[{each.inner}×{each.columns}]"
                 remedy = "Use --dtype bfloat16; `heartbeat-tui devices` shows the dtypes of each backend."
@@ -232,9 +233,9 @@ def import_torch() -> Any:
     return torch
 
 
-def refuse_precision(config: BenchmarkConfig, allowed: tuple[str, ...], why: str) -> None:
-    """Raise HeartbeatError where the backend does not have the precision asked for."""
-    if config.precision not in allowed:
+def refuse_precision(config: BenchmarkConfig, why: str) -> None:
+    """Raise HeartbeatError where another precision than the default is asked for."""
+    if config.precision != "default":
         raise HeartbeatError(f"the {config.backend} backend has no precision {config.precision!r}", why, "Use --precision default.")
 
 

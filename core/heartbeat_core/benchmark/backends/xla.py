@@ -62,7 +62,7 @@ class XlaBackend(Backend):
             ) from error
         on_tpu = self.hardware == "TPU"
         if not on_tpu:
-            refuse_precision(config, ("default",), "On the CPU torch_xla computes full float32; 3 and 6 passes are the TPU's.")
+            refuse_precision(config, "On the CPU torch_xla computes full float32; 3 and 6 passes are the TPU's.")
         if on_tpu and config.precision != "default":
             self.torch_xla.backends.set_mat_mul_precision(config.precision)
         self.metrics.clear_metrics()
