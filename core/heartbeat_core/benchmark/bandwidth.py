@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from heartbeat_core.benchmark.dtypes import TABLE, Dtype, draw
-from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, Operands, StepFunction, Workload
+from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, Operands, Step, StepFunction, Workload
 from heartbeat_core.errors import HeartbeatError
 
 if TYPE_CHECKING:
@@ -21,15 +21,6 @@ SCALAR = 3.0  # STREAM's
 COLUMNS = 4096
 CACHES = 4  # an array is as large as so many caches at least, as STREAM asks for
 LARGEST_MIB = 2**17
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass over arrays, timed by itself."""
-
-    name: str
-    flops: int
-    bytes: int
 
 
 class Passes(Workload):
@@ -112,9 +103,9 @@ class Stream(Passes):
             raise HeartbeatError(f"a stream in {self.dtype}", cause, "Leave out --dtype: the bytes alone count.")
 
     @property
-    def steps(self) -> tuple[Pass, ...]:
+    def steps(self) -> tuple[Step, ...]:
         numbers = self.rows * COLUMNS
-        return Pass("copy", 0, 2 * self.size), Pass("scale", numbers, 2 * self.size), Pass("triad", 2 * numbers, 3 * self.size)
+        return Step("copy", 0, 2 * self.size), Step("scale", numbers, 2 * self.size), Step("triad", 2 * numbers, 3 * self.size)
 
     def in_cache(self, cache_bytes: int) -> str:
         """Return in a sentence that a cache of so many bytes holds much of the arrays; empty where it cannot."""
@@ -164,8 +155,8 @@ class Transfer(Passes):
             raise HeartbeatError(f"host_memory is {self.host_memory!r}", cause, "Try --host-memory pinned.")
 
     @property
-    def steps(self) -> tuple[Pass, ...]:
-        return Pass("to_device", 0, self.size), Pass("to_host", 0, self.size)
+    def steps(self) -> tuple[Step, ...]:
+        return Step("to_device", 0, self.size), Step("to_host", 0, self.size)
 
     def named(self, left_out: Collection[str] = ()) -> str:
         size = "arrays" if "mib" in left_out else f"{self.mib} MiB"

@@ -15,7 +15,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
 from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import PeaksMeasured
 from heartbeat_core.benchmark.tpu_chips import PASSES, Chip
-from heartbeat_core.benchmark.workload import Step, Workload
+from heartbeat_core.benchmark.workload import Product, Step, Workload
 from heartbeat_core.paths import write_whole
 
 
@@ -49,7 +49,7 @@ class Floor:
     roof: Roof
 
 
-def floor(workload: Workload | Step, roof: Roof) -> Floor:
+def floor(workload: Workload | Step | Product, roof: Roof) -> Floor:
     """Return the least time of a workload, or of one of its steps, under a roof: max(FLOP / peak, bytes / bandwidth)."""
     compute_ns = 1e9 * workload.flops / roof.flops_per_s
     memory_ns = 1e9 * workload.bytes / roof.bytes_per_s

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from heartbeat_core.benchmark.dtypes import DTYPES, TABLE, Dtype, DtypeInfo, draw, draw_weights
 from heartbeat_core.errors import HeartbeatError
@@ -21,18 +21,13 @@ Operands = tuple[Any, ...]  # a tensor for each step
 StepFunction = Callable[[Any, Any], Any]  # from an input and weights to a result
 
 
-class Step(Protocol):
-    """A part of the work that can be timed by itself."""
+@dataclass(frozen=True)
+class Step:
+    """A part of the work that can be timed by itself; ``bytes`` must move at least."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def flops(self) -> int: ...
-
-    @property
-    def bytes(self) -> int:
-        """Count the bytes that must move at least."""
+    name: str
+    flops: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ class Workload(ABC):
 
     @property
     @abstractmethod
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[Step | Product, ...]:
         """Return what is computed, in order."""
 
     @abstractmethod
