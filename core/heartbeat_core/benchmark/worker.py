@@ -28,7 +28,7 @@ from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe
 from heartbeat_core.benchmark.peaks import calibrate, measure_peaks
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
-from heartbeat_core.benchmark.timing import Recorder, measure, parts_of
+from heartbeat_core.benchmark.timing import Measurement, Recorder, parts_of
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verification import Checks, Inspector, checks_of, draw_seed
 from heartbeat_core.errors import HeartbeatError
@@ -148,7 +148,7 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
     watch = HealthWatch(lambda: recorder.seen_ns)
     output.send_health = lambda: send_health(backend, watch, output)
     inspector = Inspector(backend, config, checks, seed)
-    complete = measure(backend, config, recorder, control, inspector, output.send)
+    complete = Measurement(backend, config, recorder, control, inspector, output.send).take()
     recorder.flush()
     output.send_health()
     with output.stage("proof"):
