@@ -45,21 +45,14 @@ def step_figures(report: Report) -> tuple[StepFigures, ...]:
     """Return the figures of each step, in order; none where the work has one step or none was timed."""
     work = report.config.workload
     timed = [(step, report.steps[step.name]) for step in work.steps if report.steps.get(step.name)]
-    total, roof = sum(ns for _, ns in timed), report.floor.roof if report.floor else None
-    return tuple(
-        StepFigures(
-            step.name,
-            ns,
-            ns / total,
-            flops := 1e9 * step.flops / ns,
-            moved := 1e9 * step.bytes / ns,
-            flops / roof.flops_per_s if roof and of_its_dtype else None,
-            moved / roof.bytes_per_s if roof else None,
-            floor(step, roof).bound if roof and of_its_dtype else None,
-        )
-        for step, ns in timed
-        for of_its_dtype in (getattr(step, "dtype", work.dtype) == work.dtype,)  # attention has 16 bits where the weights have 8
-    )
+    total, found = sum(ns for _, ns in timed), []
+    for step, ns in timed:
+        least = floor(step, report.floor.roof) if report.floor else None
+        judged = least if getattr(step, "dtype", work.dtype) == work.dtype else None  # attention has 16 bits where the weights have 8
+        rates = 1e9 * step.flops / ns, 1e9 * step.bytes / ns
+        shares = judged and judged.compute_ns / ns, least and least.memory_ns / ns
+        found.append(StepFigures(step.name, ns, ns / total, *rates, *shares, judged and judged.bound))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
