@@ -110,7 +110,6 @@ class XlaEnvironment:
     """The torch_xla environments below ``root``, one for each version of Python that was used."""
 
     root: Path = field(default_factory=cache_folder)
-    requirements: tuple[str, ...] = XLA_REQUIREMENTS
     packages: tuple[str, ...] = field(default_factory=xla_packages)
     needed_bytes: int = NEEDED_BYTES
 
@@ -170,7 +169,7 @@ class XlaEnvironment:
         # --clear: what an interrupted pip left may look installed and not be
         run([base.executable, "-I", "-m", "venv", "--clear", str(folder / "venv")], on_line, environ, "the environment could not be made")
         pip = [str(python), "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--cache-dir", str(downloads)]
-        run([*pip, "--constraint", str(pins), *self.requirements], on_line, environ, "pip could not install torch_xla")
+        run([*pip, "--constraint", str(pins), *XLA_REQUIREMENTS], on_line, environ, "pip could not install torch_xla")
         on_line("Importing torch and torch_xla for the first time")
         versions = import_torch(python)
         shutil.rmtree(downloads, ignore_errors=True)
