@@ -45,7 +45,7 @@ def test_an_entry_says_what_the_report_of_its_recording_says(index: Index, write
 def test_an_entry_names_what_disturbed_a_run(index: Index, write: Write, records: Records) -> None:
     path = write([*records(), Health(6, 0, None, None, None, waited_ns=10**12)])
     (entry,) = index.entries()
-    assert entry.findings == load(path).report(index.peak_cache).quality.reasons
+    assert entry.findings == recorded_report(load(path), index.peak_cache).quality.reasons
     assert any("for a processor" in finding for finding in entry.findings)
 
 
