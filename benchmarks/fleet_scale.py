@@ -11,7 +11,6 @@ import random
 import statistics
 import sys
 import threading
-from collections.abc import Mapping
 from time import process_time, sleep, time
 
 from benchmarks.figure import Figure, finish, quiet
@@ -72,8 +71,8 @@ class SimulatedFleet(FleetRun):
         with self.changed:
             return Fleet(tuple(self.summaries), "simulated")
 
-    def by_name(self) -> Mapping[str, Source]:
-        return {}
+    def shown(self) -> Source:
+        return self
 
     def open_host(self, id_: str | None, step: int = 0) -> None:
         self.notes.append(f"a simulated host has no samples to open: {id_}, {step}")

@@ -10,20 +10,22 @@ import json
 import os
 import sys
 from time import perf_counter_ns, thread_time_ns
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.protocol import Pause, Samples, encode
-from heartbeat_core.benchmark.timing import Recorder, Steps, repeat
+from heartbeat_core.benchmark.timing import Measurement, Recorder, Steps
 from heartbeat_core.benchmark.verification import Inspector
 
 TURNS = 350  # about 3 µs: more would drown the difference in noise, less would fill batches as no device does
 SAMPLES = 20_000  # in each loop
 
 
-class GoOn:
+class GoOn(ControlChannel):
     """Gives these loops no orders."""
 
-    attention = False
+    def __init__(self) -> None:
+        self.attention = False
 
     def proceed(self, recorder: Recorder) -> bool:
         del recorder
@@ -60,8 +62,10 @@ def names_of(columns: int) -> tuple[str, ...]:
 def recorded_ns(recorder: Recorder, columns: int) -> int:
     inspector = Inspector.__new__(Inspector)
     inspector.due = False  # it has inspected what it would
+    nothing: Any = None  # no device computes anything here
+    measurement = Measurement(nothing, nothing, recorder, GoOn(), inspector, nothing)
     start = thread_time_ns()
-    repeat(Steps(int, lambda: iteration_of(columns), tuple), SAMPLES, None, recorder, GoOn(), inspector)
+    measurement.repeat(Steps(int, lambda: iteration_of(columns), tuple), SAMPLES)
     recorder.flush()
     return thread_time_ns() - start
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import sleep
 
@@ -21,7 +21,7 @@ from heartbeat_core.benchmark.process import ProcessLauncher
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.benchmark.target import LocalTarget, RunTarget
 from heartbeat_core.benchmark.workload import MatMul
-from heartbeat_core.remote.hosts import Host, RemoteTarget, bring_engine
+from heartbeat_core.remote.hosts import Host, bring_engine
 from heartbeat_core.remote.ssh import SshCalls, direct
 
 ROUNDS = 15
@@ -83,7 +83,7 @@ def server() -> Iterator[Host]:
 
 
 def median(place: RunTarget, plan: BenchmarkConfig, process_launcher: ProcessLauncher) -> float:
-    with Run(plan, process_launcher, place=place) as run:
+    with closing(Run(plan, process_launcher, place=place)) as run:
         run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending
@@ -100,7 +100,7 @@ def main() -> list[Figure]:
                 ROUNDS,
                 {
                     "here": lambda plan=plan: median(LocalTarget(), plan, process_launcher),  # type: ignore[misc]
-                    "there": lambda plan=plan: median(RemoteTarget(host), plan, process_launcher),  # type: ignore[misc]
+                    "there": lambda plan=plan: median(host, plan, process_launcher),  # type: ignore[misc]
                 },
             )
             figures.append(ratio(f"median over ssh, {name}", taken["there"], taken["here"], 1.03, 0.97))

@@ -147,7 +147,7 @@ def check_figures(home: Path, recordings: Sequence[Path]) -> list[Figure]:
 
 def drawn(index: Index, source: Path, name: str, factor: float, chance: random.Random) -> MeasuredRun:
     """Write a recording of N steady samples drawn from the source's, each ``factor`` times as long, and read it."""
-    samples = list(load(source).series.steady.values())
+    samples = list(load(source).steady.values())
     starts = [chance.randrange(len(samples) - BLOCK + 1) for _ in range(N // BLOCK)]
     taken = [round(factor * ns) for start in starts for ns in samples[start : start + BLOCK]]
     records: list[Record] = [record for record, _line in read_records(source) if isinstance(record, Started | Environment | Proof)]

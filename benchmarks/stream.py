@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from array import array
+from contextlib import closing
 from math import inf
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def carry(spacing_ns: int) -> list[Figure]:
         paced = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'benchmarks/paced.py'))}"
         python.write_text(f'#!/bin/sh\n{SPACING_NS}={spacing_ns} exec {paced} "$@"\n')
         python.chmod(0o755)
-        with Run(config, process_launcher, place=LocalTarget(str(python)), sinks=(kept,)) as run:
+        with closing(Run(config, process_launcher, place=LocalTarget(str(python)), sinks=(kept,))) as run:
             run.wait()
     assert run.ending is not None
     assert run.ending.clean, run.ending

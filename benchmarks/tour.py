@@ -8,12 +8,15 @@ from time import perf_counter
 
 from benchmarks.figure import ROOT, Figure, finish, program, quiet
 
-from heartbeat_core.tour.tour import STEPS, WORK
+from heartbeat_core.benchmark.workload import MatMul
+from heartbeat_core.tour.tour import steps
+
+WORK = MatMul()  # the handbook's
 
 
 def waited_for() -> list[int]:
     """Return how many of the handbook's products each step waits for; those of its own timing method are not computed one by one."""
-    configs = [step.config for step in STEPS if step.config is not None and step.config.workload == WORK]
+    configs = [step.config for step in steps() if step.config is not None and step.config.workload == WORK]
     return [config.warmup + (config.iterations or 0) for config in configs if config.method == "synchronized"]
 
 

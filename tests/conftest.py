@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -146,7 +146,7 @@ def begin(process_launcher: ProcessLauncher) -> Iterator[Callable[..., Run]]:
     """Start runs that are over when the test is."""
     with ExitStack() as stack:
         yield lambda plan, *, python=None, **options: stack.enter_context(
-            Run(plan, process_launcher, **{"place": LocalTarget(python), **options})
+            closing(Run(plan, process_launcher, **{"place": LocalTarget(python), **options}))
         )
 
 

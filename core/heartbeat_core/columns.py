@@ -62,12 +62,10 @@ class ColumnSpec(Generic[T]):
     json_key: str = ""
 
     def styled(self, row: T) -> StyledText:
-        """Return the text of a cell and the name of its style."""
         found = self.cell(row)
         return (found, "plain") if isinstance(found, str) else found
 
     def text(self, row: T) -> str:
-        """Return the text of a cell."""
         found = self.cell(row)
         return found if isinstance(found, str) else found[0]
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.roofline import PeakCache
     from heartbeat_core.benchmark.run import ChipMonitor, Run, Sink, Source
-    from heartbeat_core.benchmark.target import RunTarget
     from heartbeat_core.fleet.multi_host import FleetRun
     from heartbeat_core.fleet.ray_run import RayCluster
     from heartbeat_core.recordings.index import Index
@@ -139,6 +138,7 @@ class Launcher:
         if host is None and self.destination is not None:
             host = self.hosts()[0]
         from heartbeat_core.benchmark.run import Run
+        from heartbeat_core.benchmark.target import LocalTarget
         from heartbeat_core.recordings.recording import UNSAVED
 
         recording, unsaved = None, ""
@@ -148,7 +148,7 @@ class Launcher:
                 sinks = (*sinks, recording)
             except OSError as error:  # the figures are worth more than their recording
                 unsaved = f"the run is not saved: {error.strerror}: {self.recordings()}. {UNSAVED}"
-        place, monitor = self.place(config, host), self.chip_monitor(config, host)
+        place, monitor = host or LocalTarget(self.interpreter(config.backend)), self.chip_monitor(config, host)
         run = Run(
             config, self.process_launcher, place=place, sinks=sinks, peak_cache=self.peak_cache(), chip_monitor=monitor, profile=profile
         )
@@ -171,16 +171,6 @@ class Launcher:
                 "one host of a Ray cluster is wanted", "Runs go to all of its hosts at once.", "Leave out what is for one host."
             )
         return self.destination.hosts()
-
-    def place(self, config: BenchmarkConfig, host: Host | None) -> RunTarget:
-        """Return where a run takes place: here, or on a host."""
-        if host is None:
-            from heartbeat_core.benchmark.target import LocalTarget
-
-            return LocalTarget(self.interpreter(config.backend))
-        from heartbeat_core.remote.hosts import RemoteTarget
-
-        return RemoteTarget(host)
 
     def start_together(
         self, config: BenchmarkConfig, *, save: bool | None = None, label: Label | None = None, watched: bool = False
@@ -270,13 +260,11 @@ class Launcher:
         return cache_folder() / "dtypes.json"
 
     def index(self) -> Index:
-        """Return the list of all recordings."""
         from heartbeat_core.recordings.index import Index
 
         return Index(self.recordings(), cache_folder() / "runs", self.peak_cache())
 
     def recordings(self) -> Path:
-        """Return the folder of recordings."""
         folder = self.settings.recordings.folder
         if folder:
             return expanded(folder)
@@ -293,4 +281,4 @@ class Launcher:
             self.destination.give_up()
 
     def close(self) -> None:
-        self.process_launcher.close()
+        self.process_launcher.shutdown()

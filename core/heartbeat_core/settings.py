@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -232,7 +232,9 @@ def load_settings(
         known(key, COMMAND_LINE)
         if value is not None:
             put(key, value, COMMAND_LINE)
-    settings: Settings = build(Settings, values, sources=sources)
+    settings = Settings(sources=sources)
+    for key, value in values.items():
+        settings = with_value(settings, key, value)
     return settings
 
 
@@ -300,17 +302,10 @@ def unknown_variable(variable: str) -> str:
     )
 
 
-def build(section: type[Any], values: Mapping[str, object], prefix: str = "", **others: Any) -> Any:
-    """Return the dataclass ``section`` from dotted keys, with its defaults for missing ones."""
-    arguments: dict[str, Any] = dict(others)
-    hints = get_type_hints(section)
-    for entry in fields(section):
-        hint, key = hints[entry.name], prefix + entry.name
-        if is_dataclass(hint) and isinstance(hint, type):
-            arguments[entry.name] = build(hint, values, f"{key}.")
-        elif key in values:
-            arguments[entry.name] = values[key]
-    return section(**arguments)
+def with_value(section: Any, key: str, value: object) -> Any:
+    """Return a section with the value of a key below it."""
+    name, _, below = key.partition(".")
+    return replace(section, **{name: with_value(getattr(section, name), below, value) if below else value})
 
 
 DEFAULTS = Settings()

@@ -1,4 +1,4 @@
-"""Numbers as people read them: a unit that fits, 3 significant digits."""
+"""Numbers as people read them: a unit that fits, 3 significant digits. What is not known, None, is written as NOTHING."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ def parse_duration(text: str, *, plain: bool = True) -> float | None:
     return seconds if seconds <= LONGEST_S else None  # no clock of the system counts to infinity
 
 
-def format_ns(ns: float) -> str:
+def format_ns(ns: float | None) -> str:
     """Write a duration given in nanoseconds: "9.61 ms"."""
     return scaled(ns, TIME)
 
 
-def format_interval(low_ns: float, high_ns: float) -> str:
+def format_interval(low_ns: float | None, high_ns: float | None) -> str:
     """Write an interval of durations in one unit, with the digits in which its ends differ: "117–121 ms"."""
+    if low_ns is None or high_ns is None:
+        return NOTHING
     factor, unit = unit_of(high_ns, TIME)
     for digits in (3, 4, 5, 6):
         low, high = significant(low_ns / factor, digits), significant(high_ns / factor, digits)
@@ -41,17 +43,17 @@ def format_interval(low_ns: float, high_ns: float) -> str:
     return format_ns(high_ns)
 
 
-def format_rate(flops_per_s: float) -> str:
+def format_rate(flops_per_s: float | None) -> str:
     """Write a rate of computing: "1.79 TFLOP/s"."""
     return scaled(flops_per_s, FLOP_RATE)
 
 
-def format_bytes_rate(bytes_per_s: float) -> str:
+def format_bytes_rate(bytes_per_s: float | None) -> str:
     """Write a rate of moving, in decimal units as data sheets do: "29.0 GB/s"."""
     return scaled(bytes_per_s, BYTE_RATE)
 
 
-def format_bytes(size: float) -> str:
+def format_bytes(size: float | None) -> str:
     """Write a size in binary units: "256 MiB"."""
     return scaled(size, SIZE)
 
@@ -63,14 +65,14 @@ def format_count(count: int) -> str:
     return scaled(count, ((1e6, "million"), (1e9, "billion"), (1e12, "trillion")))
 
 
-def format_share(share: float) -> str:
+def format_share(share: float | None) -> str:
     """Write a share of 1 as a percentage: "71 %", "5.3 %"."""
-    return f"{significant(100 * share, 2)} %"
+    return NOTHING if share is None else f"{significant(100 * share, 2)} %"
 
 
-def scaled(value: float, units: Units) -> str:
+def scaled(value: float | None, units: Units) -> str:
     """Write ``value`` in the largest unit of which it is at least one."""
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return NOTHING
     factor, name = unit_of(value, units)
     return f"{significant(value / factor)} {name}"

@@ -14,7 +14,7 @@ import heartbeat_core
 ROOT = Path(heartbeat_core.__file__).parent
 NEVER = {"heartbeat_tui", "matplotlib", "rich", "textual", "torch", "torch_xla"}
 # These compute with NumPy and are themselves imported only when there is something to compute.
-NUMERIC = {"heartbeat_core.benchmark.statistics"}
+NUMERIC = {f"heartbeat_core.benchmark.{name}" for name in ("effective_samples", "statistics", "steady_state")}
 # These run under another Python, which has the standard library and torch alone.
 WORKERS = {f"heartbeat_core.benchmark.{name}" for name in ("worker", "timing", "verification", "protocol", "config", "tpu_chips")}
 READER = "heartbeat_core.telemetry.reader"

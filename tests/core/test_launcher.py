@@ -80,7 +80,7 @@ def test_a_run_is_recorded_where_the_settings_say(launcher: Callable[..., Launch
     with made.start(made.config()) as run:
         assert run.wait(LONG_S)
     (path,) = (tmp_path / "kept").iterdir()
-    assert load(path).series.count == 1
+    assert load(path).count == 1
 
 
 def test_recordings_are_the_users_data(launcher: Callable[..., Launcher], home: Path) -> None:

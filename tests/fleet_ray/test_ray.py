@@ -71,7 +71,7 @@ def test_every_host_is_measured_recorded_and_reported_in_one_group(cluster: Clus
     for host in answer["hosts"]:
         assert (host["state"], host["ending"], host["n"]) == ("ended", "done", 60)
         assert "rehearsal on the CPU: not a TPU" in host["labels"]
-        series = load(Path(host["recording"])).series
+        series = load(Path(host["recording"]))
         assert (len(series.steady), series.environment["ray_node"]) == (60, host["name"])
         assert series.label is not None
         assert series.label.group == "nightly"

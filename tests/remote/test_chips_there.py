@@ -63,7 +63,7 @@ def test_a_run_on_a_host_has_the_readings_of_the_chips_there(
     assert run.wait(LONG_S)
     figures = run.report().chips
     assert (run.ending.kind, figures.peak_bytes, figures.problem) == ("stopped", 3 * GIB, None)
-    assert load(run.path).series.gauges.figures() == figures
+    assert load(run.path).gauges.figures() == figures
 
 
 @pytest.mark.xla

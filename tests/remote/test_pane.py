@@ -111,7 +111,7 @@ async def test_it_runs_there_is_cut_off_and_runs_here_again(cluster: Cluster, sm
         run = stage.app.benchmark.session.run
         assert run is not None
         assert run.path is not None
-        assert load(run.path).series.count == lost.count > 10
+        assert load(run.path).count == lost.count > 10
         await stage.pilot.press("o")
         await stage.until(lambda: "on vm" not in stage.top)
         stage.app.heartbeat_pane.config = small(iterations=20)

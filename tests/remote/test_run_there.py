@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark.run import Run
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 
 pytestmark = pytest.mark.torch
 
@@ -40,7 +40,7 @@ def test_a_run_over_ssh_is_a_run_like_any_other(launcher: Any, small: Any) -> No
     told = tuple(report.environment[name] for name in ("tpu_type", "tpu_zone", "tpu_provisioning"))
     assert told == ("v6e-1", "us-central1-b", "on-demand")
     assert report.labels == ("on vm",)
-    again = load(run.path).report(launcher("vm").peak_cache())
+    again = recorded_report(load(run.path), launcher("vm").peak_cache())
     assert again.statistics == report.statistics
     assert "on vm" in again.labels
 
@@ -76,7 +76,7 @@ def test_a_lost_connection_ends_as_lost_keeps_what_came_and_leaves_no_worker(
     assert "kept" in ending.cause
     assert gone()
     kept = load(run.path)
-    assert kept.series.count == run.series.count > 10
+    assert kept.count == run.series.count > 10
     assert kept.cut_off
 
 
@@ -123,7 +123,7 @@ def test_all_hosts_run_at_once_headless(cluster: Any, tmp_path: Path) -> None:
     for number, host in enumerate(answer["hosts"]):
         assert host["report"]["environment"]["tpu_worker"] == number
         assert host["report"]["statistics"]["n"] == 50
-        label = load(Path(host["recording"])).series.label
+        label = load(Path(host["recording"])).label
         assert label is not None
         assert (label.group, label.name, label.tags) == ("both", "", ("slice",))
     assert answer["spread"]["slowest_ns"] >= answer["spread"]["fastest_ns"]
@@ -137,15 +137,15 @@ def test_all_hosts_run_at_once_headless(cluster: Any, tmp_path: Path) -> None:
 
 def test_one_of_all_that_is_lost_does_not_end_the_others(launcher: Any, endless: Any, cluster: Any) -> None:
     runs = launcher("slice:all").start_together(endless)
-    for run in runs.runs:
+    for run in runs.runs.values():
         until(run, partial(beats, run))
     cluster.sshds[1].cut()
-    assert runs.runs[1].wait(LONG_S)
-    assert runs.runs[1].ending.kind == "lost"
+    assert runs.runs["slice:1"].wait(LONG_S)
+    assert runs.runs["slice:1"].ending.kind == "lost"
     assert runs.ending is None
     runs.stop()
     assert runs.wait(LONG_S)
-    assert runs.runs[0].ending.kind == "stopped"
+    assert runs.runs["slice:0"].ending.kind == "stopped"
     assert runs.worst().kind == "lost"
     assert [line.shown for line in runs.hosts()] == [False, False]
     runs.open_host("slice:1")

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES
+from heartbeat_core.benchmark.xla_environment import xla_packages
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host, bring_engine, hosts_of, reach
-from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, InstallResult, InstallStep, probe_device, set_up, tpu_steps
+from heartbeat_core.remote.install import HAS_PINS, HAS_ROOM, InstallResult, InstallStep, install, probe_device, tpu_steps
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def host(cluster: Any) -> Host:
     destination = cluster.destination("vm", python="")
     node = destination.find()
     hosts = hosts_of(node, "demo-project", destination.on, endpoint=cluster.url, remote=destination.remote)
-    reach(hosts, node, "demo-project", destination.remote, partial(bring_engine, set_up=False))
+    reach(hosts, partial(bring_engine, set_up=False))
     (host,) = hosts
     return host
 
@@ -37,10 +37,8 @@ def names(steps: list[InstallResult]) -> list[tuple[str, str]]:
 
 
 def follow(host: Host, steps: tuple[InstallStep, ...]) -> tuple[list[InstallResult], list[str]]:
-    done: list[InstallResult] = []
     lines: list[str] = []
-    set_up(host, steps, lines.append, done.append)
-    return done, lines
+    return [install(host, step, lines.append) for step in steps], lines
 
 
 def test_it_brings_what_is_missing_once_and_says_what_it_does(host: Host) -> None:
@@ -83,15 +81,14 @@ def test_a_failure_is_diagnosed_and_what_was_brought_stays(host: Host) -> None:
     first = InstallStep("first", "a file", check=("test", "-e", f"{host.folder}/first"), commands=(("touch", f"{host.folder}/first"),))
     how = "brought"
     for program, says in FAILURES:
-        broken = InstallStep("broken", "what fails", commands=(("sh", "-c", program),), problem="it did not work", remedy="Look at it.")
-        done: list[InstallResult] = []
+        broken = InstallStep("broken", "what fails", ("false",), (("sh", "-c", program),), "it did not work", "Look at it.")
+        assert names(follow(host, (first,))[0]) == [("first", how)]
         with pytest.raises(HeartbeatError) as raised:
-            set_up(host, (first, broken), lambda _: None, done.append)
+            follow(host, (broken,))
         assert says in raised.value.title
         assert raised.value.remedy
         assert raised.value.exit_code == 1
         assert Path(host.folder, "first").exists()
-        assert names(done) == [("first", how)]
         how = "there"
 
 
@@ -114,9 +111,9 @@ def test_a_command_that_leaves_the_question_open_has_failed(host: Host) -> None:
 
 
 def test_a_connection_that_is_lost_is_not_taken_for_a_step_that_failed(host: Host, cluster: Any) -> None:
-    step = InstallStep("long", "what takes long", commands=(("sh", "-c", "echo begun; sleep 600"),), problem="it failed")
+    step = InstallStep("long", "what takes long", ("false",), (("sh", "-c", "echo begun; sleep 600"),))
     with pytest.raises(HeartbeatError, match="cannot be reached"):
-        set_up(host, (step,), lambda line: cluster.sshds[0].cut() if line == "begun" else None, lambda _: None)
+        install(host, step, lambda line: cluster.sshds[0].cut() if line == "begun" else None)
 
 
 def test_pins_are_compared_one_by_one(host: Host) -> None:
@@ -132,7 +129,7 @@ def test_the_steps_for_a_tpu_install_the_pinned_pair_and_nothing_unpinned() -> N
     steps = {step.name: step for step in tpu_steps("there")}
     pip, _ = steps["torch"].commands
     assert pip[0] == "there/venv/bin/python"
-    assert set(XLA_PACKAGES) < set(pip)
+    assert set(xla_packages()) < set(pip)
     check = steps["torch"].check
     assert check is not None
     assert {"torch==2.9.1", "torch-xla==2.9.0", "libtpu==0.0.21"} < set(check)
@@ -183,7 +180,7 @@ from heartbeat_core.remote.hosts import Host
 from heartbeat_core.remote.install import InstallStep
 from heartbeat_tui.commands.vms_connect import set_up_one
 from concurrent.futures import ThreadPoolExecutor
-step = InstallStep("long", "a long one", commands=(("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more
+step = InstallStep("long", "a long one", ("false",), (("sh", "-c", "echo $$; exec sleep 45"),))  # which writes no more
 with ThreadPoolExecutor(max_workers=1) as pool:
     list(pool.map(lambda host: set_up_one(host, (step,)), [Host(**json.loads(sys.argv[1]))]))
 """

@@ -182,25 +182,12 @@ class FakeRun(Source):
             self.tell(HandbookClock(self.now, products, 8_400 * products, launched, 121 * MS, 3_000))
         return self
 
-    def pause(self) -> None:
-        self.order("pause", paused=True)
-
-    def resume(self) -> None:
-        self.order("resume", paused=False)
-
-    def stop(self) -> None:
-        self.stopping = True
-        self.order("stop", paused=False)
-
     def kill(self) -> None:
         self.orders.append("kill")
         self.finish(RunOutcome("stopped"))
 
-    def order(self, word: str, *, paused: bool) -> None:
+    def forward(self, word: str) -> None:
         self.orders.append(word)
-        with self.changed:
-            self.paused = paused
-            self.news()
 
     def close(self) -> None:
         self.orders.append("close")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from heartbeat_core.benchmark.dtypes import TABLE, Dtype, draw
-from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, ComputeDevice, Operands, StepFunction, Workload
+from heartbeat_core.benchmark.workload import CHECK_CHUNK_BYTES, Operands, Step, StepFunction, Workload
 from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.backends.base import Backend
 
 HostMemory = Literal["pageable", "pinned"]
 HOST_MEMORIES: tuple[HostMemory, ...] = get_args(HostMemory)
@@ -18,15 +21,6 @@ SCALAR = 3.0  # STREAM's
 COLUMNS = 4096
 CACHES = 4  # an array is as large as so many caches at least, as STREAM asks for
 LARGEST_MIB = 2**17
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass over arrays, timed by itself."""
-
-    name: str
-    flops: int
-    bytes: int
 
 
 class Passes(Workload):
@@ -85,7 +79,7 @@ class Passes(Workload):
         return array
 
     @abstractmethod
-    def expected(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def expected(self, device: Backend) -> tuple[StepFunction, ...]:
         """Return for each pass what gives its result in float32, from the rows of its input and of the second array."""
 
 
@@ -109,9 +103,9 @@ class Stream(Passes):
             raise HeartbeatError(f"a stream in {self.dtype}", cause, "Leave out --dtype: the bytes alone count.")
 
     @property
-    def steps(self) -> tuple[Pass, ...]:
+    def steps(self) -> tuple[Step, ...]:
         numbers = self.rows * COLUMNS
-        return Pass("copy", 0, 2 * self.size), Pass("scale", numbers, 2 * self.size), Pass("triad", 2 * numbers, 3 * self.size)
+        return Step("copy", 0, 2 * self.size), Step("scale", numbers, 2 * self.size), Step("triad", 2 * numbers, 3 * self.size)
 
     def in_cache(self, cache_bytes: int) -> str:
         """Return in a sentence that a cache of so many bytes holds much of the arrays; empty where it cannot."""
@@ -124,7 +118,7 @@ class Stream(Passes):
         size = "" if "mib" in left_out else f" of {self.mib} MiB"
         return f"copy, scale and triad of arrays{size}"
 
-    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def functions(self, device: Backend) -> tuple[StepFunction, ...]:
         torch = device.torch
         if not device.eager:  # a lazy device drops a copy; a change of sign moves the same bytes
             return (
@@ -138,7 +132,7 @@ class Stream(Passes):
             in_turn(lambda first, second, out: torch.add(second, first, alpha=SCALAR, out=out)),
         )
 
-    def expected(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def expected(self, device: Backend) -> tuple[StepFunction, ...]:
         sign = 1 if device.eager else -1
         return lambda first, _: sign * first, lambda first, _: SCALAR * first, lambda first, second: second + SCALAR * first
 
@@ -161,8 +155,8 @@ class Transfer(Passes):
             raise HeartbeatError(f"host_memory is {self.host_memory!r}", cause, "Try --host-memory pinned.")
 
     @property
-    def steps(self) -> tuple[Pass, ...]:
-        return Pass("to_device", 0, self.size), Pass("to_host", 0, self.size)
+    def steps(self) -> tuple[Step, ...]:
+        return Step("to_device", 0, self.size), Step("to_host", 0, self.size)
 
     def named(self, left_out: Collection[str] = ()) -> str:
         size = "arrays" if "mib" in left_out else f"{self.mib} MiB"
@@ -178,7 +172,7 @@ class Transfer(Passes):
             cause = str(error).partition("\n")[0]
             raise HeartbeatError("this backend has no pinned memory", cause, "Leave out --host-memory pinned.") from error
 
-    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def functions(self, device: Backend) -> tuple[StepFunction, ...]:
         torch, pinned = device.torch, self.host_memory == "pinned"
 
         def on_host() -> Any:
@@ -191,7 +185,7 @@ class Transfer(Passes):
             in_turn(lambda first, _, out: out.copy_(first, non_blocking=pinned), lambda first: self.allocated(torch.empty(first.shape))),
         )
 
-    def expected(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def expected(self, device: Backend) -> tuple[StepFunction, ...]:
         del device
         return (lambda first, _: first,) * 2
 

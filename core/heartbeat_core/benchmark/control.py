@@ -40,7 +40,7 @@ class ControlChannel:
     """
 
     def __init__(self, orders: BinaryIO) -> None:
-        self.attention = False
+        self.attention = False  # set once there is an order; read after every iteration
         self.stopped = False
         self.paused = False
         self.calibrate = False

@@ -100,8 +100,8 @@ def measure_devices(inventory: DeviceInventory) -> DeviceInventory:
     return replace(inventory, devices=tuple(measured.get(device.backend, device) for device in inventory.devices))
 
 
-def take_inventory(interpreter: Callable[[str], str | None], own_python: str, limit_s: float = LIMIT_S) -> DeviceInventory:
-    """Probe all backends at the same time; none takes longer than ``limit_s`` seconds, and Ctrl-C ends them all."""
+def take_inventory(interpreter: Callable[[str], str | None], own_python: str) -> DeviceInventory:
+    """Probe all backends at the same time; none takes longer than a minute, and Ctrl-C ends them all."""
     started: list[Popen[bytes]] = []
     interrupted = Event()
 
@@ -112,7 +112,7 @@ def take_inventory(interpreter: Callable[[str], str | None], own_python: str, li
 
     with ThreadPoolExecutor(len(BACKENDS)) as pool:
         try:
-            probes = [pool.submit(probe_device, name, interpreter(name) or own_python, limit_s, keep) for name in BACKENDS]
+            probes = [pool.submit(probe_device, name, interpreter(name) or own_python, LIMIT_S, keep) for name in BACKENDS]
             return DeviceInventory(tuple(each.result() for each in probes), scan_tpus(), hidden_tpus())
         except KeyboardInterrupt:
             interrupted.set()
@@ -152,21 +152,11 @@ def probe_device(
     try:
         output, errors = process.communicate(order, timeout=limit_s)
     except TimeoutExpired:
-        end(process)
-        return Device(
-            backend,
-            python,
-            {},
-            f"no answer within {limit_s:.0f} s",
-            "The device or its driver hangs.",
-            "End what holds it, or reboot.",
-        )
+        kill_worker(process)
+        process.communicate()
+        why = f"no answer within {limit_s:.0f} s", "The device or its driver hangs.", "End what holds it, or reboot."
+        return Device(backend, python, {}, *why)
     return read_answer(backend, python, output, errors, process.returncode)
-
-
-def end(process: Popen[bytes]) -> None:
-    kill_worker(process)
-    process.communicate()
 
 
 def read_answer(backend: str, python: str, output: bytes, errors: bytes, returncode: int) -> Device:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from heartbeat_core.benchmark.samples import SampleStore, as_array
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Values = NDArray[Any]
+Values = NDArray[Any]
 
 ENOUGH = 10.0  # independent samples that an interval takes, surely
 UPPER = 1.645  # standard errors: the upper 95 % bound, one-sided
@@ -60,8 +60,6 @@ def effective_samples(samples: SampleStore) -> EffectiveSamples:
 
 def effective_of(values: Values) -> EffectiveSamples:
     """Count the independent ones among these times, in the order they were measured."""
-    import numpy as np
-
     n = len(values)
     if n < 3 or (values == values[0]).all():
         return EffectiveSamples(float(n), float(n))
@@ -75,8 +73,6 @@ def effective_of(values: Values) -> EffectiveSamples:
 
 def effective_of_many(values: Values, medians: Values) -> EffectiveSamples:
     """Count the same among very many: how far a block of them is from half above the median takes the place of each sign."""
-    import numpy as np
-
     n = len(values)
     signs = np.sign(values - np.median(values))
     size = math.ceil(n / BLOCKS)
@@ -108,8 +104,6 @@ def correlation_time(signs: Values) -> tuple[float, int]:
     They are summed in pairs while a pair is above 0, and no pair counts more than the one before (Geyer). Signs, because the
     error of a median depends on nothing else but on whether samples lie above or below it.
     """
-    import numpy as np
-
     n = len(signs)
     centred = signs - signs.mean()
     variance = float(np.mean(centred * centred))
@@ -124,8 +118,6 @@ def correlation_time(signs: Values) -> tuple[float, int]:
 
 def rank_correlation(values: Values) -> float:
     """Return the correlation of neighbours at lag 1, by their ranks: one outlier does not hide it. The bias of short runs is taken out."""
-    import numpy as np
-
     n = len(values)
     ranks = np.empty(n)
     ranks[np.argsort(values, kind="stable")] = np.arange(n) - (n - 1) / 2
@@ -189,8 +181,6 @@ def two_modes(times: Values, scale: int) -> Modes | None:
     The split is the one that explains most of the variance (Otsu). There are modes where the parts lie further apart than parts of
     one normal distribution do, and where the run changes between them less often than independent samples would (Wald and Wolfowitz).
     """
-    import numpy as np
-
     n = len(times)
     logs = np.log(np.maximum(times, 1))
     ordered = np.sort(logs)
@@ -212,8 +202,6 @@ def two_modes(times: Values, scale: int) -> Modes | None:
 
 def z_of_runs(slow: Values) -> float:
     """Return z of the runs test: far below 0 where a sequence of two values changes less often than one in random order."""
-    import numpy as np
-
     n, ones = len(slow), int(slow.sum())
     both = 2 * ones * (n - ones)
     variance = both * (both - n) / (n * n * (n - 1))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -55,65 +57,25 @@ class GpuPeak:
         return self.bfloat16 * (1 if dtype in ("bfloat16", "float16") else 2)
 
 
+GPUS = Path(__file__).with_name("gpus.txt")
 BOOST = 1.15  # cards may run above the boost clock of their data sheet; the memory does not
-NVIDIA, AMD = "NVIDIA, data sheet", "AMD, data sheet"
 UNVERIFIED = 1.15  # and once more, memory included, where no source was at hand
 
 
-def gpu(
-    name: str, bfloat16: float, tf32: float, float32: float, gb_per_s: float, cache_mib: int, source: str, *, unverified: bool = False
-) -> GpuPeak:
-    """Make a row from TFLOP/s, GB/s and MiB; ``tf32`` 0 where the device has no such mode."""
-    tera, giga = (TERA * UNVERIFIED, GIGA * UNVERIFIED) if unverified else (TERA, GIGA)
-    source += " (unverified)" if unverified else ""
-    return GpuPeak(name, bfloat16 * tera, max(tf32, float32) * tera, float32 * tera, gb_per_s * giga, cache_mib * MIB, source)
-
-
-# The first whose name is part of the device's counts. Dense, without sparsity. V100 and T4: float16, they have no bfloat16.
-# The data sheets themselves were not at hand; these cite them or their figures (looked up on 2026-11-30):
-#   [K] glennklockwood.com/garden/processors, pages h100, B200, B300, from NVIDIA's white papers
-#   [P] PyTorch, torch/_inductor/analysis/device_info.py, which names the data sheet of each device
-#   [L] Lightning, fabric/utilities/throughput.py, likewise   [T] torchtitan, tools/utils.py, likewise
-#   [S] github.com/winston-zhang-orz/gpu-specs, specs.md      [B] github.com/fanghostt/transformers-benchmarks
-#   [D] github.com/astroC86/gpu-datasheet: 8 bits of A100, A10, A40, H100, H200, H800; [S] of L40S, L4, T4
-#   [A] Tom's Hardware's table of NVIDIA's white paper on Ada, as copied on mobylak.com   [R] rocm.docs.amd.com, gpu-specs (caches)
-# Where they differ the highest counts. On-chip bytes are a least: torch tells the size of the L2 cache, and the greater counts.
-GPUS: tuple[GpuPeak, ...] = (
-    gpu("B300", 3500, 1250, 90, 8000, 126, f"{NVIDIA} of the B300"),  # [K] 2,250 and 75; itkb.uw.cz (2026-06-22) 3,500; cache not found
-    gpu("B200", 2500, 1250, 90, 8000, 126, f"{NVIDIA} of the GB200"),  # [K]; cache not found
-    gpu("GH200", 989.4, 494.7, 67.5, 4900, 60, f"{NVIDIA} of the GH200"),  # FLOP/s as H100; memory not looked up
-    gpu("H200", 989.4, 494.7, 67.5, 4800, 60, f"{NVIDIA} of the H200"),  # [K] [T]; 4.8 TB/s aiwiki.ai/wiki/nvidia_h200
-    gpu("H100", 989.5, 494.7, 67.5, 3940, 60, f"{NVIDIA} of the H100, the fastest form"),  # [K] [P] [L]; 3.35 TB/s, NVL not looked up
-    gpu("H800", 989.5, 494.7, 67.5, 3940, 60, f"{NVIDIA} of the H100, whose chip it has"),
-    gpu("H20", 148, 74, 44, 4000, 60, f"{NVIDIA} of the H20", unverified=True),
-    gpu("A100", 312.5, 156, 19.5, 2039, 40, f"{NVIDIA} of the A100 80GB"),  # [P] [L] [S]; cache huggingface.co/RajBhope, gpu_catalog.json
-    gpu("A800", 312.5, 156, 19.5, 2039, 40, f"{NVIDIA} of the A100, whose chip it has"),
-    gpu("A40", 150, 75, 37.4, 696, 6, f"{NVIDIA} of the A40", unverified=True),
-    gpu("A30", 165, 82, 10.3, 933, 24, f"{NVIDIA} of the A30", unverified=True),
-    gpu("A10", 125, 62.5, 31.2, 600, 6, f"{NVIDIA} of the A10"),  # [L] [S]
-    gpu("L40", 362, 183, 91.6, 864, 96, f"{NVIDIA} of the L40S"),  # [S] [T]; cache that of the whole AD102 [A]
-    gpu("L4", 121, 60, 30.3, 300, 48, f"{NVIDIA} of the L4"),  # [S]; [P] has 242 and 120, which are with sparsity
-    gpu("V100", 130, 0, 16.4, 1134, 6, f"{NVIDIA} of the V100S"),  # [L] [S]; cache gpu_catalog.json, as for the A100
-    gpu("T4", 65, 0, 8.1, 320, 4, f"{NVIDIA} of the T4"),  # [L] [S], which has 300 GB/s; 320 and the cache gpu_catalog.json
-    gpu("P100", 21.2, 0, 10.6, 732, 4, f"{NVIDIA} of the P100", unverified=True),
-    gpu("RTX PRO 6000", 504, 252, 126, 1792, 128, f"{NVIDIA} of the RTX PRO 6000"),  # 125, 4,000 in FP4 with sparsity, so 500: VideoCardz
-    gpu("RTX 6000 Ada", 366, 183, 91.6, 960, 96, f"{NVIDIA} of the RTX 6000 Ada"),  # 91.1: huggingface.co/datasets/ohdoking/gpu_spec; L40S
-    gpu("RTX A6000", 155, 77.4, 38.7, 768, 6, f"{NVIDIA} of the RTX A6000"),  # [B] 150, 75, 768; 38.7 ohdoking/gpu_spec
-    gpu("RTX 5090", 419, 105, 104.8, 1792, 96, f"{NVIDIA}, RTX Blackwell architecture"),  # 1,792 libertify.com; 419 not looked up
-    gpu("RTX 5080", 225, 56.3, 56.3, 960, 64, f"{NVIDIA}, RTX Blackwell architecture", unverified=True),
-    gpu("RTX 4090", 331, 82.6, 82.6, 1008, 96, f"{NVIDIA}, Ada architecture"),  # [A] 661 with sparsity
-    gpu("RTX 4080", 209, 52.2, 52.2, 736, 64, f"{NVIDIA}, Ada architecture, of the RTX 4080 SUPER"),  # [A] 195; 52.2 ohdoking/gpu_spec
-    gpu("RTX 3090", 160, 80, 40.1, 1008, 6, f"{NVIDIA}, Ampere architecture, of the RTX 3090 Ti"),  # [A] [B]
-    gpu("RTX 3080", 136, 68, 34.1, 912, 6, f"{NVIDIA}, Ampere architecture, of the RTX 3080 Ti", unverified=True),
-    gpu("MI355X", 2520, 0, 157.4, 8000, 256, f"{AMD} of the MI355X"),  # as MI350X at 2.4 of 2.2 GHz (wccftech.com); cache [R]
-    gpu("MI350X", 2309.6, 0, 144.2, 8000, 256, f"{AMD} of the MI350X"),  # [P]; cache [R]
-    gpu("MI325X", 1307.4, 653.7, 163.4, 6000, 256, f"{AMD} of the MI325X"),  # as MI300X; 6 TB/s docs.vultr.com; cache [R]
-    gpu("MI300", 1307.4, 653.7, 163.4, 5300, 256, f"{AMD} of the MI300X"),  # [P]; cache [R]
-    gpu("MI250", 383, 0, 95.7, 3277, 16, f"{AMD} of the MI250X, both dies"),  # [T] 191.5 a die; the rest not looked up
-    gpu("MI210", 181, 0, 45.3, 1638, 8, f"{AMD} of the MI210"),  # [P]
-    gpu("MI100", 185, 0, 46.1, 1229, 8, f"{AMD} of the MI100", unverified=True),
-    gpu("7900 XTX", 123, 0, 61.4, 960, 96, f"{AMD} of the RX 7900 XTX", unverified=True),
-)
+@cache
+def gpus() -> tuple[GpuPeak, ...]:
+    """Read the table of GPUs, ``gpus.txt``, which says where its figures are from."""
+    found = []
+    for line in GPUS.read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        name, *figures, source, _ = (cell.strip() for cell in line.split("|"))
+        bfloat16, tf32, float32, gb_per_s, cache_mib = map(float, figures)
+        unsure = UNVERIFIED if source.endswith("(unverified)") else 1.0
+        tera, giga = TERA * unsure, GIGA * unsure
+        peaks = bfloat16 * tera, max(tf32, float32) * tera, float32 * tera, gb_per_s * giga
+        found.append(GpuPeak(name, *peaks, int(cache_mib * MIB), source))
+    return tuple(found)
 
 
 def hard_peak(environment: Mapping[str, Any], config: BenchmarkConfig, *, boost: float = BOOST) -> Roof | None:
@@ -162,7 +124,7 @@ def processor_peak(environment: Mapping[str, Any], dtype: Dtype) -> Roof | None:
 
 def gpu_peak(hardware: str, environment: Mapping[str, Any], config: BenchmarkConfig, boost: float = BOOST) -> Roof | None:
     """Return the hard roof of a GPU by its name, None where the name is not known."""
-    found = next((row for row in GPUS if row.name.lower() in hardware.lower()), None)
+    found = next((row for row in gpus() if row.name.lower() in hardware.lower()), None)
     if found is None:
         return None
     variables = environment.get("variables")

@@ -33,6 +33,20 @@ SPEED_VARIABLES = (
 PEAK_FLAGS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "asimd", "sve", "sve2", "bf16", "sme")
 
 
+def text_of(path: Path) -> str:
+    """Read a file of the kernel's; empty where there is none that may be read."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def number_in(text: str, name: str) -> int | None:
+    """Find the number behind a name at the start of a line."""
+    found = re.search(rf"^{name}\s+(\d+)", text, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 def describe_host() -> dict[str, Any]:
     """Name the host, its processor and Python, and all that changes how fast this process computes."""
     flags = cpu_flags()
@@ -71,7 +85,7 @@ def allowed_cpus() -> str | None:
 
 def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str] | None:
     """Read the instruction sets of the processor, None where the kernel does not tell."""
-    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text_of(cpuinfo), re.MULTILINE)
     return frozenset(found[1].split()) if found else None
 
 
@@ -81,13 +95,9 @@ def clock_max_mhz(cpus: Path = CPUS) -> float | None:
     return max(clocks, default=None)
 
 
-def own_group(controller: str, root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> list[Path]:
+def own_group(controller: str, root: Path, proc: Path) -> list[Path]:
     """List the control groups of this process, the innermost first; version 1 has a tree for each controller."""
-    try:
-        lines = [line.split(":", 2) for line in proc.read_text().splitlines()]
-    except OSError:
-        return []
-    for number, controllers, path in lines:
+    for number, controllers, path in (line.split(":", 2) for line in text_of(proc).splitlines()):
         if number == "0" and (root / "cgroup.controllers").exists():
             top = root
         elif controller in controllers.split(","):
@@ -104,12 +114,9 @@ def cpu_quota(root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> f
     """Read how many processors the control groups grant at most, None where they set no limit."""
     found = []
     for group in own_group("cpu", root, proc):
-        with contextlib.suppress(OSError, ValueError):
-            if (group / "cpu.max").exists():
-                quota, period = (group / "cpu.max").read_text().split()
-            else:
-                quota, period = ((group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
-            if quota not in ("max", "-1"):
+        with contextlib.suppress(ValueError):  # no limit is "max", and -1 in version 1
+            quota, period = text_of(group / "cpu.max").split() or (text_of(group / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+            if int(quota) > 0:
                 found.append(int(quota) / int(period))
     return min(found, default=None)
 
@@ -126,11 +133,10 @@ def throttling(root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> 
     """Read the throttling of the control group of this process and those above it, the worst; None where none is counted."""
     found = []
     for group in own_group("cpu", root, proc):
-        with contextlib.suppress(OSError, ValueError):
-            values = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
-            if "nr_throttled" in values:
-                ns = int(values["throttled_usec"]) * 1000 if "throttled_usec" in values else int(values.get("throttled_time", 0))
-                found.append(Throttling(int(values["nr_throttled"]), ns))
+        stat = text_of(group / "cpu.stat")
+        if (periods := number_in(stat, "nr_throttled")) is not None:
+            ns = 1000 * (number_in(stat, "throttled_usec") or 0) or number_in(stat, "throttled_time") or 0
+            found.append(Throttling(periods, ns))
     return max(found, key=lambda each: each.ns, default=None)
 
 
@@ -145,18 +151,13 @@ def suspended_ns() -> int | None:
 
 def waited_ns(schedstat: Path = SCHEDSTAT) -> int | None:
     """Read how long the main thread, which takes the times, was ready to run while others had the processors; None where none tells."""
-    try:
-        return int(schedstat.read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
+    words = text_of(schedstat).split()
+    return int(words[1]) if len(words) > 1 else None
 
 
 def cpu_model() -> str:
-    if CPUINFO.exists():
-        found = re.search(r"^model name\s*:\s*(.+)$", CPUINFO.read_text(), re.MULTILINE)
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*:\s*(.+)$", text_of(CPUINFO), re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def cache_bytes(cpus: Path = CPUS) -> int | None:
@@ -172,25 +173,14 @@ def cache_bytes(cpus: Path = CPUS) -> int | None:
 
 def clock_mhz() -> float | None:
     """Read the mean clock of the cores, None where the kernel does not tell."""
-    if not CPUINFO.exists():
-        return None
-    found = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", CPUINFO.read_text(), re.MULTILINE)]
+    found = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)$", text_of(CPUINFO), re.MULTILINE)]
     return sum(found) / len(found) if found else None
 
 
-@dataclass(frozen=True)
-class CpuTime:
-    """Ticks of all cores since boot, from /proc/stat."""
-
-    total: int
-    steal: int
-
-
-def cpu_time() -> CpuTime | None:
-    if not STAT.exists():
-        return None
-    ticks = [int(value) for value in STAT.read_text().split("\n", 1)[0].split()[1:9]]
-    return CpuTime(sum(ticks), ticks[7]) if len(ticks) == 8 else None
+def cpu_ticks() -> tuple[int, int] | None:
+    """Read the ticks of all cores since boot, and how many of these others had."""
+    ticks = [int(value) for value in text_of(STAT).partition("\n")[0].split()[1:9]]
+    return (sum(ticks), ticks[7]) if len(ticks) == 8 else None
 
 
 class HealthWatch:
@@ -202,7 +192,7 @@ class HealthWatch:
 
     def __init__(self, seen: Callable[[], int] = time.perf_counter_ns) -> None:
         self.switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        self.cpu_time = cpu_time()
+        self.cpu_ticks = cpu_ticks()
         self.suspended, self.throttling, self.waited = suspended_ns(), throttling(), waited_ns()
         self.seen, self.stops, self.stopped_ns = seen, 0, 0
         if threading.current_thread() is threading.main_thread():
@@ -234,10 +224,10 @@ class HealthWatch:
         )
 
     def steal_percent(self) -> float | None:
-        before, now = self.cpu_time, cpu_time()
-        if before is None or now is None or now.total <= before.total:
+        before, now = self.cpu_ticks, cpu_ticks()
+        if before is None or now is None or now[0] <= before[0]:
             return None
-        return 100 * (now.steal - before.steal) / (now.total - before.total)
+        return 100 * (now[1] - before[1]) / (now[0] - before[0])
 
 
 WAITED = 0.1  # of the time
@@ -277,10 +267,8 @@ def available_bytes() -> int | None:
 
 
 def host_available(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+    if kib := number_in(text_of(meminfo), "MemAvailable:"):
+        return 1024 * kib
     if "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None
@@ -291,12 +279,9 @@ def cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
 
     Files that were read count as used until their pages are needed; those not in active use are as good as free.
     """
-    try:
-        limit, used, stat = ((root / f"memory.{name}").read_text().strip() for name in ("max", "current", "stat"))
-    except OSError:
-        return None
-    reclaimable = next((int(line.split()[1]) for line in stat.splitlines() if line.startswith("inactive_file ")), 0)
-    return None if limit == "max" else max(0, int(limit) - max(0, int(used) - reclaimable))
+    limit, used, stat = (text_of(root / f"memory.{name}").strip() for name in ("max", "current", "stat"))
+    reclaimable = number_in(stat, "inactive_file") or 0
+    return max(0, int(limit) - max(0, int(used) - reclaimable)) if limit.isdigit() and used else None
 
 
 def ensure_fits(
@@ -325,8 +310,4 @@ def gib(count: int) -> str:
 
 def kernel_oom_kills() -> int | None:
     """Read how many processes the kernel has killed for memory since boot, None where it does not tell."""
-    try:
-        lines = VMSTAT.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+    return number_in(text_of(VMSTAT), "oom_kill")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from math import prod
 from typing import Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -74,10 +75,7 @@ def parse_axes(texts: list[str]) -> tuple[Parameter, ...]:
     names = [axis.name for axis in axes]
     if len(axes) > MOST_AXES or len(set(names)) < len(names):
         raise HeartbeatError(f"a sweep of {', '.join(names)}", "It varies one thing, or two different ones.", f"Try --sweep {EXAMPLE}.")
-    count = 1
-    for axis in axes:
-        count *= len(axis.values)
-    if count > MOST_POINTS:
+    if (count := prod(len(axis.values) for axis in axes)) > MOST_POINTS:
         raise too_many(count)
     return axes
 
@@ -89,9 +87,8 @@ def too_many(count: int) -> HeartbeatError:
 
 def grid(axes: tuple[Parameter, ...]) -> list[dict[str, Value]]:
     """List the points of a sweep, the first axis running fastest: a curve is whole before the next one begins."""
-    names = [axis.name for axis in reversed(axes)]
     points = product(*(axis.values for axis in reversed(axes)))
-    return [{axis.name: values[axis.name] for axis in axes} for values in (dict(zip(names, point, strict=True)) for point in points)]
+    return [{axis.name: value for axis, value in zip(axes, reversed(point), strict=True)} for point in points]
 
 
 def varied(config: BenchmarkConfig, values: Mapping[str, Value]) -> BenchmarkConfig:

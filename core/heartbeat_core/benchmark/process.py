@@ -8,17 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import heartbeat_core
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
+from heartbeat_core.errors import sanitize_line
 
 # Only the package itself is found, at its place: our site-packages on that Python's path would shadow its own torch.
 BOOTSTRAP = """
@@ -38,16 +35,50 @@ def module_command(python: str, module: str = WORKER, package: str | None = None
     return [python, "-c", BOOTSTRAP, package or str(Path(heartbeat_core.__file__).parent), module]
 
 
+def spawn_piped(command: Sequence[str], environ: Mapping[str, str] | None = None, *, own_session: bool = True) -> subprocess.Popen[bytes]:
+    """Start a program with three pipes; raise OSError. In a session of its own the terminal's signals do not reach it."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=own_session, env=environ)
+
+
 def spawn_worker(python: str | None = None) -> subprocess.Popen[bytes]:
-    """Start a worker in a session of its own, so that the terminal's signals reach only us; raise OSError."""
-    return subprocess.Popen(
-        module_command(python or sys.executable),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+    """Start a worker; raise OSError."""
+    return spawn_piped(module_command(python or sys.executable), {**os.environ, "PYTHONUNBUFFERED": "1"})
+
+
+def keep_stderr(process: subprocess.Popen[bytes], lines: deque[str]) -> threading.Thread:
+    """Keep the lines that a program writes to its stderr, in a thread that ends with them; return it."""
+
+    def listen() -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            # what libraries and ssh say may hold colours and worse, and ends up on a screen
+            if text := sanitize_line(line.decode("utf-8", "replace")).strip():
+                lines.append(text)
+
+    thread = threading.Thread(target=listen, name="stderr", daemon=True)
+    thread.start()
+    return thread
+
+
+def reap(process: subprocess.Popen[bytes], listener: threading.Thread, limit_s: float) -> bool:
+    """Wait for the end of a program, end what it has left behind, and close its pipes; return whether it ended in time."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(limit_s)
+    in_time = process.returncode is not None
+    kill_worker(process)
+    process.wait()
+    listener.join(limit_s)
+    close_pipes(process)
+    return in_time
+
+
+def close_pipes(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipes of a program that has ended."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(BrokenPipeError):  # an order that it did not live to read
+            if pipe is not None:
+                pipe.close()
 
 
 def kill_worker(process: subprocess.Popen[bytes]) -> None:
@@ -61,24 +92,15 @@ T = TypeVar("T")
 LOWERED_NICENESS = 5  # at 19 a 2-core machine draws 0.4 frames a second, at 5 the benchmark slows by less than can be measured
 
 
-class ProcessLauncher:
+class ProcessLauncher(ThreadPoolExecutor):
     """Runs calls in one thread of its own; make it before the program lowers its priority."""
 
     def __init__(self) -> None:
-        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-launcher")
+        super().__init__(max_workers=1, thread_name_prefix="process-launcher")
         self.call(lambda: None)  # the thread starts with its first call, and takes over the niceness of that moment
 
     def call(self, work: Callable[[], T]) -> T:
-        return self.executor.submit(work).result()
-
-    def close(self) -> None:
-        self.executor.shutdown(wait=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        return self.submit(work).result()
 
 
 def lower_priority() -> None:

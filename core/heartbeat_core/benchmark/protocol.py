@@ -13,7 +13,7 @@ import sys
 from array import array
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from heartbeat_core.errors import HeartbeatError, without_controls
 
@@ -25,11 +25,18 @@ LEFT_SLACK_NS = 3_000_000  # what a second fence and a read differ by on an idle
 
 
 @dataclass(frozen=True)
-class Started:
+class Record:
+    """One record; a subclass is a kind, which ``type`` names in the stream."""
+
+    type: ClassVar[str]
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Started(Record):
     """The first record: the config as the worker read it."""
 
-    type: ClassVar[str] = "started"
-    at_ns: int
+    type = "started"
     schema: int
     version: str
     pid: int
@@ -38,20 +45,19 @@ class Started:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Record):
     """A step before or after the iterations: begun where ``ns`` is None, then done in ``ns`` nanoseconds.
 
     Names: import, device, allocate, transfer, reference, proof, calibrate, profile.
     """
 
-    type: ClassVar[str] = "stage"
-    at_ns: int
+    type = "stage"
     name: str
     ns: int | None = None
 
 
 @dataclass(frozen=True)
-class Environment:
+class Environment(Record):
     """Where the run takes place: host, processor, versions, device, precision, threads.
 
     ``variables`` holds the environment variables that change speed and are set; ``cpu_quota`` the processors that the
@@ -59,13 +65,12 @@ class Environment:
     instruction sets that decide the peak, ``clock_max_mhz`` the greatest clock, where the system tells.
     """
 
-    type: ClassVar[str] = "environment"
-    at_ns: int
+    type = "environment"
     values: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Samples:
+class Samples(Record):
     """Consecutive samples of one phase, in nanoseconds, int64.
 
     ``start`` is the number of the first one in the run, from 0. ``columns`` holds "total" and, where the backend tells
@@ -73,8 +78,7 @@ class Samples:
     itself right after the whole. A sample spans the config's ``products_per_sample``.
     """
 
-    type: ClassVar[str] = "samples"
-    at_ns: int
+    type = "samples"
     phase: Phase
     start: int
     columns: dict[str, array[int]]
@@ -84,15 +88,14 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class HandbookClock:
+class HandbookClock(Record):
     """What the counters said about one reading of the handbook's clock, after the fence.
 
     ``launched`` of the ``products`` traced were ever handed to the device; ``fence_ns`` is how much longer the device
     worked after the clock had stopped, ``idle_fence_ns`` what the same fence costs on an idle device.
     """
 
-    type: ClassVar[str] = "handbook"
-    at_ns: int
+    type = "handbook"
     products: int
     total_ns: int
     launched: int
@@ -114,7 +117,7 @@ class HandbookClock:
 
 
 @dataclass(frozen=True)
-class Health:
+class Health(Record):
     """What else the machine was doing, since the iterations began: ``switches`` are involuntary context switches.
 
     ``stops`` counts how often the process was stopped and continued (SIGSTOP), for about ``stopped_ns`` in all.
@@ -123,8 +126,7 @@ class Health:
     times was ready to run while others had the processors. None where the system does not tell.
     """
 
-    type: ClassVar[str] = "health"
-    at_ns: int
+    type = "health"
     switches: int
     load: float | None  # 1 minute
     steal_percent: float | None
@@ -148,28 +150,26 @@ class ChipReading:
 
 
 @dataclass(frozen=True)
-class Chips:
+class Chips(Record):
     """Readings of the chips during the run and their source; ``problem`` is why some or all of them are missing."""
 
-    type: ClassVar[str] = "chips"
-    at_ns: int
+    type = "chips"
     source: str
     readings: tuple[ChipReading, ...]
     problem: str | None = None
 
 
 @dataclass(frozen=True)
-class Pause:
+class Pause(Record):
     """The run was paused before the sample ``before``, for ``ns`` nanoseconds."""
 
-    type: ClassVar[str] = "pause"
-    at_ns: int
+    type = "pause"
     before: int
     ns: int
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Record):
     """The result check: the product of every row with a random vector, on the device and in float64 on the host.
 
     ``error`` is the greatest of all rows and results, against ``tolerance``; ``row`` is where it was found. ``rows`` were
@@ -186,8 +186,7 @@ class Proof:
     measured.
     """
 
-    type: ClassVar[str] = "proof"
-    at_ns: int
+    type = "proof"
     row: int
     error: float | None  # None where the result holds NaN or infinity
     implies: str
@@ -211,11 +210,10 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class PeaksMeasured:
+class PeaksMeasured(Record):
     """The best this machine was seen to do, by the same backend; ``disturbed`` says what else it did at that time, if anything."""
 
-    type: ClassVar[str] = "ceiling"
-    at_ns: int
+    type = "ceiling"
     flops_per_s: float
     bytes_per_s: float
     disturbed: str = ""
@@ -227,21 +225,19 @@ class PeaksMeasured:
 
 
 @dataclass(frozen=True)
-class Elapsed:
+class Elapsed(Record):
     """Where the worker's clock ran too slowly: how long the run took by it, and by the clock of the program that read the stream."""
 
-    type: ClassVar[str] = "elapsed"
-    at_ns: int
+    type = "elapsed"
     worker_ns: int
     here_ns: int
 
 
 @dataclass(frozen=True)
-class Failed:
+class Failed(Record):
     """The worker could not go on. ``kind``: plan, backend, memory, error."""
 
-    type: ClassVar[str] = "failed"
-    at_ns: int
+    type = "failed"
     kind: str
     title: str
     cause: str
@@ -249,35 +245,32 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Record):
     """The last record. ``reason``: done, stopped."""
 
-    type: ClassVar[str] = "ended"
-    at_ns: int
+    type = "ended"
     reason: str
 
 
 @dataclass(frozen=True)
-class Profiled:
+class Profiled(Record):
     """A profile was taken after the run: ``files`` are paths within ``folder`` and their bytes; ``problem`` says what it lacks."""
 
-    type: ClassVar[str] = "profile"
-    at_ns: int
+    type = "profile"
     folder: str
     files: dict[str, Any]
     problem: str = ""
 
 
 @dataclass(frozen=True)
-class Label:
+class Label(Record):
     """The name, note and tags of a run. Appended to its recording, so that it travels with the file; the last one counts, whole.
 
     ``group`` holds together runs that repeat one another, ``round`` those of them that took turns; ``reference`` marks the
     config given first.
     """
 
-    type: ClassVar[str] = "label"
-    at_ns: int
+    type = "label"
     name: str = ""
     note: str = ""
     tags: tuple[str, ...] = ()
@@ -287,36 +280,15 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Unknown(Record):
     """A record of a kind that this version does not know: kept, not understood."""
 
-    type: ClassVar[str] = "unknown"
-    at_ns: int
+    type = "unknown"
     values: dict[str, Any] = field(default_factory=dict)
 
 
-Record: TypeAlias = (
-    Started
-    | Stage
-    | Environment
-    | Samples
-    | HandbookClock
-    | Health
-    | Chips
-    | Pause
-    | Proof
-    | PeaksMeasured
-    | Elapsed
-    | Profiled
-    | Failed
-    | Ended
-    | Label
-    | Unknown
-)
-
-
 SCHEMA = 1
-KINDS: dict[str, type[Any]] = {kind.type: kind for kind in get_args(Record) if kind is not Unknown}
+KINDS: dict[str, type[Any]] = {kind.type: kind for kind in Record.__subclasses__() if kind is not Unknown}
 
 # Each field by name, annotation and whether it must be given: looked up once, for a long run has a record every 33 ms.
 FIELDS: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {

@@ -12,7 +12,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import interruptions
 from heartbeat_core.benchmark.protocol import Elapsed, HandbookClock, Health, Profiled, Proof
-from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_chip, roof_of_peaks
+from heartbeat_core.benchmark.roofline import Floor, MeasuredPeaks, floor, roof_of_peaks
 from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
@@ -52,7 +52,6 @@ class Report:
     remaining_s: float | None
     last_ns: float | None
     cold_ns: float | None
-    warmup_count: int
     statistics: Statistics | None
     steady: SteadyState | None
     split: Mapping[str, float]
@@ -169,11 +168,10 @@ def report_of(
         stage=series.stage,
         count=series.count,
         wanted=wanted(config),
-        elapsed_s=elapsed_s(series),
+        elapsed_s=passed_s(series, series.first_beat_at_ns),
         remaining_s=remaining_s(series, statistics, ending),
         last_ns=None if series.last_ns is None else series.last_ns / products,
         cold_ns=None if series.cold_ns is None else series.cold_ns / products,
-        warmup_count=len(series.warmup),
         statistics=statistics,
         steady=steady,
         split={name: ns for name, ns in medians.items() if name not in config.workload.parts},
@@ -195,14 +193,10 @@ def report_of(
     )
 
 
-def get_ready() -> None:
-    """Import what the figures need: in a thread while the worker starts, for it would hold up the first report."""
-
-
 def figures(series: Series) -> tuple[Statistics | None, SteadyState | None]:
     if not len(series.steady):
         return None, None
-    # NumPy takes 80 ms to import, and nothing needs it before there are samples
+    # these bring NumPy, which takes 80 ms to import, and nothing needs them before there are samples
     from heartbeat_core.benchmark.statistics import summarize
     from heartbeat_core.benchmark.steady_state import steady_state
 
@@ -228,18 +222,16 @@ def wanted(config: BenchmarkConfig) -> int | None:
     return config.samples_wanted - (-config.warmup // config.products_per_sample)
 
 
-def elapsed_s(series: Series, until_ns: int | None = None) -> float:
-    """Return the seconds since the iterations began, up to a moment or the last record, pauses left out."""
-    if series.first_beat_at_ns is None:
+def passed_s(series: Series, since_ns: int | None, until_ns: int | None = None) -> float:
+    """Return the seconds from one moment of a run to another, or to the last record; pauses left out. 0 where it has not come so far."""
+    if since_ns is None:
         return 0.0
-    return max(0, (series.last_at_ns if until_ns is None else until_ns) - series.first_beat_at_ns - series.paused_ns) / 1e9
+    return max(0, (series.last_at_ns if until_ns is None else until_ns) - since_ns - series.paused_ns) / 1e9
 
 
 def steady_s(series: Series) -> float:
-    """Return the seconds since the warm-up was over, from when a duration counts; pauses left out."""
-    if series.steady_from_ns is None:
-        return 0.0
-    return max(0, series.last_at_ns - series.steady_from_ns - series.paused_ns) / 1e9
+    """Return the seconds since the warm-up was over, from when a duration counts."""
+    return passed_s(series, series.steady_from_ns)
 
 
 def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcome | None) -> float | None:
@@ -256,18 +248,15 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
 
 def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
     """Set the work under the roof of its chip, else under the peak measured on this machine."""
-    config, environment = series.config, series.environment
-    if not config.workload.on_device:
+    work, environment, hard = series.config.workload, series.environment, hard_floor(series)
+    if not work.on_device:
         return None
-    chip = chip_by_name(str(environment["chip"])) if environment.get("chip") else None
-    if chip is not None:
-        in_bfloat16 = config.workload.dtype == "float32" and any(name.startswith("XLA_") for name in environment)
-        return floor(config.workload, roof_of_chip(chip, "bfloat16" if in_bfloat16 else config.workload.dtype, config.precision))
-    hard = hard_floor(series)
+    if chip_by_name(str(environment.get("chip") or "")):
+        return hard
     if peaks is None or (hard is not None and peaks.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none
         return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
     cache = environment.get("cache_bytes")  # from the stream, so anything
-    return floor(config.workload, roof_of_peaks(peaks, cache if isinstance(cache, int) else None))
+    return floor(work, roof_of_peaks(peaks, cache if isinstance(cache, int) else None))
 
 
 def hard_floor(series: Series) -> Floor | None:
@@ -278,15 +267,15 @@ def hard_floor(series: Series) -> Floor | None:
 
 def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:
     """List what else the machine was doing, where it was enough to show in the figures."""
-    found = [*stops(series.health, statistics)]
-    health = series.health
-    seconds = elapsed_s(series, health.at_ns) if health else 0.0  # what came after the last iteration is not in its counts
-    if health is None or seconds <= 0:
+    found, health = [*stops(series.health, statistics)], series.health
+    if health is None:
         return tuple(found)
-    found += interruptions(health, seconds)
-    if series.clock_change is not None:
-        before, after = series.clock_change
-        found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
+    seconds = passed_s(series, series.first_beat_at_ns, health.at_ns)  # what came after the last iteration is not in its counts
+    if seconds > 0:
+        found += interruptions(health, seconds)
+        if series.clock_change is not None:
+            before, after = series.clock_change
+            found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
     return tuple(found)
 
 

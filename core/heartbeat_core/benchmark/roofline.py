@@ -14,12 +14,9 @@ from typing import Any, Literal
 from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
 from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.protocol import PeaksMeasured
-from heartbeat_core.benchmark.tpu_chips import Chip
-from heartbeat_core.benchmark.workload import Step, Workload
+from heartbeat_core.benchmark.tpu_chips import PASSES, Chip
+from heartbeat_core.benchmark.workload import Product, Step, Workload
 from heartbeat_core.paths import write_whole
-
-# How many bfloat16 products a TPU makes of one float32 product; torch_xla.backends.set_mat_mul_precision.
-PASSES: dict[Precision, int] = {"default": 1, "high": 3, "highest": 6}
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Floor:
     roof: Roof
 
 
-def floor(workload: Workload | Step, roof: Roof) -> Floor:
+def floor(workload: Workload | Step | Product, roof: Roof) -> Floor:
     """Return the least time of a workload, or of one of its steps, under a roof: max(FLOP / peak, bytes / bandwidth)."""
     compute_ns = 1e9 * workload.flops / roof.flops_per_s
     memory_ns = 1e9 * workload.bytes / roof.bytes_per_s
@@ -159,13 +156,11 @@ class PeakCache:
 
     def load(self, key: str) -> MeasuredPeaks | None:
         """Return what was measured under a key, None where nothing was."""
-        values = self.read().get(key)
-        if not isinstance(values, dict):
-            return None
         try:
+            values = self.read()[key]
             rates = float(values["flops_per_s"]), float(values["bytes_per_s"])
             return MeasuredPeaks(*rates, str(values["measured_on"]), str(values.get("disturbed", "")))
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError):  # nothing, or nothing of ours
             return None
 
     def store(self, key: str, peaks: MeasuredPeaks) -> None:

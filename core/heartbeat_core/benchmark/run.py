@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic_ns
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Literal, Protocol
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.hard_peaks import hard_peak
 from heartbeat_core.benchmark.host import ensure_fits
-from heartbeat_core.benchmark.process import ProcessLauncher, kill_worker
+from heartbeat_core.benchmark.process import ProcessLauncher, keep_stderr, kill_worker, reap
 from heartbeat_core.benchmark.protocol import (
     ChipReading,
     Chips,
@@ -34,14 +33,11 @@ from heartbeat_core.benchmark.protocol import (
     encode,
     not_ours,
 )
-from heartbeat_core.benchmark.report import Report, get_ready, report_of, steady_s, wanted
+from heartbeat_core.benchmark.report import Report, report_of, steady_s, wanted
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
-from heartbeat_core.errors import HeartbeatError, sanitize_line
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from heartbeat_core.errors import HeartbeatError
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,9 @@ class HostLine:
     report: Report
     chart: Callable[[int, bool], ChartData]
     shown: bool = False
+
+
+Order = Literal["pause", "resume", "stop"]
 
 
 class Source(ABC):
@@ -138,15 +137,28 @@ class Source(ABC):
             self.changed.wait_for(lambda: self.version > version or self.ending is not None, timeout_s)
             return self.version
 
-    @abstractmethod
-    def pause(self) -> None: ...
+    def pause(self) -> None:
+        self.order("pause")
 
-    @abstractmethod
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        self.order("resume")
 
-    @abstractmethod
     def stop(self) -> None:
-        """Ask for the end; what has come stays."""
+        """Ask for the end after the iteration under way, with the result check; what has come stays."""
+        self.order("stop")
+
+    def order(self, word: Order) -> None:
+        """Note an order and forward it; once the run is over there is nobody to obey."""
+        with self.changed:
+            if self.ending is not None:
+                return
+            self.paused, self.stopping = word == "pause", self.stopping or word == "stop"
+            self.news()
+        self.forward(word)
+
+    def forward(self, word: Order) -> None:
+        """Send an order to what computes, if that is another process."""
+        del word
 
     def kill(self) -> None:
         """End it without waiting for the iteration under way; what has come stays."""
@@ -175,18 +187,44 @@ class ChipMonitor(Protocol):
         """See to it that ``reports`` ends now."""
 
 
+CLOCK_SLACK_NS, CLOCK_SLACK = 1_000_000_000, 0.1  # by which a clock may seem too slow, for lines may come late
+
+
+class ClockWatch:
+    """Compares the worker's clock, by which all times are taken, with ours. A lag is ours less the worker's when a record comes."""
+
+    def __init__(self) -> None:
+        self.first: tuple[int, int] | None = None  # ours and the worker's, when the device was open
+        self.lags: deque[int] = deque(maxlen=3)  # the last few, of which the least counts
+        self.least: int | None = None  # of all, for lines may come late and never early
+
+    def heard(self, record: Record) -> None:
+        now = monotonic_ns()
+        if isinstance(record, Environment):
+            self.first = now, record.at_ns
+        lag = now - record.at_ns
+        self.lags.append(lag)
+        self.least = lag if self.least is None else min(lag, self.least)
+
+    def worker_ns(self) -> int:
+        """Return what the worker's clock shows now."""
+        return monotonic_ns() - (self.least or 0)
+
+    def disagreement(self, at_ns: int) -> Elapsed | None:
+        """Return what passed by either clock until the worker's said ``at_ns``, None where its is not too slow."""
+        if self.first is None or at_ns <= self.first[1]:
+            return None
+        worker_ns = at_ns - self.first[1]
+        here_ns = worker_ns + min(self.lags) - (self.first[0] - self.first[1])
+        return Elapsed(at_ns, worker_ns, here_ns) if here_ns - worker_ns > max(CLOCK_SLACK_NS, CLOCK_SLACK * here_ns) else None
+
+
 class SideChannel:
     """Listens to a monitor of chips in a thread of its own, from when the run knows where it takes place to its end."""
 
-    def __init__(self, chip_monitor: ChipMonitor, take: Callable[[Chips, bytes], None]) -> None:
-        self.chip_monitor, self.take = chip_monitor, take
-        self.lag_ns: int | None = None  # our clock less the worker's: the least seen, for lines may come late and never early
+    def __init__(self, chip_monitor: ChipMonitor, clocks: ClockWatch, take: Callable[[Chips, bytes], None]) -> None:
+        self.chip_monitor, self.clocks, self.take = chip_monitor, clocks, take
         self.thread: threading.Thread | None = None
-
-    def heard(self, at_ns: int) -> None:
-        """Note when a record came that the worker dated ``at_ns``."""
-        lag_ns = monotonic_ns() - at_ns
-        self.lag_ns = lag_ns if self.lag_ns is None else min(lag_ns, self.lag_ns)
 
     def begin(self, environment: Mapping[str, Any]) -> None:
         if self.thread is None and self.chip_monitor.concerns(environment):
@@ -198,7 +236,7 @@ class SideChannel:
         before: str | None = None
         for readings, problem in self.chip_monitor.reports():
             if readings or problem != before:
-                record = Chips(monotonic_ns() - (self.lag_ns or 0), self.chip_monitor.source, readings, problem)
+                record = Chips(self.clocks.worker_ns(), self.chip_monitor.source, readings, problem)
                 self.take(record, encode(record))
             before = problem
 
@@ -207,31 +245,6 @@ class SideChannel:
         if self.thread is not None:
             self.chip_monitor.stop()
             self.thread.join()
-
-
-CLOCK_SLACK_NS, CLOCK_SLACK = 1_000_000_000, 0.1  # by which a clock may seem too slow, for lines may come late
-
-
-class ClockWatch:
-    """Compares the worker's clock, by which all times are taken, with ours. Of the last few records the one that came soonest counts."""
-
-    def __init__(self) -> None:
-        self.first: tuple[int, int] | None = None  # ours and the worker's, when the device was open
-        self.lags: deque[int] = deque(maxlen=3)
-
-    def heard(self, record: Record) -> None:
-        now = monotonic_ns()
-        if isinstance(record, Environment):
-            self.first = now, record.at_ns
-        self.lags.append(now - record.at_ns)
-
-    def disagreement(self, at_ns: int) -> Elapsed | None:
-        """Return what passed by either clock until the worker's said ``at_ns``, None where its is not too slow."""
-        if self.first is None or at_ns <= self.first[1]:
-            return None
-        worker_ns = at_ns - self.first[1]
-        here_ns = worker_ns + min(self.lags) - (self.first[0] - self.first[1])
-        return Elapsed(at_ns, worker_ns, here_ns) if here_ns - worker_ns > max(CLOCK_SLACK_NS, CLOCK_SLACK * here_ns) else None
 
 
 EXIT_LIMIT_S = 10.0
@@ -274,8 +287,8 @@ class Run(Source):
         self.place, self.sinks, self.peak_cache, self.profile = place, sinks, peak_cache, profile
         self.start_limit_s = start_limit_s or place.start_limit_s
         self.taking = threading.Lock()  # two threads bring records: one line at a time, in the same order everywhere
-        self.beside = SideChannel(chip_monitor, self.take) if chip_monitor else None
         self.clocks = ClockWatch()
+        self.beside = SideChannel(chip_monitor, self.clocks, self.take) if chip_monitor else None
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.timed_out = self.ended_by_us = self.refuted = False
         self.oom_kills = place.oom_kills()
@@ -293,12 +306,11 @@ class Run(Source):
         process = self.place.spawn()
         self.process = process
         profile = {"profile": str(self.profile)} if self.profile else {}
-        self.send({"plan": self.config.to_json(), **self.place.order(), **profile})
+        self.write(json.dumps({"plan": self.config.to_json(), **self.place.order(), **profile}).encode() + b"\n")
         self.watchdog = threading.Timer(self.start_limit_s, self.give_up)
         self.watchdog.daemon = True
         self.watchdog.start()
-        self.listener = threading.Thread(target=self.listen, name="stderr", daemon=True)
-        self.listener.start()
+        self.listener = keep_stderr(process, self.stderr)
         threading.Thread(target=self.read, name="stream", daemon=True).start()
         if self.place.pulse_s is not None:
             threading.Thread(target=self.pulse, args=(self.place.pulse_s,), name="pulse", daemon=True).start()
@@ -314,7 +326,8 @@ class Run(Source):
         assert self.process.stdout is not None
         rubbish: HeartbeatError | None = None
         try:
-            get_ready()  # the worker is still importing torch
+            import heartbeat_core.benchmark.statistics  # noqa: F401  # it brings NumPy, while the worker is still importing torch
+
             while line := self.process.stdout.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:
                     raise not_ours(line, f"It is longer than {LONGEST_LINE:,} bytes.")
@@ -340,8 +353,6 @@ class Run(Source):
             self.notes += [note for sink in self.sinks if (note := sink.write(line))]
 
     def on_record(self, record: Record) -> None:
-        if self.beside and not isinstance(record, Chips):
-            self.beside.heard(record.at_ns)
         if isinstance(record, Environment):
             self.watchdog.cancel()
             if self.beside:
@@ -359,18 +370,10 @@ class Run(Source):
         """Wait for the worker to be gone, and close the books."""
         if self.beside:
             self.beside.end()
-        lingered = False
-        try:
-            self.process.wait(EXIT_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            lingered = True
-        kill_worker(self.process)  # or what it has left behind
-        self.process.wait()
-        self.listener.join(EXIT_LIMIT_S)
-        self.close_pipes()
+        in_time = reap(self.process, self.listener, EXIT_LIMIT_S)
         oom_kills = self.place.oom_kills()
         gone = WorkerExit(
-            returncode=None if lingered else self.process.returncode,
+            returncode=self.process.returncode if in_time else None,
             stderr=tuple(self.stderr),
             rubbish=rubbish,
             timed_out_s=self.start_limit_s if self.timed_out else None,
@@ -382,20 +385,6 @@ class Run(Source):
 
     def close_sinks(self) -> None:
         self.notes += [note for sink in self.sinks for note in sink.close()]
-
-    def close_pipes(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            with contextlib.suppress(BrokenPipeError):  # an order the worker did not live to read
-                if pipe:
-                    pipe.close()
-
-    def listen(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            # what libraries say may hold colours and worse, and ends up on a screen
-            text = sanitize_line(line.decode("utf-8", "replace")).strip()
-            if text:
-                self.stderr.append(text)
 
     def give_up(self) -> None:
         self.timed_out = True
@@ -421,33 +410,14 @@ class Run(Source):
             except OSError as error:
                 self.notes.append(f"the measured peak could not be kept: {error}")
 
-    def pause(self) -> None:
-        self.order(b"pause", paused=True)
-
-    def resume(self) -> None:
-        self.order(b"resume", paused=False)
-
-    def stop(self) -> None:
-        """Ask the worker to end after the iteration under way, with the result check."""
-        self.stopping = True
-        self.order(b"stop", paused=False)
-
     def kill(self) -> None:
         """End the worker immediately; what has come stays."""
         self.ended_by_us = True
         if self.ending is None:
             kill_worker(self.process)
 
-    def order(self, word: bytes, *, paused: bool) -> None:
-        with self.changed:
-            if self.ending is not None:
-                return
-            self.paused = paused
-            self.news()
-        self.write(word + b"\n")
-
-    def send(self, order: dict[str, object]) -> None:
-        self.write(json.dumps(order).encode() + b"\n")
+    def forward(self, word: Order) -> None:
+        self.write(word.encode() + b"\n")
 
     def write(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -461,9 +431,3 @@ class Run(Source):
         if not self.wait(GRACE_S):
             self.kill()
             self.wait(EXIT_LIMIT_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()

@@ -132,7 +132,6 @@ class SampleStore:
         self.minimum: int | None = None
         self.maximum: int | None = None
         self.total = 0
-        self.last: int | None = None
         self._count = 0
         self._buffer = array("q", bytes(8 * min(limit, 4096)))  # grown ahead, so that views of it stay valid
         self._histogram: SampleHistogram | None = None
@@ -164,7 +163,6 @@ class SampleStore:
         self.minimum = least if self.minimum is None else min(least, self.minimum)
         self.maximum = most if self.maximum is None else max(most, self.maximum)
         self.total += sum(samples)
-        self.last = samples[-1]
 
     def values(self) -> memoryview:
         """View the samples, int64; it stays as it is while more come. Raise ValueError past the limit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Any, TypeVar
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, config_of_recording
@@ -48,13 +48,9 @@ class DutyColumn:
 
 
 @dataclass(frozen=True)
-class DeviceFigures:
+class DeviceFigures(ChipReading):
     """One device: the last reading, the most memory seen in use, and the median duty cycle while it ran."""
 
-    device: int
-    used_bytes: int | None
-    total_bytes: int | None
-    duty_percent: float | None
     peak_bytes: int | None
     median_duty_percent: float | None
 
@@ -145,19 +141,15 @@ class Gauges:
         """Draw up the figures; None where nothing was read."""
         if not self.source:
             return None
-        devices = tuple(figures_of(device) for _, device in sorted(self.devices.items()))
+        each = (device for _, device in sorted(self.devices.items()))
+        devices = tuple(
+            DeviceFigures(**vars(one.last), peak_bytes=one.peak_bytes, median_duty_percent=median_percent(one.duties)) for one in each
+        )
         return ChipFigures(self.source, devices, self.readings, self.problem)
 
 
 def merged(first: Stretch, second: Stretch) -> Stretch:
     return Stretch(second.end, first.count + second.count, first.total + second.total)
-
-
-def figures_of(device: ChipDevice) -> DeviceFigures:
-    last = device.last
-    return DeviceFigures(
-        last.device, last.used_bytes, last.total_bytes, last.duty_percent, device.peak_bytes, median_percent(device.duties)
-    )
 
 
 def median_percent(duties: array[int]) -> float | None:
@@ -209,7 +201,10 @@ class ChartData:
 
 @dataclass
 class Series:
-    """The state of one run, brought forward record by record. Not thread-safe: its owner holds a lock."""
+    """The state of one run, brought forward record by record. Not thread-safe: its owner holds a lock.
+
+    What only charts and the times of an iteration's parts need is left out where ``charted`` is False: that takes half the time.
+    """
 
     config: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     started: Started | None = None
@@ -243,6 +238,12 @@ class Series:
     ended: Ended | None = None
     label: Label | None = None
     unknown: tuple[str, ...] = ()  # what the plan names that this version does not know
+    charted: bool = True
+
+    @property
+    def cut_off(self) -> bool:
+        """Return whether the record that ends a run is missing."""
+        return self.ended is None and self.failed is None
 
     def apply(self, record: Record) -> None:
         """Take one record; raise HeartbeatError where it cannot be what a worker measured."""
@@ -289,35 +290,30 @@ class Series:
             self.first_beat_at_ns = record.at_ns - sum(total)
         self.count = record.start + len(total)
         self.last_ns = total[-1]
-        compile_ns = record.columns.get("compile")
-        compiling = [i for i, ns in enumerate(compile_ns) if ns] if compile_ns and any(compile_ns) else []
-        if compile_ns:
-            for i in compiling:
-                self.compile_count += 1
-                self.compile_ns += compile_ns[i]
-                if len(self.compiles) < MARKED_COMPILES:
-                    self.compiles.append((record.start + i, total[i]))
+        compiles = record.columns.get("compile", ())
+        compiling = [i for i, ns in enumerate(compiles) if ns]
+        self.compile_count += len(compiling)
+        self.compile_ns += sum(compiles)
+        self.compiles += [(record.start + i, total[i]) for i in compiling[: MARKED_COMPILES - len(self.compiles)]]
+        if self.charted:
+            (self.steady_envelope if record.phase == "steady" else self.warm_envelope).extend(total, record.start)
         if record.phase == "steady":
-            self.take_steady(record, total, compiling)
+            self.take_steady(record, total, compiled=bool(compiling))
+        elif record.phase == "cold":
+            self.cold_ns = total[0]
         else:
-            if record.phase == "cold":
-                self.cold_ns = total[0]
-            else:
-                self.warmup.extend(total)
-            self.warm_envelope.extend(total, record.start)
+            self.warmup.extend(total)
 
-    def take_steady(self, record: Samples, total: array[int], compiling: list[int]) -> None:
+    def take_steady(self, record: Samples, total: array[int], *, compiled: bool) -> None:
         """Take steady samples; those that compiled are marked on the chart and left out of the statistics."""
         if self.boundary is None:
             self.boundary = record.start
             self.steady_from_ns = record.at_ns - sum(total)
-        self.steady_envelope.extend(total, record.start)
-        parts = {name: column for name, column in record.columns.items() if name != "total"}
-        if compiling:
-            left_out = set(compiling)
-            keep = [i for i in range(len(total)) if i not in left_out]
-            total = array("q", [total[i] for i in keep])
-            parts = {name: array("q", [column[i] for i in keep]) for name, column in parts.items()}
+        parts = {name: column for name, column in record.columns.items() if name != "total" and self.charted}
+        if compiled:
+            keep = [not ns for ns in record.columns["compile"]]
+            total = array("q", compress(total, keep))
+            parts = {name: array("q", compress(column, keep)) for name, column in parts.items()}
         self.steady.extend(total)
         for name, column in parts.items():
             if name not in self.parts:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from heartbeat_core.benchmark.dtypes import TABLE
-from heartbeat_core.benchmark.hard_peaks import GPUS
+from heartbeat_core.benchmark.hard_peaks import gpus
 from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.roofline import Roof, floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import CHIPS, chip_by_name
@@ -45,21 +45,14 @@ def step_figures(report: Report) -> tuple[StepFigures, ...]:
     """Return the figures of each step, in order; none where the work has one step or none was timed."""
     work = report.config.workload
     timed = [(step, report.steps[step.name]) for step in work.steps if report.steps.get(step.name)]
-    total, roof = sum(ns for _, ns in timed), report.floor.roof if report.floor else None
-    return tuple(
-        StepFigures(
-            step.name,
-            ns,
-            ns / total,
-            flops := 1e9 * step.flops / ns,
-            moved := 1e9 * step.bytes / ns,
-            flops / roof.flops_per_s if roof and of_its_dtype else None,
-            moved / roof.bytes_per_s if roof else None,
-            floor(step, roof).bound if roof and of_its_dtype else None,
-        )
-        for step, ns in timed
-        for of_its_dtype in (getattr(step, "dtype", work.dtype) == work.dtype,)  # attention has 16 bits where the weights have 8
-    )
+    total, found = sum(ns for _, ns in timed), []
+    for step, ns in timed:
+        least = floor(step, report.floor.roof) if report.floor else None
+        judged = least if getattr(step, "dtype", work.dtype) == work.dtype else None  # attention has 16 bits where the weights have 8
+        rates = 1e9 * step.flops / ns, 1e9 * step.bytes / ns
+        shares = judged and judged.compute_ns / ns, least and least.memory_ns / ns
+        found.append(StepFigures(step.name, ns, ns / total, *rates, *shares, judged and judged.bound))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -214,7 +207,7 @@ def by_published_peaks(layer: Layer, prices: Prices = lambda _chip: None) -> tup
         one = roof_of_chip(chip, layer.dtype)
         whole = replace(one, flops_per_s=one.flops_per_s * chip.devices_per_chip, source=chip.source)
         found.append(limit(chip.name, whole, devices_needed(decode, chip.hbm_bytes)))
-    for gpu in (gpu for gpu in GPUS if gpu.name in SHOWN_GPUS):
+    for gpu in (gpu for gpu in gpus() if gpu.name in SHOWN_GPUS):
         rate = gpu.flops_of(layer.dtype, tf32=False)
         found.append(limit(gpu.name, Roof(rate, gpu.bytes_per_s, None, gpu.source, hard=True, name=gpu.name), None))
     return tuple(found)
@@ -273,6 +266,6 @@ STEP_TITLES = ("step", "time", "share", "memory", "MFU", "MBU", "bound by")
 
 def step_cells(step: StepFigures) -> tuple[str, ...]:
     """Write the figures of a step under STEP_TITLES."""
-    share, *used = (format_share(value) if value is not None else NOTHING for value in (step.share, step.mfu, step.mbu))
+    share, *used = map(format_share, (step.share, step.mfu, step.mbu))
     bound = {"compute": "arithmetic", "memory": "memory", None: NOTHING}[step.bound]
     return (step.name, format_ns(step.ns), share, format_bytes_rate(step.bytes_per_s), *used, bound)

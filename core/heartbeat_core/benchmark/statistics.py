@@ -9,20 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from heartbeat_core.benchmark.effective_samples import effective_samples, interval_ranks
 from heartbeat_core.benchmark.samples import LONGEST, PRECISION, CountedSamples, OrderStatistics, SampleStore, as_array
 from heartbeat_core.units import significant
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Values = NDArray[Any]
-
-
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
-TOO_FEW = "too few independent samples for an interval"
 OUTLYING = 14.826  # median absolute deviations; ten standard deviations, were the samples normal
 WORRYING, BAD = 0.10, 0.25  # interquartile range over median
 
@@ -140,14 +134,11 @@ class Bin:
 
 def histogram(samples: SampleStore, statistics: Statistics, bins: int, products: int = 1) -> tuple[Bin, ...]:
     """Count the samples in at most ``bins`` bins, 4 or more; ``statistics`` are those of the samples."""
-    return counted(samples, edges_for(statistics, max(4, bins)), products)
+    return counted(samples, edges_for([statistics], bins), products)
 
 
 def counted(samples: SampleStore, edges: Sequence[float], products: int = 1) -> tuple[Bin, ...]:
     """Count the samples between these edges, nanoseconds per product."""
-    # NumPy takes 80 ms to import, and nothing needs it before there are samples
-    import numpy as np
-
     if samples.exact:
         values, weights = as_array(samples.values()), None
     else:
@@ -161,14 +152,11 @@ def counted(samples: SampleStore, edges: Sequence[float], products: int = 1) -> 
 
 def common_edges(statistics: Sequence[Statistics], bins: int) -> list[float] | None:
     """Choose edges that several samples share; None where they lie so far apart that one of them would fill a single bin."""
-    ranges = [middle_of(each) for each in statistics]
-    low, high = min(each[0] for each in ranges), max(each[1] for each in ranges)
-    least, most = min(each.min_ns for each in statistics), max(each.max_ns for each in statistics)
-    edges = fit_edges(low, high, least, most, max(4, bins))
+    edges = edges_for(statistics, bins)
     if len(edges) < 4:
         return None
     step = edges[2] - edges[1]  # the outermost bins may be wider
-    return edges if all(step <= end - begin for begin, end in ranges) else None
+    return edges if all(step <= end - begin for begin, end in map(middle_of, statistics)) else None
 
 
 def middle_of(statistics: Statistics) -> tuple[float, float]:
@@ -178,30 +166,22 @@ def middle_of(statistics: Statistics) -> tuple[float, float]:
     return max(statistics.min_ns, median - REACH * spread), min(statistics.max_ns, median + REACH * spread)
 
 
-def edges_for(statistics: Statistics, bins: int) -> list[float]:
-    """Choose round edges around the middle of the samples, and one more at each end where samples lie beyond."""
-    low, high = middle_of(statistics)
-    return fit_edges(low, high, statistics.min_ns, statistics.max_ns, bins)
-
-
-def fit_edges(low: float, high: float, least: float, most: float, bins: int) -> list[float]:
+def edges_for(statistics: Sequence[Statistics], bins: int) -> list[float]:
+    """Choose round edges of at most so many bins, 4 or more, around the middle of the samples, and one more at each end beyond it."""
+    lows, highs = zip(*map(middle_of, statistics), strict=True)
+    low, high, bins = min(lows), max(highs), max(4, bins)
+    least, most = min(each.min_ns for each in statistics), max(each.max_ns for each in statistics)
     step = round_step(max(high - low, 0.002 * high, 1.0) / bins)
-    edges = edges_of(low, high, step, least, most)
-    while len(edges) > bins + 1:
+    while True:
+        first = math.floor(low / step)
+        edges = [step * i for i in range(first, max(first + 1, math.ceil(high / step)) + 1)]
+        if least < edges[0]:
+            edges.insert(0, least)
+        if most > edges[-1]:
+            edges.append(most)
+        if len(edges) <= bins + 1:
+            return edges
         step = round_step(1.01 * step)
-        edges = edges_of(low, high, step, least, most)
-    return edges
-
-
-def edges_of(low: float, high: float, step: float, least: float, most: float) -> list[float]:
-    first = math.floor(low / step)
-    last = max(first + 1, math.ceil(high / step))
-    edges = [step * i for i in range(first, last + 1)]
-    if least < edges[0]:
-        edges.insert(0, least)
-    if most > edges[-1]:
-        edges.append(most)
-    return edges
 
 
 def round_step(step: float) -> float:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from heartbeat_core.benchmark.effective_samples import Modes, correlation_time, find_modes, rank_correlation
 from heartbeat_core.benchmark.samples import SampleStore, as_array
 from heartbeat_core.units import format_count, significant
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Values = NDArray[Any]
-
+Values = NDArray[Any]
 Kind = Literal["steady", "undetermined", "not steady", "slowdown", "speed-up"]
 
 LEAST = 20  # samples
@@ -71,10 +70,6 @@ class Change:
     def real(self) -> bool:
         return abs(self.z) > SURE * math.sqrt(self.tau) and abs(self.shift) > SMALLEST_SHIFT
 
-    def shrunk_by(self, tau: float) -> Change:
-        """Return this change with the lesser autocorrelation: its own or another explanation's."""
-        return replace(self, tau=min(tau, self.tau))
-
 
 def steady_state(samples: SampleStore) -> SteadyState:
     """Find the steady state in samples that hold no warm-up and no compile iteration."""
@@ -119,7 +114,7 @@ def find_change(values: Values) -> Change | None:
     modes = find_modes(values)
     if modes is not None and not lasting(modes):
         return None
-    found = found.shrunk_by(time_of(without_trend(values)))  # it may be no step but a slope
+    found = replace(found, tau=min(found.tau, time_of(without_trend(values))))  # it may be no step but a slope
     if not found.real:
         return None
     for part in (values[: found.at], values[found.at :]):
@@ -133,8 +128,6 @@ def find_change(values: Values) -> Change | None:
 
 def lasting(modes: Modes) -> bool:
     """Return whether a run in two modes changed once: nearly all before some sample lies in one mode, after it in the other."""
-    import numpy as np
-
     n = len(modes.slow)
     before = np.arange(1, n)
     slow = np.cumsum(modes.slow)
@@ -145,8 +138,6 @@ def lasting(modes: Modes) -> bool:
 
 def strongest_change(values: Values, *, margin: int | None = None) -> Change | None:
     """Return the most likely change of the values, real or not; None where there are too few."""
-    import numpy as np
-
     n = len(values)
     margin = margin or max(5, math.floor(MARGIN * n))
     if n < 2 * margin + 1:
@@ -164,8 +155,6 @@ def strongest_change(values: Values, *, margin: int | None = None) -> Change | N
 
 def without_trend(values: Values) -> Values:
     """Take a straight line out of values: what becomes slower bit by bit has no step."""
-    import numpy as np
-
     places = np.arange(len(values)) - (len(values) - 1) / 2
     slope = float((places * (values - values.mean())).sum() / (places * places).sum())
     return np.asarray(values - slope * places)
@@ -173,8 +162,6 @@ def without_trend(values: Values) -> Values:
 
 def time_of(values: Values) -> float:
     """Return how many of these values in a row are worth one independent value: at least 1."""
-    import numpy as np
-
     rho = rank_correlation(values)
     rho = min(0.999, max(0.0, rho + math.sqrt(max(0.0, 1 - rho * rho) / len(values))))
     return max((1 + rho) / (1 - rho), correlation_time(np.sign(values - np.median(values)))[0])
@@ -185,8 +172,6 @@ def smallest_seen(values: Values) -> float | None:
 
     A step of d standard deviations at 20 % of n independent values has a z of about (Phi(d / sqrt 2) - 1/2) sqrt(12 * 0.16 n).
     """
-    import numpy as np
-
     worth = len(values) / time_of(values)
     median = float(np.median(values))
     if worth < LEAST_FOR_POWER or median <= 0:
@@ -204,8 +189,6 @@ def cut_warm_up(medians: Values) -> int:
     The step between the medians before and after must exceed 2 % and three standard errors of the median before it, widened by the
     autocorrelation of the rest; without this gate MSER trims a third of a flat series. A beginning that was faster is a slowdown.
     """
-    import numpy as np
-
     m = len(medians)
     y = (medians - np.median(medians))[::-1]  # centred, so that squares keep their digits; reversed, so that sums run over y[d:]
     count = np.arange(1, m + 1)
@@ -221,8 +204,6 @@ def cut_warm_up(medians: Values) -> int:
 
 def mann_whitney(first: Values, last: Values) -> float:
     """Return z, positive where ``last`` tends to be larger: the normal approximation, corrected for ties."""
-    import numpy as np
-
     ordered = np.sort(first)
     wins = np.searchsorted(ordered, last, "left").sum() + np.searchsorted(ordered, last, "right").sum()
     a, b = len(first), len(last)

@@ -21,7 +21,7 @@ import threading
 from types import FrameType
 
 from heartbeat_core.benchmark.host import kernel_oom_kills
-from heartbeat_core.benchmark.process import module_command
+from heartbeat_core.benchmark.process import kill_worker, module_command
 
 OUT_OF_MEMORY = 99
 ONE_CHIP = {"TPU_VISIBLE_CHIPS": "0", "TPU_CHIPS_PER_PROCESS_BOUNDS": "1,1,1", "TPU_PROCESS_BOUNDS": "1,1,1"}
@@ -53,7 +53,7 @@ def main() -> None:
     with contextlib.suppress(BrokenPipeError):
         worker.stdin.close()  # its order to stop
     if not over.wait(float(sys.argv[4])):
-        end_session(worker)
+        kill_worker(worker)
         over.wait()
     threading.Event().wait()  # until ``report`` has ended this process
 
@@ -65,7 +65,7 @@ def disconnect(_number: int, _frame: FrameType | None) -> None:
 def report_exit(worker: subprocess.Popen[bytes], over: threading.Event, oom_kills: int | None) -> None:
     """Wait for the worker's end, end what it has left behind, and say how it ended by our own exit code."""
     code = worker.wait()
-    end_session(worker)
+    kill_worker(worker)
     over.set()
     kills = kernel_oom_kills()
     if code == -signal.SIGKILL and kills is not None and oom_kills is not None and kills > oom_kills:
@@ -101,11 +101,6 @@ def send(worker: subprocess.Popen[bytes], line: bytes) -> None:
     with contextlib.suppress(BrokenPipeError):  # it has ended; ``report`` says how
         worker.stdin.write(line + b"\n")
         worker.stdin.flush()
-
-
-def end_session(worker: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(worker.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

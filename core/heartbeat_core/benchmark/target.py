@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import available_bytes, kernel_oom_kills
@@ -105,48 +106,47 @@ def last_words(gone: WorkerExit) -> str:
 START_LIMIT_S = 120.0  # for import and device; libtpu without a chip would take 639
 
 
-class RunTarget(Protocol):
+class RunTarget(ABC):
     """Starts a worker, and knows how its end is to be read."""
+
+    start_limit_s: ClassVar[float] = START_LIMIT_S  # after which a device that has not answered never will
+    pulse_s: ClassVar[float | None] = None  # how often a supervisor of the worker needs a sign of life
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Return the labels that name the place, none for this machine."""
+        """Return the labels that name the place."""
+        return ()
 
-    @property
-    def start_limit_s(self) -> float:
-        """Return the seconds after which a device that has not answered never will."""
-
-    @property
-    def pulse_s(self) -> float | None:
-        """Return how often the supervisor of the worker needs a sign of life, in seconds; None where there is none."""
-
+    @abstractmethod
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the worker, or what carries its stream; raise OSError."""
 
+    @abstractmethod
     def order(self) -> dict[str, Any]:
         """Return what the order holds in addition to the config."""
 
     def available_bytes(self) -> int | None:
         """Return the bytes of memory available, None where only the worker can know."""
+        return None
 
     def oom_kills(self) -> int | None:
         """Read how many processes the kernel there has killed for memory, None where that cannot be read from here."""
+        return None
 
+    @abstractmethod
     def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
         """Explain why ``spawn`` raised."""
 
     def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
         """Return how the run ended."""
+        return explain(series, gone)
 
 
 @dataclass(frozen=True)
-class LocalTarget:
-    """This machine, under our own Python or under ``python``."""
+class LocalTarget(RunTarget):
+    """This machine, under our own Python or under ``python``; the worker notices the end of its parent by itself."""
 
     python: str | None = None
-    labels: tuple[str, ...] = ()
-    start_limit_s: float = START_LIMIT_S
-    pulse_s: float | None = None  # the worker notices the end of its parent by itself
 
     def spawn(self) -> subprocess.Popen[bytes]:
         return spawn_worker(self.python)
@@ -163,6 +163,3 @@ class LocalTarget:
     def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
         remedy = f"Check --python and backends.{config.backend}.python."
         return HeartbeatError(f"{self.python or 'this Python'} cannot be started", str(error), remedy, exit_code=3)
-
-    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
-        return explain(series, gone)

@@ -12,10 +12,11 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.protocol import HandbookClock, Pause, Phase, Samples
 from heartbeat_core.benchmark.verification import Inspector
 
@@ -73,15 +74,6 @@ class Recorder:
         self.due = perf_counter_ns() + FLUSH_NS
 
 
-class Control(Protocol):
-    """The orders of the parent: pause, resume, stop."""
-
-    attention: bool  # set once there is an order; read after every iteration
-
-    def proceed(self, recorder: Recorder) -> bool:
-        """Wait until a pause is over; return whether to go on."""
-
-
 Iteration = Callable[[], tuple[int, ...]]
 Results = Callable[[], Sequence[tuple[int, Any]]]  # of the newest sample: the number of the turn, the result
 
@@ -104,60 +96,105 @@ def steps_of(backend: Backend, config: BenchmarkConfig) -> Steps:
     return Steps(backend.turn, backend.iterate, lambda: ((backend.turned, backend.result),))
 
 
-def measure(
-    backend: Backend,
-    config: BenchmarkConfig,
-    recorder: Recorder,
-    control: Control,
-    inspector: Inspector,
-    emit: Callable[[HandbookClock], None],
-) -> bool:
-    """Take the samples that the config asks for, and inspect one and the last; return whether all were taken."""
-    if config.method == "handbook":
-        complete = handbook(backend, config, recorder, control, inspector, emit)
-        inspector.inspect(((0, backend.result),))
+@dataclass(frozen=True)
+class Measurement:
+    """Takes the samples that a config asks for; one and the last are inspected."""
+
+    backend: Backend
+    config: BenchmarkConfig
+    recorder: Recorder
+    control: ControlChannel
+    inspector: Inspector
+    emit: Callable[[HandbookClock], None]
+
+    def take(self) -> bool:
+        """Take the samples by the method of the config; return whether all were taken."""
+        if self.config.method == "handbook":
+            complete = self.by_the_handbook()
+            self.inspector.inspect(((0, self.backend.result),))
+            return complete
+        steps = steps_of(self.backend, self.config)
+        complete = self.in_phases(steps)
+        self.inspector.inspect(steps.results())
         return complete
-    steps = steps_of(backend, config)
-    complete = in_phases(steps, config, recorder, control, inspector)
-    inspector.inspect(steps.results())
-    return complete
 
+    def in_phases(self, steps: Steps) -> bool:
+        """Run the cold iteration, the rest of the warm-up, then the steady phase until its end."""
+        config, begin = self.config, self.recorder.begin
+        warmup = -(-config.warmup // config.products_per_sample)
+        wanted = config.samples_wanted
+        begin("cold")
+        if not self.repeat(steps, 1):
+            return False
+        begin("warm-up")
+        if warmup > 1 and not self.repeat(steps, warmup - 1):
+            return False
+        begin("steady")
+        if wanted is not None and warmup == 0:
+            wanted -= 1  # without a warm-up the cold iteration is one of those asked for
+        deadline = None if config.duration_s is None else perf_counter_ns() + int(config.duration_s * 1e9)
+        return self.repeat(steps, wanted, deadline)
 
-def in_phases(steps: Steps, config: BenchmarkConfig, recorder: Recorder, control: Control, inspector: Inspector) -> bool:
-    """Run the cold iteration, the rest of the warm-up, then the steady phase until its end."""
-    warmup = -(-config.warmup // config.products_per_sample)
-    wanted = config.samples_wanted
-    recorder.begin("cold")
-    if not repeat(steps, 1, None, recorder, control, inspector):
-        return False
-    recorder.begin("warm-up")
-    if warmup > 1 and not repeat(steps, warmup - 1, None, recorder, control, inspector):
-        return False
-    recorder.begin("steady")
-    if wanted is not None and warmup == 0:
-        wanted -= 1  # without a warm-up the cold iteration is one of those asked for
-    deadline = None if config.duration_s is None else perf_counter_ns() + int(config.duration_s * 1e9)
-    return repeat(steps, wanted, deadline, recorder, control, inspector)
+    def repeat(self, steps: Steps, count: int | None, deadline: int | None = None) -> bool:
+        """Iterate ``count`` times, or until the deadline; return whether it came so far."""
+        recorder, control, inspector = self.recorder, self.control, self.inspector
+        prepare, iterate, add, done = steps.prepare, steps.iterate, recorder.add, 0
+        while done != count:
+            prepare()
+            add(iterate())
+            done += 1
+            if inspector.due:
+                inspector.after_sample(recorder.taken - 1, steps.results)
+            if control.attention:
+                asked = perf_counter_ns()
+                if not control.proceed(recorder):
+                    return False
+                if deadline is not None:
+                    deadline += perf_counter_ns() - asked  # a pause is no part of the duration
+            if deadline is not None and perf_counter_ns() >= deadline:
+                break
+        return True
 
+    def by_the_handbook(self) -> bool:
+        """Reproduce the handbook's two listings (section 1.6): with ``warmup`` 0 the first, with 5 the second.
 
-def repeat(steps: Steps, count: int | None, deadline: int | None, recorder: Recorder, control: Control, inspector: Inspector) -> bool:
-    """Iterate ``count`` times, or until the deadline; return whether it came so far."""
-    prepare, iterate, add, done = steps.prepare, steps.iterate, recorder.add, 0
-    while done != count:
-        prepare()
-        add(iterate())
-        done += 1
-        if inspector.due:
-            inspector.after_sample(recorder.taken - 1, steps.results)
-        if control.attention:
-            asked = perf_counter_ns()
-            if not control.proceed(recorder):
+        Only the fence that follows each reading is ours; the counters are read after it, outside of the timed interval.
+        """
+        backend, config, recorder = self.backend, self.config, self.recorder
+        products = config.iterations or 1
+        matmul, step = backend.compute, backend.step
+        input_tensor, weight_matrix = backend.operands
+        for _ in range(config.warmup):
+            _ = matmul(input_tensor, weight_matrix)
+        if config.warmup:
+            step()
+            backend.fence()
+        backend.read_compiles()
+        recorder.begin("steady" if config.warmup else "cold")
+        for reading in range(config.repeats):
+            before = backend.launched()
+            start_time = perf_counter_ns()
+            for _ in range(products):
+                output_tensor = matmul(input_tensor, weight_matrix)
+            step()
+            end_time = perf_counter_ns()
+            backend.fence()
+            fenced = perf_counter_ns()
+            backend.fence()
+            idle = perf_counter_ns()
+            after = backend.launched()
+            launched = products if before is None or after is None else after - before
+            backend.result = output_tensor
+            compile_ns = backend.read_compiles()
+            recorder.add((end_time - start_time,) if backend.eager else (end_time - start_time, compile_ns))
+            recorder.flush()
+            recorder.begin("steady")
+            self.emit(HandbookClock(recorder.now(), products, end_time - start_time, launched, fenced - end_time, idle - fenced))
+            if self.inspector.due:
+                self.inspector.after_sample(reading, lambda: ((0, backend.result),))
+            if self.control.attention and not self.control.proceed(recorder):
                 return False
-            if deadline is not None:
-                deadline += perf_counter_ns() - asked  # a pause is no part of the duration
-        if deadline is not None and perf_counter_ns() >= deadline:
-            break
-    return True
+        return True
 
 
 def parts_of(backend: Backend, config: BenchmarkConfig) -> tuple[str, ...]:
@@ -215,51 +252,3 @@ def whole_and_steps(backend: Backend) -> Steps:
         return *whole, *apart
 
     return Steps(backend.turn, iterate, lambda: kept)
-
-
-def handbook(
-    backend: Backend,
-    config: BenchmarkConfig,
-    recorder: Recorder,
-    control: Control,
-    inspector: Inspector,
-    emit: Callable[[HandbookClock], None],
-) -> bool:
-    """Reproduce the handbook's two listings (section 1.6): with ``warmup`` 0 the first, with 5 the second.
-
-    Only the fence that follows each reading is ours; the counters are read after it, outside of the timed interval.
-    """
-    products = config.iterations or 1
-    matmul, step = backend.compute, backend.step
-    input_tensor, weight_matrix = backend.operands
-    for _ in range(config.warmup):
-        _ = matmul(input_tensor, weight_matrix)
-    if config.warmup:
-        step()
-        backend.fence()
-    backend.read_compiles()
-    recorder.begin("steady" if config.warmup else "cold")
-    for reading in range(config.repeats):
-        before = backend.launched()
-        start_time = perf_counter_ns()
-        for _ in range(products):
-            output_tensor = matmul(input_tensor, weight_matrix)
-        step()
-        end_time = perf_counter_ns()
-        backend.fence()
-        fenced = perf_counter_ns()
-        backend.fence()
-        idle = perf_counter_ns()
-        after = backend.launched()
-        launched = products if before is None or after is None else after - before
-        backend.result = output_tensor
-        compile_ns = backend.read_compiles()
-        recorder.add((end_time - start_time,) if backend.eager else (end_time - start_time, compile_ns))
-        recorder.flush()
-        recorder.begin("steady")
-        emit(HandbookClock(recorder.now(), products, end_time - start_time, launched, fenced - end_time, idle - fenced))
-        if inspector.due:
-            inspector.after_sample(reading, lambda: ((0, backend.result),))
-        if control.attention and not control.proceed(recorder):
-            return False
-    return True

@@ -208,6 +208,8 @@ def chip_by_pci(device: int, subsystem: int | None = None) -> Chip | None:
     return None
 
 
+# How many bfloat16 products a TPU makes of one float32 product, by its precision; torch_xla.backends.set_mat_mul_precision.
+PASSES = {"default": 1, "high": 3, "highest": 6}
 GOOGLE = 0x1AE0
 UNNAMED_TPU = 0x0056  # a TPU to torch_xla and JAX, without a public name
 ACCELERATORS = (0x00, 0x0B, 0x12, 0xFF)  # base classes of the PCI code: none, processor, processing accelerator, unassigned

@@ -35,6 +35,7 @@ QUALITY_MARKS: dict[str, str] = {  # the glyph of each, the worst first
 PASSING = ("drifting", "disturbed", "noisy")  # what may happen to one process in five
 BOUND_FROM = 0.5  # of the peak: from here on memory or arithmetic is said to set the limit
 NOISY = 0.10  # interquartile range over median
+TOO_FEW = "too few independent samples for an interval"
 MODES_APART = 0.05  # two modes nearer than this change the median by less than noise may
 
 ROUNDING = 0.01  # published peaks are rounded, v6e's to 918 or 920: nothing is refuted by less than this

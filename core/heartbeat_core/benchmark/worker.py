@@ -28,7 +28,7 @@ from heartbeat_core.benchmark.host import HealthWatch, available_bytes, describe
 from heartbeat_core.benchmark.peaks import calibrate, measure_peaks
 from heartbeat_core.benchmark.profiling import take_profile
 from heartbeat_core.benchmark.protocol import SCHEMA, Chips, Ended, Environment, Failed, Pause, Record, Samples, Stage, Started, encode
-from heartbeat_core.benchmark.timing import Recorder, measure, parts_of
+from heartbeat_core.benchmark.timing import Measurement, Recorder, parts_of
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verification import Checks, Inspector, checks_of, draw_seed
 from heartbeat_core.errors import HeartbeatError
@@ -86,10 +86,11 @@ def run_order(output: Output) -> None:
     try:
         order = read_order(sys.stdin.buffer.readline())
         exit_with_parent(order.get("parent"))
+        place = order.get("place", {})  # what the sender knows of this machine and it does not: the name of the TPU VM
         if "probe" in order:
-            probe(config_from_json(order["probe"]), output, place_of(order), order.get("peaks"))
+            probe(config_from_json(order["probe"]), output, place, order.get("peaks"))
         else:
-            run(config_from_json(order.get("plan")), output, place_of(order), order.get("profile"))
+            run(config_from_json(order.get("plan")), output, place, order.get("profile"))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - every failure reaches the parent as a record
@@ -109,12 +110,6 @@ def read_order(line: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise HeartbeatError("the order is not JSON", str(error), "Start runs with `heartbeat-tui bench`.") from error
     return order if isinstance(order, dict) else {}
-
-
-def place_of(order: dict[str, Any]) -> dict[str, Any]:
-    """Return what the sender knows of this machine and it does not: the name of the TPU VM."""
-    place = order.get("place")
-    return place if isinstance(place, dict) else {}
 
 
 def probe(config: BenchmarkConfig, output: Output, place: dict[str, Any], peaks_s: float | None) -> None:
@@ -153,7 +148,7 @@ def run(config: BenchmarkConfig, output: Output, place: dict[str, Any], profile:
     watch = HealthWatch(lambda: recorder.seen_ns)
     output.send_health = lambda: send_health(backend, watch, output)
     inspector = Inspector(backend, config, checks, seed)
-    complete = measure(backend, config, recorder, control, inspector, output.send)
+    complete = Measurement(backend, config, recorder, control, inspector, output.send).take()
     recorder.flush()
     output.send_health()
     with output.stage("proof"):

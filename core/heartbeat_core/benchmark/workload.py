@@ -6,45 +6,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from math import prod
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from heartbeat_core.benchmark.dtypes import DTYPES, TABLE, Dtype, DtypeInfo, draw, draw_weights
 from heartbeat_core.errors import HeartbeatError
+
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.backends.base import Backend
 
 LARGEST_DIMENSION = 2**20
 CHECK_CHUNK_BYTES = 32 * 2**20  # of a matrix in float64, held at a time by the result check
 
 Operands = tuple[Any, ...]  # a tensor for each step
-
-
 StepFunction = Callable[[Any, Any], Any]  # from an input and weights to a result
 
 
-class ComputeDevice(Protocol):
-    """What a workload asks of the backend that it runs on."""
+@dataclass(frozen=True)
+class Step:
+    """A part of the work that can be timed by itself; ``bytes`` must move at least."""
 
-    torch: Any
-    eager: ClassVar[bool]
-    host_inputs: list[Operands]  # of the run; ``turned`` says which of them are used next
-    turned: int
-
-    def product(self, info: DtypeInfo) -> StepFunction: ...
-
-    def upload(self, array: Any) -> Any: ...
-
-
-class Step(Protocol):
-    """A part of the work that can be timed by itself."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def flops(self) -> int: ...
-
-    @property
-    def bytes(self) -> int:
-        """Count the bytes that must move at least."""
+    name: str
+    flops: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -115,7 +98,7 @@ class Workload(ABC):
 
     @property
     @abstractmethod
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[Step | Product, ...]:
         """Return what is computed, in order."""
 
     @abstractmethod
@@ -155,7 +138,7 @@ class Workload(ABC):
         """Draw so many sets of inputs and of weights on the host, each with a tensor for each step."""
 
     @abstractmethod
-    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def functions(self, device: Backend) -> tuple[StepFunction, ...]:
         """Return for each step the function that computes it on the device from its input and its weights."""
 
     def weight_sets(self, cache_bytes: int) -> int:
@@ -248,7 +231,7 @@ class Products(Workload):
         left = [tuple(draw(torch, step.numbers, *step.left) for step in self.steps) for _ in range(inputs)]
         return left, [tuple(draw_weights(torch, step.numbers, *step.right) for step in self.steps) for _ in range(sets)]
 
-    def functions(self, device: ComputeDevice) -> tuple[StepFunction, ...]:
+    def functions(self, device: Backend) -> tuple[StepFunction, ...]:
         return tuple(device.product(step.numbers) for step in self.steps)
 
 

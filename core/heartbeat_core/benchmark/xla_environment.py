@@ -17,11 +17,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.paths import cache_folder
+from heartbeat_core.paths import cache_folder, write_whole
 
 SCHEMA = 1
 NAME = "xla-2.9-py"
@@ -30,44 +31,7 @@ XLA_REQUIREMENTS = (
     "torch_xla[tpu]; python_version < '3.13'",
     "torch_xla; python_version >= '3.13'",  # the libtpu that it asks for ends at Python 3.12: rehearsals on the CPU only
 )
-# The same lines as in constraints-tpu.txt; a test compares them. torch_xla does not say which torch it needs.
-XLA_PACKAGES = (
-    "absl-py==2.5.1",
-    "certifi==2026.10.18",
-    "charset-normalizer==3.5.2",
-    "filelock==4.1.0; python_version < '3.11'",
-    "filelock==4.2.11; python_version >= '3.11'",
-    "fsspec==2026.9.0",
-    "grpcio==1.85.1",
-    "idna==3.20",
-    "immutabledict==4.3.1",
-    "jinja2==3.1.6",
-    "libtpu==0.0.21",
-    "markdown-it-py==4.3.0",
-    "markupsafe==3.0.4",
-    "mdurl==0.1.2",
-    "mpmath==1.3.0",
-    "networkx==3.4.2; python_version < '3.11'",
-    "networkx==3.6.1; python_version == '3.11'",
-    "networkx==3.7; python_version >= '3.12'",
-    "numpy==2.2.6; python_version < '3.11'",
-    "numpy==2.4.6; python_version == '3.11'",
-    "numpy==2.5.5; python_version >= '3.12'",
-    "packaging==26.3",
-    "prometheus-client==0.26.0",
-    "protobuf==7.36.2",
-    "pygments==2.21.0",
-    "pyyaml==6.0.3",
-    "requests==2.34.2",
-    "rich==15.0.0",
-    "setuptools==84.2.1",
-    "sympy==1.14.0",
-    "torch==2.9.1",
-    "torch-xla==2.9.0",
-    "tpu-info==0.14.2",
-    "typing-extensions==4.16.0",
-    "urllib3==2.8.0",
-)
+PINS = Path(__file__).with_name("xla_packages.txt")  # torch_xla does not say which torch it needs
 # Measured for Python 3.11 on x86-64, in bytes. While pip works it holds each download twice, then unpacks it.
 DOWNLOAD_BYTES = 4_330_000_000
 INSTALLED_BYTES = 7_960_000_000
@@ -85,6 +49,12 @@ ABOUT_TORCH = """
 import json, torch, torch_xla
 print(json.dumps({"torch": torch.__version__, "torch_xla": torch_xla.__version__}))
 """
+
+
+@cache
+def xla_packages() -> tuple[str, ...]:
+    """Return the pins of torch_xla and all it needs."""
+    return tuple(PINS.read_text().splitlines())
 
 
 @dataclass(frozen=True)
@@ -140,8 +110,7 @@ class XlaEnvironment:
     """The torch_xla environments below ``root``, one for each version of Python that was used."""
 
     root: Path = field(default_factory=cache_folder)
-    requirements: tuple[str, ...] = XLA_REQUIREMENTS
-    packages: tuple[str, ...] = XLA_PACKAGES
+    packages: tuple[str, ...] = field(default_factory=xla_packages)
     needed_bytes: int = NEEDED_BYTES
 
     def folder(self, version: str) -> Path:
@@ -200,15 +169,13 @@ class XlaEnvironment:
         # --clear: what an interrupted pip left may look installed and not be
         run([base.executable, "-I", "-m", "venv", "--clear", str(folder / "venv")], on_line, environ, "the environment could not be made")
         pip = [str(python), "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--cache-dir", str(downloads)]
-        run([*pip, "--constraint", str(pins), *self.requirements], on_line, environ, "pip could not install torch_xla")
+        run([*pip, "--constraint", str(pins), *XLA_REQUIREMENTS], on_line, environ, "pip could not install torch_xla")
         on_line("Importing torch and torch_xla for the first time")
         versions = import_torch(python)
         shutil.rmtree(downloads, ignore_errors=True)
         shutil.rmtree(scratch, ignore_errors=True)
         complete = {"schema": SCHEMA, "packages": list(self.packages), **versions}
-        unfinished = folder / "complete.json.part"
-        unfinished.write_text(json.dumps(complete, indent=1) + "\n")
-        unfinished.replace(folder / "complete.json")
+        write_whole(folder / "complete.json", json.dumps(complete, indent=1) + "\n")
         return Installed(python, versions["torch"], versions["torch_xla"])
 
     def check_space(self, folder: Path) -> None:

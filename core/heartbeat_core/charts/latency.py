@@ -19,6 +19,7 @@ from heartbeat_core.charts.spec import (
     RuleLine,
     count_ticks,
     curve_marker,
+    curve_of,
     curve_style,
     drawable,
     value_axis,
@@ -62,6 +63,10 @@ class Point:
     median: float
     p95: float
 
+    @property
+    def middle(self) -> float:
+        return (self.first + self.last) / 2
+
 
 def points_of(columns: Iterable[EnvelopeColumn], products: int) -> list[Point]:
     """Return the columns as times of one iteration, without those that no axis has room for."""
@@ -73,42 +78,6 @@ def points_of(columns: Iterable[EnvelopeColumn], products: int) -> list[Point]:
 
 
 def latency_chart(
-    data: ChartData,
-    width: int,
-    height: int,
-    *,
-    log: bool = True,
-    expected: int | None = None,
-    median_ns: float | None = None,
-    p95_ns: float | None = None,
-) -> ChartSpec | None:
-    """Return the chart of one run for so many cells; None where there is nothing to draw, or no room.
-
-    Few samples are joined by a line; of more samples than columns: the median of each column, a band from p5 to p95, and
-    the greatest as dots. ``expected`` steady samples make the horizontal axis, so that nothing moves while they come in.
-    """
-    warm, steady = points_of(data.warm, data.products), points_of(data.steady, data.products)
-    compiles = [(index, ns / data.products) for index, ns in data.compiles if drawable(ns)]
-    values = [value for point in (*warm, *steady) for value in (point.low, point.high)] + [ns for _, ns in compiles]
-    if not values or width < LEAST[0] or height < LEAST[1]:
-        return None
-    y, unit = value_axis(values, height - 2, log=log)
-    place = Placing(data, warm, steady, width - GUTTER, expected)
-    few = all(point.first == point.last for point in steady)
-    return ChartSpec(
-        f"{TITLE}, {unit} ({'log' if y.log else 'linear'})",
-        place.axis(),
-        y,
-        bands=() if few or not steady else (band(steady, place),),
-        rules=rules(place, median_ns, p95_ns, steady),
-        curves=(*steady_curves(steady, place, few=few), *mark_curves(warm, compiles, place)),
-        captions=captions(place, y, unit, height - 2, (("p95", p95_ns), ("median", median_ns))) if steady else (),
-        levels=levels(data, place) if height >= LEVELS_LEAST else (),
-        levels_name="duty",
-    )
-
-
-def latency_of(
     chart: Callable[[int, bool], ChartData],
     width: int,
     height: int,
@@ -119,11 +88,35 @@ def latency_of(
     median_ns: float | None = None,
     p95_ns: float | None = None,
 ) -> ChartSpec | None:
-    """Return the chart of one run with as many columns as it has room for; ``chart`` draws up so many of them."""
+    """Return the chart of one run for so many cells; None where there is nothing to draw, or no room.
+
+    ``chart`` draws up as many columns as there is room for. Few samples are joined by a line; of more samples than columns: the median
+    of each column, a band from p5 to p95, and the greatest as dots. ``expected`` steady samples make the horizontal axis, so that
+    nothing moves while they come in.
+    """
     data = chart(max(1, width - GUTTER), steady_only)
     if data.steady and data.steady[-1].last - data.steady[0].first < 2 * width - len(data.warm):  # a dot for each sample
         data = chart(2 * width, steady_only)
-    return latency_chart(data, width, height, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
+    warm, steady = points_of(data.warm, data.products), points_of(data.steady, data.products)
+    compiles = [(index, ns / data.products) for index, ns in data.compiles if drawable(ns)]
+    values = [value for point in (*warm, *steady) for value in (point.low, point.high)] + [ns for _, ns in compiles]
+    if not values or width < LEAST[0] or height < LEAST[1]:
+        return None
+    y, unit = value_axis(values, height - 2, log=log)
+    place = Placing(data, warm, steady, width - GUTTER, expected)
+    x = [place(point.middle) for point in steady]
+    few = all(point.first == point.last for point in steady)
+    return ChartSpec(
+        f"{TITLE}, {unit} ({'log' if y.log else 'linear'})",
+        place.axis(),
+        y,
+        bands=() if few else (band(x, steady),),
+        rules=rules(place, median_ns, p95_ns, steady),
+        curves=(*(steady_curves(x, steady, few=few) if steady else ()), *mark_curves(warm, compiles, place)),
+        captions=captions(place, y, unit, height - 2, (("p95", p95_ns), ("median", median_ns))) if steady else (),
+        levels=levels(data, place) if height >= LEVELS_LEAST else (),
+        levels_name="duty",
+    )
 
 
 class Placing:
@@ -161,20 +154,18 @@ class Placing:
         return Axis(-self.warm_room, float(self.expected), ticks=tuple(ticks))
 
 
-def band(steady: Sequence[Point], place: Placing) -> Band:
-    x = tuple(place((point.first + point.last) / 2) for point in steady)
-    return Band(x, tuple(point.p5 for point in steady), tuple(point.p95 for point in steady), "band")
+def band(x: Sequence[float], points: Sequence[Point]) -> Band:
+    return Band(tuple(x), tuple(point.p5 for point in points), tuple(point.p95 for point in points), "band")
 
 
-def steady_curves(steady: Sequence[Point], place: Placing, *, few: bool) -> list[Curve]:
-    if not steady:
-        return []
-    x = tuple(place((point.first + point.last) / 2) for point in steady)
-    line = Curve(x, tuple(point.median for point in steady), "steady", joined=True)
-    if few:
-        return [line]
-    beyond = [(place((point.first + point.last) / 2), point.high) for point in steady if point.high > point.p95]
-    return [Curve(tuple(at for at, _ in beyond), tuple(ns for _, ns in beyond), "greatest"), line] if beyond else [line]
+def median_line(x: Sequence[float], points: Sequence[Point], style: str) -> Curve:
+    return Curve(tuple(x), tuple(point.median for point in points), style, joined=True)
+
+
+def steady_curves(x: Sequence[float], steady: Sequence[Point], *, few: bool) -> list[Curve]:
+    line = median_line(x, steady, "steady")
+    beyond = [(at, point.high) for at, point in zip(x, steady, strict=True) if point.high > point.p95 and not few]
+    return [curve_of(beyond, "greatest"), line] if beyond else [line]
 
 
 def mark_curves(warm: Sequence[Point], compiles: Sequence[tuple[int, float]], place: Placing) -> list[Curve]:
@@ -205,8 +196,7 @@ def captions(place: Placing, y: Axis, unit: str, rows: int, named: Sequence[tupl
     found: dict[int, Caption] = {}
     for name, ns in named:
         if ns and drawable(ns) and y.low < ns < y.high:
-            row = round((y.place(ns) - y.place(y.low)) / (y.place(y.high) - y.place(y.low)) * rows)
-            found[row] = Caption(place.expected, ns, f"{name} {significant(ns / size)}", "caption")
+            found[round(y.share(ns) * rows)] = Caption(place.expected, ns, f"{name} {significant(ns / size)}", "caption")
     return tuple(found.values())
 
 
@@ -252,7 +242,7 @@ def overlay_chart(
     if width < LEAST[0] or height < LEAST[1] or not runs:
         return None
     charts = [run.chart(width - GUTTER, steady_only) for run in runs]
-    shown = [joined_points(data) for data in charts]
+    shown = [points_of((*data.warm, *data.steady), data.products) for data in charts]
     if not any(shown):
         return None
     if expected is not None:
@@ -268,7 +258,7 @@ def overlay_chart(
         x = [place / expected if expected else place for place in places(some, relative=not expected)]
         curves += run_curves(run, some, x, (width - GUTTER) * (x[-1] if x else 1), y)
         if run.shown and any(point.first < point.last for point in some):
-            bands.append(Band(tuple(x), tuple(point.p5 for point in some), tuple(point.p95 for point in some), "band"))
+            bands.append(band(x, some))
     scale = "log" if y.log else "linear"
     cut = ", ↑ above the axis" if most > y.high else ""
     ticks: tuple[tuple[float, str], ...] = ()
@@ -287,14 +277,10 @@ def overlay_chart(
     )
 
 
-def joined_points(data: ChartData) -> list[Point]:
-    return [*points_of(data.warm, data.products), *points_of(data.steady, data.products)]
-
-
 def places(some: Sequence[Point], *, relative: bool) -> list[float]:
     """Return the middle of each point, counted from the first sample, or as a share of all samples."""
     count = some[-1].last + 1 - some[0].first if some and relative else 1
-    return [((point.first + point.last + 1) / 2 - some[0].first) / count for point in some]
+    return [(point.middle + 0.5 - some[0].first) / count for point in some]
 
 
 def run_curves(run: OverlayCurve, some: Sequence[Point], x: Sequence[float], cells: float, y: Axis) -> list[Curve]:
@@ -302,10 +288,9 @@ def run_curves(run: OverlayCurve, some: Sequence[Point], x: Sequence[float], cel
     if not some:
         return []
     style = run.style or curve_style(run.number)
-    line = Curve(tuple(x), tuple(point.median for point in some), style, joined=True)
+    line = median_line(x, some, style)
     every = max(1, round(len(some) * APART / max(1.0, cells)))
     at = range(min(len(some) - 1, (run.number * every) // 3), len(some), every)
-    markers = Curve(tuple(x[i] for i in at), tuple(some[i].median for i in at), style, marker=curve_marker(run.number))
-    above = [i for i, point in enumerate(some) if point.high > y.high]
-    arrows = Curve(tuple(x[i] for i in above), tuple(y.high for _ in above), style, marker="↑")
-    return [line, markers, arrows] if above else [line, markers]
+    markers = curve_of(((x[i], some[i].median) for i in at), style, marker=curve_marker(run.number))
+    above = [place for place, point in zip(x, some, strict=True) if point.high > y.high]
+    return [line, markers, Curve(tuple(above), (y.high,) * len(above), style, marker="↑")] if above else [line, markers]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.series import Series
-from heartbeat_core.benchmark.statistics import Bin
-from heartbeat_core.charts.latency import OverlayCurve, latency_of, overlay_chart
+from heartbeat_core.charts.latency import OverlayCurve, latency_chart, overlay_chart
 from heartbeat_core.charts.spec import (
     Axis,
     ChartSpec,
@@ -24,13 +24,16 @@ from heartbeat_core.charts.spec import (
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup
 from heartbeat_core.units import format_ns
 
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.statistics import Bin
+
 BINS = 40
 
 
 def run_chart(report: Report, series: Series, width: int, height: int) -> ChartSpec | None:
     """Return the latency of each iteration of one run, with its warm-up; None without room, or where nothing was measured."""
     quantiles = dict(report.statistics.quantiles) if report.statistics else {}
-    return latency_of(series.chart, width, height, median_ns=quantiles.get(0.5), p95_ns=quantiles.get(0.95))
+    return latency_chart(series.chart, width, height, median_ns=quantiles.get(0.5), p95_ns=quantiles.get(0.95))
 
 
 def runs_overlay(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup], width: int, height: int) -> ChartSpec | None:
@@ -76,7 +79,7 @@ def bins_of(sides: Sequence[Sequence[MeasuredRun]], most: int) -> list[tuple[Bin
     statistics = [found for runs in sides if (found := runs[0].report.statistics)]
     common = common_edges(statistics, most)
     return [
-        counted(pooled(runs), common or edges_for(found, max(4, most)), runs[0].report.config.products_per_sample)
+        counted(pooled(runs), common or edges_for([found], most), runs[0].report.config.products_per_sample)
         for runs, found in zip(sides, statistics, strict=True)
     ]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from heartbeat_core.units import TIME, Units, significant
+from heartbeat_core.units import TIME, significant, unit_of
 
 DECADE = (1.0, 2.0, 5.0)
 FLAT = 0.02  # a series that spans less than this share of its size keeps its noise small
@@ -27,6 +27,11 @@ class Axis:
         """Return the coordinate of a value: its logarithm on a logarithmic axis; values outside stay at the edge."""
         value = min(max(value, self.low), self.high)
         return math.log10(value) if self.log else value
+
+    def share(self, value: float) -> float:
+        """Return how far along the axis a value lies, 0 to 1."""
+        low = self.place(self.low)
+        return (self.place(value) - low) / (self.place(self.high) - low)
 
 
 @dataclass(frozen=True)
@@ -109,14 +114,12 @@ def curve_style(number: int) -> str:
 
 
 def curve_marker(number: int) -> str:
-    """Return the marker of a curve."""
     return MARKERS[number % len(MARKERS)]
 
 
-def unit_for(value: float, units: Units = TIME) -> tuple[float, str]:
-    """Return the unit in which a value reads best: (its size, its name)."""
-    fitting = [unit for unit in units if unit[0] <= value]
-    return fitting[-1] if fitting else units[0]
+def curve_of(points: Iterable[tuple[float, float]], style: str, *, joined: bool = False, marker: str = "") -> Curve:
+    found = list(points)
+    return Curve(tuple(x for x, _ in found), tuple(y for _, y in found), style, joined, marker)
 
 
 def round_step(step: float) -> float:
@@ -147,7 +150,7 @@ def log_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
     return tuple(found) if len(found) >= 2 else linear_ticks(low, high, most)
 
 
-def value_axis(values: Iterable[float], rows: int, *, log: bool, units: Units = TIME, room: float = 1.06) -> tuple[Axis, str]:
+def value_axis(values: Iterable[float], rows: int, *, log: bool, room: float = 1.06) -> tuple[Axis, str]:
     """Return an axis around positive values with about a tick every fourth row, and the name of its unit.
 
     A flat series is not blown up: the axis spans at least 2 % of its middle. Raise ValueError where there are no values.
@@ -166,7 +169,7 @@ def value_axis(values: Iterable[float], rows: int, *, log: bool, units: Units = 
         low, high = max(low - margin, low / 2), high + margin
         log = False
         ticks = next(steps for count in range(most, 4 * most) if len(steps := linear_ticks(low, high, count)) >= 2)
-    size, unit = unit_for(high, units)
+    size, unit = unit_of(high, TIME)
     return Axis(low, high, log, tuple((tick, tick_label(tick / size)) for tick in ticks)), unit
 
 
@@ -183,17 +186,16 @@ def count_ticks(low: float, high: float, most: int) -> tuple[tuple[float, str], 
 
 def interval_curves(spans: Iterable[tuple[float, float, float]], style: str, axis: Axis, rows: int) -> tuple[Curve, ...]:
     """Return an upright line for each (x, low, high) that is longer than one of the rows of the axis: the marker covers others."""
-    row = (axis.place(axis.high) - axis.place(axis.low)) / max(1, rows)
-    return tuple(Curve((x, x), (low, high), style, joined=True) for x, low, high in spans if axis.place(high) - axis.place(low) > row)
+    row = 1 / max(1, rows)
+    return tuple(Curve((x, x), (low, high), style, joined=True) for x, low, high in spans if axis.share(high) - axis.share(low) > row)
 
 
 def fitting(labels: Sequence[tuple[float, str]], axis: Axis, width: int) -> tuple[tuple[float, str], ...]:
     """Return the labels that do not run into one another."""
-    span = axis.place(axis.high) - axis.place(axis.low)
     found: list[tuple[float, str]] = []
     free = 0.0
     for value, text in labels:
-        at = (axis.place(value) - axis.place(axis.low)) / span * width
+        at = axis.share(value) * width
         if at - len(text) / 2 >= free:
             found.append((value, text))
             free = at + len(text) / 2 + 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from heartbeat_core.benchmark.parameters import varied
 from heartbeat_core.benchmark.roofline import Roof, floor
@@ -15,16 +16,16 @@ from heartbeat_core.charts.spec import (
     Curve,
     RuleLine,
     curve_marker,
+    curve_of,
     curve_style,
     fitting,
     interval_curves,
     log_ticks,
     tick_label,
-    unit_for,
 )
 from heartbeat_core.experiments.knee import Knee
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
-from heartbeat_core.units import FLOP_RATE, TIME, Units, significant
+from heartbeat_core.units import FLOP_RATE, TIME, Units, significant, unit_of
 
 ROOF_STEPS = 60  # points of a roof or floor between the ends of the axis
 
@@ -50,25 +51,18 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
         reach += [turn] if turn < 30 * max(reach) else []
         rates += [attainable(roof, max(reach)), attainable(roof, min(reach))]
     x = log_axis(reach, width // 10)
-    y, unit = rate_axis(rates, height)
+    y = log_axis(rates, height // 3, FLOP_RATE)
     at = [
         (knee.flops_per_s / knee.bytes_per_s, number)
         for number, knee in enumerate(knees)
         if knee is not None and knee.kind == "knee" and knee.flops_per_s and knee.bytes_per_s
     ]
-    return ChartSpec(
-        f"roofline, {unit} at FLOP/byte (log)",
-        x,
-        y,
-        rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
-        curves=(
-            *((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()),
-            *intervals_of(curves, lambda point: point.config.workload.intensity, y, height - 2, rate=True),
-            *point_curves(points),
-        ),
-        captions=knee_captions(at, len(knees), x, y),
-        legend=legend_of(curves),
+    drawn = (
+        *((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()),
+        *intervals_of(curves, lambda point: point.config.workload.intensity, y, height - 2, rate=True),
+        *point_curves(points),
     )
+    return with_knees(ChartSpec(f"roofline, {unit_of(y.high, FLOP_RATE)[1]} at FLOP/byte (log)", x, y, curves=drawn), at, curves)
 
 
 def tokens_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int) -> ChartSpec | None:
@@ -78,20 +72,13 @@ def tokens_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], wid
     if width < LEAST[0] or height < LEAST[1]:
         return None
     x = log_axis([ns for some in points for ns, _ in some], width // 10, TIME)
-    y = log_axis([rate for some in points for _, rate in some], max(2, height // 3), ((1.0, "tokens/s"),))
+    y = log_axis([rate for some in points for _, rate in some], height // 3, ((1.0, "tokens/s"),))
     at = []
     for number, (knee, some) in enumerate(zip(knees, limits, strict=True)):
         beyond = [limit.pass_ns for point, limit in some if knee and knee.batch and point.config.workload.batch >= knee.batch]
         at += [(min(beyond), number)] if beyond else []
-    return ChartSpec(
-        f"tokens/s at {unit_for(x.high)[1]}/token (log), at most",
-        x,
-        y,
-        rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
-        curves=point_curves(points),
-        captions=knee_captions(at, len(knees), x, y),
-        legend=legend_of(curves),
-    )
+    title = f"tokens/s at {unit_of(x.high, TIME)[1]}/token (log), at most"
+    return with_knees(ChartSpec(title, x, y, curves=point_curves(points)), at, curves)
 
 
 def latency_sweep_chart(
@@ -107,24 +94,32 @@ def latency_sweep_chart(
     times = [ns for some in points for _, ns in some]
     if not times or width < LEAST[0] or height < LEAST[1]:
         return None
-    floors = floors_of(curves)
-    y = log_axis(times + [value for value in floors.values() if value], max(2, height // 3), TIME)
-    _, unit = unit_for(y.high)
+    roof = common_roof(curves)
+    floors = [point.report.floor.ns for curve in curves for point in curve.points if roof and point.report and point.report.floor]
+    y = log_axis(times + [ns for ns in floors if ns], height // 3, TIME)
     labels = tuple((places[value], f"{value:,}" if isinstance(value, int) else value) for value in axis.values)
     span = list(places.values())
     x = log_axis(span, 1, room=1.15) if axis.numeric else Axis(0.5, len(span) + 0.5)
     x = Axis(x.low, x.high, x.log, fitting(labels, x, width))
     at = [(knee.batch, number) for number, knee in enumerate(knees) if knee is not None and knee.batch is not None]
-    roof = common_roof(curves)
     below = (line(x, lambda batch: floor_at(curves[0], roof, batch), "roof", y),) if roof is not None and axis.name == "batch" else ()
-    return ChartSpec(
-        f"latency, {unit}, against {axis.name}{' (log)' if axis.numeric else ''}",
-        x,
-        y,
+    spans = intervals_of(curves, lambda point: places.get(point.values[axis.name]), y, height - 2)
+    title = f"latency, {unit_of(y.high, TIME)[1]}, against {axis.name}{' (log)' if axis.numeric else ''}"
+    return with_knees(ChartSpec(title, x, y, curves=(*below, *spans, *point_curves(points))), at, curves)
+
+
+def with_knees(spec: ChartSpec, at: Sequence[tuple[float, int]], curves: Sequence[SweepCurve]) -> ChartSpec:
+    """Return a chart of these curves with their legend and a line at each knee, named at its head, on the side where there is room."""
+    several = len(curves) > 1
+    return replace(
+        spec,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
-        curves=(*below, *intervals_of(curves, lambda point: places.get(point.values[axis.name]), y, height - 2), *point_curves(points)),
-        captions=knee_captions(at, len(knees), x, y),
-        legend=legend_of(curves),
+        captions=tuple(
+            Caption(value, spec.y.high, f" knee {number + 1} " if several else " knee ", "knee", right=spec.x.share(value) > 0.5)
+            for value, number in at
+            if spec.x.low <= value <= spec.x.high
+        ),
+        legend=tuple((curve_marker(number), curve.name, curve_style(number)) for number, curve in enumerate(curves) if several),
     )
 
 
@@ -139,14 +134,6 @@ def attainable(roof: Roof, intensity: float) -> float:
     return min(roof.flops_per_s, intensity * roof.bytes_per_s)
 
 
-def floors_of(curves: Sequence[SweepCurve]) -> dict[float, float]:
-    """Return the floor of each measured batch, nanoseconds, where all curves share a roof."""
-    if common_roof(curves) is None:
-        return {}
-    reports = [point.report for curve in curves for point in curve.points if point.report]
-    return {float(report.config.workload.batch): report.floor.ns for report in reports if report.floor}
-
-
 def floor_at(curve: SweepCurve, roof: Roof, batch: float) -> float | None:
     """Return the floor of any batch, also between those measured, nanoseconds."""
     whole = round(batch)
@@ -157,16 +144,11 @@ def line(x: Axis, value: Callable[[float], float | None], style: str, y: Axis) -
     """Return a function as a line over the whole axis, as far as the other axis reaches."""
     low, high = math.log(x.low), math.log(x.high)
     along = [math.exp(low + (high - low) * step / ROOF_STEPS) for step in range(ROOF_STEPS + 1)]
-    points = [(at, found) for at in along if (found := value(at)) is not None and y.low <= found <= y.high]
-    return Curve(tuple(at for at, _ in points), tuple(found for _, found in points), style, joined=True)
+    return curve_of(((at, found) for at in along if (found := value(at)) is not None and y.low <= found <= y.high), style, joined=True)
 
 
 def point_curves(points: Sequence[Sequence[tuple[float, float]]]) -> tuple[Curve, ...]:
-    return tuple(
-        Curve(tuple(x for x, _ in some), tuple(y for _, y in some), curve_style(number), marker=curve_marker(number))
-        for number, some in enumerate(points)
-        if some
-    )
+    return tuple(curve_of(some, curve_style(number), marker=curve_marker(number)) for number, some in enumerate(points) if some)
 
 
 def intervals_of(
@@ -185,33 +167,8 @@ def intervals_of(
         yield from interval_curves(spans, curve_style(number), axis, rows)
 
 
-def knee_captions(at: Sequence[tuple[float, int]], of: int, x: Axis, y: Axis) -> tuple[Caption, ...]:
-    """Name each knee at the head of its line, on the side where there is room."""
-    return tuple(
-        Caption(value, y.high, f" {'knee' if of == 1 else f'knee {number + 1}'} ", "knee", right=x.place(value) > sum_half(x))
-        for value, number in at
-        if x.low <= value <= x.high
-    )
-
-
-def sum_half(axis: Axis) -> float:
-    return (axis.place(axis.low) + axis.place(axis.high)) / 2
-
-
-def legend_of(curves: Sequence[SweepCurve]) -> tuple[tuple[str, str, str], ...]:
-    if len(curves) < 2:
-        return ()
-    return tuple((curve_marker(number), curve.name, curve_style(number)) for number, curve in enumerate(curves))
-
-
 def log_axis(values: Sequence[float], most: int, units: Units | None = None, *, room: float = 1.3) -> Axis:
-    """Return a logarithmic axis around positive values."""
     low, high = min(values) / room, max(values) * room
-    size = unit_for(high, units)[0] if units else 1.0
+    size = unit_of(high, units)[0] if units else 1.0
     ticks = log_ticks(low, high, max(2, most))
     return Axis(low, high, True, tuple((tick, tick_label(tick / size) if units else significant(tick, 1)) for tick in ticks))
-
-
-def rate_axis(rates: Sequence[float], height: int) -> tuple[Axis, str]:
-    axis = log_axis(rates, max(2, height // 3), FLOP_RATE)
-    return axis, unit_for(axis.high, FLOP_RATE)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from heartbeat_core.charts.latency import GUTTER, LEAST
-from heartbeat_core.charts.spec import Axis, Caption, ChartSpec, Curve, fitting, interval_curves, value_axis
+from heartbeat_core.charts.spec import Axis, Caption, ChartSpec, Curve, curve_of, fitting, interval_curves, value_axis
 from heartbeat_core.comparison.compare import change
 from heartbeat_core.comparison.trend import Trend
 
@@ -45,7 +45,7 @@ def trend_chart(trend: Trend, width: int, height: int) -> ChartSpec | None:
         curves=(
             *levels,
             *interval_curves([(place, *span) for place, span in zip(at, spans, strict=True)], "band", y, height - 2),
-            Curve(tuple(at[index] for index in plain), tuple(points[index].figures.ns for index in plain), "steady", marker="●"),
+            curve_of(((at[index], points[index].figures.ns) for index in plain), "steady", marker="●"),
             *(
                 Curve((at[index],), (points[index].figures.ns,), "knee", marker="▲" if points[index].change == "slower" else "▼")
                 for index in changed

@@ -22,7 +22,6 @@ class Price:
 
     @property
     def usd_of_device(self) -> float:
-        """Return US dollars an hour of one device."""
         return self.usd_per_hour / self.devices
 
 

@@ -23,7 +23,7 @@ from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval, timed_of
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import (
     NOTHING,
     format_bytes_rate,
@@ -79,8 +79,8 @@ def measure(entry: RunEntry, peak_cache: PeakCache) -> MeasuredRun:
     """Read the recording of an entry; raise HeartbeatError where it cannot be read, or holds no steady sample."""
     if not entry.readable:
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{entry.problem}.", "Choose another run.", exit_code=3)
-    loaded = load(entry.path)
-    return measured(entry, loaded.report(peak_cache), loaded.series)
+    series = load(entry.path)
+    return measured(entry, recorded_report(series, peak_cache), series)
 
 
 def measured(entry: RunEntry, report: Report, series: Series) -> MeasuredRun:
@@ -317,13 +317,13 @@ def group_table(groups: Sequence[RunGroup]) -> list[Row]:
         ("method", *(group.method for group in groups)),
         ("processes", *(str(group.processes) if group.processes > 1 else NOTHING for group in groups)),
         ("median", *(format_ns(group.ns) for group in groups)),
-        ("95 % CI", *(interval_text(group) for group in groups)),
+        ("95 % CI", *(format_interval(group.low_ns, group.high_ns) for group in groups)),
         ("samples", *(format_count(group.n) for group in groups)),
         ("effective", *(format_count(round(group.worth)) if group.worth < group.n else NOTHING for group in groups)),
-        *((name, *(NOTHING if (ns := group.apart_ns[name]) is None else format_ns(ns) for group in groups)) for name in APART),
+        *((name, *(format_ns(group.apart_ns[name]) for group in groups)) for name in APART),
         ("throughput", *(format_rate(group.flops_per_s) for group in groups)),
         ("memory", *(format_bytes_rate(group.bytes_per_s) for group in groups)),
-        ("of peak", *(NOTHING if group.share is None else format_share(group.share) for group in groups)),
+        ("of peak", *(format_share(group.share) for group in groups)),
         ("quality", *(f"{group.quality.glyph} {group.quality.kind}" for group in groups)),
         ("a million cost", *costs(groups)),
         ("tokens/s at most", *(NOTHING if group.tokens_per_s is None else significant(group.tokens_per_s) for group in groups)),
@@ -340,10 +340,6 @@ def tokens_words(reference: RunGroup, candidate: RunGroup) -> str:
     here, there = candidate.usd_per_million_tokens, reference.usd_per_million_tokens
     cost = "" if here is None or there is None else f", at least ${significant(here)} a million tokens against ${significant(there)}"
     return f"; for the whole model, by matrix products alone, {rates}{cost}"
-
-
-def interval_text(group: RunGroup) -> str:
-    return NOTHING if group.low_ns is None or group.high_ns is None else format_interval(group.low_ns, group.high_ns)
 
 
 def costs(sides: Sequence[RunGroup]) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from statistics import fmean, median, stdev, variance
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.benchmark.samples import SampleStore, as_array
-from heartbeat_core.benchmark.statistics import Statistics
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from heartbeat_core.benchmark.statistics import Statistics
 
 
 TINY = 1e-300
@@ -101,11 +102,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-    @property
-    def half(self) -> float:
-        """Return half its width, relative to the value."""
-        return (self.high - self.low) / 2 / self.value
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,10 @@ class TrialFinished:
 
 
 class Experiment(ABC):
-    """Its owner asks for ``next``, starts that run and calls ``ended`` or ``refused``, one after the other."""
+    """Its owner asks for ``next``, starts that run and calls ``ended`` or ``refused``, one after the other.
+
+    ``keep`` takes what has come of a trial: its report, or why there is none worth having.
+    """
 
     kind: str
     total: int  # trials, if none is given up
@@ -72,21 +75,22 @@ class Experiment(ABC):
         if config.iterations is None and config.duration_s is None:
             raise HeartbeatError(f"a {self.kind} needs an end", "Each run goes on until stopped.", "Give --iterations or --duration.")
 
-    def cut_short(self, report: Report) -> bool:
-        """Return whether a trial was stopped with the experiment: its recording stays, the figures do without."""
-        return self.stopped and report.ending is not None and report.ending.kind == "stopped"
-
     @abstractmethod
     def next(self) -> Trial | None:
         """Return the next trial; None where there is none, or the experiment was stopped."""
 
     @abstractmethod
+    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None: ...
+
     def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Take the report of a trial that is over, and where it was recorded."""
+        if self.stopped and report.ending is not None and report.ending.kind == "stopped":
+            return  # stopped with the experiment: its recording stays, the figures do without
+        error = ending_error(report)
+        self.keep(trial, None if error else report, error, path)
 
-    @abstractmethod
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
-        """Take note of a trial that could not begin."""
+        self.keep(trial, None, error, None)
 
     def stop(self) -> None:
         """Begin no further trial; the one under way still counts."""
@@ -145,14 +149,10 @@ class BothMethods(Experiment):
     def next(self) -> Trial | None:
         return self.coming.pop(0) if self.more else None
 
-    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
+    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the first report; where that run failed there is nothing to hold the other against."""
         del path
         if trial.number == 1:
             self.handbook = report
-        if report.ending is None or not report.ending.clean:
+        if error:
             self.coming.clear()
-
-    def refused(self, trial: Trial, error: HeartbeatError) -> None:
-        del trial, error
-        self.coming.clear()

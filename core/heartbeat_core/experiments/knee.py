@@ -50,7 +50,6 @@ class Fit:
 
     log_bandwidth: float
     log_rate: float
-    sharpness: float
     misfit: float
 
 
@@ -168,7 +167,7 @@ def one_line(points: Sequence[MeasuredPoint], *, memory: bool) -> Fit:
     rates = [work - math.log(point.ns) for work, point in zip(works, points, strict=True)]
     mean = math.fsum(rates) / len(rates)
     misfit = math.sqrt(math.fsum((rate - mean) ** 2 for rate in rates) / len(rates))
-    return Fit(mean if memory else math.inf, math.inf if memory else mean, 1.0, misfit)
+    return Fit(mean if memory else math.inf, math.inf if memory else mean, misfit)
 
 
 def fit(points: Sequence[MeasuredPoint]) -> Fit:
@@ -222,7 +221,7 @@ def descend(rows: Rows, bandwidth: float, rate: float, sharpness: float) -> Fit:
         bandwidth, rate, gained, best = bandwidth + scale * step_a, rate + scale * step_b, best - trial, trial
         if gained < 1e-12:
             break
-    return Fit(bandwidth, rate, sharpness, math.sqrt(best / len(rows)))
+    return Fit(bandwidth, rate, math.sqrt(best / len(rows)))
 
 
 SLOW = 0.25  # of memory's speed: a flat line this far below it is set by something else
@@ -234,10 +233,12 @@ def knee_summary(knee: Knee) -> str:
     if knee.kind == "few":
         return f"Too few batches to look for a knee: it takes {LEAST_POINTS}, and {len(knee.points)} were measured."
     least, most = knee.points[0].batch, knee.points[-1].batch
-    if knee.kind == "memory":
-        return f"No knee from batch {least:,} to {most:,}: the time follows the bytes throughout, {rate(knee)}." + by_roof(knee)
-    if knee.kind == "compute":
-        return f"No knee from batch {least:,} to {most:,}: the time follows the arithmetic throughout, {rate(knee)}." + by_roof(knee)
+    followed = {
+        "memory": f"the bytes throughout, {format_bytes_rate(knee.bytes_per_s)} of memory",
+        "compute": f"the arithmetic throughout, {format_rate(knee.flops_per_s)}",
+    }
+    if knee.kind in followed:
+        return f"No knee from batch {least:,} to {most:,}: the time follows {followed[knee.kind]}." + by_roof(knee)
     if knee.kind == "edge":
         return (
             f"A knee shows at the end of these points, from batch {least:,} to {most:,}: too few lie beyond it to name it. Sweep further."
@@ -252,8 +253,8 @@ def knee_summary(knee: Knee) -> str:
     below = "the time hardly grows" if far_below_memory(knee) else "memory sets the time"
     return (
         f"The knee is at a batch of about {rounded(knee.batch)}, {between}, by the {len(knee.points)} points measured: "
-        f"below it {below} ({format_bytes_rate(knee.bytes_per_s or 0)}), above it arithmetic sets it "
-        f"({format_rate(knee.flops_per_s or 0)})." + by_roof(knee)
+        f"below it {below} ({format_bytes_rate(knee.bytes_per_s)}), above it arithmetic sets it "
+        f"({format_rate(knee.flops_per_s)})." + by_roof(knee)
     )
 
 
@@ -323,12 +324,6 @@ def by_roof(knee: Knee) -> str:
     if knee.roof_batch is None:
         return f" {of} has no knee for this shape: memory would set the limit at every batch."
     return f" {of} alone would put it at {rounded(knee.roof_batch)}."
-
-
-def rate(knee: Knee) -> str:
-    if knee.kind == "memory":
-        return f"{format_bytes_rate(knee.bytes_per_s or 0)} of memory"
-    return format_rate(knee.flops_per_s or 0)
 
 
 def rounded(value: float) -> str:

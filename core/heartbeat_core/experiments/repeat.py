@@ -26,7 +26,7 @@ from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.comparison.ratio import LEAST, Interval, mean_interval, of_rounds, quantile_95
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
+from heartbeat_core.experiments.experiment import Experiment, Trial
 from heartbeat_core.units import significant
 
 MOST = 100  # processes of a candidate
@@ -74,15 +74,19 @@ class Candidate:
         return next((process.error for process in self.processes if process.error), None)
 
     @property
+    def times(self) -> list[float]:
+        """Return the processes' medians, nanoseconds."""
+        return [process.ns for process in self.processes if process.ns]
+
+    @property
     def typical(self) -> Interval | None:
         """Return the geometric mean of the processes' medians, nanoseconds, with its interval; None of fewer than two."""
-        return mean_interval([process.ns for process in self.measured if process.ns])
+        return mean_interval(self.times)
 
     @property
     def between(self) -> float | None:
         """Return the standard deviation of the processes' medians, relative."""
-        logs = [math.log(process.ns) for process in self.measured if process.ns]
-        return math.expm1(stdev(logs)) if len(logs) >= LEAST else None
+        return math.expm1(stdev(map(math.log, self.times))) if len(self.times) >= LEAST else None
 
     @property
     def within(self) -> float | None:
@@ -93,11 +97,10 @@ class Candidate:
     @property
     def too_narrow(self) -> float | None:
         """Return how many times too narrow the interval of a single process is to cover the next one."""
-        typical, within = self.typical, self.within
-        if typical is None or not within:
+        times, within = self.times, self.within
+        if len(times) < LEAST or not within:
             return None
-        logs = [math.log(process.ns) for process in self.measured if process.ns]
-        return quantile_95(len(logs) - 1) * stdev(logs) / within
+        return quantile_95(len(times) - 1) * stdev(map(math.log, times)) / within
 
 
 @dataclass(frozen=True)
@@ -123,28 +126,11 @@ class PairedRatio:
         return f"{1 / self.interval.value:.3g} times as fast ({1 / high:.3g} to {1 / low:.3g})"
 
 
-@dataclass(frozen=True)
-class Repeated:
-    """All candidates as far as they are; the first one is the reference."""
-
-    candidates: tuple[Candidate, ...]
-    repeat: int
-    seed: int
-    order: tuple[str, ...]
-    group: str
-
-    @property
-    def reference(self) -> Candidate:
-        return self.candidates[0]
-
-    def ratios(self) -> tuple[PairedRatio, ...]:
-        """Compare each candidate with the reference, where both were measured in at least two rounds."""
-        found = (ratio_of(self.reference, candidate) for candidate in self.candidates[1:])
-        return tuple(ratio for ratio in found if ratio is not None)
-
-
 class Repeat(Experiment):
-    """A repeat as it goes on: rounds, in each of which every candidate has one process, in an order of its own."""
+    """A repeat as it goes on: rounds, in each of which every candidate has one process, in an order of its own.
+
+    ``candidates`` are as far as they are; the first one is the reference.
+    """
 
     kind = "repeat"
 
@@ -191,28 +177,20 @@ class Repeat(Experiment):
         round_, index = self.turn
         return replace(super().label_of(trial), round=f"{self.token}-{round_}", reference=index == 0)
 
-    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
+    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
         del trial
-        if self.cut_short(report):
-            return
-        error = ending_error(report)
-        self.keep(RepeatedProcess(self.turn[0], None if error else report, error, path))
-
-    def refused(self, trial: Trial, error: HeartbeatError) -> None:
-        del trial
-        self.keep(RepeatedProcess(self.turn[0], None, error))
-
-    def keep(self, process: RepeatedProcess) -> None:
-        _, index = self.turn
+        round_, index = self.turn
         one = self.candidates[index]
-        self.candidates[index] = Candidate(one.name, one.values, one.config, (*one.processes, process))
-        if process.error and process.error.exit_code in (2, 3):  # it would say the same again
+        self.candidates[index] = replace(one, processes=(*one.processes, RepeatedProcess(round_, report, error, path)))
+        if error and error.exit_code in (2, 3):  # it would say the same again
             self.coming = [turn for turn in self.coming if turn[1] != index]
             self.total = self.begun + len(self.coming)
 
-    def repeated(self) -> Repeated:
-        return Repeated(tuple(self.candidates), self.repeat, self.seed, self.order, self.group)
+    def ratios(self) -> tuple[PairedRatio, ...]:
+        """Compare each candidate with the reference, where both were measured in at least two rounds."""
+        found = (ratio_of(self.candidates[0], candidate) for candidate in self.candidates[1:])
+        return tuple(ratio for ratio in found if ratio is not None)
 
 
 def shuffled(candidates: int, repeat: int, seed: int) -> list[tuple[int, int]]:
@@ -243,7 +221,7 @@ def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
 CONFIDENCE = "95 %, Student's t on the logarithms of the processes' medians"
 
 
-def repeat_json(repeated: Repeated) -> dict[str, Any]:
+def repeat_json(repeated: Repeat) -> dict[str, Any]:
     """Make the one object that ``bench --repeat --json`` prints: schema 1. Times in nanoseconds, spreads relative."""
     return {
         "schema": 1,

@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
 from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_notes, knee_serving, knee_summary
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
 A_POINT_S = 1.0  # of iterations after the warm-up
@@ -162,23 +162,17 @@ class Sweep(Experiment):
         samples = round(1e9 * A_POINT_S / expected_ns / config.products_per_sample)
         return config.with_iterations(config.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
 
-    def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
+    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
-        if self.cut_short(report):
-            return
-        error = ending_error(report)
-        self.keep(SweepPoint(self.values, trial.config, None if error else report, error, path))
+        self.points = (*self.points, SweepPoint(self.values, trial.config, report, error, path))
         if error and error.exit_code == 3 and not any(point.ns for point in self.points):
             self.coming.clear()
 
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
         """Keep why the point was not measured; a worker that cannot be started ends the sweep."""
-        self.keep(SweepPoint(self.values, trial.config, error=error))
+        super().refused(trial, error)
         if error.exit_code == 3:
             self.coming.clear()
-
-    def keep(self, point: SweepPoint) -> None:
-        self.points = (*self.points, point)
 
     def swept(self) -> Swept:
         return Swept(self.axes, self.points, self.total, self.group)
@@ -189,8 +183,8 @@ def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") ->
 
     Raises NoSweep where nothing differs or more than a sweep varies, HeartbeatError where a recording cannot be read.
     """
-    loaded = [load(path) for path in paths]
-    configs = [each.series.config for each in loaded]
+    recorded = {path: load(path) for path in paths}
+    configs = [series.config for series in recorded.values()]
     values = {name: tuple(dict.fromkeys(value_of(config, name) for config in configs)) for name in SWEPT}
     axes = tuple(Parameter(name, ordered(found)) for name, found in values.items() if len(found) > 1)
     if not axes:
@@ -198,11 +192,11 @@ def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") ->
     if len(axes) > MOST_AXES or len({without_axes(config) for config in configs}) > 1:
         raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
     points = []
-    for each, config in zip(loaded, configs, strict=True):
-        report = each.report(peak_cache)
+    for path, series in recorded.items():
+        report = recorded_report(series, peak_cache)
         error = ending_error(report)
-        at = {axis.name: value_of(config, axis.name) or 0 for axis in axes}
-        points.append(SweepPoint(at, config, None if error else report, error, each.path))
+        at = {axis.name: value_of(series.config, axis.name) or 0 for axis in axes}
+        points.append(SweepPoint(at, series.config, None if error else report, error, path))
     return Swept(axes, tuple(points), len(points), group)
 
 
@@ -304,14 +298,11 @@ def point_cells(point: SweepPoint) -> tuple[str, ...]:
     if report is None or point.ns is None:
         return (NOTHING,) * (len(TITLES) - 1) + (f"not measured: {point.error.title if point.error else 'no figures'}",)
     s = report.statistics
-    interval = NOTHING
-    if s is not None and s.interval:
-        interval = " to ".join(map(format_ns, s.interval))
     return (
         format_ns(point.ns),
-        interval,
-        format_rate(report.flops_per_s or 0),
-        format_bytes_rate(report.bytes_per_s or 0),
+        " to ".join(map(format_ns, s.interval)) if s and s.interval else NOTHING,
+        format_rate(report.flops_per_s),
+        format_bytes_rate(report.bytes_per_s),
         significant(point.limit.tokens_per_s if point.limit else point.config.workload.intensity),
         format_share(report.share) if report.share else NOTHING,
         point.quality,

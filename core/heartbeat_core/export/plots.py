@@ -94,13 +94,10 @@ def trend_figure(trend: Trend) -> Figure:
 
 
 def run_line(run: MeasuredRun) -> str:
-    """Return a line with the run and what it measured."""
     found, config = run.report.statistics, run.report.config
-    interval = ""
-    if found and found.interval:
-        interval = f" (95 % CI {format_interval(*found.interval)})"
+    interval = f" (95 % CI {format_interval(*found.interval)})" if found and found.interval else ""
     where = f"{run.entry.where}, {config.workload.shape} {config.workload.dtype}, {config.method}"
-    return f"{run.entry.title}: {format_ns(run.report.iteration_ns or 0)}{interval}, {where}"
+    return f"{run.entry.title}: {format_ns(run.report.iteration_ns)}{interval}, {where}"
 
 
 def settings() -> Any:
@@ -126,7 +123,6 @@ def figure_of(title: str, charts: Sequence[ChartSpec | None], words: Iterable[st
 
 
 def figure_bytes(figure: Figure, format_: str) -> bytes:
-    """Return a figure as a file."""
     made = io.BytesIO()
     with settings(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a letter that the font lacks is drawn as a box
@@ -135,7 +131,6 @@ def figure_bytes(figure: Figure, format_: str) -> bytes:
 
 
 def draw_chart(axes: Axes, spec: ChartSpec) -> None:
-    """Draw all parts of a chart in their order."""
     axes.set_title(spec.title, loc="left", size=9.0)
     set_axis(axes.xaxis, spec.x)
     set_axis(axes.yaxis, spec.y)

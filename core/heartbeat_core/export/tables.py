@@ -20,7 +20,6 @@ from heartbeat_core.recordings.recording import read_records
 
 ENTRY_COLUMNS = ("id", "name", "group", "started", "host", "device", "backend", "method", "precision", "threads", "n", "status")
 WORK_COLUMNS = ("batch", "hidden", "intermediate", "dtype")
-FIGURE_COLUMNS = ("median_ns", "low_ns", "high_ns", "flops_per_s", "bytes_per_s", "share_of_floor", "verdict")
 RATIO_COLUMNS = ("ratio", "ratio_low", "ratio_high", "p_value", "result")
 
 
@@ -87,20 +86,17 @@ def run_rows(exported: Exported) -> Iterable[dict[str, Any]]:
 def run_row(run: MeasuredRun) -> dict[str, Any]:
     entry, report = run.entry.to_json(), run.report
     found = report.statistics
-    figures = (
-        report.iteration_ns,
-        found.median_low_ns if found else None,
-        found.median_high_ns if found else None,
-        report.flops_per_s,
-        report.bytes_per_s,
-        report.share,
-        report.verdict.kind,
-    )
     return {
         **{name: safe(entry[name]) for name in ENTRY_COLUMNS},
         "shape": run.entry.workload.brief if run.entry.workload else None,
         **{name: entry["workload"].get(name) for name in WORK_COLUMNS},
-        **dict(zip(FIGURE_COLUMNS, figures, strict=True)),
+        "median_ns": report.iteration_ns,
+        "low_ns": found.median_low_ns if found else None,
+        "high_ns": found.median_high_ns if found else None,
+        "flops_per_s": report.flops_per_s,
+        "bytes_per_s": report.bytes_per_s,
+        "share_of_floor": report.share,
+        "verdict": report.verdict.kind,
         **{f"{name}_ns": run.apart_ns(name) for name in APART},
     }
 

@@ -42,10 +42,6 @@ def median_cell(found: HostFinding) -> StyledText:
     return (format_ns(ns), "plain") if ns else NO_CELL
 
 
-def p95_cell(found: HostFinding) -> StyledText:
-    return (format_ns(found.host.p95_ns), "quiet") if found.host.p95_ns else NO_CELL
-
-
 def interval_cell(found: HostFinding) -> StyledText:
     host = found.host
     if host.low_ns is None or host.high_ns is None:
@@ -73,18 +69,15 @@ COLUMNS: tuple[ColumnSpec[HostFinding], ...] = (
     ColumnSpec("ratio", "RATIO", ratio_cell, least=7, worth=9, align="right", whole=True),
     ColumnSpec("verdict", "VERDICT", verdict_cell, worth=8, whole=True),
     ColumnSpec(
-        "noise", "NOISE",
-        lambda found: NO_CELL if found.host.relative_iqr is None else (format_share(found.host.relative_iqr), "quiet"),
-        least=5, worth=3, align="right", whole=True,
+        "noise", "NOISE", lambda found: (format_share(found.host.relative_iqr), "quiet"), least=5, worth=3, align="right", whole=True,
     ),
-    ColumnSpec("p95", "P95", p95_cell, worth=1, align="right", whole=True),
+    ColumnSpec("p95", "P95", lambda found: (format_ns(found.host.p95_ns), "quiet"), worth=1, align="right", whole=True),
     ColumnSpec("badge", "BADGE", lambda found: badge(found.host.quality) if found.host.count else NO_CELL, worth=4, whole=True),
     ColumnSpec("reason", "WHY", lambda found: "" if found.verdict == "fine" else found.reason, least=20, most=200, screen=False),
 )  # fmt: skip
 
 
-def fleet_lines(findings: FleetFindings, width: int | None = None) -> Iterator[str]:
-    """Write the table and the result as plain text."""
-    yield from text_table(COLUMNS, findings.hosts, width=width)
+def fleet_lines(findings: FleetFindings) -> Iterator[str]:
+    yield from text_table(COLUMNS, findings.hosts)
     yield ""
     yield findings.sentence

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from heartbeat_core.benchmark.protocol import fits
 from heartbeat_core.benchmark.report import Report, State
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, QualityKind
 from heartbeat_core.errors import HeartbeatError, sanitize_line
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 HostState = Literal[State, "waiting"]  # waiting: the host is known, its worker is not there yet
 SCHEMA = 1
+CHOICES: dict[str, tuple[str, ...]] = {"HostState": (*get_args(State), "waiting"), "QualityKind": tuple(QUALITY_MARKS)}
 UNRELIABLE: tuple[QualityKind, ...] = ("wrong result", "impossible", "suspicious")
 
 
@@ -102,7 +104,7 @@ def summary_from_json(values: Mapping[str, Any]) -> HostSummary:
     Texts of the cluster lose what would command a terminal.
     """
     kinds = {field.name: str(field.type) for field in fields(HostSummary) if field.name in values}
-    wrong = [name for name, kind in kinds.items() if not fits(values[name], kind)]
+    wrong = [name for name, kind in kinds.items() if not is_of_kind(values[name], kind)]
     if wrong or values.get("schema") != SCHEMA or not {"id", "name"} <= kinds.keys():
         cause = f"{wrong[0]} is {values[wrong[0]]!r}." if wrong else "It has no id, no name, or another schema."
         raise HeartbeatError("the summary of a host cannot be read", cause, "Run the same version on every host.")
@@ -110,19 +112,11 @@ def summary_from_json(values: Mapping[str, Any]) -> HostSummary:
     return HostSummary(**{**given, **{name: tuple(map(sanitize_line, given.get(name, ()))) for name in ("reasons", "labels")}})
 
 
-def fits(value: object, kind: str) -> bool:
-    """Return whether a value is of the kind that a field has; ``kind`` as it is written in HostSummary."""
-    if kind == "HostState":
-        return value in (*get_args(State), "waiting")
-    if kind == "QualityKind":
-        return isinstance(value, str) and value in QUALITY_MARKS
-    if kind.startswith("tuple"):
-        return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
-    if kind == "str":
-        return isinstance(value, str)
-    if value is None:
-        return "None" in kind
-    return isinstance(value, int if kind == "int" else (int, float)) and not isinstance(value, bool)
+def is_of_kind(value: object, kind: str) -> bool:
+    """Return whether a value out of JSON is what a field of HostSummary is annotated with."""
+    if kind in CHOICES:
+        return value in CHOICES[kind]
+    return fits(value, kind) and (not isinstance(value, list) or all(isinstance(each, str) for each in value))
 
 
 @dataclass(frozen=True)
@@ -163,14 +157,6 @@ class Fleet:
         """Return the object that ``fleet check --json`` prints, without its judgement."""
         hosts = [{**host.to_json(), "ratio": self.ratio(host)} for host in self.hosts]
         return {"schema": SCHEMA, "source": self.source, "median_ns": self.median_ns, "hosts": hosts}
-
-
-def fleet_from_json(values: Mapping[str, Any]) -> Fleet:
-    """Read what ``Fleet.to_json`` returned; raise HeartbeatError where it is something else."""
-    hosts = values.get("hosts")
-    if not isinstance(hosts, list) or not all(isinstance(host, dict) for host in hosts):
-        raise HeartbeatError("the fleet cannot be read", "It has no list of hosts.", "Give it what `fleet check --json` printed.")
-    return Fleet(tuple(map(summary_from_json, hosts)), str(values.get("source", "")))
 
 
 def recorded_fleet(entries: Sequence[RunEntry]) -> Fleet:

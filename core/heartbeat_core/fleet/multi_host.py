@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, State
-from heartbeat_core.benchmark.run import HostLine, Run, Source
+from heartbeat_core.benchmark.run import HostLine, Order, Run, Source
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.fleet.heat import HeatHistory
@@ -25,21 +25,35 @@ class FleetRun(Source):
     """The runs of several hosts; it is over when all are. All are looked at together until one is opened."""
 
     EVERY_S = 1.0  # between two looks at all hosts
+    runs: Mapping[str, Source]  # by the id of the host, in the order of the fleet
 
     def __init__(self, config: BenchmarkConfig, labels: tuple[str, ...]) -> None:
         super().__init__(config, labels)
+        self.chosen = 0  # the place of the host that is looked at
         self.opened: str | None = None  # the id of a host
         self.heat = HeatHistory()
         self.stale = True  # a host has begun, ended or paused since the last look at all
         self.looked: tuple[int, float, FleetFindings] | None = None  # the version, when, and what was found
 
     @abstractmethod
-    def fleet(self) -> Fleet:
-        """Return all hosts at this moment."""
+    def fleet(self) -> Fleet: ...
 
-    @abstractmethod
     def by_name(self) -> Mapping[str, Source]:
         """Return the run of each host."""
+        return {host.name: run for host, run in zip(self.fleet().hosts, self.runs.values(), strict=True)}
+
+    def shown(self) -> Source:
+        return list(self.runs.values())[self.chosen]
+
+    def choose(self, index: int) -> None:
+        self.chosen = index % len(self.runs)
+        with self.changed:
+            self.news()
+
+    def worst(self) -> RunOutcome:
+        """Return how the run ended: as the first of its hosts that did not end well, if there is one."""
+        endings = [run.ending for run in self.runs.values() if run.ending is not None]
+        return next((ending for ending in endings if not ending.clean), endings[0] if endings else RunOutcome("lost"))
 
     def progress(self) -> tuple[str, int, int | None]:
         hosts = self.fleet().hosts
@@ -104,77 +118,52 @@ class MultiHostRun(FleetRun):
 
     def __init__(self, hosts: Sequence[Host], start: Callable[[Host], Run]) -> None:
         """Start a run on each; raise HeartbeatError where one cannot start, the others ended."""
-        self.names = tuple(host.label for host in hosts)
-        self.runs: list[Run] = []
+        self.runs: dict[str, Run] = {}
         try:
             for host in hosts:
-                self.runs.append(start(host))
+                self.runs[host.label] = start(host)
         except HeartbeatError:
             self.close()
             raise
-        super().__init__(self.runs[0].config, (f"on {hosts[0].name}:all",))
-        self.chosen = 0  # the host that is opened
+        super().__init__(self.runs[hosts[0].label].config, (f"on {hosts[0].name}:all",))
         self.states: Sequence[object] = ()
         self.reports: Sequence[Report] = ()  # of the last look at all
-        for run in self.runs:
+        for run in self.runs.values():
             run.watchers.append(self.heard)
         self.heard()
 
     def heard(self) -> None:
         """Handle news from one of them, whose lock may be held."""
         with self.changed:
-            self.notes = list(dict.fromkeys(note for run in self.runs for note in run.notes))  # one full disk is one note
-            states = [(run.paused, run.stopping, run.ending is None, run.series.stage) for run in self.runs]
+            runs = self.runs.values()
+            self.notes = list(dict.fromkeys(note for run in runs for note in run.notes))  # one full disk is one note
+            states = [(run.paused, run.stopping, run.ending is None, run.series.stage) for run in runs]
             self.stale, self.states = self.stale or states != self.states, states
-            if self.ending is None and all(run.ending is not None for run in self.runs):
+            if self.ending is None and all(run.ending is not None for run in runs):
                 self.ending = self.worst()
-            self.news()
-
-    def worst(self) -> RunOutcome:
-        endings = [run.ending for run in self.runs if run.ending is not None]
-        return next((ending for ending in endings if not ending.clean), endings[0])
-
-    def shown(self) -> Source:
-        return self.runs[self.chosen]
-
-    def choose(self, index: int) -> None:
-        self.chosen = index % len(self.runs)
-        with self.changed:
             self.news()
 
     def hosts(self) -> tuple[HostLine, ...]:
         self.findings()  # which takes the reports
-        each = zip(self.names, self.reports, self.runs, strict=True)
-        return tuple(HostLine(name, report, run.chart, shown=self.opened == name) for name, report, run in each)
+        each = zip(self.runs.items(), self.reports, strict=True)
+        return tuple(HostLine(name, report, run.chart, shown=self.opened == name) for (name, run), report in each)
 
     def fleet(self) -> Fleet:
-        now, self.reports = time(), [run.report() for run in self.runs]
-        each = zip(self.names, self.reports, self.runs, strict=True)
-        hosts = (HostSummary(name, name, recording=str(run.path or "")).with_report(report, now) for name, report, run in each)
+        now, self.reports = time(), [run.report() for run in self.runs.values()]
+        each = zip(self.runs.items(), self.reports, strict=True)
+        hosts = (HostSummary(name, name, recording=str(run.path or "")).with_report(report, now) for (name, run), report in each)
         return Fleet(tuple(hosts), "ssh")
 
-    def by_name(self) -> Mapping[str, Source]:
-        return dict(zip(self.names, self.runs, strict=True))
-
-    def pause(self) -> None:
-        for run in self.runs:
-            run.pause()
-
-    def resume(self) -> None:
-        for run in self.runs:
-            run.resume()
-
-    def stop(self) -> None:
-        for run in self.runs:
-            run.stop()
+    def order(self, word: Order) -> None:
+        for run in self.runs.values():
+            run.order(word)
 
     def kill(self) -> None:
-        for run in self.runs:
+        for run in self.runs.values():
             run.kill()
 
     def close(self) -> None:
         """End all of them; each is asked before any is waited for."""
-        for run in self.runs:
-            run.stop()
-        for run in self.runs:
+        self.stop()
+        for run in self.runs.values():
             run.close()

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, BinaryIO
 
@@ -82,9 +82,7 @@ class DrivenHost:
     going: bool = False
     killed: bool = False
     fetched: bool = False  # all of its stream
-
-    def __post_init__(self) -> None:
-        self.fetching = asyncio.Lock()
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Driver:
@@ -106,7 +104,6 @@ class Driver:
         self.output.flush()
 
     def tell(self, host: DrivenHost, **changes: Any) -> None:
-        """Send the summary of a host, changed."""
         host.summary = replace(host.summary, **changes)
         self.send("summary", host=host.summary.to_json())
 
@@ -213,7 +210,6 @@ class Driver:
         ready.result()
 
     async def fetch(self, host: DrivenHost) -> None:
-        """Fetch what is new in the stream of a host."""
         async with host.fetching:
             while data := await host.actor.fetch.remote(host.offset):
                 host.offset += len(data)
@@ -304,7 +300,6 @@ async def _await(reference: Any) -> Any:
 
 
 def main() -> None:
-    """Read the order, join the cluster, measure."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     output = private_stdout()
     order = json.loads(sys.stdin.buffer.readline() or b"{}")

@@ -8,20 +8,20 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from time import monotonic, time
-from typing import Any
+from typing import Any, Literal
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.process import kill_worker, module_command
+from heartbeat_core.benchmark.process import keep_stderr, kill_worker, module_command, reap, spawn_piped
 from heartbeat_core.benchmark.protocol import decode
 from heartbeat_core.benchmark.report import wanted
-from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Source
+from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Order, Source
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.fleet.model import Fleet, HostSummary, summary_from_json
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.recordings.recording import Recording, read_records
@@ -57,8 +57,7 @@ class RayCluster:
         if find_spec("ray") is None:
             cause = "Only the extra `ray` brings it."
             raise HeartbeatError("Ray is not installed here", cause, "pip install 'heartbeat-tui[ray]'", exit_code=3)
-        command, pipe = module_command(sys.executable, DRIVER), subprocess.PIPE
-        self.joining = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+        self.joining = spawn_piped(module_command(sys.executable, DRIVER))
         return self.joining
 
     def give_up(self) -> None:
@@ -107,14 +106,8 @@ class RayHostRun(Source):
         self.notes += self.recording.close() if self.recording is not None else []
         self.finish(RunOutcome(summary.ending or "lost", summary.problem, "", summary.remedy))  # type: ignore[arg-type]
 
-    def pause(self) -> None:
-        self.fleet_run.pause()
-
-    def resume(self) -> None:
-        self.fleet_run.resume()
-
-    def stop(self) -> None:
-        self.fleet_run.stop()
+    def order(self, word: Order) -> None:
+        self.fleet_run.order(word)
 
     def close(self) -> None:
         self.fleet_run.close()
@@ -138,7 +131,6 @@ class RayRun(FleetRun):
         super().__init__(config, (f"on {cluster.label}",))
         self.cluster, self.record, self.watched = cluster, record, watched
         self.runs: dict[str, RayHostRun] = {}
-        self.chosen = 0
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.failed: HeartbeatError | None = None
         self.writing = threading.Lock()
@@ -147,31 +139,27 @@ class RayRun(FleetRun):
         self.send(
             address=cluster.address, plan=config.to_json(), wait_s=cluster.wait_s, serial=cluster.serial, keep=keep, python=cluster.python
         )
-        threads = [threading.Thread(target=work, name=work.__name__, daemon=True) for work in (self.listen, self.read)]
-        self.listener, _reader = threads
-        for thread in threads:
-            thread.start()
+        self.listener = keep_stderr(self.process, self.stderr)
+        threading.Thread(target=self.read, name="driver", daemon=True).start()
         with self.changed:
             self.changed.wait_for(lambda: self.runs or self.ending is not None)
         cluster.joining = None
         if not self.runs:
             if self.process.returncode == -9:
                 raise GivenUp
-            raise self.failed or HeartbeatError(
-                "the driver of the Ray cluster ended", " / ".join(list(self.stderr)[-3:]), "Run it again; try ray status.", exit_code=3
-            )
+            raise self.failure
+
+    @property
+    def failure(self) -> HeartbeatError:
+        """Return what the driver said, or that it ended without a word."""
+        said = " / ".join(list(self.stderr)[-3:])
+        return self.failed or HeartbeatError("the driver of the Ray cluster ended", said, "Run it again; try ray status.", exit_code=3)
 
     def send(self, **values: Any) -> None:
         assert self.process.stdin is not None
         with self.writing, contextlib.suppress(BrokenPipeError, ValueError):  # it is gone; ``read`` says how
             self.process.stdin.write(json.dumps(values).encode() + b"\n")
             self.process.stdin.flush()
-
-    def listen(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            if text := sanitize_line(line.decode("utf-8", "replace")).strip():
-                self.stderr.append(text)
 
     def read(self) -> None:
         """Take the messages of the driver until it ends, then conclude what it left open."""
@@ -185,11 +173,7 @@ class RayRun(FleetRun):
             )
             kill_worker(self.process)
         finally:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(EXIT_LIMIT_S)
-            kill_worker(self.process)  # Ray ends the actors of a driver that is gone
-            self.process.wait()
-            self.listener.join(EXIT_LIMIT_S)
+            reap(self.process, self.listener, EXIT_LIMIT_S)  # Ray ends the actors of a driver that is gone
             self.conclude()
 
     def take(self, message: dict[str, Any]) -> None:
@@ -235,9 +219,7 @@ class RayRun(FleetRun):
 
     def conclude(self) -> None:
         """End every host that the driver has left, and the run."""
-        said = self.failed or HeartbeatError(
-            "the driver of the Ray cluster ended", " / ".join(list(self.stderr)[-3:]), "Run it again; try ray status.", exit_code=3
-        )
+        said = self.failure
         kind = "stopped" if self.stopping else "lost"
         unfetched = sum(bool(run.summary.count) and not run.summary.over for run in self.runs.values())
         if unfetched and self.stopping and self.record is not None:
@@ -247,54 +229,30 @@ class RayRun(FleetRun):
                 problem = "" if self.stopping else f"{said.title}. {said.cause}"
                 run.summary = replace(run.summary, state="ended", ending=kind, problem=problem, remedy=said.remedy)
                 run.conclude(run.summary)
-        endings = [run.ending for run in self.runs.values() if run.ending is not None]
         self.notes += [f"{run.summary.name}: {note}" for run in self.runs.values() for note in run.notes]
-        worst = next((ending for ending in endings if not ending.clean), endings[0] if endings else RunOutcome("lost"))
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            with contextlib.suppress(BrokenPipeError):  # an order that the driver did not live to read
-                if pipe is not None:
-                    pipe.close()
-        self.finish(worst)
+        self.finish(self.worst())
 
     def fleet(self) -> Fleet:
         with self.changed:
             return Fleet(tuple(run.summary for run in self.runs.values()), "ray")
 
-    def by_name(self) -> Mapping[str, Source]:
-        return {run.summary.name: run for run in self.runs.values()}
-
-    def shown(self) -> Source:
-        return list(self.runs.values())[self.chosen]
-
     def choose(self, index: int) -> None:
         """Open a host: fetch its samples, and show them."""
-        self.chosen = index % len(self.runs)
-        run = list(self.runs.values())[self.chosen]
+        id_, run = list(self.runs.items())[index % len(self.runs)]
         run.open()
-        self.send(open=run.summary.id)
-        with self.changed:
-            self.news()
+        self.send(open=id_)
+        super().choose(index)
 
-    def word(self, word: str, *, paused: bool = False) -> None:
+    def order(self, word: Order | Literal["kill"]) -> None:
         with self.changed:
+            self.stopping = self.stopping or word in ("stop", "kill")
             for source in (self, *self.runs.values()):
-                source.paused, source.stopping = paused, self.stopping
+                source.paused, source.stopping = word == "pause", self.stopping
             self.news()
         self.send(word=word)
 
-    def pause(self) -> None:
-        self.word("pause", paused=True)
-
-    def resume(self) -> None:
-        self.word("resume")
-
-    def stop(self) -> None:
-        self.stopping = True
-        self.word("stop")
-
     def kill(self) -> None:
-        self.stopping = True
-        self.word("kill")
+        self.order("kill")
 
     def close(self) -> None:
         """End all of them: politely, as long as news come, then surely; nothing stays on the cluster."""

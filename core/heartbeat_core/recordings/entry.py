@@ -76,7 +76,6 @@ class RunEntry:
 
     @property
     def title(self) -> str:
-        """Return its name, else its id."""
         return self.name or self.id
 
     @property

@@ -11,10 +11,10 @@ from typing import IO
 TRIES, PAUSE_S = 25, 0.02
 
 
-def try_lock(file: IO[bytes], *, wait: bool = False) -> bool:
+def try_lock(file: IO[bytes], *, wait: bool = False, shared: bool = False) -> bool:
     """Lock the file until it is closed; return whether that was possible. True also on a file system without locks."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:
@@ -34,13 +34,7 @@ def lock_soon(file: IO[bytes]) -> bool:
 def is_locked(path: Path) -> bool:
     """Return whether a program is writing this file; raise OSError if it cannot be read."""
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return False
+        return not try_lock(file, shared=True)
 
 
 SUFFIX = ".jsonl"

@@ -20,12 +20,12 @@ from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.paths import expanded, write_whole
 from heartbeat_core.recordings.entry import RunEntry, entry_of_row
-from heartbeat_core.recordings.files import OURS, SUFFIX, remove
+from heartbeat_core.recordings.files import OURS, SUFFIX, remove, size_of
 from heartbeat_core.recordings.labels import Relabel, relabel
 from heartbeat_core.recordings.query import find_entries, find_entry
 
 # Another version may summarize otherwise.
-VERSION = zlib.crc32(repr((3, __version__, [field.name for field in fields(RunEntry)])).encode())
+VERSION = zlib.crc32(repr((4, __version__, [field.name for field in fields(RunEntry)])).encode())
 Stamp = tuple[int, int]  # mtime in nanoseconds and size in bytes: they tell whether a file is still the one that was read
 Progress = Callable[[int, int], None]  # recordings read, of those to be read
 PROGRESS_EVERY = 100
@@ -165,7 +165,6 @@ class Index:
         return found
 
     def read(self, names: Sequence[str], stamps: Mapping[str, Stamp], peak_cache: PeakCache, on_progress: Progress | None) -> None:
-        """Read these recordings."""
         if not names:
             return
         from heartbeat_core.recordings.summary import summarize_recording
@@ -214,11 +213,7 @@ class Index:
             return next((entry for entry in entries if entry.path.name == path.name), None)
         from heartbeat_core.recordings.summary import summarize_recording
 
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
-        return summarize_recording(path, size, self.peak_cache)[0]
+        return summarize_recording(path, size_of(path), self.peak_cache)[0]
 
     def label(self, entry: RunEntry, change: Relabel) -> RunEntry:
         """Change the name, note, tags or group of a run; raise HeartbeatError if its recording cannot be changed."""

@@ -85,9 +85,9 @@ def relabel(path: Path, change: Relabel) -> tuple[Label, int]:
             if not lock_soon(file):
                 cause = "Its run is not over, here or in another program."
                 raise HeartbeatError(f"{path.name} is still being written", cause, "Label it when the run is over.")
-            found = scan_records(path)
-            changed = change.applied_to(replace(found.label, at_ns=found.at_ns))
-            append(file, found, encode(changed))
+            label, end, closed = scan_records(path)
+            changed = change.applied_to(label)
+            append(file, end, encode(changed) if closed else b"\n" + encode(changed))
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise HeartbeatError(f"{path.name} is gone", "Another program has deleted it.", "See heartbeat-tui runs list.") from error
@@ -97,18 +97,11 @@ def relabel(path: Path, change: Relabel) -> tuple[Label, int]:
     return changed, size
 
 
-@dataclass(frozen=True)
-class LastRecord:
-    """The last record of a file: its time and the last label; ``end`` is where it ends, ``closed`` whether a line feed is there."""
+def scan_records(path: Path) -> tuple[Label, int, bool]:
+    """Return the last label, dated as the last record, where that record ends, and whether a line feed is there.
 
-    at_ns: int
-    label: Label
-    end: int
-    closed: bool
-
-
-def scan_records(path: Path) -> LastRecord:
-    """Find the last label and the last record; raise HeartbeatError if the file does not begin as a run."""
+    Raises HeartbeatError if the file does not begin as a run.
+    """
     at_ns, label, end, closed = 0, Label(0), 0, True
     for number, (record, line) in enumerate(lines_of(path)):
         if number == 0 and not isinstance(record, Started):
@@ -121,7 +114,7 @@ def scan_records(path: Path) -> LastRecord:
         label = record if isinstance(record, Label) else label
     if not end:
         raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
-    return LastRecord(at_ns, label, end, closed)
+    return replace(label, at_ns=at_ns), end, closed
 
 
 def last_label(path: Path) -> Label:
@@ -149,18 +142,16 @@ def lines_of(path: Path) -> Iterator[tuple[Record | None, bytes]]:
                 yield None, line
 
 
-def append(file: FileIO, found: LastRecord, line: bytes) -> None:
-    """Write the line after the last record, all of it or nothing; raise OSError."""
-    size = os.fstat(file.fileno()).st_size
-    if size > found.end:
-        file.truncate(found.end)  # half a line, which nothing reads
-    file.seek(found.end)
-    whole = line if found.closed else b"\n" + line
+def append(file: FileIO, end: int, line: bytes) -> None:
+    """Write a line at the end of the last record, all of it or nothing; raise OSError."""
+    if os.fstat(file.fileno()).st_size > end:
+        file.truncate(end)  # half a line, which nothing reads
+    file.seek(end)
     written = 0
     try:
-        written = file.write(whole)
+        written = file.write(line)
     finally:
-        if written < len(whole):
-            file.truncate(found.end)
-    if written < len(whole):
+        if written < len(line):
+            file.truncate(end)
+    if written < len(line):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

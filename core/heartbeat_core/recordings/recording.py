@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
@@ -104,32 +103,30 @@ def make_room(folder: Path, limit_bytes: int, *, keep: Path) -> tuple[list[Path]
 
     Those with a label go last. The one just made is not removed, nor one that a program is writing.
     """
-    sized = [(path, size) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name) and (size := size_of(path))]
-    excess = sum(size for _path, size in sized) - limit_bytes
+    sizes = {path: size_of(path) for path in sorted(folder.glob(f"*{SUFFIX}")) if OURS.fullmatch(path.name)}
+    excess = sum(sizes.values()) - limit_bytes
+    least_wanted = labelled_last(path for path, size in sizes.items() if size and path != keep)
     removed: list[Path] = []
-    labelled: list[tuple[Path, int, str]] = []
-    for path, size in sized:
-        if excess <= 0:
-            return removed, []
-        called = label_name(path) if path != keep else None
-        if called:
-            labelled.append((path, size, called))
-        elif path != keep and free_room(path, removed):
-            excess -= size
-    gone: list[str] = []
-    for path, size, called in labelled:
-        if excess > 0 and free_room(path, removed):
-            gone += [called] if path in removed else []
-            excess -= size
-    return removed, gone
+    named: list[str] = []
+    while excess > 0 and (found := next(least_wanted, None)):
+        path, called = found
+        if remove(path):
+            removed.append(path)
+            named += [called] if called else []
+        if not path.exists():  # also if another program has removed it
+            excess -= sizes[path]
+    return removed, named
 
 
-def free_room(path: Path, removed: list[Path]) -> bool:
-    """Remove a recording; return whether its room is free, also if another program has removed it."""
-    if remove(path):
-        removed.append(path)
-        return True
-    return not path.exists()
+def labelled_last(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the recordings with their names, which those without a label lack; a label is read where it is asked for."""
+    labelled: list[tuple[Path, str]] = []
+    for path in paths:
+        if called := label_name(path):
+            labelled.append((path, called))
+        else:
+            yield path, ""
+    yield from labelled
 
 
 def label_name(path: Path) -> str:
@@ -145,32 +142,18 @@ def mib(count: int) -> str:
     return f"{count / 2**20:,.0f} MiB"
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A recording read to its end."""
-
-    path: Path
-    series: Series
-
-    @property
-    def cut_off(self) -> bool:
-        """Return whether the record that ends a run is missing."""
-        return self.series.ended is None and self.series.failed is None
-
-    def report(self, peak_cache: PeakCache) -> Report:
-        """Return the report of the run, with the greater of the peak that it measured itself and the one known on this machine."""
-        series = self.series
-        day = series.started.time[:10] if series.started else ""
-        peaks = peak_cache.load(peaks_key(series.config, series.environment))
-        if series.peaks:
-            peaks = peaks_of(series.peaks, day, peaks)
-        return report_of(series, peaks=peaks, ending=ending_of(series), labels=(f"recorded on {day}",))
+def recorded_report(series: Series, peak_cache: PeakCache) -> Report:
+    """Return the report of a recorded run, with the greater of the peak that it measured itself and the one known on this machine."""
+    day = series.started.time[:10] if series.started else ""
+    peaks = peak_cache.load(peaks_key(series.config, series.environment))
+    if series.peaks:
+        peaks = peaks_of(series.peaks, day, peaks)
+    return report_of(series, peaks=peaks, ending=ending_of(series), labels=(f"recorded on {day}",))
 
 
 def ending_of(series: Series) -> RunOutcome:
     """Return how a recorded run ended."""
-    cut_off = series.ended is None and series.failed is None
-    return RunOutcome("lost", *INCOMPLETE) if cut_off else explain(series, WorkerExit(None))
+    return RunOutcome("lost", *INCOMPLETE) if series.cut_off else explain(series, WorkerExit(None))
 
 
 def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
@@ -195,11 +178,11 @@ def read_records(path: Path) -> Iterator[tuple[Record, bytes]]:
         raise HeartbeatError(f"{path} cannot be read", os.strerror(error.errno or 0), "Check its name and permissions.") from error
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path) -> Series:
     """Read a whole recording; raise HeartbeatError as ``read_records`` does, and for an empty file."""
     series = Series()
     for record, _line in read_records(path):
         series.apply(record)
     if series.started is None:
         raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
-    return Loaded(path, series)
+    return series

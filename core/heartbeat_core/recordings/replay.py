@@ -30,11 +30,9 @@ class Replay(Source):
         self.day = started.time[:10]
         super().__init__(config_of_recording(started.plan)[0], (f"REPLAY of a run of {self.day}",))
         self.path, self.speed, self.peak_cache = path, speed, peak_cache
-        self.stopped = False
         self.thread = threading.Thread(target=self.play, name="replay", daemon=True)
 
     def start(self) -> Replay:
-        """Start the replay."""
         self.thread.start()
         return self
 
@@ -44,38 +42,22 @@ class Replay(Source):
             gap_s = min(LONGEST_GAP_S, max(0, record.at_ns - before) / 1e9 / self.speed)
             before = record.at_ns
             with self.changed:
-                self.changed.wait_for(lambda: self.stopped, gap_s)
-                self.changed.wait_for(lambda: self.stopped or not self.paused)
-            if self.stopped:
+                self.changed.wait_for(lambda: self.stopping, gap_s)
+                self.changed.wait_for(lambda: self.stopping or not self.paused)
+            if self.stopping:
                 break
             try:
                 self.apply(record)
             except HeartbeatError as error:
                 self.finish(RunOutcome("rubbish", error.title, error.cause, error.remedy))
                 return
-        self.finish(RunOutcome("stopped") if self.stopped else ending_of(self.series))
+        self.finish(RunOutcome("stopped") if self.stopping else ending_of(self.series))
 
     def on_record(self, record: Record) -> None:
         if isinstance(record, Environment) and self.peak_cache:
             self.peaks = self.peak_cache.load(peaks_key(self.config, record.values))
         elif isinstance(record, PeaksMeasured):
             self.peaks = peaks_of(record, self.day, self.peaks)
-
-    def pause(self) -> None:
-        self.order(paused=True)
-
-    def resume(self) -> None:
-        self.order(paused=False)
-
-    def stop(self) -> None:
-        self.stopped = True
-        self.order(paused=False)
-
-    def order(self, *, paused: bool) -> None:
-        with self.changed:
-            if self.ending is None:
-                self.paused = paused
-                self.news()
 
     def close(self) -> None:
         self.stop()

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from array import array
 from datetime import datetime, timezone
 from pathlib import Path
 
-from heartbeat_core.benchmark.protocol import Failed, Label, NewerSchema, Samples
+from heartbeat_core.benchmark.protocol import Failed, Label, NewerSchema
 from heartbeat_core.benchmark.roofline import PeakCache, peaks_key
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.recordings.entry import RunEntry, Status
 from heartbeat_core.recordings.files import OURS, is_locked
-from heartbeat_core.recordings.recording import Loaded, read_records
+from heartbeat_core.recordings.recording import read_records, recorded_report
 
 CUT_OFF = "the worker ended without finishing; what it recorded before is whole"
 
 
-class Digest(Series):
-    """A series without what only charts and the time of an iteration's parts need; it takes half the time."""
-
-    def take_samples(self, record: Samples) -> None:
-        total = record.columns["total"]
-        if not total:
-            return
-        if record.start < self.count:
-            raise ValueError(f"sample {record.start:,} comes after sample {self.count - 1:,}")
-        self.count = record.start + len(total)
-        compile_ns = record.columns.get("compile")
-        if compile_ns and any(compile_ns):
-            self.compile_count += sum(1 for ns in compile_ns if ns)
-            self.compile_ns += sum(compile_ns)
-        if record.phase == "cold":
-            self.cold_ns = total[0]
-        elif record.phase == "steady":
-            if compile_ns and any(compile_ns):
-                total = array("q", [ns for ns, compiled in zip(total, compile_ns, strict=True) if not compiled])
-            self.steady.extend(total)
-
-
 def summarize_recording(path: Path, size: int, peak_cache: PeakCache) -> tuple[RunEntry, str]:
     """Read a recording, whatever its state; return with its entry the key of the peak of this machine that its verdict depends on."""
-    series = Digest()
+    series = Series(charted=False)
     status: Status | None = None
     problem = ""
     try:
@@ -77,7 +54,7 @@ def entry_of(path: Path, size: int, series: Series, peak_cache: PeakCache, statu
     if started is None:
         return RunEntry(path, sanitize_line(path.stem), size, status, problem, started=time_in_name(path))
     plan, environment, label = series.config, series.environment, series.label or Label(0)
-    report = Loaded(path, series).report(peak_cache)
+    report = recorded_report(series, peak_cache)
     statistics = report.statistics
     newer = f"recorded by a newer version: {', '.join(series.unknown)} of its config not known here" if series.unknown else ""
     return RunEntry(
@@ -126,7 +103,6 @@ def needs_peaks(series: Series) -> str:
 
 
 def in_words(error: HeartbeatError | Failed) -> str:
-    """Return one line of an error."""
     return ": ".join(part.rstrip(".") for part in (error.title, error.cause) if part)
 
 

@@ -82,7 +82,8 @@ def pack() -> WorkerBundle:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         fleet = (own / "fleet" / name for name in ("__init__.py", "model.py", "ray_host.py"))
-        for path in (own / "__init__.py", own / "errors.py", *sorted((own / "benchmark").rglob("*.py")), *fleet):
+        benchmark = sorted(path for path in (own / "benchmark").rglob("*") if path.suffix in (".py", ".txt"))  # with its tables
+        for path in (own / "__init__.py", own / "errors.py", *benchmark, *fleet):
             data = path.read_bytes()
             entry = tarfile.TarInfo(f"heartbeat_core/{path.relative_to(own).as_posix()}")
             entry.size = len(data)

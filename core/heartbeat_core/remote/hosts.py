@@ -8,15 +8,16 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.process import SUPERVISOR, module_command
+from heartbeat_core.benchmark.process import SUPERVISOR, module_command, spawn_piped
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.supervisor import OUT_OF_MEMORY
-from heartbeat_core.benchmark.target import START_LIMIT_S, RunOutcome, WorkerExit, explain
+from heartbeat_core.benchmark.target import START_LIMIT_S, RunOutcome, RunTarget, WorkerExit, explain
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, list_nodes
 from heartbeat_core.errors import HeartbeatError
@@ -25,19 +26,14 @@ from heartbeat_core.remote.ssh import (
     NOTHING,
     GivenUp,
     SshCalls,
-    Vm,
-    Worker,
     cannot_reach,
-    check_state,
-    choose_way,
     direct,
-    endpoint_of,
     explained,
     gcloud_environ,
     last_lines,
     read_dry_run,
-    refuse_fictitious,
     split_flags,
+    vm_of,
 )
 from heartbeat_core.settings import RemoteSettings
 
@@ -45,6 +41,9 @@ ON = re.compile(r"(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)(?::(?P<worker>\d{1,4}|all
 LOST = 255  # ssh's own exit code; a command's is passed on
 DENIED = "Permission denied ("
 ASK_S, PROPAGATE_S, SHIP_S = 60.0, 180.0, 90.0  # gcloud itself tries ten times, five seconds apart
+CONNECT_S = 60.0  # to connect, and to read torch from a cold disk
+PULSE_S = 10.0
+KEPT = "The samples received until then are kept."
 SILENCE_S, GRACE_S = 60.0, 4.0  # of silence, after which the supervisor ends the worker; the worker counts a grace of three seconds itself
 
 
@@ -67,10 +66,13 @@ def parse_on(text: str) -> HostSelector:
 
 
 @dataclass(frozen=True)
-class Host:
+class Host(RunTarget):
     """One machine of a TPU VM; ``ssh`` is the command that connects to it, ``folder`` has our files on it.
 
+    As the place of a run: its worker is started over ssh, supervised; the end of the connection is no end of the worker. The worker
+    looks at the memory of its machine before it allocates anything, and the supervisor counts the processes killed for it.
     ``alone``: it is one of several, and uses its own chips only. ``kind`` is what the recording of a run says about the VM.
+    ``bring_key`` is the command of gcloud that makes our key known to it and to those that were found with it.
     """
 
     name: str
@@ -81,6 +83,9 @@ class Host:
     python: str
     alone: bool = False
     kind: Mapping[str, str] = field(default_factory=dict)
+    bring_key: tuple[str, ...] = ()
+    start_limit_s = START_LIMIT_S + CONNECT_S
+    pulse_s = PULSE_S
 
     @property
     def label(self) -> str:
@@ -104,7 +109,51 @@ class Host:
         except subprocess.TimeoutExpired as error:
             raise cannot_reach(self.label, f"no answer within {limit_s:.0f} s") from error
         except OSError as error:
-            raise HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3) from error
+            raise self.cannot_start(None, error) from error
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (f"on {self.label}",)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        return spawn_piped(self.worker_command(), self.environ)
+
+    def order(self) -> dict[str, Any]:
+        """Return what the worker needs to know about its host; the supervisor adds that it is the parent."""
+        return {"place": {"tpu_vm": self.name, "tpu_worker": self.worker, **self.kind}}
+
+    def cannot_start(self, config: BenchmarkConfig | None, error: OSError) -> HeartbeatError:
+        del config
+        return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
+
+    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
+        """Return how a run ended: by our order or the worker's own record, else by ssh's exit code, else by that of the supervisor."""
+        code = gone.returncode
+        spoke = gone.timed_out_s is not None or gone.ended_by_us or series.failed is not None or series.ended is not None
+        if gone.rubbish is not None and series.started is None:
+            cause = f"{gone.rubbish.cause} A shell without a terminal must print nothing: check ~/.bashrc on {self.label}."
+            return RunOutcome("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
+        if series.failed is not None and series.failed.kind == "backend":
+            ending = explain(series, gone)
+            return replace(ending, remedy=f"{ending.remedy} On {self.name}, heartbeat-tui vms setup {self.name} installs both.")
+        if spoke or gone.rubbish is not None or code is None:
+            return explain(series, gone)
+        if code == LOST:
+            return self.lost(series, gone)
+        if code in (126, 127) and series.started is None:
+            title = f"the worker could not be started on {self.label}"
+            return RunOutcome("unavailable", title, last_lines("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.name}")
+        if code == OUT_OF_MEMORY:
+            return explain(series, replace(gone, returncode=-9, kernel_killed=True))
+        return explain(series, replace(gone, returncode=128 - code if 128 < code < 128 + 65 else code))
+
+    def lost(self, series: Series, gone: WorkerExit) -> RunOutcome:
+        """Return the outcome of a connection that ended before the run did, or failed."""
+        error = cannot_reach(self.label, "\n".join(gone.stderr))
+        if series.started is None:
+            return RunOutcome("unavailable", error.title, error.cause, error.remedy)
+        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
+        return RunOutcome("lost", f"the connection to {self.label} was lost", cause, "Check the TPU VM: heartbeat-tui vms list.")
 
 
 def find_node(session: CloudSession, project: str, name: str, zone: str | None = None) -> Node:
@@ -140,13 +189,9 @@ def hosts_of(
 
     Raise HeartbeatError for a state without ssh, a host that does not exist, or if gcloud refuses.
     """
-    check_state(node)
-    everyone = on.all or (every and on.worker is None)
-    first = endpoint_of(node, on.worker or 0)
-    vm = Vm(node.id, node.zone, project, choose_way(node, first, remote.way), split_flags(remote.ssh_flags))
-    refuse_fictitious(node, first, endpoint)
+    everyone, worker = on.all or (every and on.worker is None), on.worker or 0
+    vm = vm_of(node, project, endpoint=endpoint, worker=worker, way=remote.way, flags=split_flags(remote.ssh_flags))
     environ = gcloud_environ(endpoint)
-    worker = on.worker or 0
     question = vm.gcloud("all" if everyone else worker, "--quiet", f"--command={NOTHING}", "--dry-run")
     said = ask_gcloud(question, environ, ASK_S, calls or SshCalls())
     # without a key yet, the output of ssh-keygen stands beside them
@@ -162,9 +207,11 @@ def hosts_of(
     python = remote.python.removeprefix("~/") or f"{folder}/venv/bin/python"
     known = {"tpu_type": node.accelerator_type, "tpu_zone": node.zone, "tpu_provisioning": node.provisioning}
     kind = {name: value for name, value in known.items() if value}
+    # gcloud's ssh must not ask anything either
+    bring_key = vm.gcloud(workers[0] if len(workers) == 1 else "all", "--quiet", "--ssh-flag=-oBatchMode=yes", f"--command={NOTHING}")
+    alone = len(node.endpoints) > 1
     return tuple(
-        Host(node.id, number, way, environ, folder, python, alone=len(node.endpoints) > 1, kind=kind)
-        for number, way in zip(workers, ways, strict=True)
+        Host(node.id, number, way, environ, folder, python, alone, kind, bring_key) for number, way in zip(workers, ways, strict=True)
     )
 
 
@@ -186,15 +233,7 @@ def ask_gcloud(command: Sequence[str], environ: Mapping[str, str], limit_s: floa
 Arrive = Callable[[Host, SshCalls], tuple[int, str]]  # done at a host first; returns its exit code and output
 
 
-def reach(
-    hosts: tuple[Host, ...],
-    node: Node,
-    project: str,
-    remote: RemoteSettings,
-    arrive: Arrive | None = None,
-    *,
-    calls: SshCalls | None = None,
-) -> None:
+def reach(hosts: tuple[Host, ...], arrive: Arrive | None = None, *, calls: SshCalls | None = None) -> None:
     """Send the engine to every host; if one does not know our key, have gcloud propagate it, once, and try again.
 
     ``arrive`` is done there instead. Raise HeartbeatError for the first host that cannot be used.
@@ -204,11 +243,7 @@ def reach(
         try:
             answers = list(pool.map(arrive, hosts, repeat(calls)))
             if any(DENIED in said for _, said in answers):
-                vm = Vm(node.id, node.zone, project, choose_way(node, endpoint_of(node, 0), remote.way), split_flags(remote.ssh_flags))
-                worker: Worker = hosts[0].worker if len(hosts) == 1 else "all"
-                # gcloud's ssh must not ask anything either
-                command = vm.gcloud(worker, "--quiet", "--ssh-flag=-oBatchMode=yes", f"--command={NOTHING}")
-                ask_gcloud(command, hosts[0].environ, PROPAGATE_S, calls)
+                ask_gcloud(hosts[0].bring_key, hosts[0].environ, PROPAGATE_S, calls)
                 answers = list(pool.map(arrive, hosts, repeat(calls)))
         except BaseException:
             calls.end()  # Ctrl-C, or a host that failed: the others are given up
@@ -258,7 +293,7 @@ class Destination:
     endpoint: str | None
     remote: RemoteSettings
     find: Callable[[], Node]
-    found: tuple[Node, tuple[Host, ...]] | None = None
+    found: tuple[Host, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     calls: SshCalls = field(default_factory=SshCalls, repr=False)  # of the newest connection
 
@@ -277,21 +312,20 @@ class Destination:
         """Return the hosts, each reached just now; those that moved since the last run are found anew. Raise HeartbeatError."""
         with self.lock:
             self.calls = calls = SshCalls()
-            if self.found is not None:
+            if self.found:
                 try:
-                    node, hosts = self.found
-                    reach(hosts, node, self.project, self.remote, calls=calls)
+                    reach(self.found, calls=calls)
                 except GivenUp:
                     raise
                 except HeartbeatError:
-                    self.found = None  # it may have been created again, with another address
+                    self.found = ()  # it may have been created again, with another address
                     self.calls = calls = SshCalls()  # the failed try has ended its own
                 else:
-                    return hosts
+                    return self.found
             node = calls.wait_for(self.find, FIND_S)
             hosts = hosts_of(node, self.project, self.on, endpoint=self.endpoint, remote=self.remote, calls=calls)
-            reach(hosts, node, self.project, self.remote, calls=calls)
-            self.found = node, hosts
+            reach(hosts, calls=calls)
+            self.found = hosts
             return hosts
 
     def give_up(self) -> None:
@@ -312,81 +346,7 @@ def destination_of(
     on = HostSelector(node.id, worker if several else None, all=several and worker is None)
 
     def find() -> Node:
-        session = open_session()
-        try:
+        with closing(open_session()) as session:
             return find_node(session, project, node.id, node.zone)
-        finally:
-            session.close()
 
     return Destination(on, project, endpoint, remote, find)
-
-
-KEPT = "The samples received until then are kept."
-CONNECT_S = 60.0  # to connect, and to read torch from a cold disk
-PULSE_S = 10.0
-
-
-@dataclass(frozen=True)
-class RemoteTarget:
-    """One host: its worker is started over ssh, supervised; the end of the connection is no end of the worker."""
-
-    host: Host
-    start_limit_s: float = START_LIMIT_S + CONNECT_S
-    pulse_s: float | None = PULSE_S
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return (f"on {self.host.label}",)
-
-    def spawn(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.host.worker_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=dict(self.host.environ),
-        )
-
-    def order(self) -> dict[str, Any]:
-        """Return what the worker needs to know about its host; the supervisor adds that it is the parent."""
-        return {"place": {"tpu_vm": self.host.name, "tpu_worker": self.host.worker, **self.host.kind}}
-
-    def available_bytes(self) -> int | None:
-        return None  # the worker looks at its own machine before it allocates anything
-
-    def oom_kills(self) -> int | None:
-        return None  # the supervisor counts
-
-    def cannot_start(self, config: BenchmarkConfig, error: OSError) -> HeartbeatError:
-        del config
-        return HeartbeatError("ssh cannot be started", str(error), "Install OpenSSH's client.", exit_code=3)
-
-    def explain(self, series: Series, gone: WorkerExit) -> RunOutcome:
-        """Return how a run ended: by our order or the worker's own record, else by ssh's exit code, else by that of the supervisor."""
-        code = gone.returncode
-        spoke = gone.timed_out_s is not None or gone.ended_by_us or series.failed is not None or series.ended is not None
-        if gone.rubbish is not None and series.started is None:
-            cause = f"{gone.rubbish.cause} A shell without a terminal must print nothing: check ~/.bashrc on {self.host.label}."
-            return RunOutcome("rubbish", gone.rubbish.title, cause, gone.rubbish.remedy)
-        if series.failed is not None and series.failed.kind == "backend":
-            ending = explain(series, gone)
-            return replace(ending, remedy=f"{ending.remedy} On {self.host.name}, heartbeat-tui vms setup {self.host.name} installs both.")
-        if spoke or gone.rubbish is not None or code is None:
-            return explain(series, gone)
-        if code == LOST:
-            return self.lost(series, gone)
-        if code in (126, 127) and series.started is None:
-            title = f"the worker could not be started on {self.host.label}"
-            return RunOutcome("unavailable", title, last_lines("\n".join(gone.stderr)), f"heartbeat-tui vms setup {self.host.name}")
-        if code == OUT_OF_MEMORY:
-            return explain(series, replace(gone, returncode=-9, kernel_killed=True))
-        return explain(series, replace(gone, returncode=128 - code if 128 < code < 128 + 65 else code))
-
-    def lost(self, series: Series, gone: WorkerExit) -> RunOutcome:
-        """Return the outcome of a connection that ended before the run did, or failed."""
-        error = cannot_reach(self.host.label, "\n".join(gone.stderr))
-        if series.started is None:
-            return RunOutcome("unavailable", error.title, error.cause, error.remedy)
-        cause = f"{error.cause} {KEPT} Its worker there has been ended, or will be within {SILENCE_S:.0f} s."
-        return RunOutcome("lost", f"the connection to {self.host.label} was lost", cause, "Check the TPU VM: heartbeat-tui vms list.")

@@ -16,7 +16,8 @@ from typing import IO, Literal, cast
 from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.devices import Device, read_answer
-from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_PACKAGES, XLA_REQUIREMENTS
+from heartbeat_core.benchmark.process import spawn_piped
+from heartbeat_core.benchmark.xla_environment import NEEDED_BYTES, XLA_REQUIREMENTS, xla_packages
 from heartbeat_core.checks.fix_runner import lines_of
 from heartbeat_core.diagnosis.diagnose import diagnose_text
 from heartbeat_core.errors import HeartbeatError
@@ -52,27 +53,27 @@ for pin in sys.argv[1:]:
         sys.exit(f"{name}: {found}, not {wanted}")
 """
 APT = ("sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-PAIR = tuple(pin for pin in XLA_PACKAGES if pin.partition("==")[0] in ("torch", "torch-xla", "libtpu"))
+PAIR = ("torch", "torch-xla", "libtpu")
 
 
 @dataclass(frozen=True)
 class InstallStep:
-    """One thing to install; ``check`` exits 0 if it is there, without one the commands run every time.
+    """One thing to install; ``check`` exits 0 if it is there.
 
     A step without commands is a condition that only people can meet. ``problem`` and ``remedy`` are for a failure that is not known.
     """
 
     name: str
     title: str
-    check: Argv | None = None
+    check: Argv
     commands: tuple[Argv, ...] = ()
-    problem: str = ""
+    problem: str = "it failed"
     remedy: str = ""
 
 
 def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
     """Return the steps for a TPU VM: system packages, then torch and torch_xla in an environment below ``folder``."""
-    python = f"{folder}/venv/bin/python"
+    python, pins = f"{folder}/venv/bin/python", xla_packages()
     return (
         InstallStep(
             "python",
@@ -115,10 +116,10 @@ def tpu_steps(folder: str) -> tuple[InstallStep, ...]:
         InstallStep(
             "torch",
             "torch and torch_xla for the TPU, 4.3 GB to download",
-            check=(python, "-c", HAS_PINS, *PAIR),
+            check=(python, "-c", HAS_PINS, *(pin for pin in pins if pin.partition("==")[0] in PAIR)),
             commands=(
                 (python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off", "--disable-pip-version-check",
-                 "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *XLA_PACKAGES),
+                 "--cache-dir", f"{folder}/downloads", *XLA_REQUIREMENTS, *pins),
                 ("rm", "-rf", f"{folder}/downloads"),  # kept until then, in case pip is interrupted
             ),
             problem="pip could not install torch_xla",
@@ -172,35 +173,16 @@ class InstallResult:
     detail: str = ""
 
 
-def set_up(
-    host: Host, steps: Sequence[InstallStep], on_line: OnLine, on_done: Callable[[InstallResult], object]
-) -> tuple[InstallResult, ...]:
-    """Run the steps whose check fails; raise HeartbeatError with a diagnosis if one cannot be done.
-
-    What was installed stays, so that the next call goes on from there.
-    """
-    results = []
-    for step in steps:
-        done = take(host, step, on_line)
-        on_done(done)
-        results.append(done)
-    return tuple(results)
-
-
-def take(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
+def install(host: Host, step: InstallStep, on_line: OnLine) -> InstallResult:
+    """Run a step if its check fails; raise HeartbeatError with a diagnosis if it cannot be done."""
     begun = monotonic()
-    if step.check is not None:
-        code, said = run(host, step.check, lambda _: None)
-        if code == 0:
-            return InstallResult(step, "there", monotonic() - begun, said[-1] if said else "")
-        if not step.commands or code == LOST or code < 0:  # no answer does not mean that it is missing
-            raise failed(host, step, code, said)
-    for command in step.commands:
-        code, said = run(host, command, on_line)
-        if code:
-            raise failed(host, step, code, said)
-    if step.check is not None:
-        code, said = run(host, step.check, lambda _: None)
+    code, said = run(host, step.check, lambda _: None)
+    if code == 0:
+        return InstallResult(step, "there", monotonic() - begun, said[-1] if said else "")
+    if not step.commands or code == LOST or code < 0:  # no answer does not mean that it is missing
+        raise failed(host, step, code, said)
+    for command, hear in (*((each, on_line) for each in step.commands), (step.check, lambda _: None)):
+        code, said = run(host, command, hear)
         if code:
             raise failed(host, step, code, said)
     return InstallResult(step, "brought", monotonic() - begun)
@@ -212,13 +194,8 @@ def run(host: Host, argv: Argv, on_line: OnLine) -> tuple[int, list[str]]:
     Ssh stays in our process group, here as in ``converse``: Ctrl-C reaches it as well, so that pip ends.
     """
     last: deque[str] = deque(maxlen=LAST_LINES)
-    process = subprocess.Popen(
-        host.command(("python3", "-c", TIED, *argv)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(host.environ),
-    )
+    command, pipe = host.command(("python3", "-c", TIED, *argv)), subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, env=host.environ)
     try:
         with cast("BufferedReader", process.stdout) as output:
             for line in lines_of(output):
@@ -240,7 +217,7 @@ def failed(host: Host, step: InstallStep, code: int, said: Sequence[str]) -> Hea
         return cannot_reach(host.label, text)
     words = " / ".join(said[-3:])[:400] or f"It ended with code {code}."
     found = diagnose_text(text)
-    title = f"{host.label}, {step.name}: {step.problem or 'it failed'}"
+    title = f"{host.label}, {step.name}: {step.problem}"
     if found is None:
         return HeartbeatError(title, words, step.remedy, exit_code=1)
     return HeartbeatError(f"{title}: {found.title}", f"{found.cause} It said: {words}", found.advice, exit_code=1)
@@ -261,13 +238,7 @@ def converse(host: Host, order: bytes) -> tuple[int, bytes, bytes]:
 
     Its stdin stays open meanwhile: the end of stdin is an order to stop.
     """
-    process = subprocess.Popen(
-        host.worker_command(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(host.environ),
-    )
+    process = spawn_piped(host.worker_command(), host.environ, own_session=False)
     until = monotonic() + PROBE_S
     with process, ThreadPoolExecutor(max_workers=2) as pool:
         assert process.stdin is not None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from heartbeat_core.benchmark.process import kill_worker
+from heartbeat_core.benchmark.process import kill_worker, spawn_piped
 from heartbeat_core.cloud.auth import is_loopback
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled
 from heartbeat_core.cloud.tpu import CLOSED, Endpoint, Node
@@ -123,11 +123,17 @@ def connect(
 
     ``endpoint`` is the emulator that is asked in place of Google, ``flags`` are for ssh.
     """
+    vm = vm_of(node, project, endpoint=endpoint, worker=worker, way=way, flags=flags)
+    return SshConnection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
+
+
+def vm_of(node: Node, project: str, *, endpoint: str | None, worker: int, way: Way, flags: tuple[str, ...]) -> Vm:
+    """Return ``node`` with the way to one of its hosts; raise HeartbeatError if it cannot answer."""
     check_state(node)
     where = endpoint_of(node, worker)
-    vm = Vm(node.id, node.zone, project, choose_way(node, where, way), flags)
+    route = choose_way(node, where, way)
     refuse_fictitious(node, where, endpoint)
-    return SshConnection(vm.gcloud(worker), gcloud_environ(endpoint), warnings_of(node))
+    return Vm(node.id, node.zone, project, route, flags)
 
 
 def check_state(node: Node) -> None:
@@ -248,8 +254,7 @@ class SshCalls:
         with self.lock:
             if self.order.cancelled:
                 raise GivenUp
-            pipe = subprocess.PIPE
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True, env=dict(environ))
+            process = spawn_piped(command, environ)
             self.running.add(process)
         return process
 
@@ -279,7 +284,6 @@ def last_lines(said: str) -> str:
 
 
 def cannot_reach(label: str, said: str) -> HeartbeatError:
-    """Return the error for a host that could not be reached."""
     return explained(f"{label} cannot be reached", "ssh", said)
 
 

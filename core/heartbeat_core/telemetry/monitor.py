@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.benchmark.process import kill_worker
+from heartbeat_core.benchmark.process import close_pipes, keep_stderr, kill_worker, spawn_piped
 from heartbeat_core.benchmark.run import ChipReport
-from heartbeat_core.errors import HeartbeatError, sanitize_line
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.telemetry.readings import ChipReadings, reading_from_json
 
 # What runs under the other Python, each before what imports it. It is sent along, so nothing of ours must be installed there.
@@ -72,15 +72,7 @@ class Reader:
 
     def spawn(self) -> subprocess.Popen[bytes]:
         command = [self.python, "-c", BOOTSTRAP]
-        return subprocess.Popen(
-            command if self.on_host is None else self.on_host(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-            env=None if self.environ is None else dict(self.environ),
-        )
+        return spawn_piped(command if self.on_host is None else self.on_host(command), self.environ)
 
 
 class ChipReader:
@@ -89,7 +81,6 @@ class ChipReader:
     def __init__(self, reader: Reader, every_s: float | None = None) -> None:
         self.reader, self.every_s = reader, every_s
         self.process: subprocess.Popen[bytes] | None = None
-        self.errors: deque[str] = deque(maxlen=ERROR_LINES)
         self.stopping = threading.Event()
         self.guard = threading.Lock()  # between a start and a stop
 
@@ -99,70 +90,49 @@ class ChipReader:
             with self.guard:
                 if self.stopping.is_set():
                     return
-                self.process = self.reader.spawn()
+                self.process = process = self.reader.spawn()
         except OSError as error:
             what = self.reader.python if self.reader.on_host is None else "what leads to its host"
             yield ChipReadings(failure=f"{what} cannot be started: {error.strerror}")
             return
-        listener = threading.Thread(target=self.listen, name="reader's stderr", daemon=True)
-        listener.start()
-        try:
-            yield from self.read(self.process, listener)
-        finally:
-            self.end(listener)
-
-    def read(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> Iterator[ChipReadings]:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        errors: deque[str] = deque(maxlen=ERROR_LINES)
+        listener = keep_stderr(process, errors)
         count = 0
-        with contextlib.suppress(BrokenPipeError):  # it has ended; the reason follows below
-            process.stdin.write(self.reader.order(self.every_s))
         try:
-            for line in lines_of(process.stdout.fileno(), self.reader.limit_s + (self.every_s or 0)):
+            for line in self.lines(process):
                 count += 1
                 yield reading_from_json(line)
+            if not self.stopping.is_set() and (self.every_s or not count):
+                kill_worker(process)
+                code = process.wait()
+                listener.join(LAST_WORDS_S)
+                yield ChipReadings(failure=f"The reader ended: {errors[-1] if errors else f'exit code {code}'}")
         except TimeoutError:
             yield ChipReadings(failure=f"It did not answer within {self.reader.limit_s:.0f} s.")
-            return
         except HeartbeatError as error:
             yield ChipReadings(failure=f"{error.title}. {error.cause}")
-            return
-        if not self.stopping.is_set() and (self.every_s or not count):
-            yield ChipReadings(failure=self.why_it_ended(process, listener))
+        finally:
+            with self.guard:
+                if process.returncode is None:
+                    kill_worker(process)
+                    process.wait()
+            listener.join()
+            close_pipes(process)
 
-    def why_it_ended(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> str:
-        kill_worker(process)
-        code = process.wait()
-        listener.join(LAST_WORDS_S)
-        said = self.errors[-1] if self.errors else f"exit code {code}"
-        return f"The reader ended: {said}"
-
-    def listen(self) -> None:
-        assert self.process is not None
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            # the output of libraries and ssh may hold control characters, and is shown on a screen
-            text = sanitize_line(line.decode("utf-8", "replace")).strip()
-            if text:
-                self.errors.append(text)
+    def lines(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+        """Give the order, and yield the lines of the answer; raise as ``lines_of`` does."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and its stderr says why
+            process.stdin.write(self.reader.order(self.every_s))
+            process.stdin.flush()
+        return lines_of(process.stdout.fileno(), self.reader.limit_s + (self.every_s or 0))
 
     def stop(self) -> None:
-        """End the reader, and with it the readings."""
         with self.guard:
             self.stopping.set()
             if self.process is not None and self.process.returncode is None:
                 kill_worker(self.process)
-
-    def end(self, listener: threading.Thread) -> None:
-        assert self.process is not None
-        with self.guard:
-            if self.process.returncode is None:
-                kill_worker(self.process)
-                self.process.wait()
-        listener.join()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe:
-                pipe.close()
 
 
 def lines_of(descriptor: int, limit_s: float) -> Iterator[bytes]:
@@ -224,24 +194,21 @@ def source_of(module: str) -> str:
 EVERY_S = 1.0
 
 
-class TpuChipMonitor:
+class TpuChipMonitor(ChipReader):
     """The readings of tpu-info beside a run; with ``always`` beside a rehearsal without a chip too."""
 
     source = "tpu-info"
 
     def __init__(self, reader: Reader, *, always: bool = False, every_s: float = EVERY_S) -> None:
+        super().__init__(reader, every_s)
         self.always = always
-        self.watcher = ChipReader(reader, every_s)
 
     def concerns(self, environment: Mapping[str, Any]) -> bool:
         return self.always or environment.get("hardware") == "TPU" or bool(environment.get("chip"))
 
     def reports(self) -> Iterator[ChipReport]:
-        for reading in self.watcher.readings():
+        for reading in self.readings():
             yield reading.chips, what_lacks(reading)
-
-    def stop(self) -> None:
-        self.watcher.stop()
 
 
 def what_lacks(reading: ChipReadings) -> str | None:

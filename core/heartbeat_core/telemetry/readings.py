@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -138,14 +138,12 @@ def reading_from_json(line: bytes) -> ChipReadings:
             contained=bool(said.get("contained", False)),
             library=said.get("library"),
             library_problem=str(said.get("library_problem", "")),
-            answers=tuple(answers_from(said["answers"])),
+            answers=tuple(map(answer_from_json, said["answers"])),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         shown = line[:80].decode("utf-8", "backslashreplace").strip()
         raise HeartbeatError(f"the reader printed an unreadable line: {shown!r}", str(error), "Name another Python: --python.") from error
 
 
-def answers_from(said: Iterable[Mapping[str, Any]]) -> Iterable[Answer]:
-    for each in said:
-        chips = tuple(ChipReading(**chip) for chip in each["chips"])
-        yield Answer(int(each["port"]), str(each["outcome"]), str(each["detail"]), chips)
+def answer_from_json(said: Mapping[str, Any]) -> Answer:
+    return Answer(int(said["port"]), str(said["outcome"]), str(said["detail"]), tuple(ChipReading(**chip) for chip in said["chips"]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from configparser import ConfigParser
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.config import BenchmarkConfig, config_from_json
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.roofline import floor, roof_of_chip
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
@@ -124,7 +127,7 @@ def handbook_bound() -> str:
 def rates(report: Report, *, moved: bool = False) -> str:
     """Return the rate of arithmetic or of memory, and its share of the peak where one is known."""
     rate = report.bytes_per_s if moved else report.flops_per_s
-    text = format_bytes_rate(rate or 0) if moved else format_rate(rate or 0)
+    text = format_bytes_rate(rate) if moved else format_rate(rate)
     if report.share is None or report.floor is None or (report.floor.bound == "memory") != moved:
         return text
     peak = "the chip's peak" if report.floor.roof.hard else "the measured peak"
@@ -146,8 +149,7 @@ def ending_of(report: Report | None) -> str:
 
 Reports = Mapping[str, Report]  # by the name of the step that made them
 
-RECORDINGS = Path(__file__).with_name("recordings")
-WORK = MatMul()  # the handbook's
+FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -169,63 +171,32 @@ class TourStep:
     @property
     def recording(self) -> Path | None:
         """Return the recording that is replayed if the step cannot run here, None if there is none."""
-        path = RECORDINGS / f"{self.name}.jsonl"
+        path = FOLDER / "recordings" / f"{self.name}.jsonl"
         return path if path.exists() else None
 
 
-STEPS: tuple[TourStep, ...] = (
-    TourStep(
-        "cpu",
-        "one matrix product on the CPU",
-        "1.1",
-        "A language model computes text as a series of matrix products. This is one of them: 128 rows of 4,096 numbers, times 256 MiB "
-        "of weights. The handbook expects 30 to 50 ms on a laptop.",
-        "The first iteration is marked cold: it touches its memory for the first time. After the vertical line comes the steady state.",
-        after_cpu,
-        BenchmarkConfig(WORK, "cpu", "synchronized", warmup=5, iterations=50),
-    ),
-    TourStep(
-        "one-row",
-        "why a systolic array",
-        "1.3",
-        "A CPU reads weights from memory, uses them, and reads the next. A TPU's systolic array holds them in a grid of 128×128 or "
-        "256×256 cells, and all rows pass through it: each weight is read once for all rows. "
-        "A single row shows what reading costs: 1/128 of the arithmetic, but all of the weights.",
-        "The time does not fall to 1/128. See GB/s: reading the weights takes most of the memory bandwidth.",
-        after_one_row,
-        BenchmarkConfig(replace(WORK, batch=1), "cpu", "synchronized", warmup=5, iterations=100),
-    ),
-    TourStep(
-        "cold",
-        "XLA, cold",
-        "1.6",
-        "The handbook's TPU script: 100 iterations, one mark_step, and the clock stops. XLA compiles at the first step, "
-        "so the first reading includes the compilation.",
-        "The first of the five readings is far above the others: only this one compiles.",
-        after_cold,
-        BenchmarkConfig(WORK, "xla", "handbook", warmup=0, iterations=100),
-    ),
-    TourStep(
-        "warm",
-        "the same with a warm-up",
-        "1.6",
-        "The handbook adds five iterations of warm-up before the clock starts, and reads 0.0056 ms per iteration on a v6e-1. "
-        "It concludes that the TPU needs a fraction of a millisecond for what took a CPU 30 ms.",
-        "The number and its verdict.",
-        after_warm,
-        BenchmarkConfig(WORK, "xla", "handbook", warmup=5, iterations=100),
-    ),
-    TourStep(
-        "honest",
-        "synchronized timing",
-        "1.6",
-        "The same work with synchronized timing: one step per iteration, then a call that returns when the device is done.",
-        "Time per iteration ({key}): the handbook's method sees only trace and dispatch; wait is the product itself.",
-        after_honest,
-        BenchmarkConfig(WORK, "xla", "synchronized", warmup=5, iterations=50),
-    ),
-    TourStep("end", "summary", "1.7", "Five readings of one matrix product, each with its verdict.", "", summary),
-)
+CONCLUSIONS: dict[str, Callable[[Reports], tuple[str, ...]]] = {
+    "cpu": after_cpu,
+    "one-row": after_one_row,
+    "cold": after_cold,
+    "warm": after_warm,
+    "honest": after_honest,
+    "end": summary,
+}
+
+
+@cache
+def steps() -> tuple[TourStep, ...]:
+    """Return the steps in their order: each is a section of ``steps.ini``."""
+    parser = ConfigParser(delimiters=("=",), interpolation=None)
+    parser.read_string(FOLDER.joinpath("steps.ini").read_text(encoding="utf-8"))
+    return tuple(step_of(name, parser[name]) for name in parser.sections())
+
+
+def step_of(name: str, section: Mapping[str, str]) -> TourStep:
+    values = {key: " ".join(text.split()) for key, text in section.items()}
+    config = values.pop("config", None)
+    return TourStep(name, **values, conclude=CONCLUSIONS[name], config=config_from_json(json.loads(config)) if config else None)
 
 
 def needs(step: TourStep) -> str | None:
@@ -243,7 +214,7 @@ class Tour:
     ``running``: the run of this step is active; ``lacks``: why it cannot run here, empty if it can.
     """
 
-    steps: tuple[TourStep, ...] = STEPS
+    steps: tuple[TourStep, ...] = field(default_factory=steps)
     at: int = 0
     running: bool = False
     lacks: str = ""

@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig, Precision
 from heartbeat_core.benchmark.dtypes import Dtype
-from heartbeat_core.benchmark.hard_peaks import BOOST, GPUS, gpu_peak, hard_peak
+from heartbeat_core.benchmark.hard_peaks import BOOST, gpu_peak, gpus, hard_peak
 from heartbeat_core.benchmark.tpu_chips import CHIPS
 from heartbeat_core.benchmark.workload import MatMul
 
@@ -80,7 +80,7 @@ def test_a_gpu_peaks_at_its_data_sheet_and_a_little(name: str, dtype: Dtype, pre
 
 
 def test_every_row_is_found_by_its_own_name() -> None:
-    for row in GPUS:
+    for row in gpus():
         found = gpu_peak(f"NVIDIA {row.name}", {}, BenchmarkConfig(backend="accelerator"))
         assert found is not None
         assert found.name == row.name

@@ -36,10 +36,11 @@ except PermissionError:
     may_take_back = False
 found = []
 for _ in range(2):
-    with Run(BenchmarkConfig(), process_launcher) as run:
-        run.wait(60)
-        found.append(run.report().environment.get("nice"))
-process_launcher.close()
+    run = Run(BenchmarkConfig(), process_launcher)
+    run.wait(60)
+    found.append(run.report().environment.get("nice"))
+    run.close()
+process_launcher.shutdown()
 print(json.dumps({"workers": found, "own": os.getpriority(os.PRIO_PROCESS, 0), "may_take_back": may_take_back}))
 """
 # Just enough of torch for the worker to say what it is, and then to fail.

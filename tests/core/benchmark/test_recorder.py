@@ -11,7 +11,7 @@ from heartbeat_core.benchmark.timing import CAPACITY, Recorder
 NEVER = 2**62
 
 
-class ChipReport(list[Samples | Pause]):
+class Told(list[Samples | Pause]):
     """Keeps what a recorder hands on."""
 
     def recorder(self, *parts: str) -> Recorder:
@@ -32,7 +32,7 @@ def _flushed_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_become_columns_in_their_order() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder("trace", "wait")
     recorder.add((30, 10, 20))
     recorder.add((31, 11, 20))
@@ -42,7 +42,7 @@ def test_rows_become_columns_in_their_order() -> None:
 
 
 def test_no_iteration_makes_no_record() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder()
     recorder.begin("warm-up")
     recorder.flush()
@@ -50,7 +50,7 @@ def test_no_iteration_makes_no_record() -> None:
 
 
 def test_a_phase_hands_on_what_the_last_one_left() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder()
     recorder.add((1,))
     recorder.begin("warm-up")
@@ -66,7 +66,7 @@ def test_a_phase_hands_on_what_the_last_one_left() -> None:
 
 
 def test_more_samples_than_the_memory_holds_lose_none() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder("wait")
     for i in range(2 * CAPACITY + 5):
         recorder.add((i, -i))
@@ -77,7 +77,7 @@ def test_more_samples_than_the_memory_holds_lose_none() -> None:
 
 
 def test_what_was_handed_on_is_not_overwritten() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder()
     recorder.add((1,))
     recorder.flush()
@@ -86,7 +86,7 @@ def test_what_was_handed_on_is_not_overwritten() -> None:
 
 
 def test_a_batch_is_handed_on_when_it_is_due() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder()
     recorder.add((1,))
     assert told == []
@@ -96,7 +96,7 @@ def test_a_batch_is_handed_on_when_it_is_due() -> None:
 
 
 def test_the_largest_times_fit() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder()
     recorder.add((2**63 - 1,))
     recorder.flush()
@@ -104,7 +104,7 @@ def test_the_largest_times_fit() -> None:
 
 
 def test_a_pause_is_noted_before_the_next_sample() -> None:
-    told = ChipReport()
+    told = Told()
     recorder = told.recorder()
     recorder.add((1,))
     recorder.flush()

@@ -76,7 +76,7 @@ def test_readings_are_merged_recorded_and_replayed(
     assert isinstance(records[-1], Ended)
     assert [record.readings for record in records if isinstance(record, Chips)] == [HALF]
     loaded = load(recording.path)
-    assert loaded.series.gauges.figures() == run.report().chips
+    assert loaded.gauges.figures() == run.report().chips
     with_chips = report_json(run.report(), run.series)["chips"]
     assert with_chips["devices"][0]["peak_bytes"] == 4 * GIB
     assert with_chips["devices"][0]["median_duty_percent"] == 50.0

@@ -12,8 +12,9 @@ import pytest
 from heartbeat_core.benchmark import timing as methods
 from heartbeat_core.benchmark.backends.base import Backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.control import ControlChannel
 from heartbeat_core.benchmark.protocol import HandbookClock, Pause, Samples
-from heartbeat_core.benchmark.timing import Recorder, measure, parts_of
+from heartbeat_core.benchmark.timing import Measurement, Recorder, parts_of
 from heartbeat_core.benchmark.verification import Inspector
 
 ITERATION_NS = 1_000_000
@@ -83,7 +84,7 @@ class Lazy(Backend):
         return compiled
 
 
-class Control:
+class Control(ControlChannel):
     """Whoever started the run, who wants to stop before the sample ``stop_at``."""
 
     def __init__(self, stop_at: int | None = None) -> None:
@@ -105,7 +106,7 @@ class Inspected(Inspector):
         self.inputs.append(tuple(turn % 2 for turn, _ in results))
 
 
-class ChipReport:
+class Told:
     """One run of a method, and what it told."""
 
     def __init__(self, backend: Backend, plan: BenchmarkConfig, control: Control | None = None) -> None:
@@ -113,7 +114,7 @@ class ChipReport:
         self.clocks: list[HandbookClock] = []
         recorder = Recorder(parts_of(backend, plan), self.records.append, lambda: 0)
         self.inspector = Inspected()
-        self.complete = measure(backend, plan, recorder, control or Control(), self.inspector, self.clocks.append)
+        self.complete = Measurement(backend, plan, recorder, control or Control(), self.inspector, self.clocks.append).take()
         recorder.flush()
 
     @property
@@ -140,7 +141,7 @@ class ChipReport:
 )
 def test_the_phases_hold_what_was_asked_for(warmup: int, iterations: int, phases: dict[str, int]) -> None:
     backend = Lazy()
-    told = ChipReport(backend, BenchmarkConfig(warmup=warmup, iterations=iterations))
+    told = Told(backend, BenchmarkConfig(warmup=warmup, iterations=iterations))
     assert told.complete
     assert told.phases == phases
     assert backend.asked["iterations"] == sum(phases.values())
@@ -149,7 +150,7 @@ def test_the_phases_hold_what_was_asked_for(warmup: int, iterations: int, phases
 def test_every_part_of_an_iteration_is_recorded_and_a_compilation_marked() -> None:
     backend = Lazy()
     backend.compile_next = 7_000
-    told = ChipReport(backend, BenchmarkConfig(warmup=1, iterations=2))
+    told = Told(backend, BenchmarkConfig(warmup=1, iterations=2))
     assert told.column("compile") == [7_000, 0, 0]
     assert told.column("total") == [ITERATION_NS + 7_000, ITERATION_NS, ITERATION_NS]
     assert [sum(parts) for parts in zip(*(told.column(name) for name in backend.parts), strict=True)] == told.column("total")
@@ -176,7 +177,7 @@ class Timed(Lazy):
 
 
 def test_a_duration_is_that_of_the_steady_phase(clock: list[int]) -> None:
-    told = ChipReport(Timed(clock), BenchmarkConfig(warmup=5, iterations=None, duration_s=0.02))
+    told = Told(Timed(clock), BenchmarkConfig(warmup=5, iterations=None, duration_s=0.02))
     assert told.complete
     assert told.phases == {"cold": 1, "warm-up": 4, "steady": 20}
 
@@ -188,27 +189,27 @@ def test_a_pause_is_no_part_of_the_duration(clock: list[int]) -> None:
                 clock[0] += 3_600 * 10**9
             return True
 
-    told = ChipReport(Timed(clock), BenchmarkConfig(warmup=1, iterations=None, duration_s=0.02), Pauses(stop_at=10**9))
+    told = Told(Timed(clock), BenchmarkConfig(warmup=1, iterations=None, duration_s=0.02), Pauses(stop_at=10**9))
     assert told.phases == {"cold": 1, "steady": 20}
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 40])
 def test_a_stop_ends_any_phase_after_the_iteration_under_way(stop_at: int) -> None:
-    told = ChipReport(Lazy(), BenchmarkConfig(warmup=5, iterations=None), Control(stop_at))
+    told = Told(Lazy(), BenchmarkConfig(warmup=5, iterations=None), Control(stop_at))
     assert not told.complete
     assert sum(told.phases.values()) == stop_at
 
 
 def test_the_inputs_take_turns_and_are_rewritten_before_each_iteration() -> None:
     backend = Lazy()
-    told = ChipReport(backend, BenchmarkConfig(warmup=5, iterations=20))
+    told = Told(backend, BenchmarkConfig(warmup=5, iterations=20))
     assert backend.rewritten == [1, 0] * 12 + [1]  # before each of the 25, the warm-up included
     assert told.inspector.inputs == [(0,), (1,)]  # the sample chosen and the last, each with its own input
 
 
 def test_a_pipeline_rewrites_all_inputs_before_each_window() -> None:
     backend = Lazy()
-    told = ChipReport(backend, BenchmarkConfig(method="pipelined", window=4, warmup=0, iterations=32))
+    told = Told(backend, BenchmarkConfig(method="pipelined", window=4, warmup=0, iterations=32))
     assert backend.rewritten == [0, 1] * 8
     assert told.inspector.inputs == [(0, 1, 0, 1), (0, 1, 0, 1)]
 
@@ -216,7 +217,7 @@ def test_a_pipeline_rewrites_all_inputs_before_each_window() -> None:
 def test_a_pipeline_keeps_its_window_alive_and_waits_once() -> None:
     backend = Lazy()
     plan = BenchmarkConfig(method="pipelined", window=4, warmup=5, iterations=10)
-    told = ChipReport(backend, plan)
+    told = Told(backend, plan)
     assert told.phases == {"cold": 1, "warm-up": 1, "steady": 3}  # in windows: 5 products of warm-up take two of them
     assert backend.asked["traced"] == 5 * 4
     assert backend.asked["fences"] == 5
@@ -227,7 +228,7 @@ def test_a_pipeline_keeps_its_window_alive_and_waits_once() -> None:
 
 def test_the_handbooks_loop_is_the_handbooks() -> None:
     backend = Lazy()
-    told = ChipReport(backend, BenchmarkConfig(method="handbook", warmup=5, iterations=100, repeats=3))
+    told = Told(backend, BenchmarkConfig(method="handbook", warmup=5, iterations=100, repeats=3))
     assert backend.asked == {"traced": 5 + 3 * 100, "steps": 1 + 3, "fences": 1 + 3 * 2}
     assert told.phases == {"steady": 3}
     assert [clock.products for clock in told.clocks] == [100, 100, 100]
@@ -235,14 +236,14 @@ def test_the_handbooks_loop_is_the_handbooks() -> None:
 
 
 def test_the_counters_say_what_the_handbooks_clock_dropped() -> None:
-    told = ChipReport(Lazy(), BenchmarkConfig(method="handbook", warmup=5, iterations=100, repeats=2))
+    told = Told(Lazy(), BenchmarkConfig(method="handbook", warmup=5, iterations=100, repeats=2))
     # the loop overwrites its result: when the step comes, the last one is all there is
     assert [clock.launched for clock in told.clocks] == [1, 1]
 
 
 def test_without_a_warm_up_it_is_the_handbooks_first_listing() -> None:
     backend = Lazy()
-    told = ChipReport(backend, BenchmarkConfig(method="handbook", warmup=0, iterations=100, repeats=2))
+    told = Told(backend, BenchmarkConfig(method="handbook", warmup=0, iterations=100, repeats=2))
     assert told.phases == {"cold": 1, "steady": 1}
     assert backend.asked["traced"] == 200
 
@@ -255,11 +256,11 @@ def test_an_eager_device_without_a_counter_launches_every_product() -> None:
         def launched(self) -> int | None:
             return None
 
-    told = ChipReport(Eager(), BenchmarkConfig(method="handbook", iterations=100, repeats=1))
+    told = Told(Eager(), BenchmarkConfig(method="handbook", iterations=100, repeats=1))
     assert [clock.launched for clock in told.clocks] == [100]
 
 
 def test_a_stop_ends_the_handbooks_repeats() -> None:
-    told = ChipReport(Lazy(), BenchmarkConfig(method="handbook", iterations=10, repeats=50), Control(stop_at=2))
+    told = Told(Lazy(), BenchmarkConfig(method="handbook", iterations=10, repeats=50), Control(stop_at=2))
     assert not told.complete
     assert len(told.clocks) == 2

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from heartbeat_core.benchmark import xla_environment as environments
-from heartbeat_core.benchmark.xla_environment import XLA_PACKAGES, BasePython, XlaEnvironment, describe_python
+from heartbeat_core.benchmark.xla_environment import BasePython, XlaEnvironment, describe_python, xla_packages
 from heartbeat_core.errors import HeartbeatError
 
 PROJECT = Path(__file__).parents[3]
@@ -232,7 +232,7 @@ def test_this_python_is_described() -> None:
 
 def test_the_pins_are_those_of_the_constraints() -> None:
     """One set of versions, on a TPU VM by make run and here; only torch differs from the dashboard's own."""
-    tpu, cpu = pins_of("constraints-tpu.txt"), pins_of("constraints.txt")
-    assert tuple(tpu[: len(XLA_PACKAGES)]) == XLA_PACKAGES
+    tpu, cpu, own = pins_of("constraints-tpu.txt"), pins_of("constraints.txt"), xla_packages()
+    assert tuple(tpu[: len(own)]) == own
     assert set(cpu) - set(tpu) == {"torch==2.13.0"}
-    assert set(tpu) - set(cpu) <= set(XLA_PACKAGES)
+    assert set(tpu) - set(cpu) <= set(own)

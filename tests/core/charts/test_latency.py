@@ -36,7 +36,7 @@ def flat(count: int, first: int = 5, ns: float = 9.6 * MS) -> tuple[EnvelopeColu
 
 
 def spec_of(data: ChartData, width: int = 80, height: int = 14, **options: Any) -> ChartSpec:
-    spec = latency_chart(data, width, height, **options)
+    spec = latency_chart(lambda *_: data, width, height, **options)
     assert spec is not None
     return spec
 
@@ -98,9 +98,9 @@ def test_what_no_axis_has_room_for_is_left_out(bad: float) -> None:
 
 
 def test_there_is_no_chart_without_samples_or_room() -> None:
-    assert latency_chart(chart(warm=()), 80, 14) is None
-    assert latency_chart(chart(flat(20)), 8, 14) is None
-    assert latency_chart(chart(flat(20)), 80, 2) is None
+    assert latency_chart(lambda *_: chart(warm=()), 80, 14) is None
+    assert latency_chart(lambda *_: chart(flat(20)), 8, 14) is None
+    assert latency_chart(lambda *_: chart(flat(20)), 80, 2) is None
 
 
 def test_the_duty_cycle_stands_below_the_samples_it_was_measured_at() -> None:

@@ -184,9 +184,8 @@ def test_a_rehearsal_elsewhere_is_held_against_what_is_known_of_either_machine(m
 
 def test_what_came_before_the_steady_state_stands_apart(make: Make) -> None:
     found = compare([make("a", steady(1e6), Stage(7, "transfer", 500))], [make("b", steady(1e6, seed=2), Stage(7, "transfer", 1500))])
-    by_name = {apart.name: apart for apart in found.apart}
-    assert by_name["transfer"].ratio == 3
-    assert (by_name["cold"].reference_ns, by_name["compile"].ratio) == (9_000_000, None)
+    assert found.apart("transfer")["ratio"] == 3
+    assert (found.apart("cold")["reference_ns"], found.apart("compile")["ratio"]) == (9_000_000, None)
 
 
 def test_a_run_is_not_compared_with_itself(make: Make) -> None:

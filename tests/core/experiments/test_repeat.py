@@ -135,15 +135,14 @@ def test_candidates_take_turns_in_processes_of_their_own(begin: Begin, fake_work
     assert [type(each) for each in news] == [TrialStarted, TrialFinished] * 6
     pids = {each.source.series.started.pid for each in news if isinstance(each, TrialStarted) and each.source.series.started}
     assert len(pids) == 6
-    repeated = course.repeated()
-    assert [len(one.measured) for one in repeated.candidates] == [3, 3]
-    assert [one.name for one in repeated.candidates] == ["float32", "bfloat16"]
-    assert [one.config.workload.dtype for one in repeated.candidates] == ["float32", "bfloat16"]
-    assert sorted(repeated.order) == ["bfloat16"] * 3 + ["float32"] * 3
-    assert Repeat(BenchmarkConfig(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3).order == repeated.order
-    (ratio,) = repeated.ratios()
+    assert [len(one.measured) for one in course.candidates] == [3, 3]
+    assert [one.name for one in course.candidates] == ["float32", "bfloat16"]
+    assert [one.config.workload.dtype for one in course.candidates] == ["float32", "bfloat16"]
+    assert sorted(course.order) == ["bfloat16"] * 3 + ["float32"] * 3
+    assert Repeat(BenchmarkConfig(iterations=30, warmup=1), 3, [{"dtype": "bfloat16"}], seed=3).order == course.order
+    (ratio,) = course.ratios()
     assert ratio.pairs == 3
-    made = repeat_json(repeated)
+    made = repeat_json(course)
     assert made["seed"] == 3
     assert made["candidates"][0]["typical_ns"]["value"] == pytest.approx(1004, rel=0.01)
     assert made["comparisons"][0]["pairs"] == 3
@@ -158,11 +157,11 @@ def test_a_candidate_that_cannot_run_is_said_and_the_rest_goes_on(begin: Begin, 
     course = Repeat(BenchmarkConfig(iterations=30, warmup=1), 4, [{"backend": "xla"}])
     over = [each for each in carry_out(course, lambda plan, label: begin(plan, python=python)) if isinstance(each, TrialFinished)]
     assert len(over) == 5  # it is not tried again
-    reference, xla = course.repeated().candidates
+    reference, xla = course.candidates
     assert len(reference.measured) == 4
     assert xla.error is not None
     assert (xla.error.title, xla.error.exit_code) == ("no device", 3)
-    assert course.repeated().ratios() == ()
+    assert course.ratios() == ()
 
 
 def test_a_candidate_that_crashes_once_is_tried_again(begin: Begin, fake_worker: Callable[[str], str], tmp_path: Path) -> None:
@@ -174,7 +173,7 @@ def test_a_candidate_that_crashes_once_is_tried_again(begin: Begin, fake_worker:
     python = fake_worker(body)
     course = Repeat(BenchmarkConfig(iterations=30, warmup=1), 3)
     assert len(list(carry_out(course, lambda plan, label: begin(plan, python=python)))) == 6
-    (only,) = course.repeated().candidates
+    (only,) = course.candidates
     assert len(only.measured) == 2
     assert only.error is not None
 
@@ -186,5 +185,5 @@ def test_a_leg_cut_short_does_not_count(begin: Begin, fake_worker: Callable[[str
         if isinstance(news, TrialStarted):
             course.stop()
             news.source.stop()
-    (only,) = course.repeated().candidates
+    (only,) = course.candidates
     assert only.processes == ()

@@ -177,7 +177,7 @@ def test_a_sweep_is_loaded_again_from_its_recordings(swept: Swept, tmp_path: Pat
 
 
 def test_its_recordings_say_that_they_belong_together(swept: Swept) -> None:
-    labels = [load(point.path).series.label for point in swept.points if point.path]
+    labels = [load(point.path).label for point in swept.points if point.path]
     assert len(labels) == 11
     assert {label.group for label in labels if label} == {"a sweep"}
 

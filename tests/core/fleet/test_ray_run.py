@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,8 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> RayRun:
         if not self.runs:
             self.take({"type": "hosts", "hosts": [HOST.to_json()]})
 
-    monkeypatch.setattr(RayCluster, "spawn", lambda self: SimpleNamespace(stdin=None, stdout=None, stderr=None, returncode=0))
-    monkeypatch.setattr(RayRun, "listen", idle)
+    monkeypatch.setattr(RayCluster, "spawn", lambda self: SimpleNamespace(stderr=io.BytesIO(), returncode=0))
     monkeypatch.setattr(RayRun, "read", idle)
     monkeypatch.setattr(RayRun, "send", know)
     return RayRun(BenchmarkConfig(), RayCluster("head:6379"))

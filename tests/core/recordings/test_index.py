@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.protocol import Ended, Failed, Label, PeaksMeasured, Record, Samples, encode
+from heartbeat_core.benchmark.protocol import Ended, Failed, Health, Label, PeaksMeasured, Record, Samples, encode
 from heartbeat_core.benchmark.workload import MatMul
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel
-from heartbeat_core.recordings.recording import Recording, load
+from heartbeat_core.recordings.recording import Recording, load, recorded_report
 
 if TYPE_CHECKING:
     from tests.core.conftest import Write
@@ -29,7 +29,7 @@ Open = Callable[[], Index]
 def test_an_entry_says_what_the_report_of_its_recording_says(index: Index, write: Write, records: Records) -> None:
     path = write([*records(range(2_000_000, 2_000_060)), PeaksMeasured(6, 1e13, 1e13), Label(6, "base", "quiet room", ("cpu", "old"), "g")])
     (entry,) = index.entries()
-    report = load(path).report(index.peak_cache)
+    report = recorded_report(load(path), index.peak_cache)
     assert report.statistics is not None
     assert (entry.median_ns, entry.n) == (report.iteration_ns, report.statistics.n)
     assert (entry.low_ns, entry.high_ns) == (report.statistics.median_low_ns, report.statistics.median_high_ns)
@@ -40,6 +40,13 @@ def test_an_entry_says_what_the_report_of_its_recording_says(index: Index, write
     assert (entry.host, entry.device, entry.threads, entry.backend) == ("h", "cpu", 2, "cpu")
     assert entry.started == datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
     assert entry.bytes == path.stat().st_size
+
+
+def test_an_entry_names_what_disturbed_a_run(index: Index, write: Write, records: Records) -> None:
+    path = write([*records(), Health(6, 0, None, None, None, waited_ns=10**12)])
+    (entry,) = index.entries()
+    assert entry.findings == recorded_report(load(path), index.peak_cache).quality.reasons
+    assert any("for a processor" in finding for finding in entry.findings)
 
 
 def test_what_was_read_is_kept_for_the_next_program(index: Index, open_index: Open, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +103,7 @@ def test_a_newer_schema_and_a_newer_plan_are_distinguished(index: Index, write: 
     assert "schema 2" in by_path[newer].problem
     assert "fusion" in by_path[plan].problem
     assert by_path[plan].n == 30
-    assert "fusion" in str(load(plan).report(index.peak_cache).labels)
+    assert "fusion" in str(recorded_report(load(plan), index.peak_cache).labels)
 
 
 def test_a_run_that_failed_says_why(index: Index, write: Write, records: Records) -> None:
@@ -185,7 +192,7 @@ def test_compile_iterations_are_left_out_here_as_in_the_report(index: Index, wri
     totals, compiled = array("q", [5_000_000, *range(1000, 1029)]), array("q", [4_000_000, *[0] * 29])
     made[3] = Samples(3, "steady", 1, {"total": totals, "compile": compiled})
     path = write(made)
-    report = load(path).report(index.peak_cache)
+    report = recorded_report(load(path), index.peak_cache)
     assert report.statistics is not None
     assert (index.entries()[0].n, index.entries()[0].median_ns) == (report.statistics.n, report.statistics.median_ns) == (29, 1014)
 

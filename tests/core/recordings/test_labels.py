@@ -18,7 +18,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry, entry_of_row
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel, check_label, last_label, relabel
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 
 if TYPE_CHECKING:
     from tests.core.conftest import Write
@@ -60,7 +60,7 @@ for number in range(8):
 
 
 def label_of(path: Path) -> Label:
-    found = load(path).series.label
+    found = load(path).label
     assert found is not None
     return found
 
@@ -72,16 +72,16 @@ def test_what_is_not_changed_stays_and_the_last_label_counts(write: Write) -> No
     found = label_of(path)
     assert (found.name, found.note, found.tags, found.group) == ("base", "a quiet room", ("cpu", "new"), "")
     assert found == last_label(path)
-    assert load(path).series.ended == Ended(5, "done")
+    assert load(path).ended == Ended(5, "done")
     relabel(path, Relabel(name="", note="", remove_tags=("cpu", "new")))
     assert label_of(path) == Label(5)
 
 
 def test_a_label_changes_nothing_of_the_run(write: Write, index: Index) -> None:
     path = write()
-    before = load(path).report(index.peak_cache)
+    before = recorded_report(load(path), index.peak_cache)
     relabel(path, Relabel(name="base"))
-    assert load(path).report(index.peak_cache) == before
+    assert recorded_report(load(path), index.peak_cache) == before
 
 
 @pytest.mark.parametrize("cut", [1, 2, 10, 30])
@@ -91,7 +91,7 @@ def test_a_last_line_that_was_cut_off_goes_before_the_label_comes(write: Write, 
     relabel(path, Relabel(name="base"))
     whole = cut == 1  # its line feed alone was missing: it is a record
     assert label_of(path).name == "base"
-    assert (load(path).series.ended is not None) == whole
+    assert (load(path).ended is not None) == whole
     assert path.read_bytes().endswith(b"\n")
 
 

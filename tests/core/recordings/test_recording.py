@@ -31,7 +31,7 @@ from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Run
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.recording import Recording, load, make_room, read_records
+from heartbeat_core.recordings.recording import Recording, load, make_room, read_records, recorded_report
 
 PLAN = BenchmarkConfig(iterations=30, warmup=1)
 RECORDS: tuple[Record, ...] = (
@@ -66,8 +66,8 @@ def test_a_recording_holds_the_stream_byte_for_byte(tmp_path: Path) -> None:
     assert "cpu-synchronized" in recording.path.name
     loaded = load(recording.path)
     assert not loaded.cut_off
-    assert loaded.series.config == PLAN
-    assert loaded.series.count == 31
+    assert loaded.config == PLAN
+    assert loaded.count == 31
 
 
 def test_two_recordings_of_one_second_are_two_files(tmp_path: Path) -> None:
@@ -85,14 +85,14 @@ def test_every_line_is_on_disk_when_it_is_written(tmp_path: Path) -> None:
 def test_a_recording_cut_anywhere_loads_up_to_its_last_whole_line(tmp_path: Path, cut: int) -> None:
     loaded = load(written(tmp_path, *LINES[:3], LINES[3][:-cut]))
     assert loaded.cut_off
-    assert loaded.series.count == 1
-    assert loaded.series.cold_ns == 9_000_000
+    assert loaded.count == 1
+    assert loaded.cold_ns == 9_000_000
 
 
 def test_a_recording_cut_between_lines_is_cut_off_too(tmp_path: Path) -> None:
     loaded = load(written(tmp_path, *LINES[:4]))
     assert loaded.cut_off
-    report = loaded.report(PeakCache(tmp_path / "none.json"))
+    report = recorded_report(loaded, PeakCache(tmp_path / "none.json"))
     assert report.ending is not None
     assert report.ending.kind == "lost"
     assert report.statistics is not None
@@ -150,7 +150,7 @@ def test_no_recording_is_too_strange(content: bytes) -> None:
         except HeartbeatError as error:
             assert all((error.title, error.remedy))  # noqa: PT017
         else:
-            json.dumps(report_json(loaded.report(PeakCache(Path(folder) / "ceilings.json")), loaded.series))
+            json.dumps(report_json(recorded_report(loaded, PeakCache(Path(folder) / "ceilings.json")), loaded))
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_its_name(tmp_path: Path) -> None:
@@ -289,21 +289,21 @@ def test_a_report_of_a_recording_is_that_of_the_run(
     run = begin(small(), python=fake_worker(body + "; tell('ended', reason='done')"), sinks=(recording,))
     assert run.wait(60)
     loaded = load(recording.path)
-    again = loaded.report(PeakCache(tmp_path / "none.json"))
+    again = recorded_report(loaded, PeakCache(tmp_path / "none.json"))
 
     def figures(made: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in made.items() if name != "labels"}
 
-    assert figures(report_json(again, loaded.series)) == figures(report_json(run.report(), run.series))
+    assert figures(report_json(again, loaded)) == figures(report_json(run.report(), run.series))
     assert again.labels == ("recorded on 2026-11-22",)
 
 
 def test_a_report_is_held_against_the_peak_of_its_own_run(tmp_path: Path) -> None:
     path = written(tmp_path, *LINES[:5], encode(PeaksMeasured(5, 1e12, 1e11)), LINES[5])
-    report = load(path).report(PeakCache(tmp_path / "none.json"))
+    report = recorded_report(load(path), PeakCache(tmp_path / "none.json"))
     assert report.floor is not None
     assert report.floor.roof.measured_on == "2026-11-22"
-    assert json.dumps(report_json(report, load(path).series), allow_nan=False)
+    assert json.dumps(report_json(report, load(path)), allow_nan=False)
 
 
 def test_two_programs_that_make_room_at_once_take_no_more_than_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, PeaksMeasured, Record, Samples, Started, encode
 from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.recordings.replay import Replay
 
 LONG_S = 60.0
@@ -60,7 +60,7 @@ def test_a_replay_ends_with_the_figures_of_the_run(path: Path, tmp_path: Path) -
         report = replay.report()
     assert report.ending is not None
     assert report.ending.kind == "done"
-    recorded = load(path).report(PeakCache(tmp_path / "none.json"))
+    recorded = recorded_report(load(path), PeakCache(tmp_path / "none.json"))
     assert (report.statistics, report.steady, report.verdict) == (recorded.statistics, recorded.steady, recorded.verdict)
     assert report.labels == ("REPLAY of a run of 2026-11-22",)
     assert report.config == PLAN

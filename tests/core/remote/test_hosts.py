@@ -4,7 +4,7 @@ import pytest
 
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.remote.hosts import HostSelector, RemoteTarget, parse_on
+from heartbeat_core.remote.hosts import Host, HostSelector, parse_on
 
 
 def test_on_names_a_vm_and_which_of_its_hosts() -> None:
@@ -19,9 +19,8 @@ def test_on_names_a_vm_and_which_of_its_hosts() -> None:
 def test_an_end_without_a_reason_is_read_from_the_exit_code() -> None:
     from heartbeat_core.benchmark.protocol import Failed, Started
     from heartbeat_core.benchmark.target import WorkerExit
-    from heartbeat_core.remote.hosts import Host
 
-    there = RemoteTarget(Host("vm", 0, ("ssh", "host"), {}, "f", "f/venv/bin/python"))
+    there = Host("vm", 0, ("ssh", "host"), {}, "f", "f/venv/bin/python")
     began = Series()
     began.apply(Started(0, 1, "0", 1, "2026-11-24T12:00:00+00:00", began.config.to_json()))
     lost = there.explain(began, WorkerExit(255, ("client_loop: send disconnect: Broken pipe",)))

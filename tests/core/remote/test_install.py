@@ -9,7 +9,7 @@ import pytest
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.remote.hosts import Host
-from heartbeat_core.remote.install import InstallStep, take
+from heartbeat_core.remote.install import InstallStep, install
 
 
 @pytest.mark.parametrize("ending", ["exit 255", "kill -TERM $$"])
@@ -20,6 +20,6 @@ def test_a_check_that_was_not_answered_brings_nothing(ending: str, tmp_path: Pat
     host = Host("vm", 0, connection, dict(os.environ), str(tmp_path), "python3")
     step = InstallStep("environment", "an environment", ("test", "-e", str(tmp_path)), (("touch", str(mark)),))
     with pytest.raises(HeartbeatError) as refused:
-        take(host, step, lambda line: None)
+        install(host, step, lambda line: None)
     assert refused.value.exit_code == 3
     assert not mark.exists()

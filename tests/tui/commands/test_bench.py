@@ -287,7 +287,7 @@ def test_a_recording_the_disk_refuses_is_said_and_the_run_goes_on(fake_worker: C
     assert "note: the recording ends early" in done.stderr
     loaded = load(recordings(home)[0])
     assert loaded.cut_off
-    assert loaded.series.count == 43
+    assert loaded.count == 43
 
 
 @pytest.mark.parametrize("form", ["--stream", "--json"])
@@ -364,7 +364,7 @@ def test_a_run_is_recorded_under_its_label(fake_worker: Callable[[str], str], ho
     python = fake_worker(DONE)
     assert bench("--python", python, "--name", "base", "--note", "a quiet room", "--tag", "cpu", "--tag", "old").returncode == 0
     (recording,) = home.rglob("*.jsonl")
-    label = load(recording).series.label
+    label = load(recording).label
     assert label is not None
     assert (label.name, label.note, label.tags) == ("base", "a quiet room", ("cpu", "old"))
 
@@ -382,7 +382,7 @@ def test_a_label_typed_under_the_plain_c_locale_is_kept_and_found(fake_worker: C
     typed = "größer".encode().decode("ascii", "surrogateescape")  # as Python reads it there
     assert bench("--python", fake_worker(DONE), "--name", typed, "--note", typed, "--tag", typed).returncode == 0
     (recording,) = home.rglob("*.jsonl")
-    label = load(recording).series.label
+    label = load(recording).label
     assert label is not None
     assert (label.name, label.note, label.tags) == ("größer", "größer", ("größer",))
     assert run_program("runs", "tag", typed, "--remove", typed).returncode == 0
@@ -477,7 +477,7 @@ class TestWithTorch:
         assert ended.reason == "stopped"
         assert watched()
         loaded = load(recordings(home)[0])
-        assert loaded.series.count > 0
+        assert loaded.count > 0
         assert not loaded.cut_off
 
 

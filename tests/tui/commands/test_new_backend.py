@@ -13,7 +13,7 @@ import pytest
 # Python imports this module at its start, in the program and in the worker that it starts.
 ROW = """
 from heartbeat_core.benchmark.backends import BACKENDS, BackendInfo
-BACKENDS["torchtpu"] = BackendInfo("torchtpu", "fake_torchtpu:FakeBackend", label="TorchTPU's device", short="tpu")
+BACKENDS["torchtpu"] = BackendInfo("torchtpu", "fake_torchtpu:FakeBackend", label="TorchTPU's device")
 del BACKENDS["accelerator"], BACKENDS["xla"]  # to probe them takes seconds
 """
 BACKEND = """

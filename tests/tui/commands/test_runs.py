@@ -119,7 +119,7 @@ def test_a_label_travels_with_its_file(write: Write) -> None:
         ("tag", "last", "--remove", "old"),
     ):
         assert runs(*arguments).returncode == 0
-    label = load(path).series.label
+    label = load(path).label
     assert label is not None
     assert (label.name, label.note, label.tags) == ("base", "a quiet room", ("cpu",))
     shown = runs("show", "base")

@@ -13,7 +13,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.recordings.replay import Replay
 from heartbeat_core.settings import Settings
-from heartbeat_core.tour.tour import STEPS
+from heartbeat_core.tour.tour import steps
 from heartbeat_tui.commands.tour import without_screen
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def test_a_step_is_run_explained_and_left_for_the_next(theatre: Open) -> N
         assert "the tour, 1 of 6" in stage.text()
         assert not stage.stand.runs
         await stage.press("n")
-        assert stage.run.config == STEPS[0].config
+        assert stage.run.config == steps()[0].config
         assert "One iteration takes 9.6" in stage.text()
         await stage.press("n")
         assert "the tour, 2 of 6" in stage.text()
@@ -147,6 +147,6 @@ def test_without_a_screen_every_step_is_printed(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr()
     told = json.loads(said.out)
     assert told["schema"] == 1
-    assert [step["name"] for step in told["steps"]] == [step.name for step in STEPS]
+    assert [step["name"] for step in told["steps"]] == [step.name for step in steps()]
     assert told["steps"][0]["report"]["statistics"]["median_ns"] > 0
     assert "A recording is replayed instead." in said.err

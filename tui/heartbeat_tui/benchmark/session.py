@@ -280,7 +280,7 @@ def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]
     """Count the steady samples that the report was made of, and whatever has come since."""
 
     def bins(most: int) -> tuple[Bin, ...]:
-        # NumPy takes 80 ms to import, and nothing needs it before there are samples
+        # it brings NumPy, which takes 80 ms to import, and nothing needs it before there are samples
         from heartbeat_core.benchmark.statistics import histogram
 
         if report.statistics is None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
-from heartbeat_core.benchmark.statistics import TOO_FEW
-from heartbeat_core.benchmark.verdict import badge
+from heartbeat_core.benchmark.verdict import TOO_FEW, badge
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
 from heartbeat_tui.widgets.text import sentence
@@ -148,18 +147,18 @@ def figures(report: Report | None) -> Figures:
     roof = report.floor.roof if report.floor else None
     word, style = badge_of(report)
     return Figures(
-        median=known(format_ns, report.iteration_ns),
+        median=format_ns(report.iteration_ns),
         interval="" if report.handbook else interval_text(report),
         iqr=format_share(statistics.relative_iqr) if statistics and not report.handbook else "",
-        last=known(format_ns, report.last_ns),
-        p95=known(format_ns, statistics.p95_ns if statistics else None),
-        max=known(format_ns, statistics.max_ns if statistics else None),
+        last=format_ns(report.last_ns),
+        p95=format_ns(statistics.p95_ns if statistics else None),
+        max=format_ns(statistics.max_ns if statistics else None),
         rate=f"{rate_number(rate)} it/s" if rate else NOTHING,
-        computed=known(format_rate, report.flops_per_s),
-        moved=known(format_bytes_rate, report.bytes_per_s),
-        share=known(format_share, report.share),
-        mfu=known(format_share, report.flops_per_s / roof.flops_per_s if roof and report.flops_per_s else None),
-        mbu=known(format_share, report.bytes_per_s / roof.bytes_per_s if roof and report.bytes_per_s else None),
+        computed=format_rate(report.flops_per_s),
+        moved=format_bytes_rate(report.bytes_per_s),
+        share=format_share(report.share),
+        mfu=format_share(report.flops_per_s / roof.flops_per_s if roof and report.flops_per_s else None),
+        mbu=format_share(report.bytes_per_s / roof.bytes_per_s if roof and report.bytes_per_s else None),
         source="peak: not measured" if roof is None else f"peak of a {roof.name}" if roof.hard else f"peak of {roof.measured_on}",
         badge=word,
         badge_style=style,
@@ -184,7 +183,7 @@ def fleet_figures(fleet: FleetSnapshot) -> Figures:
     else:
         word, style = "✓ none slow", "ok"
     return Figures(
-        median=known(format_ns, found.fleet.median_ns),
+        median=format_ns(found.fleet.median_ns),
         median_name="of the hosts",
         last="",
         p95="",
@@ -210,10 +209,6 @@ def check_words(report: Report) -> str:
     """Return how the result check ended, in two words."""
     proof = report.proof
     return "" if proof is None else "result verified" if proof.passed else "result wrong"
-
-
-def known(write: Callable[[float], str], value: float | None) -> str:
-    return NOTHING if value is None else write(value)
 
 
 def rate_number(rate: float) -> str:

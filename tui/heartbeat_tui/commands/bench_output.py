@@ -16,11 +16,10 @@ from heartbeat_core.benchmark.protocol import Proof
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
-from heartbeat_core.benchmark.statistics import TOO_FEW
-from heartbeat_core.benchmark.verdict import QUALITY_MARKS, checked, failed_proof
+from heartbeat_core.benchmark.verdict import QUALITY_MARKS, TOO_FEW, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
-from heartbeat_core.experiments.repeat import Candidate, Repeated
+from heartbeat_core.experiments.repeat import Candidate, Repeat
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells, titles_of
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.telemetry.text import chip_rows
@@ -286,10 +285,10 @@ def headline(config: BenchmarkConfig, varied: set[str]) -> str:
     return f"{work.named(varied)}{dtype} · {config.backend} · {config.method} · warm-up {config.warmup}"
 
 
-def print_repeat(repeated: Repeated) -> None:
+def print_repeat(repeated: Repeat) -> None:
     """Print both levels of spread for each candidate, then how they compare."""
     out = console_of(EXPERIMENT_WIDTH)
-    config = repeated.reference.config
+    config = repeated.candidates[0].config
     out.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · warm-up {config.warmup}")
     order = f"; order shuffled in each round, seed {repeated.seed}" if len(repeated.candidates) > 1 else ""
     out.print(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}")

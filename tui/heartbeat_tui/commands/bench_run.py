@@ -24,7 +24,7 @@ from heartbeat_core.experiments.repeat import Repeat, repeat_json
 from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import expanded
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import format_ns, format_rate
 from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_status
 from heartbeat_tui.commands.options import make_config, make_launcher
@@ -113,9 +113,9 @@ def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
 
 def report_again(args: argparse.Namespace, launcher: Launcher) -> int:
     """Report on a recording as if it had just been made."""
-    loaded = load(args.source)
-    report = loaded.report(launcher.peak_cache())
-    print_run(args, report, loaded.series, args.source)
+    series = load(args.source)
+    report = recorded_report(series, launcher.peak_cache())
+    print_run(args, report, series, args.source)
     complain_of(report)
     return exit_code(report)
 
@@ -268,15 +268,14 @@ def repeat(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig
     candidates = [parse_candidate(text) for text in args.vs or ()]
     experiment = Repeat(config, PROCESSES if args.repeat is None else args.repeat, candidates, seed=args.order_seed, group=args.name or "")
     interrupted = follow(args, experiment, lambda config: config, launcher)
-    repeated = experiment.repeated()
     if args.json:
-        print_json(repeat_json(repeated), indent=None)
+        print_json(repeat_json(experiment), indent=None)
     else:
         from heartbeat_tui.commands.bench_output import print_repeat
 
-        print_repeat(repeated)
-    reports = [process.report for one in repeated.candidates for process in one.measured]
-    return INTERRUPTED if interrupted else judged(reports, some_missing=any(not one.measured for one in repeated.candidates))
+        print_repeat(experiment)
+    reports = [process.report for one in experiment.candidates for process in one.measured]
+    return INTERRUPTED if interrupted else judged(reports, some_missing=any(not one.measured for one in experiment.candidates))
 
 
 def follow(
@@ -375,6 +374,6 @@ def together_json(run: FleetRun) -> dict[str, Any]:
     for host in made["hosts"]:
         host["recording"] = host["recording"] or None
     if isinstance(run, MultiHostRun):
-        for host, one in zip(made["hosts"], run.runs, strict=True):
+        for host, one in zip(made["hosts"], run.runs.values(), strict=True):
             host["report"] = report_json(one.report(), one.series)
     return {**made, "spread": spread_json(run.findings())}

@@ -75,9 +75,9 @@ def hosts(args: argparse.Namespace, settings: Settings) -> tuple[Host, ...]:
     destination = make_destination(args, settings)
     if destination is None:
         return ()
-    node, project, remote = destination.find(), destination.project, settings.remote
-    found = hosts_of(node, project, destination.on, endpoint=destination.endpoint, remote=remote)
-    reach(found, node, project, remote, partial(bring_nothing, set_up=not args.python))
+    on, endpoint = destination.on, destination.endpoint
+    found = hosts_of(destination.find(), destination.project, on, endpoint=endpoint, remote=settings.remote)
+    reach(found, partial(bring_nothing, set_up=not args.python))
     return tuple(replace(host, python=args.python or host.python) for host in found)
 
 

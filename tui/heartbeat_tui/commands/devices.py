@@ -11,7 +11,7 @@ from typing import Any
 from heartbeat_core.benchmark.devices import Device, DeviceInventory, PeakFigure, keep_refusals, measure_devices, take_inventory
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
-from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share
+from heartbeat_core.units import format_bytes_rate, format_ns, format_rate, format_share
 from heartbeat_tui.commands.console import print_json
 
 SHOWN = (
@@ -89,9 +89,9 @@ def print_peaks(peaks: tuple[PeakFigure, ...], disturbed: str) -> None:
     print(f"  {'peak':<24}{'measured':>14}{'published':>14}{'share':>10}")
     for figure in peaks:
         write = {"FLOP/s": format_rate, "bytes/s": format_bytes_rate, "ns": format_ns}[figure.unit]
-        published = NOTHING if figure.published is None else write(figure.published)
-        share = NOTHING if figure.share is None else format_share(figure.share)
-        print(f"  {figure.name:<24}{write(figure.measured):>14}{published:>14}{share:>10}  {figure.source}")
+        print(
+            f"  {figure.name:<24}{write(figure.measured):>14}{write(figure.published):>14}{format_share(figure.share):>10}  {figure.source}"
+        )
     if not any(figure.name.startswith("to ") for figure in peaks):
         print("  There is nothing to transfer: the device is the host itself.")
     if disturbed:

@@ -94,12 +94,12 @@ def last_errors(folder: Path) -> list[dict[str, Any]]:
     paths = sorted((path for path in folder.glob("*.jsonl") if OURS.fullmatch(path.name)), reverse=True)
     for path in paths[:MOST_RUNS]:
         try:
-            loaded = load(path)
+            series = load(path)
         except HeartbeatError as error:
             errors.append({"recording": path.name, "title": error.title, "cause": error.cause or None})
             continue
-        ending = explain(loaded.series, WorkerExit(None))
-        if loaded.cut_off:
+        ending = explain(series, WorkerExit(None))
+        if series.cut_off:
             errors.append({"recording": path.name, "title": "the recording is incomplete", "cause": None})
         elif ending.kind not in ("done", "stopped"):
             errors.append({"recording": path.name, "title": ending.title, "cause": ending.cause or None})

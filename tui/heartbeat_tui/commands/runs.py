@@ -23,7 +23,7 @@ from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel
 from heartbeat_core.recordings.query import query_runs
-from heartbeat_core.recordings.recording import load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.console import agreed, print_error, print_json, print_status
@@ -199,9 +199,9 @@ def show_run(args: argparse.Namespace) -> int:
     if not entry.readable:
         print_answer(args, {"run": entry.to_json(), "report": None}, label_lines(entry))
         return COULD_NOT_TELL
-    loaded = load(entry.path)
-    report = loaded.report(index.peak_cache)
-    print_answer(args, {"run": entry.to_json(), "report": report_json(report, loaded.series)}, label_lines(entry))
+    series = load(entry.path)
+    report = recorded_report(series, index.peak_cache)
+    print_answer(args, {"run": entry.to_json(), "report": report_json(report, series)}, label_lines(entry))
     if args.json:
         return 0
     from heartbeat_tui.commands.bench_output import print_report
@@ -210,7 +210,7 @@ def show_run(args: argparse.Namespace) -> int:
     if args.plot:
         from heartbeat_tui.commands.chart_output import print_run
 
-        print_run(report, loaded.series)
+        print_run(report, series)
     return 0
 
 

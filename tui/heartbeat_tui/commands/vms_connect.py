@@ -103,7 +103,7 @@ def run_setup(args: argparse.Namespace) -> int:
         node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
         hosts = hosts_of(node, scope.project, on, endpoint=scope.session.endpoint, remote=remote, every=True)
         print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
-        reach(hosts, node, scope.project, remote, partial(bring_engine, set_up=False))
+        reach(hosts, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
         label = scope.label
@@ -125,17 +125,15 @@ Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError |
 
 def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
     """Set up one host, with live output; its failure does not stop the others."""
-    from heartbeat_core.remote.install import probe_device, set_up
+    from heartbeat_core.remote.install import install, probe_device
 
     taken: list[InstallResult] = []
-
-    def on_done(done: InstallResult) -> None:
-        taken.append(done)
-        how = "installed already" if done.how == "there" else f"installed in {done.seconds:.0f} s"
-        print_line(host, f"{done.step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
-
     try:
-        set_up(host, steps, lambda line: print_line(host, f"  {line}"), on_done)
+        for step in steps:
+            done = install(host, step, lambda line: print_line(host, f"  {line}"))
+            taken.append(done)
+            how = "installed already" if done.how == "there" else f"installed in {done.seconds:.0f} s"
+            print_line(host, f"{step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
         print_line(host, "checking the device …")
         return host, taken, probe_device(host), None
     except HeartbeatError as error:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import CostRates
-from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, interval_text, left_out, measured, plan_key
+from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, left_out, measured, plan_key
 from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.units import format_ns
+from heartbeat_core.units import format_interval, format_ns
 
 if TYPE_CHECKING:
     from heartbeat_tui.benchmark.session import Snapshot
@@ -129,8 +129,9 @@ def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
         figures = point.figures
         glyph = "" if not point.change else "?" if not point.certain else "✗" if point.change == "slower" else "✓"
         started = f"{point.started:%Y-%m-%d %H:%M}" if point.started else "unknown"
-        title, processes = figures.title, str(figures.processes)
-        rows.append((started, title, format_ns(figures.ns), interval_text(figures), processes, f"{glyph} {point.sentence}".strip()))
+        interval = format_interval(figures.low_ns, figures.high_ns)
+        change = f"{glyph} {point.sentence}".strip()
+        rows.append((started, figures.title, format_ns(figures.ns), interval, str(figures.processes), change))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     styles = {"": "plain", "?": "attention", "✗": "failed", "✓": "ok"}
     for number, (started, title, median, interval, processes, said) in enumerate(rows):

@@ -18,7 +18,7 @@ from pathlib import Path
 from heartbeat_core.benchmark.backends import host_backend, tpu_backend
 from heartbeat_core.benchmark.roofline import PeakCache
 from heartbeat_core.benchmark.run import Source
-from heartbeat_core.benchmark.statistics import histogram
+from heartbeat_core.benchmark.series import Series
 from heartbeat_core.cloud.gcloud_config import read_gcloud
 from heartbeat_core.cloud.target import choose_target
 from heartbeat_core.comparison.cost import CostRates
@@ -27,7 +27,7 @@ from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.index import Index
 from heartbeat_core.recordings.labels import Relabel
-from heartbeat_core.recordings.recording import Loaded, load
+from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.vms.pricing import cache_file, load_prices
 from heartbeat_tui.benchmark.session import Snapshot
@@ -227,9 +227,11 @@ class RunLibrary:
             raise HeartbeatError(title, cause, "Check the permissions of the folder.")
 
 
-def loaded_run(loaded: Loaded, peak_cache: PeakCache) -> LoadedRun:
+def loaded_run(series: Series, peak_cache: PeakCache) -> LoadedRun:
     """Return a recording with the snapshot that a live run is shown by."""
-    report, series = loaded.report(peak_cache), loaded.series
+    from heartbeat_core.benchmark.statistics import histogram  # which brings NumPy
+
+    report = recorded_report(series, peak_cache)
     statistics = report.statistics
     snapshot = Snapshot(
         report,

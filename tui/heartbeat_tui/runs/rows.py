@@ -79,11 +79,6 @@ def time_text(started: datetime | None, now: datetime) -> str:
     return local.strftime("%m-%d %H:%M" if local.year == today.year else "%Y-%m-%d")
 
 
-def interval_text(entry: RunEntry) -> str:
-    """Return the 95 % confidence interval of the median: "117–121 ms"."""
-    return NOTHING if entry.low_ns is None or entry.high_ns is None else format_interval(entry.low_ns, entry.high_ns)
-
-
 def quality_text(entry: RunEntry) -> StyledText:
     """Return the quality of a run, or what is wrong with its recording, with a glyph."""
     if entry.status in STATUSES:
@@ -168,7 +163,7 @@ COLUMNS: tuple[Spec, ...] = (
     Spec("method", "METHOD", shared(lambda entry: entry.method), least=8, worth=2, shorten=shortened,
          sort=lambda row: row.entry.method or None),
     Spec("median", "MEDIAN", median_cell, worth=10, align="right", whole=True, sort=lambda row: row.entry.median_ns),
-    Spec("interval", "95 % CI", single(interval_text), worth=3, align="right", whole=True),
+    Spec("interval", "95 % CI", single(lambda entry: format_interval(entry.low_ns, entry.high_ns)), worth=3, align="right", whole=True),
     Spec("iqr", "IQR", single(lambda entry: number(entry.relative_iqr, format_share)), worth=1, align="right", whole=True,
          sort=lambda row: row.entry.relative_iqr, descending=True),
     Spec("quality", "QUALITY", quality_cell, least=2, worth=7, shorten=lambda text: text[:1],

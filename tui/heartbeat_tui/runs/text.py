@@ -10,8 +10,8 @@ from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import StyledText, text_table
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.units import NOTHING, format_bytes, format_ns, format_rate, format_share
-from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, interval_text, run_row, time_text
+from heartbeat_core.units import NOTHING, format_bytes, format_interval, format_ns, format_rate, format_share
+from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row, time_text
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run_facts(entry: RunEntry, now: datetime) -> list[Fact]:
         rows.append(("work", (f"{work.shape} {work.dtype}{precision} · {entry.method}", "plain")))
     if entry.median_ns:
         rows.append(("median", (f"{format_ns(entry.median_ns)} · {format_rate(entry.flops_per_s or 0)}", "strong")))
-        spread = [f"95 % CI {interval_text(entry)}"] if entry.low_ns is not None else []
+        spread = [f"95 % CI {format_interval(entry.low_ns, entry.high_ns)}"] if entry.low_ns is not None else []
         spread += [f"IQR {format_share(entry.relative_iqr)}"] if entry.relative_iqr is not None else []
         rows.append(("", (" · ".join((*spread, f"{entry.n:,} samples")), "plain")))
     if entry.cold_ns:

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from heartbeat_core.benchmark.series import ChartData
-from heartbeat_core.charts.latency import TITLE, latency_of
+from heartbeat_core.charts.latency import TITLE, latency_chart
 from heartbeat_core.charts.spec import COLOURS, ChartSpec
 from heartbeat_tui.plotting import Lines, render
 from heartbeat_tui.widgets.text import refresh_rows, retitle
@@ -102,6 +102,8 @@ class LatencyChart(Chart):
         """Draw the run; ``chips`` is what they measure now, in a line."""
 
         def make(width: int, height: int) -> ChartSpec | None:
-            return latency_of(chart, width, height, steady_only=steady_only, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns)
+            return latency_chart(
+                chart, width, height, steady_only=steady_only, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns
+            )
 
         self.draw(make, title=TITLE, subtitle=chips, empty=empty)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from heartbeat_core.charts.spec import unit_for
+from heartbeat_core.units import TIME, unit_of
 from heartbeat_tui.widgets.text import LiveLines, retitle, styled
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Conte
     most = max((each.count for each in bins), default=0)
     if not most or width < 24:
         return []
-    size, _ = unit_for(bins[-1].low_ns)  # the greatest that is written
+    size, _ = unit_of(bins[-1].low_ns, TIME)  # the greatest that is written
     step = (bins[len(bins) // 2].high_ns - bins[len(bins) // 2].low_ns) / size
     decimals = next(digits for digits in range(10) if round(step, digits) >= 0.999 * step and round(step, digits) <= 1.001 * step)
     labels = [f"{each.low_ns / size:,.{decimals}f}" for each in bins]
@@ -75,7 +75,7 @@ class Histogram(LiveLines):
             width, height = self.size
             if width and height:
                 bins = histogram(height)
-                retitle(self, f"steady state, {unit_for(bins[-1].low_ns)[1]}" if bins else "steady state")
+                retitle(self, f"steady state, {unit_of(bins[-1].low_ns, TIME)[1]}" if bins else "steady state")
                 self.set_lines(draw(bins, width, marks) or [styled("Fills once the warm-up is over.", "quiet")])
 
         self.redraw = redraw

@@ -18,7 +18,6 @@ class BackendInfo(NamedTuple):
     name: str  # of --backend, in settings and in recordings
     implementation: str  # "module:Class", imported when a run needs it
     label: str  # the device, in a sentence: "torch's accelerator"
-    short: str  # in a narrow column
     package: str = "torch"  # the module without which it cannot run
     environment: str = ""  # "module:Class" of the environment that `backend install` builds, empty where it runs under our own Python
     needs_tpu: bool = False  # made for a TPU: chosen by "auto" where there is one, and on a TPU VM
@@ -32,7 +31,6 @@ ROWS = (
         "cpu",
         "heartbeat_core.benchmark.backends.cpu:CpuBackend",
         label="the CPU",
-        short="cpu",
         host_only=True,
         fence="none: the call returns when the product is done",
     ),
@@ -40,7 +38,6 @@ ROWS = (
         "xla",
         "heartbeat_core.benchmark.backends.xla:XlaBackend",
         label="torch_xla's device",
-        short="xla",
         package="torch_xla",
         environment="heartbeat_core.benchmark.xla_environment:XlaEnvironment",
         needs_tpu=True,
@@ -51,7 +48,6 @@ ROWS = (
         "accelerator",
         "heartbeat_core.benchmark.backends.accelerator:AcceleratorBackend",
         label="torch's accelerator",
-        short="accel",
         fence="torch.accelerator.synchronize()",
     ),
 )

@@ -37,7 +37,7 @@ class AcceleratorBackend(Backend):
         if kind == "cuda":
             torch.set_float32_matmul_precision(CUDA_PRECISION[config.precision])
         else:
-            refuse_precision(config, ("default",), f"torch offers no choice on {kind}.")
+            refuse_precision(config, f"torch offers no choice on {kind}.")
         self.error_bound = FLOAT32 if kind == "cuda" and config.precision != "high" else COARSEST
         tpus = scan_tpus() if kind == "tpu" else ()
         return {

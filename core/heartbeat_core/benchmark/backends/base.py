@@ -73,8 +73,9 @@ class Backend(ABC):
 
     def ensure_products(self, config: BenchmarkConfig) -> None:
         """Raise HeartbeatError where the device has no product of the dtype; float32 and bfloat16 are everywhere."""
-        products = [step for step in config.workload.steps if isinstance(step, Product)]
-        for each in (step for step in products if step.dtype not in ("float32", "bfloat16")):
+        for each in config.workload.steps:
+            if not isinstance(each, Product) or each.dtype in ("float32", "bfloat16"):
+                continue
             if why := self.refusal(each.numbers, each.rows, each.inner, each.columns):
                 shape = f"[{each.rows}×{each.inner}]·[{each.inner}×{each.columns}]"
                 remedy = "Use --dtype bfloat16; `heartbeat-tui devices` shows the dtypes of each backend."
@@ -207,8 +208,15 @@ class Backend(ABC):
         return sorted(times[CALLS // 10 :])[(CALLS - CALLS // 10) // 2]
 
     def profile(self, folder: Path, iterations: int) -> None:
-        """Profile some iterations and write what was seen into the folder; raise what the profiler raises."""
-        profile_with_torch(self, folder, iterations)
+        """Profile some iterations, a trace in Chrome's format and a table of the operators; raise what the profiler raises."""
+        from torch.profiler import profile, supported_activities
+
+        with profile(activities=supported_activities()) as profiler:
+            for _ in range(iterations):
+                self.iterate()
+        profiler.export_chrome_trace(str(folder / TRACE))
+        table = profiler.key_averages().table(row_limit=30)
+        (folder / OPERATORS).write_text(f"{iterations} iterations\n{table}")
 
 
 def import_torch() -> Any:
@@ -225,22 +233,10 @@ def import_torch() -> Any:
     return torch
 
 
-def refuse_precision(config: BenchmarkConfig, allowed: tuple[str, ...], why: str) -> None:
-    """Raise HeartbeatError where the backend does not have the precision asked for."""
-    if config.precision not in allowed:
+def refuse_precision(config: BenchmarkConfig, why: str) -> None:
+    """Raise HeartbeatError where another precision than the default is asked for."""
+    if config.precision != "default":
         raise HeartbeatError(f"the {config.backend} backend has no precision {config.precision!r}", why, "Use --precision default.")
-
-
-def profile_with_torch(backend: Backend, folder: Path, iterations: int) -> None:
-    """Profile some iterations with torch: a trace in Chrome's format, and a table of the operators."""
-    from torch.profiler import profile, supported_activities
-
-    with profile(activities=supported_activities()) as profiler:
-        for _ in range(iterations):
-            backend.iterate()
-    profiler.export_chrome_trace(str(folder / TRACE))
-    table = profiler.key_averages().table(row_limit=30)
-    (folder / OPERATORS).write_text(f"{iterations} iterations\n{table}")
 
 
 def load_backend(name: str) -> Backend:

@@ -23,7 +23,7 @@ class CpuBackend(Backend):
         self.compute = self.torch.matmul
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
-        refuse_precision(config, ("default",), "The CPU computes each dtype in full.")
+        refuse_precision(config, "The CPU computes each dtype in full.")
         if config.threads is not None:
             self.torch.set_num_threads(config.threads)
         elif (quota := cpu_quota()) is not None and quota < self.torch.get_num_threads():

@@ -16,11 +16,10 @@ from heartbeat_core.benchmark.backends.base import HLO, Backend, BackendUnavaila
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.dtypes import COARSEST, FLOAT32, TABLE, DtypeInfo
 from heartbeat_core.benchmark.host import cache_bytes
-from heartbeat_core.benchmark.tpu_chips import hidden_bus, hidden_tpus, scan_tpus
+from heartbeat_core.benchmark.tpu_chips import PASSES, hidden_bus, hidden_tpus, scan_tpus
 from heartbeat_core.benchmark.workload import Operands, StepFunction
 
 INSTALL = "Install the pinned pair: heartbeat-tui backend install xla"
-PASSES = {"default": 1, "high": 3, "highest": 6}
 BF16_FLAGS = ("XLA_USE_BF16", "XLA_DOWNCAST_BF16")
 
 
@@ -63,7 +62,7 @@ class XlaBackend(Backend):
             ) from error
         on_tpu = self.hardware == "TPU"
         if not on_tpu:
-            refuse_precision(config, ("default",), "On the CPU torch_xla computes full float32; 3 and 6 passes are the TPU's.")
+            refuse_precision(config, "On the CPU torch_xla computes full float32; 3 and 6 passes are the TPU's.")
         if on_tpu and config.precision != "default":
             self.torch_xla.backends.set_mat_mul_precision(config.precision)
         self.metrics.clear_metrics()
