@@ -97,8 +97,6 @@ class RunEntry:
         return {
             **values,
             "path": str(self.path),
-            "tags": list(self.tags),
-            "findings": list(self.findings),
             "started": self.started.isoformat() if self.started else None,
             "workload": work.to_json() if work else None,
         }
