@@ -322,9 +322,6 @@ class SettingRow:
     expected: str
     about: str
 
-    def to_json(self) -> dict[str, Any]:
-        return vars(self)
-
 
 def list_settings(settings: Settings) -> tuple[SettingRow, ...]:
     """Return every setting in the order of the documentation."""

@@ -138,16 +138,11 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Make the object that ``runs compare --json`` prints for each comparison."""
         return {
-            "reference": self.reference.to_json(),
-            "candidate": self.candidate.to_json(),
+            **asdict(self),
             "ratio": {**asdict(self.ratio), "differs": self.ratio.differs},
-            "kind": self.kind,
-            "sentence": self.sentence,
             "comparable": self.comparable,
             "differences": [{**asdict(difference), "sentence": difference.sentence} for difference in self.differences],
-            "warnings": list(self.warnings),
             "apart": [self.apart(name) for name in APART],
-            "why": self.why,
         }
 
     def apart(self, name: str) -> dict[str, Any]:

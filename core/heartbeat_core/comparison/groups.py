@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
-from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import names_of
@@ -170,9 +169,6 @@ class RunGroup:
     price_source: str = ""
     tokens_per_s: float | None = None  # at most, of the whole model, where the work is a layer of one
     usd_per_million_tokens: float | None = None  # at least
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "ids": list(self.ids)}
 
 
 def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> RunGroup:

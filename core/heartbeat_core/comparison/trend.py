@@ -48,17 +48,7 @@ class Trend:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``runs trend --json`` prints."""
-        points = [
-            {
-                "started": point.started.isoformat() if point.started else None,
-                "figures": point.figures.to_json(),
-                "ratio": asdict(point.ratio) if point.ratio else None,
-                "change": point.change,
-                "certain": point.certain,
-                "sentence": point.sentence,
-            }
-            for point in self.points
-        ]
+        points = [{**asdict(point), "started": point.started.isoformat() if point.started else None} for point in self.points]
         return {"title": self.title, "allowed": self.allowed, "points": points, "notes": list(self.left_out)}
 
 

@@ -92,13 +92,10 @@ class RunEntry:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that the commands print with --json."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         work = self.workload
         return {
-            **values,
+            **vars(self),
             "path": str(self.path),
-            "tags": list(self.tags),
-            "findings": list(self.findings),
             "started": self.started.isoformat() if self.started else None,
             "workload": work.to_json() if work else None,
         }

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the list; raise HeartbeatError for an invalid file or variable."""
     rows, path = list_settings(load_settings()), settings_file(os.environ)
     if args.json:
-        found = {"schema": 1, "file": str(path), "exists": path.exists(), "settings": [row.to_json() for row in rows]}
+        found = {"schema": 1, "file": str(path), "exists": path.exists(), "settings": [vars(row) for row in rows]}
         print_json(found)
         return 0
     wide = max(len(row.key) for row in rows)
