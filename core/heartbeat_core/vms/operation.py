@@ -119,34 +119,6 @@ class FoundResource:
     resource: Resource | None = None
 
 
-@dataclass(frozen=True)
-class OperationSpec(ABC):
-    """What an operation does to a node or queued resource; ``verb`` is as Google's operations name it."""
-
-    project: str
-    zone: str
-    name: str
-    verb: Verb
-    queued: bool
-
-    @property
-    def target(self) -> str:
-        """Return the resource as operations name it."""
-        return f"projects/{self.project}/locations/{self.zone}/{'queuedResources' if self.queued else 'nodes'}/{self.name}"
-
-    @abstractmethod
-    def send(self, session: CloudSession) -> Operation:
-        """Send the request, once; raise CloudError."""
-
-    @abstractmethod
-    def read(self, session: CloudSession) -> FoundResource:
-        """Read the resource; raise CloudError, with status 404 if there is none."""
-
-    @abstractmethod
-    def arrived(self, found: FoundResource) -> bool:
-        """Return whether the resource as it was read shows that the request arrived."""
-
-
 class Poller:
     """Asks Google again and again, ever more rarely, and reports each step."""
 
@@ -202,15 +174,33 @@ class Poller:
             self.report("back")
 
 
-class VmOperation(Poller):
-    """Carries out one operation; ``outcome``, ``resource`` and ``state`` are what is known of its resource so far."""
+class VmOperation(Poller, ABC):
+    """An operation on a node or queued resource; ``verb`` and ``target`` are as Google's operations name them.
 
-    def __init__(self, session: CloudSession, spec: OperationSpec, on_step: OnStep, policy: PollPolicy) -> None:
+    ``outcome``, ``resource`` and ``state`` are what is known of the resource so far.
+    """
+
+    def __init__(
+        self, session: CloudSession, project: str, zone: str, name: str, verb: Verb, queued: bool, on_step: OnStep, policy: PollPolicy
+    ) -> None:
         super().__init__(session, on_step, policy)
-        self.spec = spec
+        self.project, self.zone, self.name, self.verb, self.queued = project, zone, name, verb, queued
+        self.target = f"projects/{project}/locations/{zone}/{'queuedResources' if queued else 'nodes'}/{name}"
         self.outcome: Outcome = "nothing"
         self.resource: Resource | None = None
         self.state: str | None = None
+
+    @abstractmethod
+    def request_once(self) -> Operation:
+        """Send the request, once; raise CloudError."""
+
+    @abstractmethod
+    def read(self) -> FoundResource:
+        """Read the resource; raise CloudError, with status 404 if there is none."""
+
+    @abstractmethod
+    def arrived(self, found: FoundResource) -> bool:
+        """Return whether the resource as it was read shows that the request arrived."""
 
     def operations(self) -> frozenset[str] | None:
         """Return the names of the operations before the request, to tell its own from them later; None if they cannot be listed."""
@@ -223,18 +213,15 @@ class VmOperation(Poller):
         return frozenset(operation.name for operation in found) if isinstance(found, tuple) else None
 
     def list_operations(self) -> tuple[Operation, ...]:
-        return list_operations(self.session, self.spec.project, self.spec.zone)
-
-    def read(self) -> FoundResource:
-        return self.spec.read(self.session)
+        return list_operations(self.session, self.project, self.zone)
 
     def send(self) -> Operation | None:
         """Send the request; return its operation, None if the request was lost. Raise CloudError if it is refused."""
         before = self.operations()
-        self.report("sent", self.spec.target)
+        self.report("sent", self.target)
         self.outcome, self.persistent = "unknown", True
         try:
-            operation = self.spec.send(self.session)
+            operation = self.request_once()
         except CloudError as error:
             if is_refusal(error):
                 self.outcome, self.persistent = "nothing", False
@@ -254,7 +241,7 @@ class VmOperation(Poller):
 
         Raise CloudError if that cannot be found out.
         """
-        self.report("settling", self.spec.target)
+        self.report("settling", self.target)
         self.poll_often()
         began, absent_since = time.monotonic(), None
         while True:
@@ -264,7 +251,7 @@ class VmOperation(Poller):
                 return own
             found = self.ask(self.read)
             now = time.monotonic()
-            if isinstance(found, FoundResource) and self.spec.arrived(found):
+            if isinstance(found, FoundResource) and self.arrived(found):
                 self.outcome = "going on"
                 self.report("arrived", found.state or "")
                 return UNNAMED
@@ -275,7 +262,7 @@ class VmOperation(Poller):
                 absent_since = absent_since or now
                 if now - absent_since >= self.policy.absent_s:
                     self.outcome = "nothing"
-                    self.report("absent", self.spec.target)
+                    self.report("absent", self.target)
                     return None
             self.pause()
 
@@ -286,7 +273,7 @@ class VmOperation(Poller):
         found = self.ask(self.list_operations)
         if not isinstance(found, tuple):
             return None
-        own = [one for one in found if one.name not in before and one.target == self.spec.target and one.verb == self.spec.verb]
+        own = [one for one in found if one.name not in before and one.target == self.target and one.verb == self.verb]
         return own[0] if own else None
 
     def follow(self, operation: Operation) -> FoundResource:

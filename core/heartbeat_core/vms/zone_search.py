@@ -131,12 +131,12 @@ class ZoneSearch:
         A zone that refuses to answer has none, unless a request to it was lost. If none was lost, the time limit holds.
         """
         for zone in zones:
-            operation = self.creation(zone).operation
+            creation = self.creation(zone)
             try:
-                while isinstance(found := operation.ask(operation.read), Lost):
+                while isinstance(found := creation.ask(creation.read), Lost):
                     if self.late() and not self.doubtful:
                         raise self.nothing_created(f"no zone had one within {self.limit_s:g} s")
-                    operation.pause()
+                    creation.pause()
             except CloudError as error:
                 if error.kind != "refused" or zone in self.doubtful:
                     raise
