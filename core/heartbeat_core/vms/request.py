@@ -300,33 +300,29 @@ SCHEMA = 1
 
 def first_request(target: Target, last: CreateRequest | None = None) -> CreateRequest:
     """Return the request to begin with: what flags, environment and settings name, else the last one, else the defaults."""
+    last = last or CreateRequest("", "", "", "", "", target.model)
 
     def pick(name: str, kept: str) -> str:
         chosen: SourcedValue = getattr(target, name)
         return (chosen.value if chosen and not by_default(chosen) else kept or chosen.value) or ""
 
-    kind = pick("accelerator_type", last.accelerator_type if last else "")
+    kind = pick("accelerator_type", last.accelerator_type)
     runtime = target.runtime_version
     if by_default(runtime):  # it goes with the default type, which may not be the one that was picked
         found = find_accelerator(kind)
-        kept = last.runtime_version if last and last.accelerator_type == kind else None
+        kept = last.runtime_version if last.accelerator_type == kind else None
         runtime = SourcedValue(kept or (found.family.runtime if found else None), "goes with the type")
-    request = CreateRequest(
-        project=target.project.value or (last.project if last else ""),
-        zone=pick("zone", last.zone if last else ""),
-        name=pick("tpu_name", last.name if last else ""),
+    return replace(
+        last,
+        project=target.project.value or last.project,
+        zone=pick("zone", last.zone),
+        name=pick("tpu_name", last.name),
         accelerator_type=kind,
         runtime_version=runtime.value or "",
-        provisioning=target.model if last is None or not by_default(target.provisioning) else last.provisioning,
-        service_account=pick("service_account", last.service_account if last else ""),
-        subnetwork=pick("subnetwork", last.subnetwork if last else ""),
+        provisioning=last.provisioning if by_default(target.provisioning) else target.model,
+        service_account=pick("service_account", last.service_account),
+        subnetwork=pick("subnetwork", last.subnetwork),
     )
-    if last is None:
-        return request
-    return replace(
-        request, queued=last.queued, external_ip=last.external_ip, network=last.network, labels=last.labels,
-        startup_script=last.startup_script, max_run_time=last.max_run_time,
-    )  # fmt: skip
 
 
 def by_default(chosen: SourcedValue) -> bool:
