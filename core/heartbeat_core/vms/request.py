@@ -10,7 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -250,11 +250,7 @@ class CreateRequest:
 
     def words(self) -> dict[str, str]:
         """Return what remedies may name."""
-        known = {
-            "project": self.project, "zone": self.zone, "tpu_name": self.name, "service_account": self.service_account,
-            "accelerator_type": self.accelerator_type, "runtime_version": self.runtime_version,
-        }  # fmt: skip
-        return {name: value for name, value in known.items() if value}
+        return {name: value for name, value in self.parts.items() if value}
 
 
 def some(names: Iterable[str], most: int = 12) -> str:
@@ -296,11 +292,12 @@ def read_script(path: str) -> str:
 
 
 SCHEMA = 1
+EMPTY = CreateRequest("", "", "", "", "")
 
 
 def first_request(target: Target, last: CreateRequest | None = None) -> CreateRequest:
     """Return the request to begin with: what flags, environment and settings name, else the last one, else the defaults."""
-    last = last or CreateRequest("", "", "", "", "", target.model)
+    last = last or replace(EMPTY, provisioning=target.model)
 
     def pick(name: str, kept: str) -> str:
         chosen: SourcedValue = getattr(target, name)
@@ -337,9 +334,9 @@ def last_request(path: Path | None = None) -> CreateRequest | None:
         if table["schema"] != SCHEMA:
             return None
         kept = table["create"]
-        known = {field.name: kept[field.name] for field in fields(CreateRequest) if field.name in kept}
-        request = CreateRequest(**known)
-        return request if all(fits(getattr(request, name), kind) for name, kind in KINDS.items()) else None
+        request = CreateRequest(**{name: kept[name] for name in vars(EMPTY) if name in kept})
+        alike = all(type(value) is type(getattr(EMPTY, name)) for name, value in vars(request).items())
+        return request if alike and all(isinstance(part, str) for pair in request.labels.items() for part in pair) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -352,12 +349,3 @@ def keep_request(request: CreateRequest, path: Path | None = None) -> None:
 
 def state_file() -> Path:
     return state_folder() / "last-vm.json"
-
-
-KINDS = {field.name: {"bool": bool, "Mapping[str, str]": dict}.get(str(field.type), str) for field in fields(CreateRequest)}
-
-
-def fits(value: object, kind: type) -> bool:
-    if isinstance(value, dict):
-        return kind is dict and all(isinstance(part, str) for pair in value.items() for part in pair)
-    return type(value) is kind
