@@ -63,7 +63,7 @@ def get_project(session: CloudSession, project: str) -> Project:
 def search_projects(session: CloudSession) -> tuple[Project, ...]:
     """List the projects one may see, for completion."""
     found = session.list(RESOURCE_MANAGER, "/v3/projects:search", "projects", {"query": "state:ACTIVE"})
-    return tuple(project_of(item) for item in found.items)
+    return tuple(project_of(item) for item in found)
 
 
 def granted_permissions(session: CloudSession, project: str, permissions: Iterable[str]) -> frozenset[str]:

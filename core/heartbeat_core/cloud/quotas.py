@@ -79,7 +79,7 @@ def get_quota(session: CloudSession, project: str, service: str, quota_id: str) 
 def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quota, ...]:
     """List every quota of a service."""
     found = session.list(SERVICE, infos(project, service), "quotaInfos", {"pageSize": "1000"})
-    return tuple(quota_of(item) for item in found.items)
+    return tuple(quota_of(item) for item in found)
 
 
 def choose_row(quota: Quota, place: str, dimensions: Mapping[str, str]) -> QuotaRow | None:

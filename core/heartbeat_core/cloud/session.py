@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Login, Principal, anonymous, check_endpoint, find_login
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline, Timeout
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.json_fields import rows, text, texts
+from heartbeat_core.cloud.json_fields import rows, text
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.connection import HttpConnection
@@ -63,14 +63,6 @@ class Exchange:
     tries: int = 0
     status: int | None = None
     answer: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """All pages of a list; ``unreachable`` names the places that did not answer and may hold more."""
-
-    items: tuple[Mapping[str, Any], ...]
-    unreachable: tuple[str, ...] = ()
 
 
 def open_session(
@@ -168,11 +160,9 @@ class CloudSession:
         """Read by a POST that changes nothing, such as testIamPermissions; raise CloudError."""
         return self.call("POST", service, path, body=body)
 
-    def list(self, service: str, path: str, key: str, params: Params | None = None) -> Listing:
-        """Read every page of the list called ``key``; raise CloudError."""
-        answers = tuple(self.pages(service, path, key, params))
-        items = tuple(item for answer in answers for item in rows(answer, key))
-        return Listing(items, tuple(dict.fromkeys(place for answer in answers for place in texts(answer, "unreachable"))))
+    def list(self, service: str, path: str, key: str, params: Params | None = None) -> tuple[Mapping[str, Any], ...]:
+        """Read the items of every page of the list called ``key``; raise CloudError."""
+        return tuple(item for answer in self.pages(service, path, key, params) for item in rows(answer, key))
 
     def pages(self, service: str, path: str, key: str, params: Params | None = None) -> Iterator[Mapping[str, Any]]:
         """Read page after page; raise CloudError."""

@@ -107,7 +107,7 @@ def fetch_rates(session: CloudSession) -> Rates:
     params = {"pageSize": "5000", "currencyCode": CURRENCY, "fields": FIELDS}
     found = session.list(SERVICE, f"/v1/services/{COMPUTE}/skus", "skus", params)
     source = "the emulator's list" if session.emulated else "Google's public price list"
-    return Rates(datetime.now(timezone.utc), source, read_skus(found.items), emulated=session.emulated)
+    return Rates(datetime.now(timezone.utc), source, read_skus(found), emulated=session.emulated)
 
 
 def find_rates(session: CloudSession, cache: Path | None = None, *, fresh: timedelta = FRESH) -> Rates:

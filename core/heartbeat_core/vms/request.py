@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits
+from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits, runtime_for
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import ZONE, Target
@@ -306,9 +306,8 @@ def first_request(target: Target, last: CreateRequest | None = None) -> CreateRe
     kind = pick("accelerator_type", last.accelerator_type)
     runtime = target.runtime_version
     if by_default(runtime):  # it goes with the default type, which may not be the one that was picked
-        found = find_accelerator(kind)
         kept = last.runtime_version if last.accelerator_type == kind else None
-        runtime = SourcedValue(kept or (found.family.runtime if found else None), "goes with the type")
+        runtime = SourcedValue(kept or runtime_for(kind), "goes with the type")
     return replace(
         last,
         project=target.project.value or last.project,

@@ -202,12 +202,11 @@ def test_a_wait_between_tries_is_cancelled_at_once(server: Any, answer: Any) -> 
 
 def test_a_list_is_read_to_its_last_page(server: Any, session: CloudSession, answer: Any) -> None:
     server.say(
-        answer(body={"nodes": [{"name": "a"}], "nextPageToken": "2", "unreachable": ["z"]}),
+        answer(body={"nodes": [{"name": "a"}], "nextPageToken": "2"}),
         answer(body={"nextPageToken": "3"}),
-        answer(body={"nodes": [{"name": "b"}, 7], "unreachable": ["z", "y"]}),
+        answer(body={"nodes": [{"name": "b"}, 7]}),
     )
-    found = session.list("tpu", "/v2/nodes", "nodes", {"pageSize": "1"})
-    assert (found.items, found.unreachable) == (({"name": "a"}, {"name": "b"}), ("z", "y"))
+    assert session.list("tpu", "/v2/nodes", "nodes", {"pageSize": "1"}) == ({"name": "a"}, {"name": "b"})
     assert [asked.path for asked in server.asked] == [
         "/v2/nodes?pageSize=1",
         "/v2/nodes?pageSize=1&pageToken=2",
