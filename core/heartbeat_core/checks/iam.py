@@ -156,8 +156,7 @@ def tpu_service_account(context: Context) -> Finding:
             raise
         if chosen:
             return failed(f"{email} does not exist", f"It is set by {chosen.source}.", do.create_service_account(words), choose)
-        api = context.fetch(projects.get_apis).get("compute.googleapis.com")
-        if api is not None and api.enabled is False:
+        if context.fetch(projects.get_apis).get("compute.googleapis.com") == "DISABLED":
             raise Blocked("api.compute", "the default service account appears with Compute Engine") from error
         why = "No service account is chosen, so the TPU VM would run as Compute Engine's default account, which was deleted."
         return failed(f"{email} does not exist", why, choose)

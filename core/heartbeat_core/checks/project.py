@@ -78,16 +78,15 @@ def api(context: Context, name: str) -> Finding:
     service = f"{name}.googleapis.com"
     words = {**context.words, "service": service}
     try:
-        found = context.fetch(projects.get_apis).get(service)
+        state = context.fetch(projects.get_apis).get(service)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if name == "serviceusage" and diagnosis.id == "api-disabled":
             return off(name, diagnosis.evidence, words)
         raise
-    if found is None or found.enabled is None:
-        state = found.state if found else None
-        return unknown(f"{service} is in an unknown state: {state or 'none'}")
-    return passed(f"{service} is on") if found.enabled else off(name, "", words)
+    if state == "DISABLED":
+        return off(name, "", words)
+    return passed(f"{service} is on") if state == "ENABLED" else unknown(f"{service} is in an unknown state: {state or 'none'}")
 
 
 def off(name: str, why: str, words: dict[str, str]) -> Finding:
