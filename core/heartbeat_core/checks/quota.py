@@ -12,7 +12,6 @@ from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
 from heartbeat_core.cloud.compute import get_region_quotas
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
 from heartbeat_core.cloud.tpu import QuotaUsage, held
 from heartbeat_core.diagnosis import remedies as do
@@ -124,10 +123,7 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
     if limit.kind != "limited":
         why = f"{quota_id} is {limit.kind} for {place}, which is not 0."
         return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
-    everything = fetch_nodes(context)
-    unreachable = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
-    use = held(replace(everything, unreachable=unreachable), kind, model, scope, place)
-    return with_usage(context, need, quota, limit, use)
+    return with_usage(context, need, quota, limit, held(fetch_nodes(context), kind, model, scope, place))
 
 
 def reserved(context: Context, kind: Accelerator) -> Finding:

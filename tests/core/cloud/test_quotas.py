@@ -204,6 +204,6 @@ def test_a_type_is_read_from_its_topology(kind: str | None, topology: str | None
 
 
 def test_doubts_are_reported() -> None:
-    found = use(node("a", "v9-4"), node("b", None), unreachable=("us-west1-c",))
+    found = use(node("a", "v9-4"), node("b", None), unreachable=("us-west1-c", "projects/p/locations/us-central1-b"))
     assert found.sure == 0
-    assert found.doubts == ("us-west1-c did not answer", "a is of an unknown type, v9-4", "b is of an unknown type, which is not said")
+    assert found.doubts == ("us-central1-b did not answer", "a is of an unknown type, v9-4", "b is of an unknown type, which is not said")
