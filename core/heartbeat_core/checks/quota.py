@@ -117,7 +117,7 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
         return unknown(f"could not tell: unknown quota {quota_id}", why, do.quota_page(context.words), link=LINK)
     limit = quota.limit(place)
     if limit.kind == "limited" and not limit.covers(need.amount):
-        return too_little(context, need, quota, limit, 0, None)  # usage does not matter
+        return too_little(context, need, quota, limit, None)  # usage does not matter
     if limit.kind == "unlimited":
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
@@ -141,7 +141,7 @@ def units(family: Family, number: int) -> str:
 def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: QuotaUsage) -> Finding:
     """Return the finding for a limit that is high enough, with its usage."""
     if not limit.covers(need.amount, use.sure):
-        return too_little(context, need, quota, limit, use.sure, use)
+        return too_little(context, need, quota, limit, use)
     known = f"at least {use.sure}" if use.doubts else f"{use.sure} to {use.sure + use.maybe}" if use.maybe else f"{use.sure}"
     line = f"limit {limit}, {known} used, {need.amount} {need.what} needed"
     if use.doubts:
@@ -152,29 +152,24 @@ def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: Qu
     return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
 
 
-def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, used: float, use: QuotaUsage | None) -> Finding:
+def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, use: QuotaUsage | None) -> Finding:
     """Return the failure of a quota that is too low, with a request for more where Google accepts one."""
-    words = {
-        **context.words,
-        "quota_id": need.quota_id,
-        "quota_service": need.service,
-        need.scope: need.place,
-        "value": str(need.amount + round(used)),
-    }
+    value = str(need.amount + (use.sure if use else 0))
+    words = {**context.words, "quota_id": need.quota_id, "quota_service": need.service, need.scope: need.place, "value": value}
     remedies: list[Remedy] = []
     if use and any(name.startswith("queued resource") for name in use.by):
         remedies += [do.list_queued(words), do.delete_queued(words)]
     # JSON omits false values: a reason against an increase means false
-    may_request = False if quota and quota.why_not and not quota.can_increase else quota.can_increase if quota else None
-    if may_request is not False:
+    refused = quota is not None and (quota.can_increase is False or (quota.can_increase is None and bool(quota.why_not)))
+    if not refused:
         remedies.append(do.request_quota(words))
     remedies.append(do.quota_page(words))
     why = "New projects start at 0 for most TPUs. Zone and region have separate quotas, and both apply."
     if use and use.by:
         why = f"Used by {', '.join(use.by)}. Suspended and failed queued resources count until they are deleted."
-    if may_request is False:
+    if refused:
         why += f" No increase can be requested: {(quota and quota.why_not) or 'Google does not say why'}."
-    shown = "" if use is None and not used else f" {round(used):,} used,"
+    shown = f" {use.sure:,} used," if use else ""
     return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies, link=LINK)
 
 
@@ -225,8 +220,8 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
         return passed(f"unlimited, {amount} {what} needed")
     if row.limit - row.usage >= amount:
         return passed(f"limit {row.limit:,.0f}, {row.usage:,.0f} used, {amount} {what} needed")
-    quota = increase(context, need)
-    return too_little(context, need, quota, Limit("limited", int(row.limit)), row.usage, QuotaUsage(round(row.usage), 0, ()))
+    limit, use = Limit("limited", int(row.limit)), QuotaUsage(round(row.usage), 0, ())
+    return too_little(context, need, increase(context, need), limit, use)
 
 
 def increase(context: Context, need: Need) -> Quota | None:
