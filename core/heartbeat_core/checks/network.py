@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import partial
 
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import DENIED, Context
@@ -121,34 +120,24 @@ def internet(context: Context) -> Finding:
 # -- the organization's policies
 
 
-@dataclass(frozen=True)
-class Constraint:
-    """One constraint of Organization Policy: ``restricted`` returns the finding where it holds."""
-
-    id: str
-    name: str
-    title: str
-    question: str
-    restricted: Callable[[Context, OrganizationPolicy], Finding]
-
-
-def policy(context: Context, constraint: Constraint) -> Finding:
+def policy(context: Context, constraint: str, restricted: Callable[[Context, OrganizationPolicy], Finding]) -> Finding:
+    """Read one constraint of Organization Policy; ``restricted`` returns the finding where it holds."""
     if context.fetch(projects.get_project).parent is None:
         return passed("the project is in no organization")
-    describe = ("gcloud", "org-policies", "describe", constraint.name, "--effective", f"--project={context.project}")
+    describe = ("gcloud", "org-policies", "describe", constraint, "--effective", f"--project={context.project}")
     ask = Remedy("Ask an administrator of the organization (roles/orgpolicy.policyViewer), who can run this.", describe)
     try:
-        found = projects.get_organization_policy(context.session, context.project, constraint.name)
+        found = projects.get_organization_policy(context.session, context.project, constraint)
     except CloudError as error:
         if diagnose_exception(error, "call", context.words).id in DENIED:
             return unknown("could not tell: you may not see the organization's policies", error.message, ask, link=POLICIES)
         raise
     if found.restricts is None:
-        return unknown(f"could not tell: {constraint.name} depends on a condition", "", ask, link=POLICIES)
+        return unknown(f"could not tell: {constraint} depends on a condition", "", ask, link=POLICIES)
     if found.restricts:
-        return constraint.restricted(context, found)
-    service = constraint.name.partition(".")[0]
-    return passed(f"{constraint.name} does not restrict the project", f"Managed constraints ({service}.managed.*) are not read.")
+        return restricted(context, found)
+    service = constraint.partition(".")[0]
+    return passed(f"{constraint} does not restrict the project", f"Managed constraints ({service}.managed.*) are not read.")
 
 
 def shielded(context: Context, found: OrganizationPolicy) -> Finding:
@@ -176,18 +165,6 @@ def account_creation(context: Context, found: OrganizationPolicy) -> Finding:
     return warned("service accounts may not be created", why, do.list_service_accounts(context.words))
 
 
-CONSTRAINTS = (
-    Constraint("shielded-vm", "compute.requireShieldedVm", "Shielded VMs", "May a TPU VM be created without secure boot?", shielded),
-    Constraint(
-        "external-ip", "compute.vmExternalIpAccess", "External address allowed", "May the TPU VM have an external address?",
-        external_address,
-    ),
-    Constraint("members", "iam.allowedPolicyMemberDomains", "Allowed members", "May roles be granted to any member?", members),
-    Constraint(
-        "service-accounts", "iam.disableServiceAccountCreation", "Service account creation", "May service accounts be created?",
-        account_creation,
-    ),
-)  # fmt: skip
 EXISTS = ("project.exists",)
 CHECKS = (
     Check(
@@ -202,11 +179,22 @@ CHECKS = (
         "network.external-ip", "Internet access", "Does the TPU VM reach the internet?", internet, ("network.default",),
         "compute.routers.list", link=NAT,
     ),
-    *(
-        Check(
-            f"policy.{each.id}", each.title, each.question, functools.partial(policy, constraint=each), EXISTS, "orgpolicy.policy.get",
-            link=POLICIES,
-        )
-        for each in CONSTRAINTS
+    Check(
+        "policy.shielded-vm", "Shielded VMs", "May a TPU VM be created without secure boot?",
+        partial(policy, constraint="compute.requireShieldedVm", restricted=shielded), EXISTS, "orgpolicy.policy.get", link=POLICIES,
+    ),
+    Check(
+        "policy.external-ip", "External address allowed", "May the TPU VM have an external address?",
+        partial(policy, constraint="compute.vmExternalIpAccess", restricted=external_address), EXISTS, "orgpolicy.policy.get",
+        link=POLICIES,
+    ),
+    Check(
+        "policy.members", "Allowed members", "May roles be granted to any member?",
+        partial(policy, constraint="iam.allowedPolicyMemberDomains", restricted=members), EXISTS, "orgpolicy.policy.get", link=POLICIES,
+    ),
+    Check(
+        "policy.service-accounts", "Service account creation", "May service accounts be created?",
+        partial(policy, constraint="iam.disableServiceAccountCreation", restricted=account_creation), EXISTS, "orgpolicy.policy.get",
+        link=POLICIES,
     ),
 )  # fmt: skip
