@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,7 +19,7 @@ from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoi
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
-from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits
+from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits, open_session
 from heartbeat_core.cloud.target import Target, choose_target
 from heartbeat_core.paths import expanded
 from heartbeat_core.settings import Settings
@@ -70,8 +71,6 @@ class SharedQueries:
 
     def get(self, key: str, work: Callable[[], T]) -> T:
         """Run ``work`` once a round, in the first caller's thread; return its result, or raise its error, to every caller."""
-        from concurrent.futures import Future
-
         with self.lock:
             first = key not in self.answers
             future = self.answers.setdefault(key, Future())
@@ -211,12 +210,7 @@ def detect_environment(
     gcloud = read_gcloud(environ)
     metadata = read_metadata(environ) if on_google(environ) else None
     target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, login_project=project)
-
-    def open_() -> CloudSession:
-        from heartbeat_core.cloud.session import open_session  # here: checks of this machine need none of it
-
-        return open_session(endpoint=base, environ=environ, limits=limits)
-
+    open_ = partial(open_session, endpoint=base, environ=environ, limits=limits)
     return CheckEnvironment(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
 
 

@@ -14,6 +14,8 @@ from heartbeat_core.checks.context import DENIED, Blocked, CheckEnvironment, Con
 from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.cancellation import Cancellation
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Diagnosis
 
 # Diagnoses that name the check to fix first.
@@ -57,8 +59,7 @@ class Failure:
 
 def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> Failure:
     """Return the failure that an exception of a check means."""
-    from heartbeat_core.cloud.errors import CloudError  # here, and below: most checks raise nothing
-    from heartbeat_core.diagnosis.diagnose import diagnose_exception
+    from heartbeat_core.diagnosis.diagnose import diagnose_exception  # here: most checks raise nothing
 
     if isinstance(error, Blocked):
         return Failure(unknown(str(error)), blocker=error.by)
@@ -74,17 +75,13 @@ def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> 
 
 def denied(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
     """Return the finding of a denied read, with the role that allows it."""
-    from heartbeat_core.diagnosis.remedies import grant_role
-
     role = VIEWER_ROLES.get(permission.partition(".")[0])
-    remedies = (grant_role({**words, "role": role}),) if role else diagnosis.remedies
+    remedies = (do.grant_role({**words, "role": role}),) if role else diagnosis.remedies
     why = f"This check needs {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
     return unknown("could not tell: permission denied", why, *remedies, link=diagnosis.link)
 
 
 def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
-    from heartbeat_core.cloud.errors import CloudError
-
     if diagnosis.id == "api-disabled" and isinstance(error, CloudError):
         service = error.metadata.get("service") or error.service
         return f"api.{service.partition('.')[0]}"
@@ -194,7 +191,7 @@ class CheckRound:
         self.waiting = {name: runner.checks[name] for name in names}
         self.running: dict[str, Running] = {}
         self.held: dict[str, tuple[Result, Failure]] = {}  # what waits for another check, which may block it
-        self.done: dict[str, Result] = {}
+        self.done: set[str] = set()
         self.cancellation = Cancellation()
         limit_s = max((check.limit_s for check in runner.checks.values()), default=LIMIT_S)
         self.shared = SharedQueries(runner.environment, self.cancellation, limit_s)
@@ -240,7 +237,7 @@ class CheckRound:
         if any(need in self.waiting or need in self.running or need in self.held for need in check.needs):
             return False
         del self.waiting[check.id]
-        known = [result for need in check.needs if (result := self.done.get(need) or self.runner.results.get(need))]
+        known = [result for need in check.needs if (result := self.runner.results.get(need))]
         blockers = roots(known)
         if blockers:
             self.settle(blocked(check, blockers))
@@ -293,7 +290,7 @@ class CheckRound:
         if blocker in self.waiting or blocker in self.running or blocker in self.held:
             return False
         del self.held[name]
-        found = self.done.get(blocker) or self.runner.results.get(blocker)
+        found = self.runner.results.get(blocker)
         if found and found.status in STOPS:
             why = failure.diagnosis.title if failure.diagnosis else failure.finding.summary
             stopped = blocked(self.runner.checks[name], roots([found]), f"{why[0].upper()}{why[1:]}.")
@@ -312,7 +309,7 @@ class CheckRound:
             self.settle(result_of(check, failure.finding, running.context, now - running.began))
 
     def settle(self, result: Result) -> None:
-        self.done[result.id] = result
+        self.done.add(result.id)
         with self.runner.lock:
             self.runner.results[result.id] = result
         self.runner.on_result(result)
@@ -320,19 +317,9 @@ class CheckRound:
 
 def result_of(check: Check, finding: Finding, context: Context, took_s: float) -> Result:
     return Result(
-        id=check.id,
-        group=check.group,
-        question=check.question,
-        status=finding.status,
-        summary=finding.summary,
-        why=finding.why,
-        evidence=context.evidence,
-        remedies=finding.remedies,
-        permission=check.permission,
-        link=finding.link or check.link,
-        took_ms=1e3 * took_s,
-        title=check.title,
-    )
+        check.id, check.group, check.question, finding.status, finding.summary, finding.why, context.evidence, finding.remedies,
+        permission=check.permission, link=finding.link or check.link, took_ms=1e3 * took_s, title=check.title,
+    )  # fmt: skip
 
 
 def blocked(check: Check, by: tuple[str, ...], why: str = "") -> Result:
