@@ -10,6 +10,7 @@ from heartbeat_core.checks.result import Status, group_of
 from heartbeat_core.diagnosis.model import Remedy
 
 LIMIT_S = 10.0
+EXISTS = ("project.exists",)  # what most checks of the project need
 
 
 @dataclass(frozen=True)

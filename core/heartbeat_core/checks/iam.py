@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown, warned
 from heartbeat_core.checks.context import PERMISSIONS, PROJECT_IAM_ADMIN, SERVICE_ACCOUNT_ADMIN, TPU_ADMIN, Blocked, Context
 from heartbeat_core.cloud import iam, projects
 from heartbeat_core.cloud.errors import CloudError
@@ -215,7 +215,6 @@ def act_as(context: Context) -> Finding:
     return failed(f"you may not act as {email}", why, do.grant_act_as({**context.words, "service_account": email}), link=ACT_AS)
 
 
-EXISTS = ("project.exists",)
 SEE_POLICY = "resourcemanager.projects.getIamPolicy"
 CHECKS = (
     Check(

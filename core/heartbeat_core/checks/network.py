@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import DENIED, Context
 from heartbeat_core.cloud import compute, projects
 from heartbeat_core.cloud.compute import FirewallRule
@@ -165,7 +165,6 @@ def account_creation(context: Context, found: OrganizationPolicy) -> Finding:
     return warned("service accounts may not be created", why, do.list_service_accounts(context.words))
 
 
-EXISTS = ("project.exists",)
 CHECKS = (
     Check(
         "network.default", "Network", "Is there the network that the TPU VM joins?", network, EXISTS, "compute.networks.get",

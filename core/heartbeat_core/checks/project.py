@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown, warned
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import projects
 from heartbeat_core.cloud.errors import CloudError
@@ -102,7 +102,7 @@ CHECKS = (
         "resourcemanager.projects.get",
     ),
     Check(
-        "project.billing", "Billing enabled", "Is billing enabled for the project?", billing, ("project.exists",),
+        "project.billing", "Billing enabled", "Is billing enabled for the project?", billing, EXISTS,
         "resourcemanager.projects.get", link=BILLING,
     ),
     *(

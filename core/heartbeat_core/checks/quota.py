@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context, fetch_nodes
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
@@ -232,7 +232,6 @@ def increase(context: Context, need: Need) -> Quota | None:
         return None
 
 
-EXISTS = ("project.exists",)
 READ, REGION = "cloudquotas.quotas.get", "compute.regions.get"
 CHECKS = (
     *(

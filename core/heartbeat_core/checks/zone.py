@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os.path import commonprefix
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import tpu
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, runtime_fits
@@ -98,7 +98,6 @@ def pairing(context: Context) -> Finding:
     return failed(f"{wanted.value} is not for {kind.type}, {kind.family.runtime} is", why, remedy, link=RUNTIMES_SOURCE)
 
 
-EXISTS = ("project.exists",)
 CHECKS = (
     Check(
         "zone.accelerator", "Accelerator offered", "Does the zone offer the accelerator?", accelerator, EXISTS,
