@@ -17,7 +17,6 @@ TPU_API = "tpu.googleapis.com"
 HERE = "--project={project} --zone={zone}"
 # Where a policy has conditions, gcloud asks for one, and refuses in a script.
 BIND = "add-iam-policy-binding {0} --member={{principal}} --role={1} --condition=None"
-INSTALL = "python3 -m pip install"
 
 
 class KnownWords(dict[str, str]):
@@ -279,7 +278,6 @@ def shorter_model_len(words: Words) -> Remedy:
 
 
 # -- packages
-PYTHON = "packages in this Python"
 install_openblas = fix("Install OpenBLAS.", "sudo apt-get install -y libopenblas-dev", changes="installs a package")
 install_pair = fix(
     "Install versions that match.", "pip install torch==2.9.* torch_xla[tpu]==2.9.*", changes="replaces torch and torch_xla in this Python"
