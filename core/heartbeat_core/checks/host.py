@@ -20,12 +20,11 @@ from heartbeat_core.benchmark.tpu_chips import (
 )
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context
-from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
+from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, find_accelerator, runtime_fits
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
 INSTALL_GCLOUD = "https://docs.cloud.google.com/sdk/docs/install"
-RUNTIMES = "https://docs.cloud.google.com/tpu/docs/runtimes"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 NOT_ON_A_TPU_VM = "not on a TPU VM"
 LONGEST_VERSION = 100
@@ -204,9 +203,9 @@ def chip_driver(context: Context) -> Finding:
     again = (do.delete_vm(words), do.create_vm(words, "Create it again with the matching runtime."))
     if not devices:
         why = "Most likely the TPU VM was created with a runtime for other chips: it becomes READY without a driver for its own."
-        return failed("the chips have no driver", why, *again, link=RUNTIMES)
+        return failed("the chips have no driver", why, *again)
     if kind and runtime and runtime_fits(kind, runtime) is False:
-        return failed(f"the runtime {runtime} is not for {kind.type}", f"{kind.family.runtime} is.", *again, link=RUNTIMES)
+        return failed(f"the runtime {runtime} is not for {kind.type}", f"{kind.family.runtime} is.", *again)
     closed = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
     if closed:
         return failed(f"{', '.join(closed)} cannot be opened", "Its file permissions do not allow it.", Remedy("Run as root, with sudo."))
@@ -267,7 +266,7 @@ CHECKS = (
     Check("host.libtpu", "libtpu installed", "Is libtpu installed?", libtpu),
     Check("host.openblas", "OpenBLAS installed", "Is OpenBLAS installed?", openblas),
     Check("host.chips", "TPU chips", "Are there TPU chips in this machine?", chips),
-    Check("host.chip-driver", "TPU driver", "Do the chips have a matching driver?", chip_driver, link=RUNTIMES),
+    Check("host.chip-driver", "TPU driver", "Do the chips have a matching driver?", chip_driver, link=RUNTIMES_SOURCE),
     Check("host.chip-free", "TPU not in use", "Is the TPU free?", chip_free),
     Check("host.scopes", "Access scopes", "Do this VM's access scopes cover Google Cloud?", scopes),
 )

@@ -126,7 +126,7 @@ def service_agent(context: Context) -> Finding:
     email, role = agents[1]
     grant = do.grant_role({**context.words, "principal": f"serviceAccount:{email}", "role": role})
     grant = replace(grant, text="Then grant the agent its role.")
-    return unknown("not seen; the first TPU VM makes it", why, do.create_service_agent(context.words), grant, link=AGENTS)
+    return unknown("not seen; the first TPU VM makes it", why, do.create_service_agent(context.words), grant)
 
 
 def vm_account(context: Context) -> str:
@@ -190,11 +190,11 @@ def tpu_service_account_roles(context: Context) -> Finding:
     remedies = [do.grant_role({**words, "role": USES[use][1]}) for use in missing]
     what = " and ".join(USES[use][0] for use in missing)
     if any(grants[use].holds is None for use in missing):
-        return unknown(f"could not tell whether {email} may use {what}", why, *remedies, link=ROLES)
+        return unknown(f"could not tell whether {email} may use {what}", why, *remedies)
     if missing:
-        return warned(f"{email} may not use {what}", f"{why} Programs on the TPU VM act as it. {HANDBOOK}", *remedies, link=ROLES)
+        return warned(f"{email} may not use {what}", f"{why} Programs on the TPU VM act as it. {HANDBOOK}", *remedies)
     if why:
-        return warned(f"{email} may use both until its grants expire", why, link=ROLES)
+        return warned(f"{email} may use both until its grants expire", why)
     return passed(f"{email} may read TPUs and buckets")
 
 
@@ -212,7 +212,7 @@ def act_as(context: Context) -> Finding:
         f"{tested_account(context)} lacks {iam.ACT_AS} on it, which creating a TPU VM with it needs. "
         "The handbook's three roles do not include it."
     )
-    return failed(f"you may not act as {email}", why, do.grant_act_as({**context.words, "service_account": email}), link=ACT_AS)
+    return failed(f"you may not act as {email}", why, do.grant_act_as({**context.words, "service_account": email}))
 
 
 SEE_POLICY = "resourcemanager.projects.getIamPolicy"

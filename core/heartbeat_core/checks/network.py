@@ -34,12 +34,12 @@ def network(context: Context) -> Finding:
         if error.status != 404:
             raise
         why = f"A TPU VM joins the network {name}, set by {chosen.source}. Without it the VM cannot be created."
-        return failed(f"there is no network {name}", why, *do.create_network(context.words, name), link=NETWORKS)
+        return failed(f"there is no network {name}", why, *do.create_network(context.words, name))
     if not region:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
     if region not in found:
         why = f"The network {name} has subnets in {', '.join(sorted(found)) or 'no region'} only."
-        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name), link=NETWORKS)
+        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name))
     subnet = context.target.subnetwork.value
     return passed(f"{name}, with a subnet in {region}") if not subnet else subnetwork(context, name, region, subnet)
 
@@ -49,18 +49,16 @@ def subnetwork(context: Context, network: str, region: str, name: str) -> Findin
     why = f"A TPU VM joins the subnetwork {name}, set by {context.target.subnetwork.source}, of the network {network}."
     elsewhere = re.search(r"regions/([^/]+)/", name)
     if elsewhere and elsewhere[1] != region:
-        return failed(f"{name} is in {elsewhere[1]}", f"{why} The zone is in {region}.", do.list_subnets(context.words), link=NETWORKS)
+        return failed(f"{name} is in {elsewhere[1]}", f"{why} The zone is in {region}.", do.list_subnets(context.words))
     try:
         of = compute.network_of_subnet(context.session, context.project, region, name)
     except CloudError as error:
         if error.status != 404:
             raise
-        return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words), link=NETWORKS)
+        return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words))
     if of != compute.network_path(context.project, network):
         path = of[1] if of[0] == context.project else f"projects/{of[0]}/global/networks/{of[1]}"
-        return failed(
-            f"{name} is a subnetwork of the network {path}", f"{why} Give --network {path}.", do.list_subnets(context.words), link=NETWORKS
-        )
+        return failed(f"{name} is a subnetwork of the network {path}", f"{why} Give --network {path}.", do.list_subnets(context.words))
     return passed(f"{network}, with the subnetwork {name} in {region}")
 
 
@@ -77,19 +75,19 @@ def ssh(context: Context) -> Finding:
         if tunnel:
             return passed(f"{tunnel.name} lets IAP's tunnel in", note)
         why = f"A TPU VM without an external address is reached through IAP's tunnel, from {IAP}. {note}"
-        return failed("no rule lets IAP's tunnel in", why, iap_rule, link=FIREWALLS)
+        return failed("no rule lets IAP's tunnel in", why, iap_rule)
     if rule := let_in(rules, ANYWHERE):
         return passed(f"{rule.name} lets tcp:22 in from anywhere", note)
     own = do.allow_ssh(context.words, name, "<SOURCE_RANGE>", "allow-ssh", "Allow ssh from your own address, such as 203.0.113.7/32.")
     if tunnel:
         why = "gcloud reaches the TPU VM with --tunnel-through-iap, heartbeat-tui with --way iap."
-        return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own, link=FIREWALLS)
+        return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own)
     sources = {source: ipaddress.ip_network(source, strict=False) for rule in rules if rule.allows for source in rule.ranges}
     if some := [source for source, network in sources.items() if not network.is_private and let_in(rules, network)]:
         why = f"Whether your own address is among these is not known here. {note}"
-        return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule, link=FIREWALLS)
+        return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule)
     why = f"No rule of the network {name} that applies to the TPU VM lets tcp:22 in. {note}"
-    return failed("the firewall lets no ssh in", why, own, iap_rule, link=FIREWALLS)
+    return failed("the firewall lets no ssh in", why, own, iap_rule)
 
 
 def let_in(rules: Iterable[FirewallRule], source: ipaddress.IPv4Network | ipaddress.IPv6Network) -> FirewallRule | None:
@@ -114,7 +112,7 @@ def internet(context: Context) -> Finding:
     if compute.has_nat(context.session, context.project, region, name):
         return passed(f"Cloud NAT in {region}")
     why = "Without an external address and without Cloud NAT it cannot download packages from PyPI or Ubuntu."
-    return warned("the TPU VM will not reach the internet", why, *do.create_nat(context.words, name), link=NAT)
+    return warned("the TPU VM will not reach the internet", why, *do.create_nat(context.words, name))
 
 
 # -- the organization's policies
@@ -130,10 +128,10 @@ def policy(context: Context, constraint: str, restricted: Callable[[Context, Org
         found = projects.get_organization_policy(context.session, context.project, constraint)
     except CloudError as error:
         if diagnose_exception(error, "call", context.words).id in DENIED:
-            return unknown("could not tell: you may not see the organization's policies", error.message, ask, link=POLICIES)
+            return unknown("could not tell: you may not see the organization's policies", error.message, ask)
         raise
     if found.restricts is None:
-        return unknown(f"could not tell: {constraint} depends on a condition", "", ask, link=POLICIES)
+        return unknown(f"could not tell: {constraint} depends on a condition", "", ask)
     if found.restricts:
         return restricted(context, found)
     service = constraint.partition(".")[0]
@@ -143,7 +141,7 @@ def policy(context: Context, constraint: str, restricted: Callable[[Context, Org
 def shielded(context: Context, found: OrganizationPolicy) -> Finding:
     del found
     create = do.create_vm(context.words, "Create the TPU VM with secure boot.", "--shielded-secure-boot")
-    return failed("only shielded VMs are allowed", "A TPU VM without secure boot is refused.", create, link=POLICIES)
+    return failed("only shielded VMs are allowed", "A TPU VM without secure boot is refused.", create)
 
 
 def external_address(context: Context, found: OrganizationPolicy) -> Finding:
@@ -151,7 +149,7 @@ def external_address(context: Context, found: OrganizationPolicy) -> Finding:
         return passed("external addresses are restricted, and the TPU VM has none")
     why = f"Only these VMs may have one: {', '.join(found.allowed)}." if found.allowed else "No VM may have one."
     create = do.create_vm(context.words, "Create the TPU VM without an external address.", "--internal-ips")
-    return failed("external addresses are forbidden", why, create, link=POLICIES)
+    return failed("external addresses are forbidden", why, create)
 
 
 def members(context: Context, found: OrganizationPolicy) -> Finding:

@@ -114,7 +114,7 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:
         why = f"Cloud Quotas has no {quota_id} of {need.service}. Usage may still be allowed."
-        return unknown(f"could not tell: unknown quota {quota_id}", why, do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: unknown quota {quota_id}", why, do.quota_page(context.words))
     limit = quota.limit(place)
     if limit.kind == "limited" and not limit.covers(need.amount):
         return too_little(context, need, quota, limit, None)  # usage does not matter
@@ -122,7 +122,7 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
         why = f"{quota_id} is {limit.kind} for {place}, which is not 0."
-        return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words))
     return with_usage(context, need, quota, limit, held(fetch_nodes(context), kind, model, scope, place))
 
 
@@ -130,7 +130,7 @@ def reserved(context: Context, kind: Accelerator) -> Finding:
     command = ("gcloud", "compute", "reservations", "list", f"--project={context.project}")
     why = "A TPU VM of a reservation is limited by the reservation. What is left of it cannot be read here."
     remedy = Remedy("List the reservations of the project.", command)
-    return unknown(f"could not tell: is there a reservation for {kind.type}?", why, remedy, link=LINK)
+    return unknown(f"could not tell: is there a reservation for {kind.type}?", why, remedy)
 
 
 def units(family: Family, number: int) -> str:
@@ -145,10 +145,10 @@ def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: Qu
     known = f"at least {use.sure}" if use.doubts else f"{use.sure} to {use.sure + use.maybe}" if use.maybe else f"{use.sure}"
     line = f"limit {limit}, {known} used, {need.amount} {need.what} needed"
     if use.doubts:
-        return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words))
     if not limit.covers(need.amount, use.sure + use.maybe):
         why = f"Used by {', '.join(use.by)}. Of these, what is stopped, queued or reserved may use up to {use.maybe} more."
-        return unknown(f"could not tell: {line}", why, do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: {line}", why, do.quota_page(context.words))
     return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
 
 
@@ -170,7 +170,7 @@ def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, 
     if refused:
         why += f" No increase can be requested: {(quota and quota.why_not) or 'Google does not say why'}."
     shown = f" {use.sure:,} used," if use else ""
-    return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies, link=LINK)
+    return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies)
 
 
 def hosts(kind: Accelerator) -> int:
@@ -204,7 +204,7 @@ def cpus(context: Context) -> Finding:
     if found.status != "fail":
         return found
     why = "Advisory: no source says that a TPU VM counts against this quota, though the handbook asks for it."
-    return warned(found.summary, why, *found.remedies, link=LINK)
+    return warned(found.summary, why, *found.remedies)
 
 
 def regional(context: Context, names: tuple[str, str], amount: int, what: str) -> Finding:
@@ -215,7 +215,7 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
     row = context.fetch(get_region_quotas, place).get(names[1])
     if row is None or row.limit is None or row.usage is None:
-        return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words))
     if row.limit < 0:
         return passed(f"unlimited, {amount} {what} needed")
     if row.limit - row.usage >= amount:
