@@ -11,7 +11,7 @@ from functools import partial
 from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown, warned
 from heartbeat_core.checks.context import PERMISSIONS, PROJECT_IAM_ADMIN, SERVICE_ACCOUNT_ADMIN, TPU_ADMIN, Blocked, Context
 from heartbeat_core.cloud import iam, projects
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.errors import CloudError, unless_missing
 from heartbeat_core.cloud.projects import Condition, IamPolicy
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
@@ -149,15 +149,12 @@ def tpu_service_account(context: Context) -> Finding:
     email, chosen = vm_account(context), context.target.service_account
     words = context.words
     choose = replace(do.list_service_accounts(words), text="Choose one, with --service-account or cloud.service_account in the settings.")
-    try:
-        disabled = iam.is_disabled(context.session, account_project(context, email), email)
-    except CloudError as error:
-        if error.status != 404:
-            raise
+    disabled = unless_missing(iam.is_disabled, context.session, account_project(context, email), email)
+    if disabled is None:
         if chosen:
             return failed(f"{email} does not exist", f"It is set by {chosen.source}.", do.create_service_account(words), choose)
         if context.fetch(projects.get_apis).get("compute.googleapis.com") == "DISABLED":
-            raise Blocked("api.compute", "the default service account appears with Compute Engine") from error
+            raise Blocked("api.compute", "the default service account appears with Compute Engine")
         why = "No service account is chosen, so the TPU VM would run as Compute Engine's default account, which was deleted."
         return failed(f"{email} does not exist", why, choose)
     if disabled:
@@ -200,12 +197,9 @@ def tpu_service_account_roles(context: Context) -> Finding:
 
 def act_as(context: Context) -> Finding:
     email = vm_account(context)
-    try:
-        allowed = iam.may_act_as(context.session, account_project(context, email), email)
-    except CloudError as error:
-        if error.status != 404:
-            raise
-        raise Blocked("iam.tpu-service-account", f"{email} does not exist") from error
+    allowed = unless_missing(iam.may_act_as, context.session, account_project(context, email), email)
+    if allowed is None:
+        raise Blocked("iam.tpu-service-account", f"{email} does not exist")
     if allowed:
         return passed(f"{tested_account(context)} may act as {email}")
     why = (

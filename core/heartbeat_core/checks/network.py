@@ -11,7 +11,7 @@ from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_appl
 from heartbeat_core.checks.context import DENIED, Context
 from heartbeat_core.cloud import compute, projects
 from heartbeat_core.cloud.compute import FirewallRule
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.errors import CloudError, unless_missing
 from heartbeat_core.cloud.projects import OrganizationPolicy
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
@@ -28,11 +28,8 @@ POLICIES = "https://docs.cloud.google.com/resource-manager/docs/organization-pol
 def network(context: Context) -> Finding:
     chosen, region = context.target.network, context.target.region
     name = chosen.value or "default"
-    try:
-        found = compute.get_network_regions(context.session, context.project, name)
-    except CloudError as error:
-        if error.status != 404:
-            raise
+    found = unless_missing(compute.get_network_regions, context.session, context.project, name)
+    if found is None:
         why = f"A TPU VM joins the network {name}, set by {chosen.source}. Without it the VM cannot be created."
         return failed(f"there is no network {name}", why, *do.create_network(context.words, name))
     if not region:
@@ -50,11 +47,8 @@ def subnetwork(context: Context, network: str, region: str, name: str) -> Findin
     elsewhere = re.search(r"regions/([^/]+)/", name)
     if elsewhere and elsewhere[1] != region:
         return failed(f"{name} is in {elsewhere[1]}", f"{why} The zone is in {region}.", do.list_subnets(context.words))
-    try:
-        of = compute.network_of_subnet(context.session, context.project, region, name)
-    except CloudError as error:
-        if error.status != 404:
-            raise
+    of = unless_missing(compute.network_of_subnet, context.session, context.project, region, name)
+    if of is None:
         return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words))
     if of != compute.network_path(context.project, network):
         path = of[1] if of[0] == context.project else f"projects/{of[0]}/global/networks/{of[1]}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heartbeat_core.cloud.accelerators import Scope
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.errors import unless_missing
 from heartbeat_core.cloud.json_fields import dig, flag, labels, rows, segment, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 
@@ -68,12 +68,8 @@ class Quota:
 
 def get_quota(session: CloudSession, project: str, service: str, quota_id: str) -> Quota | None:
     """Read one quota, None where Google knows none of that id, which says nothing about the project."""
-    try:
-        return quota_of(session.get(SERVICE, f"{infos(project, service)}/{segment(quota_id)}"), quota_id)
-    except CloudError as error:
-        if error.status == 404:
-            return None
-        raise
+    answer = unless_missing(session.get, SERVICE, f"{infos(project, service)}/{segment(quota_id)}")
+    return None if answer is None else quota_of(answer, quota_id)
 
 
 def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quota, ...]:

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.errors import unless_missing
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import get_node, get_queued_resource
-from heartbeat_core.vms.operation import NOT_FOUND, Lost, Missing, OnStep, Poller, PollPolicy, ignore_step
+from heartbeat_core.vms.operation import Lost, Missing, OnStep, Poller, PollPolicy, ignore_step
 from heartbeat_core.vms.vocabulary import NODE_STATES, QUEUED_STATES, find_state
 
 WatchOutcome = Literal["reached", "ended", "gone", "timed out"]
@@ -100,9 +100,4 @@ def read_state(session: CloudSession, project: str, zone: str, name: str, *, que
         return SeenState(get_queued_resource(session, project, zone, name).state or NO_STATE, of_node=False)
 
     first, second = (of_queue, of_node) if queue_first else (of_node, of_queue)
-    try:
-        return first()
-    except CloudError as error:
-        if error.status != NOT_FOUND:
-            raise
-    return second()
+    return unless_missing(first) or second()
