@@ -156,12 +156,6 @@ class Runner:
                 self.round = None
         return self.report()
 
-    def start(self, names: Iterable[str] | None = None) -> threading.Thread:
-        """Run in a new thread."""
-        thread = threading.Thread(target=self.run, args=(names,), name="checks", daemon=True)
-        thread.start()
-        return thread
-
     def cancel(self) -> None:
         """Cancel the current run."""
         with self.lock:

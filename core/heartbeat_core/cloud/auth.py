@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,12 +66,11 @@ def anonymous() -> Login:
     return Login(credentials, Principal(None, "anonymous", "an emulator"), SourcedValue(None, "not needed by an emulator"))
 
 
-def find_login(environ: Mapping[str, str] | None = None) -> Login:
+def find_login(environ: Mapping[str, str]) -> Login:
     """Find credentials where google.auth.default() does; raise CloudError where there are none or a file is broken.
 
     google.auth.default() itself starts gcloud for a project, and waits long for a metadata server.
     """
-    environ = os.environ if environ is None else environ
     quota = SourcedValue(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
     if named := environ.get(KEY_VARIABLE):
         return from_file(Path(named), KEY_VARIABLE, quota)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,9 +37,8 @@ class Metadata:
         return bool(self.accelerator_type or self.tpu_env)
 
 
-def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> Metadata | None:
+def read_metadata(environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Metadata | None:
     """Read the server, None where there is none; each request has ``timeout_s``, and the first one decides."""
-    environ = os.environ if environ is None else environ
     if environ.get("NO_GCE_CHECK") == "true":
         return None
     host = environ.get("GCE_METADATA_HOST") or environ.get("GCE_METADATA_ROOT") or environ.get("GCE_METADATA_IP") or ADDRESS
@@ -63,9 +61,8 @@ def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = T
     )
 
 
-def on_google(environ: Mapping[str, str] | None = None) -> bool:
+def on_google(environ: Mapping[str, str]) -> bool:
     """Return whether this looks like a Google VM, without any request."""
-    environ = os.environ if environ is None else environ
     if environ.get("GCE_METADATA_HOST"):
         return True
     with contextlib.suppress(OSError, UnicodeDecodeError):

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 NETWORK = re.compile(r"[-\w./:]+")
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
 FLEX_START = "--provisioning-model=flex-start"
+MOST_NAMES = 12  # in a sentence
 MOST_SCRIPT_BYTES = 256 * 1024  # that one value of metadata holds
 WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "reserved": "reserved", "flex-start": "Flex-start"}
 RUN_TIME, LONGEST_RUN_S, DEFAULT_RUN_TIME = re.compile(r"([1-9]\d{0,6})([smhd])"), 7 * 86400, "4h"
@@ -253,13 +254,11 @@ class CreateRequest:
         return {name: value for name, value in self.parts.items() if value}
 
 
-def some(names: Iterable[str], most: int = 12) -> str:
-    names = tuple(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def offer_of(zone: str, names: Iterable[str]) -> str:
-    return f"{zone} offers {some(names)}." if names else f"What {zone} offers is not known."
+def offer_of(zone: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"What {zone} offers is not known."
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{zone} offers {', '.join(names[:MOST_NAMES])}{more}."
 
 
 def near(name: str, names: Iterable[str]) -> str:
