@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from heartbeat_core.checks.result import Evidence
 from heartbeat_core.cloud import tpu
 from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoint
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
-from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits, open_session
+from heartbeat_core.cloud.session import CloudSession, Evidence, Limits, open_session
 from heartbeat_core.cloud.target import Target, choose_target
 from heartbeat_core.paths import expanded
 from heartbeat_core.settings import Settings
@@ -66,7 +65,7 @@ class SharedQueries:
         self.environment, self.cancellation, self.limit_s = environment, cancellation, limit_s
         self.lock = threading.Lock()
         self.answers: dict[str, Future[object]] = {}
-        self.calls: dict[str, list[ApiCall]] = {}
+        self.calls: dict[str, list[Evidence]] = {}
         self.opened: CloudSession | None = None
 
     def get(self, key: str, work: Callable[[], T]) -> T:
@@ -140,7 +139,7 @@ class Context:
             return self.shared.get(key, fetch)
         finally:
             with self.lock:
-                self.noted += [evidence_of(call) for call in tuple(self.shared.calls.get(key, ()))]
+                self.noted += self.shared.calls.get(key, ())
 
     def fetch(self, query: Callable[..., T], *more: object) -> T:
         """Make a query about the project, with ``more`` arguments, once for all checks of this round; raise what it raises."""
@@ -157,7 +156,7 @@ class Context:
     def evidence(self) -> tuple[Evidence, ...]:
         """Return all evidence so far, in order of time."""
         with self.lock:
-            calls = [evidence_of(call) for session in self.sessions for call in tuple(session.calls)]
+            calls = [call for session in self.sessions for call in session.calls]
             return tuple(sorted([*self.noted, *calls], key=lambda evidence: evidence.at))
 
     @property
@@ -168,12 +167,6 @@ class Context:
         if key_file := self.environment.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             known["credentials_file"] = key_file
         return known | ({"principal": principal.member} if principal and principal.member else {})
-
-
-def evidence_of(call: ApiCall) -> Evidence:
-    again = f" after {call.tries} tries" if call.tries > 1 else ""
-    asked = f"{call.method} {call.service} {call.path}"
-    return Evidence(asked, call.principal, call.outcome + again, call.at.isoformat(timespec="milliseconds"), 1e3 * call.seconds)
 
 
 # The roles of the handbook as permissions, so that inherited, custom and group grants count too.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heartbeat_core.cloud.auth import Principal
+from heartbeat_core.cloud.session import Evidence
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -31,20 +32,6 @@ GROUPS: tuple[str, ...] = tuple(group for _, groups in SECTIONS for group in gro
 def group_of(check_id: str) -> str:
     """Return the group of a check: "quota.cpus" → "quota"."""
     return check_id.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One call or look: what, as whom, the answer, and when in ISO 8601."""
-
-    asked: str
-    principal: str
-    answered: str
-    at: str
-    took_ms: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "took_ms": round(self.took_ms, 1)}
 
 
 @dataclass(frozen=True)

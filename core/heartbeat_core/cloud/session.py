@@ -37,21 +37,17 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class ApiCall:
-    """A call and its outcome, the evidence of a check. ``status`` is None without an answer."""
+class Evidence:
+    """One call or look: what, as whom, the answer, and when in ISO 8601."""
 
-    method: str
-    service: str
-    path: str
+    asked: str
     principal: str
-    at: datetime
-    seconds: float
-    tries: int
-    status: int | None
-    outcome: str
+    answered: str
+    at: str
+    took_ms: float
 
-    def __str__(self) -> str:
-        return f"{self.method} {self.service} {self.path}: {self.outcome}, {1e3 * self.seconds:.0f} ms, as {self.principal}"
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "took_ms": round(self.took_ms, 1)}
 
 
 @dataclass
@@ -99,7 +95,7 @@ class CloudSession:
         self.limits = limits
         self.cancellation = cancellation or Cancellation()
         self.deadline = Deadline(seconds) if seconds is not None else None
-        self.calls: list[ApiCall] = []
+        self.calls: list[Evidence] = []
 
     def __repr__(self) -> str:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
@@ -186,7 +182,8 @@ class CloudSession:
         """Call ``send`` with the times to connect and to read, for a read up to ``limits.tries`` times; record it, and raise CloudError."""
         from google.api_core.retry import retry_target  # here: it imports requests
 
-        at, begun, deadline, outcome, waits = datetime.now(timezone.utc), time.monotonic(), self.due(), "cancelled", [0.0]
+        at, begun = datetime.now(timezone.utc).isoformat(timespec="milliseconds"), time.monotonic()
+        deadline, outcome, waits = self.due(), "cancelled", [0.0]
 
         def once() -> T:
             exchange.tries += 1
@@ -202,14 +199,12 @@ class CloudSession:
             answer: T = self.limited(lambda: retry_target(once, again, iter(lambda: waits[0], None)), service, deadline)
             outcome = str(exchange.status)
         except CloudError as error:
-            exchange.status = error.status
             outcome = f"{error.status or ''} {error.reason or error.code or error.kind}".strip()
             raise
         finally:
-            took, principal = time.monotonic() - begun, str(self.principal)
-            self.calls.append(
-                ApiCall(exchange.method, service, exchange.path, principal, at, took, exchange.tries, exchange.status, outcome)
-            )
+            asked = f"{exchange.method} {service} {exchange.path}"
+            answered = f"{outcome} after {exchange.tries} tries" if exchange.tries > 1 else outcome
+            self.calls.append(Evidence(asked, str(self.principal), answered, at, 1e3 * (time.monotonic() - begun)))
         return answer
 
     def limited(self, work: Callable[[], T], service: str, deadline: Deadline) -> T:
