@@ -29,7 +29,6 @@ class Metadata:
     email: str | None = None
     scopes: tuple[str, ...] | None = None
     accelerator_type: str | None = None
-    worker: str | None = None
     tpu_env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -56,7 +55,6 @@ def read_metadata(environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> M
         accelerator_type=attribute(host, "instance/attributes/accelerator-type", timeout_s)
         or env.get("ACCELERATOR_TYPE")
         or env.get("TPU_ACCELERATOR_TYPE"),
-        worker=attribute(host, "instance/attributes/agent-worker-number", timeout_s),
         tpu_env=env,
     )
 
