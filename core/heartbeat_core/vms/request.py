@@ -17,7 +17,7 @@ from typing import Any
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits, runtime_for
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.target import ZONE, Target
+from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import expanded, state_folder, write_whole
@@ -42,21 +42,12 @@ def wrong(field_: str, title: str, why: str, remedy: str) -> Problem:
     return field_, HeartbeatError(title, why, remedy)
 
 
-@dataclass(frozen=True)
-class ZoneOffers:
-    """What a zone offers; empty if it was not asked, or did not say."""
-
-    zone: str = ""
-    accelerator_types: tuple[str, ...] = ()
-    runtime_versions: tuple[str, ...] = ()
-
-
-def fetch_offers(session: CloudSession, project: str, zone: str) -> ZoneOffers:
+def fetch_offers(session: CloudSession, project: str, zone: str) -> TargetOffers:
     """Ask for accelerator types and runtime versions side by side; raise CloudError."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="runtimes") as pool:
         versions = pool.submit(list_runtime_versions, session, project, zone)
         types = list_accelerator_types(session, project, zone)
-        return ZoneOffers(zone, types, versions.result())
+        return TargetOffers(accelerator_types=types, runtime_versions=versions.result())
 
 
 @dataclass(frozen=True)
@@ -115,9 +106,9 @@ class CreateRequest:
             "--tunnel-through-iap) or from a machine in its network. It reaches the internet only where its network has Cloud NAT."
         )
 
-    def problems(self, offers: ZoneOffers | None = None) -> dict[str, HeartbeatError]:
+    def problems(self, offers: TargetOffers | None = None) -> dict[str, HeartbeatError]:
         """Return what is wrong, by the name of the field, also by what the zone offers if that is known."""
-        offers = offers or ZoneOffers()
+        offers = offers or TargetOffers()
         found = (*self.wrong_names(), *self.wrong_kind(offers), *self.wrong_rest())
         return dict(reversed(found))  # the first of each field counts
 
@@ -130,7 +121,7 @@ class CreateRequest:
         if not ZONE.fullmatch(self.zone):
             yield wrong("zone", f"{self.zone!r} is no zone", "It is a region and an ending.", "Give one such as us-central1-b.")
 
-    def wrong_kind(self, offers: ZoneOffers) -> Iterator[Problem]:
+    def wrong_kind(self, offers: TargetOffers) -> Iterator[Problem]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
         if IN_COMPUTE_ENGINE.match(self.accelerator_type):
             yield "accelerator_type", self.made_elsewhere()
