@@ -42,7 +42,7 @@ def adc(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if error.kind == "no credentials" or diagnosis.id in SIGNED_OUT:
-            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies)
+            return failed(diagnosis.title, diagnosis.why, *diagnosis.remedies)
         raise
     if principal.name is None:
         why = f"The credentials from {principal.source} are valid. Google does not say whose they are."
@@ -94,7 +94,7 @@ def emulated_quota_project(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if diagnosis.id == "quota-project-foreign":
-            return warned(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies)
+            return warned(diagnosis.title, diagnosis.why, *diagnosis.remedies)
     return not_applicable("the emulator needs no quota project")
 
 

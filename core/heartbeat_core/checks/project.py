@@ -38,7 +38,7 @@ def exists(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if diagnosis.id == "project-suspended":
-            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, do.suspended_page(words))
+            return failed(diagnosis.title, diagnosis.why, *diagnosis.remedies, do.suspended_page(words))
         if error.kind == "refused" and diagnosis.id in OUT_OF_REACH:
             why = f"Google gives the same answer for a missing project and for one you cannot see. It is set by {chosen.source}."
             fixes = (do.list_projects(words), do.list_accounts(words), do.create_project(words))

@@ -68,8 +68,7 @@ def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> 
         permission = (error.metadata.get("permission") if isinstance(error, CloudError) else None) or check.permission
         # without access to the project its APIs cannot be read
         return Failure(denied(diagnosis, permission, words), diagnosis, "project.exists" if check.group == "api" else "")
-    cause = diagnosis.cause if diagnosis.cause == diagnosis.evidence else f"{diagnosis.cause} {diagnosis.evidence}"
-    finding = unknown(f"could not tell: {diagnosis.title}", cause.strip(), *diagnosis.remedies, link=diagnosis.link)
+    finding = unknown(f"could not tell: {diagnosis.title}", diagnosis.why, *diagnosis.remedies, link=diagnosis.link)
     return Failure(finding, diagnosis, blocker_of(error, diagnosis))
 
 
@@ -77,7 +76,7 @@ def denied(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> F
     """Return the finding of a denied read, with the role that allows it."""
     role = VIEWER_ROLES.get(permission.partition(".")[0])
     remedies = (do.grant_role({**words, "role": role}),) if role else diagnosis.remedies
-    why = f"This check needs {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
+    why = f"This check needs {permission}. {diagnosis.evidence}" if permission else diagnosis.why
     return unknown("could not tell: permission denied", why, *remedies, link=diagnosis.link)
 
 

@@ -80,6 +80,11 @@ class Diagnosis:
         return self.id != UNKNOWN
 
     @property
+    def why(self) -> str:
+        """Return the cause and, if it says more, the evidence."""
+        return self.cause if self.evidence in self.cause else f"{self.cause} {self.evidence}".strip()
+
+    @property
     def advice(self) -> str:
         """Return the first remedy in a line: its command, else its text; empty where there is none."""
         return next((remedy.shell or remedy.text for remedy in self.remedies), "")

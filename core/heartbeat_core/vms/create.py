@@ -174,7 +174,7 @@ class Creation(VmOperation):
         if self.outcome != "nothing":
             return self.goes_on(diagnosis.title, COULD_NOT_TELL, diagnosis)
         again = diagnosis.id in PASSING
-        return VmError(diagnosis.title, reason(diagnosis), "Nothing was created.", outcome="nothing", diagnosis=diagnosis, again=again)
+        return VmError(diagnosis.title, diagnosis.why, "Nothing was created.", outcome="nothing", diagnosis=diagnosis, again=again)
 
     def diagnose(self, error: BaseException, origin: Origin) -> Diagnosis:
         """Return what went wrong, with remedies for this request."""
@@ -196,17 +196,15 @@ class Creation(VmOperation):
             return self.goes_on(diagnosis.title, INTERRUPTED if stopped else COULD_NOT_TELL, diagnosis)
         if rest is None:
             self.outcome = "nothing"
-            return VmError(
-                diagnosis.title, reason(diagnosis), "Nothing is left of it.", outcome="nothing", diagnosis=diagnosis, again=again
-            )
+            return VmError(diagnosis.title, diagnosis.why, "Nothing is left of it.", outcome="nothing", diagnosis=diagnosis, again=again)
         self.outcome = "there"
         remedy = f"The {self.kind} {self.name} is still there, {rest.state}{', and holds its quota' * self.queued}: delete it."
-        return VmError(diagnosis.title, reason(diagnosis), remedy, outcome="there", diagnosis=diagnosis, commands=self.commands())
+        return VmError(diagnosis.title, diagnosis.why, remedy, outcome="there", diagnosis=diagnosis, commands=self.commands())
 
     def goes_on(self, title: str, exit_code: int, diagnosis: Diagnosis | None = None) -> VmError:
         """Return what goes on at Google, and how to see and to delete it."""
         outcome, what = self.outcome, f"the {self.kind} {self.name} in {self.zone}"
-        cause = reason(diagnosis) if diagnosis else ""
+        cause = diagnosis.why if diagnosis else ""
         if outcome == "nothing":
             return VmError(title, cause, "No request was sent, so there is nothing to delete.", outcome=outcome, exit_code=exit_code)
         if outcome == "unknown":
@@ -252,8 +250,3 @@ def own_remedies(diagnosis: Diagnosis, request: CreateRequest) -> Iterator[Remed
         command = (*request.own_command(), "--keep-trying", f"--zones={request.zone},<ZONES>")
         text = "Or try several zones in turn until one has capacity."
         yield Remedy(text, command, changes="creates a TPU VM as soon as there is one", costs=True)
-
-
-def reason(diagnosis: Diagnosis) -> str:
-    """Return the cause and, if it says more, the evidence."""
-    return diagnosis.cause if diagnosis.evidence in diagnosis.cause else f"{diagnosis.cause} {diagnosis.evidence}".strip()

@@ -19,7 +19,6 @@ from heartbeat_core.cloud.tpu import (
 )
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_core.vms.create import reason
 from heartbeat_core.vms.operation import (
     NOT_FOUND,
     FoundResource,
@@ -141,7 +140,7 @@ def failed(error: BaseException, operation: ResourceChange) -> VmError:
     diagnosis = diagnose_exception(error, "operation" if final else "call", words)
     if final or not sent:
         remedy = f"{resource.id} was not {done}.{seen}"
-        return VmError(diagnosis.title, reason(diagnosis), remedy, outcome="there", diagnosis=diagnosis, commands=commands[:1])
+        return VmError(diagnosis.title, diagnosis.why, remedy, outcome="there", diagnosis=diagnosis, commands=commands[:1])
     return VmError(
-        diagnosis.title, reason(diagnosis), goes_on, outcome="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
+        diagnosis.title, diagnosis.why, goes_on, outcome="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
     )

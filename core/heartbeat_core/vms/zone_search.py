@@ -18,7 +18,7 @@ from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, NO, HeartbeatError
-from heartbeat_core.vms.create import Creation, reason
+from heartbeat_core.vms.create import Creation
 from heartbeat_core.vms.operation import (
     FoundResource,
     Lost,
@@ -182,7 +182,7 @@ class ZoneSearch:
         """Return the error of a search that ended without a TPU VM, as far as is known."""
         outcome: Outcome = "unknown" if self.doubtful else "nothing"
         code = exit_code or (COULD_NOT_TELL if self.doubtful else NO)
-        cause = reason(diagnosis) if diagnosis else ""
+        cause = diagnosis.why if diagnosis else ""
         title = title or (diagnosis.title if diagnosis else "")
         where = f" It may still appear in {', '.join(sorted(self.doubtful))}, where a request was lost." if self.doubtful else ""
         remedy = f"Nothing was created.{where}"
