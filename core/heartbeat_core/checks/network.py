@@ -26,17 +26,18 @@ POLICIES = "https://docs.cloud.google.com/resource-manager/docs/organization-pol
 
 
 def network(context: Context) -> Finding:
-    chosen, region = context.target.network, context.target.region
+    chosen, region, words = context.target.network, context.target.region, context.words
     name = chosen.value or "default"
     found = unless_missing(compute.get_network_regions, context.session, context.project, name)
     if found is None:
         why = f"A TPU VM joins the network {name}, set by {chosen.source}. Without it the VM cannot be created."
-        return failed(f"there is no network {name}", why, *do.create_network(context.words, name))
+        rule = do.allow_ssh(words, str(IAP), "allow-ssh-from-iap", "Then allow ssh through IAP's tunnel.")
+        return failed(f"there is no network {name}", why, do.create_network(words), rule)
     if not region:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
     if region not in found:
         why = f"The network {name} has subnets in {', '.join(sorted(found)) or 'no region'} only."
-        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name))
+        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(words))
     subnet = context.target.subnetwork.value
     return passed(f"{name}, with a subnet in {region}") if not subnet else subnetwork(context, name, region, subnet)
 
@@ -64,7 +65,7 @@ def ssh(context: Context) -> Finding:
     rules = [rule for rule in rules if not rule.targets or account in rule.targets]
     note = "Firewall policies of the organization are not read."
     tunnel = let_in(rules, IAP)
-    iap_rule = do.allow_ssh(context.words, name, str(IAP), "allow-ssh-from-iap", "Allow ssh through IAP's tunnel.")
+    iap_rule = do.allow_ssh(context.words, str(IAP), "allow-ssh-from-iap", "Allow ssh through IAP's tunnel.")
     if not context.target.external:
         if tunnel:
             return passed(f"{tunnel.name} lets IAP's tunnel in", note)
@@ -72,7 +73,7 @@ def ssh(context: Context) -> Finding:
         return failed("no rule lets IAP's tunnel in", why, iap_rule)
     if rule := let_in(rules, ANYWHERE):
         return passed(f"{rule.name} lets tcp:22 in from anywhere", note)
-    own = do.allow_ssh(context.words, name, "<SOURCE_RANGE>", "allow-ssh", "Allow ssh from your own address, such as 203.0.113.7/32.")
+    own = do.allow_ssh(context.words, "<SOURCE_RANGE>", "allow-ssh", "Allow ssh from your own address, such as 203.0.113.7/32.")
     if tunnel:
         why = "gcloud reaches the TPU VM with --tunnel-through-iap, heartbeat-tui with --way iap."
         return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own)
@@ -106,7 +107,7 @@ def internet(context: Context) -> Finding:
     if compute.has_nat(context.session, context.project, region, name):
         return passed(f"Cloud NAT in {region}")
     why = "Without an external address and without Cloud NAT it cannot download packages from PyPI or Ubuntu."
-    return warned("the TPU VM will not reach the internet", why, *do.create_nat(context.words, name))
+    return warned("the TPU VM will not reach the internet", why, do.create_router(context.words), do.create_nat(context.words))
 
 
 # -- the organization's policies
