@@ -20,7 +20,7 @@ from heartbeat_core.benchmark.tpu_chips import (
 )
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context
-from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, find_accelerator, runtime_fits
+from heartbeat_core.cloud.accelerators import FAMILIES, RUNTIMES_SOURCE, find_accelerator, runtime_fits
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -214,8 +214,7 @@ def chip_driver(context: Context) -> Finding:
 
 def fitting_runtime(found: Iterable[PciTpu]) -> str | None:
     name = next((tpu.chip.name for tpu in found if tpu.chip), None)
-    kind = find_accelerator(f"{name}-8") if name else None
-    return kind.family.runtime if kind else None
+    return next((family.runtime for family in FAMILIES if family.name == name), None)
 
 
 def chip_free(context: Context) -> Finding:
