@@ -92,7 +92,6 @@ USES = {"tpu.nodes.get": ("TPUs", "roles/tpu.viewer"), "storage.objects.get": ("
 
 
 def tested_account(context: Context) -> str:
-    """Return the name of the account whose permissions are tested."""
     principal = context.session.principal
     return f"this VM's service account {principal.name}" if principal.sort == "metadata server" else str(principal)
 

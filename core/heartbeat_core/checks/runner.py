@@ -58,7 +58,6 @@ class Failure:
 
 
 def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> Failure:
-    """Return the failure that an exception of a check means."""
     from heartbeat_core.diagnosis.diagnose import diagnose_exception  # here: most checks raise nothing
 
     if isinstance(error, Blocked):
@@ -156,7 +155,6 @@ class Runner:
         return self.report()
 
     def cancel(self) -> None:
-        """Cancel the current run."""
         with self.lock:
             if self.round:
                 self.round.cancel()
@@ -243,7 +241,6 @@ class CheckRound:
         return True
 
     def run_check(self, check: Check, context: Context) -> None:
-        """Run one check, in its own thread."""
         try:
             outcome: Finding | BaseException = check.run(context)
         except BaseException as error:  # noqa: BLE001  # every error is a result: unknown

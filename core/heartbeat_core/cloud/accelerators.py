@@ -87,7 +87,6 @@ class Accelerator:
         return f"{stem}{serving}PerProjectPer{scope.title()}ForTPUAPI"
 
     def same_quota(self, other: Accelerator) -> bool:
-        """Return whether both count against the same quota."""
         return self.quota_id("on-demand", "zone") == other.quota_id("on-demand", "zone") and self.family == other.family
 
 

@@ -92,7 +92,6 @@ def find_login(environ: Mapping[str, str]) -> Login:
 
 
 def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
-    """Read a credentials file of any kind."""
     from google.auth import load_credentials_from_file
     from google.auth.credentials import with_scopes_if_required
     from google.auth.exceptions import GoogleAuthError

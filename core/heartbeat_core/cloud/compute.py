@@ -66,7 +66,6 @@ def network_of_subnet(session: CloudSession, project: str, region: str, subnetwo
 
 
 def network_path(project: str, network: str) -> tuple[str, str]:
-    """Return the project and the name of a network."""
     parts = network.split("/")
     return parts[parts.index("projects") + 1] if "projects" in parts[:-1] else project, parts[-1]
 

@@ -73,7 +73,6 @@ def get_quota(session: CloudSession, project: str, service: str, quota_id: str) 
 
 
 def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quota, ...]:
-    """List every quota of a service."""
     found = session.list(SERVICE, infos(project, service), "quotaInfos", {"pageSize": "1000"})
     return tuple(quota_of(item) for item in found)
 

@@ -234,7 +234,6 @@ class CloudSession:
 
 
 def may_repeat(error: CloudError) -> bool:
-    """Return whether a failed read may be tried again."""
     return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)
 
 

@@ -56,12 +56,10 @@ class Target:
 
     @property
     def external(self) -> bool:
-        """Return whether the TPU VM gets an external address."""
         return self.external_ip.value != "no"
 
     @property
     def region(self) -> str | None:
-        """Return the region of the zone."""
         return (self.zone.value or "").rpartition("-")[0] or None
 
     @property

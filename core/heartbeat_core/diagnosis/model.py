@@ -76,7 +76,6 @@ class Diagnosis:
 
     @property
     def known(self) -> bool:
-        """Return whether the catalogue knows the failure."""
         return self.id != UNKNOWN
 
     @property

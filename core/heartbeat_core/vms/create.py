@@ -155,7 +155,6 @@ class Creation(VmOperation):
         raise CloudError("timed out", "Whether there is one of that name already could not be found out.", service="tpu")
 
     def followed(self, operation: Operation) -> Resource:
-        """Watch until it is created, and return it."""
         found = self.follow(operation)
         self.report("done", self.target)
         return resource_of(found)

@@ -83,7 +83,6 @@ def estimate(
 
 
 def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -> str:
-    """Return why there is no price for it."""
     if provisioning == "reserved":
         return "reserved TPUs are paid for by contract"
     if find_accelerator(accelerator_type) is None:

@@ -75,7 +75,6 @@ class CreateRequest:
 
     @property
     def accelerator(self) -> Accelerator | None:
-        """Return what is known of the type, None if it is not known here."""
         return find_accelerator(self.accelerator_type)
 
     @property
@@ -91,14 +90,12 @@ class CreateRequest:
         }
 
     def summary(self) -> str:
-        """Return it in one line."""
         until = f" for {self.max_run_time or DEFAULT_RUN_TIME}" if self.provisioning == "flex-start" else ""
         model = f"{WORDS[self.provisioning]}{until}{', queued' * self.queued}"
         address = "external address" if self.external_ip else "no external address"
         return f"{self.name}: {self.accelerator_type} in {self.zone}, {model}, {self.runtime_version}, {address}"
 
     def reach(self) -> str:
-        """Return how it will be reached."""
         if self.external_ip:
             return "By ssh at its external address."
         return (
