@@ -151,7 +151,7 @@ def libtpu(context: Context) -> Finding:
 def openblas(context: Context) -> Finding:
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
-    found = next(iter(find_library(context, OPENBLAS)), None)
+    found = next(find_library(context, OPENBLAS), None)
     context.note(f"{OPENBLAS} where the loader looks", str(found) if found else "not found")
     if found:
         return passed(f"OpenBLAS, {found}")
@@ -160,9 +160,8 @@ def openblas(context: Context) -> Finding:
 
 def find_library(context: Context, name: str) -> Iterator[Path]:
     """Find a shared library in the loader's folders and those of LD_LIBRARY_PATH."""
-    set_by_hand = (folder for folder in context.environment.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
-    for folder in (Path(each) for each in set_by_hand):
-        yield from (folder / name,) if (folder / name).exists() else ()
+    set_by_hand = filter(None, context.environment.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
+    yield from (path for each in set_by_hand if (path := Path(each, name)).exists())
     for each in LIBRARY_FOLDERS:
         folder = context.environment.root / each
         yield from folder.glob(name)
