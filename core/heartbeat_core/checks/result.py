@@ -104,10 +104,6 @@ class CheckReport:
         found = ((title, tuple(result for result in self.results if result.group in groups)) for title, groups in SECTIONS)
         return tuple((title, results) for title, results in found if results)
 
-    def remedies(self) -> tuple[tuple[Result, tuple[Remedy, ...]], ...]:
-        """Return the fixes of each failure and warning, in order."""
-        return tuple((result, result.remedies) for result in self.results if result.remedies and result.status in ("fail", "warn"))
-
     def headline(self) -> str:
         if self.ready:
             return "ready"
