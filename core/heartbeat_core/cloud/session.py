@@ -94,7 +94,7 @@ class CloudSession:
         self.connection = connection
         self.limits = limits
         self.cancellation = cancellation or Cancellation()
-        self.deadline = Deadline(seconds) if seconds is not None else None
+        self.deadline = Deadline(seconds)
         self.calls: list[Evidence] = []
 
     def __repr__(self) -> str:
@@ -223,8 +223,7 @@ class CloudSession:
 
     def due(self) -> Deadline:
         """Return the deadline of a call that begins now."""
-        left_s = self.deadline.left_s if self.deadline else self.limits.total_s
-        return Deadline(min(self.limits.total_s, left_s))
+        return Deadline(min(self.limits.total_s, self.deadline.left_s))
 
     def wait(self, error: CloudError, tries: int) -> float:
         """Return the seconds before the next try: the server's Retry-After, or an exponential backoff with jitter."""

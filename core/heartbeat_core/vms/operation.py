@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Literal, TypeVar
 
-from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.cancellation import Cancelled, Deadline
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Operation, OperationError, Verb, get_operation, list_operations
@@ -126,7 +126,7 @@ class Poller:
         self.session, self.on_step, self.policy = session, on_step, policy
         self.lost = False
         self.persistent = False  # a refusal must last before it is believed: zones were seen to come and go
-        self.refused_since: float | None = None
+        self.refused: Deadline | None = None  # the moment from which a refusal is believed
         self.reported = time.monotonic()
         self.wait_s = policy.poll_s
 
@@ -135,10 +135,10 @@ class Poller:
         took, self.reported = now - self.reported, now
         self.on_step(OperationStep(datetime.now(timezone.utc), what, detail, took))
 
-    def pause(self, due: float | None = None) -> None:
-        """Wait before the next question, longer each time and with jitter, but not past ``due``; raise Cancelled."""
+    def pause(self, deadline: Deadline | None = None) -> None:
+        """Wait before the next question, longer each time and with jitter, but not past ``deadline``; raise Cancelled."""
         wait_s = self.wait_s * random.uniform(0.8, 1.0)
-        self.session.cancellation.sleep(wait_s if due is None else max(0.0, min(wait_s, due - time.monotonic())))
+        self.session.cancellation.sleep(min(wait_s, deadline.left_s) if deadline else wait_s)
         self.wait_s = min(self.wait_s * self.policy.growth, self.policy.longest_poll_s)
 
     def poll_often(self) -> None:
@@ -164,11 +164,11 @@ class Poller:
 
     def believed(self) -> bool:
         """Return whether a refusal has lasted long enough."""
-        self.refused_since = self.refused_since or time.monotonic()
-        return not self.persistent or time.monotonic() - self.refused_since >= self.policy.absent_s
+        self.refused = self.refused or Deadline(self.policy.absent_s)
+        return not self.persistent or not self.refused.left_s
 
     def contact(self) -> None:
-        self.refused_since = None
+        self.refused = None
         if self.lost:
             self.lost = False
             self.report("back")
@@ -243,24 +243,23 @@ class VmOperation(Poller, ABC):
         """
         self.report("settling", self.target)
         self.poll_often()
-        began, absent_since = time.monotonic(), None
+        patience, absent = Deadline(self.policy.settle_s), None
         while True:
             if own := self.own_operation(before):
                 self.outcome = "going on"
                 self.report("arrived", own.name)
                 return own
             found = self.ask(self.read)
-            now = time.monotonic()
             if isinstance(found, FoundResource) and self.arrived(found):
                 self.outcome = "going on"
                 self.report("arrived", found.state or "")
                 return UNNAMED
             if isinstance(found, Lost):
-                if self.policy.settle_s is not None and now - began > self.policy.settle_s:
+                if not patience.left_s:
                     raise CloudError("timed out", "Whether the request arrived could not be found out.", service="tpu")
             else:
-                absent_since = absent_since or now
-                if now - absent_since >= self.policy.absent_s:
+                absent = absent or Deadline(self.policy.absent_s)
+                if not absent.left_s:
                     self.outcome = "nothing"
                     self.report("absent", self.target)
                     return None
@@ -278,9 +277,8 @@ class VmOperation(Poller, ABC):
 
     def follow(self, operation: Operation) -> FoundResource:
         """Poll until the goal is reached; raise OperationError if it never will be, TimeoutError after ``total_s``, CloudError."""
-        due = None if self.policy.total_s is None else time.monotonic() + self.policy.total_s
-        name, gone_since = operation.name, None
-        error = operation.error
+        name, error = operation.name, operation.error
+        deadline, gone = Deadline(self.policy.total_s), None
         self.poll_often()
         while True:
             under_way = False
@@ -294,19 +292,19 @@ class VmOperation(Poller, ABC):
                 raise error
             found = self.ask(self.read)
             if isinstance(found, FoundResource):
-                gone_since = None
+                gone = None
                 self.keep(found)
                 if found.error and not name:  # as long as there is an operation, it will say why
                     raise found.error
                 if found.done:
                     return found
             elif isinstance(found, Missing) and not under_way:
-                gone_since = gone_since or time.monotonic()
-                if time.monotonic() - gone_since >= self.policy.absent_s:
+                gone = gone or Deadline(self.policy.absent_s)
+                if not gone.left_s:
                     raise OperationError("It no longer exists: it was deleted, or Google took it back.", 5)
-            if due is not None and time.monotonic() >= due:
+            if not deadline.left_s:
                 raise TimeoutError
-            self.pause(due)
+            self.pause(deadline)
 
     def operation(self, name: str) -> Operation | Missing | Lost:
         """Read the operation; without permission or answer, the resource tells instead. Raise CloudError if that was cancelled."""
@@ -328,9 +326,9 @@ class VmOperation(Poller, ABC):
     def appear(self) -> FoundResource:
         """Return the resource of an accepted request, which may appear only after a moment. Raise CloudError, Cancelled."""
         self.poll_often()
-        began = time.monotonic()
+        patience = Deadline(self.policy.absent_s)
         while not isinstance(found := self.ask(self.read), FoundResource):
-            if time.monotonic() - began >= self.policy.absent_s:
+            if not patience.left_s:
                 raise CloudError("timed out", "The request was accepted, but the resource does not appear yet.", service="tpu")
             self.pause()
         self.keep(found)
@@ -342,12 +340,12 @@ class VmOperation(Poller, ABC):
         A resource that is still being created or deleted goes by itself, so it is waited for.
         """
         self.poll_often()
-        began = time.monotonic()
+        patience = Deadline(self.policy.absent_s)
         while True:
             found = self.ask(self.read)
             if isinstance(found, Missing):
                 return None
-            late = time.monotonic() - began >= self.policy.absent_s
+            late = not patience.left_s
             if isinstance(found, FoundResource) and (late or found.state not in ("DELETING", "CREATING")):
                 return found
             if late:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from heartbeat_core.cloud.cancellation import Deadline
 from heartbeat_core.cloud.errors import unless_missing
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import get_node, get_queued_resource
@@ -53,7 +54,7 @@ def watch(
     """
     poller = Poller(session, on_step, policy or PollPolicy(absent_s=10.0))
     began = still_since = time.monotonic()
-    due = None if poller.policy.total_s is None else began + poller.policy.total_s
+    deadline = Deadline(poller.policy.total_s)
     state: str | None = None
     while True:
         found = poller.ask(lambda: read_state(session, project, zone, name, queue_first=until in OF_QUEUES))
@@ -65,9 +66,9 @@ def watch(
         still = now - still_since >= poller.policy.absent_s
         if outcome := judge(found, until, seen=state is not None, still=still):
             return Watched(outcome, state, now - began)
-        if due is not None and now >= due:
+        if not deadline.left_s:
             return Watched("timed out", state, now - began)
-        poller.pause(due)
+        poller.pause(deadline)
 
 
 def judge(found: SeenState | Missing | Lost, until: str, *, seen: bool, still: bool) -> WatchOutcome | None:

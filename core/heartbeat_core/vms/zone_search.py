@@ -82,7 +82,7 @@ class ZoneSearch:
         # the outcome of a request must be known before the next zone is tried, however long that takes
         self.policy = replace(policy, settle_s=None)
         self.all_zones, self.doubtful = zones, set[str]()
-        self.limit_s, self.deadline = limit_s, None if limit_s is None else Deadline(limit_s)
+        self.limit_s, self.deadline = limit_s, Deadline(limit_s)
 
     def carry_out(self) -> Node:
         round_s = self.policy.round_s
@@ -98,8 +98,7 @@ class ZoneSearch:
                     if node := self.try_in(zone):
                         return self.only(node)
                 self.report("waiting", f"{round_s:.0f} s")
-                wait_s = round_s * random.uniform(0.8, 1.0)
-                self.session.cancellation.sleep(min(wait_s, self.deadline.left_s) if self.deadline else wait_s)
+                self.session.cancellation.sleep(min(round_s * random.uniform(0.8, 1.0), self.deadline.left_s))
                 round_s = min(1.5 * round_s, self.policy.longest_round_s)
         except (Cancelled, CloudError) as error:
             if is_cancelled(error):
@@ -176,7 +175,7 @@ class ZoneSearch:
         return Creation(self.session, replace(self.request, zone=zone), self.on_step, self.policy)
 
     def late(self) -> bool:
-        return self.deadline is not None and not self.deadline.left_s
+        return not self.deadline.left_s
 
     def nothing_created(self, title: str, exit_code: int | None = None, diagnosis: Diagnosis | None = None) -> VmError:
         """Return the error of a search that ended without a TPU VM, as far as is known."""
