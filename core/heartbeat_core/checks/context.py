@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from heartbeat_core.cloud import tpu
-from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoint
+from heartbeat_core.cloud.auth import Principal, find_endpoint
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
@@ -169,19 +168,6 @@ class Context:
         return known | ({"principal": principal.member} if principal and principal.member else {})
 
 
-# The roles of the handbook as permissions, so that inherited, custom and group grants count too.
-SERVICE_ACCOUNT_ADMIN = tuple(f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "setIamPolicy"))
-PROJECT_IAM_ADMIN = ("resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy")
-TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update", "start", "stop"))
-PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
-
-
-def fetch_nodes(context: Context) -> tpu.Nodes:
-    """Return every node and queued resource of the project, in all zones."""
-    nodes, queued = context.fetch(tpu.list_nodes), context.fetch(tpu.list_queued_resources)
-    return tpu.Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
-
-
 def detect_environment(
     flags: Mapping[str, str | None] | None = None,
     *,
@@ -198,8 +184,7 @@ def detect_environment(
     """
     environ = os.environ if environ is None else environ
     settings = settings or Settings()
-    named = endpoint or environ.get(ENDPOINT_VARIABLE) or None
-    base = check_endpoint(named) if named else None
+    base = find_endpoint(endpoint, environ)
     gcloud = read_gcloud(environ)
     metadata = read_metadata(environ) if on_google(environ) else None
     target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, login_project=project)

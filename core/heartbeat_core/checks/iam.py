@@ -9,13 +9,18 @@ from datetime import datetime, timezone
 from functools import partial
 
 from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown, warned
-from heartbeat_core.checks.context import PERMISSIONS, PROJECT_IAM_ADMIN, SERVICE_ACCOUNT_ADMIN, TPU_ADMIN, Blocked, Context
+from heartbeat_core.checks.context import Blocked, Context
 from heartbeat_core.cloud import iam, projects
 from heartbeat_core.cloud.errors import CloudError, unless_missing
 from heartbeat_core.cloud.projects import Condition, IamPolicy
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
+# The roles of the handbook as permissions, so that inherited, custom and group grants count too.
+SERVICE_ACCOUNT_ADMIN = tuple(f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "setIamPolicy"))
+PROJECT_IAM_ADMIN = ("resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy")
+TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update", "start", "stop"))
+PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
 EXPIRY = re.compile(r"""\s*request\.time\s*<=?\s*timestamp\(\s*["']([^"']+)["']\s*\)\s*""")
 MANY = ("group:", "domain:", "principalSet:", "allUsers", "allAuthenticatedUsers", "projectOwner:", "projectEditor:")
 

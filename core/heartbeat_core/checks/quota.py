@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import Context, fetch_nodes
+from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
 from heartbeat_core.cloud.compute import get_region_quotas
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.quotas import Limit, Quota
-from heartbeat_core.cloud.tpu import QuotaUsage, held
+from heartbeat_core.cloud.tpu import Nodes, QuotaUsage, held, list_nodes, list_queued_resources
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -123,7 +123,9 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
     if limit.kind != "limited":
         why = f"{quota_id} is {limit.kind} for {place}, which is not 0."
         return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words))
-    return with_usage(context, need, quota, limit, held(fetch_nodes(context), kind, model, scope, place))
+    nodes, queued = context.fetch(list_nodes), context.fetch(list_queued_resources)
+    everything = Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
+    return with_usage(context, need, quota, limit, held(everything, kind, model, scope, place))
 
 
 def reserved(context: Context, kind: Accelerator) -> Finding:

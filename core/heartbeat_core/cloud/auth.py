@@ -135,8 +135,14 @@ SERVICES = {
 } | {"oauth2": "https://openidconnect.googleapis.com"}
 
 
-def check_endpoint(endpoint: str) -> str:
-    """Return an emulator's base URL; raise HeartbeatError where it is invalid, or would send everything unencrypted."""
+def find_endpoint(named: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the base URL of the emulator that is named, or else set by the variable; None for Google.
+
+    Raise HeartbeatError where it is invalid, or would send everything unencrypted.
+    """
+    endpoint = named or environ.get(ENDPOINT_VARIABLE)
+    if not endpoint:
+        return None
     problem = ""
     try:
         parts = urlsplit(endpoint)

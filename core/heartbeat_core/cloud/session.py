@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Login, Principal, anonymous, check_endpoint, find_login
+from heartbeat_core.cloud.auth import Login, Principal, anonymous, find_endpoint, find_login
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline, Timeout
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.json_fields import rows, text
@@ -72,8 +72,7 @@ def open_session(
     No call is made yet. Without ``endpoint`` HEARTBEAT_CLOUD_ENDPOINT is used, if set.
     """
     environ = os.environ if environ is None else environ
-    endpoint = endpoint or environ.get(ENDPOINT_VARIABLE) or None
-    base = check_endpoint(endpoint) if endpoint else None
+    base = find_endpoint(endpoint, environ)
     from heartbeat_core.cloud.connection import HttpConnection  # here: it imports google.auth and requests
 
     login = anonymous() if base else find_login(environ)
