@@ -151,7 +151,7 @@ def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: Qu
     if not limit.covers(need.amount, use.sure + use.maybe):
         why = f"Used by {', '.join(use.by)}. Of these, what is stopped, queued or reserved may use up to {use.maybe} more."
         return unknown(f"could not tell: {line}", why, do.quota_page(context.words))
-    return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
+    return passed(line, f"Used by {', '.join(use.by)}. {CAPACITY}" if use.by else CAPACITY)
 
 
 def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, use: QuotaUsage | None) -> Finding:
