@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from heartbeat_core.cloud.auth import Principal, find_endpoint
-from heartbeat_core.cloud.cancellation import Cancellation
+from heartbeat_core.cloud.cancellation import Cancellation, Deadline
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
 from heartbeat_core.cloud.session import CloudSession, Evidence, Limits, open_session
@@ -99,11 +100,16 @@ class Context:
 
     def __init__(self, shared: SharedQueries, limit_s: float) -> None:
         self.shared, self.limit_s = shared, limit_s
+        self.began, self.deadline = time.monotonic(), Deadline(limit_s)
         self.environment = shared.environment
         self.cancellation = Cancellation()
         self.lock = threading.Lock()
         self.noted: list[Evidence] = []
         self.sessions: list[CloudSession] = []
+
+    @property
+    def took_s(self) -> float:
+        return time.monotonic() - self.began
 
     @property
     def target(self) -> Target:

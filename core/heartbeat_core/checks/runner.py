@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
@@ -167,20 +166,13 @@ class Runner:
         return CheckReport(results, self.environment.target, self.principal)
 
 
-@dataclass
-class Running:
-    context: Context
-    began: float
-    due: float
-
-
 class CheckRound:
     """One run of a runner: what waits, what runs, what is held back until another check is answered."""
 
     def __init__(self, runner: Runner, names: Iterable[str]) -> None:
         self.runner = runner
         self.waiting = {name: runner.checks[name] for name in names}
-        self.running: dict[str, Running] = {}
+        self.running: dict[str, Context] = {}
         self.held: dict[str, tuple[Result, Failure]] = {}  # what waits for another check, which may block it
         self.done: set[str] = set()
         self.cancellation = Cancellation()
@@ -190,9 +182,8 @@ class CheckRound:
 
     def run(self) -> None:
         while self.advance():
-            left_s = min((running.due for running in self.running.values()), default=time.monotonic()) - time.monotonic()
             try:
-                event = self.events.get(timeout=max(0.0, left_s))
+                event = self.events.get(timeout=min(context.deadline.left_s for context in self.running.values()))
             except queue.Empty:
                 self.give_up_late()
                 continue
@@ -207,8 +198,8 @@ class CheckRound:
     def end(self) -> None:
         """Cancel every call and close the session."""
         self.cancellation.cancel()
-        for running in self.running.values():
-            running.context.cancellation.cancel()
+        for context in self.running.values():
+            context.cancellation.cancel()
         self.shared.close()
 
     def advance(self) -> bool:
@@ -233,9 +224,7 @@ class CheckRound:
         if blockers:
             self.settle(blocked(check, blockers))
             return True
-        context = Context(self.shared, check.limit_s)
-        began = time.monotonic()
-        self.running[check.id] = Running(context, began, began + check.limit_s)
+        context = self.running[check.id] = Context(self.shared, check.limit_s)
         self.runner.on_start(check.id)
         threading.Thread(target=self.run_check, args=(check, context), name=check.id, daemon=True).start()
         return True
@@ -249,16 +238,15 @@ class CheckRound:
 
     def take(self, name: str, context: Context, outcome: Finding | BaseException) -> None:
         """Settle an outcome, unless it comes too late."""
-        running = self.running.get(name)
-        if running is None or running.context is not context:
+        if self.running.get(name) is not context:
             return
         del self.running[name]
-        check, took = self.runner.checks[name], time.monotonic() - running.began
+        check, took_s = self.runner.checks[name], context.took_s
         if isinstance(outcome, Finding):
-            self.settle(result_of(check, outcome, context, took))
+            self.settle(result_of(check, outcome, context, took_s))
             return
         failure = failure_of(outcome, check, context.words)
-        result = result_of(check, failure.finding, context, took)
+        result = result_of(check, failure.finding, context, took_s)
         if failure.blocker and failure.blocker != name:
             self.held[name] = result, failure
             self.want(failure.blocker)
@@ -291,12 +279,12 @@ class CheckRound:
 
     def give_up_late(self) -> None:
         """Settle the checks whose time is over as unknown."""
-        now = time.monotonic()
-        for name in [name for name, running in self.running.items() if running.due <= now]:
-            running, check = self.running.pop(name), self.runner.checks[name]
-            running.context.cancellation.cancel()
-            failure = failure_of(TimeoutError(f"no answer within {check.limit_s:.3g} s"), check, running.context.words)
-            self.settle(result_of(check, failure.finding, running.context, now - running.began))
+        for name in [name for name, context in self.running.items() if not context.deadline.left_s]:
+            context, check = self.running.pop(name), self.runner.checks[name]
+            context.cancellation.cancel()
+            took_s = context.took_s
+            failure = failure_of(TimeoutError(f"no answer within {check.limit_s:.3g} s"), check, context.words)
+            self.settle(result_of(check, failure.finding, context, took_s))
 
     def settle(self, result: Result) -> None:
         self.done.add(result.id)
