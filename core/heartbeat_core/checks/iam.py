@@ -12,7 +12,7 @@ from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, 
 from heartbeat_core.checks.context import Blocked, Context
 from heartbeat_core.cloud import iam, projects
 from heartbeat_core.cloud.errors import CloudError, unless_missing
-from heartbeat_core.cloud.projects import Condition, IamPolicy
+from heartbeat_core.cloud.projects import Condition, IamBinding
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -34,7 +34,7 @@ class Grant:
 
 
 def find_grant(
-    policy: IamPolicy,
+    policy: Iterable[IamBinding],
     member: str,
     permission: str,
     includes: Callable[[str], frozenset[str] | None],
@@ -49,8 +49,8 @@ def find_grant(
     now = now or datetime.now(timezone.utc)
     reasons: list[str] = []
     uncertain = False
-    for binding in policy.bindings:
-        by_name = member.casefold() in {known.casefold() for known in binding.members}
+    for binding in policy:
+        by_name = binding.names(member)
         if not by_name and not any(who.startswith(MANY) for who in binding.members):
             continue
         permissions = includes(binding.role)
@@ -121,7 +121,7 @@ def service_agent(context: Context) -> Finding:
     policy = context.fetch(projects.get_policy)
     agents = iam.service_agents(project.number)
     for email, role in agents:
-        if any(binding.condition is None for binding in policy.holds(f"serviceAccount:{email}", role)):
+        if any(each.role == role and each.names(f"serviceAccount:{email}") and each.condition is None for each in policy):
             return passed(email)
     why = (
         f"Neither {agents[0][0]} nor {agents[1][0]} holds its role in the project. That does not prove that it is missing: "

@@ -40,19 +40,9 @@ class IamBinding:
     members: tuple[str, ...]
     condition: Condition | None = None
 
-
-@dataclass(frozen=True)
-class IamPolicy:
-    """Who holds which role on one resource itself: what is inherited from a folder or an organization is not in it."""
-
-    bindings: tuple[IamBinding, ...]
-
-    def holds(self, member: str, role: str) -> tuple[IamBinding, ...]:
-        """Find the bindings that give ``role`` to ``member`` by name; addresses are compared without regard to case."""
-        wanted = member.casefold()
-        return tuple(
-            binding for binding in self.bindings if binding.role == role and wanted in {known.casefold() for known in binding.members}
-        )
+    def names(self, member: str) -> bool:
+        """Return whether it gives its role to ``member`` by name; addresses are compared without regard to case."""
+        return member.casefold() in {known.casefold() for known in self.members}
 
 
 def get_project(session: CloudSession, project: str) -> Project:
@@ -71,8 +61,8 @@ def granted_permissions(session: CloudSession, project: str, permissions: Iterab
     return ask_permissions(session, RESOURCE_MANAGER, f"/v3/projects/{segment(project)}", permissions)
 
 
-def get_policy(session: CloudSession, project: str) -> IamPolicy:
-    """Read who holds which role on the project itself."""
+def get_policy(session: CloudSession, project: str) -> tuple[IamBinding, ...]:
+    """Read who holds which role on the project itself: what is inherited from a folder or an organization is not in it."""
     body = {"options": {"requestedPolicyVersion": 3}}
     return policy_of(session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body))
 
@@ -118,16 +108,14 @@ def project_of(answer: Any, asked: str = "") -> Project:
     )
 
 
-def policy_of(answer: Any) -> IamPolicy:
-    return IamPolicy(
-        tuple(
-            IamBinding(
-                text(row, "role") or "",
-                texts(row, "members"),
-                Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
-            )
-            for row in rows(answer, "bindings")
+def policy_of(answer: Any) -> tuple[IamBinding, ...]:
+    return tuple(
+        IamBinding(
+            text(row, "role") or "",
+            texts(row, "members"),
+            Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
         )
+        for row in rows(answer, "bindings")
     )
 
 

@@ -74,8 +74,9 @@ def test_all_that_is_ready_is_read(cloud: Cloud) -> None:
     assert apis == dict.fromkeys(services.NAMES, "ENABLED")
     policy = projects.get_policy(session, P)
     account = f"heartbeat-tpu@{P}.iam.gserviceaccount.com"
-    assert policy.holds(f"serviceAccount:{account}", "roles/tpu.admin")
-    assert any(policy.holds(f"serviceAccount:{email}", role) for email, role in iam.service_agents(NUMBER))
+    held = [(binding.role, member) for binding in policy for member in binding.members]
+    assert ("roles/tpu.admin", f"serviceAccount:{account}") in held
+    assert any((role, f"serviceAccount:{email}") in held for email, role in iam.service_agents(NUMBER))
     assert not iam.is_disabled(session, P, account)
     assert "storage.objects.get" in iam.role_permissions(session, "roles/storage.objectAdmin")
     assert not projects.get_organization_policy(session, P, "compute.requireShieldedVm").restricts
