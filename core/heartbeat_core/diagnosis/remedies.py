@@ -14,16 +14,17 @@ from heartbeat_core.diagnosis.model import MakeRemedy, Remedy, Words
 
 CONSOLE = "https://console.cloud.google.com"
 TPU_API = "tpu.googleapis.com"
+SHORT = ("network", "constraint")  # what commands name without its path
 HERE = "--project={project} --zone={zone}"
 # Where a policy has conditions, gcloud asks for one, and refuses in a script.
 BIND = "add-iam-policy-binding {0} --member={{principal}} --role={1} --condition=None"
 
 
 class KnownWords(dict[str, str]):
-    """Words, with a placeholder such as <PROJECT> for each that is not known, and the network without its path."""
+    """Words, with a placeholder such as <PROJECT> for each that is not known."""
 
     def __init__(self, words: Words) -> None:
-        super().__init__((name, value.rpartition("/")[2] if name == "network" else value) for name, value in words.items() if value)
+        super().__init__((name, value.rpartition("/")[2] if name in SHORT else value) for name, value in words.items() if value)
 
     def __missing__(self, name: str) -> str:
         return f"<{name.upper()}>"
@@ -99,13 +100,6 @@ enable_api = fix(
     "Enable {service}; takes a few minutes to propagate.", "gcloud services enable {service} --project={project}",
     changes="enables {service} in the project",
 )  # fmt: skip
-
-
-def show_policy(words: Words) -> Remedy:
-    return fix(
-        "See the policy that holds here; only an administrator of the organization changes it.",
-        "gcloud org-policies describe {constraint} --project={project} --effective",
-    )({**words, "constraint": words.get("constraint", "").removeprefix("constraints/")})
 
 
 # -- roles and service accounts
@@ -192,12 +186,6 @@ def allow_ssh(words: Words, source: str, rule: str, text: str) -> Remedy:
         "--source-ranges={source}"
     )
     return fix(text, command, changes="who may reach the VMs of the network by ssh")({**words, "rule": rule, "source": source})
-
-
-def open_ssh(words: Words) -> Remedy:
-    """Let the hosts of a network reach one another; 10.128.0.0/9 is what a network with automatic subnets uses."""
-    words = {**words, "network": "default"}
-    return allow_ssh(words, "10.128.0.0/9", "allow-ssh-between-hosts", "Allow ssh between the hosts of the network.")
 
 
 # -- TPU VMs and queued resources
