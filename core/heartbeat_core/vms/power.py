@@ -19,16 +19,7 @@ from heartbeat_core.cloud.tpu import (
 )
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_core.vms.operation import (
-    NOT_FOUND,
-    FoundResource,
-    OnStep,
-    PollPolicy,
-    VmError,
-    VmOperation,
-    ignore_step,
-    is_cancelled,
-)
+from heartbeat_core.vms.operation import NOT_FOUND, FoundResource, OnStep, PollPolicy, VmError, VmOperation, ignore_step, is_cancelled
 from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of, state_of
 
 GOALS = {"start": "READY", "stop": "STOPPED"}

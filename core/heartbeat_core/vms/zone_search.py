@@ -19,17 +19,7 @@ from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, NO, HeartbeatError
 from heartbeat_core.vms.create import Creation
-from heartbeat_core.vms.operation import (
-    FoundResource,
-    Lost,
-    OnStep,
-    OperationStep,
-    Outcome,
-    PollPolicy,
-    VmError,
-    ignore_step,
-    is_cancelled,
-)
+from heartbeat_core.vms.operation import FoundResource, Lost, OnStep, OperationStep, Outcome, PollPolicy, VmError, ignore_step, is_cancelled
 from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.vocabulary import Step
 
